@@ -1,0 +1,3 @@
+//! The program: arguments, terminal in and out, exit code.
+
+fn main() {}

@@ -1,0 +1,179 @@
+//! Pruning below one directory: a plan from a dry run, then the prune of the very directory that
+//! the plan was made for.
+
+use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{CWD, Mode as FileMode, OFlags, ResolveFlags, fstat, openat2};
+use rustix::io::Errno;
+
+use crate::session::{Counters, Device, Mode, Record, SessionError, Status, Walk};
+
+/// Why there is no plan, or a plan was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum PruneError {
+    /// The directory cannot be opened.
+    #[error("{}: {source}", .path.display())]
+    Open {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The path leads to another directory than when the plan was made.
+    #[error("{}: not the directory that the plan was made for (it was moved, removed or mounted over); look again", .0.display())]
+    Replaced(PathBuf),
+    /// The module refused or failed.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+/// A directory to look below or prune below: its path for people, and the directory itself, held
+/// open so that no other can take its place.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where it was when it was opened.
+    pub path: PathBuf,
+    /// The directory.
+    pub dir: Arc<File>,
+}
+
+impl Target {
+    /// Opens a directory by what is cached of it alone: nothing is looked up on the disk
+    /// (`RESOLVE_CACHED` of openat2(2)), so that looking does not fill the cache looked at.
+    pub fn open_cached(path: &Path) -> Result<Self, PruneError> {
+        let error = |errno: Errno| PruneError::Open {
+            path: path.into(),
+            source: match errno {
+                Errno::AGAIN => {
+                    io::Error::other("not cached any more, so nothing is cached below it")
+                }
+                errno => errno.into(),
+            },
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let dir =
+            openat2(CWD, path, flags, FileMode::empty(), ResolveFlags::CACHED).map_err(error)?;
+        Ok(Self {
+            path: path.into(),
+            dir: Arc::new(dir.into()),
+        })
+    }
+
+    /// Whether the path still leads to this directory.
+    fn is_in_place(&self) -> Result<bool, PruneError> {
+        let there = match Self::open_cached(&self.path) {
+            Ok(there) => there,
+            Err(_) => return Ok(false),
+        };
+        let id = |file: &File| fstat(file.as_fd()).map(|stat| (stat.st_dev, stat.st_ino));
+        let error = |errno: Errno| PruneError::Open {
+            path: self.path.clone(),
+            source: errno.into(),
+        };
+        Ok(id(&there.dir).map_err(error)? == id(&self.dir).map_err(error)?)
+    }
+}
+
+/// What a prune would do, from a dry run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Below which directory.
+    pub target: Target,
+    /// What the dry run counted.
+    pub found: Counters,
+}
+
+impl Plan {
+    /// Counts what would go and what would stay.
+    pub fn new(
+        target: Target,
+        progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
+    ) -> Result<Self, PruneError> {
+        let walk = Walk {
+            mode: Mode::Dentries,
+            depth: 0,
+            dry_run: true,
+        };
+        let (_, found) = run(&target, walk, progress)?;
+        Ok(Self { target, found })
+    }
+
+    /// How many dentries are expected to go in `mode`.
+    pub fn predicted(&self, mode: Mode) -> u64 {
+        match mode {
+            Mode::Census => 0,
+            Mode::Negative => self.found.negative_prunable,
+            Mode::Dentries => self.found.prunable,
+        }
+    }
+
+    /// Carries the plan out in `mode`. `progress` hears of what was done so far and may end the
+    /// prune, which then is reported as [`Status::Stopped`].
+    pub fn carry_out(
+        &self,
+        mode: Mode,
+        progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
+    ) -> Result<Outcome, PruneError> {
+        if !self.target.is_in_place()? {
+            return Err(PruneError::Replaced(self.target.path.clone()));
+        }
+        let start = Instant::now();
+        let (status, counters) = run(
+            &self.target,
+            Walk {
+                mode,
+                depth: 0,
+                dry_run: false,
+            },
+            progress,
+        )?;
+        Ok(Outcome {
+            mode,
+            predicted: self.predicted(mode),
+            counters,
+            status,
+            took: start.elapsed(),
+        })
+    }
+}
+
+/// What a prune did.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How.
+    pub mode: Mode,
+    /// Dentries that the plan expected to go.
+    pub predicted: u64,
+    /// What the module counted; [`Counters::moved`] were handed to eviction.
+    pub counters: Counters,
+    /// Whether it reached the end.
+    pub status: Status,
+    /// How long it took.
+    pub took: Duration,
+}
+
+fn run(
+    target: &Target,
+    walk: Walk,
+    progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
+) -> Result<(Status, Counters), PruneError> {
+    let mut session = Device::open()?.begin(target.dir.as_fd(), walk)?;
+    while let Some(record) = session.next() {
+        match record? {
+            Record::Progress(so_far) => {
+                if progress(&so_far).is_break() {
+                    session.stop()?;
+                }
+            }
+            Record::Total { status, counters } => return Ok((status, *counters)),
+            Record::Enter { .. } | Record::Leave { .. } => {}
+        }
+    }
+    Err(SessionError::Malformed("the stream ends without a total").into())
+}

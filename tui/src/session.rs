@@ -1,0 +1,384 @@
+//! A session on `/dev/slabscope`: one walk below one directory, as typed records.
+//!
+//! The device speaks `kmod/abi.rs`, which is compiled in here as [`crate::abi`]. The kernel walks
+//! only while [`Session::next`] reads, so whoever stops reading has paused the walk, and dropping
+//! the session ends it and frees everything it held in the kernel.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use rustix::ioctl::{self, NoArg, Opcode, Setter, Updater};
+
+use crate::abi;
+pub use crate::abi::Counters;
+
+/// Where the module's device is.
+pub const DEVICE: &str = "/dev/slabscope";
+
+/// What stands between the program and an answer of the module: what, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// There is no device.
+    #[error("the slabscope kernel module is not loaded ({0} is missing)")]
+    NoModule(PathBuf),
+    /// The device may not be opened or used.
+    #[error("{0}: only root of the initial user namespace may use the module; run with sudo")]
+    Permission(PathBuf),
+    /// Module and program are not of one version.
+    #[error(
+        "the loaded module speaks version {module}, this program {program}: load the module built with it"
+    )]
+    Version {
+        /// Of the module.
+        module: u32,
+        /// [`abi::VERSION`].
+        program: u32,
+    },
+    /// The module refused a request.
+    #[error("{what}: {cause}")]
+    Refused {
+        /// What was asked for.
+        what: &'static str,
+        /// Why it was refused, with the remedy where there is one.
+        cause: &'static str,
+        /// The error number behind it.
+        errno: Errno,
+    },
+    /// Any other failure of a system call.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was asked for.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The module sent what its ABI does not allow.
+    #[error("the module sent a record that is not of its ABI: {0}")]
+    Malformed(&'static str),
+}
+
+impl SessionError {
+    fn new(what: &'static str, errno: Errno) -> Self {
+        let cause = match errno {
+            Errno::PERM | Errno::ACCESS => return Self::Permission(DEVICE.into()),
+            Errno::BADF => "the directory is not open for reading",
+            Errno::NOTDIR => "this is not a directory",
+            Errno::INVAL => {
+                "module and program do not agree, or this is a filesystem internal to the kernel"
+            }
+            Errno::OPNOTSUPP => "pruning is not tested on this type of filesystem",
+            Errno::ROFS => "the module was loaded with read_only=1: reload it without to prune",
+            Errno::BUSY => "a walk is under way in this session, or the filesystem is frozen",
+            Errno::NOMEM => "the kernel has no memory for the walk",
+            Errno::NOTTY => "the device is not slabscope's",
+            _ => {
+                return Self::Io {
+                    what,
+                    source: errno.into(),
+                };
+            }
+        };
+        Self::Refused { what, cause, errno }
+    }
+}
+
+/// The device, open. Each [`Session`] takes one.
+#[derive(Debug)]
+pub struct Device(File);
+
+impl Device {
+    /// Opens the device and makes sure that it speaks this program's version.
+    pub fn open() -> Result<Self, SessionError> {
+        Self::open_at(Path::new(DEVICE))
+    }
+
+    fn open_at(path: &Path) -> Result<Self, SessionError> {
+        let file = File::open(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => SessionError::NoModule(path.into()),
+            io::ErrorKind::PermissionDenied => SessionError::Permission(path.into()),
+            _ => SessionError::Io {
+                what: "open the device",
+                source,
+            },
+        })?;
+        let device = Self(file);
+        let info = device.info()?;
+        if info.version != abi::VERSION {
+            return Err(SessionError::Version {
+                module: info.version,
+                program: abi::VERSION,
+            });
+        }
+        Ok(device)
+    }
+
+    /// What the module is and may do.
+    pub fn info(&self) -> Result<abi::Info, SessionError> {
+        let mut info = abi::Info::default();
+        // SAFETY: IOC_INFO writes one `abi::Info`, whose size is part of its number; every bit
+        // pattern is a valid `Info`.
+        unsafe {
+            ioctl::ioctl(
+                &self.0,
+                Updater::<{ abi::IOC_INFO as Opcode }, _>::new(&mut info),
+            )
+        }
+        .map_err(|errno| SessionError::new("ask the module what it is", errno))?;
+        Ok(info)
+    }
+
+    /// Starts a walk below `dir`, which has to stay open only for this call.
+    pub fn begin(self, dir: BorrowedFd<'_>, walk: Walk) -> Result<Session, SessionError> {
+        let begin = abi::Begin {
+            size: size_of::<abi::Begin>() as u32,
+            version: abi::VERSION,
+            fd: dir.as_raw_fd(),
+            mode: walk.mode as u32,
+            flags: if walk.dry_run { abi::BEGIN_DRY_RUN } else { 0 },
+            depth: walk.depth,
+            ..Default::default()
+        };
+        // SAFETY: IOC_BEGIN reads one `abi::Begin`, whose size is part of its number.
+        unsafe {
+            ioctl::ioctl(
+                &self.0,
+                Setter::<{ abi::IOC_BEGIN as Opcode }, _>::new(begin),
+            )
+        }
+        .map_err(|errno| SessionError::new("start the walk", errno))?;
+        Ok(Session {
+            file: self.0,
+            buffer: vec![0; 64 << 10],
+            from: 0,
+            to: 0,
+            ended: false,
+        })
+    }
+}
+
+/// What a walk does to what it meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Mode {
+    /// Count; change nothing.
+    Census = abi::MODE_CENSUS,
+    /// Evict unused negative dentries.
+    Negative = abi::MODE_NEGATIVE,
+    /// Evict unused dentries.
+    Dentries = abi::MODE_DENTRIES,
+}
+
+/// What to walk for.
+#[derive(Clone, Copy, Debug)]
+pub struct Walk {
+    /// What is done to what is met.
+    pub mode: Mode,
+    /// How deep directories are reported one by one; 0: only the total.
+    pub depth: u32,
+    /// In a mode that prunes: only count what would go.
+    pub dry_run: bool,
+}
+
+/// Why a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All was walked.
+    Complete,
+    /// [`Session::stop`].
+    Stopped,
+    /// A bound of the walk: dentries or time.
+    Bound,
+    /// Directories deeper than the module can stand were left out.
+    Depth,
+    /// The directory was moved or removed meanwhile.
+    Moved,
+}
+
+/// One record of the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A directory is entered.
+    Enter {
+        /// Its name below its parent.
+        name: OsString,
+    },
+    /// The directory entered last is left.
+    Leave {
+        /// Of its own children.
+        own: Box<Counters>,
+        /// Of all that is below it.
+        below: Box<Counters>,
+        /// Its walk did not reach the end.
+        partial: bool,
+        /// Referenced by something besides its children and the session.
+        in_use: bool,
+    },
+    /// All so far.
+    Progress(Box<Counters>),
+    /// The end.
+    Total {
+        /// Why it ended.
+        status: Status,
+        /// Of everything below the directory.
+        counters: Box<Counters>,
+    },
+}
+
+/// A walk under way: an iterator over its records, the last of which is [`Record::Total`].
+#[derive(Debug)]
+pub struct Session {
+    file: File,
+    buffer: Vec<u8>,
+    from: usize,
+    to: usize,
+    ended: bool,
+}
+
+impl Session {
+    /// Ends the walk early; the records up to the total still come.
+    pub fn stop(&self) -> Result<(), SessionError> {
+        // SAFETY: IOC_STOP takes no argument.
+        unsafe {
+            ioctl::ioctl(
+                self.file.as_fd(),
+                NoArg::<{ abi::IOC_STOP as Opcode }>::new(),
+            )
+        }
+        .map_err(|errno| SessionError::new("stop the walk", errno))
+    }
+
+    fn read(&mut self) -> Result<bool, SessionError> {
+        loop {
+            match self.file.read(&mut self.buffer) {
+                Ok(0) => return Ok(false),
+                Ok(len) => {
+                    (self.from, self.to) = (0, len);
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let what = "read the walk";
+                    return Err(match Errno::from_io_error(&error) {
+                        Some(errno) => SessionError::new(what, errno),
+                        None => SessionError::Io {
+                            what,
+                            source: error,
+                        },
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl Iterator for Session {
+    type Item = Result<Record, SessionError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        if self.from == self.to {
+            match self.read() {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.ended = true;
+                    return Some(Err(SessionError::Malformed(
+                        "the stream ends without a total",
+                    )));
+                }
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        let record = parse(&self.buffer[self.from..self.to]);
+        match record {
+            Ok((record, len)) => {
+                self.from += len;
+                self.ended = matches!(record, Record::Total { .. });
+                Some(Ok(record))
+            }
+            Err(error) => {
+                self.ended = true;
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+/// The first record in `bytes`, and how many of them it takes.
+fn parse(bytes: &[u8]) -> Result<(Record, usize), SessionError> {
+    let header = bytes
+        .get(..size_of::<abi::Header>())
+        .ok_or(SessionError::Malformed("cut off in its header"))?;
+    let [len, kind, flags, name_len] = [0, 4, 8, 12].map(|at| u32_at(header, at));
+    let len = len as usize;
+    let body = bytes
+        .get(header.len()..len)
+        .filter(|_| len % 8 == 0)
+        .ok_or(SessionError::Malformed(
+            "its length is not that of a record",
+        ))?;
+    let record = match kind {
+        abi::REC_ENTER => {
+            let name = body
+                .get(..name_len as usize)
+                .ok_or(SessionError::Malformed("its name is cut off"))?;
+            Record::Enter {
+                name: OsString::from_vec(name.to_vec()),
+            }
+        }
+        abi::REC_LEAVE => Record::Leave {
+            own: counters(body, 0)?,
+            below: counters(body, 1)?,
+            partial: flags & abi::REC_PARTIAL != 0,
+            in_use: flags & abi::REC_IN_USE != 0,
+        },
+        abi::REC_PROGRESS => Record::Progress(counters(body, 0)?),
+        abi::REC_TOTAL => Record::Total {
+            status: status(flags)?,
+            counters: counters(body, 0)?,
+        },
+        _ => return Err(SessionError::Malformed("its kind is unknown")),
+    };
+    Ok((record, len))
+}
+
+fn status(flags: u32) -> Result<Status, SessionError> {
+    Ok(match flags {
+        abi::STATUS_COMPLETE => Status::Complete,
+        abi::STATUS_STOPPED => Status::Stopped,
+        abi::STATUS_MAX_DENTRIES | abi::STATUS_MAX_TIME => Status::Bound,
+        abi::STATUS_DEPTH => Status::Depth,
+        abi::STATUS_MOVED => Status::Moved,
+        _ => return Err(SessionError::Malformed("its status is unknown")),
+    })
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes[at..]
+        .first_chunk()
+        .copied()
+        .map_or(0, u32::from_ne_bytes)
+}
+
+fn counters(body: &[u8], index: usize) -> Result<Box<Counters>, SessionError> {
+    const LEN: usize = size_of::<Counters>();
+    let bytes = body
+        .get(index * LEN..)
+        .and_then(|rest| rest.first_chunk::<LEN>())
+        .ok_or(SessionError::Malformed("its counters are cut off"))?;
+    // SAFETY: `Counters` is `repr(C)` and made of `u64` alone (asserted in abi.rs by its size), so
+    // it has no padding and every bit pattern is valid; sizes are equal by type.
+    Ok(Box::new(unsafe {
+        std::mem::transmute_copy::<[u8; LEN], Counters>(bytes)
+    }))
+}
