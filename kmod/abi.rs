@@ -127,7 +127,7 @@ pub const STATUS_MAX_DENTRIES: u32 = 2;
 pub const STATUS_MAX_TIME: u32 = 3;
 /// All walked but for directories deeper than [`Info::max_depth`].
 pub const STATUS_DEPTH: u32 = 4;
-/// Ended because the directory left the place where the walk began (renamed or removed).
+/// All walked but for directories that were moved away from below the one where a prune began.
 pub const STATUS_MOVED: u32 = 5;
 
 /// What was found. `total == in_use + prunable + pinned`; *unused* is `prunable + pinned`.

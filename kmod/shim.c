@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The sections of the walk that hold a dentry's lock, and what is inline in the kernel's headers.
+ * Policy, stack and lifetimes are in the .rs files. Everything that is read out of a dentry or an
+ * inode is read here.
+ *
+ * Lock order (fs/dcache.c):
+ *
+ *   directory->d_lock
+ *     child->d_lock (DENTRY_D_LOCK_NESTED)
+ *
+ * No other lock is held while one of these is taken here. rename_lock is never held: a directory
+ * on the stack is pinned, and its cursor keeps the place among its children.
+ */
+
+#define pr_fmt(fmt) "slabscope: " fmt
+
+#include <linux/array_size.h>
+#include <linux/cred.h>
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/kdev_t.h>
+#include <linux/ktime.h>
+#include <linux/pagemap.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "shim.h"
+
+/* How many children are handled between two looks at the clock and at who waits. */
+#define SLABSCOPE_STRIDE 32
+
+/* Taken out of the caller's struct file, which pins it until slabscope_leave(). */
+struct dentry *slabscope_root(struct file *file)
+{
+	return dget(file->f_path.dentry);
+}
+
+u64 slabscope_dev(struct dentry *dentry)
+{
+	return new_encode_dev(dentry->d_sb->s_dev);
+}
+
+/*
+ * A cursor is a dentry without a name that stands among the children of a directory, as those of
+ * dcache_dir_open() do (d_alloc_cursor() is not exported). Whoever walks d_children skips it.
+ */
+struct dentry *slabscope_cursor_alloc(struct dentry *dir)
+{
+	struct dentry *cursor = d_alloc_anon(dir->d_sb);
+
+	if (cursor)
+		cursor->d_flags |= DCACHE_DENTRY_CURSOR | DCACHE_NORCU;
+	return cursor;
+}
+
+/* The cursor now holds a reference to @dir, which slabscope_cursor_free() drops. */
+void slabscope_cursor_attach(struct dentry *cursor, struct dentry *dir)
+{
+	cursor->d_parent = dget(dir);
+}
+
+void slabscope_cursor_free(struct dentry *cursor)
+{
+	dput(cursor);
+}
+
+/* What dentry_free() gives back besides the dentry: struct external_name of fs/dcache.c. */
+static u64 external_bytes(const struct dentry *dentry)
+{
+	struct external_name {
+		atomic_t count;
+		struct rcu_head head;
+		unsigned char name[] __aligned(sizeof(unsigned long));
+	};
+
+	if (dentry->d_name.name == dentry->d_shortname.string)
+		return 0;
+	return kmalloc_size_roundup(offsetof(struct external_name, name[1]) + dentry->d_name.len);
+}
+
+/*
+ * The inode is counted at the first of its names alone. Its memory is safe to read under RCU even
+ * if the dentry just became negative; what is read may then be stale, as any census is.
+ */
+static void count_inode(const struct dentry *dentry, struct slabscope_counters *found)
+{
+	struct inode *inode = READ_ONCE(dentry->d_inode);
+	struct address_space *mapping;
+
+	if (!inode || READ_ONCE(inode->i_dentry.first) != &dentry->d_alias)
+		return;
+	found->inodes++;
+	/* Of a block device, i_mapping is that of another inode. */
+	mapping = &inode->i_data;
+	if (S_ISREG(inode->i_mode))
+		found->pages += READ_ONCE(mapping->nrpages);
+	if ((inode_state_read_once(inode) & I_DIRTY_ALL) ||
+	    mapping_tagged(mapping, PAGECACHE_TAG_DIRTY))
+		found->dirty++;
+	if (mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK))
+		found->writeback++;
+}
+
+static void count_type(unsigned int flags, struct slabscope_counters *found)
+{
+	switch (flags & DCACHE_ENTRY_TYPE) {
+	case DCACHE_MISS_TYPE:
+		found->negative++;
+		break;
+	case DCACHE_DIRECTORY_TYPE:
+	case DCACHE_AUTODIR_TYPE:
+		found->dirs++;
+		break;
+	case DCACHE_REGULAR_TYPE:
+		found->files++;
+		break;
+	default:
+		found->other++;
+	}
+	if ((flags & (DCACHE_LRU_LIST | DCACHE_SHRINK_LIST)) == DCACHE_LRU_LIST)
+		found->lru++;
+	if (flags & DCACHE_PAR_LOOKUP)
+		found->in_lookup++;
+	if (flags & DCACHE_MOUNTED)
+		found->mountpoints++;
+}
+
+/* Whether the dentry may be moved to a shrink list of ours, if its count is 0. */
+static bool may_evict(const struct dentry *dentry, u32 evict)
+{
+	unsigned int flags = READ_ONCE(dentry->d_flags);
+
+	if (flags & (DCACHE_NORCU | DCACHE_PAR_LOOKUP | DCACHE_SHRINK_LIST))
+		return false;
+	if (evict == SLABSCOPE_EVICT_UNUSED)
+		return true;
+	/* Unhashing it first (below) would hide it from the filesystem's d_prune(). */
+	return evict == SLABSCOPE_EVICT_NEGATIVE &&
+	       (flags & DCACHE_ENTRY_TYPE) == DCACHE_MISS_TYPE && !(flags & DCACHE_OP_PRUNE);
+}
+
+/* Called under the parent's d_lock and RCU. */
+static bool evict_child(struct dentry *child, u32 evict, struct list_head *dispose)
+{
+	bool moved = false;
+
+	spin_lock_nested(&child->d_lock, DENTRY_D_LOCK_NESTED);
+	if (!child->d_lockref.count && may_evict(child, evict)) {
+		/*
+		 * Out of the hash nobody can find the negative dentry and make it positive before
+		 * shrink_dentry_list() gets to it.
+		 */
+		if (evict == SLABSCOPE_EVICT_NEGATIVE)
+			__d_drop(child);
+		moved = __move_to_shrink_list(child, dispose);
+	}
+	spin_unlock(&child->d_lock);
+	return moved;
+}
+
+/* Called under the parent's d_lock and RCU, for a child without children. */
+static void handle_leaf(struct dentry *child, struct slabscope_batch *batch,
+			struct list_head *dispose)
+{
+	struct slabscope_counters *found = &batch->found;
+	bool negative = (READ_ONCE(child->d_flags) & DCACHE_ENTRY_TYPE) == DCACHE_MISS_TYPE;
+	u64 external;
+
+	if (READ_ONCE(child->d_lockref.count)) {
+		found->in_use++;
+		batch->refs++;
+		return;
+	}
+	external = external_bytes(child);
+	found->prunable++;
+	found->external_names += !!external;
+	found->external_bytes += external;
+	if (negative) {
+		found->negative_prunable++;
+		found->negative_external_bytes += external;
+	}
+	if (batch->evict == SLABSCOPE_EVICT_UNUSED ||
+	    (batch->evict == SLABSCOPE_EVICT_NEGATIVE && negative)) {
+		if (evict_child(child, batch->evict, dispose)) {
+			found->moved++;
+			return;
+		}
+		found->busy++;
+	}
+	batch->refs++;
+}
+
+/* Pins @child if it still has children. Called under the parent's d_lock and RCU. */
+static bool enter_child(struct dentry *child, struct slabscope_batch *batch)
+{
+	struct inode *inode;
+
+	spin_lock_nested(&child->d_lock, DENTRY_D_LOCK_NESTED);
+	if (hlist_empty(&child->d_children)) {
+		spin_unlock(&child->d_lock);
+		return false;
+	}
+	batch->child = dget_dlock(child);
+	inode = child->d_inode;
+	batch->ino = inode ? inode->i_ino : 0;
+	batch->name_len = min_t(u32, child->d_name.len, sizeof(batch->name));
+	memcpy(batch->name, child->d_name.name, batch->name_len);
+	spin_unlock(&child->d_lock);
+	return true;
+}
+
+/* Whether to let others have the lock. */
+static bool batch_is_over(struct dentry *dir, const struct slabscope_batch *batch, u32 handled,
+			  u64 start)
+{
+	if (handled >= batch->limit)
+		return true;
+	if (handled % SLABSCOPE_STRIDE)
+		return false;
+	return need_resched() || spin_needbreak(&dir->d_lock) ||
+	       (batch->limit_ns && ktime_get_ns() - start >= batch->limit_ns);
+}
+
+/**
+ * slabscope_batch - handle the next children of a directory
+ * @dir: the directory, pinned
+ * @cursor: where among the children the last batch ended
+ * @batch: what to do, and what was found
+ *
+ * Ends at the first child that has children itself, which is then pinned in @batch->child, at the
+ * limits of @batch, or behind the last child. New children are added before the cursor, so that
+ * the walk of a directory ends however fast it grows.
+ *
+ * Context: takes @dir->d_lock; evicts after dropping it, which may sleep.
+ */
+void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope_batch *batch)
+{
+	struct hlist_node *node;
+	struct dentry *last = NULL;
+	LIST_HEAD(dispose);
+	u64 start = batch->limit_ns ? ktime_get_ns() : 0;
+	u32 handled = 0;
+
+	rcu_read_lock();
+	spin_lock(&dir->d_lock);
+	node = hlist_unhashed(&cursor->d_sib) ? dir->d_children.first : cursor->d_sib.next;
+	while (node) {
+		struct dentry *child = hlist_entry(node, struct dentry, d_sib);
+
+		node = child->d_sib.next;
+		last = child;
+		handled++;
+		if (child->d_flags & DCACHE_DENTRY_CURSOR) {
+			batch->refs++;
+		} else if ((int)READ_ONCE(child->d_lockref.count) >= 0) {
+			batch->found.total++;
+			count_type(READ_ONCE(child->d_flags), &batch->found);
+			count_inode(child, &batch->found);
+			if (!hlist_empty(&child->d_children) && enter_child(child, batch)) {
+				batch->refs++;
+				break;
+			}
+			handle_leaf(child, batch, &dispose);
+		} else {
+			batch->refs++;	/* dying: dentry_kill() has yet to drop it */
+		}
+		if (batch_is_over(dir, batch, handled, start))
+			break;
+	}
+	batch->end = !node && !batch->child;
+	if (last && !batch->end) {
+		hlist_del_init(&cursor->d_sib);
+		hlist_add_behind(&cursor->d_sib, &last->d_sib);
+	}
+	spin_unlock(&dir->d_lock);
+	rcu_read_unlock();
+
+	shrink_dentry_list(&dispose);
+	cond_resched();
+}
+
+/**
+ * slabscope_leave - drop the pin of a directory
+ * @dir: the directory; its cursor is gone
+ * @refs: its children that stay, each of which holds a reference
+ * @evict: evict the directory if nothing refers to it
+ * @left: what became of it
+ *
+ * A plain dput() of a directory that is on the LRU would set DCACHE_REFERENCED and so keep it
+ * there longer: where others hold the directory, and its children do, the count is lowered under
+ * the lock instead.
+ */
+void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_left *left)
+{
+	LIST_HEAD(dispose);
+
+	spin_lock(&dir->d_lock);
+	left->external_bytes = external_bytes(dir);
+	left->in_use = dir->d_lockref.count - 1 > refs;
+	if (dir->d_lockref.count > 1) {
+		dir->d_lockref.count--;
+		spin_unlock(&dir->d_lock);
+		return;
+	}
+	if (evict && may_evict(dir, SLABSCOPE_EVICT_UNUSED)) {
+		dir->d_lockref.count--;
+		left->evicted = __move_to_shrink_list(dir, &dispose);
+		spin_unlock(&dir->d_lock);
+		shrink_dentry_list(&dispose);
+		return;
+	}
+	spin_unlock(&dir->d_lock);
+	dput(dir);
+}
+
+/* The filesystems on which pruning is tested. */
+static bool is_tested(const struct super_block *sb)
+{
+	static const char *const tested[] = { "ext4", "xfs", "btrfs", "overlay", "tmpfs" };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(tested); i++)
+		if (!strcmp(sb->s_type->name, tested[i]))
+			return true;
+	return false;
+}
+
+/**
+ * slabscope_check - whether a walk of @file may begin or go on
+ * @file: what is to be walked
+ * @prune: the walk evicts
+ * @any_fs: on any type of filesystem
+ *
+ * Return: 0, -ENOTDIR, -EINVAL for a filesystem internal to the kernel, -EOPNOTSUPP for a type
+ * that is not tested, -EBUSY for a frozen filesystem (iput() of an unlinked inode would wait).
+ */
+int slabscope_check(struct file *file, bool prune, bool any_fs)
+{
+	struct super_block *sb = file->f_path.dentry->d_sb;
+
+	if (!d_is_dir(file->f_path.dentry))
+		return -ENOTDIR;
+	if (sb->s_flags & (SB_NOUSER | SB_KERNMOUNT))
+		return -EINVAL;
+	if (!prune)
+		return 0;
+	if (!any_fs && !is_tested(sb))
+		return -EOPNOTSUPP;
+	if (READ_ONCE(sb->s_writers.frozen) != SB_UNFROZEN)
+		return -EBUSY;
+	return 0;
+}
+
+/* One line a prune. */
+void slabscope_log(struct file *file, const char *mode, u64 moved, u64 busy, const char *status)
+{
+	char *buf = kmalloc(PATH_MAX, GFP_KERNEL);
+	const char *path = buf ? file_path(file, buf, PATH_MAX) : ERR_PTR(-ENOMEM);
+
+	if (IS_ERR(path))
+		path = "?";
+	pr_info("pruned %s dentries below \"%*pE\" (%s): %llu evicted, %llu busy, %s; by uid %u, pid %d (%*pE)\n",
+		mode, (int)strlen(path), path, file->f_path.dentry->d_sb->s_id, moved, busy, status,
+		from_kuid(&init_user_ns, current_uid()), task_tgid_nr(current),
+		(int)strnlen(current->comm, sizeof(current->comm)), current->comm);
+	kfree(buf);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The sections of the walk that hold a dentry's lock, for the Rust side. Its mirror is ffi.rs;
+ * sizes are asserted on both sides.
+ */
+#ifndef SLABSCOPE_SHIM_H
+#define SLABSCOPE_SHIM_H
+
+#include <linux/types.h>
+
+struct dentry;
+struct file;
+
+/* abi.rs: Counters */
+struct slabscope_counters {
+	u64 total, negative, in_use, prunable, pinned, negative_prunable, lru;
+	u64 dirs, files, other, in_lookup, mountpoints;
+	u64 external_names, external_bytes, negative_external_bytes;
+	u64 inodes, pages, dirty, writeback;
+	u64 moved, evict_attempted, busy, skipped_dirty;
+};
+static_assert(sizeof(struct slabscope_counters) == 23 * sizeof(u64));
+
+/* What is evicted. */
+enum slabscope_evict {
+	SLABSCOPE_EVICT_NOTHING,
+	SLABSCOPE_EVICT_NEGATIVE,
+	SLABSCOPE_EVICT_UNUSED,
+};
+
+/* One hold of a directory's lock. */
+struct slabscope_batch {
+	/* in */
+	u32 evict;		/* enum slabscope_evict */
+	u32 limit;		/* most children handled */
+	u64 limit_ns;		/* longest time, 0: no limit */
+	/* out */
+	struct slabscope_counters found;
+	struct dentry *child;	/* a pinned child that has children itself, or NULL */
+	u64 ino;		/* of @child */
+	u64 refs;		/* children that hold a reference to the directory and stay */
+	u32 end;		/* no children are left */
+	u32 name_len;		/* of @child */
+	u8 name[256];
+};
+static_assert(sizeof(struct slabscope_batch) == 16 + 23 * 8 + 32 + 256);
+
+/* What became of a directory that was left. */
+struct slabscope_left {
+	u64 external_bytes;	/* of its name, 0: the name is inline */
+	u32 evicted;
+	u32 in_use;		/* by anything but its children */
+};
+static_assert(sizeof(struct slabscope_left) == 16);
+
+struct dentry *slabscope_root(struct file *file);
+struct dentry *slabscope_cursor_alloc(struct dentry *dir);
+void slabscope_cursor_attach(struct dentry *cursor, struct dentry *dir);
+void slabscope_cursor_free(struct dentry *cursor);
+void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope_batch *batch);
+void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_left *left);
+int slabscope_check(struct file *file, bool prune, bool any_fs);
+u64 slabscope_dev(struct dentry *dentry);
+void slabscope_log(struct file *file, const char *mode, u64 moved, u64 busy, const char *status);
+
+#endif

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! slabscope: counts and prunes what the dentry cache holds below one directory.
+//!
+//! This file is the device and its sessions; walk.rs is the walk, ffi.rs and shim.c the dcache,
+//! abi.rs what is spoken with user space.
+
+// `kernel::prelude` brings these into scope in some kernel series and not in others.
+#[allow(unused_imports)]
+use core::mem::size_of;
+use kernel::{
+    fs::{
+        File,
+        Kiocb, //
+    },
+    iov::IovIterDest,
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceOptions,
+        MiscDeviceRegistration, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::Mutex,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    },
+};
+
+// Public in the program, which shares it.
+#[allow(dead_code, unreachable_pub)]
+mod abi;
+mod ffi;
+mod walk;
+
+use abi::{
+    Begin,
+    Counters,
+    Header,
+    Info, //
+};
+use walk::Walk;
+
+module! {
+    type: Slabscope,
+    name: "slabscope",
+    authors: ["The slabscope authors"],
+    description: "Counts and prunes what the dentry cache holds below one directory",
+    license: "GPL",
+    params: {
+        read_only: u8 {
+            default: 0,
+            description: "1: refuse every prune",
+        },
+    },
+}
+
+/// Every mode that [`Begin::mode`] accepts, as [`Info::modes`] tells them.
+const MODES: u32 = 1 << abi::MODE_CENSUS | 1 << abi::MODE_NEGATIVE | 1 << abi::MODE_DENTRIES;
+
+#[pin_data]
+struct Slabscope {
+    #[pin]
+    _device: MiscDeviceRegistration<Session>,
+}
+
+impl kernel::InPlaceModule for Slabscope {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        let ro = if is_read_only() { ", read-only" } else { "" };
+        pr_info!("ABI {}{}\n", abi::VERSION, ro);
+        try_pin_init!(Self {
+            _device <- MiscDeviceRegistration::register(MiscDeviceOptions {
+                name: c"slabscope",
+            }),
+        })
+    }
+}
+
+fn is_read_only() -> bool {
+    module_parameters::read_only.value() != 0
+}
+
+/// A file that is open on the device.
+#[pin_data]
+struct Session {
+    #[pin]
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// From the first BEGIN on; ended walks stay until the next one.
+    walk: Option<(Walk, ffi::Buffer)>,
+}
+
+#[vtable]
+impl MiscDevice for Session {
+    type Ptr = Pin<KBox<Self>>;
+
+    fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
+        ffi::may_use()?;
+        KBox::try_pin_init(
+            try_pin_init!(Session {
+                state <- new_mutex!(State::default()),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn ioctl(me: Pin<&Self>, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
+        ffi::may_use()?;
+        let user = |len| UserSlice::new(UserPtr::from_addr(arg), len);
+        match cmd {
+            abi::IOC_INFO => user(size_of::<Info>()).writer().write(&info())?,
+            abi::IOC_BEGIN => {
+                let begin = user(size_of::<Begin>()).reader().read::<Begin>()?;
+                me.state.lock().begin(begin)?
+            }
+            abi::IOC_STOP => me.state.lock().stop()?,
+            _ => return Err(ENOTTY),
+        }
+        Ok(0)
+    }
+
+    fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
+        ffi::may_use()?;
+        if iov.len() < abi::MIN_READ {
+            return Err(EINVAL);
+        }
+        kiocb.file().state.lock().read(iov)
+    }
+}
+
+fn info() -> Info {
+    Info {
+        size: size_of::<Info>() as u32,
+        version: abi::VERSION,
+        modes: MODES,
+        flags: if is_read_only() {
+            abi::INFO_READ_ONLY
+        } else {
+            0
+        },
+        max_depth: walk::MAX_DEPTH as u32,
+        reserved: 0,
+    }
+}
+
+impl State {
+    fn begin(&mut self, begin: Begin) -> Result {
+        let prunes = begin.mode != abi::MODE_CENSUS;
+        let flags = if prunes {
+            abi::BEGIN_DRY_RUN | abi::BEGIN_ANY_FS
+        } else {
+            0
+        };
+        if begin.size as usize != size_of::<Begin>()
+            || begin.version != abi::VERSION
+            || begin.mode >= u32::BITS
+            || MODES & (1 << begin.mode) == 0
+            || begin.flags & !flags != 0
+            || begin.reserved != 0
+        {
+            return Err(EINVAL);
+        }
+        let evicts = prunes && begin.flags & abi::BEGIN_DRY_RUN == 0;
+        if evicts && is_read_only() {
+            return Err(EROFS);
+        }
+        if matches!(&self.walk, Some((walk, out)) if !(walk.ended() && out.is_empty())) {
+            return Err(EBUSY);
+        }
+        let root = ffi::Root::new(begin.fd)?;
+        root.check(evicts, begin.flags & abi::BEGIN_ANY_FS != 0)?;
+        let out = ffi::Buffer::new(walk::BUFFER)?;
+        self.walk = Some((Walk::new(root, begin)?, out));
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result {
+        let (walk, _) = self.walk.as_mut().ok_or(EINVAL)?;
+        walk.stop(abi::STATUS_STOPPED);
+        Ok(())
+    }
+
+    /// Walks on, and copies out as many whole records as fit.
+    fn read(&mut self, iov: &mut IovIterDest<'_>) -> Result<usize> {
+        let (walk, out) = self.walk.as_mut().ok_or(EINVAL)?;
+        if out.is_empty() && !walk.ended() {
+            // What was found before an error is still told; the error comes back at the next read.
+            if let Err(error) = walk.run(out) {
+                if out.is_empty() {
+                    return Err(error);
+                }
+            }
+        }
+        let len = whole_records(out.rest(), iov.len());
+        if iov.copy_to_iter(&out.rest()[..len]) != len {
+            return Err(EFAULT);
+        }
+        out.consume(len);
+        Ok(len)
+    }
+}
+
+/// How many bytes the whole records take that fit in `room`.
+fn whole_records(bytes: &[u8], room: usize) -> usize {
+    let mut end = 0;
+    while let Some(&len) = bytes[end..].first_chunk::<4>() {
+        let next = end + u32::from_ne_bytes(len) as usize;
+        if next > room.min(bytes.len()) || next < end + size_of::<Header>() {
+            break;
+        }
+        end = next;
+    }
+    end
+}
+
+impl Counters {
+    /// Adds `other`, field by field.
+    fn add(&mut self, other: &Counters) {
+        let Counters {
+            total,
+            negative,
+            in_use,
+            prunable,
+            pinned,
+            negative_prunable,
+            lru,
+            dirs,
+            files,
+            other: others,
+            in_lookup,
+            mountpoints,
+            external_names,
+            external_bytes,
+            negative_external_bytes,
+            inodes,
+            pages,
+            dirty,
+            writeback,
+            moved,
+            evict_attempted,
+            busy,
+            skipped_dirty,
+        } = other;
+        self.total += total;
+        self.negative += negative;
+        self.in_use += in_use;
+        self.prunable += prunable;
+        self.pinned += pinned;
+        self.negative_prunable += negative_prunable;
+        self.lru += lru;
+        self.dirs += dirs;
+        self.files += files;
+        self.other += others;
+        self.in_lookup += in_lookup;
+        self.mountpoints += mountpoints;
+        self.external_names += external_names;
+        self.external_bytes += external_bytes;
+        self.negative_external_bytes += negative_external_bytes;
+        self.inodes += inodes;
+        self.pages += pages;
+        self.dirty += dirty;
+        self.writeback += writeback;
+        self.moved += moved;
+        self.evict_attempted += evict_attempted;
+        self.busy += busy;
+        self.skipped_dirty += skipped_dirty;
+    }
+}

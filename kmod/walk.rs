@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The walk: an explicit stack of directories, deepest last, each with its cursor. It goes on
+//! only while its reader reads, and can stand still anywhere between two batches.
+
+use crate::{
+    abi::{
+        self,
+        Begin,
+        Counters,
+        Header, //
+    },
+    ffi::{
+        Batch,
+        Buffer,
+        Cursor,
+        Dir,
+        Evict,
+        Left,
+        Limits,
+        Root,
+        SpareCursor, //
+    },
+};
+use kernel::{
+    prelude::*,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    },
+};
+
+/// How many directories deep a walk can stand. With the buffer and the cursors this keeps a
+/// session below 256 KiB.
+pub(crate) const MAX_DEPTH: usize = 256;
+
+/// Bytes of records that wait to be read.
+pub(crate) const BUFFER: usize = 64 << 10;
+
+/// A walk that reads holds a directory's lock for at most so many children (0.45 ms at most,
+/// measured under emulation), one that evicts for fewer and a bounded time: see docs/module.md.
+const CENSUS: Limits = Limits {
+    children: 1024,
+    ns: 0,
+};
+const PRUNE: Limits = Limits {
+    children: 256,
+    ns: 200_000,
+};
+
+/// How long a `read()` walks before it returns what it has.
+const SLICE: Delta = Delta::from_millis(100);
+
+/// A directory on the stack. Fields are dropped in this order: the cursor holds a reference to
+/// the directory, whose pin has to be the last to go.
+struct Frame {
+    cursor: Cursor,
+    dir: Dir,
+    ino: u64,
+    own: Counters,
+    below: Counters,
+    /// Children that hold a reference to the directory and stay.
+    refs: u64,
+    partial: bool,
+}
+
+/// A walk under way.
+pub(crate) struct Walk {
+    /// Innermost last; empty once the walk has ended.
+    frames: KVVec<Frame>,
+    /// Allocated before a directory is pinned, so that entering it cannot fail.
+    spare: Option<SpareCursor>,
+    begin: Begin,
+    evict: Evict,
+    limits: Limits,
+    dev: u64,
+    total: Counters,
+    status: u32,
+    walked: Delta,
+    logged: bool,
+    /// Dropped last: keeps the superblock.
+    root: Root,
+}
+
+impl Walk {
+    /// Starts a walk of what [`Begin`], which was checked, asks for.
+    pub(crate) fn new(root: Root, begin: Begin) -> Result<Self> {
+        let evict = match begin.mode {
+            _ if begin.flags & abi::BEGIN_DRY_RUN != 0 => Evict::Nothing,
+            abi::MODE_NEGATIVE => Evict::Negative,
+            abi::MODE_DENTRIES => Evict::Unused,
+            _ => Evict::Nothing,
+        };
+        let mut limits = if evict == Evict::Nothing {
+            CENSUS
+        } else {
+            PRUNE
+        };
+        if begin.batch != 0 {
+            limits.children = begin.batch.min(limits.children);
+        }
+        let mut frames = KVVec::with_capacity(MAX_DEPTH, GFP_KERNEL)?;
+        let dir = root.dir();
+        let dev = dir.dev();
+        let frame = Frame::new(SpareCursor::new(&dir)?, dir, 0);
+        frames.push(frame, GFP_KERNEL)?;
+        Ok(Self {
+            frames,
+            spare: None,
+            begin,
+            evict,
+            limits,
+            dev,
+            total: Counters::default(),
+            status: abi::STATUS_COMPLETE,
+            walked: Delta::ZERO,
+            logged: evict == Evict::Nothing,
+            root,
+        })
+    }
+
+    /// Whether the last record was written.
+    pub(crate) fn ended(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Takes note of why not all is walked; the first reason that ends the walk stays.
+    pub(crate) fn stop(&mut self, status: u32) {
+        if !self.is_stopped() {
+            self.status = status;
+        }
+    }
+
+    /// Whether nothing new is entered or evicted any more.
+    fn is_stopped(&self) -> bool {
+        !matches!(
+            self.status,
+            abi::STATUS_COMPLETE | abi::STATUS_DEPTH | abi::STATUS_MOVED
+        )
+    }
+
+    /// Takes note that a directory was left out; the walk goes on.
+    fn leave_out(&mut self, status: u32) {
+        self.stop(status);
+        self.set_partial();
+    }
+
+    /// Walks until the buffer is full, a slice of time is over, a signal is pending, or the end.
+    pub(crate) fn run(&mut self, out: &mut Buffer) -> Result {
+        let start = Instant::<Monotonic>::now();
+        let walked = self.walked;
+        let result = self.run_slice(start, out);
+        self.walked = walked + start.elapsed();
+        result
+    }
+
+    fn run_slice(&mut self, start: Instant<Monotonic>, out: &mut Buffer) -> Result {
+        let prune = self.evict != Evict::Nothing && !self.is_stopped();
+        self.root
+            .check(prune, self.begin.flags & abi::BEGIN_ANY_FS != 0)?;
+        while !self.ended() && out.room() >= 3 * abi::MAX_RECORD {
+            if kernel::current!().signal_pending() {
+                return if out.is_empty() { Err(EINTR) } else { Ok(()) };
+            }
+            self.step(out)?;
+            let elapsed = start.elapsed();
+            self.check_bounds(self.walked + elapsed);
+            if elapsed >= SLICE && !self.ended() {
+                let total = self.reported(&self.total);
+                return self.put(out, abi::REC_PROGRESS, 0, 0, &[&total]);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_bounds(&mut self, walked: Delta) {
+        let Begin {
+            max_dentries,
+            max_ns,
+            ..
+        } = self.begin;
+        let done = if self.evict == Evict::Nothing {
+            self.total.total
+        } else {
+            self.total.moved
+        };
+        if max_dentries != 0 && done >= max_dentries {
+            self.stop(abi::STATUS_MAX_DENTRIES);
+        }
+        if max_ns != 0 && walked.as_nanos() as u64 >= max_ns {
+            self.stop(abi::STATUS_MAX_TIME);
+        }
+    }
+
+    /// One batch of the innermost directory, or its end.
+    fn step(&mut self, out: &mut Buffer) -> Result {
+        if self.is_stopped() {
+            self.set_partial();
+            return self.leave(out);
+        }
+        let depth = self.frames.len().saturating_sub(1);
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(());
+        };
+        if self.spare.is_none() {
+            self.spare = Some(SpareCursor::new(&frame.dir)?);
+        }
+        if self.evict != Evict::Nothing && depth > 0 && !self.is_in_place() {
+            self.leave_out(abi::STATUS_MOVED);
+            return self.leave(out);
+        }
+        self.batch(out)
+    }
+
+    /// Whether the innermost directory is still below the one that the walk began at.
+    fn is_in_place(&self) -> bool {
+        match (self.frames.first(), self.frames.last()) {
+            (Some(root), Some(frame)) => frame.dir.is_below(&root.dir),
+            _ => true,
+        }
+    }
+
+    fn set_partial(&mut self) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.partial = true;
+        }
+    }
+
+    fn batch(&mut self, out: &mut Buffer) -> Result {
+        let depth = self.frames.len();
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(());
+        };
+        let mut batch = Batch::run(&frame.dir, &mut frame.cursor, self.evict, self.limits);
+        frame.own.add(batch.found());
+        frame.refs += batch.refs();
+        self.total.add(batch.found());
+        let Some(child) = batch.take_child() else {
+            return if batch.end() { self.leave(out) } else { Ok(()) };
+        };
+        if depth == MAX_DEPTH {
+            self.leave_out(abi::STATUS_DEPTH);
+            self.count(|found| found.pinned += 1);
+            drop(child);
+            return Ok(());
+        }
+        let Some(spare) = self.spare.take() else {
+            return Err(EINVAL); // step() has just filled it
+        };
+        // Within the capacity, so this does not allocate.
+        self.frames
+            .push(Frame::new(spare, child, batch.ino()), GFP_KERNEL)?;
+        if depth as u32 <= self.begin.depth {
+            self.put_name(out, &batch)?;
+        }
+        Ok(())
+    }
+
+    /// Counts something about a child of the innermost directory.
+    fn count(&mut self, count: impl Fn(&mut Counters)) {
+        if let Some(frame) = self.frames.last_mut() {
+            count(&mut frame.own);
+        }
+        count(&mut self.total);
+    }
+
+    /// Leaves the innermost directory, and counts it in its parent.
+    fn leave(&mut self, out: &mut Buffer) -> Result {
+        let depth = self.frames.len().saturating_sub(1);
+        let Some(frame) = self.frames.pop() else {
+            return Ok(());
+        };
+        let Frame {
+            cursor,
+            dir,
+            ino,
+            own,
+            mut below,
+            refs,
+            partial,
+        } = frame;
+        drop(cursor);
+        let evict = self.evict == Evict::Unused && depth > 0 && !partial;
+        let left = dir.leave(refs, evict);
+        below.add(&own);
+        let Some(parent) = self.frames.last_mut() else {
+            return self.end(out);
+        };
+        parent.below.add(&below);
+        let stays = partial || below.in_use + below.pinned > 0;
+        self.count_left(&left, stays, partial);
+        if depth as u32 <= self.begin.depth {
+            let mut flags = if partial { abi::REC_PARTIAL } else { 0 };
+            if left.in_use() && !partial {
+                flags |= abi::REC_IN_USE;
+            }
+            let (own, below) = (self.reported(&own), self.reported(&below));
+            self.put(out, abi::REC_LEAVE, flags, ino, &[&own, &below])?;
+        }
+        Ok(())
+    }
+
+    /// Counts a directory that was left: whether it stays could not be said before its children
+    /// were seen.
+    fn count_left(&mut self, left: &Left, stays: bool, partial: bool) {
+        if left.evicted() {
+            if let Some(parent) = self.frames.last_mut() {
+                parent.refs = parent.refs.saturating_sub(1);
+            }
+        }
+        let busy = self.evict == Evict::Unused;
+        self.count(|found| {
+            if left.evicted() {
+                found.moved += 1;
+            } else if left.in_use() && !partial {
+                found.in_use += 1;
+                return;
+            } else if stays {
+                found.pinned += 1;
+                return;
+            } else if busy {
+                found.busy += 1;
+            }
+            found.prunable += 1;
+            found.external_names += u64::from(left.external_bytes != 0);
+            found.external_bytes += left.external_bytes;
+        });
+    }
+
+    fn end(&mut self, out: &mut Buffer) -> Result {
+        self.log();
+        let total = self.reported(&self.total);
+        self.put(out, abi::REC_TOTAL, self.status, 0, &[&total])
+    }
+
+    fn log(&mut self) {
+        if self.logged {
+            return;
+        }
+        self.logged = true;
+        let mode = match self.evict {
+            Evict::Negative => c"negative",
+            _ => c"unused",
+        };
+        let status = match self.status {
+            _ if !self.ended() => c"closed before the end",
+            abi::STATUS_COMPLETE => c"complete",
+            abi::STATUS_STOPPED => c"stopped",
+            abi::STATUS_DEPTH => c"all but directories that are too deep",
+            abi::STATUS_MOVED => c"all but directories that were moved out",
+            _ => c"ended at its bound",
+        };
+        self.root.log(mode, &self.total, status);
+    }
+
+    /// In a dry run, `moved` is what would have been moved.
+    fn reported(&self, found: &Counters) -> Counters {
+        let mut found = *found;
+        if self.begin.flags & abi::BEGIN_DRY_RUN != 0 {
+            found.moved = match self.begin.mode {
+                abi::MODE_NEGATIVE => found.negative_prunable,
+                _ => found.prunable,
+            };
+        }
+        found
+    }
+
+    fn put(
+        &self,
+        out: &mut Buffer,
+        kind: u32,
+        flags: u32,
+        ino: u64,
+        found: &[&Counters],
+    ) -> Result {
+        let len = size_of::<Header>() + found.len() * size_of::<Counters>();
+        out.push(&Header {
+            len: len as u32,
+            kind,
+            flags,
+            name_len: 0,
+            ino,
+            dev: self.dev,
+        })?;
+        for found in found {
+            out.push(*found)?;
+        }
+        Ok(())
+    }
+
+    fn put_name(&self, out: &mut Buffer, batch: &Batch) -> Result {
+        let name = batch.name();
+        let padding = name.len().next_multiple_of(8) - name.len();
+        out.push(&Header {
+            len: (size_of::<Header>() + name.len() + padding) as u32,
+            kind: abi::REC_ENTER,
+            flags: 0,
+            name_len: name.len() as u32,
+            ino: batch.ino(),
+            dev: self.dev,
+        })?;
+        out.push_bytes(name)?;
+        out.push_bytes(&[0; 8][..padding])
+    }
+}
+
+impl Drop for Walk {
+    fn drop(&mut self) {
+        self.log();
+        // Innermost first, as a walk leaves them.
+        while self.frames.pop().is_some() {}
+    }
+}
+
+impl Frame {
+    fn new(cursor: SpareCursor, dir: Dir, ino: u64) -> Self {
+        Self {
+            cursor: cursor.attach(&dir),
+            dir,
+            ino,
+            own: Counters::default(),
+            below: Counters::default(),
+            refs: 0,
+            partial: false,
+        }
+    }
+}
