@@ -354,17 +354,21 @@ int slabscope_check(struct file *file, bool prune, bool any_fs)
 	return 0;
 }
 
-/* One line a prune. */
+/*
+ * One line a prune. The path is the one within the filesystem: d_path() needs current->fs, which
+ * is gone when an exiting task closes its session.
+ */
 void slabscope_log(struct file *file, const char *mode, u64 moved, u64 busy, const char *status)
 {
+	struct dentry *dentry = file->f_path.dentry;
 	char *buf = kmalloc(PATH_MAX, GFP_KERNEL);
-	const char *path = buf ? file_path(file, buf, PATH_MAX) : ERR_PTR(-ENOMEM);
+	const char *path = buf ? dentry_path_raw(dentry, buf, PATH_MAX) : ERR_PTR(-ENOMEM);
 
 	if (IS_ERR(path))
 		path = "?";
-	pr_info("pruned %s dentries below \"%*pE\" (%s): %llu evicted, %llu busy, %s; by uid %u, pid %d (%*pE)\n",
-		mode, (int)strlen(path), path, file->f_path.dentry->d_sb->s_id, moved, busy, status,
-		from_kuid(&init_user_ns, current_uid()), task_tgid_nr(current),
+	pr_info("pruned %s dentries below \"%*pE\" of %s (%s): %llu evicted, %llu busy, %s; by uid %u, pid %d (%*pE)\n",
+		mode, (int)strlen(path), path, dentry->d_sb->s_type->name, dentry->d_sb->s_id,
+		moved, busy, status, from_kuid(&init_user_ns, current_uid()), task_tgid_nr(current),
 		(int)strnlen(current->comm, sizeof(current->comm)), current->comm);
 	kfree(buf);
 }
