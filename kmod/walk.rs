@@ -38,8 +38,8 @@ pub(crate) const MAX_DEPTH: usize = 256;
 /// Bytes of records that wait to be read.
 pub(crate) const BUFFER: usize = 64 << 10;
 
-/// A walk that reads holds a directory's lock for at most so many children (0.45 ms at most,
-/// measured under emulation), one that evicts for fewer and a bounded time: see docs/module.md.
+/// A walk that reads holds a directory's lock for at most so many children, one that evicts, and
+/// takes a lock for each, for fewer and a bounded time: whoever looks a name up there waits as long.
 const CENSUS: Limits = Limits {
     children: 1024,
     ns: 0,
