@@ -21,6 +21,10 @@ use kernel::{
         File,
         LocalFile, //
     },
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceRegistration, //
+    },
     prelude::*,
     sync::aref::ARef,
 };
@@ -59,7 +63,17 @@ pub(crate) struct Left {
     in_use: u32,
 }
 
+/// shim.h: `struct slabscope_who`.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct Who {
+    uid: u32,
+    pid: i32,
+    comm: [u8; 16],
+}
+
 const _: () = {
+    assert!(size_of::<Who>() == 24);
     assert!(size_of::<RawBatch>() == 16 + 23 * 8 + 32 + 256);
     assert!(size_of::<Left>() == 16);
 };
@@ -79,8 +93,10 @@ extern "C" {
     fn slabscope_leave(dir: *mut bindings::dentry, refs: u64, evict: bool, left: *mut Left);
     fn slabscope_check(file: *mut bindings::file, prune: bool, any_fs: bool) -> c_int;
     fn slabscope_dev(dentry: *mut bindings::dentry) -> u64;
+    fn slabscope_who(who: *mut Who);
     fn slabscope_log(
         file: *mut bindings::file,
+        who: *const Who,
         mode: *const c_char,
         moved: u64,
         busy: u64,
@@ -95,6 +111,49 @@ pub(crate) fn may_use() -> Result {
         Ok(())
     } else {
         Err(EPERM)
+    }
+}
+
+impl Who {
+    /// The calling process.
+    pub(crate) fn current() -> Self {
+        let mut who = Self::default();
+        // SAFETY: `who` is valid for writes.
+        unsafe { slabscope_who(&mut who) };
+        who
+    }
+}
+
+/// The device's file operations with this module as their owner, so that an open file keeps the
+/// module loaded. `kernel::miscdevice` sets no owner before Linux 7.3.
+pub(crate) struct Owned(#[allow(dead_code)] KBox<bindings::file_operations>);
+
+// SAFETY: never written to once the device uses it.
+unsafe impl Send for Owned {}
+// SAFETY: as above.
+unsafe impl Sync for Owned {}
+
+impl Owned {
+    /// Makes this module the owner. The value has to outlive the registration.
+    pub(crate) fn new<T: MiscDevice>(
+        device: &MiscDeviceRegistration<T>,
+        module: &'static ThisModule,
+    ) -> Result<Self> {
+        // SAFETY: the device is registered, so its `fops` points to valid operations.
+        let mut fops = unsafe { (*device.as_raw()).fops.read() };
+        fops.owner = module.as_ptr();
+        let fops = KBox::new(fops, GFP_KERNEL)?;
+        // SAFETY: `misc_open` reads the pointer under a lock that is not to be had here, but an
+        // aligned pointer is written whole, and both values lead to valid operations; `is_owner_of`
+        // lets `open` refuse the files that got the first.
+        unsafe { (&raw mut (*device.as_raw()).fops).write_volatile(&*fops) };
+        Ok(Self(fops))
+    }
+
+    /// Whether an open file keeps the module loaded.
+    pub(crate) fn is_owner_of(file: &File) -> bool {
+        // SAFETY: `f_op` of an open file is valid and does not change after `misc_open`.
+        unsafe { !(*(*file.as_ptr()).f_op).owner.is_null() }
     }
 }
 
@@ -123,11 +182,12 @@ impl Root {
     }
 
     /// One line in the kernel log about a prune.
-    pub(crate) fn log(&self, mode: &CStr, found: &Counters, status: &CStr) {
-        // SAFETY: as in `check`; the strings outlive the call.
+    pub(crate) fn log(&self, who: &Who, mode: &CStr, found: &Counters, status: &CStr) {
+        // SAFETY: as in `check`; what the other pointers lead to outlives the call.
         unsafe {
             slabscope_log(
                 self.0.as_ptr(),
+                who,
                 kernel::str::as_char_ptr_in_const_context(mode),
                 found.moved,
                 found.busy,
@@ -362,7 +422,7 @@ impl Buffer {
     /// Appends bytes.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) -> Result {
         if bytes.len() > self.room() {
-            return Err(ENOBUFS);
+            return Err(ENOSPC);
         }
         Ok(self.bytes.extend_from_slice(bytes, GFP_KERNEL)?)
     }

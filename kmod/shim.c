@@ -29,8 +29,12 @@
 
 #include "shim.h"
 
-/* How many children are handled between two looks at the clock and at who waits. */
+/*
+ * How many children are handled between two looks at the clock and at who waits; when evicting,
+ * each may have to wait for the lock of the LRU.
+ */
 #define SLABSCOPE_STRIDE 32
+#define SLABSCOPE_EVICT_STRIDE 8
 
 /* Taken out of the caller's struct file, which pins it until slabscope_leave(). */
 struct dentry *slabscope_root(struct file *file)
@@ -218,7 +222,7 @@ static bool batch_is_over(struct dentry *dir, const struct slabscope_batch *batc
 {
 	if (handled >= batch->limit)
 		return true;
-	if (handled % SLABSCOPE_STRIDE)
+	if (handled % (batch->evict ? SLABSCOPE_EVICT_STRIDE : SLABSCOPE_STRIDE))
 		return false;
 	return need_resched() || spin_needbreak(&dir->d_lock) ||
 	       (batch->limit_ns && ktime_get_ns() - start >= batch->limit_ns);
@@ -254,7 +258,10 @@ void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope
 		last = child;
 		handled++;
 		if (child->d_flags & DCACHE_DENTRY_CURSOR) {
-			batch->refs++;
+			/*
+			 * Not in refs: it moves, so that it could be met twice, and whoever owns it
+			 * holds the directory itself.
+			 */
 		} else if ((int)READ_ONCE(child->d_lockref.count) >= 0) {
 			batch->found.total++;
 			count_type(READ_ONCE(child->d_flags), &batch->found);
@@ -354,11 +361,20 @@ int slabscope_check(struct file *file, bool prune, bool any_fs)
 	return 0;
 }
 
+/* Asked when a prune begins: it may be another task, or a kernel thread, that closes the session. */
+void slabscope_who(struct slabscope_who *who)
+{
+	who->uid = from_kuid(&init_user_ns, current_uid());
+	who->pid = task_tgid_nr(current);
+	strscpy_pad(who->comm, current->comm, sizeof(who->comm));
+}
+
 /*
- * One line a prune. The path is the one within the filesystem: d_path() needs current->fs, which
- * is gone when an exiting task closes its session.
+ * One line a prune, the path last since a long one may be cut off. The path is the one within the
+ * filesystem: d_path() needs current->fs, which is gone when an exiting task closes its session.
  */
-void slabscope_log(struct file *file, const char *mode, u64 moved, u64 busy, const char *status)
+void slabscope_log(struct file *file, const struct slabscope_who *who, const char *mode,
+		   u64 moved, u64 busy, const char *status)
 {
 	struct dentry *dentry = file->f_path.dentry;
 	char *buf = kmalloc(PATH_MAX, GFP_KERNEL);
@@ -366,9 +382,8 @@ void slabscope_log(struct file *file, const char *mode, u64 moved, u64 busy, con
 
 	if (IS_ERR(path))
 		path = "?";
-	pr_info("pruned %s dentries below \"%*pE\" of %s (%s): %llu evicted, %llu busy, %s; by uid %u, pid %d (%*pE)\n",
-		mode, (int)strlen(path), path, dentry->d_sb->s_type->name, dentry->d_sb->s_id,
-		moved, busy, status, from_kuid(&init_user_ns, current_uid()), task_tgid_nr(current),
-		(int)strnlen(current->comm, sizeof(current->comm)), current->comm);
+	pr_info("uid %u, pid %d (%*pE) pruned %s dentries: %llu evicted, %llu busy, %s; %s (%s) below \"%*pE\"\n",
+		who->uid, who->pid, (int)strlen(who->comm), who->comm, mode, moved, busy, status,
+		dentry->d_sb->s_type->name, dentry->d_sb->s_id, (int)strlen(path), path);
 	kfree(buf);
 }

@@ -19,6 +19,7 @@ struct slabscope_counters {
 	u64 inodes, pages, dirty, writeback;
 	u64 moved, evict_attempted, busy, skipped_dirty;
 };
+
 static_assert(sizeof(struct slabscope_counters) == 23 * sizeof(u64));
 
 /* What is evicted. */
@@ -43,7 +44,17 @@ struct slabscope_batch {
 	u32 name_len;		/* of @child */
 	u8 name[256];
 };
+
 static_assert(sizeof(struct slabscope_batch) == 16 + 23 * 8 + 32 + 256);
+
+/* Who began a prune. */
+struct slabscope_who {
+	u32 uid;		/* in the initial user namespace */
+	s32 pid;		/* in the initial pid namespace */
+	char comm[16];
+};
+
+static_assert(sizeof(struct slabscope_who) == 24);
 
 /* What became of a directory that was left. */
 struct slabscope_left {
@@ -51,6 +62,7 @@ struct slabscope_left {
 	u32 evicted;
 	u32 in_use;		/* by anything but its children */
 };
+
 static_assert(sizeof(struct slabscope_left) == 16);
 
 struct dentry *slabscope_root(struct file *file);
@@ -61,6 +73,8 @@ void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope
 void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_left *left);
 int slabscope_check(struct file *file, bool prune, bool any_fs);
 u64 slabscope_dev(struct dentry *dentry);
-void slabscope_log(struct file *file, const char *mode, u64 moved, u64 busy, const char *status);
+void slabscope_who(struct slabscope_who *who);
+void slabscope_log(struct file *file, const struct slabscope_who *who, const char *mode,
+		   u64 moved, u64 busy, const char *status);
 
 #endif

@@ -7,7 +7,10 @@
 
 // `kernel::prelude` brings these into scope in some kernel series and not in others.
 #[allow(unused_imports)]
-use core::mem::size_of;
+use core::{
+    borrow::Borrow,
+    mem::size_of, //
+};
 use kernel::{
     fs::{
         File,
@@ -59,26 +62,29 @@ module! {
 /// Every mode that [`Begin::mode`] accepts, as [`Info::modes`] tells them.
 const MODES: u32 = 1 << abi::MODE_CENSUS | 1 << abi::MODE_NEGATIVE | 1 << abi::MODE_DENTRIES;
 
-#[pin_data]
+/// Fields are dropped in this order.
 struct Slabscope {
-    #[pin]
-    _device: MiscDeviceRegistration<Session>,
+    _device: Pin<KBox<MiscDeviceRegistration<Session>>>,
+    _owned: ffi::Owned,
 }
 
-impl kernel::InPlaceModule for Slabscope {
-    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+impl kernel::Module for Slabscope {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let options = MiscDeviceOptions { name: c"slabscope" };
+        let device = KBox::pin_init(MiscDeviceRegistration::register(options), GFP_KERNEL)?;
+        let owned = ffi::Owned::new(&device, module)?;
         let ro = if is_read_only() { ", read-only" } else { "" };
         pr_info!("ABI {}{}\n", abi::VERSION, ro);
-        try_pin_init!(Self {
-            _device <- MiscDeviceRegistration::register(MiscDeviceOptions {
-                name: c"slabscope",
-            }),
+        Ok(Self {
+            _device: device,
+            _owned: owned,
         })
     }
 }
 
 fn is_read_only() -> bool {
-    module_parameters::read_only.value() != 0
+    // A value in some kernel series, a reference in others.
+    *Borrow::<u8>::borrow(&module_parameters::read_only.value()) != 0
 }
 
 /// A file that is open on the device.
@@ -88,21 +94,27 @@ struct Session {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
-struct State {
-    /// From the first BEGIN on; ended walks stay until the next one.
-    walk: Option<(Walk, ffi::Buffer)>,
+enum State {
+    /// Before the first BEGIN.
+    Idle,
+    /// Something is to be read yet.
+    Walking(Walk, ffi::Buffer),
+    /// The last record was read, and nothing is held any more.
+    Done,
 }
 
 #[vtable]
 impl MiscDevice for Session {
     type Ptr = Pin<KBox<Self>>;
 
-    fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
+    fn open(file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
         ffi::may_use()?;
+        if !ffi::Owned::is_owner_of(file) {
+            return Err(EAGAIN); // the module is still being loaded
+        }
         KBox::try_pin_init(
             try_pin_init!(Session {
-                state <- new_mutex!(State::default()),
+                state <- new_mutex!(State::Idle),
             }),
             GFP_KERNEL,
         )
@@ -168,26 +180,33 @@ impl State {
         if evicts && is_read_only() {
             return Err(EROFS);
         }
-        if matches!(&self.walk, Some((walk, out)) if !(walk.ended() && out.is_empty())) {
+        if matches!(self, Self::Walking(..)) {
             return Err(EBUSY);
         }
         let root = ffi::Root::new(begin.fd)?;
         root.check(evicts, begin.flags & abi::BEGIN_ANY_FS != 0)?;
         let out = ffi::Buffer::new(walk::BUFFER)?;
-        self.walk = Some((Walk::new(root, begin)?, out));
+        *self = Self::Walking(Walk::new(root, begin)?, out);
         Ok(())
     }
 
     fn stop(&mut self) -> Result {
-        let (walk, _) = self.walk.as_mut().ok_or(EINVAL)?;
-        walk.stop(abi::STATUS_STOPPED);
+        match self {
+            Self::Idle => return Err(EINVAL),
+            Self::Walking(walk, _) => walk.stop(abi::STATUS_STOPPED),
+            Self::Done => {}
+        }
         Ok(())
     }
 
     /// Walks on, and copies out as many whole records as fit.
     fn read(&mut self, iov: &mut IovIterDest<'_>) -> Result<usize> {
-        let (walk, out) = self.walk.as_mut().ok_or(EINVAL)?;
-        if out.is_empty() && !walk.ended() {
+        let (walk, out) = match self {
+            Self::Idle => return Err(EINVAL),
+            Self::Walking(walk, out) => (walk, out),
+            Self::Done => return Ok(0),
+        };
+        if out.is_empty() {
             // What was found before an error is still told; the error comes back at the next read.
             if let Err(error) = walk.run(out) {
                 if out.is_empty() {
@@ -200,6 +219,9 @@ impl State {
             return Err(EFAULT);
         }
         out.consume(len);
+        if walk.ended() && out.is_empty() {
+            *self = Self::Done;
+        }
         Ok(len)
     }
 }

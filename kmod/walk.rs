@@ -19,7 +19,8 @@ use crate::{
         Left,
         Limits,
         Root,
-        SpareCursor, //
+        SpareCursor,
+        Who, //
     },
 };
 use kernel::{
@@ -78,7 +79,10 @@ pub(crate) struct Walk {
     total: Counters,
     status: u32,
     walked: Delta,
-    logged: bool,
+    /// What `walked` was at the last PROGRESS record.
+    reported: Delta,
+    /// Until the prune is logged.
+    who: Option<Who>,
     /// Dropped last: keeps the superblock.
     root: Root,
 }
@@ -115,7 +119,8 @@ impl Walk {
             total: Counters::default(),
             status: abi::STATUS_COMPLETE,
             walked: Delta::ZERO,
-            logged: evict == Evict::Nothing,
+            reported: Delta::ZERO,
+            who: (evict != Evict::Nothing).then(Who::current),
             root,
         })
     }
@@ -149,25 +154,22 @@ impl Walk {
     /// Walks until the buffer is full, a slice of time is over, a signal is pending, or the end.
     pub(crate) fn run(&mut self, out: &mut Buffer) -> Result {
         let start = Instant::<Monotonic>::now();
-        let walked = self.walked;
         let result = self.run_slice(start, out);
-        self.walked = walked + start.elapsed();
+        self.walked += start.elapsed();
         result
     }
 
     fn run_slice(&mut self, start: Instant<Monotonic>, out: &mut Buffer) -> Result {
-        let prune = self.evict != Evict::Nothing && !self.is_stopped();
-        self.root
-            .check(prune, self.begin.flags & abi::BEGIN_ANY_FS != 0)?;
         while !self.ended() && out.room() >= 3 * abi::MAX_RECORD {
             if kernel::current!().signal_pending() {
                 return if out.is_empty() { Err(EINTR) } else { Ok(()) };
             }
             self.step(out)?;
-            let elapsed = start.elapsed();
-            self.check_bounds(self.walked + elapsed);
-            if elapsed >= SLICE && !self.ended() {
-                let total = self.reported(&self.total);
+            let walked = self.walked + start.elapsed();
+            self.check_bounds(walked);
+            if walked - self.reported >= SLICE && !self.ended() {
+                self.reported = walked;
+                let total = self.as_told(&self.total);
                 return self.put(out, abi::REC_PROGRESS, 0, 0, &[&total]);
             }
         }
@@ -203,10 +205,14 @@ impl Walk {
         let Some(frame) = self.frames.last_mut() else {
             return Ok(());
         };
+        // A filesystem may be frozen at any time.
+        let evicts = self.evict != Evict::Nothing;
+        self.root
+            .check(evicts, self.begin.flags & abi::BEGIN_ANY_FS != 0)?;
         if self.spare.is_none() {
             self.spare = Some(SpareCursor::new(&frame.dir)?);
         }
-        if self.evict != Evict::Nothing && depth > 0 && !self.is_in_place() {
+        if evicts && depth > 0 && !self.is_in_place() {
             self.leave_out(abi::STATUS_MOVED);
             return self.leave(out);
         }
@@ -295,7 +301,7 @@ impl Walk {
             if left.in_use() && !partial {
                 flags |= abi::REC_IN_USE;
             }
-            let (own, below) = (self.reported(&own), self.reported(&below));
+            let (own, below) = (self.as_told(&own), self.as_told(&below));
             self.put(out, abi::REC_LEAVE, flags, ino, &[&own, &below])?;
         }
         Ok(())
@@ -330,15 +336,14 @@ impl Walk {
 
     fn end(&mut self, out: &mut Buffer) -> Result {
         self.log();
-        let total = self.reported(&self.total);
+        let total = self.as_told(&self.total);
         self.put(out, abi::REC_TOTAL, self.status, 0, &[&total])
     }
 
     fn log(&mut self) {
-        if self.logged {
+        let Some(who) = self.who.take() else {
             return;
-        }
-        self.logged = true;
+        };
         let mode = match self.evict {
             Evict::Negative => c"negative",
             _ => c"unused",
@@ -351,11 +356,11 @@ impl Walk {
             abi::STATUS_MOVED => c"all but directories that were moved out",
             _ => c"ended at its bound",
         };
-        self.root.log(mode, &self.total, status);
+        self.root.log(&who, mode, &self.total, status);
     }
 
     /// In a dry run, `moved` is what would have been moved.
-    fn reported(&self, found: &Counters) -> Counters {
+    fn as_told(&self, found: &Counters) -> Counters {
         let mut found = *found;
         if self.begin.flags & abi::BEGIN_DRY_RUN != 0 {
             found.moved = match self.begin.mode {
