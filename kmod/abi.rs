@@ -74,6 +74,8 @@ pub struct Begin {
 
 /// Count what is cached; change nothing.
 pub const MODE_CENSUS: u32 = 0;
+/// Tell the directory's cached children one by one, by name; enter none.
+pub const MODE_LIST: u32 = 1;
 /// Evict unused negative dentries.
 pub const MODE_NEGATIVE: u32 = 2;
 /// Evict unused dentries, negative or not.
@@ -93,7 +95,8 @@ pub struct Header {
     pub len: u32,
     /// One of the `REC_` type constants.
     pub kind: u32,
-    /// ENTER, LEAVE: any of `REC_PARTIAL`, `REC_IN_USE`. TOTAL: one of the `STATUS_` constants.
+    /// LEAVE: any of `REC_PARTIAL`, `REC_IN_USE`. ENTRY: any of the `ENTRY_` constants. TOTAL: one
+    /// of the `STATUS_` constants.
     pub flags: u32,
     /// Bytes in the name. It may hold any byte but `/` and NUL.
     pub name_len: u32,
@@ -107,6 +110,8 @@ pub struct Header {
 pub const REC_ENTER: u32 = 1;
 /// The directory entered last is left: two [`Counters`], of its own children and of all below.
 pub const REC_LEAVE: u32 = 2;
+/// A child in [`MODE_LIST`]: its name, no counters; any of the `ENTRY_` flags.
+pub const REC_ENTRY: u32 = 3;
 /// One [`Counters`]: all so far. At least every 100 ms of walking.
 pub const REC_PROGRESS: u32 = 4;
 /// One [`Counters`]: everything. Always the last record; after it `read()` returns 0.
@@ -116,6 +121,23 @@ pub const REC_TOTAL: u32 = 5;
 pub const REC_PARTIAL: u32 = 1 << 0;
 /// The directory is itself referenced by something besides its children and this session.
 pub const REC_IN_USE: u32 = 1 << 1;
+
+/// A name known to be absent.
+pub const ENTRY_NEGATIVE: u32 = 1 << 0;
+/// A directory.
+pub const ENTRY_DIR: u32 = 1 << 1;
+/// A regular file.
+pub const ENTRY_FILE: u32 = 1 << 2;
+/// Referenced by anything, its own children included.
+pub const ENTRY_REFERENCED: u32 = 1 << 3;
+/// Has cached children.
+pub const ENTRY_CHILDREN: u32 = 1 << 4;
+/// On the superblock's LRU list.
+pub const ENTRY_LRU: u32 = 1 << 5;
+/// Something is mounted on it.
+pub const ENTRY_MOUNTPOINT: u32 = 1 << 6;
+/// Being looked up at this moment.
+pub const ENTRY_IN_LOOKUP: u32 = 1 << 7;
 
 /// Walked to the end.
 pub const STATUS_COMPLETE: u32 = 0;
@@ -130,7 +152,8 @@ pub const STATUS_DEPTH: u32 = 4;
 /// All walked but for directories that were moved away from below the one where a prune began.
 pub const STATUS_MOVED: u32 = 5;
 
-/// What was found. `total == in_use + prunable + pinned`; *unused* is `prunable + pinned`.
+/// What was found; in [`MODE_LIST`] of the children alone, and those that have children themselves
+/// count as `pinned`, since nobody has looked below them. `total == in_use + prunable + pinned`; *unused* is `prunable + pinned`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {

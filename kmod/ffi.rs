@@ -44,6 +44,10 @@ struct RawBatch {
     evict: u32,
     limit: u32,
     limit_ns: u64,
+    list: *mut u8,
+    list_room: u64,
+    dev: u64,
+    listed: u64,
     found: Counters,
     child: *mut bindings::dentry,
     ino: u64,
@@ -74,7 +78,7 @@ pub(crate) struct Who {
 
 const _: () = {
     assert!(size_of::<Who>() == 24);
-    assert!(size_of::<RawBatch>() == 16 + 23 * 8 + 32 + 256);
+    assert!(size_of::<RawBatch>() == 48 + 23 * 8 + 32 + 256);
     assert!(size_of::<Left>() == 16);
 };
 
@@ -314,14 +318,42 @@ pub(crate) struct Limits {
 pub(crate) struct Batch(RawBatch);
 
 impl Batch {
-    /// Handles the next children of `dir`; see `slabscope_batch`.
-    ///
-    /// `cursor` has to be one of `dir`.
+    /// Handles the next children of `dir`, of which `cursor` has to be one; see `slabscope_batch`.
     pub(crate) fn run(dir: &Dir, cursor: &mut Cursor, evict: Evict, limits: Limits) -> Self {
+        Self::run_raw(dir, cursor, evict, limits, (core::ptr::null_mut(), 0))
+    }
+
+    /// Lists the next children of `dir` into `out`, leaving `keep` bytes of its room.
+    pub(crate) fn list(
+        dir: &Dir,
+        cursor: &mut Cursor,
+        limits: Limits,
+        out: &mut Buffer,
+        keep: usize,
+    ) -> Self {
+        let room = out.room().saturating_sub(keep);
+        let spare = out.bytes.spare_capacity_mut().as_mut_ptr().cast();
+        let batch = Self::run_raw(dir, cursor, Evict::Nothing, limits, (spare, room as u64));
+        // SAFETY: `slabscope_batch` has written so many bytes to the spare capacity.
+        unsafe { out.bytes.inc_len(batch.0.listed as usize) };
+        batch
+    }
+
+    fn run_raw(
+        dir: &Dir,
+        cursor: &mut Cursor,
+        evict: Evict,
+        limits: Limits,
+        (list, list_room): (*mut u8, u64),
+    ) -> Self {
         let mut raw = RawBatch {
             evict: evict as u32,
             limit: limits.children,
             limit_ns: limits.ns,
+            list,
+            list_room,
+            dev: dir.dev(),
+            listed: 0,
             found: Counters::default(),
             child: core::ptr::null_mut(),
             ino: 0,
@@ -331,7 +363,7 @@ impl Batch {
             name: [0; 256],
         };
         // SAFETY: by the type invariants of `Dir` and `Cursor`; the cursor is borrowed mutably, so
-        // nobody else moves it.
+        // nobody else moves it. The callers above pass no list, or one with room.
         unsafe { slabscope_batch(dir.0.as_ptr(), cursor.0.as_ptr(), &mut raw) };
         Self(raw)
     }

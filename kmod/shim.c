@@ -216,11 +216,111 @@ static bool enter_child(struct dentry *child, struct slabscope_batch *batch)
 	return true;
 }
 
+static u32 entry_flags(const struct dentry *child)
+{
+	unsigned int flags = READ_ONCE(child->d_flags);
+	u32 entry = 0;
+
+	switch (flags & DCACHE_ENTRY_TYPE) {
+	case DCACHE_MISS_TYPE:
+		entry |= SLABSCOPE_ENTRY_NEGATIVE;
+		break;
+	case DCACHE_DIRECTORY_TYPE:
+	case DCACHE_AUTODIR_TYPE:
+		entry |= SLABSCOPE_ENTRY_DIR;
+		break;
+	case DCACHE_REGULAR_TYPE:
+		entry |= SLABSCOPE_ENTRY_FILE;
+		break;
+	}
+	if (READ_ONCE(child->d_lockref.count))
+		entry |= SLABSCOPE_ENTRY_REFERENCED;
+	if (!hlist_empty(&child->d_children))
+		entry |= SLABSCOPE_ENTRY_CHILDREN;
+	if ((flags & (DCACHE_LRU_LIST | DCACHE_SHRINK_LIST)) == DCACHE_LRU_LIST)
+		entry |= SLABSCOPE_ENTRY_LRU;
+	if (flags & DCACHE_MOUNTED)
+		entry |= SLABSCOPE_ENTRY_MOUNTPOINT;
+	if (flags & DCACHE_PAR_LOOKUP)
+		entry |= SLABSCOPE_ENTRY_IN_LOOKUP;
+	return entry;
+}
+
+/*
+ * Writes the record of one child. Called under the parent's d_lock, which __d_move() needs to
+ * change a child's name, and RCU.
+ */
+static void list_child(const struct dentry *child, struct slabscope_batch *batch)
+{
+	u32 name_len = min_t(u32, child->d_name.len, NAME_MAX);
+	struct inode *inode = READ_ONCE(child->d_inode);
+	struct slabscope_header header = {
+		.len = ALIGN(sizeof(header) + name_len, 8),
+		.kind = SLABSCOPE_REC_ENTRY,
+		.flags = entry_flags(child),
+		.name_len = name_len,
+		.ino = inode ? inode->i_ino : 0,
+		.dev = batch->dev,
+	};
+	u8 *record = batch->list + batch->listed;
+
+	memcpy(record, &header, sizeof(header));
+	memcpy(record + sizeof(header), child->d_name.name, name_len);
+	memset(record + sizeof(header) + name_len, 0, header.len - sizeof(header) - name_len);
+	batch->listed += header.len;
+}
+
+/*
+ * Handles one child and returns whether it was pinned, to be walked next. Called under the
+ * parent's d_lock and RCU.
+ */
+static bool handle_child(struct dentry *child, struct slabscope_batch *batch,
+			 struct list_head *dispose)
+{
+	struct slabscope_counters *found = &batch->found;
+
+	/*
+	 * Not in refs: a cursor moves, so that it could be met twice, and whoever owns it holds the
+	 * directory itself.
+	 */
+	if (child->d_flags & DCACHE_DENTRY_CURSOR)
+		return false;
+	if ((int)READ_ONCE(child->d_lockref.count) < 0) {
+		batch->refs++;	/* dying: dentry_kill() has yet to drop its reference */
+		return false;
+	}
+	found->total++;
+	count_type(READ_ONCE(child->d_flags), found);
+	count_inode(child, found);
+	if (batch->list)
+		list_child(child, batch);
+	if (!hlist_empty(&child->d_children)) {
+		if (batch->list) {
+			found->pinned++;
+			batch->refs++;
+			return false;
+		}
+		if (enter_child(child, batch)) {
+			batch->refs++;
+			return true;
+		}
+	}
+	handle_leaf(child, batch, dispose);
+	return false;
+}
+
+/* Whether there is no room for another record. */
+static bool list_is_full(const struct slabscope_batch *batch)
+{
+	return batch->list && batch->list_room - batch->listed <
+	       sizeof(struct slabscope_header) + ALIGN(NAME_MAX, 8);
+}
+
 /* Whether to let others have the lock. */
 static bool batch_is_over(struct dentry *dir, const struct slabscope_batch *batch, u32 handled,
 			  u64 start)
 {
-	if (handled >= batch->limit)
+	if (handled >= batch->limit || list_is_full(batch))
 		return true;
 	if (handled % (batch->evict ? SLABSCOPE_EVICT_STRIDE : SLABSCOPE_STRIDE))
 		return false;
@@ -257,23 +357,8 @@ void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope
 		node = child->d_sib.next;
 		last = child;
 		handled++;
-		if (child->d_flags & DCACHE_DENTRY_CURSOR) {
-			/*
-			 * Not in refs: it moves, so that it could be met twice, and whoever owns it
-			 * holds the directory itself.
-			 */
-		} else if ((int)READ_ONCE(child->d_lockref.count) >= 0) {
-			batch->found.total++;
-			count_type(READ_ONCE(child->d_flags), &batch->found);
-			count_inode(child, &batch->found);
-			if (!hlist_empty(&child->d_children) && enter_child(child, batch)) {
-				batch->refs++;
-				break;
-			}
-			handle_leaf(child, batch, &dispose);
-		} else {
-			batch->refs++;	/* dying: dentry_kill() has yet to drop it */
-		}
+		if (handle_child(child, batch, &dispose))
+			break;
 		if (batch_is_over(dir, batch, handled, start))
 			break;
 	}
@@ -361,7 +446,7 @@ int slabscope_check(struct file *file, bool prune, bool any_fs)
 	return 0;
 }
 
-/* Asked when a prune begins: it may be another task, or a kernel thread, that closes the session. */
+/* Asked when a prune begins: another task, or a kernel thread, may close the session. */
 void slabscope_who(struct slabscope_who *who)
 {
 	who->uid = from_kuid(&init_user_ns, current_uid());

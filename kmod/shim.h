@@ -6,6 +6,7 @@
 #ifndef SLABSCOPE_SHIM_H
 #define SLABSCOPE_SHIM_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 struct dentry;
@@ -29,13 +30,36 @@ enum slabscope_evict {
 	SLABSCOPE_EVICT_UNUSED,
 };
 
+/* abi.rs: Header */
+struct slabscope_header {
+	u32 len, kind, flags, name_len;
+	u64 ino, dev;
+};
+
+static_assert(sizeof(struct slabscope_header) == 32);
+
+/* abi.rs: REC_ENTRY and its flags */
+#define SLABSCOPE_REC_ENTRY		3
+#define SLABSCOPE_ENTRY_NEGATIVE	BIT(0)
+#define SLABSCOPE_ENTRY_DIR		BIT(1)
+#define SLABSCOPE_ENTRY_FILE		BIT(2)
+#define SLABSCOPE_ENTRY_REFERENCED	BIT(3)
+#define SLABSCOPE_ENTRY_CHILDREN	BIT(4)
+#define SLABSCOPE_ENTRY_LRU		BIT(5)
+#define SLABSCOPE_ENTRY_MOUNTPOINT	BIT(6)
+#define SLABSCOPE_ENTRY_IN_LOOKUP	BIT(7)
+
 /* One hold of a directory's lock. */
 struct slabscope_batch {
 	/* in */
 	u32 evict;		/* enum slabscope_evict */
 	u32 limit;		/* most children handled */
 	u64 limit_ns;		/* longest time, 0: no limit */
+	u8 *list;		/* write ENTRY records here and enter no child, or NULL */
+	u64 list_room;		/* bytes at @list */
+	u64 dev;		/* for those records */
 	/* out */
+	u64 listed;		/* bytes written */
 	struct slabscope_counters found;
 	struct dentry *child;	/* a pinned child that has children itself, or NULL */
 	u64 ino;		/* of @child */
@@ -45,7 +69,7 @@ struct slabscope_batch {
 	u8 name[256];
 };
 
-static_assert(sizeof(struct slabscope_batch) == 16 + 23 * 8 + 32 + 256);
+static_assert(sizeof(struct slabscope_batch) == 48 + 23 * 8 + 32 + 256);
 
 /* Who began a prune. */
 struct slabscope_who {

@@ -60,7 +60,8 @@ module! {
 }
 
 /// Every mode that [`Begin::mode`] accepts, as [`Info::modes`] tells them.
-const MODES: u32 = 1 << abi::MODE_CENSUS | 1 << abi::MODE_NEGATIVE | 1 << abi::MODE_DENTRIES;
+const MODES: u32 =
+    1 << abi::MODE_CENSUS | 1 << abi::MODE_LIST | 1 << abi::MODE_NEGATIVE | 1 << abi::MODE_DENTRIES;
 
 /// Fields are dropped in this order.
 struct Slabscope {
@@ -161,7 +162,7 @@ fn info() -> Info {
 
 impl State {
     fn begin(&mut self, begin: Begin) -> Result {
-        let prunes = begin.mode != abi::MODE_CENSUS;
+        let prunes = matches!(begin.mode, abi::MODE_NEGATIVE | abi::MODE_DENTRIES);
         let flags = if prunes {
             abi::BEGIN_DRY_RUN | abi::BEGIN_ANY_FS
         } else {

@@ -238,7 +238,12 @@ impl Walk {
         let Some(frame) = self.frames.last_mut() else {
             return Ok(());
         };
-        let mut batch = Batch::run(&frame.dir, &mut frame.cursor, self.evict, self.limits);
+        let (dir, cursor) = (&frame.dir, &mut frame.cursor);
+        let mut batch = if self.begin.mode == abi::MODE_LIST {
+            Batch::list(dir, cursor, self.limits, out, 2 * abi::MAX_RECORD)
+        } else {
+            Batch::run(dir, cursor, self.evict, self.limits)
+        };
         frame.own.add(batch.found());
         frame.refs += batch.refs();
         self.total.add(batch.found());
