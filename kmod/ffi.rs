@@ -106,6 +106,47 @@ extern "C" {
         busy: u64,
         status: *const c_char,
     );
+    fn slabscope_debugfs_init();
+    fn slabscope_debugfs_exit();
+}
+
+/// The file in debugfs, as long as it is there.
+pub(crate) struct Debugfs(());
+
+impl Debugfs {
+    /// Makes the file. To be called once.
+    pub(crate) fn new() -> Self {
+        // SAFETY: there are no requirements.
+        unsafe { slabscope_debugfs_init() };
+        Self(())
+    }
+}
+
+impl Drop for Debugfs {
+    fn drop(&mut self) {
+        // SAFETY: `new` has made the file.
+        unsafe { slabscope_debugfs_exit() };
+    }
+}
+
+/// shim.h: for debugfs.c.
+///
+/// # Safety
+///
+/// `file` has to be valid and no `fdget_pos` region of it active on this thread, `found` valid for
+/// writes.
+#[no_mangle]
+unsafe extern "C" fn slabscope_shrink(file: *mut bindings::file, found: *mut Counters) -> c_int {
+    // SAFETY: by the contract.
+    let file: ARef<File> = unsafe { File::from_raw_file(file) }.into();
+    match crate::shrink(Root(file)) {
+        Ok(counters) => {
+            // SAFETY: by the contract.
+            unsafe { found.write(counters) };
+            0
+        }
+        Err(error) => error.to_errno(),
+    }
 }
 
 /// Whether the caller has `CAP_SYS_ADMIN` in the initial user namespace.
@@ -437,12 +478,17 @@ impl Buffer {
         &self.bytes[self.from..]
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.from = 0;
+    }
+
     /// Takes note that `len` bytes of [`rest`](Self::rest) were copied out.
     pub(crate) fn consume(&mut self, len: usize) {
         self.from = (self.from + len).min(self.bytes.len());
         if self.is_empty() {
-            self.bytes.clear();
-            self.from = 0;
+            self.clear();
         }
     }
 

@@ -101,4 +101,11 @@ void slabscope_who(struct slabscope_who *who);
 void slabscope_log(struct file *file, const struct slabscope_who *who, const char *mode,
 		   u64 moved, u64 busy, const char *status);
 
+/* debugfs.c */
+void slabscope_debugfs_init(void);
+void slabscope_debugfs_exit(void);
+
+/* ffi.rs, for debugfs.c: evicts the unused dentries below the directory. */
+int slabscope_shrink(struct file *file, struct slabscope_counters *found);
+
 #endif

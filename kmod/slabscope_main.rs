@@ -65,6 +65,7 @@ const MODES: u32 =
 
 /// Fields are dropped in this order.
 struct Slabscope {
+    _debugfs: ffi::Debugfs,
     _device: Pin<KBox<MiscDeviceRegistration<Session>>>,
     _owned: ffi::Owned,
 }
@@ -77,6 +78,7 @@ impl kernel::Module for Slabscope {
         let ro = if is_read_only() { ", read-only" } else { "" };
         pr_info!("ABI {}{}\n", abi::VERSION, ro);
         Ok(Self {
+            _debugfs: ffi::Debugfs::new(),
             _device: device,
             _owned: owned,
         })
@@ -225,6 +227,25 @@ impl State {
         }
         Ok(len)
     }
+}
+
+/// Evicts the unused dentries below a directory and returns what was counted. A signal ends it.
+fn shrink(root: ffi::Root) -> Result<Counters> {
+    if is_read_only() {
+        return Err(EROFS);
+    }
+    root.check(true, false)?;
+    let begin = Begin {
+        mode: abi::MODE_DENTRIES,
+        ..Begin::default()
+    };
+    let mut out = ffi::Buffer::new(abi::MIN_READ)?;
+    let mut walk = Walk::new(root, begin)?;
+    while !walk.ended() {
+        walk.run(&mut out)?;
+        out.clear();
+    }
+    Ok(*walk.total())
 }
 
 /// How many bytes the whole records take that fit in `room`.

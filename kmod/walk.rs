@@ -130,6 +130,11 @@ impl Walk {
         self.frames.is_empty()
     }
 
+    /// What was counted so far.
+    pub(crate) fn total(&self) -> &Counters {
+        &self.total
+    }
+
     /// Takes note of why not all is walked; the first reason that ends the walk stays.
     pub(crate) fn stop(&mut self, status: u32) {
         if !self.is_stopped() {
