@@ -1,7 +1,19 @@
 //! slabscope: an ncdu for the kernel's dentry cache inside a better slabtop.
+//!
+//! How it hangs together: the threads of [`runtime`] send [`update::Msg`]s into one channel,
+//! [`update::update`] changes the [`model::Model`] and answers with effects, and [`view::render`]
+//! draws the model. Nothing else changes the model, and nothing else does I/O than [`runtime`].
 
 #[path = "../../kmod/abi.rs"]
 pub mod abi;
 pub mod census;
+pub mod history;
+pub mod keymap;
+pub mod model;
 pub mod prune;
+pub mod runtime;
 pub mod session;
+pub mod source;
+pub mod text;
+pub mod update;
+pub mod view;

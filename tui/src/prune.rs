@@ -90,18 +90,19 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Counts what would go and what would stay.
+    /// Counts what would go and what would stay. None if `progress` ended it: who has seen a part
+    /// of what would go must not be asked whether it may.
     pub fn new(
         target: Target,
         progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
-    ) -> Result<Self, PruneError> {
+    ) -> Result<Option<Self>, PruneError> {
         let walk = Walk {
             mode: Mode::Dentries,
             depth: 0,
             dry_run: true,
         };
-        let (_, found) = run(&target, walk, progress)?;
-        Ok(Self { target, found })
+        let (status, found) = run(&target, walk, progress)?;
+        Ok((status != Status::Stopped).then_some(Self { target, found }))
     }
 
     /// How many dentries are expected to go in `mode`.

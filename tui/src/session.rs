@@ -157,6 +157,7 @@ impl Device {
             buffer: vec![0; 64 << 10],
             from: 0,
             to: 0,
+            stopped: false,
             ended: false,
         })
     }
@@ -237,12 +238,16 @@ pub struct Session {
     buffer: Vec<u8>,
     from: usize,
     to: usize,
+    stopped: bool,
     ended: bool,
 }
 
 impl Session {
-    /// Ends the walk early; the records up to the total still come.
-    pub fn stop(&self) -> Result<(), SessionError> {
+    /// Ends the walk early, once; the records up to the total still come.
+    pub fn stop(&mut self) -> Result<(), SessionError> {
+        if std::mem::replace(&mut self.stopped, true) {
+            return Ok(());
+        }
         // SAFETY: IOC_STOP takes no argument.
         unsafe {
             ioctl::ioctl(
@@ -323,7 +328,7 @@ fn parse(bytes: &[u8]) -> Result<(Record, usize), SessionError> {
     let len = len as usize;
     let body = bytes
         .get(header.len()..len)
-        .filter(|_| len % 8 == 0)
+        .filter(|_| len.is_multiple_of(8))
         .ok_or(SessionError::Malformed(
             "its length is not that of a record",
         ))?;
@@ -381,4 +386,99 @@ fn counters(body: &[u8], index: usize) -> Result<Box<Counters>, SessionError> {
     Ok(Box::new(unsafe {
         std::mem::transmute_copy::<[u8; LEN], Counters>(bytes)
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record as the module writes it on this machine.
+    fn record(kind: u32, flags: u32, name: &[u8], counters: &[u64]) -> Vec<u8> {
+        let body = counters.len() * 8 + name.len().next_multiple_of(8);
+        let len = (size_of::<abi::Header>() + body) as u32;
+        let mut bytes = Vec::new();
+        for field in [len, kind, flags, name.len() as u32] {
+            bytes.extend(field.to_ne_bytes());
+        }
+        bytes.extend([0; 16]);
+        bytes.extend(counters.iter().flat_map(|counter| counter.to_ne_bytes()));
+        bytes.extend(name);
+        bytes.resize(len as usize, 0);
+        bytes
+    }
+
+    fn figures(from: u64) -> Vec<u64> {
+        (from..).take(abi::NCOUNTERS).collect()
+    }
+
+    #[test]
+    fn records() {
+        let enter = record(abi::REC_ENTER, 0, b"a\xff\n", &[]);
+        let name = OsString::from_vec(b"a\xff\n".to_vec());
+        assert_eq!(parse(&enter).unwrap(), (Record::Enter { name }, 40));
+
+        let both = [figures(1), figures(100)].concat();
+        let leave = record(abi::REC_LEAVE, abi::REC_PARTIAL, b"", &both);
+        match parse(&leave).unwrap() {
+            (
+                Record::Leave {
+                    own,
+                    below,
+                    partial,
+                    in_use,
+                },
+                len,
+            ) => {
+                assert_eq!((own.total, own.skipped_dirty), (1, 23));
+                assert_eq!((below.total, below.skipped_dirty), (100, 122));
+                assert_eq!((partial, in_use, len), (true, false, leave.len()));
+            }
+            other => panic!("{other:?}"),
+        }
+
+        let total = record(abi::REC_TOTAL, abi::STATUS_MOVED, b"", &figures(1));
+        match parse(&total).unwrap().0 {
+            Record::Total { status, counters } => {
+                assert_eq!(status, Status::Moved);
+                assert_eq!(counters.moved, 20);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// No record, however broken, is read beyond its end.
+    #[test]
+    fn records_that_are_none() {
+        let whole = record(abi::REC_LEAVE, 0, b"", &[figures(1), figures(1)].concat());
+        for end in 0..whole.len() {
+            assert!(parse(&whole[..end]).is_err());
+        }
+        let mut longer = record(abi::REC_ENTER, 0, b"name", &[]);
+        longer[12] = 200;
+        assert!(parse(&longer).is_err(), "a name beyond its record");
+        longer[0] += 1;
+        assert!(parse(&longer).is_err(), "a length that is no multiple of 8");
+        for len in [0_u32, 8, 24, u32::MAX] {
+            let mut short = record(abi::REC_PROGRESS, 0, b"", &figures(1));
+            short[..4].copy_from_slice(&len.to_ne_bytes());
+            assert!(parse(&short).is_err(), "{len}");
+        }
+        for (kind, flags) in [(0, 0), (3, 0), (6, 0), (abi::REC_TOTAL, 77)] {
+            assert!(parse(&record(kind, flags, b"", &figures(1))).is_err());
+        }
+        for kind in [abi::REC_LEAVE, abi::REC_PROGRESS, abi::REC_TOTAL] {
+            assert!(parse(&record(kind, 0, b"", &[1, 2])).is_err());
+        }
+    }
+
+    #[test]
+    fn without_a_device_there_is_no_module() {
+        let missing = Path::new("/nonexistent/slabscope");
+        assert!(matches!(
+            Device::open_at(missing),
+            Err(SessionError::NoModule(path)) if path == missing
+        ));
+        let other = Device::open_at(Path::new("/dev/null")).unwrap_err();
+        assert!(other.to_string().contains("not slabscope's"), "{other}");
+    }
 }

@@ -1,0 +1,136 @@
+//! Text as kernels write it, and as none would.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use slabscope::source::{Cause, Class, Kernel, Source, slabinfo};
+use support::fixture;
+
+/// A directory for a root of one's own, gone at the end.
+struct Root(PathBuf);
+
+impl Root {
+    /// With these files in it.
+    fn new(name: &str, files: &[(&str, &[u8])]) -> Self {
+        let root = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+        for (path, bytes) in files {
+            let path = root.0.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        root
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+#[test]
+fn every_captured_kernel_is_read() {
+    let kernels = fs::read_dir(fixture("")).unwrap();
+    let mut read = 0;
+    for kernel in kernels {
+        let root = kernel.unwrap().path();
+        let sample = Kernel::new(&root).sample();
+        let caches = sample.caches.clone().unwrap();
+        let lines = fs::read_to_string(root.join("proc/slabinfo"))
+            .unwrap()
+            .lines()
+            .count();
+        assert_eq!(caches.len(), lines - 2, "all but the two lines of heading");
+        let dentry = sample.cache("dentry").unwrap();
+        assert_eq!(dentry.class, Class::Reclaimable);
+        assert!(dentry.active > 0 && dentry.active <= dentry.objects);
+        let memory = sample.memory.unwrap();
+        assert_eq!(memory.slab, memory.sreclaimable + memory.sunreclaim);
+        let pages: u64 = caches.iter().map(|cache| cache.size(4096)).sum();
+        assert!(pages <= memory.slab, "slabs are a part of Slab");
+        let dentries = sample.dentries.unwrap();
+        assert!(dentries.lru_negative <= dentries.lru && dentries.lru <= dentries.total);
+        assert!(sample.inodes.unwrap().total > 0);
+        assert!(
+            Kernel::new(&root)
+                .mounts()
+                .unwrap()
+                .iter()
+                .any(|m| m.point == Path::new("/"))
+        );
+        read += 1;
+    }
+    assert!(read > 0, "nothing was captured");
+}
+
+/// Cut anywhere, slabinfo is either understood or refused with the line that is wrong.
+#[test]
+fn slabinfo_cut_off_anywhere() {
+    let text = fs::read_to_string(fixture("6.18.44-fc-v509").join("proc/slabinfo")).unwrap();
+    let head: String = text
+        .lines()
+        .take(6)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let whole = slabinfo::parse(&head).unwrap();
+    let mut refused = 0;
+    for end in 0..head.len() {
+        match slabinfo::parse(&head[..end]) {
+            Ok(caches) => assert!(caches.len() <= whole.len()),
+            Err(error) => {
+                assert_eq!(error.line, head[..end].lines().count().max(1));
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > head.len() / 2);
+}
+
+#[test]
+fn bytes_that_are_no_text() {
+    let garbage: Vec<u8> = (0..=255).cycle().take(4096).collect();
+    let line =
+        b"slabinfo - version: 2.1\n\xff\x1b[2J 1 2 3 4 5 : tunables 0 0 0 : slabdata 6 7 0\n";
+    let root = Root::new(
+        "no-text",
+        &[
+            ("proc/slabinfo", line),
+            ("proc/meminfo", &garbage),
+            ("proc/sys/fs/dentry-state", &garbage),
+            ("proc/sys/fs/inode-nr", b""),
+            ("proc/self/mountinfo", &garbage),
+        ],
+    );
+    let sample = Kernel::new(&root.0).sample();
+    let caches = sample.caches.unwrap();
+    assert_eq!(caches[0].name, "\u{fffd}\u{1b}[2J", "the screen escapes it");
+    assert_eq!(caches[0].class, Class::Unknown);
+    for error in [
+        sample.memory.unwrap_err(),
+        sample.dentries.unwrap_err(),
+        sample.inodes.unwrap_err(),
+        Kernel::new(&root.0).mounts().unwrap_err(),
+    ] {
+        assert!(error.path.starts_with(&root.0), "{error}");
+        assert!(matches!(error.cause, Cause::Malformed(_)), "{error}");
+        assert!(!error.remedy().is_empty());
+    }
+}
+
+#[test]
+fn each_missing_file_is_named_and_costs_only_itself() {
+    let state = b"1\t2\t45\t0\t3\t0\n";
+    let root = Root::new("missing", &[("proc/sys/fs/dentry-state", state)]);
+    let sample = Kernel::new(&root.0).sample();
+    assert!(sample.dentries.is_ok());
+    let error = sample.caches.unwrap_err();
+    assert_eq!(error.path, root.0.join("proc/slabinfo"));
+    assert!(matches!(
+        error.cause,
+        Cause::Unreadable(std::io::ErrorKind::NotFound, _)
+    ));
+}

@@ -1,0 +1,350 @@
+//! The real program on a real terminal: this kernel's figures, its keys, and how it leaves.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::termios::{Termios, tcgetattr};
+
+/// How long a condition is waited for before the test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A program on a terminal of its own.
+struct Tty {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    writer: Box<dyn Write + Send>,
+    output: Receiver<Vec<u8>>,
+    all: Vec<u8>,
+    parser: vt100::Parser,
+    before: Termios,
+}
+
+impl Tty {
+    fn start(columns: u16, rows: u16, args: &[&str]) -> Self {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_slabscope"));
+        command.args(args);
+        command.env("TERM", "xterm-256color");
+        command.env("LC_ALL", "C.UTF-8");
+        Self::spawn(columns, rows, command)
+    }
+
+    fn spawn(columns: u16, rows: u16, command: CommandBuilder) -> Self {
+        let size = PtySize {
+            rows,
+            cols: columns,
+            ..Default::default()
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let before = termios(&*pair.master);
+        let child = pair.slave.spawn_command(command).unwrap();
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let writer = pair.master.take_writer().unwrap();
+        let (sender, output) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(len @ 1..) = reader.read(&mut buffer) {
+                if sender.send(buffer[..len].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            master: pair.master,
+            writer,
+            output,
+            all: Vec::new(),
+            parser: vt100::Parser::new(cells(rows), cells(columns), 0),
+            before,
+        }
+    }
+
+    fn type_keys(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).unwrap();
+    }
+
+    fn resize(&mut self, columns: u16, rows: u16) {
+        let screen = self.parser.screen_mut();
+        screen.set_size(cells(rows), cells(columns));
+        let size = PtySize {
+            rows,
+            cols: columns,
+            ..Default::default()
+        };
+        self.master.resize(size).unwrap();
+    }
+
+    fn screen(&self) -> String {
+        self.parser.screen().contents()
+    }
+
+    /// Waits until the screen is as `wanted` says.
+    #[track_caller]
+    fn wait(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let screen = self.screen();
+            if wanted(&screen) {
+                return screen;
+            }
+            match self
+                .output
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
+                Ok(bytes) => self.take(&bytes),
+                Err(_) => panic!("waited for {what}:\n{}", self.screen()),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn wait_for(&mut self, text: &str) -> String {
+        self.wait(text, |screen| screen.contains(text))
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.all.extend(bytes);
+        self.parser.process(bytes);
+    }
+
+    fn pid(&self) -> Pid {
+        let pid = self.child.process_id().unwrap();
+        Pid::from_raw(pid.try_into().unwrap()).unwrap()
+    }
+
+    /// Waits for the program's end and for the terminal to be as it was.
+    #[track_caller]
+    fn ends_restored(&mut self) -> portable_pty::ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            // What it writes has to be taken, or it would wait for that.
+            match self.output.recv_timeout(Duration::from_millis(10)) {
+                Ok(bytes) => self.take(&bytes),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            assert!(Instant::now() < end, "it does not end:\n{}", self.screen());
+        };
+        self.wait_until_restored();
+        let after = termios(&*self.master);
+        assert_eq!(after.local_modes, self.before.local_modes);
+        assert_eq!(after.input_modes, self.before.input_modes);
+        assert_eq!(after.output_modes, self.before.output_modes);
+        status
+    }
+
+    #[track_caller]
+    fn wait_until_restored(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        while self.parser.screen().alternate_screen() || self.parser.screen().hide_cursor() {
+            match self
+                .output
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
+                Ok(bytes) => self.take(&bytes),
+                Err(_) => panic!("the terminal was left on the alternate screen or without cursor"),
+            }
+        }
+        let left = b"\x1b[?1049l";
+        let times = self
+            .all
+            .windows(left.len())
+            .filter(|bytes| bytes == left)
+            .count();
+        assert_eq!(times, 1, "left the alternate screen once");
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        // Only if a test failed is it still there.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn cells(cells: u16) -> NonZero<u16> {
+    NonZero::new(cells).unwrap()
+}
+
+fn termios(master: &dyn MasterPty) -> Termios {
+    let fd = master.as_raw_fd().unwrap();
+    // SAFETY: the master is borrowed for the whole call, so its descriptor stays open.
+    tcgetattr(unsafe { rustix::fd::BorrowedFd::borrow_raw(fd) }).unwrap()
+}
+
+#[test]
+fn start_sort_freeze_resize_quit() {
+    let mut tty = Tty::start(80, 24, &["--interval", "0.2"]);
+    tty.wait_for("SReclaimable");
+    if rustix::process::geteuid().is_root() {
+        tty.wait_for("caches by cache size ▼");
+        tty.type_keys("n");
+        tty.wait_for("caches by name ▲");
+    } else {
+        tty.wait_for("run slabscope with sudo");
+    }
+    tty.type_keys("f");
+    let frozen = tty.wait_for("FROZEN 0.");
+    let later = tty.wait("time to pass on the frozen screen", |screen| {
+        screen.contains("FROZEN") && screen != frozen
+    });
+    let figures = |screen: &str| {
+        screen
+            .lines()
+            .skip(1)
+            .take(3)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(figures(&frozen), figures(&later));
+    tty.type_keys("f");
+    tty.wait("the figures to run again", |screen| {
+        !screen.contains("FROZEN")
+    });
+    tty.resize(200, 50);
+    tty.wait("the hints in the last of 50 lines", |screen| {
+        screen
+            .lines()
+            .nth(49)
+            .is_some_and(|line| line.contains("q quit"))
+    });
+    tty.type_keys("2");
+    tty.wait_for("filesystems:");
+    tty.type_keys("3");
+    tty.wait_for("negative on LRU");
+    tty.type_keys("q");
+    assert_eq!(tty.ends_restored().exit_code(), 0);
+}
+
+#[test]
+fn a_serial_line_that_knows_no_size_is_taken_for_80x24() {
+    let mut tty = Tty::start(80, 24, &[]);
+    tty.wait_for("q quit");
+    tty.master
+        .resize(PtySize {
+            rows: 0,
+            cols: 0,
+            ..Default::default()
+        })
+        .unwrap();
+    tty.type_keys("3");
+    tty.wait("the hints in the last of 24 lines", |screen| {
+        screen
+            .lines()
+            .nth(23)
+            .is_some_and(|line| line.contains("f freeze"))
+    });
+    tty.type_keys("q");
+    assert_eq!(tty.ends_restored().exit_code(), 0);
+}
+
+#[test]
+fn nothing_is_asked_of_the_terminal() {
+    let mut tty = Tty::start(80, 24, &[]);
+    tty.wait_for("q quit");
+    tty.resize(90, 30);
+    tty.wait("the hints in the last of 30 lines", |screen| {
+        screen
+            .lines()
+            .nth(29)
+            .is_some_and(|line| line.contains("q quit"))
+    });
+    tty.type_keys("q");
+    tty.ends_restored();
+    for query in [&b"\x1b[6n"[..], b"\x1b[c", b"\x1b[?u"] {
+        assert!(
+            !tty.all.windows(query.len()).any(|bytes| bytes == query),
+            "{query:?}"
+        );
+    }
+}
+
+#[test]
+fn without_the_module_the_tree_says_so() {
+    if std::path::Path::new("/dev/slabscope").exists() {
+        return;
+    }
+    let mut tty = Tty::start(80, 24, &["/"]);
+    tty.wait_for("the slabscope kernel module is not loaded");
+    tty.wait_for("cargo lab");
+    tty.type_keys("\x03");
+    assert_eq!(tty.ends_restored().exit_code(), 0);
+}
+
+#[test]
+fn signals_end_it_and_the_terminal_is_restored() {
+    for (signal, name) in [
+        (Signal::TERM, "Terminated"),
+        (Signal::HUP, "Hangup"),
+        (Signal::INT, "Interrupt"),
+    ] {
+        let mut tty = Tty::start(80, 24, &[]);
+        tty.wait_for("SReclaimable");
+        kill_process(tty.pid(), signal).unwrap();
+        let status = tty.ends_restored();
+        assert_eq!(
+            status.signal(),
+            Some(name),
+            "it dies of the signal, as scripts expect"
+        );
+    }
+}
+
+/// The test below runs this binary again with only this test, which panics on its terminal.
+#[test]
+#[ignore = "panics; run by a_panic_restores_the_terminal"]
+fn panics_on_the_screen() {
+    let mut screen = slabscope::runtime::Screen::enter().unwrap();
+    screen
+        .draw(|frame| frame.render_widget("about to fail", frame.area()))
+        .unwrap();
+    std::thread::spawn(|| panic!("a bug")).join().unwrap();
+}
+
+#[test]
+fn a_panic_restores_the_terminal() {
+    let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        "panics_on_the_screen",
+        "--ignored",
+        "--nocapture",
+    ]);
+    command.env("RUST_BACKTRACE", "0");
+    let mut tty = Tty::spawn(80, 24, command);
+    assert_eq!(tty.ends_restored().exit_code(), 1);
+    assert!(String::from_utf8_lossy(&tty.all).contains("about"));
+    tty.wait_for("a bug");
+}
+
+#[test]
+fn wrong_use_exits_with_2_and_says_why() {
+    let run = |args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_slabscope"))
+            .args(args)
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (code, text) = run(&[]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("have to be a terminal"), "{text}");
+    for args in [["--interval", "0"], ["--interval", "x"], ["--no", "y"]] {
+        let (code, text) = run(&args);
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains(args[0]), "{text}");
+    }
+    assert_eq!(run(&["--version"]).0, Some(0));
+}

@@ -1,0 +1,84 @@
+//! A plan is carried out below the very directory it was made for, or not at all.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use slabscope::abi::Counters;
+use slabscope::prune::{Plan, PruneError, Target};
+use slabscope::session::{Mode, SessionError};
+
+fn directory(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+fn plan(path: &Path) -> Plan {
+    let target = Target::open_cached(path).unwrap();
+    let found = Counters {
+        negative_prunable: 1,
+        ..Default::default()
+    };
+    Plan { target, found }
+}
+
+fn carry_out(plan: &Plan) -> Result<(), PruneError> {
+    let mut progress = |_: &Counters| ControlFlow::Continue(());
+    plan.carry_out(Mode::Negative, &mut progress).map(drop)
+}
+
+#[test]
+fn in_its_place_it_gets_as_far_as_the_module() {
+    if Path::new("/dev/slabscope").exists() {
+        return;
+    }
+    let path = directory("in-place");
+    let error = carry_out(&plan(&path)).unwrap_err();
+    let missing = matches!(error, PruneError::Session(SessionError::NoModule(_)));
+    assert!(missing, "{error}");
+    fs::remove_dir(path).unwrap();
+}
+
+#[test]
+fn a_directory_that_vanished_is_not_pruned() {
+    let path = directory("vanished");
+    let plan = plan(&path);
+    fs::remove_dir(&path).unwrap();
+    let error = carry_out(&plan).unwrap_err();
+    assert!(
+        matches!(&error, PruneError::Replaced(at) if *at == path),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_directory_that_was_replaced_is_not_pruned() {
+    let path = directory("replaced");
+    let elsewhere = path.with_extension("moved");
+    let plan = plan(&path);
+    fs::rename(&path, &elsewhere).unwrap();
+    fs::create_dir(&path).unwrap();
+    let error = carry_out(&plan).unwrap_err();
+    assert!(
+        matches!(&error, PruneError::Replaced(at) if *at == path),
+        "{error}"
+    );
+    fs::remove_dir(path).unwrap();
+    fs::remove_dir(elsewhere).unwrap();
+}
+
+#[test]
+fn a_symbolic_link_is_no_directory_to_prune_below() {
+    let path = directory("linked");
+    let link = path.join("link");
+    std::os::unix::fs::symlink("/", &link).unwrap();
+    assert!(matches!(
+        Target::open_cached(&link),
+        Err(PruneError::Open { .. })
+    ));
+    fs::remove_dir_all(path).unwrap();
+}

@@ -1,0 +1,144 @@
+//! The worker: one thread that does what takes long, one job after the other.
+
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Event;
+use crate::census::{Census, census};
+use crate::prune::{Plan, PruneError, Target};
+use crate::session::{Counters, Mode};
+use crate::source::{Kernel, Sample, Source};
+use crate::update::{Effect, Msg};
+
+/// The thread's other end.
+pub(super) struct Worker {
+    effects: Sender<Effect>,
+    /// All jobs up to this number are to end early.
+    cancelled: Arc<AtomicU64>,
+}
+
+impl Worker {
+    pub(super) fn start(start: Instant, events: Sender<Event>) -> Self {
+        let (effects, receiver) = channel();
+        let cancelled = Arc::new(AtomicU64::new(0));
+        let mut work = Work {
+            start,
+            events,
+            cancelled: Arc::clone(&cancelled),
+            kernel: Kernel::new("/"),
+        };
+        thread::spawn(move || {
+            for effect in receiver {
+                if let Some(msg) = work.perform(effect) {
+                    work.send(msg);
+                }
+            }
+        });
+        Self { effects, cancelled }
+    }
+
+    /// Takes an effect on; a cancellation overtakes all jobs.
+    pub(super) fn take(&self, effect: Effect) {
+        match effect {
+            Effect::Cancel { job } => {
+                self.cancelled.fetch_max(job, Ordering::Relaxed);
+            }
+            // The thread ends with the program alone.
+            effect => drop(self.effects.send(effect)),
+        }
+    }
+}
+
+struct Work {
+    start: Instant,
+    events: Sender<Event>,
+    cancelled: Arc<AtomicU64>,
+    kernel: Kernel,
+}
+
+impl Work {
+    fn send(&self, msg: Msg) {
+        // Nobody listens any more once the program is ending.
+        drop(self.events.send(super::msg(msg)));
+    }
+
+    fn perform(&mut self, effect: Effect) -> Option<Msg> {
+        Some(match effect {
+            Effect::Quit | Effect::Cancel { .. } => return None,
+            Effect::ReadMounts => Msg::Mounts(self.kernel.mounts()),
+            Effect::Census { job, path } => {
+                let result = self.census(job, &path);
+                let at = self.start.elapsed();
+                Msg::Counted { job, at, result }
+            }
+            Effect::Plan { job, path } => {
+                let result = Target::open_cached(&path)
+                    .and_then(|target| Plan::new(target, &mut |so_far| self.progress(job, so_far)));
+                Msg::Planned { job, result }
+            }
+            Effect::Prune { job, plan, mode } => self.prune(job, &plan, mode),
+        })
+    }
+
+    fn census(&self, job: u64, path: &Path) -> Result<Census, PruneError> {
+        let target = Target::open_cached(path)?;
+        let census = census(target.dir.as_fd(), &mut |so_far| self.progress(job, so_far))?;
+        Ok(census)
+    }
+
+    /// Tells how far a job has come and whether it goes on.
+    fn progress(&self, job: u64, so_far: &Counters) -> ControlFlow<()> {
+        if self.cancelled.load(Ordering::Relaxed) >= job {
+            return ControlFlow::Break(());
+        }
+        let at = self.start.elapsed();
+        let so_far = Box::new(*so_far);
+        self.send(Msg::Progress { job, at, so_far });
+        ControlFlow::Continue(())
+    }
+
+    fn prune(&mut self, job: u64, plan: &Plan, mode: Mode) -> Msg {
+        let sample = Box::new(self.kernel.sample());
+        let at = self.start.elapsed();
+        let clock = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
+        self.send(Msg::PruneBegan {
+            job,
+            at,
+            clock,
+            sample,
+        });
+        let result = plan.carry_out(mode, &mut |so_far| self.progress(job, so_far));
+        let sample = Box::new(self.settled());
+        Msg::Pruned {
+            job,
+            at: self.start.elapsed(),
+            result,
+            sample,
+        }
+    }
+
+    /// A sample once the dentry cache has stopped falling: evicted dentries are given back only
+    /// after an RCU grace period (fs/dcache.c: `dentry_free()`, Linux 7.3).
+    fn settled(&mut self) -> Sample {
+        const STEP: Duration = Duration::from_millis(100);
+        const LONGEST: Duration = Duration::from_secs(3);
+        let objects = |sample: &Sample| sample.cache("dentry").map(|cache| cache.active);
+        let begin = Instant::now();
+        let mut sample = self.kernel.sample();
+        loop {
+            thread::sleep(STEP);
+            let next = self.kernel.sample();
+            let fell = objects(&next) < objects(&sample);
+            sample = next;
+            if !fell || begin.elapsed() > LONGEST {
+                return sample;
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! /proc/self/mountinfo.
+
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use procfs::process::MountInfo;
+
+use super::Malformed;
+
+/// A mounted filesystem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// Where.
+    pub point: PathBuf,
+    /// Type: `ext4`.
+    pub fs: String,
+    /// Device or other source.
+    pub device: String,
+}
+
+impl Mount {
+    /// Filesystems whose files live in the dentry cache alone: every dentry is pinned for as long
+    /// as its file exists (fs/libfs.c: `simple_link()`; mm/shmem.c, Linux 7.3).
+    pub fn is_memory(&self) -> bool {
+        matches!(
+            self.fs.as_str(),
+            "tmpfs" | "ramfs" | "devtmpfs" | "hugetlbfs" | "rootfs"
+        )
+    }
+
+    /// Filesystems made by the kernel, whose few dentries are not what fills memory.
+    pub fn is_internal(&self) -> bool {
+        const INTERNAL: [&str; 19] = [
+            "autofs",
+            "binder",
+            "binfmt_misc",
+            "bpf",
+            "cgroup",
+            "cgroup2",
+            "configfs",
+            "debugfs",
+            "devpts",
+            "efivarfs",
+            "fusectl",
+            "mqueue",
+            "nsfs",
+            "proc",
+            "pstore",
+            "rpc_pipefs",
+            "securityfs",
+            "sysfs",
+            "tracefs",
+        ];
+        INTERNAL.contains(&self.fs.as_str())
+    }
+
+    /// The mount that `path` is on.
+    pub fn of<'a>(mounts: &'a [Mount], path: &Path) -> Option<&'a Mount> {
+        mounts
+            .iter()
+            .filter(|mount| path.starts_with(&mount.point))
+            .max_by_key(|mount| mount.point.as_os_str().len())
+    }
+}
+
+/// A mount a line; mounted over one another, only the uppermost can be reached. On disk first, in
+/// memory next, the kernel's own last; in the order of their paths.
+pub fn parse(bytes: &[u8]) -> Result<Vec<Mount>, Malformed> {
+    let mut mounts: Vec<Mount> = Vec::new();
+    for (line, number) in ascii(bytes).lines().zip(1..) {
+        let info = MountInfo::from_line(line)
+            .map_err(|_| Malformed::new(number, "not a line of mountinfo"))?;
+        let text = |field: &str| {
+            let name: PathBuf = unescape(field).into();
+            name.to_string_lossy().into_owned()
+        };
+        let mount = Mount {
+            point: unescape(&info.mount_point.to_string_lossy()).into(),
+            fs: text(&info.fs_type),
+            device: text(info.mount_source.as_deref().unwrap_or("none")),
+        };
+        mounts.retain(|below| below.point != mount.point);
+        mounts.push(mount);
+    }
+    mounts.sort_by(|a, b| {
+        let kind = |mount: &Mount| (mount.is_internal(), mount.is_memory());
+        (kind(a), &a.point).cmp(&(kind(b), &b.point))
+    });
+    Ok(mounts)
+}
+
+/// What is no ASCII becomes an octal escape, as the kernel already writes blanks and backslashes
+/// (fs/seq_file.c: `mangle_path()`), so that text passes for names that are no UTF-8.
+fn ascii(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if byte.is_ascii() {
+            text.push(byte.into());
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(text, "\\{byte:03o}");
+        }
+    }
+    text
+}
+
+fn unescape(field: &str) -> OsString {
+    let mut name = Vec::with_capacity(field.len());
+    let mut rest = field.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escape = match rest {
+            [b'\\', octal @ ..] => octal
+                .get(..3)
+                .and_then(|octal| str::from_utf8(octal).ok())
+                .and_then(|octal| u8::from_str_radix(octal, 8).ok()),
+            _ => None,
+        };
+        name.push(escape.unwrap_or(*first));
+        rest = if escape.is_some() { &rest[4..] } else { tail };
+    }
+    OsString::from_vec(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn points_are_unescaped_to_their_very_bytes() {
+        let mounts =
+            parse(b"36 35 98:0 / /mnt/a\\040b\\134c\xff rw - ext4 /dev/v\\040a rw\n").unwrap();
+        assert_eq!(mounts[0].point.as_os_str().as_bytes(), b"/mnt/a b\\c\xff");
+        assert_eq!(mounts[0].device, "/dev/v a");
+    }
+
+    #[test]
+    fn mounted_over_one_another_the_last_counts() {
+        let text = b"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:2 / / rw shared:1 - xfs /dev/b rw\n";
+        let mounts = parse(text).unwrap();
+        assert_eq!(mounts.len(), 1);
+        assert_eq!(mounts[0].fs, "xfs");
+    }
+
+    #[test]
+    fn the_kernels_own_come_last_and_the_longest_point_wins() {
+        let text = b"1 0 0:1 / /proc rw - proc proc rw\n2 1 0:2 / /a rw - tmpfs t rw\n3 1 8:1 / / rw - ext4 /dev/a rw\n";
+        let mounts = parse(text).unwrap();
+        let points: Vec<_> = mounts.iter().map(|mount| mount.fs.as_str()).collect();
+        assert_eq!(points, ["ext4", "tmpfs", "proc"]);
+        let at = |path| Mount::of(&mounts, Path::new(path)).unwrap().fs.as_str();
+        assert_eq!(at("/a/b"), "tmpfs");
+        assert_eq!(at("/ab"), "ext4");
+    }
+
+    #[test]
+    fn hostile() {
+        for text in [
+            &b"1"[..],
+            b"\xff\xff",
+            b"1 2 3 4 5 6",
+            b"x x x x x x - x x x",
+        ] {
+            assert_eq!(parse(text).unwrap_err().line, 1);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Figures and names as text: the one place that decides how a number or a kernel's name looks.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+/// A name as it may be sent to a terminal. A file name can hold any byte but `/` and NUL: control
+/// characters, marks that turn the direction of writing, and bytes that are no UTF-8 are escaped,
+/// and so is the backslash, so that no two names look the same.
+pub fn printable(name: impl AsRef<OsStr>) -> String {
+    let mut text = String::new();
+    for chunk in name.as_ref().as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\'' | '"' => text.push(c),
+                // Escapes what is neither printable nor a space by Unicode's categories (Cc, Cf,
+                // Co, Cn, Zl, Zp), and marks that would join the character before them.
+                c => text.extend(c.escape_debug()),
+            }
+        }
+        for byte in chunk.invalid() {
+            // Writing to a string does not fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+/// A number with a separator between thousands.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number in at most `width` columns: with separators, else without, else rounded.
+pub fn count_in(n: u64, width: usize) -> String {
+    let separated = count(n);
+    if separated.len() <= width {
+        return separated;
+    }
+    let plain = n.to_string();
+    if plain.len() <= width {
+        plain
+    } else {
+        short(n as f64)
+    }
+}
+
+/// A number in at most five columns, rounded: `74.1k`.
+pub fn short(n: f64) -> String {
+    scaled(n, 1000.0, ["", "k", "M", "G", "T", "P", "E"])
+}
+
+/// Bytes, rounded, in IEC units: `7.5 GiB`.
+pub fn bytes(n: u64) -> String {
+    scaled(
+        n as f64,
+        1024.0,
+        [" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"],
+    )
+}
+
+/// Bytes in MiB with one decimal, so that a change of 0.1 MiB shows however large the figure is.
+pub fn mebibytes(n: u64) -> String {
+    let tenths = (u128::from(n) * 10 + (1 << 19)) >> 20;
+    format!("{}.{} MiB", count((tenths / 10) as u64), tenths % 10)
+}
+
+fn scaled(n: f64, base: f64, units: [&str; 7]) -> String {
+    let (mut n, mut unit) = (n, 0);
+    // 999.5 would be rounded to 1000.
+    while n.abs() >= 999.5 && unit + 1 < units.len() {
+        n /= base;
+        unit += 1;
+    }
+    let decimals = usize::from(unit > 0 && n.abs() < 99.95);
+    format!("{n:.decimals$}{}", units[unit])
+}
+
+/// `part` of `whole` in percent, rounded down so that only all is 100.
+pub fn percent(part: u64, whole: u64) -> Option<u64> {
+    let percent = (u128::from(part) * 100).checked_div(u128::from(whole))?;
+    Some(u64::try_from(percent).unwrap_or(u64::MAX))
+}
+
+/// A length of time for reading at a glance: `0.4 s`, `12 s`, `3 min`, `2 h`.
+pub fn duration(time: Duration) -> String {
+    match time.as_secs() {
+        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        10..120 => format!("{} s", time.as_secs()),
+        120..7200 => format!("{} min", time.as_secs() / 60),
+        secs => format!("{} h", secs / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn names_cannot_reach_the_terminal_unescaped() {
+        for (name, shown) in [
+            (&b"plain name.txt"[..], "plain name.txt"),
+            (b"\x1b[31mred\x07", "\\u{1b}[31mred\\u{7}"),
+            (b"two\nlines", "two\\nlines"),
+            (
+                "invoice\u{202e}fdp.exe".as_bytes(),
+                "invoice\\u{202e}fdp.exe",
+            ),
+            ("zero\u{200b}width".as_bytes(), "zero\\u{200b}width"),
+            (b"\xff\xfe", "\\xff\\xfe"),
+            (b"cut \xe2\x82", "cut \\xe2\\x82"),
+            (b"\\xff", "\\\\xff"),
+            (b"it's \"it\"", "it's \"it\""),
+            ("größe 日本".as_bytes(), "größe 日本"),
+        ] {
+            assert_eq!(printable(OsStr::from_bytes(name)), shown);
+        }
+    }
+
+    #[test]
+    fn figures() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(41_203_119), "41,203,119");
+        assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+        assert_eq!(count_in(41_203_119, 10), "41,203,119");
+        assert_eq!(count_in(141_203_119, 10), "141203119");
+        assert_eq!(count_in(u64::MAX, 10), "18.4E");
+        assert_eq!(short(74_123.0), "74.1k");
+        assert_eq!(short(-999.7), "-1.0k");
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(1023), "1.0 KiB");
+        assert_eq!(bytes(8_053_063_680), "7.5 GiB");
+        assert_eq!(bytes(u64::MAX), "16.0 EiB");
+        assert_eq!(mebibytes(9_869_508_608), "9,412.3 MiB");
+        assert_eq!(mebibytes(u64::MAX), "17,592,186,044,416.0 MiB");
+        assert_eq!(percent(1, 0), None);
+        assert_eq!(percent(999, 1000), Some(99));
+        assert_eq!(duration(Duration::from_millis(440)), "0.4 s");
+        assert_eq!(duration(Duration::from_secs(119)), "119 s");
+        assert_eq!(duration(Duration::from_secs(7300)), "2 h");
+    }
+}

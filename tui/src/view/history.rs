@@ -1,0 +1,140 @@
+//! The history screen: charts of memory and of dentries over the same time.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+
+use super::chart::{self, Chart, Series};
+use super::{rule, slabs};
+use crate::model::Model;
+use crate::text::{bytes, count, duration, mebibytes, printable};
+
+/// ```text
+///  ── SReclaimable 2,310.4 MiB, last 10 min ─────────────────────────────────
+///  10 GiB ┤⠉⠉⠉⠉⠉⠉⠉⠉⢣┆ pruned sessions/ 03:12:44
+///  ── dentries 1,103,018  on LRU 990,718  negative on LRU 120,004 ───────────
+///  41.2M ┤
+///  ── 1 prune ───────────────────────────────────────────────────────────────
+///  03:12:44  40,099,870 of 40,100,212 dentries  9.2 → 2.3 GiB  /var/spool/app/sessions
+/// ```
+pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let prunes = match model.ledgers.len() {
+        0 => 0,
+        n => u16::try_from(n + 1)
+            .unwrap_or(u16::MAX)
+            .min(area.height / 3),
+    };
+    let [memory_title, memory, dentry_title, dentries, log] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(prunes),
+    ])
+    .areas(area);
+    let end = model.chart_end();
+    let span = duration(chart::span(&model.history, end));
+    let sample = model.shown.as_ref().map(|shown| &shown.sample);
+    let sreclaimable = sample
+        .and_then(|s| s.memory.as_ref().ok())
+        .map(|m| m.sreclaimable);
+    let title = Line::from(vec![
+        Span::styled(" SReclaimable ", model.look.accent()),
+        Span::styled(
+            sreclaimable.map_or("?".into(), mebibytes),
+            model.look.strong(),
+        ),
+        Span::raw(format!(", last {span} ")),
+    ]);
+    rule(model.look, title, frame, memory_title);
+    slabs::memory_chart(model, frame, memory);
+    rule(model.look, dentries_title(model), frame, dentry_title);
+    dentry_chart(model, frame, dentries);
+    if prunes > 0 {
+        log_of_prunes(model, frame, log);
+    }
+}
+
+fn dentries_title(model: &Model) -> Line<'static> {
+    let look = model.look;
+    let sample = model.shown.as_ref().map(|shown| &shown.sample);
+    let Some(state) = sample.and_then(|sample| sample.dentries.as_ref().ok()) else {
+        return Line::raw(" dentries: /proc/sys/fs/dentry-state cannot be read ");
+    };
+    let name = |text: &'static str, style| Span::styled(text, style);
+    let figure = |n: u64| Span::styled(count(n), look.strong());
+    Line::from(vec![
+        name(" dentries ", look.accent()),
+        figure(state.total),
+        name("  on LRU ", look.good()),
+        figure(state.lru),
+        name("  negative on LRU ", look.warn()),
+        figure(state.lru_negative),
+        Span::raw(" "),
+    ])
+}
+
+/// All, those on the LRU, and the negative ones of those.
+pub(super) fn dentry_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let look = model.look;
+    let end = model.chart_end();
+    let series = [
+        Series {
+            value: &|point| point.dentries.map(|state| state.total),
+            style: look.accent(),
+            filled: false,
+        },
+        Series {
+            value: &|point| point.dentries.map(|state| state.lru),
+            style: look.good(),
+            filled: false,
+        },
+        Series {
+            value: &|point| point.dentries.map(|state| state.lru_negative),
+            style: look.warn(),
+            filled: false,
+        },
+    ];
+    let chart = Chart {
+        history: &model.history,
+        series: &series,
+        end,
+        span: chart::span(&model.history, end),
+        label: chart::count_label,
+        look,
+    };
+    chart.render(area, frame.buffer_mut());
+}
+
+/// The last prunes, the newest first.
+fn log_of_prunes(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let look = model.look;
+    let [title, list] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    let n = model.ledgers.len();
+    let plural = if n == 1 { "" } else { "s" };
+    rule(
+        look,
+        Line::styled(format!(" {n} prune{plural} "), look.strong()),
+        frame,
+        title,
+    );
+    let lines: Vec<_> = model
+        .ledgers
+        .iter()
+        .rev()
+        .map(|ledger| {
+            let size = |size: Option<u64>| size.map_or("?".into(), bytes);
+            let before = ledger.pruning.before.as_ref().and_then(|f| f.sreclaimable);
+            Line::raw(format!(
+                " {}  {} dentries  SReclaimable {} {} {}  {}",
+                ledger.pruning.clock,
+                count(ledger.outcome.counters.moved),
+                size(before),
+                look.glyphs.arrow,
+                size(ledger.after.sreclaimable),
+                printable(&ledger.pruning.path),
+            ))
+        })
+        .collect();
+    frame.render_widget(ratatui::text::Text::from(lines), list);
+}
