@@ -1,0 +1,15 @@
+//! The lab: a stock Debian kernel in QEMU with the slabscope module in it.
+//!
+//! [`setup`] makes everything from nothing in a cache outside the tree; [`guest`] boots it and drives its
+//! screen; [`suite`] holds the tests that run in it; [`agent`] is the lab's hand inside the guest.
+
+#![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod guest;
+pub mod interactive;
+pub mod relay;
+pub mod setup;
+pub mod shots;
+pub mod suite;
+pub mod svg;

@@ -1,0 +1,170 @@
+//! Which kernel: the newest of a series that the archive holds completely.
+
+use std::fs;
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+use super::cache::Cache;
+use super::command::Log;
+use super::debian::{Chroot, SUITE};
+use super::kernel::{Kernel, compilers_path};
+
+/// The flavour of Debian's kernel that is meant for virtual machines.
+const FLAVOUR: &str = "cloud-amd64";
+
+/// The kernel that was chosen for a series before.
+pub fn remembered(cache: &Cache, series: &str) -> Option<Kernel> {
+    let text = fs::read_to_string(cache.path(format!("kernels/{series}.json"))).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// Asks the archive for the newest kernel of a series, and remembers it.
+pub fn choose(cache: &Cache, series: &str, log: &Log) -> Result<Kernel> {
+    ensure!(
+        !series.is_empty() && series.chars().all(|c| c.is_ascii_digit() || c == '.'),
+        "{series:?} is no kernel series: name one such as 7.3"
+    );
+    let root = Chroot::new(compilers_path(cache));
+    root.update(log)?;
+    let listing = root.output(
+        "apt-cache pkgnames linux- | sort; echo; apt-cache show linux-source-$1 2>/dev/null || :",
+        &[series],
+        log,
+    )?;
+    let kernel = pick(&listing, series)?;
+    let path = cache.path(format!("kernels/{series}.json"));
+    cache.publish(&path, |partial| {
+        let text = serde_json::to_string_pretty(&kernel)
+            .context("cannot write down the kernel's version")?;
+        fs::write(partial, text).with_context(|| format!("cannot write {}", partial.display()))
+    })?;
+    Ok(kernel)
+}
+
+/// Finds in the archive's package names and a source package's description the newest kernel of which all is there.
+fn pick(listing: &str, series: &str) -> Result<Kernel> {
+    let (names, sources) = listing.split_once("\n\n").unwrap_or((listing, ""));
+    let names: Vec<&str> = names.lines().collect();
+    let mut versions: Vec<&str> = sources
+        .lines()
+        .filter_map(|line| line.strip_prefix("Version: "))
+        .collect();
+    versions.sort_by_key(|version| std::cmp::Reverse(numbers(version)));
+    for version in versions {
+        let upstream = version.split('-').next().unwrap_or(version);
+        let prefix = format!("linux-headers-{upstream}+");
+        let release = names
+            .iter()
+            .filter(|name| {
+                name.starts_with(&prefix) && name.ends_with(FLAVOUR) && !name.contains("-rt-")
+            })
+            .find_map(|name| name.strip_prefix("linux-headers-"));
+        if let Some(release) = release
+            && let Some(packages) = packages(&names, release)
+        {
+            return Ok(Kernel {
+                series: series.to_owned(),
+                upstream: upstream.to_owned(),
+                version: version.to_owned(),
+                release: release.to_owned(),
+                packages,
+            });
+        }
+    }
+    Err(nothing_fits(&names, series))
+}
+
+/// The binary packages of a release: how it is split differs between series.
+fn packages(names: &[&str], release: &str) -> Option<Vec<String>> {
+    let base = release.strip_suffix(FLAVOUR)?.trim_end_matches('-');
+    let has = |name: &String| names.contains(&name.as_str());
+    let image = [
+        format!("linux-binary-{release}"),
+        format!("linux-image-{release}"),
+    ]
+    .into_iter()
+    .find(has)?;
+    let modules = Some(format!("linux-modules-{release}")).filter(has);
+    let required = [
+        format!("linux-headers-{release}"),
+        format!("linux-headers-{base}-common"),
+        format!("linux-kbuild-{base}"),
+    ];
+    required
+        .iter()
+        .all(has)
+        .then(|| required.into_iter().chain([image]).chain(modules).collect())
+}
+
+fn nothing_fits(names: &[&str], series: &str) -> anyhow::Error {
+    let mut held: Vec<&str> = names
+        .iter()
+        .filter_map(|name| name.strip_prefix("linux-source-"))
+        .filter(|name| numbers(name) >= numbers("7.2"))
+        .collect();
+    held.sort_by_key(|name| numbers(name));
+    anyhow!(
+        "{SUITE}-backports holds no complete kernel of the series {series}: kernels leave the archive when newer ones \
+         come. Fitting series there now: {}. Choose one with --kernel",
+        if held.is_empty() {
+            "none".to_owned()
+        } else {
+            held.join(", ")
+        }
+    )
+}
+
+fn numbers(version: &str) -> Vec<u64> {
+    version
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|part| part.parse().ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTING: &str = "linux-binary-7.3.4+deb13-cloud-amd64
+linux-headers-7.3.10+deb13-cloud-amd64
+linux-headers-7.3.4+deb13-amd64
+linux-headers-7.3.4+deb13-cloud-amd64
+linux-headers-7.3.4+deb13-common
+linux-kbuild-7.3.4+deb13
+linux-modules-7.3.4+deb13-cloud-amd64
+linux-source-6.12
+linux-source-7.3
+
+Package: linux-source-7.3
+Version: 7.3.4-1~bpo13+1
+
+Package: linux-source-7.3
+Version: 7.3.10-1~bpo13+1
+";
+
+    #[test]
+    fn the_newest_kernel_of_which_everything_is_there_is_chosen() {
+        let kernel = pick(LISTING, "7.3").unwrap();
+        assert_eq!(kernel.release, "7.3.4+deb13-cloud-amd64");
+        assert_eq!(kernel.local_version(), "+deb13-cloud-amd64");
+        assert_eq!(
+            kernel.packages.last().unwrap(),
+            "linux-modules-7.3.4+deb13-cloud-amd64"
+        );
+        assert!(
+            kernel
+                .packages
+                .contains(&"linux-headers-7.3.4+deb13-common".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_series_that_has_gone_is_named_with_those_that_are_there() {
+        let names = LISTING.split_once("\n\n").unwrap().0;
+        let error = pick(names, "7.1").unwrap_err().to_string();
+        assert!(
+            error.contains("series 7.1") && error.contains("there now: 7.3."),
+            "{error}"
+        );
+    }
+}

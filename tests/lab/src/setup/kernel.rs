@@ -1,0 +1,238 @@
+//! The stock kernel and the build tree that fits it.
+//!
+//! Debian's header packages lack the metadata of the kernel's Rust crates. It is made here from the very source,
+//! configuration and compilers that made the kernel: a module built against it loads into the unmodified kernel.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::cache::{Cache, key, remove};
+use super::command::Log;
+use super::debian::{Chroot, SUITE};
+
+/// What the build of a Rust module needs. Without pahole the configuration loses BTF, and with it the kernel's
+/// layout of `struct module`.
+const COMPILERS: [&str; 17] = [
+    "gcc",
+    "make",
+    "rustc",
+    "rust-src",
+    "rustfmt",
+    "bindgen",
+    "flex",
+    "bison",
+    "bc",
+    "libelf-dev",
+    "libssl-dev",
+    "pahole",
+    "python3",
+    "kmod",
+    "xz-utils",
+    "libc6-dev",
+    "perl",
+];
+
+/// Where scripts in the compilers' root find the kernel's source. One name during and after its making, as some
+/// files below record it.
+const SOURCE: &str = "/kernel";
+
+/// One exact kernel of the archive.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Kernel {
+    /// The series asked for, such as `7.3`.
+    pub series: String,
+    /// The version without Debian's revision, such as `7.3.4`.
+    pub upstream: String,
+    /// The package version, such as `7.3.4-1~bpo13+1`.
+    pub version: String,
+    /// What `uname -r` says in it.
+    pub release: String,
+    /// Packages that hold the image, the modules and the headers.
+    pub packages: Vec<String>,
+}
+
+impl Kernel {
+    /// The suffix the kernel was configured with: the release without the version.
+    pub fn local_version(&self) -> &str {
+        self.release
+            .strip_prefix(&self.upstream)
+            .unwrap_or_default()
+    }
+
+    fn dir(&self, cache: &Cache) -> PathBuf {
+        cache.path(format!("kernels/{}_{}", self.release, self.version))
+    }
+
+    /// The unpacked packages.
+    pub fn unpacked(&self, cache: &Cache) -> PathBuf {
+        self.dir(cache).join("packages")
+    }
+
+    /// The kernel's image.
+    pub fn vmlinuz(&self, cache: &Cache) -> PathBuf {
+        self.unpacked(cache)
+            .join("usr/lib/modules")
+            .join(&self.release)
+            .join("vmlinuz")
+    }
+
+    /// The filesystem image with the kernel's modules.
+    pub fn modules_image(&self, cache: &Cache) -> PathBuf {
+        self.dir(cache).join("modules.img")
+    }
+
+    /// The prepared build tree.
+    pub fn build_tree(&self, cache: &Cache) -> PathBuf {
+        self.dir(cache).join(format!("build-{}", compilers_key()))
+    }
+
+    /// The compilers' root with this kernel's build tree in it.
+    pub fn chroot(&self, cache: &Cache) -> Chroot {
+        Chroot::new(compilers_path(cache)).bind(self.build_tree(cache), SOURCE)
+    }
+
+    /// The shell's words that make `make` build for this kernel.
+    pub fn make_variables(&self) -> String {
+        format!("LOCALVERSION={} KDIR={SOURCE}", self.local_version())
+    }
+}
+
+fn compilers_key() -> String {
+    key(COMPILERS.into_iter().chain([SUITE]))
+}
+
+/// The root with the compilers that made the kernels.
+pub fn compilers_path(cache: &Cache) -> PathBuf {
+    cache.path(format!("roots/compilers-{}", compilers_key()))
+}
+
+/// Installs the compilers into a copy of the minimal root.
+pub fn install_compilers(root: &Path, log: &Log) -> Result<()> {
+    Chroot::new(root).install(&COMPILERS, log)
+}
+
+/// Fetches packages of one exact version into a directory that keeps what an interrupted run has fetched already.
+fn download(cache: &Cache, kernel: &Kernel, packages: &[String], log: &Log) -> Result<PathBuf> {
+    let debs = cache.path("downloads").join(&kernel.version);
+    fs::create_dir_all(&debs).with_context(|| format!("cannot make {}", debs.display()))?;
+    let root = Chroot::new(compilers_path(cache)).bind(&debs, "/downloads");
+    let exact: Vec<String> = packages
+        .iter()
+        .map(|name| format!("{name}={}", kernel.version))
+        .collect();
+    let exact: Vec<&str> = exact.iter().map(String::as_str).collect();
+    root.update(log)?;
+    root.run("cd /downloads; apt-get download -q -o APT::Sandbox::User=root \"$@\"", &exact, log)
+        .with_context(|| {
+            format!(
+                "cannot fetch {} {}; if it has left the archive, `cargo lab setup --update` looks for a newer one",
+                packages.join(" "),
+                kernel.version
+            )
+        })?;
+    Ok(debs)
+}
+
+/// Fetches and unpacks the kernel, its modules and its headers.
+pub fn unpack(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<()> {
+    let debs = download(cache, kernel, &kernel.packages, log)?;
+    fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
+    Chroot::new(compilers_path(cache))
+        .bind(&debs, "/downloads")
+        .bind(target, "/target")
+        .run(
+            "release=$1; shift
+         for package; do dpkg-deb -x /downloads/${package}_*.deb /target; done
+         test -e /target/usr/lib/modules/$release/vmlinuz || {
+             mkdir -p /target/usr/lib/modules/$release
+             test ! -d /target/lib/modules || cp -a /target/lib/modules/. /target/usr/lib/modules
+             cp /target/boot/vmlinuz-$release /target/usr/lib/modules/$release/vmlinuz
+         }
+         depmod -b /target/usr $release 2>/dev/null || depmod -b /target $release",
+            &[
+                &[kernel.release.as_str()],
+                kernel
+                    .packages
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .as_slice(),
+            ]
+            .concat(),
+            log,
+        )?;
+    remove(&debs)
+}
+
+/// Makes the kernel's build tree with the Rust metadata.
+pub fn prepare(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<()> {
+    let source = format!("linux-source-{}", kernel.series);
+    let debs = download(cache, kernel, std::slice::from_ref(&source), log)?;
+    fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
+    let headers = kernel
+        .unpacked(cache)
+        .join("usr/src")
+        .join(format!("linux-headers-{}", kernel.release));
+    let root = Chroot::new(compilers_path(cache))
+        .bind(&debs, "/downloads")
+        .bind(headers, "/headers")
+        .bind(target, SOURCE);
+    root.run(
+        "cd /kernel
+         dpkg-deb --fsys-tarfile /downloads/$1_*.deb | tar -xO ./usr/src/$1.tar.xz |
+             tar -xJ --strip-components=1 --exclude='*/tools/testing'",
+        &[&source],
+        log,
+    )?;
+    root.run(PREPARE, &[kernel.local_version(), &kernel.release], log)?;
+    remove(&debs)
+}
+
+/// The name and version of the compiler are all that may differ from Debian's own configuration: anything else
+/// would make a module that this kernel does not take.
+const PREPARE: &str = r#"
+cd /kernel
+cp /headers/.config .config
+make LOCALVERSION=$1 olddefconfig
+grep -v CONFIG_CC_VERSION_TEXT /headers/.config >/tmp/wanted
+grep -v CONFIG_CC_VERSION_TEXT .config | diff /tmp/wanted - || {
+    echo "these compilers give another configuration than Debian's (see above)"
+    exit 1
+}
+make -j$(nproc) LOCALVERSION=$1 modules_prepare
+release=$(make -s LOCALVERSION=$1 kernelrelease)
+test "$release" = "$2" || {
+    echo "the build tree is for $release, the kernel is $2"
+    exit 1
+}
+cp /headers/Module.symvers .
+"#;
+
+/// Checks that a kernel can run the lab at all.
+pub fn check(cache: &Cache, kernel: &Kernel) -> Result<()> {
+    let config = kernel.build_tree(cache).join(".config");
+    let text =
+        fs::read_to_string(&config).with_context(|| format!("cannot read {}", config.display()))?;
+    for option in [
+        "RUST",
+        "EXT4_FS",
+        "BLK_DEV_NVME",
+        "VIRTIO_CONSOLE",
+        "VIRTIO_PCI",
+        "DEVTMPFS",
+    ] {
+        if !text
+            .lines()
+            .any(|line| line == format!("CONFIG_{option}=y"))
+        {
+            bail!(
+                "{} is built without CONFIG_{option}=y: the lab cannot use it",
+                kernel.release
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Building the module for a kernel of the lab.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::cache::{Cache, key, remove};
+use super::command::Log;
+use super::kernel::Kernel;
+use super::workspace;
+
+/// Files of the module's directory that are its source, in order. What a build leaves there is not.
+fn sources() -> Result<Vec<(String, Vec<u8>)>> {
+    let dir = workspace().join("kmod");
+    let mut files = Vec::new();
+    let entries = fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))?;
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("cannot read {}", dir.display()))?
+            .path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let extension = path
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let source = matches!(extension.as_str(), "rs" | "c" | "h") && !name.ends_with(".mod.c");
+        if path.is_file() && (source || name == "Kbuild" || name == "Makefile") {
+            let content =
+                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            files.push((name, content));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Where the module built from the present source for a kernel is, or will be.
+pub fn path(cache: &Cache, kernel: &Kernel) -> Result<PathBuf> {
+    let sources = sources()?;
+    let text: Vec<_> = sources
+        .iter()
+        .map(|(name, content)| (name, String::from_utf8_lossy(content)))
+        .collect();
+    let tree = kernel.build_tree(cache);
+    let tree = tree.to_string_lossy();
+    let inputs = text
+        .iter()
+        .flat_map(|(name, content)| [name.as_str(), content.as_ref()]);
+    let key = key(inputs.chain([tree.as_ref()]));
+    Ok(cache.path(format!("module/{}-{key}/slabscope.ko", kernel.release)))
+}
+
+/// Builds the module, from a copy of its source.
+pub fn build(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<()> {
+    let dir = cache.path("module/build");
+    remove(&dir)?;
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    for (name, content) in sources()? {
+        let path = dir.join(name);
+        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let script = format!("make -C /module {}", kernel.make_variables());
+    kernel
+        .chroot(cache)
+        .bind(&dir, "/module")
+        .run(&script, &[], log)?;
+    forget_others(cache, kernel, target)?;
+    fs::copy(dir.join("slabscope.ko"), target).context("the build made no slabscope.ko")?;
+    Ok(())
+}
+
+/// Removes what was built for the kernel from earlier sources.
+fn forget_others(cache: &Cache, kernel: &Kernel, target: &Path) -> Result<()> {
+    let prefix = format!("{}-", kernel.release);
+    for entry in fs::read_dir(cache.path("module"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let earlier = entry.file_name().to_string_lossy().starts_with(&prefix);
+        if earlier && !target.starts_with(entry.path()) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}

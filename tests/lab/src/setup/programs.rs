@@ -1,0 +1,97 @@
+//! The programs that run in the guest: linked statically, as the guest's C library may be another than the host's.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::cache::Cache;
+use super::workspace;
+
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Programs for the guest.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// The program.
+    pub slabscope: PathBuf,
+    /// The lab's hand in the guest.
+    pub agent: PathBuf,
+}
+
+/// Settings of cargo that say where to fetch from; all others concern the build that runs this one.
+const KEPT: [&str; 6] = [
+    "CARGO_HOME",
+    "CARGO_HTTP_",
+    "CARGO_NET_",
+    "CARGO_REGISTR",
+    "CARGO_SOURCE_",
+    "CARGO_TERM_",
+];
+
+/// How long a quiet build may take before it is spoken of.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where cargo puts them.
+pub fn paths(cache: &Cache) -> Programs {
+    let dir = cache.path("target").join(TARGET).join("release");
+    Programs {
+        slabscope: dir.join("slabscope"),
+        agent: dir.join("agent"),
+    }
+}
+
+/// Builds what has changed of them; quiet unless told otherwise, or when something fails.
+pub fn build(cache: &Cache, verbose: bool) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(&cargo);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO") && !KEPT.iter().any(|kept| text.starts_with(kept)) {
+            command.env_remove(&name);
+        }
+    }
+    command
+        .current_dir(workspace())
+        .args(["build", "--release", "--locked", "--target", TARGET])
+        .args([
+            "--package",
+            "slabscope",
+            "--bin",
+            "slabscope",
+            "--package",
+            "slabscope-lab",
+            "--bin",
+            "agent",
+        ])
+        .arg("--target-dir")
+        .arg(cache.path("target"))
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "none")
+        .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
+        .stdin(Stdio::null());
+    if !verbose {
+        command.arg("--quiet");
+    }
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot run {}", Path::new(&cargo).display()))?;
+    let started = Instant::now();
+    let mut silent = !verbose;
+    let status = loop {
+        if let Some(status) = child.try_wait().context("cannot wait for cargo")? {
+            break status;
+        }
+        if silent && started.elapsed() > PATIENCE {
+            silent = false;
+            eprintln!("building the guest's programs, as they have changed ...");
+        }
+        sleep(Duration::from_millis(20));
+    };
+    if !status.success() {
+        bail!("building the programs for the guest failed: {status}");
+    }
+    Ok(())
+}

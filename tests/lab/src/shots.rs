@@ -1,0 +1,87 @@
+//! Pictures of the program at work, for the README.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::guest::Guest;
+use crate::guest::screen::Screen;
+use crate::setup::Lab;
+use crate::svg;
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// A drawing is complete when nothing comes for so long; the program draws once a second.
+const STILL: Duration = Duration::from_millis(300);
+
+/// Takes the pictures into a directory: the caches, the tree, the plan, what came of it, the drop.
+pub fn take(lab: &Lab, dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let guest = Guest::boot(lab)?;
+    guest.load_module()?;
+    guest.sh_within("agent scene", Duration::from_secs(300))?;
+    let mut screen = guest.screen("exec slabscope /mnt/ext4", 80, 24)?;
+    screen.wait_for(" 1/", SOON)?;
+    // The chart needs a past for the drop to be seen against.
+    thread::sleep(Duration::from_secs(15));
+    shoot(
+        &screen,
+        dir,
+        "tree",
+        "Directories of /mnt/ext4, by what the kernel has cached of them",
+    )?;
+    screen.send("1")?;
+    screen.wait_for("SReclaimable", SOON)?;
+    shoot(
+        &screen,
+        dir,
+        "slabs",
+        "Live slab caches; a million negative dentries fill the largest",
+    )?;
+    screen.send("2")?;
+    screen.wait_for(" 1/", SOON)?;
+    screen.send("p")?;
+    screen.wait_for("Prune below /mnt/ext4/1", SOON)?;
+    shoot(
+        &screen,
+        dir,
+        "plan",
+        "The plan to prune /mnt/ext4/1: what would go, and what stays",
+    )?;
+    screen.send("y")?;
+    screen.wait_for("Pruned", Duration::from_secs(120))?;
+    shoot(
+        &screen,
+        dir,
+        "ledger",
+        "What the prune was predicted to free, and what it freed",
+    )?;
+    screen.send("\u{1b}")?;
+    screen.wait_gone("Pruned", SOON)?;
+    screen.send("1")?;
+    screen.wait_for("SReclaimable", SOON)?;
+    thread::sleep(Duration::from_secs(8));
+    shoot(
+        &screen,
+        dir,
+        "drop",
+        "The chart of slab memory after the prune",
+    )?;
+    screen.send("q")?;
+    screen.wait_exit(SOON)?;
+    drop(screen);
+    guest.poweroff()
+}
+
+/// Writes what the screen shows as a picture.
+pub fn shoot(screen: &Screen<'_>, dir: &Path, name: &str, title: &str) -> Result<()> {
+    screen.wait_still(STILL, SOON)?;
+    let path = dir.join(format!("{name}.svg"));
+    fs::write(&path, svg::draw(&screen.snapshot(), title))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}", path.display());
+    Ok(())
+}

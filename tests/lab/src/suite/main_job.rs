@@ -1,0 +1,289 @@
+//! The main job, as a person does it: look at the slabs, walk to the directory, prune it, see the drop.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Case;
+use crate::guest::Guest;
+use crate::guest::screen::Screen;
+use crate::setup::Lab;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "ext4::main_job",
+        run: main_job,
+    },
+    Case {
+        name: "ext4::killed_in_a_prune",
+        run: killed_in_a_prune,
+    },
+];
+
+const SOON: Duration = Duration::from_secs(30);
+const LOOKUPS: u64 = 1_000_000;
+const SIBLINGS: u64 = 1_000;
+
+fn main_job(_: &Lab, guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    guest.sh("mkdir -p /mnt/ext4/1/2/3 /mnt/ext4/other")?;
+    guest.failed_lookups("/mnt/ext4/1/2/3", LOOKUPS, "sess_")?;
+    guest.failed_lookups("/mnt/ext4/other", SIBLINGS, "conf_")?;
+    let before = guest.slab("dentry")?;
+    let mut screen = guest.screen("exec slabscope", 80, 24)?;
+    frozen_figures_are_the_kernels(guest, &mut screen)?;
+    walk_to(&mut screen)?;
+    prune(&mut screen)?;
+    let after = guest.slab("dentry")?;
+    ensure!(
+        after.objects * 20 < before.objects,
+        "the dentry slab fell only from {before:?} to {after:?}"
+    );
+    the_sibling_is_untouched(guest)?;
+    the_drop_is_charted(&mut screen)?;
+    screen.send("q")?;
+    let status = screen.wait_exit(SOON)?;
+    ensure!(status == 0, "slabscope ended with {status}");
+    drop(screen);
+    guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
+
+/// What the frozen screen shows is what the kernel says, read over another channel.
+fn frozen_figures_are_the_kernels(guest: &Guest, screen: &mut Screen<'_>) -> Result<()> {
+    screen.wait_for("SReclaimable", SOON)?;
+    screen.wait_until("the dentry row", SOON, |screen| {
+        screen
+            .contents()
+            .lines()
+            .any(|row| row.trim_end().ends_with(" dentry"))
+    })?;
+    screen.send("f")?;
+    screen.wait_for("FROZEN", SOON)?;
+    let state = guest.dentry_state()?;
+    let slab = guest.slab("dentry")?;
+    let kib: u64 = guest
+        .sh("awk '/^SReclaimable:/ { print $2 }' /proc/meminfo")?
+        .trim()
+        .parse()?;
+    let row = numbers_of(screen, |row| row.trim_end().ends_with(" dentry"))?;
+    close(row[0], slab.objects as f64, "OBJS of dentry")?;
+    close(row[1], slab.active_objects as f64, "ACTIVE of dentry")?;
+    for (label, kernel) in [
+        ("dentries ", state.dentries),
+        ("on LRU (unused)", state.unused),
+        ("negative on LRU", state.negative),
+    ] {
+        let text = text_behind(screen, label)?;
+        close(numbers(&text)[0], kernel as f64, label)?;
+    }
+    let text = text_behind(screen, "SReclaimable")?;
+    ensure!(text.contains("MiB"), "SReclaimable is not in MiB: {text}");
+    // One decimal of a MiB is shown.
+    let shown = numbers(&text)[0] * 1024.0;
+    ensure!(
+        (shown - kib as f64).abs() < 52.0 + kib as f64 / 1000.0,
+        "SReclaimable {shown} KiB, the kernel {kib}"
+    );
+    screen.send("f")?;
+    screen.wait_gone("FROZEN", SOON)
+}
+
+fn close(shown: f64, kernel: f64, what: &str) -> Result<()> {
+    let allowed = (kernel / 1000.0).max(200.0);
+    ensure!(
+        (shown - kernel).abs() <= allowed,
+        "{what}: the screen shows {shown}, the kernel says {kernel}"
+    );
+    Ok(())
+}
+
+/// From the filesystems down to /mnt/ext4/1.
+fn walk_to(screen: &mut Screen<'_>) -> Result<()> {
+    screen.send("2")?;
+    screen.wait_for("/mnt/ext4", SOON)?;
+    select(screen, |row| {
+        row.split_whitespace().nth(2) == Some("/mnt/ext4")
+    })?;
+    screen.send("\r")?;
+    screen.wait_for("other/", SOON)?;
+    let text = row_of(screen, |row| row.trim_end().ends_with(" other/"))?;
+    ensure!(
+        numbers(&text)[0] == SIBLINGS as f64,
+        "negatives in other/: {text}"
+    );
+    select(screen, |row| row.trim_end().ends_with(" 1/"))?;
+    screen.send("\r")?;
+    screen.wait_for("/mnt/ext4/1 ", SOON)?;
+    screen.wait_for("2/", SOON)
+}
+
+/// The plan, Enter that does nothing, the confirmation, the ledger.
+fn prune(screen: &mut Screen<'_>) -> Result<()> {
+    screen.send("P")?;
+    screen.wait_for("Prune below /mnt/ext4/1 ", SOON)?;
+    screen.wait_for("1,000,000", SOON)?;
+    screen.send("\r")?;
+    screen.wait_for("Enter does nothing", SOON)?;
+    screen.send("y")?;
+    screen.wait_for(
+        "Pruned negative dentries below /mnt/ext4/1",
+        Duration::from_secs(120),
+    )?;
+    screen.wait_for("all of them", SOON)?;
+    let ledger = row_of(screen, |row| row.starts_with(" dentries "))?;
+    ensure!(
+        numbers(&ledger)[..2] == [LOOKUPS as f64, LOOKUPS as f64],
+        "predicted and pruned are not a million: {ledger}"
+    );
+    screen.send("\u{1b}")?;
+    screen.wait_gone("Pruned negative dentries", SOON)
+}
+
+/// Names that are cached do not reach the filesystem; names that were pruned do.
+fn the_sibling_is_untouched(guest: &Guest) -> Result<()> {
+    guest.sh("agent lookups /tmp 1 warm_")?;
+    let sibling = guest.count_calls(
+        "ext4_lookup",
+        "agent",
+        &format!("agent lookups /mnt/ext4/other {SIBLINGS} conf_"),
+    )?;
+    ensure!(
+        sibling == 0,
+        "looking the sibling's names up again called ext4_lookup {sibling} times"
+    );
+    let pruned = guest.count_calls(
+        "ext4_lookup",
+        "agent",
+        "agent lookups /mnt/ext4/1/2/3 5000 sess_",
+    )?;
+    ensure!(
+        pruned >= 5000,
+        "looking 5000 pruned names up again called ext4_lookup {pruned} times only"
+    );
+    Ok(())
+}
+
+fn the_drop_is_charted(screen: &mut Screen<'_>) -> Result<()> {
+    for size in [(80, 24), (200, 50)] {
+        screen.resize(size.0, size.1)?;
+        for (key, title) in [("1", "caches by"), ("3", "1 prune")] {
+            screen.send(key)?;
+            screen.wait_for(title, SOON)?;
+            screen.wait_for("pruned 1/ ", SOON)?;
+        }
+    }
+    let row = row_of(screen, |row| row.contains("1,000,000 dentries"))?;
+    let (before, after) = row.split_once('\u{2192}').context("no before and after")?;
+    let first = |text: &str| numbers(text).first().copied().unwrap_or_default();
+    let before = numbers(before).last().copied().unwrap_or_default();
+    ensure!(
+        before > 150.0 && first(after) < 0.2 * before,
+        "before and after of SReclaimable: {row}"
+    );
+    Ok(())
+}
+
+/// SIGKILL in the middle of a prune: what was pinned is given back, and the module unloads.
+fn killed_in_a_prune(_: &Lab, guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    guest.sh("mkdir -p /mnt/ext4/1/2/3")?;
+    guest.failed_lookups("/mnt/ext4/1/2/3", LOOKUPS, "sess_")?;
+    let mut screen = guest.screen("exec slabscope", 80, 24)?;
+    screen.wait_for("SReclaimable", SOON)?;
+    screen.send("2")?;
+    screen.wait_for("/mnt/ext4", SOON)?;
+    select(&mut screen, |row| {
+        row.split_whitespace().nth(2) == Some("/mnt/ext4")
+    })?;
+    screen.send("\r")?;
+    screen.wait_for("1/", SOON)?;
+    select(&mut screen, |row| row.trim_end().ends_with(" 1/"))?;
+    screen.send("p")?;
+    screen.wait_for("Prune below /mnt/ext4/1 ", SOON)?;
+    let before = guest.dentry_state()?;
+    screen.send("y")?;
+    // The first progress comes after a tenth of a second, the end after one and more.
+    screen.wait_until("progress", SOON, |screen| {
+        let contents = screen.contents();
+        contents.contains(" of 1,000,000 dentries") && !contents.contains(" 0 of 1,000,000")
+    })?;
+    screen.kill(9)?;
+    let status = screen.wait_exit(SOON)?;
+    ensure!(
+        status == 128 + 9,
+        "slabscope ended with {status}: was the prune over before the signal?"
+    );
+    drop(screen);
+    guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()?;
+    let log = guest.sh("dmesg | grep 'slabscope: .* pruned negative' | tail -n 1")?;
+    ensure!(log.contains("closed before the end"), "the log says: {log}");
+    let after = guest.dentry_state()?;
+    ensure!(
+        after.dentries < before.dentries - LOOKUPS as i64 + 1000,
+        "from {before:?} to {after:?}"
+    );
+    Ok(())
+}
+
+/// Moves the selection down to a row.
+fn select(screen: &mut Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<()> {
+    screen.send("g")?;
+    for _ in 0..30 {
+        let row = selected(&screen.snapshot());
+        if wanted(&row) {
+            return Ok(());
+        }
+        screen.send("j")?;
+        // The last row stays selected: then the loop ends in the error below.
+        let moved = |screen: &vt100::Screen| selected(screen) != row;
+        if screen
+            .wait_until("the selection to move", Duration::from_secs(5), moved)
+            .is_err()
+        {
+            break;
+        }
+    }
+    Err(screen.error("the row is not to be found"))
+}
+
+/// The text of the row that is shown inverse.
+fn selected(screen: &vt100::Screen) -> String {
+    let (rows, cols) = screen.size();
+    let inverse = |row: u16, col: u16| {
+        screen
+            .cell(row, col)
+            .is_some_and(|cell| cell.inverse() && cell.has_contents())
+    };
+    (1..rows.get())
+        .find(|&row| (0..20).any(|col| inverse(row, col)))
+        .and_then(|row| screen.rows(0, cols.get()).nth(row.into()))
+        .unwrap_or_default()
+}
+
+fn row_of(screen: &Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<String> {
+    let found = screen.rows().into_iter().find(|row| wanted(row));
+    found.ok_or_else(|| screen.error("a row is missing"))
+}
+
+fn numbers_of(screen: &Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<Vec<f64>> {
+    row_of(screen, wanted).map(|row| numbers(&row))
+}
+
+/// What stands behind a label in its row.
+fn text_behind(screen: &Screen<'_>, label: &str) -> Result<String> {
+    let row = row_of(screen, |row| row.contains(label))?;
+    Ok(row
+        .split_once(label)
+        .map_or_else(String::new, |(_, rest)| rest.to_owned()))
+}
+
+/// The numbers in a text, without their separators.
+fn numbers(text: &str) -> Vec<f64> {
+    text.split_whitespace()
+        .filter_map(|word| word.replace(',', "").parse().ok())
+        .collect()
+}

@@ -1,0 +1,52 @@
+//! The program on the guest's screen.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::Case;
+use crate::guest::Guest;
+use crate::setup::Lab;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "screen_size",
+        run: screen_size,
+    },
+    Case {
+        name: "ext4::screen",
+        run: screen,
+    },
+];
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// The screen has the size it was given, hears of another, and what is typed arrives.
+fn screen_size(_: &Lab, guest: &Guest) -> Result<()> {
+    let script = "trap 'echo now $(stty size)' WINCH; echo first $(stty size) $TERM; \
+                  while ! read -r line; do :; done; echo read $line; exit 7";
+    let mut screen = guest.screen(script, 100, 30)?;
+    screen.wait_for("first 30 100 xterm-256color", SOON)?;
+    screen.resize(132, 43)?;
+    screen.send("h\u{e9}llo\r")?;
+    screen.wait_for("now 43 132", SOON)?;
+    screen.wait_for("read h\u{e9}llo", SOON)?;
+    let status = screen.wait_exit(SOON)?;
+    ensure!(status == 7, "the script ended with {status}");
+    Ok(())
+}
+
+/// The program shows the kernel's figures on the smallest usual terminal, and quits when told to.
+fn screen(_: &Lab, guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    let mut screen = guest.screen("exec slabscope", 80, 24)?;
+    screen.wait_for("SReclaimable", SOON)?;
+    screen.wait_for("dentr", SOON)?;
+    screen.send("q")?;
+    let status = screen.wait_exit(SOON)?;
+    ensure!(status == 0, "slabscope ended with {status}");
+    drop(screen);
+    guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
