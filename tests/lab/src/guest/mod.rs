@@ -1,6 +1,7 @@
 //! A running guest: commands in it, its screen, its kernel's log.
 
 pub mod accel;
+mod boot;
 mod link;
 pub mod log;
 pub mod payload;
@@ -20,6 +21,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use crate::agent::protocol::{Bytes, Event, Request, Size, Stream};
 use crate::setup::Lab;
 use accel::Accel;
+use boot::Lost;
 use link::Link;
 use log::{KernelLog, Mark};
 use qemu::{Machine, Qemu};
@@ -65,7 +67,14 @@ impl Guest {
     /// Boots a guest of the usual size, as fast as this machine can.
     pub fn boot(lab: &Lab) -> Result<Self> {
         let accel = Accel::choose(lab)?;
-        Self::boot_with(lab, Machine::default(), accel, accel.boot_timeout())
+        let boot = || Self::boot_with(lab, Machine::default(), accel, accel.boot_timeout());
+        match boot() {
+            Err(error) if error.is::<Lost>() => {
+                eprintln!("{error}\nbooting another");
+                boot()
+            }
+            booted => booted,
+        }
     }
 
     /// Boots a guest. Call it from the main thread: the guest ends with the thread that started it.
@@ -81,19 +90,7 @@ impl Guest {
                 .context("cannot share the screen's channel")?,
             Arc::clone(&watcher),
         );
-        let release = match greeting.recv_timeout(timeout) {
-            Ok(Event::Hello { release }) => release,
-            Ok(other) => bail!("the agent greeted with {other:?}"),
-            Err(error) => {
-                let why = match error {
-                    RecvTimeoutError::Timeout => {
-                        format!("is not ready after {} s", timeout.as_secs())
-                    }
-                    RecvTimeoutError::Disconnected => "ended while it booted".to_owned(),
-                };
-                bail!("the guest {why}\n{}{}", qemu.complaints(), log.tail());
-            }
-        };
+        let release = boot::wait_ready(&greeting, &log, &qemu, timeout)?;
         Ok(Self {
             link,
             screen,
