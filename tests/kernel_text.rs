@@ -76,10 +76,10 @@ fn slabinfo_cut_off_anywhere() {
         .take(6)
         .map(|line| format!("{line}\n"))
         .collect();
-    let whole = slabinfo::parse(&head).unwrap();
+    let whole = slabinfo::parse(head.as_bytes()).unwrap();
     let mut refused = 0;
     for end in 0..head.len() {
-        match slabinfo::parse(&head[..end]) {
+        match slabinfo::parse(&head.as_bytes()[..end]) {
             Ok(caches) => assert!(caches.len() <= whole.len()),
             Err(error) => {
                 assert_eq!(error.line, head[..end].lines().count().max(1));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use slabscope::abi::Counters;
 use slabscope::prune::{Plan, PruneError, Target};
-use slabscope::session::{Mode, SessionError};
+use slabscope::session::{Bounds, Mode, SessionError};
 
 fn directory(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -28,7 +28,8 @@ fn plan(path: &Path) -> Plan {
 
 fn carry_out(plan: &Plan) -> Result<(), PruneError> {
     let mut progress = |_: &Counters| ControlFlow::Continue(());
-    plan.carry_out(Mode::Negative, &mut progress).map(drop)
+    plan.carry_out(Mode::Negative, Bounds::default(), &mut progress)
+        .map(drop)
 }
 
 #[test]

@@ -7,6 +7,8 @@
 #[path = "../../kmod/abi.rs"]
 pub mod abi;
 pub mod census;
+pub mod cli;
+pub mod filter;
 pub mod history;
 pub mod keymap;
 pub mod model;

@@ -7,18 +7,21 @@ use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, Mode as FileMode, OFlags, ResolveFlags, fstat, openat2};
 use rustix::io::Errno;
 
-use crate::session::{Counters, Device, Mode, Record, SessionError, Status, Walk};
+use crate::session::{Bounds, Counters, Device, Mode, Record, SessionError, Status, Walk};
+use crate::source::{Kernel, Sample, Source};
+use crate::text::printable;
 
 /// Why there is no plan, or a plan was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum PruneError {
     /// The directory cannot be opened.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}", printable(.path))]
     Open {
         /// The directory.
         path: PathBuf,
@@ -26,7 +29,7 @@ pub enum PruneError {
         source: io::Error,
     },
     /// The path leads to another directory than when the plan was made.
-    #[error("{}: not the directory that the plan was made for (it was moved, removed or mounted over); look again", .0.display())]
+    #[error("{}: not the directory that the plan was made for (it was moved, removed or mounted over); look again", printable(.0))]
     Replaced(PathBuf),
     /// The module refused or failed.
     #[error(transparent)]
@@ -50,9 +53,9 @@ impl Target {
         let error = |errno: Errno| PruneError::Open {
             path: path.into(),
             source: match errno {
-                Errno::AGAIN => {
-                    io::Error::other("not cached any more, so nothing is cached below it")
-                }
+                // Of openat2(2) with RESOLVE_CACHED.
+                Errno::AGAIN => io::Error::other("not cached, so nothing is cached below it"),
+                Errno::LOOP => io::Error::other("a symbolic link: name the directory itself"),
                 errno => errno.into(),
             },
         };
@@ -96,19 +99,13 @@ impl Plan {
         target: Target,
         progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
     ) -> Result<Option<Self>, PruneError> {
-        let walk = Walk {
-            mode: Mode::Dentries,
-            depth: 0,
-            dry_run: true,
-        };
-        let (status, found) = run(&target, walk, progress)?;
+        let (status, found) = run(&target, Walk::DryRun(Mode::Dentries), progress)?;
         Ok((status != Status::Stopped).then_some(Self { target, found }))
     }
 
     /// How many dentries are expected to go in `mode`.
     pub fn predicted(&self, mode: Mode) -> u64 {
         match mode {
-            Mode::Census => 0,
             Mode::Negative => self.found.negative_prunable,
             Mode::Dentries => self.found.prunable,
         }
@@ -119,21 +116,14 @@ impl Plan {
     pub fn carry_out(
         &self,
         mode: Mode,
+        bounds: Bounds,
         progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
     ) -> Result<Outcome, PruneError> {
         if !self.target.is_in_place()? {
             return Err(PruneError::Replaced(self.target.path.clone()));
         }
         let start = Instant::now();
-        let (status, counters) = run(
-            &self.target,
-            Walk {
-                mode,
-                depth: 0,
-                dry_run: false,
-            },
-            progress,
-        )?;
+        let (status, counters) = run(&self.target, Walk::Prune(mode, bounds), progress)?;
         Ok(Outcome {
             mode,
             predicted: self.predicted(mode),
@@ -173,8 +163,27 @@ fn run(
                 }
             }
             Record::Total { status, counters } => return Ok((status, *counters)),
-            Record::Enter { .. } | Record::Leave { .. } => {}
+            Record::Enter { .. } | Record::Leave { .. } | Record::Entry(_) => {}
         }
     }
     Err(SessionError::Malformed("the stream ends without a total").into())
+}
+
+/// A sample once the dentry cache has stopped falling: evicted dentries are given back only after
+/// an RCU grace period (fs/dcache.c: `dentry_free()`, Linux 7.3).
+pub fn settled(kernel: &mut Kernel) -> Sample {
+    const STEP: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(3);
+    let objects = |sample: &Sample| sample.cache("dentry").map(|cache| cache.active);
+    let begin = Instant::now();
+    let mut sample = kernel.sample();
+    loop {
+        thread::sleep(STEP);
+        let next = kernel.sample();
+        let fell = objects(&next) < objects(&sample);
+        sample = next;
+        if !fell || begin.elapsed() > LONGEST {
+            return sample;
+        }
+    }
 }

@@ -8,9 +8,11 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::mem::size_of;
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::ioctl::{self, NoArg, Opcode, Setter, Updater};
@@ -139,10 +141,7 @@ impl Device {
             size: size_of::<abi::Begin>() as u32,
             version: abi::VERSION,
             fd: dir.as_raw_fd(),
-            mode: walk.mode as u32,
-            flags: if walk.dry_run { abi::BEGIN_DRY_RUN } else { 0 },
-            depth: walk.depth,
-            ..Default::default()
+            ..walk.begin()
         };
         // SAFETY: IOC_BEGIN reads one `abi::Begin`, whose size is part of its number.
         unsafe {
@@ -163,27 +162,63 @@ impl Device {
     }
 }
 
-/// What a walk does to what it meets.
+/// What a prune evicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Mode {
-    /// Count; change nothing.
-    Census = abi::MODE_CENSUS,
-    /// Evict unused negative dentries.
+    /// Unused negative dentries.
     Negative = abi::MODE_NEGATIVE,
-    /// Evict unused dentries.
+    /// Unused dentries, negative or not.
     Dentries = abi::MODE_DENTRIES,
 }
 
-/// What to walk for.
-#[derive(Clone, Copy, Debug)]
-pub struct Walk {
-    /// What is done to what is met.
-    pub mode: Mode,
-    /// How deep directories are reported one by one; 0: only the total.
-    pub depth: u32,
-    /// In a mode that prunes: only count what would go.
-    pub dry_run: bool,
+/// Where a walk ends though there is more. None: no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Dentries evicted in a prune, seen otherwise; exceeded by less than a batch.
+    pub dentries: Option<NonZeroU64>,
+    /// Time spent walking.
+    pub time: Option<Duration>,
+}
+
+/// At least 1, since 0 means no bound.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1)
+}
+
+/// What a walk is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Walk {
+    /// Count, and tell directories one by one down to this depth. Nothing changes.
+    Census {
+        /// 0: only the total; 1: the directory's children; and so on.
+        depth: u32,
+    },
+    /// Tell the directory's own cached children by name. Nothing changes.
+    List,
+    /// Count what a prune would evict. Nothing changes.
+    DryRun(Mode),
+    /// Evict.
+    Prune(Mode, Bounds),
+}
+
+impl Walk {
+    fn begin(self) -> abi::Begin {
+        let (mode, flags, depth, bounds) = match self {
+            Self::Census { depth } => (abi::MODE_CENSUS, 0, depth, Bounds::default()),
+            Self::List => (abi::MODE_LIST, 0, 0, Bounds::default()),
+            Self::DryRun(mode) => (mode as u32, abi::BEGIN_DRY_RUN, 0, Bounds::default()),
+            Self::Prune(mode, bounds) => (mode as u32, 0, 0, bounds),
+        };
+        abi::Begin {
+            mode,
+            flags,
+            depth,
+            max_dentries: bounds.dentries.map_or(0, u64::from),
+            max_ns: bounds.time.map_or(0, nanoseconds),
+            ..Default::default()
+        }
+    }
 }
 
 /// Why a walk ended.
@@ -199,6 +234,58 @@ pub enum Status {
     Depth,
     /// The directory was moved or removed meanwhile.
     Moved,
+}
+
+/// A cached child of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: OsString,
+    /// Its inode number as the kernel keeps it; 0 of a negative one.
+    pub ino: u64,
+    flags: u32,
+}
+
+impl Entry {
+    /// What it is the name of.
+    pub fn kind(&self) -> &'static str {
+        match self.flags & (abi::ENTRY_NEGATIVE | abi::ENTRY_DIR | abi::ENTRY_FILE) {
+            abi::ENTRY_NEGATIVE => "negative",
+            abi::ENTRY_DIR => "directory",
+            abi::ENTRY_FILE => "file",
+            _ => "other",
+        }
+    }
+
+    /// Whether the name is known to be absent.
+    pub fn is_negative(&self) -> bool {
+        self.flags & abi::ENTRY_NEGATIVE != 0
+    }
+
+    /// Whether anything refers to it, its own children included.
+    pub fn is_referenced(&self) -> bool {
+        self.flags & abi::ENTRY_REFERENCED != 0
+    }
+
+    /// Whether it has cached children.
+    pub fn has_children(&self) -> bool {
+        self.flags & abi::ENTRY_CHILDREN != 0
+    }
+
+    /// Whether it is on the superblock's LRU list.
+    pub fn is_on_lru(&self) -> bool {
+        self.flags & abi::ENTRY_LRU != 0
+    }
+
+    /// Whether something is mounted on it.
+    pub fn is_mountpoint(&self) -> bool {
+        self.flags & abi::ENTRY_MOUNTPOINT != 0
+    }
+
+    /// Whether it is being looked up at this moment.
+    pub fn is_in_lookup(&self) -> bool {
+        self.flags & abi::ENTRY_IN_LOOKUP != 0
+    }
 }
 
 /// One record of the stream.
@@ -220,6 +307,8 @@ pub enum Record {
         /// Referenced by something besides its children and the session.
         in_use: bool,
     },
+    /// A child of the directory, in [`Mode::List`].
+    Entry(Entry),
     /// All so far.
     Progress(Box<Counters>),
     /// The end.
@@ -332,15 +421,21 @@ fn parse(bytes: &[u8]) -> Result<(Record, usize), SessionError> {
         .ok_or(SessionError::Malformed(
             "its length is not that of a record",
         ))?;
+    let name = || {
+        let name = body.get(..name_len as usize);
+        let name = name.ok_or(SessionError::Malformed("its name is cut off"))?;
+        Ok(OsString::from_vec(name.to_vec()))
+    };
     let record = match kind {
-        abi::REC_ENTER => {
-            let name = body
-                .get(..name_len as usize)
-                .ok_or(SessionError::Malformed("its name is cut off"))?;
-            Record::Enter {
-                name: OsString::from_vec(name.to_vec()),
-            }
-        }
+        abi::REC_ENTER => Record::Enter { name: name()? },
+        abi::REC_ENTRY => Record::Entry(Entry {
+            name: name()?,
+            ino: header[16..]
+                .first_chunk()
+                .copied()
+                .map_or(0, u64::from_ne_bytes),
+            flags,
+        }),
         abi::REC_LEAVE => Record::Leave {
             own: counters(body, 0)?,
             below: counters(body, 1)?,
@@ -463,7 +558,7 @@ mod tests {
             short[..4].copy_from_slice(&len.to_ne_bytes());
             assert!(parse(&short).is_err(), "{len}");
         }
-        for (kind, flags) in [(0, 0), (3, 0), (6, 0), (abi::REC_TOTAL, 77)] {
+        for (kind, flags) in [(0, 0), (6, 0), (abi::REC_TOTAL, 77)] {
             assert!(parse(&record(kind, flags, b"", &figures(1))).is_err());
         }
         for kind in [abi::REC_LEAVE, abi::REC_PROGRESS, abi::REC_TOTAL] {

@@ -8,20 +8,25 @@ pub mod dentry_state;
 pub mod inode_nr;
 pub mod meminfo;
 pub mod mounts;
-pub mod slab_class;
+pub mod slab_attributes;
 pub mod slabinfo;
+pub mod totals;
+pub mod uptime;
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 pub use dentry_state::DentryState;
 pub use inode_nr::InodeNr;
 pub use meminfo::Memory;
 pub use mounts::Mount;
-pub use slab_class::Class;
+pub use slab_attributes::{Attributes, Class, Merged};
 pub use slabinfo::Cache;
+pub use totals::Totals;
 
 /// Where samples come from.
 pub trait Source: Send {
@@ -40,6 +45,8 @@ pub struct Sample {
     pub dentries: Result<DentryState, SourceError>,
     /// /proc/sys/fs/inode-nr.
     pub inodes: Result<InodeNr, SourceError>,
+    /// The links in /sys/kernel/slab.
+    pub merged: Arc<Merged>,
 }
 
 impl Sample {
@@ -96,7 +103,7 @@ impl SourceError {
     pub fn remedy(&self) -> &'static str {
         match &self.cause {
             Cause::Unreadable(io::ErrorKind::PermissionDenied, _) => {
-                "only root may read it: quit with q and run slabscope with sudo"
+                "only root may read it: run slabscope with sudo"
             }
             Cause::Unreadable(io::ErrorKind::NotFound, _) => {
                 "this kernel does not offer it, or /proc is not mounted here"
@@ -111,7 +118,7 @@ impl SourceError {
 #[derive(Debug)]
 pub struct Kernel {
     root: PathBuf,
-    classes: HashMap<String, Class>,
+    known: slab_attributes::Known,
 }
 
 impl Kernel {
@@ -119,60 +126,77 @@ impl Kernel {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            classes: HashMap::new(),
+            known: slab_attributes::Known::default(),
         }
     }
 
     /// The mounts of this process's namespace.
     pub fn mounts(&self) -> Result<Vec<Mount>, SourceError> {
-        let path = self.root.join("proc/self/mountinfo");
-        let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
-        mounts::parse(&bytes).map_err(|malformed| SourceError {
-            path,
-            cause: malformed.into(),
+        self.read("proc/self/mountinfo", mounts::parse)
+    }
+
+    /// Time since the kernel started.
+    pub fn uptime(&self) -> Result<Duration, SourceError> {
+        self.read("proc/uptime", |bytes| uptime::parse(&text(bytes)))
+    }
+
+    /// The kernel's release: `7.3.4-amd64`.
+    pub fn release(&self) -> Result<String, SourceError> {
+        self.read("proc/sys/kernel/osrelease", |bytes| {
+            Ok(text(bytes).trim_end().to_owned())
         })
     }
 
     fn read<T>(
         &self,
         path: &str,
-        parse: fn(&str) -> Result<T, Malformed>,
+        parse: fn(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, SourceError> {
         let path = self.root.join(path);
         let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
-        parse(&String::from_utf8_lossy(&bytes)).map_err(|malformed| SourceError {
+        parse(&bytes).map_err(|malformed| SourceError {
             path,
             cause: malformed.into(),
         })
     }
 
+    /// A sample without a look at sysfs: a cache of which the class is not yet known has none.
+    pub fn sample_bare(&mut self) -> Sample {
+        self.join(false)
+    }
+
     /// Each cache's class is read once: it cannot change, and two attributes of every cache take
     /// longer than everything else together.
-    fn caches(&mut self) -> Result<Vec<Cache>, SourceError> {
-        let mut caches = self.read("proc/slabinfo", slabinfo::parse)?;
-        for cache in &mut caches {
-            cache.class = match self.classes.get(&cache.name) {
-                Some(&class) => class,
-                None => {
-                    let class = slab_class::read(&self.root, &cache.name);
-                    self.classes.insert(cache.name.clone(), class);
-                    class
-                }
-            };
+    fn join(&mut self, learn: bool) -> Sample {
+        let mut caches = self.read("proc/slabinfo", slabinfo::parse);
+        let of = caches.as_deref_mut().unwrap_or_default();
+        if learn {
+            self.known.learn(&self.root, of);
         }
-        Ok(caches)
+        let merged = self.known.tell(of);
+        Sample {
+            caches,
+            memory: self.read("proc/meminfo", |bytes| meminfo::parse(&text(bytes))),
+            dentries: self.read("proc/sys/fs/dentry-state", |bytes| {
+                dentry_state::parse(&text(bytes))
+            }),
+            inodes: self.read("proc/sys/fs/inode-nr", |bytes| {
+                inode_nr::parse(&text(bytes))
+            }),
+            merged,
+        }
     }
 }
 
 impl Source for Kernel {
     fn sample(&mut self) -> Sample {
-        Sample {
-            caches: self.caches(),
-            memory: self.read("proc/meminfo", meminfo::parse),
-            dentries: self.read("proc/sys/fs/dentry-state", dentry_state::parse),
-            inodes: self.read("proc/sys/fs/inode-nr", inode_nr::parse),
-        }
+        self.join(true)
     }
+}
+
+/// What is no UTF-8 is replaced: the kernel writes ASCII there.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> SourceError {
@@ -183,18 +207,33 @@ fn unreadable(path: &Path, error: &io::Error) -> SourceError {
 }
 
 /// The fields of a line of numbers, for the interfaces of /proc/sys/fs.
-fn numbers<const N: usize>(text: &str) -> Result<[u64; N], Malformed> {
+fn numbers<const N: usize>(text: &str, names: [&str; N]) -> Result<[u64; N], Malformed> {
     let mut fields = text.split_ascii_whitespace();
     let mut numbers = [0; N];
-    for (at, number) in numbers.iter_mut().enumerate() {
+    for (slot, name) in numbers.iter_mut().zip(names) {
         let field = fields
             .next()
-            .ok_or_else(|| Malformed::new(1, format!("field {} is missing", at + 1)))?;
+            .ok_or_else(|| Malformed::new(1, format!("{name} is missing")))?;
         // Sums of per-CPU counters: the kernel prints a sum that is momentarily negative as 0,
         // so a sign is not the kernel's.
-        *number = field
-            .parse()
-            .map_err(|_| Malformed::new(1, format!("field {} is no count", at + 1)))?;
+        *slot = number(field)
+            .ok_or_else(|| Malformed::new(1, format!("{name} is no count: {}", excerpt(field))))?;
     }
-    Ok(numbers)
+    match fields.next() {
+        Some(_) => Err(Malformed::new(1, format!("more than {N} fields"))),
+        None => Ok(numbers),
+    }
+}
+
+/// A count as the kernel writes it: digits alone.
+fn number(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok())?
+}
+
+/// The beginning of what was not understood, for a message.
+fn excerpt(text: &str) -> String {
+    let cut: String = text.chars().take(24).collect();
+    let dots = if cut.len() < text.len() { "..." } else { "" };
+    format!("{}{dots}", crate::text::printable(cut))
 }

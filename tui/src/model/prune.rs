@@ -26,7 +26,6 @@ impl Confirm {
     /// Bytes that come back in `mode`, given the bytes of a dentry object.
     pub fn bytes(&self, mode: Mode, dentry_size: u64) -> u64 {
         match mode {
-            Mode::Census => 0,
             Mode::Negative => negatives_come_back(&self.plan.found, dentry_size),
             Mode::Dentries => comes_back(&self.plan.found, dentry_size),
         }

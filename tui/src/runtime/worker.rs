@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Event;
 use crate::census::{Census, census};
-use crate::prune::{Plan, PruneError, Target};
-use crate::session::{Counters, Mode};
-use crate::source::{Kernel, Sample, Source};
+use crate::prune::{Plan, PruneError, Target, settled};
+use crate::session::{Bounds, Counters, Mode};
+use crate::source::{Kernel, Source};
 use crate::update::{Effect, Msg};
 
 /// The thread's other end.
@@ -88,7 +88,7 @@ impl Work {
 
     fn census(&self, job: u64, path: &Path) -> Result<Census, PruneError> {
         let target = Target::open_cached(path)?;
-        let census = census(target.dir.as_fd(), &mut |so_far| self.progress(job, so_far))?;
+        let census = census(target.dir.as_fd(), 1, &mut |so_far| self.progress(job, so_far))?;
         Ok(census)
     }
 
@@ -113,32 +113,13 @@ impl Work {
             clock,
             sample,
         });
-        let result = plan.carry_out(mode, &mut |so_far| self.progress(job, so_far));
-        let sample = Box::new(self.settled());
+        let result = plan.carry_out(mode, Bounds::default(), &mut |so_far| self.progress(job, so_far));
+        let sample = Box::new(settled(&mut self.kernel));
         Msg::Pruned {
             job,
             at: self.start.elapsed(),
             result,
             sample,
-        }
-    }
-
-    /// A sample once the dentry cache has stopped falling: evicted dentries are given back only
-    /// after an RCU grace period (fs/dcache.c: `dentry_free()`, Linux 7.3).
-    fn settled(&mut self) -> Sample {
-        const STEP: Duration = Duration::from_millis(100);
-        const LONGEST: Duration = Duration::from_secs(3);
-        let objects = |sample: &Sample| sample.cache("dentry").map(|cache| cache.active);
-        let begin = Instant::now();
-        let mut sample = self.kernel.sample();
-        loop {
-            thread::sleep(STEP);
-            let next = self.kernel.sample();
-            let fell = objects(&next) < objects(&sample);
-            sample = next;
-            if !fell || begin.elapsed() > LONGEST {
-                return sample;
-            }
         }
     }
 }

@@ -10,17 +10,34 @@ pub struct DentryState {
     /// On the LRU list of their superblock (`nr_unused`). The kernel puts dentries there lazily
     /// and leaves them there when they are taken into use again.
     pub lru: u64,
-    /// The negative ones of those (`nr_negative`).
+    /// Seconds: the kernel sets 45 and never reads it (`age_limit`).
+    pub age_limit: u64,
+    /// Pages asked of it by others: always 0 (`want_pages`).
+    pub want_pages: u64,
+    /// The negative ones of those on the LRU (`nr_negative`). Before Linux 5.0 always 0.
     pub lru_negative: u64,
+    /// Not used by the kernel.
+    pub dummy: u64,
 }
 
-/// Fields: nr_dentry, nr_unused, age_limit, want_pages, nr_negative, dummy.
+/// Six fields in a line.
 pub fn parse(text: &str) -> Result<DentryState, Malformed> {
-    let [total, lru, _age_limit, _want_pages, lru_negative] = numbers(text)?;
+    const FIELDS: [&str; 6] = [
+        "nr_dentry",
+        "nr_unused",
+        "age_limit",
+        "want_pages",
+        "nr_negative",
+        "dummy",
+    ];
+    let [total, lru, age_limit, want_pages, lru_negative, dummy] = numbers(text, FIELDS)?;
     Ok(DentryState {
         total,
         lru,
+        age_limit,
+        want_pages,
         lru_negative,
+        dummy,
     })
 }
 
@@ -36,7 +53,10 @@ mod tests {
             Ok(DentryState {
                 total: 268_353,
                 lru: 267_032,
-                lru_negative: 60_519
+                age_limit: 45,
+                want_pages: 0,
+                lru_negative: 60_519,
+                dummy: 0,
             })
         );
     }
@@ -44,13 +64,18 @@ mod tests {
     #[test]
     fn hostile() {
         for (text, what) in [
-            ("", "line 1: field 1 is missing"),
-            ("1\t2\t45\t0", "line 1: field 5 is missing"),
-            ("-1\t2\t45\t0\t5\t0", "line 1: field 1 is no count"),
-            ("1\t\u{1b}[2J\t45\t0\t5\t0", "line 1: field 2 is no count"),
+            ("", "line 1: nr_dentry is missing"),
+            ("1\t2\t45\t0", "line 1: nr_negative is missing"),
+            ("1\t2\t45\t0\t7\n", "line 1: dummy is missing"),
+            ("1 2 45 0 5 0 7", "line 1: more than 6 fields"),
+            ("-1\t2\t45\t0\t5\t0", "line 1: nr_dentry is no count: -1"),
+            (
+                "1\t\u{1b}[2J\t45\t0\t5\t0",
+                "line 1: nr_unused is no count: \\u{1b}[2J",
+            ),
             (
                 "1 2 45 0 18446744073709551616 0",
-                "line 1: field 5 is no count",
+                "line 1: nr_negative is no count: 18446744073709551616",
             ),
         ] {
             assert_eq!(parse(text).unwrap_err().to_string(), what);

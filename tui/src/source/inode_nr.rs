@@ -11,9 +11,9 @@ pub struct InodeNr {
     pub lru: u64,
 }
 
-/// Fields: nr_inodes, nr_unused.
+/// Two fields in a line.
 pub fn parse(text: &str) -> Result<InodeNr, Malformed> {
-    let [total, lru] = numbers(text)?;
+    let [total, lru] = numbers(text, ["nr_inodes", "nr_unused"])?;
     Ok(InodeNr { total, lru })
 }
 

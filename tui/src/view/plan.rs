@@ -64,7 +64,7 @@ pub(super) fn confirm(model: &Model, confirm: &Confirm, frame: &mut Frame<'_>, a
     };
     let costs = match confirm.mode {
         Mode::Dentries => "costs  the next use of each such file asks the filesystem again",
-        Mode::Negative | Mode::Census => {
+        Mode::Negative => {
             "costs  the next lookup of each such name asks the filesystem again"
         }
     };
@@ -153,7 +153,6 @@ fn room(area: Rect) -> usize {
 /// What a mode prunes.
 pub(super) fn what(mode: Mode) -> &'static str {
     match mode {
-        Mode::Census => "nothing",
         Mode::Negative => "negative dentries",
         Mode::Dentries => "unused dentries",
     }

@@ -1,0 +1,232 @@
+//! The commands: what they print, and what they exit with.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+mod support;
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use support::fixture;
+
+const KERNEL: &str = "6.18.44-fc-v509";
+
+fn slabscope(args: &[&str]) -> Output {
+    command().args(args).output().unwrap()
+}
+
+fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_slabscope"))
+}
+
+/// Prints the fixture's slabs.
+fn slabs(args: &[&str]) -> String {
+    let output = command()
+        .arg("slabs")
+        .args(args)
+        .arg("--root")
+        .arg(fixture(KERNEL))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn names(json: &str) -> Vec<String> {
+    let json: Value = serde_json::from_str(json).unwrap();
+    let caches = json["caches"].as_array().unwrap();
+    caches
+        .iter()
+        .map(|cache| cache["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// A captured tree that holds these files.
+fn captured(name: &str, files: &[(&str, &[u8])]) -> PathBuf {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("cli")
+        .join(name);
+    let _ = fs::remove_dir_all(&root);
+    for (path, bytes) in files {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    root
+}
+
+#[test]
+fn slabs_sorted_turned_round_filtered_and_cut() {
+    let by_size = names(&slabs(&["--json", "-s", "c"]));
+    let mut turned = names(&slabs(&["--json", "--sort", "size", "--reverse"]));
+    turned.reverse();
+    assert_eq!(by_size, turned);
+    let dentry = names(&slabs(&["--json", "--filter", "DENTRY"]));
+    assert_eq!(dentry, ["dentry"]);
+    let kmalloc = names(&slabs(&[
+        "--json",
+        "--filter",
+        "~^kmalloc-[0-9]+$",
+        "--limit",
+        "2",
+    ]));
+    assert_eq!(kmalloc.len(), 2);
+    assert!(kmalloc.iter().all(|name| name.starts_with("kmalloc-")));
+}
+
+#[test]
+fn slabs_as_json_table_and_csv_hold_the_same() {
+    let json: Value = serde_json::from_str(&slabs(&["--json"])).unwrap();
+    assert_eq!(json["schema"], "slabscope.slabs/1");
+    let caches = json["caches"].as_array().unwrap();
+    assert_eq!(
+        json["totals"]["caches"].as_u64().unwrap(),
+        caches.len() as u64
+    );
+    assert_eq!(json["memory"]["slab_bytes"].as_u64().unwrap() % 1024, 0);
+    let csv = slabs(&["--csv"]);
+    assert_eq!(csv.lines().count(), caches.len() + 1);
+    let table = slabs(&[]);
+    assert!(table.lines().count() > caches.len());
+    for line in table.lines() {
+        assert_eq!(line, line.trim_end());
+    }
+}
+
+#[test]
+fn a_name_that_is_no_text_is_escaped_beside_its_bytes() {
+    let line =
+        b"slabinfo - version: 2.1\n\xff\x1b[2J 1 2 3 4 5 : tunables 0 0 0 : slabdata 6 7 0\n";
+    let root = captured("no-text", &[("proc/slabinfo", line)]);
+    let root = root.to_str().unwrap();
+    let output = slabscope(&["slabs", "--json", "--root", root]);
+    // The files that are missing are said, and only a part was done.
+    assert_eq!(output.status.code(), Some(5));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cache = &json["caches"][0];
+    assert_eq!(cache["name"], "\\xff\\u{1b}[2J");
+    assert_eq!(cache["name_base64"], "/xtbMko=");
+    assert_eq!(json["errors"].as_array().unwrap().len(), 3);
+    for format in [&[][..], &["--csv"]] {
+        let output = slabscope(&[&["slabs", "--root", root], format].concat());
+        assert!(!output.stdout.contains(&0x1b) && !output.stdout.contains(&0xff));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_its_own_exit_code() {
+    let garbage = b"slabinfo - version: 2.1\ndentry 1 -2 3 4 5 : tunables 0 0 0 : slabdata 6 7 0\n";
+    let root = captured("garbage", &[("proc/slabinfo", garbage)]);
+    for (root, code, said) in [
+        (
+            root.to_str().unwrap(),
+            1,
+            "line 2: num_objs is no count: -2",
+        ),
+        (
+            "/nonexistent",
+            3,
+            "/nonexistent/proc/slabinfo: No such file",
+        ),
+    ] {
+        let output = slabscope(&["slabs", "--root", root]);
+        assert_eq!(output.status.code(), Some(code));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(said), "{error}");
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            shown.contains("not known"),
+            "never as an empty table: {shown}"
+        );
+    }
+}
+
+/// Somebody who may not read slabinfo still sees what everybody may, and what would help.
+#[test]
+fn without_permission() {
+    // Where anybody may run it.
+    let copy = std::env::temp_dir().join(format!("slabscope-test-{}", std::process::id()));
+    fs::copy(env!("CARGO_BIN_EXE_slabscope"), &copy).unwrap();
+    let mut command = if rustix::process::geteuid().is_root() {
+        let mut setpriv = Command::new("setpriv");
+        setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        setpriv.arg(&copy);
+        setpriv
+    } else {
+        Command::new(&copy)
+    };
+    let output = command.arg("slabs").output();
+    fs::remove_file(copy).unwrap();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    for said in ["/proc/slabinfo", "sudo slabscope slabs"] {
+        assert!(error.contains(said), "{error}");
+    }
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for shows in ["Slab ", "Dentries ", "not known"] {
+        assert!(shown.contains(shows), "{shown}");
+    }
+}
+
+#[test]
+fn wrong_use() {
+    for args in [
+        &["slabs", "--sort", "x"][..],
+        &["slabs", "--filter", "~("],
+        &["slabs", "--watch", "0"],
+        &["slabs", "-o", "-d", "1"],
+        &["slabs", "--json", "--csv"],
+        &["--interval", "2", "slabs"],
+        &["--interval", "x"],
+        &["completions", "cobol"],
+        // There is no terminal here.
+        &[],
+    ] {
+        assert_eq!(slabscope(args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    let mut child = command()
+        .args(["slabs", "--watch", "0.1", "--csv", "--root"])
+        .arg(fixture(KERNEL))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 12];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"time_unix_ns");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn completions_and_man_pages_know_every_command() {
+    let help = String::from_utf8(slabscope(&["--help"]).stdout).unwrap();
+    let commands: Vec<_> = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .map_while(|line| line.split_ascii_whitespace().next())
+        .filter(|command| *command != "help")
+        .collect();
+    assert!(commands.contains(&"slabs") && commands.contains(&"doctor"));
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("man");
+    let output = slabscope(&["man", directory.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    for shell in ["bash", "zsh", "fish"] {
+        let script = String::from_utf8(slabscope(&["completions", shell]).stdout).unwrap();
+        for command in &commands {
+            assert!(script.contains(command), "{shell}: {command}");
+            assert!(directory.join(format!("slabscope-{command}.1")).exists());
+        }
+    }
+    fs::remove_dir_all(directory).unwrap();
+}

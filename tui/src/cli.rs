@@ -1,0 +1,206 @@
+//! The command line: arguments, exit codes, and what every subcommand shares.
+//!
+//! A subcommand is a file of `cli/` with a `clap::Args` struct that implements [`Run`], a variant
+//! of [`Command`] and a line in [`Command::run`].
+
+pub mod census;
+pub mod doctor;
+pub mod generate;
+pub mod json;
+pub mod ls;
+pub mod module;
+pub mod prune;
+pub mod slabs;
+pub mod table;
+mod tui;
+mod walks;
+
+use std::fmt::Display;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+/// What a run comes to: the same in every subcommand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All was done.
+    Ok = 0,
+    /// It failed.
+    Failed = 1,
+    /// Wrong arguments.
+    Usage = 2,
+    /// This kernel lacks a feature, or the module is not loaded.
+    Missing = 3,
+    /// Only somebody with more rights may.
+    Permission = 4,
+    /// Only a part was done, or it was cancelled.
+    Partial = 5,
+}
+
+/// Why a subcommand ended before its end.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What the process exits with.
+    pub exit: Exit,
+    /// One or more lines for standard error: what, why, the remedy. Empty: nothing is said.
+    pub message: String,
+}
+
+impl Failure {
+    /// `message` is said, then the process exits with `exit`.
+    pub fn new(exit: Exit, message: impl Display) -> Self {
+        Self {
+            exit,
+            message: message.to_string(),
+        }
+    }
+}
+
+/// Writing to standard output failed. Whoever closed a pipe has seen enough: that is no failure.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::new(Exit::Ok, ""),
+            _ => Self::new(Exit::Failed, error),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+/// What a subcommand does.
+pub trait Run {
+    /// Writes to `out`, which is standard output, or a buffer in tests.
+    fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure>;
+}
+
+/// What holds for every subcommand.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Below which directory /proc and /sys are read: `/`, or a captured tree.
+    pub root: PathBuf,
+}
+
+impl Context {
+    /// Whether it is the running kernel that is read.
+    pub fn is_live(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    /// For what acts on the running kernel: `what` is refused with a captured tree.
+    pub fn live(&self, what: &str) -> Result<(), Failure> {
+        if self.is_live() {
+            return Ok(());
+        }
+        let root = crate::text::printable(&self.root);
+        Err(Failure::new(
+            Exit::Usage,
+            format!(
+                "{what} acts on the running kernel; {root} (--root) holds what was captured of one"
+            ),
+        ))
+    }
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failed, 2 wrong use, 3 this kernel lacks a feature or the module is \
+     not loaded, 4 no permission, 5 only a part was done or it was cancelled.";
+
+/// Watch the kernel's slab caches, walk a directory tree by what is cached of it, prune it.
+///
+/// Without a command the screen opens: keys are shown at the bottom; ? shows all of them.
+#[derive(Debug, Parser)]
+#[command(name = "slabscope", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Read /proc and /sys below this directory, as captured of a kernel; nothing acts then
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/",
+        hide_default_value = true
+    )]
+    root: PathBuf,
+
+    #[command(flatten)]
+    tui: tui::Args,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The subcommands.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Slabs(slabs::Args),
+    Census(census::Args),
+    Ls(ls::Args),
+    Prune(prune::Args),
+    Module(module::Args),
+    Doctor(doctor::Args),
+    Completions(generate::Completions),
+    Man(generate::Man),
+}
+
+impl Command {
+    fn run(&self) -> &dyn Run {
+        match self {
+            Self::Slabs(slabs) => slabs,
+            Self::Census(census) => census,
+            Self::Ls(ls) => ls,
+            Self::Prune(prune) => prune,
+            Self::Module(module) => module,
+            Self::Doctor(doctor) => doctor,
+            Self::Completions(completions) => completions,
+            Self::Man(man) => man,
+        }
+    }
+}
+
+/// Does what the arguments of the process say.
+pub fn main() -> ExitCode {
+    let args = Cli::parse();
+    let context = Context { root: args.root };
+    let run = match &args.command {
+        Some(command) => {
+            if args.tui.given() {
+                eprintln!("slabscope: --interval and PATH go with the screen, not with a command");
+                return ExitCode::from(Exit::Usage as u8);
+            }
+            command.run()
+        }
+        None => &args.tui,
+    };
+    let exit = finish(run, &context).unwrap_or_else(|failure| {
+        for line in failure.message.lines() {
+            eprintln!("slabscope: {line}");
+        }
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn finish(run: &dyn Run, context: &Context) -> Result<Exit, Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let exit = run.run(context, &mut out)?;
+    out.flush()?;
+    Ok(exit)
+}
+
+/// A number of seconds as an argument: from 0.1 to 3600.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
+    if (0.1..=3600.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("not between 0.1 and 3600 seconds".into())
+    }
+}

@@ -1,0 +1,229 @@
+//! `slabscope census`: a `du` of the dentry cache.
+
+use std::cmp::Reverse;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::json::{self, Name};
+use super::table::{Align, Table};
+use super::walks::{Interrupt, Sizes};
+use super::{Context, Exit, Failure, Run};
+use crate::census::{Census, Row, census};
+use crate::model::comes_back;
+use crate::prune::Target;
+use crate::session::Counters;
+use crate::source::Kernel;
+use crate::text::{bytes, count, printable};
+
+/// Count what the kernel has cached below a directory, looking nothing up
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The directory
+    path: PathBuf,
+
+    /// How deep directories are told one by one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    depth: u32,
+
+    /// What they are sorted by
+    #[arg(long, value_name = "KEY", default_value = "comes-back")]
+    sort: Sort,
+
+    /// At most so many directories
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the rows are sorted by: figures from the greatest, names from A.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Sort {
+    ComesBack,
+    Total,
+    Negative,
+    InUse,
+    Unused,
+    Inodes,
+    Pages,
+    Name,
+}
+
+/// What is told of a directory.
+#[derive(Debug, Serialize)]
+struct Figures {
+    dentries: u64,
+    negative: u64,
+    in_use: u64,
+    /// `prunable` and `pinned` together.
+    unused: u64,
+    prunable: u64,
+    /// Not referenced, but something below them stays.
+    pinned: u64,
+    negative_prunable: u64,
+    on_lru: u64,
+    directories: u64,
+    files: u64,
+    mountpoints: u64,
+    inodes: u64,
+    dirty_inodes: u64,
+    page_cache_bytes: u64,
+    /// Of the prunable dentries and their long names. None: slabinfo cannot be read.
+    comes_back_bytes: Option<u64>,
+    /// Of all inodes: the most that evicting them as well would bring back.
+    inodes_up_to_bytes: Option<u64>,
+}
+
+impl Figures {
+    fn new(counters: &Counters, sizes: Sizes) -> Self {
+        let c = counters;
+        let page = rustix::param::page_size() as u64;
+        Self {
+            dentries: c.total,
+            negative: c.negative,
+            in_use: c.in_use,
+            unused: c.prunable.saturating_add(c.pinned),
+            prunable: c.prunable,
+            pinned: c.pinned,
+            negative_prunable: c.negative_prunable,
+            on_lru: c.lru,
+            directories: c.dirs,
+            files: c.files,
+            mountpoints: c.mountpoints,
+            inodes: c.inodes,
+            dirty_inodes: c.dirty,
+            page_cache_bytes: c.pages.saturating_mul(page),
+            comes_back_bytes: sizes.dentry.map(|size| comes_back(c, size)),
+            inodes_up_to_bytes: sizes.inode.map(|size| c.inodes.saturating_mul(size)),
+        }
+    }
+
+    fn cells(&self, name: String) -> [String; 7] {
+        let known = |size: Option<u64>| size.map_or("?".into(), bytes);
+        [
+            count(self.negative),
+            count(self.in_use),
+            count(self.unused),
+            count(self.inodes),
+            bytes(self.page_cache_bytes),
+            known(self.comes_back_bytes),
+            name,
+        ]
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    path: Name<'a>,
+    complete: bool,
+    took_ns: u64,
+    below: Figures,
+    directories: Vec<Directory<'a>>,
+}
+
+#[derive(Serialize)]
+struct Directory<'a> {
+    #[serde(flatten)]
+    name: Name<'a>,
+    in_use: bool,
+    complete: bool,
+    own: Figures,
+    below: Figures,
+}
+
+impl Run for Args {
+    fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+        context.live("a census")?;
+        let interrupt = Interrupt::catch()?;
+        // Before the census: the tool's own first look at sysfs is not to be seen in it.
+        let sizes = Sizes::of(&self.path, &mut Kernel::new("/"));
+        let target = Target::open_cached(&self.path)?;
+        let mut census = census(target.dir.as_fd(), self.depth, &mut |_| interrupt.flow())?;
+        census.rows.sort_by_cached_key(|row| key(row, self.sort));
+        census.rows.truncate(self.limit.unwrap_or(usize::MAX));
+        if self.json {
+            json::write(out, "slabscope.census/1", &self.document(&census, sizes))?;
+        } else {
+            self.table(&census, sizes, out)?;
+        }
+        Ok(if census.partial {
+            Exit::Partial
+        } else {
+            Exit::Ok
+        })
+    }
+}
+
+impl Args {
+    fn document<'a>(&'a self, census: &'a Census, sizes: Sizes) -> Document<'a> {
+        let directory = |row: &'a Row| Directory {
+            name: Name::new(&row.name),
+            in_use: row.in_use,
+            complete: !row.partial,
+            own: Figures::new(&row.own, sizes),
+            below: Figures::new(&row.below, sizes),
+        };
+        Document {
+            path: Name::keyed("path", &self.path),
+            complete: !census.partial,
+            took_ns: u64::try_from(census.took.as_nanos()).unwrap_or(u64::MAX),
+            below: Figures::new(&census.here, sizes),
+            directories: census.rows.iter().map(directory).collect(),
+        }
+    }
+
+    fn table(&self, census: &Census, sizes: Sizes, out: &mut dyn Write) -> Result<(), Failure> {
+        let headings = [
+            "NEGATIVE",
+            "IN USE",
+            "UNUSED",
+            "INODES",
+            "PAGES",
+            "COMES BACK",
+        ];
+        let mut columns: Vec<_> = headings.map(|heading| (heading, Align::Right)).into();
+        columns.push(("BELOW", Align::Left));
+        let mut table = Table::new(&columns);
+        for row in &census.rows {
+            let partial = if row.partial { " (partly counted)" } else { "" };
+            let name = format!("{}/{partial}", printable(&row.name));
+            table.row(Figures::new(&row.below, sizes).cells(name));
+        }
+        let partial = if census.partial {
+            " (partly counted: at least)"
+        } else {
+            ""
+        };
+        let name = format!("{}{partial}", printable(&self.path));
+        let total = Figures::new(&census.here, sizes);
+        let inodes = total.inodes_up_to_bytes;
+        table.row(total.cells(name));
+        table.write(out)?;
+        if let Some(size) = inodes {
+            writeln!(out, "inodes besides: up to {}", bytes(size))?;
+        }
+        Ok(())
+    }
+}
+
+fn key(row: &Row, sort: Sort) -> (Reverse<u64>, std::ffi::OsString) {
+    let c = &row.below;
+    let figure = match sort {
+        // Long names hardly change the order, so that slabinfo is not needed for it.
+        Sort::ComesBack => c.prunable,
+        Sort::Total => c.total,
+        Sort::Negative => c.negative,
+        Sort::InUse => c.in_use,
+        Sort::Unused => c.prunable.saturating_add(c.pinned),
+        Sort::Inodes => c.inodes,
+        Sort::Pages => c.pages,
+        Sort::Name => 0,
+    };
+    (Reverse(figure), row.name.clone())
+}

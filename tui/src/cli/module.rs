@@ -1,0 +1,206 @@
+//! `slabscope module`: the kernel module, looked at, loaded, unloaded.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+
+use rustix::io::Errno;
+use serde::Serialize;
+
+use super::json;
+use super::{Context, Exit, Failure, Run};
+use crate::abi;
+use crate::session::{Device, SessionError};
+use crate::text::printable;
+
+const NAME: &str = "slabscope";
+
+/// Look at the kernel module, load it, unload it
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Task {
+    /// Whether it is loaded, and what it can do
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Load it
+    Load {
+        /// The module; without it modprobe looks for it
+        file: Option<PathBuf>,
+        /// Have it refuse every prune
+        #[arg(long)]
+        read_only: bool,
+    },
+    /// Unload it
+    Unload,
+    /// Say how it is built for the kernel that runs
+    BuildHelp,
+}
+
+#[derive(Serialize)]
+struct StatusDocument {
+    loaded: bool,
+    usable: bool,
+    problem: Option<String>,
+    abi_version: Option<u32>,
+    read_only: Option<bool>,
+    modes: Vec<&'static str>,
+    max_depth: Option<u32>,
+}
+
+impl Run for Args {
+    fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+        if !matches!(self.task, Task::BuildHelp) {
+            context.live("the module")?;
+        }
+        match &self.task {
+            Task::Status { json } => status(*json, out),
+            Task::Load { file, read_only } => load(file.as_ref(), *read_only),
+            Task::Unload => unload(),
+            Task::BuildHelp => build_help(out),
+        }
+    }
+}
+
+fn status(json: bool, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let info = Device::open().and_then(|device| device.info());
+    let document = match &info {
+        Ok(info) => StatusDocument {
+            loaded: true,
+            usable: true,
+            problem: None,
+            abi_version: Some(info.version),
+            read_only: Some(info.flags & abi::INFO_READ_ONLY != 0),
+            modes: modes(info.modes),
+            max_depth: Some(info.max_depth),
+        },
+        Err(error) => StatusDocument {
+            loaded: !matches!(error, SessionError::NoModule(_)),
+            usable: false,
+            problem: Some(error.to_string()),
+            abi_version: None,
+            read_only: None,
+            modes: Vec::new(),
+            max_depth: None,
+        },
+    };
+    if json {
+        json::write(out, "slabscope.module/1", &document)?;
+    } else if let Ok(info) = &info {
+        let prunes = match document.read_only {
+            Some(true) => "loaded with read_only=1: it refuses every prune",
+            _ => "ready",
+        };
+        writeln!(
+            out,
+            "slabscope module, ABI {}: {prunes}; modes: {}",
+            info.version,
+            document.modes.join(", ")
+        )?;
+    }
+    match info {
+        Ok(_) => Ok(Exit::Ok),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn modes(bits: u32) -> Vec<&'static str> {
+    [
+        (abi::MODE_CENSUS, "census"),
+        (abi::MODE_LIST, "list"),
+        (abi::MODE_NEGATIVE, "negative"),
+        (abi::MODE_DENTRIES, "dentries"),
+    ]
+    .into_iter()
+    .filter(|(mode, _)| bits & (1 << mode) != 0)
+    .map(|(_, name)| name)
+    .collect()
+}
+
+fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
+    let parameters = if read_only { c"read_only=1" } else { c"" };
+    let Some(path) = file else {
+        let mut modprobe = Command::new("modprobe");
+        modprobe.arg(NAME).args(read_only.then_some("read_only=1"));
+        return match modprobe.status() {
+            Ok(status) if status.success() => Ok(Exit::Ok),
+            Ok(_) => Err(Failure::new(
+                Exit::Missing,
+                "modprobe did not load it: `slabscope module build-help` says how it is made",
+            )),
+            Err(error) => Err(Failure::new(Exit::Failed, format!("modprobe: {error}"))),
+        };
+    };
+    let shown = printable(path);
+    let module = File::open(path)
+        .map_err(|error| Failure::new(Exit::Failed, format!("{shown}: {error}")))?;
+    match rustix::system::finit_module(module, parameters, 0) {
+        Ok(()) => Ok(Exit::Ok),
+        Err(Errno::EXIST) => Err(Failure::new(
+            Exit::Failed,
+            "it is loaded already: `slabscope module unload` first",
+        )),
+        Err(Errno::PERM) => Err(Failure::new(
+            Exit::Permission,
+            "only root may load a module, and not under lockdown: run with sudo",
+        )),
+        Err(Errno::NOEXEC | Errno::NOENT) => Err(Failure::new(
+            Exit::Missing,
+            format!(
+                "{shown}: not made for the kernel that runs; dmesg says more, `slabscope module build-help` how to make it"
+            ),
+        )),
+        Err(errno) => Err(Failure::new(Exit::Failed, format!("{shown}: {errno}"))),
+    }
+}
+
+fn unload() -> Result<Exit, Failure> {
+    match rustix::system::delete_module(c"slabscope", DELETE_NONBLOCK) {
+        Ok(()) => Ok(Exit::Ok),
+        Err(Errno::NOENT) => Err(Failure::new(Exit::Missing, "it is not loaded")),
+        Err(Errno::PERM) => Err(Failure::new(
+            Exit::Permission,
+            "only root may unload a module: run with sudo",
+        )),
+        Err(Errno::AGAIN | Errno::BUSY) => Err(Failure::new(
+            Exit::Failed,
+            "a session is open: end the other slabscope first",
+        )),
+        Err(errno) => Err(Failure::new(Exit::Failed, errno)),
+    }
+}
+
+/// `O_NONBLOCK`: a module in use is refused at once.
+const DELETE_NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+
+fn build_help(out: &mut dyn Write) -> Result<Exit, Failure> {
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    let release = printable(release.as_ref());
+    writeln!(out, "This kernel is {release}.")?;
+    if release.contains("+deb13") {
+        writeln!(
+            out,
+            "It is one of Debian's: in a checkout of slabscope,\n\n    cargo lab module --release {release}\n\n\
+             makes slabscope.ko for it (Linux 7.2 and later, as long as the archive holds it); then\n\n    \
+             sudo slabscope module load slabscope.ko"
+        )?;
+    } else {
+        writeln!(
+            out,
+            "The module needs a kernel with CONFIG_RUST=y (Linux 7.2 or later), and the build tree and the\n\
+             compilers that it was built with. In a checkout of slabscope,\n\n    \
+             make -C kmod KDIR=/path/to/that/tree\n    sudo slabscope module load kmod/slabscope.ko\n\n\
+             docs/module.md says more. `cargo lab` shows it on a kernel of its own."
+        )?;
+    }
+    Ok(Exit::Ok)
+}

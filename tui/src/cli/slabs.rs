@@ -1,0 +1,148 @@
+//! `slabscope slabs`: the table without a terminal.
+
+mod report;
+mod sort;
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{Context, Exit, Failure, Run};
+use crate::filter::Filter;
+use crate::source::{Cache, Cause, Kernel, Sample, Source, SourceError};
+use report::Report;
+use sort::Sort;
+
+/// Print the slab caches once, or every so often
+///
+/// slabtop's options -o, -s and -d mean the same here.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Sort by this column: its name or slabtop's letter
+    #[arg(
+        short,
+        long,
+        value_name = "KEY",
+        default_value = "objects",
+        hide_possible_values = true
+    )]
+    #[arg(help = sort::help())]
+    sort: Sort,
+
+    /// Turn the order round
+    #[arg(short, long)]
+    reverse: bool,
+
+    /// Only caches with this in one of their names; ~REGEX for a regular expression
+    #[arg(short, long, value_name = "TEXT")]
+    filter: Option<Filter>,
+
+    /// Only the first so many
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    limit: Option<usize>,
+
+    /// Print every so many seconds until it is ended
+    #[arg(short = 'd', long, visible_alias = "delay", value_name = "SECONDS", value_parser = super::seconds)]
+    watch: Option<Duration>,
+
+    /// Print once, which is what happens without --watch
+    #[arg(short, long, conflicts_with = "watch")]
+    once: bool,
+
+    /// Print a line of JSON (schema slabscope.slabs/1)
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+
+    /// Print a table as CSV, sizes in bytes
+    #[arg(long)]
+    csv: bool,
+}
+
+impl Run for Args {
+    fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let mut kernel = Kernel::new(&context.root);
+        let mut first = true;
+        loop {
+            let sample = kernel.sample();
+            let report = Report::new(&kernel, &sample, self.rows(&sample));
+            match (self.json, self.csv) {
+                (true, _) => report.json(out)?,
+                (_, true) => report.csv(out, first)?,
+                _ => report.table(out, first)?,
+            }
+            out.flush()?;
+            let exit = complain(&sample);
+            match self.watch {
+                Some(interval) => thread::sleep(interval),
+                None => return Ok(exit),
+            }
+            first = false;
+        }
+    }
+}
+
+impl Args {
+    /// The caches that are asked for, in order; none if they could not be read.
+    fn rows<'a>(&self, sample: &'a Sample) -> Vec<&'a Cache> {
+        let page_size = rustix::param::page_size() as u64;
+        let passes = |cache: &&Cache| {
+            let names = std::iter::once(cache.name.as_str());
+            let names = names.chain(sample.merged.others(&cache.name));
+            self.filter
+                .as_ref()
+                .is_none_or(|filter| filter.passes(names))
+        };
+        let caches = sample.caches.as_deref().unwrap_or_default();
+        let mut rows: Vec<_> = caches.iter().filter(passes).collect();
+        rows.sort_by(|a, b| {
+            let order = self.sort.compare(a, b, page_size);
+            if self.reverse { order.reverse() } else { order }
+        });
+        rows.truncate(self.limit.unwrap_or(usize::MAX));
+        rows
+    }
+}
+
+/// Says on standard error which files failed. What the caches' own file says decides the exit
+/// code; a file that only adds to them makes it a part of what was asked for.
+fn complain(sample: &Sample) -> Exit {
+    let others = [
+        sample.memory.as_ref().err(),
+        sample.dentries.as_ref().err(),
+        sample.inodes.as_ref().err(),
+    ];
+    let slabs = sample.caches.as_ref().err();
+    let mut exit = Exit::Ok;
+    for error in others.into_iter().flatten() {
+        exit = Exit::Partial;
+        say(error);
+    }
+    if let Some(error) = slabs {
+        exit = exit_of(error);
+        say(error);
+    }
+    exit
+}
+
+fn say(error: &SourceError) {
+    let remedy = match exit_of(error) {
+        Exit::Permission => "only root may read it: sudo slabscope slabs",
+        _ => error.remedy(),
+    };
+    eprintln!("slabscope: {error}");
+    eprintln!("slabscope: {remedy}");
+}
+
+fn exit_of(error: &SourceError) -> Exit {
+    match error.cause {
+        Cause::Unreadable(io::ErrorKind::PermissionDenied, _) => Exit::Permission,
+        Cause::Unreadable(io::ErrorKind::NotFound, _) => Exit::Missing,
+        _ => Exit::Failed,
+    }
+}
+
+/// Nanoseconds since 1970, for JSON and CSV.
+fn unix_time() -> u128 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |time| time.as_nanos())
+}

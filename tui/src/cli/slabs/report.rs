@@ -1,0 +1,294 @@
+//! One sample as a table, as JSON, as CSV.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+
+use serde::Serialize;
+
+use super::unix_time;
+use crate::cli::Failure;
+use crate::cli::json::{self, Name};
+use crate::cli::table::{Align, Table};
+use crate::source::{Cache, Class, Kernel, Sample, SourceError, Totals};
+use crate::text;
+
+/// What is printed of a sample.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    time_unix_ns: u128,
+    kernel: Option<String>,
+    uptime_ns: Option<u128>,
+    page_size_bytes: u64,
+    memory: Option<Memory>,
+    dentries: Option<Dentries>,
+    inodes: Option<Inodes>,
+    totals: Option<Totals>,
+    caches: Option<Vec<Row<'a>>>,
+    errors: Vec<Problem<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Memory {
+    total_bytes: u64,
+    available_bytes: Option<u64>,
+    slab_bytes: u64,
+    sreclaimable_bytes: u64,
+    sunreclaim_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Dentries {
+    total: u64,
+    lru: u64,
+    lru_negative: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Inodes {
+    total: u64,
+    lru: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    name: Name<'a>,
+    /// `null`: the kernel does not tell.
+    class: Option<&'static str>,
+    objects: u64,
+    active_objects: u64,
+    use_percent: u64,
+    object_size_bytes: u64,
+    slabs: u64,
+    active_slabs: u64,
+    objects_per_slab: u64,
+    pages_per_slab: u64,
+    size_bytes: u64,
+    idle_bytes: u64,
+    merged_with: Vec<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Problem<'a> {
+    #[serde(flatten)]
+    path: Name<'a>,
+    message: String,
+    remedy: &'static str,
+}
+
+impl<'a> Problem<'a> {
+    fn new(error: &'a SourceError) -> Self {
+        Self {
+            path: Name::keyed("path", &error.path),
+            message: error.cause.to_string(),
+            remedy: error.remedy(),
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    fn new(cache: &'a Cache, sample: &'a Sample, page_size: u64) -> Self {
+        let class = match cache.class {
+            Class::Reclaimable => Some("reclaimable"),
+            Class::Unreclaimable => Some("unreclaimable"),
+            Class::Unknown => None,
+        };
+        Self {
+            name: Name::new(name(cache)),
+            class,
+            objects: cache.objects,
+            active_objects: cache.active,
+            use_percent: text::percent(cache.active, cache.objects).unwrap_or(0),
+            object_size_bytes: cache.object_size,
+            slabs: cache.slabs,
+            active_slabs: cache.active_slabs,
+            objects_per_slab: cache.objects_per_slab,
+            pages_per_slab: cache.pages_per_slab,
+            size_bytes: cache.size(page_size),
+            idle_bytes: cache.idle(page_size),
+            merged_with: sample.merged.others(&cache.name).collect(),
+        }
+    }
+}
+
+/// The very bytes of a cache's name.
+fn name(cache: &Cache) -> &OsStr {
+    match &cache.raw_name {
+        Some(bytes) => OsStr::from_bytes(bytes),
+        None => OsStr::new(&cache.name),
+    }
+}
+
+impl<'a> Report<'a> {
+    /// Of these rows of a sample.
+    pub fn new(kernel: &Kernel, sample: &'a Sample, rows: Vec<&'a Cache>) -> Self {
+        let page_size = rustix::param::page_size() as u64;
+        let rows = rows
+            .into_iter()
+            .map(|cache| Row::new(cache, sample, page_size));
+        let errors = [
+            sample.caches.as_ref().err(),
+            sample.memory.as_ref().err(),
+            sample.dentries.as_ref().err(),
+            sample.inodes.as_ref().err(),
+        ];
+        Self {
+            time_unix_ns: unix_time(),
+            kernel: kernel.release().ok(),
+            uptime_ns: kernel.uptime().ok().map(|uptime| uptime.as_nanos()),
+            page_size_bytes: page_size,
+            memory: sample.memory.as_ref().ok().map(|memory| Memory {
+                total_bytes: memory.total,
+                available_bytes: memory.available,
+                slab_bytes: memory.slab,
+                sreclaimable_bytes: memory.sreclaimable,
+                sunreclaim_bytes: memory.sunreclaim,
+            }),
+            dentries: sample.dentries.as_ref().ok().map(|dentries| Dentries {
+                total: dentries.total,
+                lru: dentries.lru,
+                lru_negative: dentries.lru_negative,
+            }),
+            inodes: sample.inodes.as_ref().ok().map(|inodes| Inodes {
+                total: inodes.total,
+                lru: inodes.lru,
+            }),
+            totals: sample
+                .caches
+                .as_deref()
+                .ok()
+                .map(|caches| Totals::of(caches, page_size)),
+            caches: sample.caches.is_ok().then(|| rows.collect()),
+            errors: errors.into_iter().flatten().map(Problem::new).collect(),
+        }
+    }
+
+    /// As a line of JSON.
+    pub fn json(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        json::write(out, "slabscope.slabs/1", self)
+    }
+
+    /// As CSV, with a line of headings before the first sample.
+    pub fn csv(&self, out: &mut dyn Write, first: bool) -> Result<(), Failure> {
+        const HEADINGS: [&str; 13] = [
+            "time_unix_ns",
+            "name",
+            "class",
+            "objects",
+            "active_objects",
+            "use_percent",
+            "object_size_bytes",
+            "slabs",
+            "active_slabs",
+            "objects_per_slab",
+            "pages_per_slab",
+            "size_bytes",
+            "idle_bytes",
+        ];
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        let failed = |error| Failure::new(super::Exit::Failed, error);
+        if first {
+            csv.write_record(HEADINGS).map_err(failed)?;
+        }
+        for row in self.caches.iter().flatten() {
+            let fields = [
+                self.time_unix_ns.to_string(),
+                row.name.printable(),
+                row.class.unwrap_or_default().to_owned(),
+                row.objects.to_string(),
+                row.active_objects.to_string(),
+                row.use_percent.to_string(),
+                row.object_size_bytes.to_string(),
+                row.slabs.to_string(),
+                row.active_slabs.to_string(),
+                row.objects_per_slab.to_string(),
+                row.pages_per_slab.to_string(),
+                row.size_bytes.to_string(),
+                row.idle_bytes.to_string(),
+            ];
+            csv.write_record(&fields).map_err(failed)?;
+        }
+        let bytes = csv.into_inner().map_err(|error| error.into_error())?;
+        out.write_all(&bytes)?;
+        Ok(())
+    }
+
+    /// For reading: what the machine's memory says, then the caches.
+    pub fn table(&self, out: &mut dyn Write, first: bool) -> Result<(), Failure> {
+        if !first {
+            writeln!(out)?;
+        }
+        self.head(out)?;
+        let Some(caches) = &self.caches else {
+            writeln!(out, "The slab caches are not known: see the error.")?;
+            return Ok(());
+        };
+        let columns = [
+            "",
+            "OBJS",
+            "ACTIVE",
+            "USE",
+            "OBJ SIZE",
+            "SLABS",
+            "OBJ/SLAB",
+            "CACHE SIZE",
+            "IDLE",
+        ];
+        let mut headings: Vec<_> = columns.map(|heading| (heading, Align::Right)).into();
+        headings.push(("NAME", Align::Left));
+        let mut table = Table::new(&headings);
+        for row in caches {
+            let class = match row.class {
+                Some("reclaimable") => "R",
+                Some(_) => "U",
+                None => "?",
+            };
+            table.row([
+                class.to_owned(),
+                row.objects.to_string(),
+                row.active_objects.to_string(),
+                format!("{}%", row.use_percent),
+                row.object_size_bytes.to_string(),
+                row.slabs.to_string(),
+                row.objects_per_slab.to_string(),
+                text::bytes(row.size_bytes),
+                text::bytes(row.idle_bytes),
+                row.name.printable(),
+            ]);
+        }
+        table.write(out)?;
+        Ok(())
+    }
+
+    fn head(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        if let Some(memory) = &self.memory {
+            let share = text::percent(memory.slab_bytes, memory.total_bytes).unwrap_or(0);
+            writeln!(
+                out,
+                "Slab {} ({share}% of memory), reclaimable {}, unreclaimable {}",
+                text::bytes(memory.slab_bytes),
+                text::bytes(memory.sreclaimable_bytes),
+                text::bytes(memory.sunreclaim_bytes),
+            )?;
+        }
+        if let Some(dentries) = &self.dentries {
+            writeln!(
+                out,
+                "Dentries {}, on the LRU {}, negative of those {}",
+                text::count(dentries.total),
+                text::count(dentries.lru),
+                text::count(dentries.lru_negative),
+            )?;
+        }
+        if let Some(inodes) = &self.inodes {
+            let (total, lru) = (text::count(inodes.total), text::count(inodes.lru));
+            writeln!(out, "Inodes {total}, on the LRU {lru}")?;
+        }
+        if let Some(totals) = &self.totals {
+            writeln!(out, "{totals}")?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! Without a command: the screen.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Context, Exit, Failure, Run};
+use crate::runtime::{self, Options};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Seconds between two samples, from 0.1
+    #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
+    interval: Option<Duration>,
+
+    /// Open the tree at this directory
+    path: Option<PathBuf>,
+}
+
+impl Args {
+    /// Whether one of them is on the command line.
+    pub fn given(&self) -> bool {
+        self.interval.is_some() || self.path.is_some()
+    }
+}
+
+impl Run for Args {
+    fn run(&self, _context: &Context, _out: &mut dyn Write) -> Result<Exit, Failure> {
+        if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+            let message =
+                "standard input and output have to be a terminal; without one: slabscope slabs";
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        // By its name alone: looking at the path would look it up.
+        let open = self.path.as_ref().map(std::path::absolute).transpose()?;
+        runtime::run(Options {
+            interval: self.interval.unwrap_or(Duration::from_secs(1)),
+            open,
+        })?;
+        Ok(Exit::Ok)
+    }
+}

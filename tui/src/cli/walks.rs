@@ -1,0 +1,106 @@
+//! What `census`, `ls` and `prune` share: the directory, its errors, Ctrl-C, sizes of objects.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::{Exit, Failure};
+use crate::prune::PruneError;
+use crate::session::SessionError;
+use crate::source::{Kernel, Mount, Sample, Source};
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        let (exit, remedy) = match &error {
+            SessionError::NoModule(_) => (
+                Exit::Missing,
+                "\n`slabscope module build-help` says how to build and load it; `cargo lab` shows it on a kernel of its own",
+            ),
+            SessionError::Version { .. } => (Exit::Missing, ""),
+            SessionError::Permission(_) => (Exit::Permission, ""),
+            _ => (Exit::Failed, ""),
+        };
+        Self::new(exit, format!("{error}{remedy}"))
+    }
+}
+
+impl From<PruneError> for Failure {
+    fn from(error: PruneError) -> Self {
+        match error {
+            PruneError::Session(error) => error.into(),
+            PruneError::Open { ref source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Self::new(Exit::Permission, error)
+            }
+            error => Self::new(Exit::Failed, error),
+        }
+    }
+}
+
+/// Ctrl-C and the like, as a flag that walks look at between two batches.
+#[derive(Debug)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// From here on these signals end the walk, not the process.
+    pub fn catch() -> io::Result<Self> {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&flag))?;
+        }
+        Ok(Self(flag))
+    }
+
+    /// What a walk's progress returns.
+    pub fn flow(&self) -> ControlFlow<()> {
+        if self.0.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
+
+/// Bytes of the objects that a walk counts, out of slabinfo. None where it cannot be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sizes {
+    /// A dentry.
+    pub dentry: Option<u64>,
+    /// An inode of the filesystem.
+    pub inode: Option<u64>,
+}
+
+impl Sizes {
+    /// Of a directory's filesystem.
+    pub fn of(path: &std::path::Path, kernel: &mut Kernel) -> Self {
+        let sample = kernel.sample();
+        let mounts = kernel.mounts().unwrap_or_default();
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
+        let inodes = Mount::of(&mounts, &absolute).and_then(|mount| inode_cache(&mount.fs));
+        Self {
+            dentry: object_size(&sample, "dentry"),
+            inode: inodes.and_then(|name| object_size(&sample, name)),
+        }
+    }
+}
+
+fn object_size(sample: &Sample, cache: &str) -> Option<u64> {
+    sample.cache(cache).map(|cache| cache.object_size)
+}
+
+/// The slab cache that a filesystem's inodes come from (Linux 7.3: the `kmem_cache_create()` of
+/// each `init_inodecache()`).
+fn inode_cache(filesystem: &str) -> Option<&'static str> {
+    Some(match filesystem {
+        "ext4" => "ext4_inode_cache",
+        "xfs" => "xfs_inode",
+        "btrfs" => "btrfs_inode",
+        "overlay" => "ovl_inode",
+        "tmpfs" | "devtmpfs" => "shmem_inode_cache",
+        _ => return None,
+    })
+}
