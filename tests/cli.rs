@@ -208,6 +208,67 @@ fn a_closed_pipe_ends_it_quietly() {
 }
 
 #[test]
+fn doctor_says_what_there_is_and_what_is_missing() {
+    let doctor = |root: &Path| {
+        let output = command()
+            .args(["doctor", "--json", "--root"])
+            .arg(root)
+            .output()
+            .unwrap();
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["schema"], "slabscope.doctor/1");
+        let check = &json["checks"][0];
+        assert_eq!(check["name"], "/proc/slabinfo");
+        (output.status.code(), check.clone())
+    };
+    let (code, slabinfo) = doctor(&fixture(KERNEL));
+    assert_eq!((code, &slabinfo["state"]), (Some(0), &"ok".into()));
+    assert!(slabinfo["remedy"].is_null());
+    let (code, slabinfo) = doctor(Path::new("/nonexistent"));
+    assert_eq!((code, &slabinfo["state"]), (Some(3), &"missing".into()));
+    assert!(slabinfo["remedy"].is_string());
+    // Of this machine, whatever it offers: all is told, and the remedies once more at the end.
+    let text = String::from_utf8(slabscope(&["doctor"]).stdout).unwrap();
+    for what in [
+        "/proc/slabinfo",
+        "openat2",
+        "module",
+        "cgroup v2",
+        "terminal",
+    ] {
+        assert!(text.contains(what), "{text}");
+    }
+}
+
+#[test]
+fn the_configuration_is_checked_with_its_line() {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("config");
+    fs::create_dir_all(home.join("slabscope")).unwrap();
+    let default = slabscope(&["config", "--print-default"]).stdout;
+    let mistaken = [&default[..], b"intervall = 2\n"].concat();
+    let line = default.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    for (text, code, said) in [
+        (default, 0, String::new()),
+        (
+            mistaken,
+            2,
+            format!("line {line}: no key is named intervall; the nearest is interval"),
+        ),
+    ] {
+        fs::write(home.join("slabscope/config.toml"), text).unwrap();
+        let output = command()
+            .arg("config")
+            .env("XDG_CONFIG_HOME", &home)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(&said), "{error}");
+    }
+    fs::remove_dir_all(home).unwrap();
+}
+
+#[test]
 fn completions_and_man_pages_know_every_command() {
     let help = String::from_utf8(slabscope(&["--help"]).stdout).unwrap();
     let commands: Vec<_> = help

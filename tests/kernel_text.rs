@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use slabscope::source::{Cause, Class, Kernel, Source, slabinfo};
+use slabscope::source::{Cause, Class, Kernel, Source, slab_attributes, slabinfo};
 use support::fixture;
 
 /// A directory for a root of one's own, gone at the end.
@@ -62,9 +62,41 @@ fn every_captured_kernel_is_read() {
                 .iter()
                 .any(|m| m.point == Path::new("/"))
         );
+        let kernel = Kernel::new(&root);
+        assert_eq!(
+            kernel.release().unwrap(),
+            root.file_name().unwrap().to_str().unwrap()
+        );
+        assert!(kernel.uptime().unwrap().as_secs() > 0);
         read += 1;
     }
     assert!(read > 0, "nothing was captured");
+}
+
+/// A cache alone and one that is merged with others, by the kernels' own attributes.
+#[test]
+fn attributes_of_every_captured_kernel() {
+    let mut merged = 0;
+    for kernel in fs::read_dir(fixture("")).unwrap() {
+        let root = kernel.unwrap().path();
+        let sample = Kernel::new(&root).sample();
+        for name in ["dentry", "pid"] {
+            let Ok(attributes) = slab_attributes::read(&root, name) else {
+                continue;
+            };
+            let cache = sample.cache(name).unwrap();
+            // slabinfo has the size with what debugging and alignment add.
+            assert_eq!(attributes.number("slab_size"), Some(cache.object_size));
+            assert_eq!(
+                attributes.number("objs_per_slab"),
+                Some(cache.objects_per_slab)
+            );
+            let pages = attributes.number("order").map(|order| 1 << order);
+            assert_eq!(pages, Some(cache.pages_per_slab));
+            merged += sample.merged.others(name).count();
+        }
+    }
+    assert!(merged > 2, "pid is merged with cred and others");
 }
 
 /// Cut anywhere, slabinfo is either understood or refused with the line that is wrong.

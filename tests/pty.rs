@@ -23,6 +23,8 @@ struct Tty {
     all: Vec<u8>,
     parser: vt100::Parser,
     before: Termios,
+    /// How often the alternate screen is to be left until the end.
+    leaves: usize,
 }
 
 impl Tty {
@@ -62,6 +64,7 @@ impl Tty {
             all: Vec::new(),
             parser: vt100::Parser::new(cells(rows), cells(columns), 0),
             before,
+            leaves: 1,
         }
     }
 
@@ -113,6 +116,27 @@ impl Tty {
         self.parser.process(bytes);
     }
 
+    fn mouse(&self) -> bool {
+        self.parser.screen().mouse_protocol_mode() != vt100::MouseProtocolMode::None
+    }
+
+    /// Waits until the process is stopped (state T of proc_pid_stat(5)), and takes what it wrote.
+    #[track_caller]
+    fn wait_until_stopped(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        let stat = format!("/proc/{}/stat", self.pid().as_raw_nonzero());
+        loop {
+            while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(20)) {
+                self.take(&bytes);
+            }
+            let stat = std::fs::read_to_string(&stat).unwrap();
+            if stat.rsplit_once(')').unwrap().1.starts_with(" T") {
+                return;
+            }
+            assert!(Instant::now() < end, "it does not stop: {stat}");
+        }
+    }
+
     fn pid(&self) -> Pid {
         let pid = self.child.process_id().unwrap();
         Pid::from_raw(pid.try_into().unwrap()).unwrap()
@@ -159,7 +183,7 @@ impl Tty {
             .windows(left.len())
             .filter(|bytes| bytes == left)
             .count();
-        assert_eq!(times, 1, "left the alternate screen once");
+        assert_eq!(times, self.leaves, "how often it left the alternate screen");
     }
 }
 
@@ -299,31 +323,152 @@ fn signals_end_it_and_the_terminal_is_restored() {
     }
 }
 
-/// The test below runs this binary again with only this test, which panics on its terminal.
-#[test]
-#[ignore = "panics; run by a_panic_restores_the_terminal"]
-fn panics_on_the_screen() {
-    let mut screen = slabscope::runtime::Screen::enter().unwrap();
-    screen
-        .draw(|frame| frame.render_widget("about to fail", frame.area()))
-        .unwrap();
-    std::thread::spawn(|| panic!("a bug")).join().unwrap();
-}
-
+/// This test runs itself again on a terminal of its own, where it takes the screen and panics.
 #[test]
 fn a_panic_restores_the_terminal() {
+    const ITSELF: &str = "SLABSCOPE_TEST_PANICS";
+    if std::env::var_os(ITSELF).is_some() {
+        let mut screen = slabscope::runtime::Screen::enter().unwrap();
+        screen.mouse(true).unwrap();
+        screen
+            .draw(|frame| frame.render_widget("about to fail", frame.area()))
+            .unwrap();
+        std::thread::spawn(|| panic!("a bug")).join().unwrap();
+    }
     let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        "panics_on_the_screen",
-        "--ignored",
-        "--nocapture",
-    ]);
+    command.args(["--exact", "a_panic_restores_the_terminal", "--nocapture"]);
+    command.env(ITSELF, "1");
     command.env("RUST_BACKTRACE", "0");
     let mut tty = Tty::spawn(80, 24, command);
     assert_eq!(tty.ends_restored().exit_code(), 1);
     assert!(String::from_utf8_lossy(&tty.all).contains("about"));
     tty.wait_for("a bug");
+    assert!(!tty.mouse(), "the mouse is given back");
+}
+
+/// The keys of the slab screen on this kernel's own caches.
+#[test]
+fn sort_menu_filter_detail_mark_and_class() {
+    if !rustix::process::geteuid().is_root() {
+        let mut tty = Tty::start(80, 24, &[]);
+        tty.wait_for("run slabscope with sudo");
+        return;
+    }
+    let mut tty = Tty::start(80, 24, &["--interval", "0.2"]);
+    tty.wait_for("caches by cache size");
+    tty.type_keys("S");
+    tty.wait_for("Sort by");
+    tty.type_keys("g");
+    tty.wait_for("caches by growth");
+    tty.type_keys("/~^dent.*y$");
+    tty.wait_for("a regular expression");
+    tty.type_keys("\r");
+    tty.wait_for("1 cache by growth");
+    tty.type_keys("m");
+    tty.wait_for("SINCE m");
+    tty.type_keys("\r");
+    tty.wait_for("reclaimable: its pages count as SReclaimable");
+    tty.wait_for("A name in a directory that was looked up");
+    tty.type_keys("G");
+    tty.wait_for("aligned to cache lines");
+    tty.resize(200, 50);
+    tty.wait("the attributes beside the words", |screen| {
+        screen.contains("objs_per_slab") && screen.contains("A name in a directory")
+    });
+    tty.type_keys("qtt");
+    tty.wait_for("0 unreclaimable caches");
+    tty.type_keys("q");
+    assert_eq!(tty.ends_restored().exit_code(), 0);
+}
+
+#[test]
+fn shrinking_a_cache_asks_first_and_measures() {
+    if !rustix::process::geteuid().is_root() {
+        let mut tty = Tty::start(80, 24, &[]);
+        tty.wait_for("run slabscope with sudo");
+        return;
+    }
+    let mut tty = Tty::start(80, 24, &[]);
+    tty.wait_for("caches by cache size");
+    tty.type_keys("/~^buffer_head$\r");
+    tty.wait_for("1 cache by");
+    tty.type_keys("K");
+    tty.wait_for("type y to shrink");
+    tty.wait_for("write 1 to /sys/kernel/slab/buffer_head/shrink");
+    tty.type_keys("\r");
+    tty.wait_for("nothing is shrunk before you type y");
+    tty.type_keys("y");
+    tty.wait_for("Shrank buffer_head");
+    tty.wait_for("partial slabs");
+    tty.type_keys("\x1b");
+    tty.wait_for("1 cache by");
+    tty.type_keys("q");
+    assert_eq!(tty.ends_restored().exit_code(), 0);
+}
+
+#[test]
+fn the_mouse_sorts_and_is_given_back() {
+    let mut tty = Tty::start(80, 24, &[]);
+    tty.wait_for("q quit");
+    assert!(tty.mouse());
+    // A click on the name of the third screen, in the first line.
+    tty.type_keys("\x1b[<0;75;1M\x1b[<0;75;1m");
+    tty.wait_for("negative on LRU");
+    tty.type_keys("M");
+    tty.wait_for("the mouse is the terminal's again");
+    assert!(!tty.mouse());
+    tty.type_keys("M");
+    tty.wait_for("M gives it back");
+    tty.type_keys("q");
+    assert_eq!(tty.ends_restored().exit_code(), 0);
+    assert!(!tty.mouse());
+}
+
+#[test]
+fn a_console_has_no_mouse_and_gets_ascii() {
+    for term in ["linux", "vt100"] {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_slabscope"));
+        command.env("TERM", term);
+        command.env("LC_ALL", "C");
+        let mut tty = Tty::spawn(80, 24, command);
+        let screen = tty.wait_for("q quit");
+        assert!(screen.is_ascii(), "{screen}");
+        assert!(!tty.mouse());
+        tty.type_keys("q");
+        assert_eq!(tty.ends_restored().exit_code(), 0);
+        assert!(tty.all.is_ascii());
+    }
+}
+
+/// By its key, and by the signal that `kill -TSTP` sends.
+#[test]
+fn ctrl_z_stops_it_and_fg_brings_it_back() {
+    for by_key in [true, false] {
+        let mut tty = Tty::start(80, 24, &[]);
+        tty.wait_for("q quit");
+        if by_key {
+            tty.type_keys("\x1a");
+        } else {
+            kill_process(tty.pid(), Signal::TSTP).unwrap();
+        }
+        tty.wait_until_stopped();
+        assert!(!tty.parser.screen().alternate_screen());
+        assert!(!tty.parser.screen().hide_cursor());
+        assert!(!tty.mouse());
+        let stopped = termios(&*tty.master);
+        assert_eq!(stopped.local_modes, tty.before.local_modes);
+        kill_process(tty.pid(), Signal::CONT).unwrap();
+        tty.wait("the screen to come back", |screen| {
+            screen.contains("q quit") && screen.contains("SReclaimable")
+        });
+        assert!(tty.parser.screen().alternate_screen());
+        assert!(tty.mouse());
+        tty.type_keys("3");
+        tty.wait_for("f freeze");
+        tty.type_keys("q");
+        tty.leaves = 2;
+        assert_eq!(tty.ends_restored().exit_code(), 0);
+    }
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn a_symbolic_link_is_no_directory_to_prune_below() {
     std::os::unix::fs::symlink("/", &link).unwrap();
     assert!(matches!(
         Target::open_cached(&link),
-        Err(PruneError::Open { .. })
+        Err(PruneError::Link(..))
     ));
     fs::remove_dir_all(path).unwrap();
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -17,8 +17,9 @@ use slabscope::census::{Census, Row};
 use slabscope::model::{Host, Model};
 use slabscope::prune::{Outcome, Plan, Target};
 use slabscope::session::{Mode, Status};
-use slabscope::source::{Kernel, Mount, Sample, Source};
-use slabscope::update::{Effect, Msg, update};
+use slabscope::shrink::{self, ShrinkError};
+use slabscope::source::{Attributes, Cache, Kernel, Merged, Mount, Sample, Source};
+use slabscope::update::{Done, Effect, Msg, update};
 use slabscope::view;
 use slabscope::view::look::Look;
 
@@ -54,6 +55,35 @@ pub fn sample_with(dentries: u64, negative: u64) -> Sample {
         memory.slab = memory.sreclaimable + memory.sunreclaim;
     }
     sample
+}
+
+/// The same machine with two names more for kmalloc-512.
+pub fn merged_sample() -> Sample {
+    let names = ["kmalloc-512", "secret_cache", "another"];
+    let links = names.map(|name| (name.to_owned(), ":0000512".to_owned()));
+    Sample {
+        merged: Arc::new(Merged::new(links)),
+        ..sample()
+    }
+}
+
+/// A machine with so many caches, a few of them growing with `n`.
+pub fn sample_of(caches: usize, n: u64) -> Sample {
+    let cache = |index: usize| Cache {
+        name: format!("cache-{index}"),
+        active: if index.is_multiple_of(5) { n * 100 } else { 7 },
+        objects: 10_000,
+        object_size: 64,
+        objects_per_slab: 64,
+        pages_per_slab: 1,
+        active_slabs: 157,
+        slabs: 157,
+        ..Cache::default()
+    };
+    Sample {
+        caches: Ok((0..caches).map(cache).collect()),
+        ..sample()
+    }
 }
 
 /// The program under test.
@@ -206,6 +236,131 @@ impl App {
         });
     }
 
+    /// A key together with Ctrl.
+    pub fn control(&mut self, c: char) {
+        self.msg(Msg::Key(KeyEvent::new(
+            KeyCode::Char(c),
+            KeyModifiers::CONTROL,
+        )));
+    }
+
+    fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) {
+        self.msg(Msg::Mouse(MouseEvent {
+            kind,
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        }));
+    }
+
+    /// A click.
+    pub fn click(&mut self, column: u16, row: u16) {
+        self.mouse(MouseEventKind::Down(MouseButton::Left), column, row);
+        self.mouse(MouseEventKind::Up(MouseButton::Left), column, row);
+    }
+
+    /// A notch of the wheel.
+    pub fn wheel(&mut self, down: bool) {
+        let kind = match down {
+            true => MouseEventKind::ScrollDown,
+            false => MouseEventKind::ScrollUp,
+        };
+        self.mouse(kind, 5, 15);
+    }
+
+    /// Column and row of the first such text on the screen.
+    #[track_caller]
+    pub fn position(&mut self, text: &str) -> (u16, u16) {
+        let screen = self.screen();
+        let lines = screen.lines().zip(0..);
+        let mut found = lines.filter_map(|(line, y)| {
+            let at = line.find(text)?;
+            Some((line[..at].chars().count() as u16, y))
+        });
+        found
+            .next()
+            .unwrap_or_else(|| panic!("{text:?} is not on the screen:\n{screen}"))
+    }
+
+    /// The attributes of a cache come.
+    pub fn attributes(&mut self, cache: &str) {
+        let text = |name: &str| {
+            let text = match name {
+                "object_size" | "slab_size" => "192",
+                "align" => "8",
+                "objs_per_slab" => "21",
+                "partial" => "12 N0=12",
+                "objects_partial" => "234 N0=234",
+                "reclaim_account" => "1",
+                "ctor" => "",
+                "remote_node_defrag_ratio" => "100",
+                "sheaf_capacity" => "60",
+                _ => return None,
+            };
+            Some(format!("{text}\n"))
+        };
+        let (cache, result) = (cache.to_owned(), Ok(Attributes::new(text)));
+        self.msg(Msg::Attributes { cache, result });
+    }
+
+    /// The plan to shrink that was asked for last comes.
+    pub fn shrink_planned(&mut self) {
+        let job = self.model.last_job;
+        let cache = match &self.model.mode {
+            slabscope::model::Mode::PlanningShrink { cache, .. } => cache.clone(),
+            other => panic!("no plan was asked for but {other:?}"),
+        };
+        let plan = shrink::Plan {
+            cache: sample().cache(&cache).unwrap().clone(),
+            merged: vec!["another".into(), "secret_cache".into()],
+            partial: Some(1_120),
+            path: format!("/sys/kernel/slab/{cache}/shrink").into(),
+        };
+        let result = Ok(plan);
+        self.msg(Msg::ShrinkPlanned { job, result });
+    }
+
+    /// There is no plan to shrink.
+    pub fn shrink_refused(&mut self, kind: std::io::ErrorKind) {
+        let job = self.model.last_job;
+        let result = Err(refused(kind));
+        self.msg(Msg::ShrinkPlanned { job, result });
+    }
+
+    /// The shrinking ends, with so many slabs less.
+    pub fn shrunk(&mut self, result: Result<u64, std::io::ErrorKind>) {
+        let at = Duration::from_secs(5);
+        let job = self.model.last_job;
+        let before = sample();
+        let cache = before.cache("kmalloc-512").unwrap().clone();
+        let plan = shrink::Plan {
+            cache: cache.clone(),
+            merged: Vec::new(),
+            partial: Some(1_120),
+            path: "/sys/kernel/slab/kmalloc-512/shrink".into(),
+        };
+        let result = result.map_err(refused).map(|slabs| shrink::Outcome {
+            took: Duration::from_millis(12),
+            caches: [
+                Some(cache.clone()),
+                Some(Cache {
+                    slabs: cache.slabs - slabs,
+                    ..cache.clone()
+                }),
+            ],
+            partial: [Some(1_120), Some(1_120 - slabs)],
+            slab: [Some(1 << 30), Some((1 << 30) - slabs * 8192)],
+        });
+        let done = Box::new(Done {
+            plan,
+            began: at,
+            clock: "03:12:44".into(),
+            result,
+            sample: Box::new(before),
+        });
+        self.msg(Msg::Shrunk { job, at, done });
+    }
+
     /// The effects since the last call.
     pub fn effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
@@ -267,6 +422,13 @@ impl App {
         let row = rows.skip(1).find(|row| reversed(&row[1])).unwrap();
         let text: String = row.iter().map(|cell| cell.symbol()).collect();
         text.split_whitespace().last().unwrap().into()
+    }
+}
+
+fn refused(kind: std::io::ErrorKind) -> ShrinkError {
+    ShrinkError::Write {
+        path: "/sys/kernel/slab/dentry/shrink".into(),
+        source: kind.into(),
     }
 }
 
@@ -343,36 +505,4 @@ pub fn census() -> Census {
         partial: false,
         took: Duration::from_millis(400),
     }
-}
-
-/// A screen as a terminal would be sent it, for pictures.
-pub fn ansi(buffer: &Buffer) -> String {
-    use ratatui::style::{Color, Modifier};
-    let mut text = String::new();
-    for row in buffer.content.chunks(buffer.area.width.into()) {
-        for cell in row {
-            let colour = match cell.fg {
-                Color::DarkGray => ";90",
-                Color::Green => ";32",
-                Color::Yellow => ";33",
-                Color::Red => ";31",
-                Color::Cyan => ";36",
-                _ => "",
-            };
-            let bold = if cell.modifier.contains(Modifier::BOLD) {
-                ";1"
-            } else {
-                ""
-            };
-            let reversed = if cell.modifier.contains(Modifier::REVERSED) {
-                ";7"
-            } else {
-                ""
-            };
-            text += &format!("\x1b[0{colour}{bold}{reversed}m{}", cell.symbol());
-        }
-        text += "\x1b[0m\r\n";
-    }
-    text.truncate(text.len() - 2);
-    text
 }

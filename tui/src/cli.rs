@@ -4,6 +4,7 @@
 //! of [`Command`] and a line in [`Command::run`].
 
 pub mod census;
+pub mod config;
 pub mod doctor;
 pub mod generate;
 pub mod json;
@@ -22,6 +23,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+
+use crate::config::ConfigError;
 
 /// What a run comes to: the same in every subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,13 @@ impl From<io::Error> for Failure {
             io::ErrorKind::BrokenPipe => Self::new(Exit::Ok, ""),
             _ => Self::new(Exit::Failed, error),
         }
+    }
+}
+
+/// A configuration with a mistake in it is wrong use.
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Exit::Usage, error)
     }
 }
 
@@ -146,6 +156,7 @@ enum Command {
     Prune(prune::Args),
     Module(module::Args),
     Doctor(doctor::Args),
+    Config(config::Args),
     Completions(generate::Completions),
     Man(generate::Man),
 }
@@ -159,6 +170,7 @@ impl Command {
             Self::Prune(prune) => prune,
             Self::Module(module) => module,
             Self::Doctor(doctor) => doctor,
+            Self::Config(config) => config,
             Self::Completions(completions) => completions,
             Self::Man(man) => man,
         }
@@ -197,7 +209,11 @@ fn finish(run: &dyn Run, context: &Context) -> Result<Exit, Failure> {
 
 /// A number of seconds as an argument: from 0.1 to 3600.
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
+    interval(text.parse().map_err(|_| "not a number of seconds")?)
+}
+
+/// So many seconds between two samples: from 0.1 to 3600.
+pub(crate) fn interval(seconds: f64) -> Result<Duration, String> {
     if (0.1..=3600.0).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
     } else {

@@ -21,6 +21,21 @@ pub enum Action {
     Filter,
     FilterErase,
     FilterClear,
+    SortMenu,
+    SortChosen,
+    Class,
+    Mark,
+    Summary,
+    Refresh,
+    Faster,
+    Slower,
+    Theme,
+    Mouse,
+    Suspend,
+    Detail,
+    DetailClose,
+    PlanShrink,
+    Shrink,
     CycleSort,
     Enter,
     Up,
@@ -50,10 +65,20 @@ pub enum Scope {
     Everywhere,
     /// While the filter is typed.
     Filter,
+    /// In the menu of columns.
+    SortMenu,
+    /// While one cache is looked at closely.
+    Detail,
+    /// While a plan to shrink a cache is shown.
+    ShrinkPlan,
+    /// While a cache is being shrunk.
+    Shrinking,
     /// While a plan is shown.
     Plan,
     /// While a dry run or a prune is under way.
     Running,
+    /// While the help is shown.
+    Help,
     /// While help, a ledger or an error is shown.
     Message,
 }
@@ -69,8 +94,13 @@ impl Scope {
             Self::Lists => "Every list",
             Self::Everywhere => "Every screen",
             Self::Filter => "Typing a filter",
+            Self::SortMenu => "The sort menu",
+            Self::Detail => "A cache",
+            Self::ShrinkPlan => "A plan to shrink",
+            Self::Shrinking => "While a cache is being shrunk",
             Self::Plan => "A plan",
             Self::Running => "While counting or pruning",
+            Self::Help => "Help",
             Self::Message => "Ledger, error, help",
         }
     }
@@ -118,23 +148,52 @@ use Scope as S;
 /// The table. Of two bindings of a key the scope that comes first in [`scopes`] wins.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    bind(S::Slabs, &[Char('a')], "a", "a b c l n o p s u v sort", "by active objects", A::Sort(Column::Active)),
-    bind(S::Slabs, &[Char('c')], "c", "", "by cache size, largest first", A::Sort(Column::Size)),
-    bind(S::Slabs, &[Char('o')], "o", "", "by objects", A::Sort(Column::Objects)),
-    bind(S::Slabs, &[Char('u')], "u", "", "by use: active of all objects", A::Sort(Column::Use)),
-    bind(S::Slabs, &[Char('s')], "s", "", "by object size", A::Sort(Column::ObjectSize)),
-    bind(S::Slabs, &[Char('l')], "l", "", "by slabs", A::Sort(Column::Slabs)),
-    bind(S::Slabs, &[Char('v')], "v", "", "by active slabs", A::Sort(Column::ActiveSlabs)),
-    bind(S::Slabs, &[Char('b')], "b", "", "by objects per slab", A::Sort(Column::ObjectsPerSlab)),
-    bind(S::Slabs, &[Char('p')], "p", "", "by pages per slab", A::Sort(Column::PagesPerSlab)),
-    bind(S::Slabs, &[Char('n')], "n", "", "by name", A::Sort(Column::Name)),
+    bind(S::Slabs, &[Enter, Right], "Enter", "detail", "the cache in detail", A::Detail),
+    bind(S::Slabs, &[Char('S')], "S", "sort", "sort by any column, growth too", A::SortMenu),
+    bind(S::Slabs, &[Char('/')], "/", "filter", "names with a text, or ~regex", A::Filter),
+    bind(S::Slabs, &[Char('m')], "m", "mark", "mark, then compare with the mark", A::Mark),
+    bind(S::Slabs, &[Char('f')], "f", "freeze", "freeze the figures", A::Freeze),
+    bind(S::Slabs, &[Char('t')], "t", "R/U", "all, reclaimable, unreclaimable", A::Class),
     bind(S::Slabs, &[Char('r')], "r", "reverse", "reverse the order", A::Reverse),
-    bind(S::Slabs, &[Char('/')], "/", "filter", "only names with this text; Esc: all", A::Filter),
+    bind(S::Slabs, &[Char('K')], "K", "shrink", "give back the cache's empty slabs", A::PlanShrink),
+    bind(S::Slabs, &[Char('i')], "i", "info", "slabtop's summary on, off", A::Summary),
+    bind(S::Slabs, &[Char('a')], "a", "", "by active objects", A::Sort(Column::Active)),
+    bind(S::Slabs, &[Char('b')], "b", "", "by objects per slab", A::Sort(Column::ObjectsPerSlab)),
+    bind(S::Slabs, &[Char('c')], "c", "", "by cache size", A::Sort(Column::Size)),
+    bind(S::Slabs, &[Char('l')], "l", "", "by slabs", A::Sort(Column::Slabs)),
+    bind(S::Slabs, &[Char('n')], "n", "", "by name", A::Sort(Column::Name)),
+    bind(S::Slabs, &[Char('o')], "o", "", "by objects", A::Sort(Column::Objects)),
+    bind(S::Slabs, &[Char('p')], "p", "", "by pages per slab", A::Sort(Column::PagesPerSlab)),
+    bind(S::Slabs, &[Char('s')], "s", "", "by object size", A::Sort(Column::ObjectSize)),
+    bind(S::Slabs, &[Char('u')], "u", "", "by use: active of all objects", A::Sort(Column::Use)),
+    bind(S::Slabs, &[Char('v')], "v", "", "by active slabs", A::Sort(Column::ActiveSlabs)),
     bind(S::Slabs, &[Esc], "Esc", "", "", A::FilterClear),
-    bind(S::Slabs, &[Char('f')], "f", "freeze", "freeze the figures, or let them run", A::Freeze),
     bind(S::Filter, &[Enter], "Enter", "keep filter", "keep the filter", A::Close),
     bind(S::Filter, &[Esc], "Esc", "no filter", "show all again", A::FilterClear),
     bind(S::Filter, &[Backspace], "Backspace", "", "", A::FilterErase),
+    bind(S::SortMenu, &[Enter], "Enter", "sort", "sort by the column", A::SortChosen),
+    bind(S::SortMenu, &[Down, Char('j')], "j", "down", "", A::Move(1)),
+    bind(S::SortMenu, &[Up, Char('k')], "k", "up", "", A::Move(-1)),
+    bind(S::SortMenu, &[Char('r')], "r", "reverse", "reverse the order", A::Reverse),
+    bind(S::SortMenu, &[Esc, Char('q'), Char('S')], "Esc", "close", "close", A::Close),
+    bind(S::Detail, &[Char('K')], "K", "shrink", "give back its empty slabs", A::PlanShrink),
+    bind(S::Detail, &[Char('j'), Down], "j", "down", "more of the text (also Down)", A::Move(1)),
+    bind(S::Detail, &[Char('k'), Up], "k", "up", "", A::Move(-1)),
+    bind(S::Detail, &[PageDown], "PgDn", "", "", A::Page(1)),
+    bind(S::Detail, &[PageUp], "PgUp", "", "", A::Page(-1)),
+    bind(S::Detail, &[Char('g'), Home], "g", "", "", A::Move(i64::MIN)),
+    bind(S::Detail, &[Char('G'), End], "G", "", "", A::Move(i64::MAX)),
+    bind(S::Detail, &[Char('f')], "f", "freeze", "freeze the figures", A::Freeze),
+    bind(S::Detail, &[Char(' ')], "Space", "", "", A::Refresh),
+    bind(S::Detail, &[Char('T')], "T", "", "", A::Theme),
+    bind(S::Detail, &[Esc, Enter, Backspace, Left, Char('q')], "Esc", "table", "back to the table (also Enter, q)", A::DetailClose),
+    bind(S::Detail, &[Char('1')], "1", "slabs", "", A::DetailClose),
+    bind(S::Detail, &[Char('2')], "2", "tree", "", A::Screen(Screen::Tree)),
+    bind(S::Detail, &[Char('3')], "3", "history", "", A::Screen(Screen::History)),
+    bind(S::Detail, &[Char('?')], "?", "help", "this help", A::Help),
+    bind(S::ShrinkPlan, &[Char('y')], "y", "shrink", "carry the plan out", A::Shrink),
+    bind(S::ShrinkPlan, &[Enter], "Enter", "", "does nothing: no accidents", A::Urge),
+    bind(S::ShrinkPlan, &[Esc, Char('n'), Char('q')], "Esc", "cancel", "cancel (also n, q)", A::Cancel),
     bind(S::Mounts, &[Enter, Right], "Enter", "walk in", "", A::Enter),
     bind(S::Mounts, &[Char('r')], "r", "reread", "", A::Recount),
     bind(S::Tree, &[Enter, Right, Char('l')], "Enter", "in", "walk in and count (also l, Right)", A::Enter),
@@ -153,6 +212,10 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Plan, &[Enter], "Enter", "", "does nothing: no accidents", A::Urge),
     bind(S::Plan, &[Esc, Char('n'), Char('q')], "Esc", "cancel", "cancel (also n, q)", A::Cancel),
     bind(S::Running, &[Esc, Char('q')], "Esc", "stop", "stop it", A::Cancel),
+    bind(S::Help, &[Down, Char('j')], "j", "down", "", A::Move(1)),
+    bind(S::Help, &[Up, Char('k')], "k", "up", "", A::Move(-1)),
+    bind(S::Help, &[PageDown, Char(' ')], "PgDn", "", "", A::Page(1)),
+    bind(S::Help, &[PageUp], "PgUp", "", "", A::Page(-1)),
     bind(S::Message, &[Esc, Enter, Char('q'), Char('?')], "Esc", "close", "close", A::Close),
     bind(S::Message, &[Char('1')], "1", "slabs", "", A::Screen(Screen::Slabs)),
     bind(S::Message, &[Char('2')], "2", "tree", "", A::Screen(Screen::Tree)),
@@ -166,6 +229,12 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Everywhere, &[Char('1')], "1", "slabs", "slab caches", A::Screen(Screen::Slabs)),
     bind(S::Everywhere, &[Char('2')], "2", "tree", "tree by what is cached", A::Screen(Screen::Tree)),
     bind(S::Everywhere, &[Char('3')], "3", "history", "charts over time", A::Screen(Screen::History)),
+    bind(S::Everywhere, &[Char(' ')], "Space", "", "refresh at once", A::Refresh),
+    bind(S::Everywhere, &[Char('+'), Char('=')], "+", "", "refresh more often", A::Faster),
+    bind(S::Everywhere, &[Char('-')], "-", "", "refresh less often", A::Slower),
+    bind(S::Everywhere, &[Char('T')], "T", "", "theme: dark, light, contrast, none", A::Theme),
+    bind(S::Everywhere, &[Char('M')], "M", "", "mouse on, off", A::Mouse),
+    bind(S::Everywhere, &[], "Ctrl-Z", "", "suspend; fg comes back", A::Suspend),
     bind(S::Everywhere, &[Char('?')], "?", "help", "this help", A::Help),
     bind(S::Everywhere, &[Char('q')], "q", "quit", "quit (also Ctrl-C)", A::Quit),
 ];
@@ -176,7 +245,12 @@ pub fn scopes(model: &Model) -> &'static [Scope] {
         (Mode::Filter, _) => &[S::Filter],
         (Mode::Planning { .. } | Mode::Pruning(_), _) => &[S::Running],
         (Mode::Confirm(_), _) => &[S::Plan],
-        (Mode::Help | Mode::Ledger | Mode::Failed { .. }, _) => &[S::Message],
+        (Mode::SortMenu { .. }, _) => &[S::SortMenu],
+        (Mode::Detail, _) => &[S::Detail],
+        (Mode::ConfirmShrink(_), _) => &[S::ShrinkPlan],
+        (Mode::PlanningShrink { .. } | Mode::Shrinking { .. }, _) => &[S::Shrinking],
+        (Mode::Help { .. }, _) => &[S::Help, S::Message],
+        (Mode::Ledger | Mode::Shrunk(_) | Mode::Failed { .. }, _) => &[S::Message],
         (Mode::Browse, Screen::Slabs) => &[S::Slabs, S::Lists, S::Everywhere],
         (Mode::Browse, Screen::History) => &[S::History, S::Everywhere],
         (Mode::Browse, Screen::Tree) if model.tree.stack.is_empty() => {
@@ -225,15 +299,29 @@ mod tests {
     }
 
     #[test]
-    fn only_y_in_a_plan_prunes() {
-        let prunes: Vec<_> = BINDINGS
-            .iter()
-            .filter(|b| b.action == Action::Prune)
-            .collect();
-        assert_eq!(prunes.len(), 1);
-        assert_eq!(
-            (prunes[0].scope, prunes[0].keys),
-            (Scope::Plan, &[Char('y')][..])
-        );
+    fn only_y_in_a_plan_acts() {
+        for (action, scope) in [
+            (Action::Prune, Scope::Plan),
+            (Action::Shrink, Scope::ShrinkPlan),
+        ] {
+            let acts: Vec<_> = BINDINGS.iter().filter(|b| b.action == action).collect();
+            assert_eq!(acts.len(), 1);
+            assert_eq!((acts[0].scope, acts[0].keys), (scope, &[Char('y')][..]));
+        }
+    }
+
+    #[test]
+    fn slabtops_letters_keep_their_meaning() {
+        let meaning = |key| {
+            let mut bindings = BINDINGS.iter();
+            let found = bindings.find(|b| b.scope == Scope::Slabs && b.keys.contains(&key));
+            found.map(|binding| binding.action)
+        };
+        for shape in crate::model::Column::sortable() {
+            if "abclnopsuv".contains(shape.letter) {
+                let sorts = Some(Action::Sort(shape.column));
+                assert_eq!(meaning(Char(shape.letter)), sorts, "{}", shape.letter);
+            }
+        }
     }
 }

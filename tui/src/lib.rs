@@ -6,15 +6,17 @@
 
 #[path = "../../kmod/abi.rs"]
 pub mod abi;
+pub mod caches;
 pub mod census;
 pub mod cli;
-pub mod filter;
+pub mod config;
 pub mod history;
 pub mod keymap;
 pub mod model;
 pub mod prune;
 pub mod runtime;
 pub mod session;
+pub mod shrink;
 pub mod source;
 pub mod text;
 pub mod update;

@@ -1,17 +1,26 @@
 //! Everything on the screen, as data. Only [`crate::update`] changes it.
 
+mod columns;
+mod detail;
+mod filter;
 mod prune;
+mod shrink;
 mod slabs;
 mod tree;
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use columns::{Column, Shape, fitting};
+pub use detail::Detail;
+pub use filter::{Filter, REGEX};
 pub use prune::{Confirm, Figures, Ledger, Pruning};
-pub use slabs::{Column, Slabs};
+pub use shrink::{ConfirmShrink, Shrunk};
+pub use slabs::{Line, Row, Slabs};
 pub use tree::{Place, State, Tree, TreeSort, comes_back, negatives_come_back};
 
 use crate::history::{History, Rates};
-use crate::prune::PruneError;
 use crate::session::Counters;
 use crate::source::{Cache, Sample};
 use crate::view::look::Look;
@@ -45,14 +54,42 @@ pub enum Mode {
     Browse,
     /// They are typed into the filter of the slab screen.
     Filter,
-    /// They close the help.
-    Help,
+    /// They choose what the table is sorted by.
+    SortMenu {
+        /// The line of the menu.
+        at: usize,
+    },
+    /// One cache is looked at closely.
+    Detail,
+    /// They move about in the help, or close it.
+    Help {
+        /// Lines of it that are above the screen.
+        scroll: u16,
+    },
+    /// A plan to shrink a cache is being made.
+    PlanningShrink {
+        /// The worker's number of it.
+        job: u64,
+        /// The cache.
+        cache: String,
+    },
+    /// A plan to shrink a cache is shown: the only way to it.
+    ConfirmShrink(Box<ConfirmShrink>),
+    /// A cache is being shrunk.
+    Shrinking {
+        /// The worker's number of it.
+        job: u64,
+        /// The cache.
+        cache: String,
+    },
+    /// What the last shrinking did is shown.
+    Shrunk(Box<Shrunk>),
     /// A dry run is under way, for a plan.
     Planning {
         /// The worker's number of it.
         job: u64,
         /// Below which directory.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// Counted so far.
         so_far: Box<Counters>,
     },
@@ -67,7 +104,7 @@ pub enum Mode {
         /// What.
         what: &'static str,
         /// Why, with the remedy.
-        error: PruneError,
+        error: String,
     },
 }
 
@@ -98,9 +135,9 @@ pub struct Model {
     /// When the last message with a time came, since the start.
     pub now: Duration,
     /// The sample that is shown. None until the first arrives.
-    pub shown: Option<Shown>,
+    pub shown: Option<Arc<Shown>>,
     /// The newest sample, which is also the shown one unless the screen is frozen.
-    pub latest: Option<Shown>,
+    pub latest: Option<Arc<Shown>>,
     /// The screen shows the sample of this time and no later one.
     pub frozen: Option<Duration>,
     /// For the charts.
@@ -111,6 +148,12 @@ pub struct Model {
     pub tree: Tree,
     /// What the prunes of this session did, oldest first.
     pub ledgers: Vec<Ledger>,
+    /// The figures come from files below this directory, not from this machine: nothing acts.
+    pub captured: Option<PathBuf>,
+    /// Time between two samples.
+    pub interval: Duration,
+    /// The mouse belongs to the program; None: this terminal has none.
+    pub mouse: Option<bool>,
     /// A word to the person about the key pressed last.
     pub notice: Option<String>,
     /// Number of the worker's last job.
@@ -134,16 +177,49 @@ impl Model {
             slabs: Slabs::default(),
             tree: Tree::default(),
             ledgers: Vec::new(),
+            captured: None,
+            interval: Duration::from_secs(1),
+            mouse: None,
             notice: None,
             last_job: 0,
         }
     }
 
-    /// The caches of the shown sample that pass the filter, in the order of the table.
+    /// Makes the rows of the slab table anew.
+    pub fn arrange(&mut self) {
+        let shown = self.shown.as_deref();
+        self.slabs.arrange(shown, self.host.page_size);
+    }
+
+    /// The cache of a row of the slab table, with what its columns are made from.
+    pub fn line(&self, row: usize) -> Option<Line<'_>> {
+        let shown = self.shown.as_deref()?;
+        let row = self.slabs.rows.get(row)?;
+        Some(Line {
+            cache: shown.sample.caches.as_ref().ok()?.get(row.index)?,
+            row,
+            elapsed: shown.rates.elapsed,
+            page_size: self.host.page_size,
+        })
+    }
+
+    /// The caches of the slab table, in its order.
     pub fn caches(&self) -> Vec<&Cache> {
-        match &self.shown {
-            Some(shown) => self.slabs.rows(shown, self.host.page_size),
-            None => Vec::new(),
+        let rows = 0..self.slabs.rows.len();
+        rows.filter_map(|row| Some(self.line(row)?.cache)).collect()
+    }
+
+    /// The selected cache.
+    pub fn selected_cache(&self) -> Option<&Cache> {
+        Some(self.line(self.slabs.at)?.cache)
+    }
+
+    /// What the keys do once a box over the screen is closed.
+    pub fn below(&self) -> Mode {
+        if self.screen == Screen::Slabs && self.slabs.detail.is_some() {
+            Mode::Detail
+        } else {
+            Mode::Browse
         }
     }
 

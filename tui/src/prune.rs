@@ -28,6 +28,17 @@ pub enum PruneError {
         /// Why.
         source: io::Error,
     },
+    /// Getting there would take a lookup.
+    #[error(
+        "{}: cannot be reached by what is cached: it is not cached, not there, or its filesystem wants each name asked for anew", printable(.0)
+    )]
+    NotCached(PathBuf),
+    /// A symbolic link, which nothing is cached below.
+    #[error("{}: a symbolic link; name the directory that it leads to: {}", printable(.0), printable(.1))]
+    Link(PathBuf, PathBuf),
+    /// Something else than a directory.
+    #[error("{}: not a directory", printable(.0))]
+    NoDirectory(PathBuf),
     /// The path leads to another directory than when the plan was made.
     #[error("{}: not the directory that the plan was made for (it was moved, removed or mounted over); look again", printable(.0))]
     Replaced(PathBuf),
@@ -50,18 +61,34 @@ impl Target {
     /// Opens a directory by what is cached of it alone: nothing is looked up on the disk
     /// (`RESOLVE_CACHED` of openat2(2)), so that looking does not fill the cache looked at.
     pub fn open_cached(path: &Path) -> Result<Self, PruneError> {
-        let error = |errno: Errno| PruneError::Open {
-            path: path.into(),
-            source: match errno {
-                // Of openat2(2) with RESOLVE_CACHED.
-                Errno::AGAIN => io::Error::other("not cached, so nothing is cached below it"),
-                Errno::LOOP => io::Error::other("a symbolic link: name the directory itself"),
-                errno => errno.into(),
+        Self::open_how(path, ResolveFlags::CACHED)
+    }
+
+    /// Opens a directory that is known to be cached. Where the filesystem has names asked for anew
+    /// at each use (kernfs, NFS, FUSE: `d_revalidate` answers -ECHILD under RCU), so that the above
+    /// fails, the path is looked up as any program would: what is cached of it is used.
+    pub fn open(path: &Path) -> Result<Self, PruneError> {
+        match Self::open_cached(path) {
+            Err(PruneError::NotCached(_)) => Self::open_how(path, ResolveFlags::empty()),
+            opened => opened,
+        }
+    }
+
+    fn open_how(path: &Path, resolve: ResolveFlags) -> Result<Self, PruneError> {
+        let error = |errno: Errno| match errno {
+            // Of openat2(2) with RESOLVE_CACHED.
+            Errno::AGAIN => PruneError::NotCached(path.into()),
+            Errno::NOTDIR | Errno::LOOP => match std::fs::read_link(path) {
+                Ok(to) => PruneError::Link(path.into(), to),
+                Err(_) => PruneError::NoDirectory(path.into()),
+            },
+            errno => PruneError::Open {
+                path: path.into(),
+                source: errno.into(),
             },
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let dir =
-            openat2(CWD, path, flags, FileMode::empty(), ResolveFlags::CACHED).map_err(error)?;
+        let dir = openat2(CWD, path, flags, FileMode::empty(), resolve).map_err(error)?;
         Ok(Self {
             path: path.into(),
             dir: Arc::new(dir.into()),
@@ -70,7 +97,7 @@ impl Target {
 
     /// Whether the path still leads to this directory.
     fn is_in_place(&self) -> Result<bool, PruneError> {
-        let there = match Self::open_cached(&self.path) {
+        let there = match Self::open(&self.path) {
             Ok(there) => there,
             Err(_) => return Ok(false),
         };

@@ -1,25 +1,26 @@
 //! The only impure loop: threads send messages into one channel; all that have come are taken,
 //! then the screen is drawn once.
 
+mod sampler;
 mod terminal;
 mod worker;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossterm::event;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use crate::model::{Host, Model};
-use crate::source::{Kernel, Source};
+use crate::model::{Column, Host, Model};
 use crate::update::{Effect, Msg, update};
 use crate::view;
-use crate::view::look::Look;
+use crate::view::look::{Look, Theme};
+use sampler::Sampler;
 pub use terminal::Screen;
 use worker::Worker;
 
@@ -30,6 +31,33 @@ pub struct Options {
     pub interval: Duration,
     /// A directory to show at the start instead of the slab caches.
     pub open: Option<PathBuf>,
+    /// Below which proc and sys are. Any but `/` holds captured files: nothing acts then.
+    pub root: PathBuf,
+    /// Which colours; None: as the environment says.
+    pub theme: Option<Theme>,
+    /// The columns of the slab table; none: as many as there is room for.
+    pub columns: Vec<Column>,
+    /// What the slab table is sorted by.
+    pub sort: Column,
+    /// Against the column's natural order.
+    pub reverse: bool,
+    /// The mouse is the program's, where the terminal has one.
+    pub mouse: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(1),
+            open: None,
+            root: "/".into(),
+            theme: None,
+            columns: Vec::new(),
+            sort: Column::Size,
+            reverse: false,
+            mouse: true,
+        }
+    }
 }
 
 /// What the threads send.
@@ -49,15 +77,25 @@ pub fn run(options: Options) -> io::Result<()> {
     let (sender, receiver) = channel();
     signals(sender.clone())?;
     let mut screen = Screen::enter()?;
-    sampler(start, options.interval, sender.clone());
-    input(sender.clone());
-    let worker = Worker::start(start, sender);
-    let look = Look::from_env(|name| std::env::var(name).ok());
-    let mut model = Model::new(host(), look, screen.size()?);
-    if let Some(path) = options.open {
-        perform(update(&mut model, Msg::Open(path)), &worker);
+    let mut model = model(&options, screen.size()?);
+    if model.mouse == Some(true) {
+        screen.mouse(true)?;
     }
-    let signal = main_loop(&mut screen, &mut model, &receiver, &worker);
+    let threads = Threads {
+        sampler: Sampler::start(
+            start,
+            options.root.clone(),
+            options.interval,
+            sender.clone(),
+        ),
+        worker: Worker::start(start, options.root, sender.clone()),
+    };
+    input(sender);
+    if let Some(path) = options.open {
+        let effects = update(&mut model, Msg::Open(path));
+        perform(effects, &mut screen, &threads)?;
+    }
+    let signal = main_loop(&mut screen, &mut model, &receiver, &threads);
     drop(screen);
     match signal? {
         Some(signal) => emulate_default_handler(signal),
@@ -65,12 +103,35 @@ pub fn run(options: Options) -> io::Result<()> {
     }
 }
 
+/// The model at the start.
+fn model(options: &Options, size: (u16, u16)) -> Model {
+    let var = |name: &str| std::env::var(name).ok();
+    let mut look = Look::from_env(var);
+    if let Some(theme) = options.theme {
+        look = look.with_theme(theme);
+    }
+    let mut model = Model::new(host(&options.root), look, size);
+    model.captured = (options.root != Path::new("/")).then(|| options.root.clone());
+    model.interval = options.interval;
+    model.mouse = Look::has_mouse(&var("TERM").unwrap_or_default()).then_some(options.mouse);
+    model.slabs.columns.clone_from(&options.columns);
+    model.slabs.sort = options.sort;
+    model.slabs.reverse = options.reverse;
+    model
+}
+
+/// Those that take orders.
+struct Threads {
+    sampler: Sampler,
+    worker: Worker,
+}
+
 /// Until the person quits, or the signal that ends the program.
 fn main_loop(
     screen: &mut Screen,
     model: &mut Model,
     receiver: &Receiver<Event>,
-    worker: &Worker,
+    threads: &Threads,
 ) -> io::Result<Option<i32>> {
     loop {
         screen.draw(|frame| view::render(model, frame))?;
@@ -79,10 +140,13 @@ fn main_loop(
         for event in std::iter::once(first).chain(receiver.try_iter()) {
             match event {
                 Event::Msg(msg) => {
-                    if perform(update(model, *msg), worker) {
+                    if perform(update(model, *msg), screen, threads)? {
                         return Ok(None);
                     }
                 }
+                Event::Signal(SIGTSTP) => screen.suspend()?,
+                // Stopped by somebody else, and the terminal may be as the shell has it.
+                Event::Signal(SIGCONT) => screen.retake()?,
                 Event::Signal(signal) => return Ok(Some(signal)),
                 Event::InputFailed(error) => return Err(error),
             }
@@ -91,28 +155,46 @@ fn main_loop(
 }
 
 /// Hands effects on; whether one of them was to quit.
-fn perform(effects: Vec<Effect>, worker: &Worker) -> bool {
+fn perform(effects: Vec<Effect>, screen: &mut Screen, threads: &Threads) -> io::Result<bool> {
     let mut quit = false;
     for effect in effects {
         match effect {
             Effect::Quit => quit = true,
-            effect => worker.take(effect),
+            Effect::Refresh => threads.sampler.now(),
+            Effect::Interval(interval) => threads.sampler.every(interval),
+            Effect::Mouse(on) => screen.mouse(on)?,
+            Effect::Suspend => screen.suspend()?,
+            effect => threads.worker.take(effect),
         }
     }
-    quit
+    Ok(quit)
 }
 
-fn host() -> Host {
+/// The machine that is looked at: this one, or the one whose files were captured. How large its
+/// pages were, files do not tell.
+fn host(root: &Path) -> Host {
     let uname = rustix::system::uname();
+    let live = root == Path::new("/");
+    let captured = |file: &str, of_this: &str| match std::fs::read(root.join(file)) {
+        Ok(name) if !live => String::from_utf8_lossy(name.trim_ascii()).into_owned(),
+        Err(_) if !live => "?".into(),
+        _ => of_this.to_owned(),
+    };
     Host {
-        name: uname.nodename().to_string_lossy().into_owned(),
-        kernel: uname.release().to_string_lossy().into_owned(),
+        name: captured(
+            "proc/sys/kernel/hostname",
+            &uname.nodename().to_string_lossy(),
+        ),
+        kernel: captured(
+            "proc/sys/kernel/osrelease",
+            &uname.release().to_string_lossy(),
+        ),
         page_size: rustix::param::page_size() as u64,
     }
 }
 
 fn signals(sender: Sender<Event>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+    let mut signals = Signals::new([SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP])?;
     thread::spawn(move || {
         for signal in signals.forever() {
             if sender.send(Event::Signal(signal)).is_err() {
@@ -123,25 +205,12 @@ fn signals(sender: Sender<Event>) -> io::Result<()> {
     Ok(())
 }
 
-fn sampler(start: Instant, interval: Duration, sender: Sender<Event>) {
-    thread::spawn(move || {
-        let mut source = Kernel::new("/");
-        loop {
-            let sample = Box::new(source.sample());
-            let at = start.elapsed();
-            if sender.send(msg(Msg::Sample { at, sample })).is_err() {
-                return;
-            }
-            thread::sleep(interval);
-        }
-    });
-}
-
 fn input(sender: Sender<Event>) {
     thread::spawn(move || {
         loop {
             let event = match event::read() {
                 Ok(event::Event::Key(key)) => msg(Msg::Key(key)),
+                Ok(event::Event::Mouse(mouse)) => msg(Msg::Mouse(mouse)),
                 Ok(event::Event::Resize(columns, rows)) => msg(Msg::Size(columns, rows)),
                 Ok(_) => continue,
                 Err(error) => Event::InputFailed(error),

@@ -74,7 +74,9 @@ impl SessionError {
             Errno::INVAL => {
                 "module and program do not agree, or this is a filesystem internal to the kernel"
             }
-            Errno::OPNOTSUPP => "pruning is not tested on this type of filesystem",
+            Errno::OPNOTSUPP => {
+                "pruning is tested on ext4, xfs, btrfs, overlay and tmpfs only; `slabscope prune --any-filesystem` does it all the same"
+            }
             Errno::ROFS => "the module was loaded with read_only=1: reload it without to prune",
             Errno::BUSY => "a walk is under way in this session, or the filesystem is frozen",
             Errno::NOMEM => "the kernel has no memory for the walk",
@@ -162,6 +164,40 @@ impl Device {
     }
 }
 
+/// What to do where there is no module, in lines, for a kernel's release.
+pub fn how_to_get_the_module(release: &str) -> Vec<String> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    let mut number = || numbers.next()?.parse::<u32>().ok();
+    let version = number().zip(number());
+    let release = crate::text::printable(release);
+    let mut lines = if version.is_some_and(|version| version < OLDEST) {
+        let (major, minor) = OLDEST;
+        vec![format!(
+            "This kernel, {release}, is older than Linux {major}.{minor}: there is no module for it."
+        )]
+    } else if release.contains("+deb13") {
+        vec![
+            format!("For this kernel, {release}, in a checkout of slabscope:"),
+            format!("    cargo lab module --release {release}"),
+            "    sudo slabscope module load slabscope.ko".into(),
+        ]
+    } else {
+        vec![
+            format!(
+                "This kernel, {release}, has to have CONFIG_RUST=y. In a checkout of slabscope:"
+            ),
+            "    make -C kmod KDIR=(its build tree, with Rust metadata)".into(),
+            "    sudo slabscope module load kmod/slabscope.ko".into(),
+            "docs/module.md says more.".into(),
+        ]
+    };
+    lines.push("`cargo lab` shows it on a kernel of its own, in QEMU.".into());
+    lines
+}
+
+/// The oldest series that the module is built for.
+const OLDEST: (u32, u32) = (7, 2);
+
 /// What a prune evicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -172,13 +208,15 @@ pub enum Mode {
     Dentries = abi::MODE_DENTRIES,
 }
 
-/// Where a walk ends though there is more. None: no bound.
+/// How far a prune may go. None: no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
     /// Dentries evicted in a prune, seen otherwise; exceeded by less than a batch.
     pub dentries: Option<NonZeroU64>,
     /// Time spent walking.
     pub time: Option<Duration>,
+    /// Prune on a filesystem type that pruning is not tested on.
+    pub any_filesystem: bool,
 }
 
 /// At least 1, since 0 means no bound.
@@ -208,7 +246,14 @@ impl Walk {
             Self::Census { depth } => (abi::MODE_CENSUS, 0, depth, Bounds::default()),
             Self::List => (abi::MODE_LIST, 0, 0, Bounds::default()),
             Self::DryRun(mode) => (mode as u32, abi::BEGIN_DRY_RUN, 0, Bounds::default()),
-            Self::Prune(mode, bounds) => (mode as u32, 0, 0, bounds),
+            Self::Prune(mode, bounds) => {
+                let flags = if bounds.any_filesystem {
+                    abi::BEGIN_ANY_FS
+                } else {
+                    0
+                };
+                (mode as u32, flags, 0, bounds)
+            }
         };
         abi::Begin {
             mode,
@@ -486,6 +531,17 @@ fn counters(body: &[u8], index: usize) -> Result<Box<Counters>, SessionError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_way_to_the_module_depends_on_the_kernel() {
+        let first = |release| how_to_get_the_module(release).remove(0);
+        assert!(first("6.18.44-x").contains("older than Linux 7.2"));
+        assert!(
+            how_to_get_the_module("7.3.4+deb13-amd64")[1].contains("--release 7.3.4+deb13-amd64")
+        );
+        assert!(first("7.2.0").contains("CONFIG_RUST"));
+        assert!(first("?").contains("CONFIG_RUST"));
+    }
 
     /// A record as the module writes it on this machine.
     fn record(kind: u32, flags: u32, name: &[u8], counters: &[u64]) -> Vec<u8> {

@@ -227,8 +227,11 @@ fn numbers<const N: usize>(text: &str, names: [&str; N]) -> Result<[u64; N], Mal
 
 /// A count as the kernel writes it: digits alone.
 fn number(text: &str) -> Option<u64> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok())?
+    let add = |sum: u64, byte: u8| match byte {
+        b'0'..=b'9' => sum.checked_mul(10)?.checked_add((byte - b'0').into()),
+        _ => None,
+    };
+    text.bytes().try_fold(0, add).filter(|_| !text.is_empty())
 }
 
 /// The beginning of what was not understood, for a message.

@@ -59,6 +59,25 @@ pub fn short(n: f64) -> String {
     scaled(n, 1000.0, ["", "k", "M", "G", "T", "P", "E"])
 }
 
+/// A change with its sign, rounded, in at most six columns: `+74.1k`; `0` if it is none.
+pub fn short_signed(n: f64) -> String {
+    match short(n) {
+        zero if zero == "0" || zero == "-0" => "0".into(),
+        text if n > 0.0 => format!("+{text}"),
+        text => text,
+    }
+}
+
+/// A change in bytes with its sign: `+7.5 GiB`.
+pub fn signed_bytes(n: i64) -> String {
+    let text = bytes(n.unsigned_abs());
+    match n.signum() {
+        1 => format!("+{text}"),
+        -1 => format!("-{text}"),
+        _ => "0".into(),
+    }
+}
+
 /// Bytes, rounded, in IEC units: `7.5 GiB`.
 pub fn bytes(n: u64) -> String {
     scaled(
@@ -140,6 +159,12 @@ mod tests {
         assert_eq!(count_in(u64::MAX, 10), "18.4E");
         assert_eq!(short(74_123.0), "74.1k");
         assert_eq!(short(-999.7), "-1.0k");
+        assert_eq!(short_signed(74_123.0), "+74.1k");
+        assert_eq!(short_signed(-0.2), "0");
+        assert_eq!(short_signed(-999_700.0), "-1.0M");
+        assert_eq!(signed_bytes(-4096), "-4.0 KiB");
+        assert_eq!(signed_bytes(i64::MIN), "-8.0 EiB");
+        assert_eq!(signed_bytes(0), "0");
         assert_eq!(bytes(0), "0 B");
         assert_eq!(bytes(1023), "1.0 KiB");
         assert_eq!(bytes(8_053_063_680), "7.5 GiB");

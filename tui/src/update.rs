@@ -1,133 +1,41 @@
 //! The only place that changes the model: messages in, effects out. No I/O, no clock.
 
+mod messages;
+mod mouse;
 mod prune;
+mod shrink;
 mod slabs;
 mod tree;
 
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::census::Census;
 use crate::history::Rates;
 use crate::keymap::{self, Action};
 use crate::model::{Mode, Model, Screen, Shown};
-use crate::prune::{Outcome, Plan, PruneError};
-use crate::session::{self, Counters};
-use crate::source::{Mount, Sample, SourceError};
-
-/// What happened. Times are since the start of the program.
-#[derive(Debug)]
-pub enum Msg {
-    /// A key was pressed.
-    Key(KeyEvent),
-    /// The terminal has this many columns and rows.
-    Size(u16, u16),
-    /// A sample was taken.
-    Sample {
-        /// When.
-        at: Duration,
-        /// The figures.
-        sample: Box<Sample>,
-    },
-    /// The mounts were read.
-    Mounts(Result<Vec<Mount>, SourceError>),
-    /// The directory given on the command line is to be shown.
-    Open(PathBuf),
-    /// A job has come so far.
-    Progress {
-        /// Which.
-        job: u64,
-        /// When.
-        at: Duration,
-        /// Counted or moved so far.
-        so_far: Box<Counters>,
-    },
-    /// A census has ended.
-    Counted {
-        /// Which.
-        job: u64,
-        /// When.
-        at: Duration,
-        /// The figures, or why there are none.
-        result: Result<Census, PruneError>,
-    },
-    /// A dry run has ended; None if it was cancelled.
-    Planned {
-        /// Which.
-        job: u64,
-        /// What a prune would do, or why that is not known.
-        result: Result<Option<Plan>, PruneError>,
-    },
-    /// A prune begins.
-    PruneBegan {
-        /// Which.
-        job: u64,
-        /// When.
-        at: Duration,
-        /// Wall clock, for people.
-        clock: String,
-        /// Taken right before.
-        sample: Box<Sample>,
-    },
-    /// A prune has ended.
-    Pruned {
-        /// Which.
-        job: u64,
-        /// When.
-        at: Duration,
-        /// What it did, or why it did not run.
-        result: Result<Outcome, PruneError>,
-        /// Taken once what it freed had settled.
-        sample: Box<Sample>,
-    },
-}
-
-/// What is to be done outside of the model.
-#[derive(Debug)]
-pub enum Effect {
-    /// Leave.
-    Quit,
-    /// Read the mounts.
-    ReadMounts,
-    /// Count what is cached below a directory.
-    Census {
-        /// The job's number.
-        job: u64,
-        /// The directory.
-        path: PathBuf,
-    },
-    /// Find out what a prune would do.
-    Plan {
-        /// The job's number.
-        job: u64,
-        /// The directory.
-        path: PathBuf,
-    },
-    /// Prune. Comes out of [`Mode::Confirm`] alone.
-    Prune {
-        /// The job's number.
-        job: u64,
-        /// The plan that was on the screen.
-        plan: Plan,
-        /// The mode chosen.
-        mode: session::Mode,
-    },
-    /// End all jobs up to this one early.
-    Cancel {
-        /// The job's number.
-        job: u64,
-    },
-}
+use crate::session::Counters;
+use crate::source::Sample;
+pub use messages::{Done, Effect, Msg};
 
 /// Changes the model by what happened.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let arranged = !matches!(msg, Msg::Progress { .. } | Msg::Attributes { .. });
+    let effects = happened(model, msg);
+    if arranged {
+        model.arrange();
+    }
+    effects
+}
+
+fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) if event.kind != KeyEventKind::Release => return key(model, event),
         Msg::Key(_) => {}
+        Msg::Mouse(event) => return mouse::event(model, event),
         Msg::Size(columns, rows) => model.size = (columns, rows),
-        Msg::Sample { at, sample } => take(model, at, *sample),
+        Msg::Sample { at, sample } => return take(model, at, *sample),
         Msg::Mounts(mounts) => return tree::mounts(model, mounts),
         Msg::Open(path) => return tree::open(model, path),
         Msg::Progress { job, at, so_far } => progress(model, job, at, so_far),
@@ -138,13 +46,16 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             at,
             clock,
             sample,
-        } => prune::began(model, job, at, clock, *sample),
+        } => return prune::began(model, job, at, clock, *sample),
         Msg::Pruned {
             job,
             at,
             result,
             sample,
         } => return prune::ended(model, job, at, result, *sample),
+        Msg::Attributes { cache, result } => slabs::attributes(model, &cache, result),
+        Msg::ShrinkPlanned { job, result } => shrink::planned(model, job, result),
+        Msg::Shrunk { job, at, done } => return shrink::ended(model, job, at, *done),
     }
     Vec::new()
 }
@@ -152,20 +63,37 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 /// Rates over less than this are noise: the older ones are kept.
 const SHORTEST: Duration = Duration::from_millis(100);
 
-fn take(model: &mut Model, at: Duration, sample: Sample) {
+fn take(model: &mut Model, at: Duration, sample: Sample) -> Vec<Effect> {
     model.now = model.now.max(at);
     model.history.push(at, &sample);
     let rates = match &model.latest {
-        Some(last) if at <= last.at => return,
-        Some(last) if at - last.at < SHORTEST => last.rates.clone(),
-        Some(last) => Rates::new(&sample, &last.sample, at - last.at),
+        Some(last) if at <= last.at => return Vec::new(),
+        Some(last) if at - last.at < SHORTEST => kept(last, &sample),
+        Some(last) => {
+            let page_size = model.host.page_size;
+            Rates::new(&sample, &last.sample, at - last.at, page_size)
+        }
         None => Rates::default(),
     };
-    let shown = Shown { at, sample, rates };
+    let shown = Arc::new(Shown { at, sample, rates });
     if model.frozen.is_none() {
-        model.shown = Some(shown.clone());
+        model.shown = Some(Arc::clone(&shown));
     }
     model.latest = Some(shown);
+    slabs::reread(model)
+}
+
+/// The rates of `last`, if they are still those of the same caches.
+fn kept(last: &Shown, sample: &Sample) -> Rates {
+    let names = |sample: &Sample| -> Vec<String> {
+        let caches = sample.caches.as_deref().unwrap_or_default();
+        caches.iter().map(|cache| cache.name.clone()).collect()
+    };
+    let mut rates = last.rates.clone();
+    if names(&last.sample) != names(sample) {
+        rates.caches.clear();
+    }
+    rates
 }
 
 fn progress(model: &mut Model, job: u64, at: Duration, counters: Box<Counters>) {
@@ -181,9 +109,10 @@ fn progress(model: &mut Model, job: u64, at: Duration, counters: Box<Counters>) 
 
 fn key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
     if event.modifiers.contains(KeyModifiers::CONTROL) {
-        // In raw mode the terminal sends no SIGINT.
+        // In raw mode the terminal sends no signals for these.
         return match event.code {
             KeyCode::Char('c') => vec![Effect::Quit],
+            KeyCode::Char('z') => vec![Effect::Suspend],
             _ => Vec::new(),
         };
     }
@@ -193,7 +122,9 @@ fn key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
         None => {
             match (&mut model.mode, event.code) {
                 (Mode::Filter, KeyCode::Char(c)) => slabs::typed(model, c),
+                (Mode::SortMenu { .. }, KeyCode::Char(c)) => slabs::sort_letter(model, c),
                 (Mode::Confirm(confirm), _) => confirm.urged = true,
+                (Mode::ConfirmShrink(confirm), _) => confirm.urged = true,
                 _ => {}
             }
             Vec::new()
@@ -202,10 +133,20 @@ fn key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    if let Some(why) = off(model, action) {
+        model.notice = Some(why);
+        return Vec::new();
+    }
     match action {
         Action::Quit => return vec![Effect::Quit],
-        Action::Help => model.mode = Mode::Help,
-        Action::Close => model.mode = Mode::Browse,
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Refresh => return vec![Effect::Refresh],
+        Action::Faster => return interval(model, -1),
+        Action::Slower => return interval(model, 1),
+        Action::Mouse => return mouse::toggle(model),
+        Action::Theme => theme(model),
+        Action::Help => model.mode = Mode::Help { scroll: 0 },
+        Action::Close => model.mode = model.below(),
         Action::Screen(screen) => return show(model, screen),
         Action::Freeze => freeze(model),
         Action::Move(steps) => moved(model, steps),
@@ -215,10 +156,21 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             moved(model, pages * page);
         }
         Action::Sort(column) => slabs::sort(model, column),
+        Action::SortMenu => slabs::sort_menu(model),
+        Action::SortChosen => slabs::sort_chosen(model),
         Action::Reverse => model.slabs.reverse ^= true,
         Action::Filter => model.mode = Mode::Filter,
         Action::FilterErase => slabs::erase(model),
         Action::FilterClear => slabs::clear(model),
+        Action::Class => slabs::class(model),
+        Action::Mark => slabs::mark(model),
+        Action::Summary => {
+            model.slabs.summary = Some(!crate::view::shows_summary(model));
+        }
+        Action::Detail => return slabs::detail(model),
+        Action::DetailClose => slabs::detail_close(model),
+        Action::PlanShrink => return shrink::plan(model),
+        Action::Shrink => return shrink::confirmed(model),
         Action::CycleSort => tree::cycle_sort(model),
         Action::Enter => return tree::enter(model),
         Action::Up => return tree::up(model),
@@ -233,9 +185,51 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Why a key does nothing on files that were captured: what acts, and what asks the running
+/// kernel, would meet another machine than the one on the screen.
+fn off(model: &Model, action: Action) -> Option<String> {
+    let root = model.captured.as_ref()?;
+    let acts = match action {
+        Action::PlanShrink | Action::Shrink => "shrinking",
+        Action::PlanRow | Action::PlanHere | Action::Prune => "pruning",
+        Action::Enter | Action::Recount if model.screen == Screen::Tree => "counting",
+        _ => return None,
+    };
+    let root = crate::text::printable(root);
+    Some(format!(
+        "{acts} is off: these are files below {root}, not this machine"
+    ))
+}
+
+/// Times between two samples that `+` and `-` step through, in milliseconds.
+const INTERVALS: [u64; 11] = [
+    100, 200, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000, 300_000,
+];
+
+fn interval(model: &mut Model, steps: i64) -> Vec<Effect> {
+    let now = u64::try_from(model.interval.as_millis()).unwrap_or(u64::MAX);
+    let at = if steps > 0 {
+        INTERVALS.iter().position(|&millis| millis > now)
+    } else {
+        INTERVALS.iter().rposition(|&millis| millis < now)
+    };
+    if let Some(at) = at {
+        model.interval = Duration::from_millis(INTERVALS[at]);
+    }
+    let every = crate::text::duration(model.interval);
+    model.notice = Some(format!("a sample every {every}"));
+    vec![Effect::Interval(model.interval)]
+}
+
+fn theme(model: &mut Model) {
+    let theme = model.look.theme().next();
+    model.look = model.look.with_theme(theme);
+    model.notice = Some(format!("theme: {theme}"));
+}
+
 fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {
-    model.mode = Mode::Browse;
     model.screen = screen;
+    model.mode = model.below();
     match screen {
         // Mounts come and go: they are read each time their list comes up.
         Screen::Tree if model.tree.stack.is_empty() => vec![Effect::ReadMounts],
@@ -252,11 +246,20 @@ fn freeze(model: &mut Model) {
 }
 
 fn moved(model: &mut Model, steps: i64) {
+    if let Mode::Help { scroll } = &mut model.mode {
+        *scroll = scrolled(*scroll, steps);
+        return;
+    }
     match model.screen {
         Screen::Slabs => slabs::moved(model, steps),
         Screen::Tree => tree::moved(model, steps),
         Screen::History => {}
     }
+}
+
+/// Lines above the screen after `steps` more. The view goes no further than the text's end.
+fn scrolled(scroll: u16, steps: i64) -> u16 {
+    u16::try_from(stepped(scroll.into(), steps, 1_000)).unwrap_or(0)
 }
 
 /// The index `steps` from `index` among `len`, and no further than the ends.

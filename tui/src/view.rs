@@ -1,13 +1,19 @@
 //! The model, drawn. Layout only: nothing is kept and nothing is changed.
 
 pub mod chart;
+mod detail;
 mod figures;
+mod fit;
 mod help;
 mod history;
 mod ledger;
 pub mod look;
 mod plan;
+mod shrink;
 mod slabs;
+mod sort_menu;
+mod summary;
+mod table;
 mod tree;
 
 use ratatui::Frame;
@@ -17,9 +23,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
 use crate::keymap;
-use crate::model::{Mode, Model, Screen};
+use crate::model::{Column, Mode, Model, REGEX, Screen};
 use crate::text::printable;
+use fit::{cut, first_row, rate_bytes, tail, trend};
 use look::Look;
+pub use slabs::shows_summary;
 
 /// ```text
 ///  slabscope  web-07  7.3.4                          1 Slabs  2 Tree  3 History
@@ -27,16 +35,12 @@ use look::Look;
 ///  Enter in  Bksp up  p prune row                                 ? help  q quit
 /// ```
 pub fn render(model: &Model, frame: &mut Frame<'_>) {
-    let [head, body, foot] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Fill(1),
-        Constraint::Length(1),
-    ])
-    .areas(frame.area());
+    let [head, body, foot] = areas(frame.area());
     header(model, frame, head);
     match (&model.mode, model.screen) {
-        (Mode::Help, _) => help::render(model, frame, body),
+        (Mode::Help { scroll }, _) => help::render(model, *scroll, frame, body),
         (Mode::Ledger, _) => ledger::render(model, frame, body),
+        (_, Screen::Slabs) if model.slabs.detail.is_some() => detail::render(model, frame, body),
         (_, Screen::Slabs) => slabs::render(model, frame, body),
         (_, Screen::Tree) => tree::render(model, frame, body),
         (_, Screen::History) => history::render(model, frame, body),
@@ -45,36 +49,83 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         Mode::Planning { path, so_far, .. } => plan::planning(model, path, so_far, frame, body),
         Mode::Confirm(confirm) => plan::confirm(model, confirm, frame, body),
         Mode::Pruning(pruning) => plan::pruning(model, pruning, frame, body),
+        Mode::SortMenu { at } => sort_menu::render(model, *at, frame, body),
+        Mode::PlanningShrink { cache, .. } => {
+            shrink::waiting(model, "Looking at", cache, frame, body)
+        }
+        Mode::ConfirmShrink(confirm) => shrink::confirm(model, confirm, frame, body),
+        Mode::Shrinking { cache, .. } => shrink::waiting(model, "Shrinking", cache, frame, body),
+        Mode::Shrunk(shrunk) => shrink::ledger(model, shrunk, frame, body),
         Mode::Failed { what, error } => {
-            let text = vec![Line::raw(printable(error.to_string()))];
-            popup(model.look, what, text, frame, body);
+            let lines = error.lines().map(|line| Line::raw(printable(line)));
+            popup(model.look, what, lines.collect(), frame, body);
         }
         _ => {}
     }
     hints(model, frame, foot);
 }
 
+/// Head, body and foot.
+fn areas(area: Rect) -> [Rect; 3] {
+    Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(area)
+}
+
+const TABS: [(&str, Screen); 3] = [
+    (" 1 Slabs ", Screen::Slabs),
+    (" 2 Tree ", Screen::Tree),
+    (" 3 History ", Screen::History),
+];
+
+/// What is under the mouse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hit {
+    /// The name of a screen.
+    Screen(Screen),
+    /// The heading of a column.
+    Head(Column),
+    /// A row of the slab table.
+    Row(usize),
+}
+
+/// What is at a column and row of the terminal.
+pub fn hit(model: &Model, column: u16, row: u16) -> Option<Hit> {
+    let [head, body, _] = areas(Rect::new(0, 0, model.size.0, model.size.1));
+    if head.y == row {
+        let mut right = head.right();
+        return TABS.iter().rev().find_map(|(text, screen)| {
+            right = right.saturating_sub(text.len() as u16);
+            (column >= right).then_some(Hit::Screen(*screen))
+        });
+    }
+    match (&model.mode, model.screen) {
+        (Mode::Browse, Screen::Slabs) => slabs::hit(model, body, column, row),
+        _ => None,
+    }
+}
+
 fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     let mut tabs = Vec::new();
-    if model.frozen.is_some() {
-        tabs.push(Span::styled(" FROZEN ", look.warn().patch(look.selected())));
-        tabs.push(Span::raw("  "));
+    let flag = |text| Span::styled(text, look.warn().patch(look.selected()));
+    if model.captured.is_some() {
+        tabs.extend([flag(" CAPTURED "), Span::raw("  ")]);
     }
-    for (text, screen) in [
-        (" 1 Slabs ", Screen::Slabs),
-        (" 2 Tree ", Screen::Tree),
-        (" 3 History ", Screen::History),
-    ] {
+    if model.frozen.is_some() {
+        tabs.extend([flag(" FROZEN "), Span::raw("  ")]);
+    }
+    for (text, screen) in TABS {
         let chosen = screen == model.screen;
-        tabs.push(Span::styled(
-            text,
-            if chosen {
-                look.selected()
-            } else {
-                Style::new()
-            },
-        ));
+        let style = if chosen {
+            look.selected()
+        } else {
+            Style::new()
+        };
+        tabs.push(Span::styled(text, style));
     }
     let tabs = Line::from(tabs);
     let [left, right] =
@@ -102,12 +153,38 @@ fn hints(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         return;
     }
     if matches!(model.mode, Mode::Filter) {
-        let text = format!(" /{}", printable(&model.slabs.filter));
-        let at = area.x + Span::raw(&text).width() as u16;
-        frame.render_widget(Line::raw(text), area);
-        frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
+        filter(model, frame, area);
         return;
     }
+    keys(model, frame, area);
+}
+
+/// The filter as it is typed, and what it understands.
+fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let look = model.look;
+    let typed = format!(" /{}", printable(model.slabs.filter.text()));
+    let at = area.x + Span::raw(&typed).width() as u16;
+    let beside = match model.slabs.filter.error() {
+        Some(why) => Span::styled(
+            format!("   no regular expression: {}", printable(why)),
+            look.warn(),
+        ),
+        None if model.slabs.filter.text().starts_with(REGEX) => {
+            Span::styled("   a regular expression", look.dim())
+        }
+        None => Span::styled(
+            "   text of a name, or ~ and a regular expression",
+            look.dim(),
+        ),
+    };
+    let keys = Span::styled("   Enter keeps, Esc ends", look.dim());
+    frame.render_widget(Line::from(vec![Span::raw(typed), beside, keys]), area);
+    frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
+}
+
+/// As many keys as fit.
+fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let look = model.look;
     // Help and quit are the last to go when there is no room.
     let (all, last): (Vec<_>, Vec<_>) =
         keymap::hints(model).partition(|binding| !matches!(binding.hint, "help" | "quit"));
@@ -195,89 +272,4 @@ fn trouble(look: Look, text: Vec<Line<'_>>, frame: &mut Frame<'_>, area: Rect) {
             .style(look.warn()),
         area,
     );
-}
-
-/// The first of `len` rows to show in `height`, so that the selected one is in sight: in the
-/// middle but near the ends.
-fn first_row(selected: usize, len: usize, height: usize) -> usize {
-    let last = len.saturating_sub(height);
-    selected.saturating_sub(height / 2).min(last)
-}
-
-/// A change per second with its sign: more, less, the same, not known.
-fn trend(look: Look, rate: Option<f64>, text: fn(f64) -> String) -> String {
-    let [up, down, same] = look.glyphs.trend;
-    match rate {
-        None => String::new(),
-        Some(rate) if rate.abs() < 0.5 => same.into(),
-        Some(rate) => {
-            let sign = if rate > 0.0 { up } else { down };
-            format!("{sign} {}/s", text(rate.abs()))
-        }
-    }
-}
-
-/// Bytes of a rate.
-fn rate_bytes(rate: f64) -> String {
-    crate::text::bytes(rate as u64)
-}
-
-/// Text cut to `width` columns, with a mark where it was cut.
-fn cut(text: &str, width: usize) -> String {
-    if Span::raw(text).width() <= width {
-        return text.into();
-    }
-    let mut kept = String::new();
-    for c in text.chars() {
-        kept.push(c);
-        if Span::raw(&kept).width() + 1 > width {
-            kept.pop();
-            break;
-        }
-    }
-    kept.push('~');
-    kept
-}
-
-/// Text cut to `width` columns at its beginning: the end of a path tells more.
-fn tail(text: &str, width: usize) -> String {
-    if Span::raw(text).width() <= width {
-        return text.into();
-    }
-    let mut chars = text.chars();
-    while chars.next().is_some() {
-        if Span::raw(chars.as_str()).width() < width {
-            break;
-        }
-    }
-    format!("~{}", chars.as_str())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_cut_at_either_end_and_by_columns() {
-        assert_eq!(cut("kmalloc-512", 11), "kmalloc-512");
-        assert_eq!(cut("kmalloc-512", 8), "kmalloc~");
-        assert_eq!(cut("\u{65e5}\u{672c}\u{8a9e}", 5), "\u{65e5}\u{672c}~");
-        assert_eq!(tail("/var/spool/app", 14), "/var/spool/app");
-        assert_eq!(tail("/var/spool/app", 8), "~ool/app");
-        assert_eq!(tail("\u{65e5}\u{672c}\u{8a9e}", 4), "~\u{8a9e}");
-        assert_eq!(tail("long", 0), "~");
-    }
-
-    #[test]
-    fn the_selected_row_is_always_in_sight() {
-        for len in 0..40 {
-            for height in 1..20 {
-                for selected in 0..len {
-                    let first = first_row(selected, len, height);
-                    assert!(first <= selected && selected < first + height);
-                    assert!(first == 0 || first + height <= len, "no room is left empty");
-                }
-            }
-        }
-    }
 }

@@ -3,17 +3,16 @@
 use std::cmp::Reverse;
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::json::{self, Name};
 use super::table::{Align, Table};
-use super::walks::{Interrupt, Sizes};
+use super::walks::{Directory, Interrupt, Sizes};
 use super::{Context, Exit, Failure, Run};
 use crate::census::{Census, Row, census};
 use crate::model::comes_back;
-use crate::prune::Target;
 use crate::session::Counters;
 use crate::source::Kernel;
 use crate::text::{bytes, count, printable};
@@ -21,8 +20,8 @@ use crate::text::{bytes, count, printable};
 /// Count what the kernel has cached below a directory, looking nothing up
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The directory
-    path: PathBuf,
+    #[command(flatten)]
+    directory: Directory,
 
     /// How deep directories are told one by one
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -124,11 +123,11 @@ struct Document<'a> {
     complete: bool,
     took_ns: u64,
     below: Figures,
-    directories: Vec<Directory<'a>>,
+    directories: Vec<Below<'a>>,
 }
 
 #[derive(Serialize)]
-struct Directory<'a> {
+struct Below<'a> {
     #[serde(flatten)]
     name: Name<'a>,
     in_use: bool,
@@ -142,13 +141,14 @@ impl Run for Args {
         context.live("a census")?;
         let interrupt = Interrupt::catch()?;
         // Before the census: the tool's own first look at sysfs is not to be seen in it.
-        let sizes = Sizes::of(&self.path, &mut Kernel::new("/"));
-        let target = Target::open_cached(&self.path)?;
+        let path = self.directory.absolute();
+        let sizes = Sizes::of(&path, &mut Kernel::new("/"));
+        let target = self.directory.open()?;
         let mut census = census(target.dir.as_fd(), self.depth, &mut |_| interrupt.flow())?;
         census.rows.sort_by_cached_key(|row| key(row, self.sort));
         census.rows.truncate(self.limit.unwrap_or(usize::MAX));
         if self.json {
-            json::write(out, "slabscope.census/1", &self.document(&census, sizes))?;
+            json::write(out, "slabscope.census/1", &document(&path, &census, sizes))?;
         } else {
             self.table(&census, sizes, out)?;
         }
@@ -161,23 +161,6 @@ impl Run for Args {
 }
 
 impl Args {
-    fn document<'a>(&'a self, census: &'a Census, sizes: Sizes) -> Document<'a> {
-        let directory = |row: &'a Row| Directory {
-            name: Name::new(&row.name),
-            in_use: row.in_use,
-            complete: !row.partial,
-            own: Figures::new(&row.own, sizes),
-            below: Figures::new(&row.below, sizes),
-        };
-        Document {
-            path: Name::keyed("path", &self.path),
-            complete: !census.partial,
-            took_ns: u64::try_from(census.took.as_nanos()).unwrap_or(u64::MAX),
-            below: Figures::new(&census.here, sizes),
-            directories: census.rows.iter().map(directory).collect(),
-        }
-    }
-
     fn table(&self, census: &Census, sizes: Sizes, out: &mut dyn Write) -> Result<(), Failure> {
         let headings = [
             "NEGATIVE",
@@ -200,7 +183,7 @@ impl Args {
         } else {
             ""
         };
-        let name = format!("{}{partial}", printable(&self.path));
+        let name = format!("{}{partial}", printable(&self.directory.path));
         let total = Figures::new(&census.here, sizes);
         let inodes = total.inodes_up_to_bytes;
         table.row(total.cells(name));
@@ -209,6 +192,23 @@ impl Args {
             writeln!(out, "inodes besides: up to {}", bytes(size))?;
         }
         Ok(())
+    }
+}
+
+fn document<'a>(path: &'a Path, census: &'a Census, sizes: Sizes) -> Document<'a> {
+    let below = |row: &'a Row| Below {
+        name: Name::new(&row.name),
+        in_use: row.in_use,
+        complete: !row.partial,
+        own: Figures::new(&row.own, sizes),
+        below: Figures::new(&row.below, sizes),
+    };
+    Document {
+        path: Name::keyed("path", path),
+        complete: !census.partial,
+        took_ns: u64::try_from(census.took.as_nanos()).unwrap_or(u64::MAX),
+        below: Figures::new(&census.here, sizes),
+        directories: census.rows.iter().map(below).collect(),
     }
 }
 

@@ -1,15 +1,130 @@
-//! `slabscope doctor`: what this machine offers.
+//! `slabscope doctor`: what this machine offers, what is missing, and what mends it.
+
+mod kernel;
+mod person;
 
 use std::io::Write;
 
-use super::{Context, Exit, Failure, Run};
+use serde::Serialize;
 
-/// Say what this machine offers, what is missing, and what mends it
+use super::table::{Align, Table};
+use super::{Context, Exit, Failure, Run, json};
+use crate::text;
+
+/// Say what this machine offers, what is missing and what mends it
+///
+/// Exits with 0 if the slab caches can be watched, with 3 if this kernel does not offer them, with
+/// 4 if only somebody else may see them.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Print a line of JSON (schema slabscope.doctor/1)
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a look at one thing came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    /// It is there.
+    Ok,
+    /// It is not.
+    Missing,
+    /// It may be, but not for this user.
+    Denied,
+    /// It is there and broken.
+    Failed,
+    /// It cannot be told: the tree was captured, or the kernel does not say.
+    Unknown,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+struct Check {
+    /// What.
+    name: &'static str,
+    state: State,
+    /// What it is for.
+    purpose: &'static str,
+    /// What was found.
+    found: String,
+    /// The one command that mends it; a sentence where no command does.
+    remedy: Option<String>,
+}
+
+impl Check {
+    fn new(name: &'static str, purpose: &'static str, state: State, found: impl ToString) -> Self {
+        Self {
+            name,
+            state,
+            purpose,
+            // The kernel's files may hold anything.
+            found: text::printable(found.to_string()),
+            remedy: None,
+        }
+    }
+
+    /// With a remedy, unless there is nothing to mend.
+    fn remedy(mut self, remedy: impl ToString) -> Self {
+        if self.state != State::Ok {
+            self.remedy = Some(remedy.to_string());
+        }
+        self
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    kernel: Option<String>,
+    checks: Vec<Check>,
+}
 
 impl Run for Args {
-    fn run(&self, _context: &Context, _out: &mut dyn Write) -> Result<Exit, Failure> {
-        Ok(Exit::Ok)
+    fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let kernel = crate::source::Kernel::new(&context.root).release().ok();
+        let mut checks = kernel::checks(context, kernel.as_deref());
+        if context.is_live() {
+            checks.extend(person::checks());
+        }
+        // The one thing that nothing works without.
+        let exit = match checks.first().map(|slabinfo| slabinfo.state) {
+            Some(State::Ok) => Exit::Ok,
+            Some(State::Denied) => Exit::Permission,
+            Some(State::Missing) => Exit::Missing,
+            _ => Exit::Failed,
+        };
+        if self.json {
+            json::write(out, "slabscope.doctor/1", &Report { kernel, checks })?;
+        } else {
+            print(&checks, out)?;
+        }
+        Ok(exit)
     }
+}
+
+fn print(checks: &[Check], out: &mut dyn Write) -> Result<(), Failure> {
+    let left = |heading| (heading, Align::Left);
+    let mut table = Table::new(&[left(""), left("WHAT"), left("FOR"), left("FOUND")]);
+    for check in checks {
+        let state = match check.state {
+            State::Ok => "ok",
+            State::Missing => "missing",
+            State::Denied => "denied",
+            State::Failed => "failed",
+            State::Unknown => "?",
+        };
+        table.row([state, check.name, check.purpose, &check.found]);
+    }
+    table.write(out)?;
+    let mut first = true;
+    for check in checks {
+        if let Some(remedy) = &check.remedy {
+            if first {
+                writeln!(out, "\nWhat helps:")?;
+                first = false;
+            }
+            writeln!(out, "  {}: {remedy}", check.name)?;
+        }
+    }
+    Ok(())
 }

@@ -3,23 +3,21 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::json::{self, Name};
-use super::walks::Interrupt;
+use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
 use crate::census::list;
-use crate::prune::Target;
 use crate::session::Entry;
 use crate::text::printable;
 
 /// Name what the kernel has cached in a directory, absent names too, looking nothing up
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The directory
-    path: PathBuf,
+    #[command(flatten)]
+    directory: Directory,
 
     /// Only names that are cached as absent
     #[arg(long)]
@@ -52,7 +50,7 @@ impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         context.live("ls")?;
         let interrupt = Interrupt::catch()?;
-        let target = Target::open_cached(&self.path)?;
+        let target = self.directory.open()?;
         let mut left = self.limit.unwrap_or(u64::MAX);
         let mut failure = None;
         let complete = list(target.dir.as_fd(), &mut |entry| {

@@ -127,6 +127,12 @@ fn modes(bits: u32) -> Vec<&'static str> {
 
 fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
     let parameters = if read_only { c"read_only=1" } else { c"" };
+    if !rustix::process::geteuid().is_root() {
+        return Err(Failure::new(
+            Exit::Permission,
+            "only root may load a module: run with sudo",
+        ));
+    }
     let Some(path) = file else {
         let mut modprobe = Command::new("modprobe");
         modprobe.arg(NAME).args(read_only.then_some("read_only=1"));
@@ -134,7 +140,8 @@ fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
             Ok(status) if status.success() => Ok(Exit::Ok),
             Ok(_) => Err(Failure::new(
                 Exit::Missing,
-                "modprobe did not load it: `slabscope module build-help` says how it is made",
+                "modprobe did not load it: name the file, `slabscope module load slabscope.ko`; \
+                 `slabscope module build-help` says how it is made",
             )),
             Err(error) => Err(Failure::new(Exit::Failed, format!("modprobe: {error}"))),
         };
@@ -184,23 +191,8 @@ const DELETE_NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
 fn build_help(out: &mut dyn Write) -> Result<Exit, Failure> {
     let uname = rustix::system::uname();
     let release = uname.release().to_string_lossy();
-    let release = printable(release.as_ref());
-    writeln!(out, "This kernel is {release}.")?;
-    if release.contains("+deb13") {
-        writeln!(
-            out,
-            "It is one of Debian's: in a checkout of slabscope,\n\n    cargo lab module --release {release}\n\n\
-             makes slabscope.ko for it (Linux 7.2 and later, as long as the archive holds it); then\n\n    \
-             sudo slabscope module load slabscope.ko"
-        )?;
-    } else {
-        writeln!(
-            out,
-            "The module needs a kernel with CONFIG_RUST=y (Linux 7.2 or later), and the build tree and the\n\
-             compilers that it was built with. In a checkout of slabscope,\n\n    \
-             make -C kmod KDIR=/path/to/that/tree\n    sudo slabscope module load kmod/slabscope.ko\n\n\
-             docs/module.md says more. `cargo lab` shows it on a kernel of its own."
-        )?;
+    for line in crate::session::how_to_get_the_module(&release) {
+        writeln!(out, "{line}")?;
     }
     Ok(Exit::Ok)
 }

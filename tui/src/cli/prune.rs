@@ -3,16 +3,16 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::json::{self, Name};
-use super::walks::Interrupt;
+use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
 use crate::model::{Figures, comes_back, negatives_come_back};
-use crate::prune::{Outcome, Plan, Target, settled};
+use crate::prune::{Outcome, Plan, settled};
 use crate::session::{Bounds, Counters, Mode, Status};
 use crate::source::{Kernel, Source};
 use crate::text::{bytes, count, duration, printable};
@@ -23,8 +23,8 @@ use crate::text::{bytes, count, duration, printable};
 /// confirmation. Ctrl-C stops it between two batches; what is pruned stays pruned.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The directory; it stays itself
-    path: PathBuf,
+    #[command(flatten)]
+    directory: Directory,
 
     /// What is evicted
     #[arg(long, value_name = "MODE", default_value = "negative")]
@@ -34,13 +34,17 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
 
-    /// End after so many dentries
+    /// End after so many dentries; exceeded by less than a batch of 256
     #[arg(long, value_name = "N")]
     max: Option<NonZeroU64>,
 
     /// End after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
     timeout: Option<Duration>,
+
+    /// Prune on a type of filesystem too that pruning is not tested on
+    #[arg(long)]
+    any_filesystem: bool,
 
     /// Do not ask
     #[arg(long)]
@@ -101,22 +105,28 @@ struct Done {
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         context.live("a prune")?;
-        let interrupt = Interrupt::catch()?;
         let mut kernel = Kernel::new("/");
         let before = kernel.sample();
         let size = before.cache("dentry").map(|cache| cache.object_size);
-        let target = Target::open_cached(&self.path)?;
-        let Some(plan) = Plan::new(target, &mut |_| interrupt.flow())? else {
+        let target = self.directory.open()?;
+        // Until the prune begins nothing is half-done: Ctrl-C ends the program as it usually does.
+        let Some(plan) = Plan::new(target, &mut |_| ControlFlow::Continue(()))? else {
             return Ok(Exit::Partial);
         };
         if self.dry_run {
             self.tell(&plan, size, None, out)?;
             return Ok(Exit::Ok);
         }
+        if plan.predicted(self.mode()) == 0 {
+            self.tell(&plan, size, None, out)?;
+            eprintln!("slabscope: nothing would go: nothing was done");
+            return Ok(Exit::Ok);
+        }
         if !self.yes && !self.confirm(&plan, size)? {
             eprintln!("slabscope: nothing was pruned");
             return Ok(Exit::Partial);
         }
+        let interrupt = Interrupt::catch()?;
         let before = Figures::of(&kernel.sample());
         let outcome = self.carry_out(&plan, &interrupt)?;
         let after = Figures::of(&settled(&mut kernel));
@@ -148,7 +158,8 @@ impl Args {
             return Err(Failure::new(Exit::Usage, message));
         }
         let mut text = Vec::new();
-        self.tell(plan, size, None, &mut text)?;
+        let path = self.directory.absolute();
+        self.tell_text(&self.document(&path, plan, size, None), &mut text)?;
         let mut terminal = io::stderr();
         terminal.write_all(&text)?;
         write!(terminal, "type yes to prune: ")?;
@@ -162,6 +173,7 @@ impl Args {
         let bounds = Bounds {
             dentries: self.max,
             time: self.timeout,
+            any_filesystem: self.any_filesystem,
         };
         let predicted = plan.predicted(self.mode());
         let shown = io::stderr().is_terminal();
@@ -170,10 +182,7 @@ impl Args {
                 let moved = count(so_far.moved);
                 eprint!("\r{moved} of {} dentries ", count(predicted));
             }
-            match interrupt.flow() {
-                ControlFlow::Break(()) => ControlFlow::Break(()),
-                flow => flow,
-            }
+            interrupt.flow()
         });
         if shown {
             eprint!("\r\x1b[K");
@@ -181,15 +190,15 @@ impl Args {
         Ok(outcome?)
     }
 
-    fn tell(
+    fn document<'a>(
         &self,
+        path: &'a Path,
         plan: &Plan,
         size: Option<u64>,
         done: Option<Done>,
-        out: &mut dyn Write,
-    ) -> Result<(), Failure> {
-        let document = Document {
-            path: Name::keyed("path", &self.path),
+    ) -> Document<'a> {
+        Document {
+            path: Name::keyed("path", path),
             mode: match self.mode {
                 ModeArg::Negative => "negative",
                 ModeArg::Dentries => "dentries",
@@ -199,27 +208,38 @@ impl Args {
             stays_in_use: plan.found.in_use,
             stays_pinned: plan.found.pinned,
             done,
-        };
+        }
+    }
+
+    fn tell(
+        &self,
+        plan: &Plan,
+        size: Option<u64>,
+        done: Option<Done>,
+        out: &mut dyn Write,
+    ) -> Result<(), Failure> {
+        let path = self.directory.absolute();
+        let document = self.document(&path, plan, size, done);
         if self.json {
             return json::write(out, "slabscope.prune/1", &document);
         }
+        self.tell_text(&document, out)
+    }
+
+    fn tell_text(&self, document: &Document<'_>, out: &mut dyn Write) -> Result<(), Failure> {
         let what = match self.mode {
             ModeArg::Negative => "negative dentries",
             ModeArg::Dentries => "unused dentries",
         };
-        let known = |size: Option<u64>| size.map_or("?".into(), bytes);
-        writeln!(out, "{what} below {}", printable(&self.path))?;
+        let path = printable(&self.directory.path);
+        let (predicted, size) = (count(document.predicted), document.predicted_bytes);
+        let size = size.map_or("?".into(), bytes);
+        let (in_use, pinned) = (count(document.stays_in_use), count(document.stays_pinned));
+        writeln!(out, "{what} below {path}")?;
+        writeln!(out, "  would go      {predicted:>14}  {size:>10}")?;
         writeln!(
             out,
-            "  would go      {:>14}  {:>10}",
-            count(document.predicted),
-            known(document.predicted_bytes)
-        )?;
-        writeln!(
-            out,
-            "  stays         {:>14}  in use, and {} above them",
-            count(document.stays_in_use),
-            count(document.stays_pinned)
+            "  stays         {in_use:>14}  in use, and {pinned} directories that hold them"
         )?;
         if let Some(done) = &document.done {
             done.tell(out)?;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Context, Exit, Failure, Run};
-use crate::filter::Filter;
+use crate::model::Filter;
 use crate::source::{Cache, Cause, Kernel, Sample, Source, SourceError};
 use report::Report;
 use sort::Sort;
@@ -18,14 +18,7 @@ use sort::Sort;
 /// slabtop's options -o, -s and -d mean the same here.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Sort by this column: its name or slabtop's letter
-    #[arg(
-        short,
-        long,
-        value_name = "KEY",
-        default_value = "objects",
-        hide_possible_values = true
-    )]
+    #[arg(short, long, value_name = "KEY", default_value = "objects")]
     #[arg(help = sort::help())]
     sort: Sort,
 
@@ -34,7 +27,7 @@ pub struct Args {
     reverse: bool,
 
     /// Only caches with this in one of their names; ~REGEX for a regular expression
-    #[arg(short, long, value_name = "TEXT")]
+    #[arg(short, long, value_name = "TEXT", value_parser = filter)]
     filter: Option<Filter>,
 
     /// Only the first so many
@@ -86,11 +79,8 @@ impl Args {
     fn rows<'a>(&self, sample: &'a Sample) -> Vec<&'a Cache> {
         let page_size = rustix::param::page_size() as u64;
         let passes = |cache: &&Cache| {
-            let names = std::iter::once(cache.name.as_str());
-            let names = names.chain(sample.merged.others(&cache.name));
-            self.filter
-                .as_ref()
-                .is_none_or(|filter| filter.passes(names))
+            let filter = self.filter.as_ref();
+            filter.is_none_or(|filter| filter.matches(&cache.name, &sample.merged))
         };
         let caches = sample.caches.as_deref().unwrap_or_default();
         let mut rows: Vec<_> = caches.iter().filter(passes).collect();
@@ -100,6 +90,15 @@ impl Args {
         });
         rows.truncate(self.limit.unwrap_or(usize::MAX));
         rows
+    }
+}
+
+/// An expression that is none is refused: there is nobody who would go on typing it.
+fn filter(text: &str) -> Result<Filter, String> {
+    let filter = Filter::new(text);
+    match filter.error() {
+        Some(error) => Err(error.to_owned()),
+        None => Ok(filter),
     }
 }
 

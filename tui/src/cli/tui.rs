@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Context, Exit, Failure, Run};
+use crate::config::Config;
 use crate::runtime::{self, Options};
 
 #[derive(Debug, clap::Args)]
@@ -25,7 +26,7 @@ impl Args {
 }
 
 impl Run for Args {
-    fn run(&self, _context: &Context, _out: &mut dyn Write) -> Result<Exit, Failure> {
+    fn run(&self, context: &Context, _out: &mut dyn Write) -> Result<Exit, Failure> {
         if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
             let message =
                 "standard input and output have to be a terminal; without one: slabscope slabs";
@@ -33,9 +34,16 @@ impl Run for Args {
         }
         // By its name alone: looking at the path would look it up.
         let open = self.path.as_ref().map(std::path::absolute).transpose()?;
+        let config = Config::load()?;
         runtime::run(Options {
-            interval: self.interval.unwrap_or(Duration::from_secs(1)),
+            interval: self.interval.unwrap_or(config.interval),
             open,
+            root: context.root.clone(),
+            theme: config.theme,
+            columns: config.columns,
+            sort: config.sort,
+            reverse: config.reverse,
+            mouse: config.mouse,
         })?;
         Ok(Exit::Ok)
     }

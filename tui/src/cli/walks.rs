@@ -2,13 +2,14 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{Exit, Failure};
-use crate::prune::PruneError;
+use crate::prune::{PruneError, Target};
 use crate::session::SessionError;
 use crate::source::{Kernel, Mount, Sample, Source};
 
@@ -36,8 +37,41 @@ impl From<PruneError> for Failure {
             {
                 Self::new(Exit::Permission, error)
             }
+            PruneError::NotCached(_) => Self::new(
+                Exit::Failed,
+                format!(
+                    "{error}\n--lookup reaches it as any program would, and caches the names on its path"
+                ),
+            ),
             error => Self::new(Exit::Failed, error),
         }
+    }
+}
+
+/// The directory of a walk.
+#[derive(Debug, clap::Args)]
+pub struct Directory {
+    /// The directory
+    pub path: PathBuf,
+
+    /// Look the path up if it is not cached, or if its filesystem wants to be asked (sysfs, NFS)
+    #[arg(long)]
+    lookup: bool,
+}
+
+impl Directory {
+    /// Opens it.
+    pub fn open(&self) -> Result<Target, Failure> {
+        Ok(if self.lookup {
+            Target::open(&self.path)?
+        } else {
+            Target::open_cached(&self.path)?
+        })
+    }
+
+    /// Its path from the root, as the shell's directory has it.
+    pub fn absolute(&self) -> PathBuf {
+        std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone())
     }
 }
 
@@ -76,11 +110,10 @@ pub struct Sizes {
 
 impl Sizes {
     /// Of a directory's filesystem.
-    pub fn of(path: &std::path::Path, kernel: &mut Kernel) -> Self {
+    pub fn of(path: &Path, kernel: &mut Kernel) -> Self {
         let sample = kernel.sample();
         let mounts = kernel.mounts().unwrap_or_default();
-        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
-        let inodes = Mount::of(&mounts, &absolute).and_then(|mount| inode_cache(&mount.fs));
+        let inodes = Mount::of(&mounts, path).and_then(|mount| inode_cache(&mount.fs));
         Self {
             dentry: object_size(&sample, "dentry"),
             inode: inodes.and_then(|name| object_size(&sample, name)),

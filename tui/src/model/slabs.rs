@@ -1,84 +1,77 @@
-//! The slab screen's state and its columns as data.
+//! The slab screen's state, and the rows of its table: filtered, sorted and joined once for each
+//! sample and each key, never while drawing.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::columns::Column;
+use super::detail::Detail;
+use super::filter::Filter;
+use crate::history::{Change, changes};
 use crate::model::Shown;
-use crate::source::Cache;
+use crate::source::{Cache, Class};
 
-/// What the table can be sorted by: slabtop's keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Column {
-    /// Objects allocated.
-    Active,
-    /// Objects in a slab.
-    ObjectsPerSlab,
-    /// Bytes of all slabs.
-    Size,
-    /// Slabs.
-    Slabs,
-    /// Slabs with an object allocated.
-    ActiveSlabs,
-    /// Name, from A.
-    Name,
-    /// Objects there is room for.
-    Objects,
-    /// Pages in a slab.
-    PagesPerSlab,
-    /// Bytes of an object.
-    ObjectSize,
-    /// Part of the objects that is allocated.
-    Use,
+/// A row of the table: which cache, and how it changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row {
+    /// Where it is among the caches of the sample.
+    pub index: usize,
+    /// Since the last refresh.
+    pub change: Option<Change>,
+    /// Since the mark.
+    pub since_mark: Option<Change>,
+    /// How many other names are merged into it.
+    pub merged: usize,
 }
 
-impl Column {
-    /// In words, for the table's title.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Active => "active objects",
-            Self::ObjectsPerSlab => "objects per slab",
-            Self::Size => "cache size",
-            Self::Slabs => "slabs",
-            Self::ActiveSlabs => "active slabs",
-            Self::Name => "name",
-            Self::Objects => "objects",
-            Self::PagesPerSlab => "pages per slab",
-            Self::ObjectSize => "object size",
-            Self::Use => "use",
-        }
-    }
+/// A row with what its columns are made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// Its cache.
+    pub cache: &'a Cache,
+    /// Its changes.
+    pub row: &'a Row,
+    /// The time of [`Row::change`].
+    pub elapsed: Duration,
+    /// Bytes in a page.
+    pub page_size: u64,
+}
 
-    /// In the natural order of the column: figures from the greatest, names from A.
-    fn compare(self, a: &Cache, b: &Cache, page_size: u64) -> Ordering {
-        let figure = |cache: &Cache| match self {
-            Self::Active => cache.active,
-            Self::ObjectsPerSlab => cache.objects_per_slab,
-            Self::Size | Self::Name => cache.size(page_size),
-            Self::Slabs => cache.slabs,
-            Self::ActiveSlabs => cache.active_slabs,
-            Self::Objects => cache.objects,
-            Self::PagesPerSlab => cache.pages_per_slab,
-            Self::ObjectSize => cache.object_size,
-            Self::Use => crate::text::percent(cache.active, cache.objects).unwrap_or(0),
-        };
-        let figures = match self {
-            Self::Name => Ordering::Equal,
-            _ => figure(b).cmp(&figure(a)),
-        };
-        figures.then_with(|| a.name.cmp(&b.name))
+impl Line<'_> {
+    /// Objects more or less per second.
+    pub fn growth(&self) -> Option<f64> {
+        let seconds = self.elapsed.as_secs_f64();
+        let change = self.row.change.filter(|_| seconds > 0.0)?;
+        Some(change.objects as f64 / seconds)
     }
 }
 
 /// The slab screen's state.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Slabs {
     /// Sorted by.
     pub sort: Column,
     /// Against the column's natural order.
     pub reverse: bool,
-    /// Only names that hold this, in either case.
-    pub filter: String,
+    /// Only names like this.
+    pub filter: Filter,
+    /// Only caches of this class.
+    pub class: Option<Class>,
+    /// The columns asked for; none: as many as there is room for.
+    pub columns: Vec<Column>,
     /// The selected cache's name. None: whichever is first.
     pub selected: Option<String>,
+    /// What the figures are compared with.
+    pub mark: Option<Arc<Shown>>,
+    /// slabtop's summary is shown; None: where there is room.
+    pub summary: Option<bool>,
+    /// The cache that is looked at closely.
+    pub detail: Option<Detail>,
+    /// The rows of the table, in order.
+    pub rows: Vec<Row>,
+    /// Which of them is selected.
+    pub at: usize,
 }
 
 impl Default for Slabs {
@@ -86,33 +79,70 @@ impl Default for Slabs {
         Self {
             sort: Column::Size,
             reverse: false,
-            filter: String::new(),
+            filter: Filter::default(),
+            class: None,
+            columns: Vec::new(),
             selected: None,
+            mark: None,
+            summary: None,
+            detail: None,
+            rows: Vec::new(),
+            at: 0,
         }
     }
 }
 
 impl Slabs {
-    /// The caches that pass the filter, in order.
-    pub fn rows<'a>(&self, shown: &'a Shown, page_size: u64) -> Vec<&'a Cache> {
-        let filter = self.filter.to_lowercase();
+    /// Makes the rows anew, and finds the selected cache among them; the first if it is gone.
+    pub fn arrange(&mut self, shown: Option<&Shown>, page_size: u64) {
+        self.rows.clear();
+        self.at = 0;
+        let Some(shown) = shown else {
+            return;
+        };
         let caches = shown.sample.caches.as_deref().unwrap_or_default();
-        let mut rows: Vec<_> = caches
-            .iter()
-            .filter(|cache| filter.is_empty() || cache.name.to_lowercase().contains(&filter))
-            .collect();
-        rows.sort_by(|a, b| {
-            let order = self.sort.compare(a, b, page_size);
-            if self.reverse { order.reverse() } else { order }
-        });
-        rows
+        let marked = self
+            .mark
+            .as_deref()
+            .and_then(|mark| mark.sample.caches.as_deref().ok());
+        let since_mark = marked.map(|mark| changes(caches, mark, page_size));
+        let merged = &shown.sample.merged;
+        for (index, cache) in caches.iter().enumerate() {
+            let of_class = self.class.is_none_or(|class| class == cache.class);
+            if of_class && self.filter.matches(&cache.name, merged) {
+                self.rows.push(Row {
+                    index,
+                    change: shown.rates.caches.get(index).copied().flatten(),
+                    since_mark: since_mark.as_ref().and_then(|changes| changes[index]),
+                    merged: merged.others(&cache.name).count(),
+                });
+            }
+        }
+        self.sort(shown, page_size);
+        if let Some(selected) = &self.selected {
+            let mut rows = self.rows.iter();
+            let found = rows.position(|row| caches[row.index].name == *selected);
+            self.at = found.unwrap_or(0);
+        }
     }
 
-    /// Where the selected cache is among `rows`; the first if it is gone.
-    pub fn index(&self, rows: &[&Cache]) -> usize {
-        let selected = self.selected.as_deref();
-        rows.iter()
-            .position(|cache| Some(cache.name.as_str()) == selected)
-            .unwrap_or(0)
+    fn sort(&mut self, shown: &Shown, page_size: u64) {
+        let caches = shown.sample.caches.as_deref().unwrap_or_default();
+        let shape = self.sort.shape();
+        let reverse = self.reverse;
+        let figure = |row: &Row| {
+            let line = Line {
+                cache: &caches[row.index],
+                row,
+                elapsed: shown.rates.elapsed,
+                page_size,
+            };
+            (shape.figure)(&line)
+        };
+        self.rows.sort_by(|a, b| {
+            let names = || caches[a.index].name.cmp(&caches[b.index].name);
+            let order: Ordering = figure(b).cmp(&figure(a)).then_with(names);
+            if reverse { order.reverse() } else { order }
+        });
     }
 }

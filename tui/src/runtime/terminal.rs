@@ -12,8 +12,18 @@ use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use ratatui::{Frame, Terminal};
+use signal_hook::consts::SIGTSTP;
+use signal_hook::low_level::emulate_default_handler;
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Clicks and the wheel, with coordinates of any size (xterm's modes 1000 and 1006). Movements,
+/// which would wake the program for nothing, are not asked for.
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
+/// The terminal tells of the mouse.
+static MOUSE: AtomicBool = AtomicBool::new(false);
 
 /// The terminal in raw mode on its alternate screen. Dropping it gives the terminal back.
 pub struct Screen {
@@ -29,9 +39,7 @@ impl Screen {
             default(info);
             std::process::exit(1);
         }));
-        TAKEN.store(true, Ordering::SeqCst);
-        let screen = enable_raw_mode()
-            .and_then(|()| execute!(stdout(), EnterAlternateScreen))
+        let screen = take()
             .and_then(|()| Terminal::new(Tty(CrosstermBackend::new(BufWriter::new(stdout())))));
         if screen.is_err() {
             restore();
@@ -43,6 +51,34 @@ impl Screen {
     pub fn size(&self) -> io::Result<(u16, u16)> {
         let size = self.terminal.size()?;
         Ok((size.width, size.height))
+    }
+
+    /// Takes the mouse, or gives it back.
+    pub fn mouse(&mut self, on: bool) -> io::Result<()> {
+        MOUSE.store(on, Ordering::SeqCst);
+        write_out(if on { MOUSE_ON } else { MOUSE_OFF })
+    }
+
+    /// Gives the terminal back and stops, as the shell expects of Ctrl-Z; takes it again once the
+    /// shell continues the program.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        let mouse = MOUSE.load(Ordering::SeqCst);
+        restore();
+        emulate_default_handler(SIGTSTP)?;
+        MOUSE.store(mouse, Ordering::SeqCst);
+        self.retake()
+    }
+
+    /// Takes the terminal, whatever state it is in, and draws everything anew.
+    pub fn retake(&mut self) -> io::Result<()> {
+        let mouse = MOUSE.load(Ordering::SeqCst);
+        // Raw mode is set again only if it was left.
+        disable_raw_mode()?;
+        take()?;
+        if mouse {
+            self.mouse(true)?;
+        }
+        self.terminal.clear()
     }
 
     /// Draws what differs from what is shown.
@@ -58,9 +94,24 @@ impl Drop for Screen {
     }
 }
 
+fn take() -> io::Result<()> {
+    TAKEN.store(true, Ordering::SeqCst);
+    enable_raw_mode()?;
+    execute!(stdout(), EnterAlternateScreen)
+}
+
+fn write_out(bytes: &[u8]) -> io::Result<()> {
+    let mut out = stdout();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
 /// Gives the terminal back, once, however often it is called.
 fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) {
+        if MOUSE.swap(false, Ordering::SeqCst) {
+            let _ = write_out(MOUSE_OFF);
+        }
         // A terminal that is gone cannot be restored and need not be.
         let _ = execute!(stdout(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -13,8 +13,9 @@ use super::Event;
 use crate::census::{Census, census};
 use crate::prune::{Plan, PruneError, Target, settled};
 use crate::session::{Bounds, Counters, Mode};
-use crate::source::{Kernel, Source};
-use crate::update::{Effect, Msg};
+use crate::shrink;
+use crate::source::{Kernel, Source, slab_attributes};
+use crate::update::{Done, Effect, Msg};
 
 /// The thread's other end.
 pub(super) struct Worker {
@@ -24,14 +25,15 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn start(start: Instant, events: Sender<Event>) -> Self {
+    pub(super) fn start(start: Instant, root: PathBuf, events: Sender<Event>) -> Self {
         let (effects, receiver) = channel();
         let cancelled = Arc::new(AtomicU64::new(0));
         let mut work = Work {
             start,
             events,
             cancelled: Arc::clone(&cancelled),
-            kernel: Kernel::new("/"),
+            kernel: Kernel::new(&root),
+            root,
         };
         thread::spawn(move || {
             for effect in receiver {
@@ -60,6 +62,7 @@ struct Work {
     events: Sender<Event>,
     cancelled: Arc<AtomicU64>,
     kernel: Kernel,
+    root: PathBuf,
 }
 
 impl Work {
@@ -70,7 +73,22 @@ impl Work {
 
     fn perform(&mut self, effect: Effect) -> Option<Msg> {
         Some(match effect {
-            Effect::Quit | Effect::Cancel { .. } => return None,
+            Effect::Quit
+            | Effect::Cancel { .. }
+            | Effect::Refresh
+            | Effect::Interval(_)
+            | Effect::Mouse(_)
+            | Effect::Suspend => return None,
+            Effect::ReadAttributes { cache } => {
+                let result = slab_attributes::read(&self.root, &cache);
+                Msg::Attributes { cache, result }
+            }
+            Effect::PlanShrink { job, cache } => {
+                let sample = self.kernel.sample();
+                let result = shrink::Plan::new(&self.root, &cache, &sample);
+                Msg::ShrinkPlanned { job, result }
+            }
+            Effect::Shrink { job, plan } => self.shrink(job, plan),
             Effect::ReadMounts => Msg::Mounts(self.kernel.mounts()),
             Effect::Census { job, path } => {
                 let result = self.census(job, &path);
@@ -78,7 +96,7 @@ impl Work {
                 Msg::Counted { job, at, result }
             }
             Effect::Plan { job, path } => {
-                let result = Target::open_cached(&path)
+                let result = Target::open(&path)
                     .and_then(|target| Plan::new(target, &mut |so_far| self.progress(job, so_far)));
                 Msg::Planned { job, result }
             }
@@ -87,8 +105,10 @@ impl Work {
     }
 
     fn census(&self, job: u64, path: &Path) -> Result<Census, PruneError> {
-        let target = Target::open_cached(path)?;
-        let census = census(target.dir.as_fd(), 1, &mut |so_far| self.progress(job, so_far))?;
+        let target = Target::open(path)?;
+        let census = census(target.dir.as_fd(), 1, &mut |so_far| {
+            self.progress(job, so_far)
+        })?;
         Ok(census)
     }
 
@@ -113,7 +133,9 @@ impl Work {
             clock,
             sample,
         });
-        let result = plan.carry_out(mode, Bounds::default(), &mut |so_far| self.progress(job, so_far));
+        let result = plan.carry_out(mode, Bounds::default(), &mut |so_far| {
+            self.progress(job, so_far)
+        });
         let sample = Box::new(settled(&mut self.kernel));
         Msg::Pruned {
             job,
@@ -121,5 +143,20 @@ impl Work {
             result,
             sample,
         }
+    }
+
+    fn shrink(&mut self, job: u64, plan: shrink::Plan) -> Msg {
+        let began = self.start.elapsed();
+        let clock = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
+        let (result, sample) = plan.carry_out(&self.root, &mut self.kernel);
+        let at = self.start.elapsed();
+        let done = Box::new(Done {
+            plan,
+            began,
+            clock,
+            result,
+            sample: Box::new(sample),
+        });
+        Msg::Shrunk { job, at, done }
     }
 }

@@ -1,10 +1,13 @@
 //! /proc/meminfo.
+//!
+//! Not by the crate procfs, which reads the other files here that have a parser in it: it
+//! multiplies what it reads by 1024 without a look at the size, and makes a map of all lines where
+//! each refresh needs five.
 
-use procfs::{FromRead, Meminfo};
+use super::{Malformed, excerpt, number};
 
-use super::Malformed;
-
-/// Memory and the slabs' part of it, in bytes (mm/show_mem.c and fs/proc/meminfo.c, Linux 7.3).
+/// Memory and the slabs' part of it, in bytes (fs/proc/meminfo.c: `meminfo_proc_show()`, Linux
+/// 7.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// MemTotal.
@@ -19,23 +22,86 @@ pub struct Memory {
     pub sunreclaim: u64,
 }
 
-/// The crate procfs reads the text; the figures used are picked here.
+/// Lines of `Name:  123 kB`.
 pub fn parse(text: &str) -> Result<Memory, Malformed> {
-    let info =
-        Meminfo::from_read(text.as_bytes()).map_err(|error| Malformed::new(1, text_of(&error)))?;
-    let needed = |value: Option<u64>, name: &str| {
-        value.ok_or_else(|| Malformed::new(1, format!("{name} is missing")))
+    const NAMES: [&str; 5] = [
+        "MemTotal",
+        "MemAvailable",
+        "Slab",
+        "SReclaimable",
+        "SUnreclaim",
+    ];
+    let mut figures = [None; NAMES.len()];
+    for (line, at) in text.lines().zip(1..) {
+        let Some((name, value)) = line.split_once(':') else {
+            return Err(Malformed::new(at, format!("no name: {}", excerpt(line))));
+        };
+        let Some(figure) = NAMES.iter().position(|known| *known == name) else {
+            continue;
+        };
+        let value = value.trim_ascii();
+        let bytes = value
+            .strip_suffix(" kB")
+            .and_then(number)
+            .and_then(|kib| kib.checked_mul(1024))
+            .ok_or_else(|| {
+                Malformed::new(at, format!("{name} is no count of kB: {}", excerpt(value)))
+            })?;
+        figures[figure] = Some(bytes);
+        if figures.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    let needed = |figure: usize| {
+        let missing = || format!("{} is missing", NAMES[figure]);
+        figures[figure].ok_or_else(|| Malformed::new(text.lines().count().max(1), missing()))
     };
     Ok(Memory {
-        total: info.mem_total,
-        available: info.mem_available,
-        slab: info.slab,
-        sreclaimable: needed(info.s_reclaimable, "SReclaimable")?,
-        sunreclaim: needed(info.s_unreclaim, "SUnreclaim")?,
+        total: needed(0)?,
+        available: figures[1],
+        slab: needed(2)?,
+        sreclaimable: needed(3)?,
+        sunreclaim: needed(4)?,
     })
 }
 
-/// What procfs says holds the text that it did not understand.
-fn text_of(error: &procfs::ProcError) -> String {
-    crate::text::printable(error.to_string())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REST: &str = "Slab: 30 kB\nSReclaimable:  20 kB\nSUnreclaim: 10 kB\n";
+
+    #[test]
+    fn in_bytes() {
+        let text = format!("MemTotal:  4010752 kB\nHugePages_Total:  0\n{REST}");
+        let memory = Memory {
+            total: 4_010_752 * 1024,
+            available: None,
+            slab: 30 * 1024,
+            sreclaimable: 20 * 1024,
+            sunreclaim: 10 * 1024,
+        };
+        assert_eq!(parse(&text), Ok(memory));
+    }
+
+    #[test]
+    fn hostile() {
+        for (text, what) in [
+            ("", "line 1: MemTotal is missing"),
+            ("MemTotal: 1 kB\n", "line 1: Slab is missing"),
+            ("MemTotal: 1 kB\n\n", "line 2: no name: "),
+            (
+                "MemTotal: -1 kB",
+                "line 1: MemTotal is no count of kB: -1 kB",
+            ),
+            ("MemTotal: 1 MB", "line 1: MemTotal is no count of kB: 1 MB"),
+            // Fits, but not in bytes.
+            (
+                "Slab: 18446744073709551615 kB",
+                "line 1: Slab is no count of kB: 18446744073709551615 kB",
+            ),
+        ] {
+            assert_eq!(parse(text).unwrap_err().to_string(), what);
+        }
+    }
 }

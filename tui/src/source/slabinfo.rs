@@ -88,12 +88,8 @@ fn cache(line: &[u8]) -> Result<Cache, String> {
 /// A name may hold spaces, so a line is read from its `: tunables` backwards. The old SLAB adds
 /// `: globalstat` and `: cpustat` behind (mm/slab.c: `slabinfo_show_stats()`, Linux 6.7).
 fn figures(line: &str) -> Result<Cache, String> {
-    let (front, back) = line
-        .rsplit_once(" : tunables")
-        .ok_or("`: tunables` is missing")?;
-    let (_, slabdata) = back
-        .split_once(" : slabdata")
-        .ok_or("`: slabdata` is missing")?;
+    let (front, slabdata) = section(line, " slabdata").ok_or("`: slabdata` is missing")?;
+    let (front, _) = section(front, " tunables").ok_or("`: tunables` is missing")?;
     let mut name = front.trim_end_matches(' ');
     let mut figures = [0; 5];
     let fields = [
@@ -132,6 +128,19 @@ fn figures(line: &str) -> Result<Cache, String> {
         slabs: next("num_slabs")?,
         class: Class::Unknown,
     })
+}
+
+/// What stands before and behind the last ` :` that `word` follows.
+fn section<'a>(line: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
+    let mut end = line.len();
+    loop {
+        let at = line[..end].rfind(':')?;
+        let behind = line[at + 1..].strip_prefix(word);
+        match (line[..at].strip_suffix(' '), behind) {
+            (Some(before), Some(behind)) => return Some((before, behind)),
+            _ => end = at,
+        }
+    }
 }
 
 fn missing(field: &str) -> String {
@@ -179,6 +188,8 @@ mod tests {
     fn names_with_spaces_and_parentheses() {
         for name in [
             "fat cache (sda1)",
+            ":0000192",
+            "a : tunables b",
             "dentry(12:web.service)",
             "\u{1b}[31mred",
             "1 2 3",
@@ -223,7 +234,11 @@ mod tests {
     #[test]
     fn hostile() {
         for (line, what) in [
-            ("dentry 1 2 3 4", "line 3: `: tunables` is missing"),
+            ("dentry 1 2 3 4", "line 3: `: slabdata` is missing"),
+            (
+                "dentry 1 2 3 4 5: tunables 0 0 0 : slabdata 6 7 0",
+                "line 3: `: tunables` is missing",
+            ),
             (
                 "dentry 1 2 3 4 5 : tunables 0 0 0",
                 "line 3: `: slabdata` is missing",

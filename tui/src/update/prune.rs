@@ -82,7 +82,7 @@ pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Plan>, 
         },
         Err(error) => Mode::Failed {
             what: "There is no plan",
-            error,
+            error: error.to_string(),
         },
     };
 }
@@ -95,8 +95,10 @@ pub(super) fn choose(model: &mut Model, mode: session::Mode) {
 }
 
 pub(super) fn urge(model: &mut Model) {
-    if let Mode::Confirm(confirm) = &mut model.mode {
-        confirm.urged = true;
+    match &mut model.mode {
+        Mode::Confirm(confirm) => confirm.urged = true,
+        Mode::ConfirmShrink(confirm) => confirm.urged = true,
+        _ => {}
     }
 }
 
@@ -134,7 +136,13 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Prune { job, plan, mode }]
 }
 
-pub(super) fn began(model: &mut Model, job: u64, at: Duration, clock: String, sample: Sample) {
+pub(super) fn began(
+    model: &mut Model,
+    job: u64,
+    at: Duration,
+    clock: String,
+    sample: Sample,
+) -> Vec<Effect> {
     if let Mode::Pruning(pruning) = &mut model.mode
         && pruning.job == job
     {
@@ -145,7 +153,7 @@ pub(super) fn began(model: &mut Model, job: u64, at: Duration, clock: String, sa
         let label = format!("pruned {name}/ {clock}");
         model.history.markers.push(Marker { at, label });
     }
-    super::take(model, at, sample);
+    super::take(model, at, sample)
 }
 
 pub(super) fn ended(
@@ -156,12 +164,12 @@ pub(super) fn ended(
     sample: Sample,
 ) -> Vec<Effect> {
     let after = Figures::of(&sample);
-    super::take(model, at, sample);
+    let mut effects = super::take(model, at, sample);
     let pruning = match std::mem::replace(&mut model.mode, Mode::Browse) {
         Mode::Pruning(pruning) if pruning.job == job => *pruning,
         other => {
             model.mode = other;
-            return Vec::new();
+            return effects;
         }
     };
     match result {
@@ -186,11 +194,12 @@ pub(super) fn ended(
             }
             model.mode = Mode::Failed {
                 what: "The prune did not run to its end",
-                error,
+                error: error.to_string(),
             };
         }
     }
-    tree::stale(model)
+    effects.extend(tree::stale(model));
+    effects
 }
 
 /// Esc: ends what is under way, or says no to the plan.
@@ -204,6 +213,11 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
         Mode::Confirm(_) => {
             model.mode = Mode::Browse;
             model.notice = Some("cancelled: nothing was pruned".into());
+            Vec::new()
+        }
+        Mode::ConfirmShrink(_) => {
+            model.mode = model.below();
+            model.notice = Some("cancelled: nothing was shrunk".into());
             Vec::new()
         }
         Mode::Pruning(pruning) => {

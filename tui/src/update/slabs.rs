@@ -1,30 +1,148 @@
-//! The keys of the slab screen.
+//! The keys and the mouse on the slab screen.
 
-use super::stepped;
-use crate::model::{Column, Model};
+use super::{Effect, stepped};
+use crate::model::{Column, Detail, Filter, Mode, Model};
+use crate::source::{Attributes, Class, SourceError};
 
 pub(super) fn sort(model: &mut Model, column: Column) {
     model.slabs.sort = column;
     model.slabs.reverse = false;
+    if matches!(model.mode, Mode::SortMenu { .. }) {
+        model.mode = Mode::Browse;
+    }
+}
+
+/// A click on a heading: sorts by it, and reverses if it is sorted by it.
+pub(super) fn sort_or_reverse(model: &mut Model, column: Column) {
+    if model.slabs.sort == column {
+        model.slabs.reverse ^= true;
+    } else {
+        sort(model, column);
+    }
+}
+
+pub(super) fn sort_menu(model: &mut Model) {
+    let sort = model.slabs.sort;
+    let at = Column::sortable().position(|shape| shape.column == sort);
+    model.mode = Mode::SortMenu {
+        at: at.unwrap_or(0),
+    };
+}
+
+pub(super) fn sort_chosen(model: &mut Model) {
+    if let Mode::SortMenu { at } = model.mode
+        && let Some(shape) = Column::sortable().nth(at)
+    {
+        sort(model, shape.column);
+    }
+}
+
+/// A letter in the menu chooses its column.
+pub(super) fn sort_letter(model: &mut Model, letter: char) {
+    if let Some(shape) = Column::sortable().find(|shape| shape.letter == letter) {
+        sort(model, shape.column);
+    }
 }
 
 pub(super) fn moved(model: &mut Model, steps: i64) {
-    let rows = model.caches();
-    let index = stepped(model.slabs.index(&rows), steps, rows.len());
+    match &mut model.mode {
+        Mode::SortMenu { at } => *at = stepped(*at, steps, Column::sortable().count()),
+        Mode::Detail => {
+            if let Some(detail) = &mut model.slabs.detail {
+                detail.scroll = super::scrolled(detail.scroll, steps);
+            }
+        }
+        _ => {
+            let to = stepped(model.slabs.at, steps, model.slabs.rows.len());
+            select(model, to);
+        }
+    }
+}
+
+pub(super) fn select(model: &mut Model, row: usize) {
     // The top is no certain cache: whichever comes to be the greatest stays selected.
-    let selected = rows.get(index).filter(|_| index > 0);
-    model.slabs.selected = selected.map(|cache| cache.name.clone());
+    let selected = model.line(row).filter(|_| row > 0);
+    model.slabs.selected = selected.map(|line| line.cache.name.clone());
 }
 
 pub(super) fn typed(model: &mut Model, c: char) {
-    model.slabs.filter.push(c);
+    let text = format!("{}{c}", model.slabs.filter.text());
+    model.slabs.filter = Filter::new(text);
 }
 
 pub(super) fn erase(model: &mut Model) {
-    model.slabs.filter.pop();
+    let mut text = model.slabs.filter.text().to_owned();
+    text.pop();
+    model.slabs.filter = Filter::new(text);
 }
 
 pub(super) fn clear(model: &mut Model) {
-    model.slabs.filter.clear();
-    model.mode = crate::model::Mode::Browse;
+    model.slabs.filter = Filter::default();
+    model.mode = Mode::Browse;
+}
+
+pub(super) fn class(model: &mut Model) {
+    let (class, words) = match model.slabs.class {
+        None => (Some(Class::Reclaimable), "only reclaimable caches"),
+        Some(Class::Reclaimable) => (Some(Class::Unreclaimable), "only unreclaimable caches"),
+        Some(_) => (None, "all caches"),
+    };
+    model.slabs.class = class;
+    model.notice = Some(format!("{words}; t shows the next"));
+}
+
+pub(super) fn mark(model: &mut Model) {
+    model.slabs.mark = match model.slabs.mark {
+        Some(_) => None,
+        None => model.shown.clone(),
+    };
+    let words = match model.slabs.mark {
+        Some(_) => "marked: SINCE m is the change in objects since now; S m sorts by it; m ends it",
+        None => "the mark is gone",
+    };
+    model.notice = Some(words.into());
+}
+
+pub(super) fn detail(model: &mut Model) -> Vec<Effect> {
+    let Some(cache) = model.selected_cache().map(|cache| cache.name.clone()) else {
+        return Vec::new();
+    };
+    model.slabs.detail = Some(Detail::new(cache.clone()));
+    model.mode = Mode::Detail;
+    vec![Effect::ReadAttributes { cache }]
+}
+
+pub(super) fn detail_close(model: &mut Model) {
+    model.slabs.detail = None;
+    model.mode = Mode::Browse;
+}
+
+/// With each sample the attributes of the cache that is looked at are read again, one reading at
+/// a time: counting takes the kernel long if there are many partial slabs.
+pub(super) fn reread(model: &mut Model) -> Vec<Effect> {
+    if model.frozen.is_some() {
+        return Vec::new();
+    }
+    match &mut model.slabs.detail {
+        Some(detail) if !detail.reading => {
+            detail.reading = true;
+            vec![Effect::ReadAttributes {
+                cache: detail.cache.clone(),
+            }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn attributes(
+    model: &mut Model,
+    cache: &str,
+    attributes: Result<Attributes, SourceError>,
+) {
+    if let Some(detail) = &mut model.slabs.detail
+        && detail.cache == cache
+    {
+        detail.reading = false;
+        detail.attributes = Some(attributes);
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Effect, stepped};
 use crate::census::{Census, Row};
+use crate::keymap::Action;
 use crate::model::{Model, Place, Screen, State};
 use crate::prune::PruneError;
 use crate::session::Counters;
@@ -22,6 +23,10 @@ pub(super) fn mounts(model: &mut Model, mounts: Result<Vec<Mount>, SourceError>)
 /// Shows a directory as if walked into from its mount down.
 pub(super) fn open(model: &mut Model, path: PathBuf) -> Vec<Effect> {
     model.screen = Screen::Tree;
+    if let Some(why) = super::off(model, Action::Recount) {
+        model.notice = Some(why);
+        return vec![Effect::ReadMounts];
+    }
     if model.tree.mounts.is_none() {
         model.tree.opening = Some(path);
         return vec![Effect::ReadMounts];

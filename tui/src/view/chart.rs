@@ -7,14 +7,29 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::history::{History, Point};
+use crate::history::{History, Marker, Point};
 use crate::text;
 use crate::view::look::Look;
 
+/// A value at a moment since the start; None where it was not known.
+pub type Value = (Duration, Option<u64>);
+
+/// The values of one figure, from the last one before `end - span`, so that a line reaches the
+/// edge of a chart.
+pub fn values(
+    history: &History,
+    end: Duration,
+    span: Duration,
+    value: fn(&Point) -> Option<u64>,
+) -> Vec<Value> {
+    let points = history.between(end.saturating_sub(span), end);
+    points.map(|point| (point.at, value(point))).collect()
+}
+
 /// A line of the chart.
 pub struct Series<'a> {
-    /// Its value at a point.
-    pub value: &'a dyn Fn(&Point) -> Option<u64>,
+    /// Its values, in the order of time.
+    pub values: &'a [Value],
     /// How it is drawn.
     pub style: Style,
     /// Filled down to 0: for a line that is alone.
@@ -23,8 +38,8 @@ pub struct Series<'a> {
 
 /// Lines over one time and one scale that starts at 0.
 pub struct Chart<'a> {
-    /// The points and markers.
-    pub history: &'a History,
+    /// What is marked.
+    pub markers: &'a [Marker],
     /// The lines; a later one is drawn over an earlier.
     pub series: &'a [Series<'a>],
     /// The time at the right edge.
@@ -62,16 +77,11 @@ impl Chart<'_> {
             ..area
         };
         let begin = self.end.saturating_sub(self.span);
-        let points: Vec<&Point> = self.history.between(begin, self.end).collect();
-        let values = points.iter().flat_map(|point| {
-            self.series
-                .iter()
-                .filter_map(|series| (series.value)(point))
-        });
-        let top = values.max().unwrap_or(0).max(1);
+        let all = self.series.iter().flat_map(|series| series.values);
+        let top = all.filter_map(|value| value.1).max().unwrap_or(0).max(1);
         self.scale(area, top, buffer);
         for series in self.series {
-            self.line(plot, series, &points, top, buffer);
+            self.line(plot, series, top, buffer);
         }
         self.markers(plot, begin, buffer);
     }
@@ -98,24 +108,17 @@ impl Chart<'_> {
         (part * f64::from(dots.saturating_sub(1))).round() as u32
     }
 
-    fn line(
-        &self,
-        plot: Rect,
-        series: &Series<'_>,
-        points: &[&Point],
-        top: u64,
-        buffer: &mut Buffer,
-    ) {
+    fn line(&self, plot: Rect, series: &Series<'_>, top: u64, buffer: &mut Buffer) {
         let begin = self.end.saturating_sub(self.span);
         let mut dots = Dots::new(plot, self.look.glyphs.braille);
         let height = f64::from(dots.height - 1);
         let mut last: Option<(u32, u32)> = None;
-        for point in points {
-            let Some(value) = (series.value)(point) else {
+        for &(at, value) in series.values {
+            let Some(value) = value else {
                 last = None;
                 continue;
             };
-            let x = self.column(point.at, begin, dots.width);
+            let x = self.column(at, begin, dots.width);
             let y = (height * (1.0 - value as f64 / top as f64)).round() as u32;
             let (from_x, from_y) = last.unwrap_or((x, y));
             let bottom = if series.filled { dots.height - 1 } else { 0 };
@@ -131,7 +134,7 @@ impl Chart<'_> {
 
     fn markers(&self, plot: Rect, begin: Duration, buffer: &mut Buffer) {
         let within = |at: Duration| at >= begin && at <= self.end;
-        let markers = self.history.markers.iter().filter(|m| within(m.at));
+        let markers = self.markers.iter().filter(|m| within(m.at));
         for (number, marker) in markers.enumerate() {
             let x = self.column(marker.at, begin, plot.width.into()) as u16 + plot.x;
             for y in plot.top()..plot.bottom() {

@@ -1,14 +1,14 @@
 //! The help screen, made from the key map.
 
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
 
 use crate::keymap::{BINDINGS, Scope};
 use crate::model::{Model, Screen};
 
 /// Words that the screens use.
-const WORDS: [&str; 7] = [
+const WORDS: [&str; 12] = [
     "negative  a name known to be absent: a failed lookup, remembered",
     "in use    referenced by anything but its own children and slabscope",
     "unused    the rest, negatives included: what a prune may take",
@@ -16,37 +16,62 @@ const WORDS: [&str; 7] = [
     "R, U      the cache's pages count as SReclaimable, as SUnreclaim",
     "(mount)   something is mounted there; (+mount) somewhere below",
     "IDLE      bytes of a cache's slabs that no object occupies",
+    "(+3)      three more names share the cache: the kernel merges like ones",
+    "OBJ/S     objects allocated more or less per second, since the last refresh",
+    "SINCE m   objects allocated more or less since m was pressed",
+    "HISTORY   objects over the chart's time, each row on its own scale",
+    "shrink    give back slabs without objects; prune evicts objects",
 ];
 
 /// The keys of the screen below on the left, of all screens on the right, the words under both.
-pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Rect) {
     let here: &[Scope] = match model.screen {
+        Screen::Slabs if model.slabs.detail.is_some() => &[Scope::Detail, Scope::ShrinkPlan],
         Screen::Slabs => &[Scope::Slabs],
         Screen::Tree => &[Scope::Tree, Scope::Plan],
         Screen::History => &[Scope::History],
     };
-    let here = keys(model, here);
-    let everywhere = keys(model, &[Scope::Lists, Scope::Everywhere]);
-    let height = here.len().max(everywhere.len());
-    let [top, bottom] = Layout::vertical([
-        Constraint::Length(u16::try_from(height).unwrap_or(u16::MAX)),
-        Constraint::Fill(1),
-    ])
-    .areas(area);
-    let [left, right] =
-        Layout::horizontal([Constraint::Length(45), Constraint::Fill(1)]).areas(top);
-    let mut words = vec![Line::styled(" Words", model.look.strong())];
-    words.extend(WORDS.map(|word| Line::raw(format!("   {word}"))));
-    frame.render_widget(Text::from(here), left);
-    frame.render_widget(Text::from(everywhere), right);
-    frame.render_widget(Text::from(words), bottom);
+    let (left, right) = (
+        keys(model, here),
+        keys(model, &[Scope::Everywhere, Scope::Lists]),
+    );
+    let mut lines = beside(left, right);
+    lines.push(Line::styled(" Words", model.look.strong()));
+    lines.extend(WORDS.map(|word| Line::raw(format!("   {word}"))));
+    let height = usize::from(area.height);
+    let hidden = lines.len().saturating_sub(height);
+    let first = usize::from(scroll).min(hidden);
+    let mut lines: Vec<_> = lines.into_iter().skip(first).take(height).collect();
+    if first < hidden
+        && let Some(last) = lines.last_mut()
+    {
+        *last = Line::styled("   more below: j, PgDn", model.look.warn());
+    }
+    frame.render_widget(Text::from(lines), area);
+}
+
+/// Two columns, line by line.
+fn beside(left: Vec<Line<'static>>, right: Vec<Line<'static>>) -> Vec<Line<'static>> {
+    const WIDTH: usize = 44;
+    let (mut left, mut right) = (left.into_iter(), right.into_iter());
+    std::iter::from_fn(|| match (left.next(), right.next()) {
+        (None, None) => None,
+        (left, right) => {
+            let mut line = left.unwrap_or_default();
+            let gap = WIDTH.saturating_sub(line.width());
+            line.spans.push(Span::raw(" ".repeat(gap)));
+            line.spans.extend(right.unwrap_or_default().spans);
+            Some(line)
+        }
+    })
+    .collect()
 }
 
 fn keys(model: &Model, scopes: &[Scope]) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for &scope in scopes {
         let title = format!(" {}", scope.words());
-        lines.push(Line::styled(title, model.look.strong()));
+        lines.push(Line::from(Span::styled(title, model.look.strong())));
         let shown = |b: &&crate::keymap::Binding| b.scope == scope && !b.help.is_empty();
         lines.extend(BINDINGS.iter().filter(shown).map(|binding| {
             Line::from(vec![

@@ -78,28 +78,26 @@ fn dentries_title(model: &Model) -> Line<'static> {
 pub(super) fn dentry_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     let end = model.chart_end();
+    let span = chart::span(&model.history, end);
+    let values = |value| chart::values(&model.history, end, span, value);
+    let total = values(|point| point.dentries.map(|state| state.total));
+    let lru = values(|point| point.dentries.map(|state| state.lru));
+    let negative = values(|point| point.dentries.map(|state| state.lru_negative));
     let series = [
-        Series {
-            value: &|point| point.dentries.map(|state| state.total),
-            style: look.accent(),
-            filled: false,
-        },
-        Series {
-            value: &|point| point.dentries.map(|state| state.lru),
-            style: look.good(),
-            filled: false,
-        },
-        Series {
-            value: &|point| point.dentries.map(|state| state.lru_negative),
-            style: look.warn(),
-            filled: false,
-        },
-    ];
+        (&total, look.accent()),
+        (&lru, look.good()),
+        (&negative, look.warn()),
+    ]
+    .map(|(values, style)| Series {
+        values,
+        style,
+        filled: false,
+    });
     let chart = Chart {
-        history: &model.history,
+        markers: &model.history.markers,
         series: &series,
         end,
-        span: chart::span(&model.history, end),
+        span,
         label: chart::count_label,
         look,
     };

@@ -1,5 +1,8 @@
 //! What this terminal can show: glyphs and colours, chosen once at the start.
 
+use std::fmt;
+use std::str::FromStr;
+
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::symbols::border;
 
@@ -22,8 +25,8 @@ pub struct Glyphs {
     pub order: [&'static str; 2],
     /// Between before and after.
     pub arrow: &'static str,
-    /// Change per second, as a heading.
-    pub change: &'static str,
+    /// Heights of a row's history, from the lowest.
+    pub spark: [&'static str; 8],
     /// Boxes.
     pub border: border::Set<'static>,
     /// Charts are drawn with eight dots a cell, or with two.
@@ -39,7 +42,7 @@ const UNICODE: Glyphs = Glyphs {
     chosen: "▸",
     order: ["▼", "▲"],
     arrow: "→",
-    change: "Δ/s",
+    spark: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     border: border::PLAIN,
     braille: true,
 };
@@ -53,7 +56,7 @@ const ASCII: Glyphs = Glyphs {
     chosen: ">",
     order: ["v", "^"],
     arrow: "->",
-    change: "+-/s",
+    spark: ["_", ".", "-", "~", "=", "+", "*", "#"],
     border: border::Set {
         top_left: "+",
         top_right: "+",
@@ -67,19 +70,91 @@ const ASCII: Glyphs = Glyphs {
     braille: false,
 };
 
+/// Which colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// For a dark background.
+    Dark,
+    /// For a light background.
+    Light,
+    /// Only what can be read on any background by weak eyes: no grey, bold where it matters.
+    HighContrast,
+    /// Without colours; what matters is bold or reversed.
+    None,
+}
+
+impl Theme {
+    /// All of them, in the order of the key that changes them.
+    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::HighContrast, Self::None];
+
+    /// The one after it.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Dark => Self::Light,
+            Self::Light => Self::HighContrast,
+            Self::HighContrast => Self::None,
+            Self::None => Self::Dark,
+        }
+    }
+}
+
+impl fmt::Display for Theme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::HighContrast => "high-contrast",
+            Self::None => "none",
+        })
+    }
+}
+
+impl FromStr for Theme {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut all = Self::ALL.into_iter();
+        let found = all.find(|theme| theme.to_string() == text);
+        found.ok_or_else(|| {
+            let names = Self::ALL.map(|theme| theme.to_string());
+            format!("no theme is named {text:?}; there are {}", names.join(", "))
+        })
+    }
+}
+
 /// Glyphs and colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
     /// The characters.
     pub glyphs: Glyphs,
-    colour: bool,
+    theme: Theme,
 }
+
+/// A role: its colour in the themes dark, light and high contrast.
+type Role = [Color; 3];
+
+const DIM: Role = [Color::DarkGray, Color::DarkGray, Color::Reset];
+const GOOD: Role = [Color::Green, Color::Green, Color::Green];
+const WARN: Role = [Color::Yellow, Color::Magenta, Color::Yellow];
+const ALARM: Role = [Color::Red, Color::Red, Color::LightRed];
+const ACCENT: Role = [Color::Cyan, Color::Blue, Color::LightCyan];
 
 impl Look {
     /// Unicode and colours as asked for.
     pub fn new(unicode: bool, colour: bool) -> Self {
         let glyphs = if unicode { UNICODE } else { ASCII };
-        Self { glyphs, colour }
+        let theme = if colour { Theme::Dark } else { Theme::None };
+        Self { glyphs, theme }
+    }
+
+    /// In the colours of `theme`.
+    pub fn with_theme(self, theme: Theme) -> Self {
+        Self { theme, ..self }
+    }
+
+    /// Which colours.
+    pub fn theme(self) -> Theme {
+        self.theme
     }
 
     /// From the environment: the first of LC_ALL, LC_CTYPE and LANG that is set names the
@@ -97,37 +172,51 @@ impl Look {
         Self::new(utf8 && !plain, set("NO_COLOR").is_none() && !grey)
     }
 
-    fn colour(self, colour: Color) -> Style {
-        if self.colour {
-            Style::new().fg(colour)
-        } else {
-            Style::new()
+    /// Whether a terminal of this TERM tells of the mouse: the console and serial terminals do
+    /// not.
+    pub fn has_mouse(term: &str) -> bool {
+        let without = ["", "linux", "dumb", "ansi", "vt100", "vt102", "vt220"];
+        !without.contains(&term)
+    }
+
+    fn colour(self, role: Role) -> Style {
+        let colour = match self.theme {
+            Theme::Dark => role[0],
+            Theme::Light => role[1],
+            Theme::HighContrast => role[2],
+            Theme::None => return Style::new(),
+        };
+        match self.theme {
+            Theme::HighContrast if colour != Color::Reset => {
+                Style::new().fg(colour).add_modifier(Modifier::BOLD)
+            }
+            _ => Style::new().fg(colour),
         }
     }
 
     /// What is secondary.
     pub fn dim(self) -> Style {
-        self.colour(Color::DarkGray)
+        self.colour(DIM)
     }
 
     /// What memory comes back from.
     pub fn good(self) -> Style {
-        self.colour(Color::Green)
+        self.colour(GOOD)
     }
 
     /// What is worth a second look.
     pub fn warn(self) -> Style {
-        self.colour(Color::Yellow)
+        self.colour(WARN)
     }
 
     /// What failed, or reaches further than the row.
     pub fn alarm(self) -> Style {
-        self.colour(Color::Red).add_modifier(Modifier::BOLD)
+        self.colour(ALARM).add_modifier(Modifier::BOLD)
     }
 
     /// Lines of charts, and keys.
     pub fn accent(self) -> Style {
-        self.colour(Color::Cyan)
+        self.colour(ACCENT)
     }
 
     /// Titles and the figures that matter.
@@ -150,7 +239,7 @@ mod tests {
             let found = env.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).into())
         });
-        (look.glyphs.braille, look.colour)
+        (look.glyphs.braille, look.theme != Theme::None)
     }
 
     #[test]
@@ -174,5 +263,41 @@ mod tests {
             look(&[("LANG", "C.utf8"), ("NO_COLOR", "1")]),
             (true, false)
         );
+    }
+
+    #[test]
+    fn themes_have_names_and_differ() {
+        for theme in Theme::ALL {
+            assert_eq!(theme.to_string().parse(), Ok(theme));
+        }
+        assert!(
+            "pink"
+                .parse::<Theme>()
+                .unwrap_err()
+                .contains("high-contrast")
+        );
+        let [dark, light, contrast, none] =
+            Theme::ALL.map(|theme| Look::new(true, true).with_theme(theme));
+        assert_ne!(dark.warn(), light.warn());
+        assert_eq!(
+            contrast.dim(),
+            Style::new().fg(Color::Reset),
+            "nothing is grey"
+        );
+        for style in [
+            none.dim(),
+            none.good(),
+            none.warn(),
+            none.alarm(),
+            none.accent(),
+        ] {
+            assert_eq!(style.fg, None);
+        }
+    }
+
+    #[test]
+    fn the_console_has_no_mouse() {
+        assert!(Look::has_mouse("xterm-256color") && Look::has_mouse("tmux"));
+        assert!(!Look::has_mouse("linux") && !Look::has_mouse("vt100") && !Look::has_mouse(""));
     }
 }

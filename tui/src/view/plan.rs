@@ -64,9 +64,7 @@ pub(super) fn confirm(model: &Model, confirm: &Confirm, frame: &mut Frame<'_>, a
     };
     let costs = match confirm.mode {
         Mode::Dentries => "costs  the next use of each such file asks the filesystem again",
-        Mode::Negative => {
-            "costs  the next lookup of each such name asks the filesystem again"
-        }
+        Mode::Negative => "costs  the next lookup of each such name asks the filesystem again",
     };
     let mut text = vec![
         Line::styled(filesystem(&confirm.mount), look.dim()),

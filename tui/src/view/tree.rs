@@ -8,7 +8,7 @@ use super::{cut, first_row, rule, tail, trouble};
 use crate::census::{Census, Row};
 use crate::model::{Model, Place, State, comes_back};
 use crate::prune::PruneError;
-use crate::session::{Counters, SessionError};
+use crate::session::{Counters, SessionError, how_to_get_the_module};
 use crate::source::Mount;
 use crate::text::{bytes, count, count_in, duration, percent, printable};
 
@@ -303,8 +303,10 @@ fn failed(model: &Model, error: &PruneError, frame: &mut Frame<'_>, area: Rect) 
                  listing the directory would fill the very cache that is to be counted.",
             ),
             line(""),
-            line("On this kernel:   make -C kmod && sudo insmod kmod/slabscope.ko"),
-            line("In a lab VM:      cargo lab      (needs nothing of this kernel)"),
+        ]);
+        let how = how_to_get_the_module(&model.host.kernel);
+        text.extend(how.iter().map(|text| line(text)));
+        text.extend([
             line(""),
             line("The slab screen (1) and the history (3) work without the module."),
         ]);

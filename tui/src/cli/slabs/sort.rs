@@ -1,67 +1,66 @@
-//! What the table can be sorted by.
+//! What the table can be sorted by: the columns of the slab screen that one sample fills.
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
-use clap::ValueEnum;
-
+use crate::model::{Column, Line, Row, Shape};
 use crate::source::Cache;
-use crate::text::percent;
 
-/// A column of the table; the letters are slabtop's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Sort {
-    #[value(alias = "o")]
-    Objects,
-    #[value(alias = "a")]
-    Active,
-    #[value(alias = "u")]
-    Use,
-    #[value(alias = "s")]
-    ObjectSize,
-    #[value(alias = "l")]
-    Slabs,
-    #[value(alias = "v")]
-    ActiveSlabs,
-    #[value(alias = "b")]
-    ObjectsPerSlab,
-    #[value(alias = "p")]
-    PagesPerSlab,
-    #[value(alias = "c")]
-    Size,
-    #[value(alias = "i")]
-    Idle,
-    #[value(alias = "n")]
-    Name,
+/// A column to sort by.
+#[derive(Clone, Copy, Debug)]
+pub struct Sort(Column);
+
+fn shapes() -> impl Iterator<Item = &'static Shape> {
+    use Column::{BytesSinceMark, Change, Growth, SinceMark};
+    let needs_two =
+        |shape: &&Shape| matches!(shape.column, Change | Growth | SinceMark | BytesSinceMark);
+    Column::sortable().filter(move |shape| !needs_two(shape))
 }
 
 /// The names with their letters.
+fn names() -> String {
+    let names = shapes().map(|shape| format!("{} {}", shape.letter, shape.name));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// For the help.
 pub fn help() -> String {
-    let keys = Sort::value_variants().iter().filter_map(|sort| {
-        let value = sort.to_possible_value()?;
-        let names: Vec<_> = value.get_name_and_aliases().collect();
-        Some(names.join("|"))
-    });
-    let keys: Vec<_> = keys.collect();
-    format!("Sort by {}", keys.join(", "))
+    format!(
+        "Sort by a column, its letter (slabtop's) or its name: {}",
+        names()
+    )
+}
+
+impl std::str::FromStr for Sort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let of_text = |shape: &&Shape| {
+            let mut letter = [0; 4];
+            shape.name == text || shape.letter.encode_utf8(&mut letter) == text
+        };
+        let found = shapes().find(of_text).map(|shape| Self(shape.column));
+        found.ok_or_else(|| format!("there are {}", names()))
+    }
 }
 
 impl Sort {
     /// Figures from the greatest, names from A; what is alike in the order of the names.
     pub fn compare(self, a: &Cache, b: &Cache, page_size: u64) -> Ordering {
-        let figure = |cache: &Cache| match self {
-            Self::Objects => cache.objects,
-            Self::Active => cache.active,
-            Self::Use => percent(cache.active, cache.objects).unwrap_or(0),
-            Self::ObjectSize => cache.object_size,
-            Self::Slabs => cache.slabs,
-            Self::ActiveSlabs => cache.active_slabs,
-            Self::ObjectsPerSlab => cache.objects_per_slab,
-            Self::PagesPerSlab => cache.pages_per_slab,
-            Self::Size => cache.size(page_size),
-            Self::Idle => cache.idle(page_size),
-            Self::Name => 0,
+        let row = Row {
+            index: 0,
+            change: None,
+            since_mark: None,
+            merged: 0,
         };
-        let names = || a.name.cmp(&b.name);
-        figure(b).cmp(&figure(a)).then_with(names)
+        let figure = |cache| {
+            (self.0.shape().figure)(&Line {
+                cache,
+                row: &row,
+                elapsed: Duration::ZERO,
+                page_size,
+            })
+        };
+        figure(b).cmp(&figure(a)).then_with(|| a.name.cmp(&b.name))
     }
 }

@@ -1,0 +1,128 @@
+//! What holds for any text whatever, for the parsers of the kernel's files.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+use proptest::prelude::*;
+use slabscope::source::{
+    Cache, DentryState, InodeNr, Memory, Totals, dentry_state, inode_nr, meminfo, mounts, slabinfo,
+    uptime,
+};
+
+/// Any cache that the kernel could have: a name of anything but line breaks and blanks at its
+/// ends, figures up to the greatest.
+fn cache() -> impl Strategy<Value = Cache> {
+    let name =
+        "[^\n\r ][^\n\r]{0,40}[^\n\r ]".prop_filter("no heading", |name| !name.starts_with('#'));
+    (name, any::<[u64; 7]>()).prop_map(|(name, figures)| Cache {
+        name,
+        active: figures[0],
+        objects: figures[1],
+        object_size: figures[2],
+        objects_per_slab: figures[3],
+        pages_per_slab: figures[4],
+        active_slabs: figures[5],
+        slabs: figures[6],
+        ..Cache::default()
+    })
+}
+
+/// As the kernel writes it (mm/slab_common.c: `cache_show()`).
+fn line(cache: &Cache) -> String {
+    format!(
+        "{:<17} {:6} {:6} {:6} {:4} {:4} : tunables {:4} {:4} {:4} : slabdata {:6} {:6} {:6}\n",
+        cache.name,
+        cache.active,
+        cache.objects,
+        cache.object_size,
+        cache.objects_per_slab,
+        cache.pages_per_slab,
+        0,
+        0,
+        0,
+        cache.active_slabs,
+        cache.slabs,
+        0
+    )
+}
+
+proptest! {
+    #[test]
+    fn slabinfo_is_read_as_it_was_written(caches in prop::collection::vec(cache(), 1..20)) {
+        let mut text = "slabinfo - version: 2.1\n# name\n".to_owned();
+        text.extend(caches.iter().map(line));
+        prop_assert_eq!(slabinfo::parse(text.as_bytes()), Ok(caches));
+    }
+
+    #[test]
+    fn one_byte_changed_is_understood_or_refused(
+        caches in prop::collection::vec(cache(), 1..4),
+        at in any::<prop::sample::Index>(),
+        byte: u8,
+    ) {
+        let mut text = "slabinfo - version: 2.1\n".to_owned();
+        text.extend(caches.iter().map(line));
+        let mut bytes = text.into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        match slabinfo::parse(&bytes) {
+            Ok(read) => prop_assert!(!read.is_empty() && read.len() <= caches.len() + 1),
+            Err(error) => prop_assert!(error.line >= 1 && error.line <= caches.len() + 2),
+        }
+    }
+
+    #[test]
+    fn sums_do_not_overflow(caches in prop::collection::vec(cache(), 0..20), page_size: u64) {
+        let totals = Totals::of(&caches, page_size);
+        prop_assert_eq!(totals.caches, caches.len() as u64);
+        for cache in caches {
+            prop_assert!(totals.objects >= cache.objects);
+            prop_assert!(totals.size_bytes >= cache.size(page_size));
+            prop_assert!(cache.idle(page_size) <= cache.size(page_size));
+        }
+    }
+
+    #[test]
+    fn lines_of_figures_are_read_as_they_were_written(figures: [u64; 6]) {
+        let [total, lru, age_limit, want_pages, lru_negative, dummy] = figures;
+        let text = figures.map(|figure| figure.to_string()).join("\t") + "\n";
+        let state = DentryState { total, lru, age_limit, want_pages, lru_negative, dummy };
+        prop_assert_eq!(dentry_state::parse(&text), Ok(state));
+        let inodes = InodeNr { total, lru };
+        prop_assert_eq!(inode_nr::parse(&format!("{total}\t{lru}\n")), Ok(inodes));
+    }
+
+    #[test]
+    fn meminfo_is_read_as_it_was_written(
+        [total, available, slab, sreclaimable, sunreclaim]: [u64; 5],
+    ) {
+        let text = format!(
+            "MemTotal:       {total:8} kB\nMemFree:  1 kB\nMemAvailable:   {available:8} kB\n\
+             Slab:  {slab} kB\nSReclaimable: {sreclaimable} kB\nSUnreclaim: {sunreclaim} kB\n"
+        );
+        let bytes = |kib: u64| kib.checked_mul(1024);
+        let memory = || Some(Memory {
+            total: bytes(total)?,
+            available: Some(bytes(available)?),
+            slab: bytes(slab)?,
+            sreclaimable: bytes(sreclaimable)?,
+            sunreclaim: bytes(sunreclaim)?,
+        });
+        prop_assert_eq!(meminfo::parse(&text).ok(), memory());
+    }
+
+    #[test]
+    fn no_text_is_too_much(bytes: Vec<u8>) {
+        let text = String::from_utf8_lossy(&bytes);
+        let errors = [
+            slabinfo::parse(&bytes).err(),
+            mounts::parse(&bytes).err(),
+            meminfo::parse(&text).err(),
+            dentry_state::parse(&text).err(),
+            inode_nr::parse(&text).err(),
+            uptime::parse(&text).err(),
+        ];
+        for error in errors.into_iter().flatten() {
+            prop_assert!(!error.to_string().contains(char::is_control), "{}", error);
+        }
+    }
+}

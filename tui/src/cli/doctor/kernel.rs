@@ -1,0 +1,253 @@
+//! What the kernel offers: its files, its features, the module.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+
+use super::{Check, State};
+use crate::cli::Context;
+use crate::session::{Device, SessionError};
+use crate::source::{Cause, Kernel, Mount, Source, SourceError, slab_attributes};
+
+const SUDO: &str = "sudo slabscope";
+
+/// The first is /proc/slabinfo.
+pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
+    let root = &context.root;
+    let mut kernel = Kernel::new(root);
+    let sample = kernel.sample();
+    let mounts = kernel.mounts().unwrap_or_default();
+    let counted = |caches: &Vec<_>| format!("{} caches", caches.len());
+    let mut checks = vec![
+        file("/proc/slabinfo", "the slab caches", &sample.caches, counted),
+        file("/proc/meminfo", "memory in slabs", &sample.memory, |_| {
+            String::new()
+        }),
+        file("dentry-state", "all dentries", &sample.dentries, |_| {
+            String::new()
+        }),
+        file("inode-nr", "all inodes", &sample.inodes, |_| String::new()),
+        sysfs(root),
+        rust(root, release),
+        lockdown(context),
+        mounted(
+            &mounts,
+            "debugfs",
+            "the module's debugging file",
+            "/sys/kernel/debug",
+        ),
+        mounted(
+            &mounts,
+            "tracefs",
+            "who fills a cache",
+            "/sys/kernel/tracing",
+        ),
+        cgroup(root, &mounts),
+        symbol(root, "cachestat", "pages cached of a file (Linux 6.5)"),
+    ];
+    if context.is_live() {
+        checks.push(cached_lookups());
+        checks.push(module(release));
+    }
+    checks
+}
+
+fn file<T>(
+    name: &'static str,
+    purpose: &'static str,
+    read: &Result<T, SourceError>,
+    found: impl Fn(&T) -> String,
+) -> Check {
+    match read {
+        Ok(read) => Check::new(name, purpose, State::Ok, found(read)),
+        Err(error) => {
+            let state = match &error.cause {
+                Cause::Unreadable(kind, _) => of_kind(*kind),
+                Cause::Malformed(_) => State::Failed,
+            };
+            let check = Check::new(name, purpose, state, error);
+            match state {
+                State::Denied => check.remedy(SUDO),
+                State::Missing => check.remedy("mount -t proc proc /proc, or another kernel"),
+                _ => check.remedy(error.remedy()),
+            }
+        }
+    }
+}
+
+fn of_kind(kind: io::ErrorKind) -> State {
+    match kind {
+        io::ErrorKind::PermissionDenied => State::Denied,
+        io::ErrorKind::NotFound => State::Missing,
+        _ => State::Failed,
+    }
+}
+
+/// Every kernel has a cache for dentries.
+fn sysfs(root: &Path) -> Check {
+    let purpose = "reclaimable or not, merged names, details";
+    let check = |state, found| Check::new("/sys/kernel/slab", purpose, state, found);
+    match slab_attributes::read(root, "dentry") {
+        Ok(attributes) => check(
+            State::Ok,
+            format!("{} attributes", attributes.iter().count()),
+        ),
+        Err(error) => {
+            let state = match &error.cause {
+                Cause::Unreadable(kind, _) => of_kind(*kind),
+                Cause::Malformed(_) => State::Failed,
+            };
+            let remedy = match state {
+                State::Denied => SUDO,
+                _ => "mount -t sysfs sysfs /sys, or a kernel with CONFIG_SLUB and CONFIG_SYSFS",
+            };
+            check(state, error.to_string()).remedy(remedy)
+        }
+    }
+}
+
+/// The kernel's configuration, as distributions install it.
+fn rust(root: &Path, release: Option<&str>) -> Check {
+    let check = |state, found: &str| Check::new("CONFIG_RUST", "building the module", state, found);
+    let release = release.unwrap_or_default();
+    let files = [
+        format!("boot/config-{release}"),
+        format!("lib/modules/{release}/config"),
+        format!("lib/modules/{release}/build/.config"),
+    ];
+    let Some(config) = files
+        .iter()
+        .find_map(|file| fs::read_to_string(root.join(file)).ok())
+    else {
+        let found = "the kernel's configuration is not installed";
+        return check(State::Unknown, found).remedy("zgrep CONFIG_RUST= /proc/config.gz");
+    };
+    if config.lines().any(|line| line == "CONFIG_RUST=y") {
+        check(State::Ok, "y")
+    } else {
+        check(State::Missing, "not set")
+            .remedy("a kernel with CONFIG_RUST=y, as Debian's from 7.2 on")
+    }
+}
+
+/// `[none] integrity confidentiality` (security/lockdown/lockdown.c, Linux 7.3).
+fn lockdown(context: &Context) -> Check {
+    let check = |state, found| {
+        Check::new(
+            "lockdown",
+            "loading a module that is not signed",
+            state,
+            found,
+        )
+    };
+    let text = fs::read_to_string(context.root.join("sys/kernel/security/lockdown"));
+    let chosen = text.ok().and_then(|text| {
+        let (_, rest) = text.split_once('[')?;
+        Some(rest.split_once(']')?.0.to_owned())
+    });
+    match chosen {
+        None if context.is_live() => check(State::Ok, "the kernel has none".to_owned()),
+        None => check(State::Unknown, "not captured".to_owned()),
+        Some(none) if none == "none" => check(State::Ok, none),
+        Some(other) => check(State::Missing, other)
+            .remedy("sign the module with a key that the kernel trusts, or turn Secure Boot off"),
+    }
+}
+
+fn mounted(mounts: &[Mount], fs: &'static str, purpose: &'static str, point: &str) -> Check {
+    match mounts.iter().find(|mount| mount.fs == fs) {
+        Some(mount) => Check::new(fs, purpose, State::Ok, mount.point.display()),
+        None => Check::new(fs, purpose, State::Missing, "not mounted")
+            .remedy(format!("mount -t {fs} {fs} {point}")),
+    }
+}
+
+/// Slab memory is counted where the memory controller is on.
+fn cgroup(root: &Path, mounts: &[Mount]) -> Check {
+    let check =
+        |state, found: &str| Check::new("cgroup v2", "slab memory of each cgroup", state, found);
+    let Some(mount) = mounts.iter().find(|mount| mount.fs == "cgroup2") else {
+        let remedy = "mount -t cgroup2 none /sys/fs/cgroup";
+        return check(State::Missing, "not mounted").remedy(remedy);
+    };
+    let point = mount.point.strip_prefix("/").unwrap_or(&mount.point);
+    let controllers = fs::read_to_string(root.join(point).join("cgroup.controllers"));
+    match controllers {
+        Ok(controllers)
+            if controllers
+                .split_ascii_whitespace()
+                .any(|name| name == "memory") =>
+        {
+            check(State::Ok, "with the memory controller")
+        }
+        Ok(_) => check(State::Missing, "without the memory controller")
+            .remedy("take cgroup_disable=memory off the kernel's command line"),
+        Err(_) => check(State::Unknown, "its controllers cannot be read"),
+    }
+}
+
+/// A system call that this kernel was built with. Its name is there for everybody to read.
+fn symbol(root: &Path, name: &'static str, purpose: &'static str) -> Check {
+    let check = |state, found: &str| Check::new(name, purpose, state, found);
+    let Ok(symbols) = fs::read(root.join("proc/kallsyms")) else {
+        return check(State::Unknown, "/proc/kallsyms cannot be read");
+    };
+    let call = format!("_sys_{name}");
+    let ends = |line: &[u8]| line.ends_with(call.as_bytes());
+    if symbols.split(|&byte| byte == b'\n').any(ends) {
+        check(State::Ok, "")
+    } else {
+        check(State::Missing, "").remedy("a newer kernel")
+    }
+}
+
+/// Directories are opened by what is cached of their paths, so that looking changes nothing.
+fn cached_lookups() -> Check {
+    let purpose = "opening directories without looking them up (Linux 5.12)";
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = openat2(CWD, "/", flags, Mode::empty(), ResolveFlags::CACHED);
+    match opened {
+        Ok(_) => Check::new("openat2", purpose, State::Ok, ""),
+        Err(error) => {
+            Check::new("openat2", purpose, State::Missing, error).remedy("a newer kernel")
+        }
+    }
+}
+
+fn module(release: Option<&str>) -> Check {
+    let check = |state, found: String| Check::new("module", "walking and pruning", state, found);
+    let error = match Device::open() {
+        Ok(_) => return check(State::Ok, "loaded".into()),
+        Err(error) => error,
+    };
+    match &error {
+        SessionError::NoModule(_) => {
+            let installed = release.is_some_and(installed);
+            let (found, remedy) = if installed {
+                ("not loaded", "sudo slabscope module load")
+            } else {
+                (
+                    "not installed for this kernel",
+                    "slabscope module build-help",
+                )
+            };
+            check(State::Missing, found.into()).remedy(remedy)
+        }
+        SessionError::Permission(_) => check(State::Denied, error.to_string()).remedy(SUDO),
+        _ => check(State::Failed, error.to_string()).remedy("slabscope module build-help"),
+    }
+}
+
+/// Whether modprobe would find it.
+fn installed(release: &str) -> bool {
+    let list = Path::new("/lib/modules").join(release).join("modules.dep");
+    let list = fs::read_to_string(list).unwrap_or_default();
+    let module = |line: &str| {
+        line.split(':')
+            .next()
+            .is_some_and(|path| path.contains("/slabscope.ko"))
+    };
+    list.lines().any(module)
+}

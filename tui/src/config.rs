@@ -1,0 +1,248 @@
+//! What a person sets once: config.toml, for the screen. The other commands do not read it, so that
+//! scripts do the same for everybody.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, Error};
+
+use crate::model::Column;
+use crate::view::look::Theme;
+
+/// The configuration that holds without a file, with every key explained.
+pub const DEFAULT: &str = r#"# slabscope reads this from $XDG_CONFIG_HOME/slabscope/config.toml, else from
+# ~/.config/slabscope/config.toml. What stands here is what holds without it.
+
+# Seconds between two samples, from 0.1 to 3600.
+interval = 1.0
+
+# "dark", "light", "high-contrast", "none", or "auto": as NO_COLOR and TERM say.
+theme = "auto"
+
+# Columns of the slab table, shown as far as there is room; none: the program's choice. There are
+# "objects", "active", "use", "object-size", "objects-per-slab", "pages-per-slab", "active-slabs",
+# "slabs", "size", "idle", "change", "growth", "history", "since-mark", "bytes-since-mark".
+columns = []
+
+# The column that the slab table is sorted by at the start, and whether in reverse.
+sort = "size"
+reverse = false
+
+# The mouse: a click selects and sorts; marking text in the terminal then wants Shift.
+mouse = true
+"#;
+
+/// The keys of the file.
+const KEYS: [&str; 6] = ["interval", "theme", "columns", "sort", "reverse", "mouse"];
+
+/// What is set.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Time between two samples.
+    #[serde(deserialize_with = "interval")]
+    pub interval: Duration,
+    /// None: as the environment says.
+    #[serde(deserialize_with = "theme")]
+    pub theme: Option<Theme>,
+    /// None: as many as there is room for.
+    #[serde(deserialize_with = "columns")]
+    pub columns: Vec<Column>,
+    /// What the slab table is sorted by at the start.
+    #[serde(deserialize_with = "word")]
+    pub sort: Column,
+    /// Against the column's natural order.
+    pub reverse: bool,
+    /// Whether the mouse is the program's.
+    pub mouse: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(1),
+            theme: None,
+            columns: Vec::new(),
+            sort: Column::Size,
+            reverse: false,
+            mouse: true,
+        }
+    }
+}
+
+/// A configuration that is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {what}", crate::text::printable(path))]
+pub struct ConfigError {
+    /// The file.
+    pub path: PathBuf,
+    /// The line and what is wrong with it.
+    pub what: String,
+}
+
+impl Config {
+    /// Where the file is: `variable` is asked for XDG_CONFIG_HOME and HOME.
+    pub fn path(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+        // A relative path is to be ignored (XDG Base Directory Specification).
+        let absolute = |name| {
+            variable(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let home = || absolute("HOME").map(|home| home.join(".config"));
+        let directory = absolute("XDG_CONFIG_HOME").or_else(home)?;
+        Some(directory.join("slabscope/config.toml"))
+    }
+
+    /// Of that file; without one, the default.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let failed = |what| ConfigError {
+            path: path.into(),
+            what,
+        };
+        match fs::read_to_string(path) {
+            Ok(text) => text.parse().map_err(failed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    /// Of this process's environment.
+    pub fn load() -> Result<Self, ConfigError> {
+        match Self::path(|name| std::env::var_os(name)) {
+            Some(path) => Self::read(&path),
+            None => Ok(Self::default()),
+        }
+    }
+}
+
+impl FromStr for Config {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| {
+            let span = error.span().unwrap_or_default();
+            let line = 1 + text[..span.start].matches('\n').count();
+            let message = if error.message().starts_with("unknown field") {
+                let key = crate::text::printable(&text[span]);
+                format!("no key is named {key}; the nearest is {}", nearest(&key))
+            } else {
+                error.message().to_owned()
+            };
+            format!("line {line}: {message}")
+        })
+    }
+}
+
+/// The key that is written most like `key`.
+fn nearest(key: &str) -> &'static str {
+    let distance = |known: &&&str| strsim::damerau_levenshtein(known, key);
+    KEYS.iter().min_by_key(distance).unwrap_or(&KEYS[0])
+}
+
+fn word<'de, T: FromStr<Err = String>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    String::deserialize(from)?.parse().map_err(D::Error::custom)
+}
+
+fn columns<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Column>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    let columns = names.iter().map(|name| name.parse());
+    columns.collect::<Result<_, _>>().map_err(D::Error::custom)
+}
+
+fn theme<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Theme>, D::Error> {
+    match String::deserialize(from)?.as_str() {
+        "auto" => Ok(None),
+        name => name.parse().map(Some).map_err(D::Error::custom),
+    }
+}
+
+fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let seconds = f64::deserialize(from)?;
+    crate::cli::interval(seconds).map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_what_holds_without_a_file() {
+        assert_eq!(DEFAULT.parse(), Ok(Config::default()));
+        assert_eq!("".parse(), Ok(Config::default()));
+        for key in KEYS {
+            assert!(DEFAULT.contains(&format!("\n{key} = ")), "{key}");
+        }
+    }
+
+    #[test]
+    fn every_key() {
+        let text = "interval = 2\ntheme = \"light\"\ncolumns = [\"size\", \"use\"]\nsort = \"growth\"\nreverse = true\nmouse = false";
+        let config = Config {
+            interval: Duration::from_secs(2),
+            theme: Some(Theme::Light),
+            columns: vec![Column::Size, Column::Use],
+            sort: Column::Growth,
+            reverse: true,
+            mouse: false,
+        };
+        assert_eq!(text.parse(), Ok(config));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        for (text, what) in [
+            (
+                "\nintervall = 2",
+                "line 2: no key is named intervall; the nearest is interval",
+            ),
+            (
+                "mouse = true\ncolour = 1",
+                "line 2: no key is named colour; the nearest is columns",
+            ),
+            (
+                "[table]\na = 1",
+                "line 1: no key is named table; the nearest is theme",
+            ),
+            ("interval = 0", "line 1: not between 0.1 and 3600 seconds"),
+            ("interval = nan", "line 1: not between 0.1 and 3600 seconds"),
+        ] {
+            assert_eq!(text.parse::<Config>(), Err(what.to_owned()), "{text}");
+        }
+        for (text, part) in [
+            ("\n\nsort = \"x\"", "line 3: no column is named"),
+            ("theme = \"pink\"", "line 1: "),
+            ("columns = [\n\"x\"]", "line "),
+            ("mouse = 1", "line 1: invalid type"),
+            ("mouse = ", "line 1: "),
+            ("\u{1b}[2J = 1", "line 1: "),
+        ] {
+            let error = text.parse::<Config>().unwrap_err();
+            assert!(
+                error.starts_with(part) && !error.contains('\u{1b}'),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn where_it_is() {
+        let path = |xdg: &str, home: &str| {
+            Config::path(|name| match name {
+                "XDG_CONFIG_HOME" if !xdg.is_empty() => Some(xdg.into()),
+                "HOME" if !home.is_empty() => Some(home.into()),
+                _ => None,
+            })
+        };
+        assert_eq!(path("/c", "/h"), Some("/c/slabscope/config.toml".into()));
+        assert_eq!(
+            path("relative", "/h"),
+            Some("/h/.config/slabscope/config.toml".into())
+        );
+        assert_eq!(path("", ""), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! One cache looked at closely.
+
+use crate::source::{Attributes, SourceError};
+
+/// The cache that is looked at closely, and how far its text is scrolled.
+#[derive(Debug)]
+pub struct Detail {
+    /// Its name.
+    pub cache: String,
+    /// From sysfs; None until they are read.
+    pub attributes: Option<Result<Attributes, SourceError>>,
+    /// They are being read.
+    pub reading: bool,
+    /// Lines of its text that are above the screen.
+    pub scroll: u16,
+}
+
+impl Detail {
+    /// Of the cache of this name, whose attributes are being read.
+    pub fn new(cache: String) -> Self {
+        Self {
+            cache,
+            attributes: None,
+            reading: true,
+            scroll: 0,
+        }
+    }
+
+    /// The attributes, as far as they are known.
+    pub fn known(&self) -> Option<&Attributes> {
+        self.attributes.as_ref()?.as_ref().ok()
+    }
+}

@@ -1,0 +1,120 @@
+//! Which names are shown: those that hold a text, or those that a regular expression fits.
+
+use regex_lite::{Regex, RegexBuilder};
+
+use crate::source::Merged;
+
+/// In front of a regular expression.
+pub const REGEX: char = '~';
+
+/// What was typed, and what it means.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    text: String,
+    test: Test,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Test {
+    #[default]
+    All,
+    /// In lower case.
+    Holds(String),
+    Fits(Box<Regex>),
+    /// Why it is none.
+    NoRegex(String),
+}
+
+impl Filter {
+    /// `text`, or `~` and a regular expression, in either case. One that is none shows all and
+    /// says why.
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let test = match text.strip_prefix(REGEX) {
+            Some("") => Test::All,
+            Some(pattern) => regex(pattern),
+            None if text.is_empty() => Test::All,
+            None => Test::Holds(text.to_lowercase()),
+        };
+        Self { text, test }
+    }
+
+    /// As it was typed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Why the regular expression is none.
+    pub fn error(&self) -> Option<&str> {
+        match &self.test {
+            Test::NoRegex(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// Whether a cache is shown, for its own name or one that is merged into it.
+    pub fn matches(&self, name: &str, merged: &Merged) -> bool {
+        match &self.test {
+            Test::All | Test::NoRegex(_) => true,
+            Test::Holds(text) => any(name, merged, |name| name.to_lowercase().contains(text)),
+            Test::Fits(regex) => any(name, merged, |name| regex.is_match(name)),
+        }
+    }
+}
+
+fn regex(pattern: &str) -> Test {
+    // A name is short: a pattern that needs more than this is no search for one.
+    let built = RegexBuilder::new(pattern)
+        .case_insensitive(true)
+        .size_limit(1 << 16)
+        .build();
+    match built {
+        Ok(regex) => Test::Fits(Box::new(regex)),
+        Err(error) => Test::NoRegex(error.to_string()),
+    }
+}
+
+fn any(name: &str, merged: &Merged, test: impl Fn(&str) -> bool) -> bool {
+    test(name) || merged.others(name).any(test)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names<'a>(filter: &str, names: &[&'a str]) -> Vec<&'a str> {
+        let (filter, merged) = (Filter::new(filter), Merged::default());
+        let matching = names.iter().filter(|name| filter.matches(name, &merged));
+        matching.copied().collect()
+    }
+
+    #[test]
+    fn text_and_regular_expressions() {
+        let caches = ["dentry", "kmalloc-8", "kmalloc-rcl-8", "Acpi-State", "a~b"];
+        assert_eq!(names("", &caches), caches);
+        assert_eq!(names("KMALLOC", &caches), ["kmalloc-8", "kmalloc-rcl-8"]);
+        assert_eq!(names("k.*8", &caches), [""; 0], "no regular expression");
+        assert_eq!(names("~^kmalloc-[0-9]", &caches), ["kmalloc-8"]);
+        assert_eq!(names("~acpi", &caches), ["Acpi-State"]);
+        assert_eq!(names("~", &caches), caches, "not yet one");
+        assert_eq!(names("a~", &caches), ["a~b"]);
+    }
+
+    #[test]
+    fn what_is_no_regular_expression_says_so_and_shows_all() {
+        for bad in ["~(", "~[a", "~*", "~a{9999}{9999}"] {
+            assert!(Filter::new(bad).error().is_some(), "{bad}");
+            assert_eq!(names(bad, &["dentry"]), ["dentry"]);
+        }
+        assert_eq!(Filter::new("(").error(), None);
+    }
+
+    #[test]
+    fn a_merged_name_finds_its_cache() {
+        let link = |name: &str| (name.to_owned(), ":0000064".to_owned());
+        let merged = Merged::new([link("iommu_iova"), link("jbd2_inode")]);
+        assert!(Filter::new("jbd2").matches("iommu_iova", &merged));
+        assert!(Filter::new("~^jbd2_inode$").matches("iommu_iova", &merged));
+        assert!(!Filter::new("ext4").matches("iommu_iova", &merged));
+    }
+}

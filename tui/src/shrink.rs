@@ -1,0 +1,191 @@
+//! Shrinking one slab cache: the kernel gives back the slabs of it that hold no object
+//! (mm/slub.c: `shrink_store()`, `__kmem_cache_do_shrink()`, Linux 7.3). Objects stay.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::source::slab_attributes::{self, Attributes, directory};
+use crate::source::{Cache, Sample, Source};
+
+/// Why a cache was not shrunk.
+#[derive(Debug, thiserror::Error)]
+pub enum ShrinkError {
+    /// The kernel does not show the cache any more.
+    #[error("{0}: slabinfo shows no such cache any more")]
+    Gone(String),
+    /// Its file in sysfs cannot be written.
+    #[error("{}: {source}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl ShrinkError {
+    /// What a person can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Gone(_) => {
+                "its module was unloaded, or its filesystem unmounted: nothing is left to shrink"
+            }
+            Self::Write { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    "only root may write it: quit with q and run slabscope with sudo"
+                }
+                io::ErrorKind::NotFound => {
+                    "this kernel does not offer it (CONFIG_SLUB_DEBUG or CONFIG_SYSFS is not set), or /sys is not mounted here"
+                }
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    "/sys is read-only here, as in a container: run slabscope outside of it"
+                }
+                _ => "nothing was done",
+            },
+        }
+    }
+}
+
+/// What is to be shrunk, as it was when it was looked at.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The cache.
+    pub cache: Cache,
+    /// The other names of it.
+    pub merged: Vec<String>,
+    /// Its partial slabs, if the kernel tells.
+    pub partial: Option<u64>,
+    /// The file that is written to.
+    pub path: PathBuf,
+}
+
+impl Plan {
+    /// From a sample taken now.
+    pub fn new(root: &Path, cache: &str, sample: &Sample) -> Result<Self, ShrinkError> {
+        let gone = || ShrinkError::Gone(cache.into());
+        let found = sample.cache(cache).ok_or_else(gone)?;
+        let path = directory(root, cache).ok_or_else(gone)?.join("shrink");
+        if let Err(source) = OpenOptions::new().write(true).open(&path) {
+            return Err(ShrinkError::Write { path, source });
+        }
+        Ok(Self {
+            cache: found.clone(),
+            merged: sample.merged.others(cache).map(str::to_owned).collect(),
+            partial: partial(root, cache),
+            path,
+        })
+    }
+
+    /// How many slabs could be empty, by the objects that are not allocated. Objects that CPUs
+    /// keep ready count as allocated until the shrinking itself returns them.
+    pub fn at_most(&self) -> u64 {
+        let idle = self.cache.objects.saturating_sub(self.cache.active);
+        idle.checked_div(self.cache.objects_per_slab).unwrap_or(0)
+    }
+
+    /// Shrinks the cache, and measures what that freed. The sample is the one after it.
+    pub fn carry_out(
+        &self,
+        root: &Path,
+        source: &mut dyn Source,
+    ) -> (Result<Outcome, ShrinkError>, Sample) {
+        let name = &self.cache.name;
+        let before = source.sample();
+        let partial_before = partial(root, name);
+        let start = Instant::now();
+        let written = self.write();
+        let took = start.elapsed();
+        let after = settled(source, name);
+        let samples = [&before, &after];
+        let outcome = Outcome {
+            took,
+            caches: samples.map(|sample| sample.cache(name).cloned()),
+            partial: [partial_before, partial(root, name)],
+            slab: samples.map(|sample| sample.memory.as_ref().ok().map(|m| m.slab)),
+        };
+        (written.map(|()| outcome), after)
+    }
+
+    fn write(&self) -> Result<(), ShrinkError> {
+        let file = OpenOptions::new().write(true).open(&self.path);
+        let written = file.and_then(|mut file| file.write_all(b"1"));
+        written.map_err(|source| ShrinkError::Write {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+/// A sample once the cache has stopped falling: slabs of some caches are freed an RCU grace period
+/// late (mm/slub.c: `free_slab()`, `SLAB_TYPESAFE_BY_RCU`, Linux 7.3).
+fn settled(source: &mut dyn Source, cache: &str) -> Sample {
+    const STEP: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(3);
+    let slabs = |sample: &Sample| sample.cache(cache).map(|of| (of.slabs, of.active));
+    let begin = Instant::now();
+    let mut sample = source.sample();
+    loop {
+        std::thread::sleep(STEP);
+        let next = source.sample();
+        let fell = slabs(&next) < slabs(&sample);
+        sample = next;
+        if !fell || begin.elapsed() > LONGEST {
+            return sample;
+        }
+    }
+}
+
+/// Partial slabs of a cache, if the kernel tells.
+pub fn partial(root: &Path, cache: &str) -> Option<u64> {
+    let attributes: Attributes = slab_attributes::read(root, cache).ok()?;
+    attributes.number("partial")
+}
+
+/// What shrinking did.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How long it took.
+    pub took: Duration,
+    /// The cache right before, and once what was freed had come back.
+    pub caches: [Option<Cache>; 2],
+    /// Its partial slabs then.
+    pub partial: [Option<u64>; 2],
+    /// Bytes of `Slab:` then.
+    pub slab: [Option<u64>; 2],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(cache: Cache) -> Plan {
+        Plan {
+            cache,
+            merged: Vec::new(),
+            partial: None,
+            path: "/nowhere/at/all/shrink".into(),
+        }
+    }
+
+    #[test]
+    fn the_bound_is_in_whole_slabs_and_never_below_none() {
+        let cache = |active, objects, objects_per_slab| Cache {
+            active,
+            objects,
+            objects_per_slab,
+            ..Cache::default()
+        };
+        assert_eq!(plan(cache(100, 141, 21)).at_most(), 1);
+        assert_eq!(plan(cache(141, 100, 21)).at_most(), 0);
+        assert_eq!(plan(cache(0, 100, 0)).at_most(), 0);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_error_with_path_and_remedy() {
+        let error = plan(Cache::default()).write().unwrap_err();
+        assert!(error.to_string().starts_with("/nowhere/at/all/shrink: "));
+        assert!(error.remedy().contains("does not offer"));
+    }
+}

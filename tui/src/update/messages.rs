@@ -1,0 +1,183 @@
+//! What comes in and what goes out: messages and effects.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+
+use crate::census::Census;
+use crate::prune::{Outcome, Plan, PruneError};
+use crate::session::{self, Counters};
+use crate::shrink::{self as shrinking, ShrinkError};
+use crate::source::{Attributes, Mount, Sample, SourceError};
+
+/// What happened. Times are since the start of the program.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The mouse was moved or clicked.
+    Mouse(MouseEvent),
+    /// The terminal has this many columns and rows.
+    Size(u16, u16),
+    /// A sample was taken.
+    Sample {
+        /// When.
+        at: Duration,
+        /// The figures.
+        sample: Box<Sample>,
+    },
+    /// The mounts were read.
+    Mounts(Result<Vec<Mount>, SourceError>),
+    /// The directory given on the command line is to be shown.
+    Open(PathBuf),
+    /// A job has come so far.
+    Progress {
+        /// Which.
+        job: u64,
+        /// When.
+        at: Duration,
+        /// Counted or moved so far.
+        so_far: Box<Counters>,
+    },
+    /// A census has ended.
+    Counted {
+        /// Which.
+        job: u64,
+        /// When.
+        at: Duration,
+        /// The figures, or why there are none.
+        result: Result<Census, PruneError>,
+    },
+    /// A dry run has ended; None if it was cancelled.
+    Planned {
+        /// Which.
+        job: u64,
+        /// What a prune would do, or why that is not known.
+        result: Result<Option<Plan>, PruneError>,
+    },
+    /// A prune begins.
+    PruneBegan {
+        /// Which.
+        job: u64,
+        /// When.
+        at: Duration,
+        /// Wall clock, for people.
+        clock: String,
+        /// Taken right before.
+        sample: Box<Sample>,
+    },
+    /// A prune has ended.
+    Pruned {
+        /// Which.
+        job: u64,
+        /// When.
+        at: Duration,
+        /// What it did, or why it did not run.
+        result: Result<Outcome, PruneError>,
+        /// Taken once what it freed had settled.
+        sample: Box<Sample>,
+    },
+    /// The attributes of a cache were read.
+    Attributes {
+        /// Whose.
+        cache: String,
+        /// They, or why there are none.
+        result: Result<Attributes, SourceError>,
+    },
+    /// A plan to shrink a cache was made.
+    ShrinkPlanned {
+        /// The job's number.
+        job: u64,
+        /// What would be reached, or why nothing can be.
+        result: Result<shrinking::Plan, ShrinkError>,
+    },
+    /// A cache was shrunk, or not.
+    Shrunk {
+        /// The job's number.
+        job: u64,
+        /// When it ended.
+        at: Duration,
+        /// What it did.
+        done: Box<Done>,
+    },
+}
+
+/// What became of shrinking a cache.
+#[derive(Debug)]
+pub struct Done {
+    /// What was to be done.
+    pub plan: shrinking::Plan,
+    /// When it began.
+    pub began: Duration,
+    /// Wall clock then, for people.
+    pub clock: String,
+    /// What it did, or why it did nothing.
+    pub result: Result<shrinking::Outcome, ShrinkError>,
+    /// Taken once what it freed had settled.
+    pub sample: Box<Sample>,
+}
+
+/// What is to be done outside of the model.
+#[derive(Debug)]
+pub enum Effect {
+    /// Leave.
+    Quit,
+    /// Read the mounts.
+    ReadMounts,
+    /// Count what is cached below a directory.
+    Census {
+        /// The job's number.
+        job: u64,
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Find out what a prune would do.
+    Plan {
+        /// The job's number.
+        job: u64,
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Prune. Comes out of [`crate::model::Mode::Confirm`] alone.
+    Prune {
+        /// The job's number.
+        job: u64,
+        /// The plan that was on the screen.
+        plan: Plan,
+        /// The mode chosen.
+        mode: session::Mode,
+    },
+    /// End all jobs up to this one early.
+    Cancel {
+        /// The job's number.
+        job: u64,
+    },
+    /// Read the attributes of a cache.
+    ReadAttributes {
+        /// Its name.
+        cache: String,
+    },
+    /// Find out what shrinking a cache would reach.
+    PlanShrink {
+        /// The job's number.
+        job: u64,
+        /// Its name.
+        cache: String,
+    },
+    /// Shrink a cache. Comes out of [`crate::model::Mode::ConfirmShrink`] alone.
+    Shrink {
+        /// The job's number.
+        job: u64,
+        /// The plan that was on the screen.
+        plan: shrinking::Plan,
+    },
+    /// Sample now.
+    Refresh,
+    /// Sample so often from now on.
+    Interval(Duration),
+    /// Take the mouse, or give it back.
+    Mouse(bool),
+    /// Give the terminal back and stop, until the shell continues the program.
+    Suspend,
+}

@@ -1,0 +1,107 @@
+//! What is known of a cache in words, and what sysfs says of it.
+
+use ratatui::text::{Line, Span};
+
+use crate::caches;
+use crate::model::{Detail, Model};
+use crate::text::printable;
+use crate::view::cut;
+
+/// What is known of the cache, in words.
+pub(super) fn words(model: &Model, detail: &Detail, width: u16) -> Vec<Line<'static>> {
+    const UNKNOWN: [(&str, &str); 2] = [
+        (
+            "what",
+            "Of this cache slabscope knows nothing: it belongs to a driver or a module, most likely.",
+        ),
+        (
+            "prune",
+            "K gives back its empty slabs; what holds its objects only its owner knows.",
+        ),
+    ];
+    let texts = match caches::about(&detail.cache) {
+        Some(about) => vec![
+            ("what", about.what),
+            ("grows", about.grows),
+            ("prune", about.prune),
+        ],
+        None => UNKNOWN.to_vec(),
+    };
+    let mut lines = Vec::new();
+    for (name, text) in texts {
+        for (number, part) in wrapped(text, usize::from(width).saturating_sub(9)).enumerate() {
+            let name = if number == 0 { name } else { "" };
+            let name = Span::styled(format!(" {name:<6} "), model.look.accent());
+            lines.push(Line::from(vec![name, Span::raw(part)]));
+        }
+    }
+    lines.push(Line::raw(""));
+    lines
+}
+
+/// ASCII text in lines of at most `width`, broken between words.
+fn wrapped(text: &'static str, width: usize) -> impl Iterator<Item = &'static str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let fits = rest.len() <= width;
+        let within = rest.get(..width.saturating_add(1)).unwrap_or(rest);
+        let at = match within.rfind(' ') {
+            _ if fits => rest.len(),
+            Some(at) => at,
+            None => rest.find(' ').unwrap_or(rest.len()),
+        };
+        let (line, tail) = rest.split_at(at);
+        rest = tail.trim_start();
+        Some(line)
+    })
+}
+
+/// The files of sysfs with what they say.
+pub(super) fn attributes(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
+    let look = model.look;
+    match &detail.attributes {
+        None => vec![Line::raw(" reading /sys/kernel/slab ...")],
+        Some(Err(error)) => [printable(error.to_string()), error.remedy().into()]
+            .map(|text| Line::styled(format!(" {text}"), look.warn()))
+            .to_vec(),
+        Some(Ok(attributes)) => attributes
+            .iter()
+            .filter(|(_, text)| !text.is_empty())
+            .map(|((name, words), text)| {
+                // What a file says of each node follows its sum: it would not fit.
+                let value = cut(&printable(text), 16);
+                Line::from(vec![
+                    Span::raw(format!(" {name:<24} ")),
+                    Span::styled(format!("{value:<16} "), look.strong()),
+                    Span::styled(cut(words, 37), look.dim()),
+                ])
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_attribute_fits() {
+        for (name, words) in crate::source::slab_attributes::ATTRIBUTES {
+            assert!(name.len() <= 24 && words.len() <= 37, "{name}: {words}");
+        }
+    }
+
+    #[test]
+    fn words_are_wrapped_and_none_is_lost() {
+        let text = "a bb ccc dddddddddd e";
+        for width in 0..30 {
+            let lines: Vec<_> = wrapped(text, width).collect();
+            assert_eq!(lines.join(" "), text, "{width}");
+            let fits = |line: &&str| line.len() <= width || !line.contains(' ');
+            assert!(lines.iter().all(fits), "{width}: {lines:?}");
+        }
+    }
+}

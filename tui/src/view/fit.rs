@@ -1,0 +1,90 @@
+//! What fits: rows into a height, text into a width, a change into a sign and a figure.
+
+use ratatui::text::Span;
+
+use super::look::Look;
+
+/// The first of `len` rows to show in `height`, so that the selected one is in sight: in the
+/// middle but near the ends.
+pub(super) fn first_row(selected: usize, len: usize, height: usize) -> usize {
+    let last = len.saturating_sub(height);
+    selected.saturating_sub(height / 2).min(last)
+}
+
+/// A change per second with its sign: more, less, the same, not known.
+pub(super) fn trend(look: Look, rate: Option<f64>, text: fn(f64) -> String) -> String {
+    let [up, down, same] = look.glyphs.trend;
+    match rate {
+        None => String::new(),
+        Some(rate) if rate.abs() < 0.5 => same.into(),
+        Some(rate) => {
+            let sign = if rate > 0.0 { up } else { down };
+            format!("{sign} {}/s", text(rate.abs()))
+        }
+    }
+}
+
+/// Bytes of a rate.
+pub(super) fn rate_bytes(rate: f64) -> String {
+    crate::text::bytes(rate as u64)
+}
+
+/// Text cut to `width` columns, with a mark where it was cut.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    if Span::raw(text).width() <= width {
+        return text.into();
+    }
+    let mut kept = String::new();
+    for c in text.chars() {
+        kept.push(c);
+        if Span::raw(&kept).width() + 1 > width {
+            kept.pop();
+            break;
+        }
+    }
+    kept.push('~');
+    kept
+}
+
+/// Text cut to `width` columns at its beginning: the end of a path tells more.
+pub(super) fn tail(text: &str, width: usize) -> String {
+    if Span::raw(text).width() <= width {
+        return text.into();
+    }
+    let mut chars = text.chars();
+    while chars.next().is_some() {
+        if Span::raw(chars.as_str()).width() < width {
+            break;
+        }
+    }
+    format!("~{}", chars.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_at_either_end_and_by_columns() {
+        assert_eq!(cut("kmalloc-512", 11), "kmalloc-512");
+        assert_eq!(cut("kmalloc-512", 8), "kmalloc~");
+        assert_eq!(cut("\u{65e5}\u{672c}\u{8a9e}", 5), "\u{65e5}\u{672c}~");
+        assert_eq!(tail("/var/spool/app", 14), "/var/spool/app");
+        assert_eq!(tail("/var/spool/app", 8), "~ool/app");
+        assert_eq!(tail("\u{65e5}\u{672c}\u{8a9e}", 4), "~\u{8a9e}");
+        assert_eq!(tail("long", 0), "~");
+    }
+
+    #[test]
+    fn the_selected_row_is_always_in_sight() {
+        for len in 0..40 {
+            for height in 1..20 {
+                for selected in 0..len {
+                    let first = first_row(selected, len, height);
+                    assert!(first <= selected && selected < first + height);
+                    assert!(first == 0 || first + height <= len, "no room is left empty");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The menu of columns to sort by.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::popup;
+use crate::model::{Column, Model};
+
+/// A letter and a column a line; slabtop's letters work without the menu, too.
+pub(super) fn render(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect) {
+    let look = model.look;
+    let order = look.glyphs.order[usize::from(model.slabs.reverse)];
+    let lines = Column::sortable().enumerate().map(|(line, shape)| {
+        let now = if shape.column == model.slabs.sort {
+            order
+        } else {
+            " "
+        };
+        let text = format!(" {now} {}  {:<30}", shape.letter, shape.words);
+        if line == at {
+            Line::styled(text, look.selected())
+        } else {
+            Line::raw(text)
+        }
+    });
+    let mut lines: Vec<_> = lines.collect();
+    lines.push(Line::styled(
+        "a letter, or j k and Enter; r reverses",
+        look.dim(),
+    ));
+    popup(look, "Sort by", lines, frame, area);
+}
