@@ -129,6 +129,8 @@ fn growth_is_in_the_line_of_what_grows() {
     assert!(app.line(" dentry").contains("+74.1k"));
     assert!(app.line("dentries ").contains("▲ 74.1k/s"));
     assert!(app.line("SReclaimable").contains("▲ 13.6 MiB/s"));
+    app.sample(3, sample_with(1_074_100, 500_000));
+    assert!(app.line("negative on LRU").ends_with("46 % ▲"));
 }
 
 #[test]
@@ -217,6 +219,11 @@ fn the_sort_menu_has_every_column_and_its_letters() {
     app.shows("caches by class");
     app.keys("S<Esc>");
     app.shows_no("Sort by");
+    let mut low = App::sampled(80, 12);
+    low.keys("SG");
+    low.keys(&"j".repeat(20));
+    low.shows("n  name");
+    low.shows_no("o  objects");
     app.keys("Si");
     app.shows("IDLE");
     assert!(
@@ -252,6 +259,7 @@ fn merged_names_are_counted_found_and_listed() {
     assert_eq!(app.model.caches().len(), 1);
     app.keys("<Enter>");
     app.shows("merged with it: another, secret_cache");
+    app.shows("any of them may be what grows");
 }
 
 #[test]
@@ -349,6 +357,13 @@ fn the_detail_says_what_a_cache_is_and_how_it_is_used() {
     );
     app.sample(3, sample_with(1_074_100, 0));
     assert!(app.effects().is_empty(), "one reading at a time");
+    app.attributes("dentry");
+    app.keys("2");
+    app.effects();
+    app.sample(4, sample_with(1_074_100, 0));
+    assert!(app.effects().is_empty(), "on another screen nobody looks");
+    app.keys("1");
+    app.shows("R dentry   reclaimable");
     app.keys("q");
     app.shows("caches by cache size");
     app.attributes("dentry");
@@ -397,6 +412,10 @@ fn only_y_in_a_plan_shrinks_the_cache_that_was_shown() {
     app.effects();
     app.keys("y<Enter>y");
     assert!(app.effects().is_empty(), "there is no plan yet");
+    app.keys("<Esc>");
+    app.shows("2 caches by cache size");
+    app.keys("K");
+    app.effects();
     app.shrink_planned();
     app.shows("Shrink kmalloc-512");
     app.shows("569 slabs, 4.4 MiB");

@@ -361,7 +361,7 @@ fn sort_menu_filter_detail_mark_and_class() {
     tty.type_keys("g");
     tty.wait_for("caches by growth");
     tty.type_keys("/~^dent.*y$");
-    tty.wait_for("a regular expression");
+    tty.wait_for("as a regular expression");
     tty.type_keys("\r");
     tty.wait_for("1 cache by growth");
     tty.type_keys("m");
@@ -438,6 +438,19 @@ fn a_console_has_no_mouse_and_gets_ascii() {
         assert_eq!(tty.ends_restored().exit_code(), 0);
         assert!(tty.all.is_ascii());
     }
+}
+
+#[test]
+fn captured_files_are_shown_without_root_and_nothing_acts() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
+    let root = fixtures.join("6.18.44-fc-v509");
+    let mut tty = Tty::start(100, 24, &["--root", root.to_str().unwrap()]);
+    tty.wait_for("CAPTURED");
+    tty.wait_for("235 caches by cache size");
+    tty.type_keys("K");
+    tty.wait_for("shrinking is off");
+    tty.type_keys("q");
+    assert_eq!(tty.ends_restored().exit_code(), 0);
 }
 
 /// By its key, and by the signal that `kill -TSTP` sends.

@@ -14,8 +14,10 @@ pub mod totals;
 pub mod uptime;
 
 use std::borrow::Cow;
-use std::fs;
-use std::io;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +121,9 @@ impl SourceError {
 pub struct Kernel {
     root: PathBuf,
     known: slab_attributes::Known,
+    /// What every sample reads, left open: opening takes as long as reading the small ones.
+    open: HashMap<&'static str, File>,
+    buffer: Vec<u8>,
 }
 
 impl Kernel {
@@ -127,6 +132,8 @@ impl Kernel {
         Self {
             root: root.into(),
             known: slab_attributes::Known::default(),
+            open: HashMap::new(),
+            buffer: Vec::new(),
         }
     }
 
@@ -160,6 +167,34 @@ impl Kernel {
         })
     }
 
+    /// As [`Self::read`], for a file that is read again and again.
+    fn read_again<T>(
+        &mut self,
+        path: &'static str,
+        parse: fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T, SourceError> {
+        if let Err(error) = self.refill(path) {
+            self.open.remove(path);
+            return Err(unreadable(&self.root.join(path), &error));
+        }
+        parse(&self.buffer).map_err(|malformed| SourceError {
+            path: self.root.join(path),
+            cause: malformed.into(),
+        })
+    }
+
+    /// Reads the file from its beginning into the buffer.
+    fn refill(&mut self, path: &'static str) -> io::Result<()> {
+        let file = match self.open.entry(path) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(slot) => slot.insert(File::open(self.root.join(path))?),
+        };
+        file.rewind()?;
+        self.buffer.clear();
+        file.read_to_end(&mut self.buffer)?;
+        Ok(())
+    }
+
     /// A sample without a look at sysfs: a cache of which the class is not yet known has none.
     pub fn sample_bare(&mut self) -> Sample {
         self.join(false)
@@ -168,7 +203,7 @@ impl Kernel {
     /// Each cache's class is read once: it cannot change, and two attributes of every cache take
     /// longer than everything else together.
     fn join(&mut self, learn: bool) -> Sample {
-        let mut caches = self.read("proc/slabinfo", slabinfo::parse);
+        let mut caches = self.read_again("proc/slabinfo", slabinfo::parse);
         let of = caches.as_deref_mut().unwrap_or_default();
         if learn {
             self.known.learn(&self.root, of);
@@ -176,11 +211,11 @@ impl Kernel {
         let merged = self.known.tell(of);
         Sample {
             caches,
-            memory: self.read("proc/meminfo", |bytes| meminfo::parse(&text(bytes))),
-            dentries: self.read("proc/sys/fs/dentry-state", |bytes| {
+            memory: self.read_again("proc/meminfo", |bytes| meminfo::parse(&text(bytes))),
+            dentries: self.read_again("proc/sys/fs/dentry-state", |bytes| {
                 dentry_state::parse(&text(bytes))
             }),
-            inodes: self.read("proc/sys/fs/inode-nr", |bytes| {
+            inodes: self.read_again("proc/sys/fs/inode-nr", |bytes| {
                 inode_nr::parse(&text(bytes))
             }),
             merged,

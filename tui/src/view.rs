@@ -170,12 +170,9 @@ fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             look.warn(),
         ),
         None if model.slabs.filter.text().starts_with(REGEX) => {
-            Span::styled("   a regular expression", look.dim())
+            Span::styled("   as a regular expression", look.dim())
         }
-        None => Span::styled(
-            "   text of a name, or ~ and a regular expression",
-            look.dim(),
-        ),
+        None => Span::styled("   part of a name, or ~regex", look.dim()),
     };
     let keys = Span::styled("   Enter keeps, Esc ends", look.dim());
     frame.render_widget(Line::from(vec![Span::raw(typed), beside, keys]), area);
@@ -188,14 +185,7 @@ fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     // Help and quit are the last to go when there is no room.
     let (all, last): (Vec<_>, Vec<_>) =
         keymap::hints(model).partition(|binding| !matches!(binding.hint, "help" | "quit"));
-    let width = |b: &keymap::Binding| {
-        let key = if several(b) {
-            0
-        } else {
-            Span::raw(b.label).width() + 1
-        };
-        key + b.hint.len() + 2
-    };
+    let width = |b: &keymap::Binding| Span::raw(b.label).width() + 1 + b.hint.len() + 2;
     let mut room =
         usize::from(area.width).saturating_sub(1 + last.iter().map(|b| width(b)).sum::<usize>());
     let mut spans = vec![Span::raw(" ")];
@@ -205,21 +195,11 @@ fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         fits
     });
     for binding in fitting.collect::<Vec<_>>().into_iter().chain(last) {
-        let (keys, word) = match binding.hint.rsplit_once(' ') {
-            Some(split) if several(binding) => split,
-            _ => (binding.label, binding.hint),
-        };
-        spans.push(Span::styled(keys, look.accent()));
-        spans.push(Span::raw(format!(" {word}")));
+        spans.push(Span::styled(binding.label, look.accent()));
+        spans.push(Span::raw(format!(" {}", binding.hint)));
         spans.push(Span::raw("  "));
     }
     frame.render_widget(Line::from(spans), area);
-}
-
-/// A hint that begins with its key names several keys.
-fn several(binding: &keymap::Binding) -> bool {
-    let rest = binding.hint.strip_prefix(binding.label);
-    rest.is_some_and(|rest| rest.starts_with(' '))
 }
 
 /// A title in a line across.

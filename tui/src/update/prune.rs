@@ -215,6 +215,14 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
             model.notice = Some("cancelled: nothing was pruned".into());
             Vec::new()
         }
+        Mode::PlanningShrink { .. } => {
+            model.mode = model.below();
+            Vec::new()
+        }
+        Mode::Shrinking { .. } => {
+            model.notice = Some("the kernel cannot be stopped here; it does not take long".into());
+            Vec::new()
+        }
         Mode::ConfirmShrink(_) => {
             model.mode = model.below();
             model.notice = Some("cancelled: nothing was shrunk".into());

@@ -1,7 +1,7 @@
 //! The keys and the mouse on the slab screen.
 
 use super::{Effect, stepped};
-use crate::model::{Column, Detail, Filter, Mode, Model};
+use crate::model::{Column, Detail, Filter, Mode, Model, Screen};
 use crate::source::{Attributes, Class, SourceError};
 
 pub(super) fn sort(model: &mut Model, column: Column) {
@@ -120,7 +120,7 @@ pub(super) fn detail_close(model: &mut Model) {
 /// With each sample the attributes of the cache that is looked at are read again, one reading at
 /// a time: counting takes the kernel long if there are many partial slabs.
 pub(super) fn reread(model: &mut Model) -> Vec<Effect> {
-    if model.frozen.is_some() {
+    if model.frozen.is_some() || model.screen != Screen::Slabs {
         return Vec::new();
     }
     match &mut model.slabs.detail {

@@ -25,7 +25,7 @@ pub(super) fn render(model: &Model, shown: &Shown, frame: &mut Frame<'_>, area: 
     frame.render_widget(Text::from(lines), left);
     let lines = match &shown.sample.dentries {
         Err(error) => failed(look, error),
-        Ok(state) => dentries(look, state, rates),
+        Ok(state) => dentries(look, state, rates, right.width),
     };
     frame.render_widget(Text::from(lines), right);
 }
@@ -53,7 +53,7 @@ fn memory(look: Look, memory: &Memory, rates: &Rates) -> Vec<Line<'static>> {
 }
 
 /// Named as what they are: membership of the LRU, which is not use.
-fn dentries(look: Look, state: &DentryState, rates: &Rates) -> Vec<Line<'static>> {
+fn dentries(look: Look, state: &DentryState, rates: &Rates, width: u16) -> Vec<Line<'static>> {
     let line = |name: &str, figure: u64, style: Style, beside: String| {
         Line::from(vec![
             Span::raw(format!("{name:<15} ")),
@@ -67,16 +67,22 @@ fn dentries(look: Look, state: &DentryState, rates: &Rates) -> Vec<Line<'static>
     let rate = |rate| trend(look, rate, short);
     let plain = Style::new();
     let share = percent(state.lru_negative, state.total).unwrap_or(0);
+    // Where there is no room for the rate its sign has to do.
+    let negative = rate(rates.lru_negative);
+    let all = format!("{share} % {negative}");
+    let beside = if all.chars().count() + 28 <= usize::from(width) {
+        all
+    } else {
+        format!(
+            "{share} % {}",
+            negative.split(' ').next().unwrap_or_default()
+        )
+    };
     let warn = if share >= 50 { look.warn() } else { plain };
     vec![
         line("dentries", state.total, plain, rate(rates.dentries)),
         line("on LRU (unused)", state.lru, plain, rate(rates.lru)),
-        line(
-            "negative on LRU",
-            state.lru_negative,
-            warn,
-            format!("{share} %"),
-        ),
+        line("negative on LRU", state.lru_negative, warn, beside),
     ]
 }
 

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::popup;
+use super::{first_row, popup};
 use crate::model::{Column, Model};
 
 /// A letter and a column a line; slabtop's letters work without the menu, too.
@@ -24,7 +24,10 @@ pub(super) fn render(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect
             Line::raw(text)
         }
     });
-    let mut lines: Vec<_> = lines.collect();
+    // Without the border and the line below.
+    let height = usize::from(area.height.saturating_sub(3)).max(1);
+    let first = first_row(at, Column::sortable().count(), height);
+    let mut lines: Vec<_> = lines.skip(first).take(height).collect();
     lines.push(Line::styled(
         "a letter, or j k and Enter; r reverses",
         look.dim(),

@@ -27,20 +27,35 @@ pub(super) fn words(model: &Model, detail: &Detail, width: u16) -> Vec<Line<'sta
         ],
         None => UNKNOWN.to_vec(),
     };
+    let texts = texts
+        .into_iter()
+        .map(|(name, text)| (name, text.to_owned()));
     let mut lines = Vec::new();
-    for (name, text) in texts {
-        for (number, part) in wrapped(text, usize::from(width).saturating_sub(9)).enumerate() {
+    for (name, text) in texts.chain(merged(model, detail)) {
+        for (number, part) in wrapped(&text, usize::from(width).saturating_sub(9)).enumerate() {
             let name = if number == 0 { name } else { "" };
             let name = Span::styled(format!(" {name:<6} "), model.look.accent());
-            lines.push(Line::from(vec![name, Span::raw(part)]));
+            lines.push(Line::from(vec![name, Span::raw(part.to_owned())]));
         }
     }
     lines.push(Line::raw(""));
     lines
 }
 
-/// ASCII text in lines of at most `width`, broken between words.
-fn wrapped(text: &'static str, width: usize) -> impl Iterator<Item = &'static str> {
+/// The figures of a merged cache are those of all its names, and who grows is not to be seen.
+fn merged(model: &Model, detail: &Detail) -> Option<(&'static str, String)> {
+    let names = &model.shown.as_ref()?.sample.merged;
+    let names: Vec<_> = names.others(&detail.cache).map(printable).collect();
+    let text = format!(
+        "All figures are of these together, and any of them may be what grows: {}. \
+         The boot option slab_nomerge keeps them apart.",
+        names.join(", ")
+    );
+    (!names.is_empty()).then_some(("merged", text))
+}
+
+/// Text in lines of at most `width` bytes, broken between words.
+fn wrapped(text: &str, width: usize) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {

@@ -1,0 +1,95 @@
+//! What can be measured without a terminal: a refresh and a frame.
+
+use std::fs;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use slabscope::model::{Host, Model};
+use slabscope::source::{Cache, Kernel, Sample, Source};
+use slabscope::update::{Msg, update};
+use slabscope::view;
+use slabscope::view::look::Look;
+
+use super::{Measured, undisturbed};
+
+/// What a refresh reads.
+const FILES: [&str; 4] = [
+    "/proc/slabinfo",
+    "/proc/meminfo",
+    "/proc/sys/fs/dentry-state",
+    "/proc/sys/fs/inode-nr",
+];
+
+const ROUNDS: u32 = 500;
+
+fn model(columns: u16, rows: u16) -> Model {
+    let host = Host {
+        name: "web-07".into(),
+        kernel: "7.3.4".into(),
+        page_size: 4096,
+    };
+    Model::new(host, Look::new(true, true), (columns, rows))
+}
+
+fn take(model: &mut Model, at: u32, sample: Sample) {
+    let at = Duration::from_secs(at.into());
+    let sample = Box::new(sample);
+    black_box(update(model, Msg::Sample { at, sample }));
+}
+
+/// Read, parsed, joined, compared, sorted; against the same files just read. By turns, so that
+/// what else the machine does hits both.
+pub fn refresh() -> Measured {
+    let mut kernel = Kernel::new("/");
+    let mut model = model(80, 24);
+    take(&mut model, 0, kernel.sample());
+    let (mut bare, mut whole) = (Vec::new(), Vec::new());
+    for round in 1..=ROUNDS {
+        let start = Instant::now();
+        for file in FILES {
+            black_box(fs::read(file).unwrap());
+        }
+        bare.push(start.elapsed());
+        let start = Instant::now();
+        let sample = kernel.sample();
+        assert!(sample.caches.is_ok(), "only root may read /proc/slabinfo");
+        take(&mut model, round, sample);
+        whole.push(start.elapsed());
+    }
+    let what = "refresh (read, parse, join, sort, diff) / bare reads";
+    Measured::ratio(what, undisturbed(whole), undisturbed(bare), 1.25)
+}
+
+/// Only what is visible is drawn.
+pub fn frame() -> Measured {
+    let what = "frame of 2,000 caches / of 50, at 300x80";
+    Measured::ratio(what, frame_of(2_000), frame_of(50), 2.0)
+}
+
+fn frame_of(caches: u64) -> Duration {
+    let mut model = model(300, 80);
+    let mut terminal = Terminal::new(TestBackend::new(300, 80)).unwrap();
+    let mut sample = Kernel::new("/").sample();
+    let mut times = Vec::new();
+    for round in 0..100 {
+        let cache = |n: u64| Cache {
+            name: format!("cache-{n}"),
+            active: n * 1_000 + u64::from(round),
+            objects: n * 1_000 + 200,
+            object_size: 192,
+            objects_per_slab: 21,
+            pages_per_slab: 1,
+            active_slabs: n * 48,
+            slabs: n * 48,
+            ..Cache::default()
+        };
+        sample.caches = Ok((0..caches).map(cache).collect());
+        take(&mut model, round, sample.clone());
+        let start = Instant::now();
+        terminal.draw(|frame| view::render(&model, frame)).unwrap();
+        times.push(start.elapsed());
+    }
+    undisturbed(times)
+}

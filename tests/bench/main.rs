@@ -1,0 +1,73 @@
+//! What the program costs, as ratios to what it cannot do without and to slabtop, each with its
+//! bound: `cargo bench -p slabscope`, as root, with procps installed. It fails if a bound is missed.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark may fail")]
+
+mod inside;
+mod terminal;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// One line of the result.
+struct Measured {
+    what: &'static str,
+    /// Ours and what it is compared with, in words.
+    figures: String,
+    /// In the unit of the bound.
+    value: f64,
+    bound: f64,
+    unit: &'static str,
+}
+
+impl Measured {
+    /// Two times, of which the first may be at most `bound` times the second.
+    fn ratio(what: &'static str, ours: Duration, other: Duration, bound: f64) -> Self {
+        Self {
+            what,
+            figures: format!("{ours:.1?} / {other:.1?}"),
+            value: ours.as_secs_f64() / other.as_secs_f64(),
+            bound,
+            unit: "x",
+        }
+    }
+
+    fn kept(&self) -> bool {
+        self.value <= self.bound
+    }
+
+    fn print(&self) {
+        let verdict = if self.kept() { "ok" } else { "MISSED" };
+        let (value, bound, unit) = (self.value, self.bound, self.unit);
+        println!(
+            "{:<62} {:>21} {value:6.2}{unit:<4} bound {bound:5.2}{unit:<4} {verdict}",
+            self.what, self.figures
+        );
+    }
+}
+
+/// The time that a tenth of the rounds stayed below: what other programs of the machine do to the
+/// others is not measured.
+fn undisturbed(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 10]
+}
+
+fn main() -> ExitCode {
+    let mut all_kept = true;
+    let mut tell = |measured: Measured| {
+        measured.print();
+        all_kept &= measured.kept();
+    };
+    tell(inside::refresh());
+    tell(inside::frame());
+    tell(terminal::start());
+    for measured in terminal::running() {
+        tell(measured);
+    }
+    if all_kept {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,17 @@
+//! The files of one line: dentry-state, inode-nr, uptime.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use slabscope::source::{dentry_state, inode_nr, uptime};
+
+fuzz_target!(|text: &str| {
+    let errors = [
+        dentry_state::parse(text).err(),
+        inode_nr::parse(text).err(),
+        uptime::parse(text).err(),
+    ];
+    for error in errors.into_iter().flatten() {
+        assert!(error.line == 1 && !error.to_string().contains('\x1b'));
+    }
+});
