@@ -159,7 +159,7 @@ fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
             Exit::Permission,
             "only root may load a module, and not under lockdown: run with sudo",
         )),
-        Err(Errno::NOEXEC | Errno::NOENT) => Err(Failure::new(
+        Err(Errno::NOEXEC | Errno::NOENT | Errno::INVAL) => Err(Failure::new(
             Exit::Missing,
             format!(
                 "{shown}: not made for the kernel that runs; dmesg says more, `slabscope module build-help` how to make it"

@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{Exit, Failure};
 use crate::prune::{PruneError, Target};
-use crate::session::SessionError;
+use crate::session::{Device, SessionError};
 use crate::source::{Kernel, Mount, Sample, Source};
 
 impl From<SessionError> for Failure {
@@ -60,8 +60,9 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens it.
+    /// Opens it, if there is a module to count what is below it.
     pub fn open(&self) -> Result<Target, Failure> {
+        Device::open()?;
         Ok(if self.lookup {
             Target::open(&self.path)?
         } else {
