@@ -7,14 +7,12 @@ use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, Mode as FileMode, OFlags, ResolveFlags, fstat, openat2};
 use rustix::io::Errno;
 
 use crate::session::{Bounds, Counters, Device, Mode, Record, SessionError, Status, Walk};
-use crate::source::{Kernel, Sample, Source};
 use crate::text::printable;
 
 /// Why there is no plan, or a plan was not carried out.
@@ -194,23 +192,4 @@ fn run(
         }
     }
     Err(SessionError::Malformed("the stream ends without a total").into())
-}
-
-/// A sample once the dentry cache has stopped falling: evicted dentries are given back only after
-/// an RCU grace period (fs/dcache.c: `dentry_free()`, Linux 7.3).
-pub fn settled(kernel: &mut Kernel) -> Sample {
-    const STEP: Duration = Duration::from_millis(100);
-    const LONGEST: Duration = Duration::from_secs(3);
-    let objects = |sample: &Sample| sample.cache("dentry").map(|cache| cache.active);
-    let begin = Instant::now();
-    let mut sample = kernel.sample();
-    loop {
-        thread::sleep(STEP);
-        let next = kernel.sample();
-        let fell = objects(&next) < objects(&sample);
-        sample = next;
-        if !fell || begin.elapsed() > LONGEST {
-            return sample;
-        }
-    }
 }

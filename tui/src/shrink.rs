@@ -97,7 +97,7 @@ impl Plan {
         let start = Instant::now();
         let written = self.write();
         let took = start.elapsed();
-        let after = settled(source, name);
+        let after = source.settled(name);
         let samples = [&before, &after];
         let outcome = Outcome {
             took,
@@ -115,25 +115,6 @@ impl Plan {
             path: self.path.clone(),
             source,
         })
-    }
-}
-
-/// A sample once the cache has stopped falling: slabs of some caches are freed an RCU grace period
-/// late (mm/slub.c: `free_slab()`, `SLAB_TYPESAFE_BY_RCU`, Linux 7.3).
-fn settled(source: &mut dyn Source, cache: &str) -> Sample {
-    const STEP: Duration = Duration::from_millis(100);
-    const LONGEST: Duration = Duration::from_secs(3);
-    let slabs = |sample: &Sample| sample.cache(cache).map(|of| (of.slabs, of.active));
-    let begin = Instant::now();
-    let mut sample = source.sample();
-    loop {
-        std::thread::sleep(STEP);
-        let next = source.sample();
-        let fell = slabs(&next) < slabs(&sample);
-        sample = next;
-        if !fell || begin.elapsed() > LONGEST {
-            return sample;
-        }
     }
 }
 

@@ -20,7 +20,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 pub use dentry_state::DentryState;
 pub use inode_nr::InodeNr;
@@ -34,6 +35,26 @@ pub use totals::Totals;
 pub trait Source: Send {
     /// Reads everything once.
     fn sample(&mut self) -> Sample;
+
+    /// A sample once a cache has stopped falling: what was evicted, and slabs of some caches, are
+    /// given back an RCU grace period late (fs/dcache.c: `dentry_free()`, mm/slub.c:
+    /// `free_slab()`, Linux 7.3).
+    fn settled(&mut self, cache: &str) -> Sample {
+        const STEP: Duration = Duration::from_millis(100);
+        const LONGEST: Duration = Duration::from_secs(3);
+        let held = |sample: &Sample| sample.cache(cache).map(|of| (of.slabs, of.active));
+        let begin = Instant::now();
+        let mut sample = self.sample();
+        loop {
+            thread::sleep(STEP);
+            let next = self.sample();
+            let fell = held(&next) < held(&sample);
+            sample = next;
+            if !fell || begin.elapsed() > LONGEST {
+                return sample;
+            }
+        }
+    }
 }
 
 /// What was read at one moment, each interface for itself.

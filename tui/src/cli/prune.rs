@@ -12,7 +12,7 @@ use super::json::{self, Name};
 use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
 use crate::model::{Figures, comes_back, negatives_come_back};
-use crate::prune::{Outcome, Plan, settled};
+use crate::prune::{Outcome, Plan};
 use crate::session::{Bounds, Counters, Mode, Status};
 use crate::source::{Kernel, Source};
 use crate::text::{bytes, count, duration, printable};
@@ -129,7 +129,7 @@ impl Run for Args {
         let interrupt = Interrupt::catch()?;
         let before = Figures::of(&kernel.sample());
         let outcome = self.carry_out(&plan, &interrupt)?;
-        let after = Figures::of(&settled(&mut kernel));
+        let after = Figures::of(&kernel.settled("dentry"));
         let done = Done::new(&outcome, &before, &after);
         self.tell(&plan, size, Some(done), out)?;
         Ok(match outcome.status {

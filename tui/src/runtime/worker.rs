@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use super::Event;
 use crate::census::{Census, census};
-use crate::prune::{Plan, PruneError, Target, settled};
+use crate::prune::{Plan, PruneError, Target};
 use crate::session::{Bounds, Counters, Mode};
 use crate::shrink;
 use crate::source::{Kernel, Source, slab_attributes};
@@ -136,7 +136,7 @@ impl Work {
         let result = plan.carry_out(mode, Bounds::default(), &mut |so_far| {
             self.progress(job, so_far)
         });
-        let sample = Box::new(settled(&mut self.kernel));
+        let sample = Box::new(self.kernel.settled("dentry"));
         Msg::Pruned {
             job,
             at: self.start.elapsed(),
