@@ -245,14 +245,25 @@ fn the_configuration_is_checked_with_its_line() {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("config");
     fs::create_dir_all(home.join("slabscope")).unwrap();
     let default = slabscope(&["config", "--print-default"]).stdout;
-    let mistaken = [&default[..], b"intervall = 2\n"].concat();
+    let mistaken = [b"\nintervall = 2\n", &default[..]].concat();
+    let no_action = [&default[..], b"freze = 'F'\n"].concat();
     let line = default.iter().filter(|&&byte| byte == b'\n').count() + 1;
     for (text, code, said) in [
         (default, 0, String::new()),
         (
             mistaken,
             2,
-            format!("line {line}: no key is named intervall; the nearest is interval"),
+            "line 2: no key is named intervall; the nearest is interval".to_owned(),
+        ),
+        (
+            no_action,
+            2,
+            format!("line {line}: nothing with a key is named freze; the nearest is freeze"),
+        ),
+        (
+            b"keys = { freeze = 'm' }\n".to_vec(),
+            2,
+            "line 1: the key m has two meanings, mark and freeze".to_owned(),
         ),
     ] {
         fs::write(home.join("slabscope/config.toml"), text).unwrap();

@@ -8,8 +8,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use slabscope::abi::Counters;
 use slabscope::census::Census;
+use slabscope::config::Config;
 use slabscope::prune::PruneError;
 use slabscope::session::{Mode, SessionError, Status};
 use slabscope::source::{Cause, SourceError};
@@ -1061,12 +1063,42 @@ fn a_refused_plan_is_shown_in_place() {
 // Every screen
 
 #[test]
+fn keys_of_the_configuration_act_and_are_shown() {
+    let mut app = App::sampled(120, 40);
+    let text =
+        "[keys]\nfreeze = 'F'\nquit = ['Q', 'F10']\nfilter = 'Ctrl-F'\nslabs = 'B'\nmark = []";
+    app.model.keymap = text.parse::<Config>().unwrap().keys;
+    app.shows("F freeze");
+    app.shows("Q quit");
+    app.shows(" B Slabs ");
+    app.shows_no("m mark");
+    app.keys("fqm1");
+    app.shows_no("FROZEN");
+    assert!(app.effects().is_empty());
+    app.keys("F");
+    app.shows("FROZEN");
+    app.keys("3F");
+    app.shows_no("FROZEN");
+    app.keys("B?");
+    app.shows("    F freeze the figures");
+    app.shows("Ctrl-F names with a text, or ~regex");
+    app.shows("Q quit, like Ctrl-C (also F10)");
+    app.keys("?");
+    let control_f = KeyEvent::new(KeyCode::Char('f'), KeyModifiers::CONTROL);
+    app.msg(Msg::Key(control_f));
+    app.keys("dentryQ");
+    app.shows("/dentryQ");
+    app.keys("<Esc>Q");
+    assert!(matches!(app.effects().last(), Some(Effect::Quit)));
+}
+
+#[test]
 fn help_shows_every_key_of_the_screen_and_scrolls_at_80x24() {
     for screen in ["1", "2", "3"] {
         let mut app = App::sampled(80, 24);
         app.keys(screen);
         app.keys("?");
-        app.shows("quit (also Ctrl-C)");
+        app.shows("quit, like Ctrl-C");
         let mut all = app.screen();
         for _ in 0..4 {
             app.keys("<PageDown>");
@@ -1077,7 +1109,7 @@ fn help_shows_every_key_of_the_screen_and_scrolls_at_80x24() {
         }
         app.shows_no("more below");
         app.keys("?");
-        app.shows_no("quit (also Ctrl-C)");
+        app.shows_no("quit, like Ctrl-C");
     }
 }
 

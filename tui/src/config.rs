@@ -1,6 +1,7 @@
 //! What a person sets once: config.toml, for the screen. The other commands do not read it, so that
 //! scripts do the same for everybody.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -8,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crossterm::event::KeyCode;
 use serde::de::{Deserialize, Deserializer, Error};
 
+use crate::keymap::{self, Keymap};
 use crate::model::Column;
 use crate::view::look::Theme;
 
-/// The configuration that holds without a file, with every key explained.
-pub const DEFAULT: &str = r#"# slabscope reads this from $XDG_CONFIG_HOME/slabscope/config.toml, else from
+const DEFAULT: &str = r#"# slabscope reads this from $XDG_CONFIG_HOME/slabscope/config.toml, else from
 # ~/.config/slabscope/config.toml. What stands here is what holds without it.
 
 # Seconds between two samples, from 0.1 to 3600.
@@ -34,10 +36,30 @@ reverse = false
 
 # The mouse: a click selects and sorts; marking text in the terminal then wants Shift.
 mouse = true
+
+# Other keys than these: one, or a list, [] for none. A key is a character, "Ctrl-A" to "Ctrl-Z",
+# "F1" to "F12", or as the help shows it. Esc, and the keys of a plan, stay as they are.
+[keys]
 "#;
 
+/// The configuration that holds without a file, with everything explained.
+pub fn default_text() -> String {
+    let mut text = DEFAULT.to_owned();
+    for binding in keymap::configurable() {
+        let names: Vec<_> = binding.keys.iter().map(|&key| keymap::label(key)).collect();
+        let keys = match &names[..] {
+            [name] => format!("{name:?}"),
+            names => format!("{names:?}"),
+        };
+        text += &format!("{:21} = {keys:23} # {}\n", binding.name, binding.help);
+    }
+    text
+}
+
 /// The keys of the file.
-const KEYS: [&str; 6] = ["interval", "theme", "columns", "sort", "reverse", "mouse"];
+const KEYS: [&str; 7] = [
+    "interval", "theme", "columns", "sort", "reverse", "mouse", "keys",
+];
 
 /// What is set.
 #[derive(Clone, Debug, PartialEq, serde::Deserialize)]
@@ -59,6 +81,9 @@ pub struct Config {
     pub reverse: bool,
     /// Whether the mouse is the program's.
     pub mouse: bool,
+    /// What the keys do where.
+    #[serde(deserialize_with = "keys")]
+    pub keys: Keymap,
 }
 
 impl Default for Config {
@@ -70,6 +95,7 @@ impl Default for Config {
             sort: Column::Size,
             reverse: false,
             mouse: true,
+            keys: Keymap::default(),
         }
     }
 }
@@ -129,7 +155,8 @@ impl FromStr for Config {
             let line = 1 + text[..span.start].matches('\n').count();
             let message = if error.message().starts_with("unknown field") {
                 let key = crate::text::printable(&text[span]);
-                format!("no key is named {key}; the nearest is {}", nearest(&key))
+                let nearest = nearest(&key, KEYS);
+                format!("no key is named {key}; the nearest is {nearest}")
             } else {
                 error.message().to_owned()
             };
@@ -138,10 +165,10 @@ impl FromStr for Config {
     }
 }
 
-/// The key that is written most like `key`.
-fn nearest(key: &str) -> &'static str {
-    let distance = |known: &&&str| strsim::damerau_levenshtein(known, key);
-    KEYS.iter().min_by_key(distance).unwrap_or(&KEYS[0])
+/// The name that is written most like `name`.
+fn nearest(name: &str, names: impl IntoIterator<Item = &'static str>) -> &'static str {
+    let distance = |known: &&str| strsim::damerau_levenshtein(known, name);
+    names.into_iter().min_by_key(distance).unwrap_or_default()
 }
 
 fn word<'de, T: FromStr<Err = String>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
@@ -161,6 +188,49 @@ fn theme<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Theme>, D::Error> 
     }
 }
 
+fn keys<'de, D: Deserializer<'de>>(from: D) -> Result<Keymap, D::Error> {
+    let chosen = BTreeMap::<Name, Keys>::deserialize(from)?;
+    let chosen = chosen.into_iter().map(|(name, keys)| (name.0, keys.0));
+    Keymap::new(&chosen.collect()).map_err(D::Error::custom)
+}
+
+/// The name of a binding.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Name(&'static str);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let mut names = keymap::configurable().map(|binding| binding.name);
+        names.find(|name| *name == text).map(Self).ok_or_else(|| {
+            let names = keymap::configurable().map(|binding| binding.name);
+            D::Error::custom(format!(
+                "nothing with a key is named {}; the nearest is {}",
+                crate::text::printable(&text),
+                nearest(&text, names)
+            ))
+        })
+    }
+}
+
+/// One key, or a list.
+struct Keys(Vec<KeyCode>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let listed = match toml::Value::deserialize(from)? {
+            toml::Value::Array(listed) => listed,
+            one => vec![one],
+        };
+        let key = |value: toml::Value| match value.as_str() {
+            Some(name) => keymap::key(name),
+            None => Err(format!("{value} is not a key: a key stands in quotes")),
+        };
+        let keys = listed.into_iter().map(key).collect::<Result<_, _>>();
+        keys.map(Self).map_err(D::Error::custom)
+    }
+}
+
 fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let seconds = f64::deserialize(from)?;
     crate::cli::interval(seconds).map_err(D::Error::custom)
@@ -172,16 +242,23 @@ mod tests {
 
     #[test]
     fn the_default_is_what_holds_without_a_file() {
-        assert_eq!(DEFAULT.parse(), Ok(Config::default()));
+        let text = default_text();
+        assert_eq!(text.parse(), Ok(Config::default()));
         assert_eq!("".parse(), Ok(Config::default()));
         for key in KEYS {
-            assert!(DEFAULT.contains(&format!("\n{key} = ")), "{key}");
+            let there = [format!("\n{key} = "), format!("\n[{key}]\n")];
+            assert!(there.iter().any(|line| text.contains(line)), "{key}");
         }
     }
 
     #[test]
     fn every_key() {
-        let text = "interval = 2\ntheme = \"light\"\ncolumns = [\"size\", \"use\"]\nsort = \"growth\"\nreverse = true\nmouse = false";
+        let text = "interval = 2\ntheme = \"light\"\ncolumns = [\"size\", \"use\"]\nsort = \"growth\"\nreverse = true\nmouse = false\n[keys]\nfreeze = \"F\"\nquit = [\"q\", \"Q\"]\nmark = []";
+        let keys = [
+            ("freeze", vec![KeyCode::Char('F')]),
+            ("quit", vec![KeyCode::Char('q'), KeyCode::Char('Q')]),
+            ("mark", vec![]),
+        ];
         let config = Config {
             interval: Duration::from_secs(2),
             theme: Some(Theme::Light),
@@ -189,6 +266,7 @@ mod tests {
             sort: Column::Growth,
             reverse: true,
             mouse: false,
+            keys: Keymap::new(&keys.into()).unwrap(),
         };
         assert_eq!(text.parse(), Ok(config));
     }
@@ -208,6 +286,26 @@ mod tests {
                 "[table]\na = 1",
                 "line 1: no key is named table; the nearest is theme",
             ),
+            (
+                "[keys]\nup = \"k\"\nfreze = \"F\"",
+                "line 3: nothing with a key is named freze; the nearest is freeze",
+            ),
+            (
+                "[keys]\nprune = \"y\"",
+                "line 2: nothing with a key is named prune; the nearest is tree",
+            ),
+            (
+                "[keys]\nup = [\n\"K\",\n\"y\"]",
+                "line 2: y carries out a plan, and can do nothing else",
+            ),
+            (
+                "[keys]\nup = 1",
+                "line 2: 1 is not a key: a key stands in quotes",
+            ),
+            (
+                "mouse = true\n[keys]\nfreeze = \"m\"",
+                "line 2: the key m has two meanings, mark and freeze, in: Slabs, with slabtop's sort keys",
+            ),
             ("interval = 0", "line 1: not between 0.1 and 3600 seconds"),
             ("interval = nan", "line 1: not between 0.1 and 3600 seconds"),
         ] {
@@ -217,6 +315,9 @@ mod tests {
             ("\n\nsort = \"x\"", "line 3: no column is named"),
             ("theme = \"pink\"", "line 1: "),
             ("columns = [\n\"x\"]", "line "),
+            ("[keys]\nup = \"upp\"", "line 2: upp is not a key: "),
+            ("[keys]\n\"\\u001b[2J\" = \"a\"", "line 2: nothing"),
+            ("[keys]\nup = \"\\u001b\"", "line 2: "),
             ("mouse = 1", "line 1: invalid type"),
             ("mouse = ", "line 1: "),
             ("\u{1b}[2J = 1", "line 1: "),

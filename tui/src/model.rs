@@ -21,6 +21,7 @@ pub use slabs::{Line, Row, Slabs};
 pub use tree::{Place, State, Tree, TreeSort, comes_back, negatives_come_back};
 
 use crate::history::{History, Rates};
+use crate::keymap::Keymap;
 use crate::session::Counters;
 use crate::source::{Cache, Sample};
 use crate::view::look::Look;
@@ -126,6 +127,8 @@ pub struct Model {
     pub host: Host,
     /// Glyphs and colours for this terminal.
     pub look: Look,
+    /// What the keys do where.
+    pub keymap: Keymap,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
     /// The screen shown.
@@ -166,6 +169,7 @@ impl Model {
         Self {
             host,
             look,
+            keymap: Keymap::default(),
             size,
             screen: Screen::Slabs,
             mode: Mode::Browse,

@@ -16,6 +16,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
+use crate::keymap::Keymap;
 use crate::model::{Column, Host, Model};
 use crate::update::{Effect, Msg, update};
 use crate::view;
@@ -43,6 +44,8 @@ pub struct Options {
     pub reverse: bool,
     /// The mouse is the program's, where the terminal has one.
     pub mouse: bool,
+    /// What the keys do where.
+    pub keymap: Keymap,
 }
 
 impl Default for Options {
@@ -56,6 +59,7 @@ impl Default for Options {
             sort: Column::Size,
             reverse: false,
             mouse: true,
+            keymap: Keymap::default(),
         }
     }
 }
@@ -112,6 +116,7 @@ fn model(options: &Options, size: (u16, u16)) -> Model {
     }
     let mut model = Model::new(host(&options.root), look, size);
     model.captured = (options.root != Path::new("/")).then(|| options.root.clone());
+    model.keymap.clone_from(&options.keymap);
     model.interval = options.interval;
     model.mouse = Look::has_mouse(&var("TERM").unwrap_or_default()).then_some(options.mouse);
     model.slabs.columns.clone_from(&options.columns);

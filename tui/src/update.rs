@@ -113,15 +113,23 @@ fn key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
         return match event.code {
             KeyCode::Char('c') => vec![Effect::Quit],
             KeyCode::Char('z') => vec![Effect::Suspend],
+            KeyCode::Char(letter) => match keymap::control(letter) {
+                Some(key) => pressed(model, key),
+                None => Vec::new(),
+            },
             _ => Vec::new(),
         };
     }
+    pressed(model, event.code)
+}
+
+fn pressed(model: &mut Model, key: KeyCode) -> Vec<Effect> {
     model.notice = None;
-    match keymap::action(model, event.code) {
+    match keymap::action(model, key) {
         Some(action) => act(model, action),
         None => {
-            match (&mut model.mode, event.code) {
-                (Mode::Filter, KeyCode::Char(c)) => slabs::typed(model, c),
+            match (&mut model.mode, key) {
+                (Mode::Filter, KeyCode::Char(c)) if !c.is_control() => slabs::typed(model, c),
                 (Mode::SortMenu { .. }, KeyCode::Char(c)) => slabs::sort_letter(model, c),
                 (Mode::Confirm(confirm), _) => confirm.urged = true,
                 (Mode::ConfirmShrink(confirm), _) => confirm.urged = true,

@@ -75,11 +75,15 @@ fn areas(area: Rect) -> [Rect; 3] {
     .areas(area)
 }
 
-const TABS: [(&str, Screen); 3] = [
-    (" 1 Slabs ", Screen::Slabs),
-    (" 2 Tree ", Screen::Tree),
-    (" 3 History ", Screen::History),
-];
+/// The screens, with their keys.
+fn tabs(model: &Model) -> [(String, Screen); 3] {
+    [
+        ("slabs", "Slabs", Screen::Slabs),
+        ("tree", "Tree", Screen::Tree),
+        ("history", "History", Screen::History),
+    ]
+    .map(|(name, words, screen)| (format!(" {} {words} ", model.keymap.key(name)), screen))
+}
 
 /// What is under the mouse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,8 +101,8 @@ pub fn hit(model: &Model, column: u16, row: u16) -> Option<Hit> {
     let [head, body, _] = areas(Rect::new(0, 0, model.size.0, model.size.1));
     if head.y == row {
         let mut right = head.right();
-        return TABS.iter().rev().find_map(|(text, screen)| {
-            right = right.saturating_sub(text.len() as u16);
+        return tabs(model).iter().rev().find_map(|(text, screen)| {
+            right = right.saturating_sub(Span::raw(text).width() as u16);
             (column >= right).then_some(Hit::Screen(*screen))
         });
     }
@@ -118,7 +122,7 @@ fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     if model.frozen.is_some() {
         tabs.extend([flag(" FROZEN "), Span::raw("  ")]);
     }
-    for (text, screen) in TABS {
+    for (text, screen) in self::tabs(model) {
         let chosen = screen == model.screen;
         let style = if chosen {
             look.selected()
@@ -185,7 +189,7 @@ fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     // Help and quit are the last to go when there is no room.
     let (all, last): (Vec<_>, Vec<_>) =
         keymap::hints(model).partition(|binding| !matches!(binding.hint, "help" | "quit"));
-    let width = |b: &keymap::Binding| Span::raw(b.label).width() + 1 + b.hint.len() + 2;
+    let width = |b: &keymap::Binding| Span::raw(b.label()).width() + 1 + b.hint.len() + 2;
     let mut room =
         usize::from(area.width).saturating_sub(1 + last.iter().map(|b| width(b)).sum::<usize>());
     let mut spans = vec![Span::raw(" ")];
@@ -195,7 +199,7 @@ fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         fits
     });
     for binding in fitting.collect::<Vec<_>>().into_iter().chain(last) {
-        spans.push(Span::styled(binding.label, look.accent()));
+        spans.push(Span::styled(binding.label(), look.accent()));
         spans.push(Span::raw(format!(" {}", binding.hint)));
         spans.push(Span::raw("  "));
     }

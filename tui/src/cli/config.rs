@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{Context, Exit, Failure, Run};
-use crate::config::{Config, DEFAULT};
+use crate::config::{self, Config};
 
 /// Check the configuration of the screen and say where it is
 #[derive(Debug, clap::Args)]
@@ -16,7 +16,7 @@ pub struct Args {
 impl Run for Args {
     fn run(&self, _context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         if self.print_default {
-            out.write_all(DEFAULT.as_bytes())?;
+            out.write_all(config::default_text().as_bytes())?;
             return Ok(Exit::Ok);
         }
         let path = Config::path(|name| std::env::var_os(name));

@@ -44,6 +44,7 @@ impl Run for Args {
             sort: config.sort,
             reverse: config.reverse,
             mouse: config.mouse,
+            keymap: config.keys,
         })?;
         Ok(Exit::Ok)
     }

@@ -21,9 +21,10 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
         // Alone, what is directly here is all there is below.
         Some(_) if place.rows().len() == 1 || place.mount.is_memory() => place.path.clone(),
         Some(_) => {
-            model.notice = Some(
-                "a prune takes all below a directory: choose a row, or P for all shown here".into(),
-            );
+            let key = model.keymap.key("prune-here");
+            model.notice = Some(format!(
+                "a prune takes all below a directory: choose a row, or {key} for all shown here"
+            ));
             return Vec::new();
         }
         None => return Vec::new(),

@@ -88,7 +88,8 @@ pub(super) fn class(model: &mut Model) {
         Some(_) => (None, "all caches"),
     };
     model.slabs.class = class;
-    model.notice = Some(format!("{words}; t shows the next"));
+    let key = model.keymap.key("class");
+    model.notice = Some(format!("{words}; {key} shows the next"));
 }
 
 pub(super) fn mark(model: &mut Model) {
@@ -96,11 +97,13 @@ pub(super) fn mark(model: &mut Model) {
         Some(_) => None,
         None => model.shown.clone(),
     };
-    let words = match model.slabs.mark {
-        Some(_) => "marked: SINCE m is the change in objects since now; S m sorts by it; m ends it",
-        None => "the mark is gone",
-    };
-    model.notice = Some(words.into());
+    let [menu, mark] = ["sort-menu", "mark"].map(|name| model.keymap.key(name));
+    model.notice = Some(match model.slabs.mark {
+        Some(_) => format!(
+            "marked: SINCE m is the change in objects since now; {menu} m sorts by it; {mark} ends it"
+        ),
+        None => "the mark is gone".into(),
+    });
 }
 
 pub(super) fn detail(model: &mut Model) -> Vec<Effect> {

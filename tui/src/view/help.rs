@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
 
-use crate::keymap::{BINDINGS, Scope};
+use crate::keymap::{Binding, Scope, label};
 use crate::model::{Model, Screen};
 
 /// Words that the screens use.
@@ -18,7 +18,7 @@ const WORDS: [&str; 12] = [
     "IDLE      bytes of a cache's slabs that no object occupies",
     "(+3)      three more names share the cache: the kernel merges like ones",
     "OBJ/S     objects allocated more or less per second, since the last refresh",
-    "SINCE m   objects allocated more or less since m was pressed",
+    "SINCE m   objects allocated more or less since the mark",
     "HISTORY   objects over the chart's time, each row on its own scale",
     "shrink    give back slabs without objects; prune evicts objects",
 ];
@@ -32,8 +32,8 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
         Screen::History => &[Scope::History],
     };
     let (left, right) = (
-        keys(model, here),
-        keys(model, &[Scope::Everywhere, Scope::Lists]),
+        keys(model, here, WIDTH - 1),
+        keys(model, &[Scope::Everywhere, Scope::Lists], 80 - WIDTH),
     );
     let mut lines = beside(left, right);
     lines.push(Line::styled(" Words", model.look.strong()));
@@ -45,14 +45,19 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
     if first < hidden
         && let Some(last) = lines.last_mut()
     {
-        *last = Line::styled("   more below: j, PgDn", model.look.warn());
+        *last = {
+            let [down, page] = ["down", "page-down"].map(|name| model.keymap.key(name));
+            Line::styled(format!("   more below: {down}, {page}"), model.look.warn())
+        };
     }
     frame.render_widget(Text::from(lines), area);
 }
 
+/// Columns of the terminal for the keys on the left.
+const WIDTH: usize = 44;
+
 /// Two columns, line by line.
 fn beside(left: Vec<Line<'static>>, right: Vec<Line<'static>>) -> Vec<Line<'static>> {
-    const WIDTH: usize = 44;
     let (mut left, mut right) = (left.into_iter(), right.into_iter());
     std::iter::from_fn(|| match (left.next(), right.next()) {
         (None, None) => None,
@@ -67,18 +72,36 @@ fn beside(left: Vec<Line<'static>>, right: Vec<Line<'static>>) -> Vec<Line<'stat
     .collect()
 }
 
-fn keys(model: &Model, scopes: &[Scope]) -> Vec<Line<'static>> {
+fn keys(model: &Model, scopes: &[Scope], width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for &scope in scopes {
         let title = format!(" {}", scope.words());
         lines.push(Line::from(Span::styled(title, model.look.strong())));
-        let shown = |b: &&crate::keymap::Binding| b.scope == scope && !b.help.is_empty();
-        lines.extend(BINDINGS.iter().filter(shown).map(|binding| {
+        let shown = |b: &&Binding| b.scope == scope && !b.help.is_empty();
+        lines.extend(model.keymap.bindings().filter(shown).map(|binding| {
             Line::from(vec![
-                Span::styled(format!(" {:>5} ", binding.label), model.look.accent()),
-                Span::raw(binding.help),
+                Span::styled(format!(" {:>5} ", binding.label()), model.look.accent()),
+                Span::raw(also(binding, width - 7)),
             ])
         }));
     }
     lines
+}
+
+/// What a binding does, and as many of its other keys as there is room for.
+fn also(binding: &Binding, width: usize) -> String {
+    let mut text = binding.help.to_owned();
+    let mut before = " (also ";
+    for &key in binding.keys.iter().skip(1) {
+        let more = format!("{before}{}", label(key));
+        if Span::raw(&text).width() + Span::raw(&more).width() + 1 > width {
+            break;
+        }
+        text += &more;
+        before = ", ";
+    }
+    if before == ", " {
+        text.push(')');
+    }
+    text
 }

@@ -28,8 +28,9 @@ pub(super) fn render(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect
     let height = usize::from(area.height.saturating_sub(3)).max(1);
     let first = first_row(at, Column::sortable().count(), height);
     let mut lines: Vec<_> = lines.skip(first).take(height).collect();
+    let [down, up, reverse] = ["down", "up", "reverse"].map(|name| model.keymap.key(name));
     lines.push(Line::styled(
-        "a letter, or j k and Enter; r reverses",
+        format!("a letter, or {down} {up} and Enter; {reverse} reverses"),
         look.dim(),
     ));
     popup(look, "Sort by", lines, frame, area);

@@ -44,10 +44,13 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         });
     }
     if model.slabs.rows.is_empty() {
+        let key = model.keymap.key("class");
         let text = match (model.slabs.filter.text(), model.slabs.class) {
-            ("", _) => "   no cache is of this class; t shows the others",
-            (_, None) => "   no cache has such a name; Esc ends the filter",
-            _ => "   no cache of this class has such a name; Esc ends the filter, t the class",
+            ("", _) => format!("   no cache is of this class; {key} shows the others"),
+            (_, None) => "   no cache has such a name; Esc ends the filter".to_owned(),
+            _ => format!(
+                "   no cache of this class has such a name; Esc ends the filter, {key} the class"
+            ),
         };
         lines.push(Line::raw(text));
     }

@@ -304,14 +304,21 @@ fn failed(model: &Model, error: &PruneError, frame: &mut Frame<'_>, area: Rect) 
             ),
             line(""),
         ]);
+        let [slabs, history] = ["slabs", "history"].map(|name| model.keymap.key(name));
         let how = how_to_get_the_module(&model.host.kernel);
         text.extend(how.iter().map(|text| line(text)));
         text.extend([
             line(""),
-            line("The slab screen (1) and the history (3) work without the module."),
+            line(&format!(
+                "The slab screen ({slabs}) and the history ({history}) work without the module."
+            )),
         ]);
     } else {
-        text.extend([line(""), line("r counts again, Backspace goes up.")]);
+        let [again, up] = ["recount", "walk-out"].map(|name| model.keymap.key(name));
+        text.extend([
+            line(""),
+            line(&format!("{again} counts again, {up} goes up.")),
+        ]);
     }
     trouble(look, text, frame, area);
 }
