@@ -53,6 +53,7 @@ pub fn shell(lab: &Lab) -> Result<End> {
 /// Runs one command and passes on what it prints; returns its status.
 pub fn run_command(lab: &Lab, words: &[String], timeout: Duration) -> Result<i32> {
     let guest = Guest::boot(lab)?;
+    guest.load_module()?;
     let command = words
         .iter()
         .map(|word| quoted(word))

@@ -1,11 +1,13 @@
 //! The lab: a stock Debian kernel in QEMU with the slabscope module in it.
 //!
 //! [`setup`] makes everything from nothing in a cache outside the tree; [`guest`] boots it and drives its
-//! screen; [`suite`] holds the tests that run in it; [`agent`] is the lab's hand inside the guest.
+//! screen; [`suite`] holds the tests that run in it, [`bench`] the measurements; [`agent`] is the lab's hand inside the guest.
 
-#![forbid(unsafe_code)]
+// Allowed in agent/raw.rs alone.
+#![deny(unsafe_code)]
 
 pub mod agent;
+pub mod bench;
 pub mod guest;
 pub mod interactive;
 pub mod relay;

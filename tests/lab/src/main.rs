@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use slabscope_lab::setup::{self, DEFAULT_SERIES, Lab};
-use slabscope_lab::{interactive, relay, shots, suite};
+use slabscope_lab::setup::series::{TESTED, resolve};
+use slabscope_lab::setup::{self, DEFAULT_SERIES, Options};
+use slabscope_lab::{bench, interactive, relay, shots, suite};
 
 /// Boot a stock Debian kernel in QEMU with the slabscope module, and open slabscope in it.
 ///
-/// Everything is made from nothing the first time (4 minutes, 5 GB) and kept in $SLABSCOPE_CACHE, else
+/// Everything is made from nothing the first time (4 minutes, 6 GiB) and kept in $SLABSCOPE_CACHE, else
 /// $XDG_CACHE_HOME/slabscope, else ~/.cache/slabscope. The host's kernel is left alone.
 #[derive(Debug, Parser)]
 #[command(name = "cargo lab", bin_name = "cargo lab", version)]
@@ -24,9 +25,9 @@ struct Arguments {
 
 #[derive(Debug, Args)]
 struct KernelArguments {
-    /// The series of stock kernels to use, from 7.2 on
-    #[arg(long = "kernel", value_name = "SERIES", default_value = DEFAULT_SERIES, global = true)]
-    series: String,
+    /// The series of stock kernels to use, from 7.2 on [default: 7.3; for the tests, 7.3 and 7.2]
+    #[arg(long = "kernel", value_name = "SERIES", global = true)]
+    series: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +54,26 @@ enum Task {
         /// Where they go
         dir: PathBuf,
     },
+    /// Build the module for a kernel of Debian 13's backports
+    Module {
+        /// The kernel, as `uname -r` names it in it
+        #[arg(long)]
+        release: String,
+        /// Where the module goes [default: it stays in the lab's cache]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Measure the module against what the kernel itself offers
+    Bench {
+        /// Part of the names of the measurements to make
+        filter: Option<String>,
+        /// How often each is made; the longest are made less often
+        #[arg(long, default_value_t = bench::ROUNDS, value_parser = clap::value_parser!(u32).range(1..=100))]
+        rounds: u32,
+        /// Only name the measurements
+        #[arg(long)]
+        list: bool,
+    },
     /// Run the tests
     Test {
         /// Part of the names of the tests to run
@@ -60,6 +81,9 @@ enum Task {
         /// Only name the tests
         #[arg(long)]
         list: bool,
+        /// Wait longer for races: minutes instead of seconds
+        #[arg(long)]
+        soak: bool,
         /// What else the tests of cargo take, such as --exact and --skip
         #[arg(last = true)]
         more: Vec<String>,
@@ -88,38 +112,61 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<ExitCode> {
     let series = arguments.kernel.series;
-    let name = series.clone();
-    let made = move |update, verbose| -> Result<Lab> {
-        setup::run(&setup::Options {
-            series: series.clone(),
-            update,
-            verbose,
-        })
-    };
+    let options = Options::new(series.as_deref().unwrap_or(DEFAULT_SERIES));
     match arguments.task {
-        None => interactive::main_job(&made(false, false)?).map(code),
-        Some(Task::Shell) => interactive::shell(&made(false, false)?).map(code),
+        None => interactive::main_job(&setup::run(&options)?).map(code),
+        Some(Task::Shell) => interactive::shell(&setup::run(&options)?).map(code),
         Some(Task::Setup { update }) => {
-            let lab = made(update, true)?;
+            let lab = setup::run(&Options {
+                update,
+                verbose: true,
+                ..options
+            })?;
             eprintln!("ready: Linux {}; `cargo lab` boots it", lab.kernel.release);
             Ok(ExitCode::SUCCESS)
         }
         Some(Task::Run { timeout, command }) => {
-            let status = interactive::run_command(
-                &made(false, false)?,
-                &command,
-                Duration::from_secs(timeout),
-            )?;
-            Ok(exit_code(status))
+            let timeout = Duration::from_secs(timeout);
+            interactive::run_command(&setup::run(&options)?, &command, timeout).map(exit_code)
         }
         Some(Task::Shots { dir }) => {
-            shots::take(&made(false, false)?, &dir)?;
+            shots::take(&setup::run(&options)?, &dir)?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Task::Test { filter, list, more }) => {
+        Some(Task::Module { release, output }) => {
+            println!(
+                "{}",
+                setup::module_for(&release, output.as_deref())?.display()
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Task::Bench {
+            filter,
+            rounds,
+            list,
+        }) => {
+            let filter = filter.unwrap_or_default();
+            if list {
+                return Ok(bench::list(&filter));
+            }
+            bench::run(&options, &filter, rounds)
+        }
+        Some(Task::Test {
+            filter,
+            list,
+            soak,
+            more,
+        }) => {
+            let series = match series {
+                Some(series) => vec![series],
+                None if list => TESTED.map(str::to_owned).to_vec(),
+                None => resolve()?,
+            };
             let list = list.then(|| "--list".to_owned());
             let arguments: Vec<String> = filter.into_iter().chain(list).chain(more).collect();
-            suite::run(&name, &arguments, move || made(false, false))
+            suite::run(&series, soak, &arguments, |series| {
+                setup::run(&Options::new(series))
+            })
         }
     }
 }

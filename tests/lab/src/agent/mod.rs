@@ -1,18 +1,28 @@
 //! What runs in the guest: the first process, the command runner, and tools for scenes and tests.
 
+pub mod bench;
+mod device;
 mod exec;
 mod init;
 pub mod lookups;
 pub mod protocol;
+mod raw;
 mod scene;
 mod serve;
+mod storm;
+mod stream;
+mod survive;
 mod tools;
+mod tree;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+
+use bench::{Bench, Victim};
 
 /// The guest's disk for filesystems of scenes and tests.
 pub const SCRATCH_DISK: &str = "/dev/lab-scratch";
@@ -64,6 +74,45 @@ enum Task {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Measure; a line for each round and measure
+    Bench {
+        /// What
+        bench: Bench,
+        /// How often
+        rounds: u32,
+    },
+    /// Begin what is to be killed
+    BenchVictim {
+        /// What
+        which: Victim,
+        /// Below what
+        dir: PathBuf,
+    },
+    /// Use the module's device step by step, and say what comes of each
+    Device {
+        /// open, info, begin:FIELD=VALUE,..., read, drain, ... (agent/device.rs)
+        #[arg(required = true)]
+        steps: Vec<String>,
+    },
+    /// Make a tree of which everything is known, and keep it cached until killed
+    Tree {
+        /// Its top, which is not there yet
+        dir: PathBuf,
+    },
+    /// Use files in every way, prune, and see whether they are what they were
+    Survive {
+        /// Where; not there yet
+        dir: PathBuf,
+    },
+    /// Do everything at once to a tree
+    Storm {
+        /// Where
+        dir: PathBuf,
+        /// A disk with an ext4 that is mounted now and then
+        disk: PathBuf,
+        /// How long
+        seconds: u64,
+    },
 }
 
 /// Does what the arguments say; the first process of a guest has none to go by.
@@ -92,5 +141,11 @@ fn run(task: Task) -> Result<()> {
         } => lookups::run(&dir, count, &prefix, progress),
         Task::Files { dir, count } => tools::make_files(&dir, count),
         Task::Hold { files } => tools::hold(&files),
+        Task::Bench { bench, rounds } => bench::run(bench, rounds),
+        Task::BenchVictim { which, dir } => bench::victim(which, &dir),
+        Task::Device { steps } => device::run(&steps),
+        Task::Tree { dir } => tree::run(&dir),
+        Task::Survive { dir } => survive::run(&dir),
+        Task::Storm { dir, disk, seconds } => storm::run(&dir, &disk, Duration::from_secs(seconds)),
     }
 }

@@ -66,8 +66,13 @@ pub struct Output {
 impl Guest {
     /// Boots a guest of the usual size, as fast as this machine can.
     pub fn boot(lab: &Lab) -> Result<Self> {
+        Self::boot_sized(lab, Machine::default())
+    }
+
+    /// Boots a guest of another size.
+    pub fn boot_sized(lab: &Lab, machine: Machine) -> Result<Self> {
         let accel = Accel::choose(lab)?;
-        let boot = || Self::boot_with(lab, Machine::default(), accel, accel.boot_timeout());
+        let boot = || Self::boot_with(lab, machine, accel, accel.boot_timeout());
         match boot() {
             Err(error) if error.is::<Lost>() => {
                 eprintln!("{error}\nbooting another");

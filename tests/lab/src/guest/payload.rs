@@ -8,6 +8,9 @@ use anyhow::{Context, Result};
 /// Where the guest finds the module.
 pub const MODULE: &str = "/usr/local/lib/slabscope.ko";
 
+/// And the one that the measurements compare it with.
+pub const PEER: &str = "/usr/local/lib/lab_peer.ko";
+
 /// An archive in the format that the kernel unpacks into its initial filesystem (`newc` of cpio).
 #[derive(Debug, Default)]
 pub struct Archive {

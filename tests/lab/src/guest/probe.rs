@@ -67,14 +67,34 @@ impl Guest {
     pub fn count_calls(&self, function: &str, process: &str, command: &str) -> Result<u64> {
         let tracing = "/sys/kernel/tracing";
         let event = format!("{tracing}/events/slabscope/counted");
+        // To know processes' names later, tracing would have to patch the scheduler, which emulated processors may
+        // be running: QEMU's do not always survive that.
         self.sh(&format!(
-            "echo 'p:slabscope/counted {function}' >>{tracing}/kprobe_events &&
+            "echo 0 >{tracing}/options/record-cmd && echo 'p:slabscope/counted {function}' >>{tracing}/kprobe_events &&
              echo 'hist:keys=common_pid if comm == \"{process}\"' >{event}/trigger"
         ))?;
         let ran = self.sh_within(command, Duration::from_secs(300));
         let counted = self.sh(&format!(
             "cat {event}/hist && echo '!hist:keys=common_pid if comm == \"{process}\"' >{event}/trigger &&
              echo '-:slabscope/counted' >>{tracing}/kprobe_events"
+        ))?;
+        ran?;
+        Ok(counted.lines().filter_map(hit_count).sum())
+    }
+
+    /// Counts how often a kernel function returns a value, in whatever process, while a command runs.
+    pub fn count_returns(&self, function: &str, value: u64, command: &str) -> Result<u64> {
+        let tracing = "/sys/kernel/tracing";
+        let event = format!("{tracing}/events/slabscope/returned");
+        let trigger = format!("hist:keys=value if value == {value}");
+        self.sh(&format!(
+            "echo 0 >{tracing}/options/record-cmd && echo 'r:slabscope/returned {function} value=$retval:s32' >>{tracing}/kprobe_events &&
+             echo '{trigger}' >{event}/trigger"
+        ))?;
+        let ran = self.sh_within(command, Duration::from_secs(300));
+        let counted = self.sh(&format!(
+            "cat {event}/hist && echo '!{trigger}' >{event}/trigger &&
+             echo '-:slabscope/returned' >>{tracing}/kprobe_events"
         ))?;
         ran?;
         Ok(counted.lines().filter_map(hit_count).sum())

@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
 use super::accel::Accel;
-use super::payload::{Archive, MODULE};
+use super::payload::{Archive, MODULE, PEER};
 use crate::agent::protocol::PORT;
 use crate::setup::Lab;
 use crate::setup::cache::{Cache, remove};
@@ -65,6 +65,9 @@ impl Qemu {
         archive.add("/payload/usr/local/bin/agent", &lab.programs.agent)?;
         archive.add("/payload/usr/local/bin/slabscope", &lab.programs.slabscope)?;
         archive.add(&format!("/payload{MODULE}"), &lab.module)?;
+        if let Some(peer) = &lab.peer {
+            archive.add(&format!("/payload{PEER}"), peer)?;
+        }
         archive.write(&initrd)?;
         let disk = dir.path().join("disk");
         File::create(&disk)

@@ -1,8 +1,9 @@
 //! Which kernel: the newest of a series that the archive holds completely.
 
+use std::fmt;
 use std::fs;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::cache::Cache;
 use super::command::Log;
@@ -12,10 +13,54 @@ use super::kernel::{Kernel, compilers_path};
 /// The flavour of Debian's kernel that is meant for virtual machines.
 const FLAVOUR: &str = "cloud-amd64";
 
+/// The first series whose kernels Debian builds with Rust and everything else that the module needs.
+pub const OLDEST_SERIES: &str = "7.2";
+
+/// The archive holds no complete kernel of a series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    series: String,
+    /// The series that it holds and that have what the module needs, newest first.
+    pub held: Vec<String>,
+}
+
+impl Gone {
+    /// `held` is newest first.
+    pub fn new(series: &str, held: Vec<String>) -> Self {
+        Self {
+            series: series.to_owned(),
+            held,
+        }
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{SUITE}-backports holds no complete kernel of the series {}: kernels leave the archive when newer ones \
+             come. Fitting series there now: {}. Choose one with --kernel",
+            self.series,
+            if self.held.is_empty() {
+                "none".to_owned()
+            } else {
+                self.held.join(", ")
+            }
+        )
+    }
+}
+
+impl std::error::Error for Gone {}
+
 /// The kernel that was chosen for a series before.
 pub fn remembered(cache: &Cache, series: &str) -> Option<Kernel> {
     let text = fs::read_to_string(cache.path(format!("kernels/{series}.json"))).ok()?;
     serde_json::from_str(&text).ok()
+}
+
+/// The same, if nothing of it has to be fetched any more but its source.
+pub fn complete(cache: &Cache, series: &str) -> Option<Kernel> {
+    remembered(cache, series).filter(|kernel| kernel.modules_image(cache).exists())
 }
 
 /// Asks the archive for the newest kernel of a series, and remembers it.
@@ -71,7 +116,7 @@ fn pick(listing: &str, series: &str) -> Result<Kernel> {
             });
         }
     }
-    Err(nothing_fits(&names, series))
+    Err(nothing_fits(&names, series).into())
 }
 
 /// The binary packages of a release: how it is split differs between series.
@@ -96,25 +141,19 @@ fn packages(names: &[&str], release: &str) -> Option<Vec<String>> {
         .then(|| required.into_iter().chain([image]).chain(modules).collect())
 }
 
-fn nothing_fits(names: &[&str], series: &str) -> anyhow::Error {
-    let mut held: Vec<&str> = names
+fn nothing_fits(names: &[&str], series: &str) -> Gone {
+    let mut held: Vec<String> = names
         .iter()
         .filter_map(|name| name.strip_prefix("linux-source-"))
-        .filter(|name| numbers(name) >= numbers("7.2"))
+        .filter(|name| numbers(name) >= numbers(OLDEST_SERIES))
+        .map(str::to_owned)
         .collect();
-    held.sort_by_key(|name| numbers(name));
-    anyhow!(
-        "{SUITE}-backports holds no complete kernel of the series {series}: kernels leave the archive when newer ones \
-         come. Fitting series there now: {}. Choose one with --kernel",
-        if held.is_empty() {
-            "none".to_owned()
-        } else {
-            held.join(", ")
-        }
-    )
+    held.sort_by_key(|name| std::cmp::Reverse(numbers(name)));
+    Gone::new(series, held)
 }
 
-fn numbers(version: &str) -> Vec<u64> {
+/// A version's numbers, in the order by which versions are compared.
+pub(super) fn numbers(version: &str) -> Vec<u64> {
     version
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|part| part.parse().ok())

@@ -71,6 +71,22 @@ impl Kernel {
         self.dir(cache).join("packages")
     }
 
+    /// The unpacked headers where the kernel itself is not wanted.
+    pub fn bare_headers(&self, cache: &Cache) -> PathBuf {
+        self.dir(cache).join("headers")
+    }
+
+    /// The headers, of whichever is there.
+    fn headers(&self, cache: &Cache) -> PathBuf {
+        let name = format!("usr/src/linux-headers-{}", self.release);
+        let with_kernel = self.unpacked(cache).join(&name);
+        if with_kernel.exists() {
+            with_kernel
+        } else {
+            self.bare_headers(cache).join(name)
+        }
+    }
+
     /// The kernel's image.
     pub fn vmlinuz(&self, cache: &Cache) -> PathBuf {
         self.unpacked(cache)
@@ -167,15 +183,27 @@ pub fn unpack(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Resul
     remove(&debs)
 }
 
+/// Fetches and unpacks the headers alone: what a module is built from.
+pub fn unpack_headers(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<()> {
+    let debs = download(cache, kernel, &kernel.packages, log)?;
+    fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
+    Chroot::new(compilers_path(cache))
+        .bind(&debs, "/downloads")
+        .bind(target, "/target")
+        .run(
+            "dpkg-deb -x /downloads/linux-headers-$1_*.deb /target",
+            &[&kernel.release],
+            log,
+        )?;
+    remove(&debs)
+}
+
 /// Makes the kernel's build tree with the Rust metadata.
 pub fn prepare(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<()> {
     let source = format!("linux-source-{}", kernel.series);
     let debs = download(cache, kernel, std::slice::from_ref(&source), log)?;
     fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
-    let headers = kernel
-        .unpacked(cache)
-        .join("usr/src")
-        .join(format!("linux-headers-{}", kernel.release));
+    let headers = kernel.headers(cache);
     let root = Chroot::new(compilers_path(cache))
         .bind(&debs, "/downloads")
         .bind(headers, "/headers")
@@ -211,28 +239,32 @@ test "$release" = "$2" || {
 cp /headers/Module.symvers .
 "#;
 
-/// Checks that a kernel can run the lab at all.
-pub fn check(cache: &Cache, kernel: &Kernel) -> Result<()> {
+/// What the module needs of a kernel, and what a guest needs besides.
+pub const FOR_THE_MODULE: [&str; 1] = ["RUST"];
+/// See [`FOR_THE_MODULE`].
+pub const FOR_A_GUEST: [&str; 6] = [
+    "RUST",
+    "EXT4_FS",
+    "BLK_DEV_NVME",
+    "VIRTIO_CONSOLE",
+    "VIRTIO_PCI",
+    "DEVTMPFS",
+];
+
+/// Checks that a kernel is built with all of some options.
+pub fn check(cache: &Cache, kernel: &Kernel, options: &[&str]) -> Result<()> {
     let config = kernel.build_tree(cache).join(".config");
     let text =
         fs::read_to_string(&config).with_context(|| format!("cannot read {}", config.display()))?;
-    for option in [
-        "RUST",
-        "EXT4_FS",
-        "BLK_DEV_NVME",
-        "VIRTIO_CONSOLE",
-        "VIRTIO_PCI",
-        "DEVTMPFS",
-    ] {
-        if !text
-            .lines()
-            .any(|line| line == format!("CONFIG_{option}=y"))
-        {
-            bail!(
-                "{} is built without CONFIG_{option}=y: the lab cannot use it",
-                kernel.release
-            );
-        }
+    let has = |option: &str| {
+        let line = format!("CONFIG_{option}=y");
+        text.lines().any(|have| have == line)
+    };
+    match options.iter().find(|option| !has(option)) {
+        None => Ok(()),
+        Some(option) => bail!(
+            "{} is built without CONFIG_{option}=y: it cannot be used here",
+            kernel.release
+        ),
     }
-    Ok(())
 }

@@ -9,17 +9,20 @@ pub mod image;
 pub mod kernel;
 pub mod module;
 pub mod programs;
+pub mod release;
+pub mod series;
+mod steps;
 
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use cache::{Cache, disk_usage};
-use command::Log;
+use cache::Cache;
 use kernel::Kernel;
+use module::{PEER, SLABSCOPE};
 use programs::Programs;
+use steps::Steps;
 
 /// The series of kernels used when none is named.
 pub const DEFAULT_SERIES: &str = "7.3";
@@ -38,6 +41,8 @@ pub struct Lab {
     pub root_image: PathBuf,
     /// The module, built for the kernel.
     pub module: PathBuf,
+    /// The module that the measurements compare with, where they were asked for.
+    pub peer: Option<PathBuf>,
     /// The guest's programs.
     pub programs: Programs,
 }
@@ -51,6 +56,20 @@ pub struct Options {
     pub update: bool,
     /// Whether to name the steps that are done already, too.
     pub verbose: bool,
+    /// Whether to build the module that the measurements compare with, too.
+    pub peer: bool,
+}
+
+impl Options {
+    /// What a series needs, quietly where it is there.
+    pub fn new(series: &str) -> Self {
+        Self {
+            series: series.to_owned(),
+            update: false,
+            verbose: false,
+            peer: false,
+        }
+    }
 }
 
 /// The root of the workspace: the module's and the program's sources are found from there.
@@ -63,184 +82,55 @@ pub fn workspace() -> PathBuf {
 pub fn run(options: &Options) -> Result<Lab> {
     let cache = Cache::open()?;
     let _lock = cache.lock()?;
-    let mut steps = Steps {
-        cache: &cache,
-        number: 0,
-        verbose: options.verbose,
-    };
-    steps.host()?;
-    let base = debian::base_path(&cache);
-    steps.make("Debian's base", &base, debian::bootstrap)?;
-    let compilers = kernel::compilers_path(&cache);
-    steps.make("the kernel's compilers", &compilers, |partial, log| {
-        debian::copy(&base, partial, log)?;
-        kernel::install_compilers(partial, log)
-    })?;
+    let mut steps = Steps::new(&cache, if options.peer { 9 } else { 8 }, options.verbose);
+    steps.compilers()?;
     let kernel = steps.kernel(options)?;
-    let tree = kernel.build_tree(&cache);
-    steps.make(
-        &format!("kernel source {} and Rust metadata", kernel.upstream),
-        &tree,
-        |partial, log| kernel::prepare(&cache, &kernel, partial, log),
-    )?;
-    kernel::check(&cache, &kernel)?;
+    steps.build_tree(&kernel)?;
+    kernel::check(&cache, &kernel, &kernel::FOR_A_GUEST)?;
     let root_image = image::root_path(&cache);
+    let base = debian::base_path(&cache);
     steps.make(
         "the guest's root filesystem",
         &root_image,
         |partial, log| image::make_root(&base, partial, log),
     )?;
-    let module = module::path(&cache, &kernel)?;
-    steps.make("the module", &module, |partial, log| {
-        module::build(&cache, &kernel, partial, log)
-    })?;
+    let module = steps.module(&kernel, SLABSCOPE)?;
+    let peer = if options.peer {
+        Some(steps.module(&kernel, PEER)?)
+    } else {
+        None
+    };
     let programs = steps.programs()?;
     Ok(Lab {
         cache: cache.clone(),
         kernel,
         root_image,
         module,
+        peer,
         programs,
     })
 }
 
-/// Numbers the steps and says how each goes.
-struct Steps<'a> {
-    cache: &'a Cache,
-    number: usize,
-    verbose: bool,
-}
-
-impl Steps<'_> {
-    const TOTAL: usize = 8;
-
-    fn line(&self, text: &str) {
-        eprintln!("setup {}/{} {text}", self.number, Self::TOTAL);
-    }
-
-    fn log(&self) -> Result<Log> {
-        Log::create(self.cache.path(format!("logs/setup-{}.log", self.number)))
-    }
-
-    /// Runs one step and prints its line: what, then how big and how long.
-    fn timed(&self, what: &str, make: impl FnOnce(&Log) -> Result<u64>) -> Result<()> {
-        eprint!("setup {}/{} {what} ... ", self.number, Self::TOTAL);
-        std::io::stderr().flush().ok();
-        let started = Instant::now();
-        let made = self.log().and_then(|log| make(&log));
-        match made {
-            Ok(bytes) => {
-                eprintln!(
-                    "{} MB, {:.0} s",
-                    bytes / 1_000_000,
-                    started.elapsed().as_secs_f64()
-                );
-                Ok(())
-            }
-            Err(error) => {
-                eprintln!("failed");
-                Err(error.context(format!("setup could not make {what}")))
-            }
-        }
-    }
-
-    fn make(
-        &mut self,
-        what: &str,
-        target: &Path,
-        make: impl FnOnce(&Path, &Log) -> Result<()>,
-    ) -> Result<()> {
-        self.number += 1;
-        if target.exists() {
-            if self.verbose {
-                self.line(&format!("{what}: there"));
-            }
-            return Ok(());
-        }
-        host::require_root("making the lab")?;
-        self.timed(what, |log| {
-            self.cache.publish(target, |partial| make(partial, log))?;
-            Ok(disk_usage(target))
-        })
-    }
-
-    fn host(&mut self) -> Result<()> {
-        self.number += 1;
-        let missing = host::missing();
-        if missing.is_empty() {
-            if self.verbose {
-                self.line("the host's packages: there");
-            }
-        } else {
-            self.timed(
-                &format!("the host's packages {}", missing.join(" ")),
-                |log| {
-                    host::install(&missing, log)?;
-                    Ok(0)
-                },
-            )?;
-        }
-        let free = self.cache.free_bytes()?;
-        if !debian::base_path(self.cache).exists() && free < NEEDED_BYTES {
-            bail!(
-                "{} has {} MB free, the lab needs {} MB: free some space, or set SLABSCOPE_CACHE to a roomier directory",
-                self.cache.path("").display(),
-                free / 1_000_000,
-                NEEDED_BYTES / 1_000_000
-            );
-        }
-        Ok(())
-    }
-
-    /// The kernel chosen before stays, while it is complete, until an update is asked for.
-    fn kernel(&mut self, options: &Options) -> Result<Kernel> {
-        let known = archive::remembered(self.cache, &options.series)
-            .filter(|kernel| !options.update && kernel.modules_image(self.cache).exists());
-        let kernel = match known {
-            Some(kernel) => kernel,
-            None => {
-                host::require_root("making the lab")?;
-                let log = self.log()?;
-                archive::choose(self.cache, &options.series, &log)
-                    .context("cannot choose a kernel")?
-            }
-        };
-        let image = kernel.modules_image(self.cache);
-        self.make(
-            &format!("kernel {}", kernel.release),
-            &image,
-            |partial, log| {
-                let unpacked = kernel.unpacked(self.cache);
-                if !unpacked.exists() {
-                    self.cache.publish(&unpacked, |dir| {
-                        kernel::unpack(self.cache, &kernel, dir, log)
-                    })?;
-                }
-                let modules = unpacked.join("usr/lib/modules").join(&kernel.release);
-                image::make(&modules, partial, 0, log)
-            },
-        )?;
-        Ok(kernel)
-    }
-
-    /// Cargo itself knows what has changed.
-    fn programs(&mut self) -> Result<Programs> {
-        self.number += 1;
-        let programs = programs::paths(self.cache);
-        let first = !programs.agent.exists() || !programs.slabscope.exists();
-        if first {
-            self.line("the guest's programs ...");
-        }
-        let started = Instant::now();
-        programs::build(self.cache, first)?;
-        if first || self.verbose {
-            let bytes = disk_usage(&programs.slabscope) + disk_usage(&programs.agent);
-            self.line(&format!(
-                "the guest's programs: {} MB, {:.0} s",
-                bytes / 1_000_000,
-                started.elapsed().as_secs_f64()
-            ));
-        }
-        Ok(programs)
-    }
+/// Builds the module for a release of Debian's kernel, and says where it is.
+pub fn module_for(release: &str, output: Option<&Path>) -> Result<PathBuf> {
+    let cache = Cache::open()?;
+    let _lock = cache.lock()?;
+    release::check(release)?;
+    let mut steps = Steps::new(&cache, 6, false);
+    steps.compilers()?;
+    let kernel = release::find(&cache, release, &steps.log()?)?;
+    steps.headers(&kernel)?;
+    steps.build_tree(&kernel)?;
+    kernel::check(&cache, &kernel, &kernel::FOR_THE_MODULE)?;
+    let module = steps.module(&kernel, SLABSCOPE)?;
+    let Some(output) = output else {
+        return Ok(module);
+    };
+    let output = if output.is_dir() {
+        output.join("slabscope.ko")
+    } else {
+        output.to_owned()
+    };
+    fs::copy(&module, &output).with_context(|| format!("cannot write {}", output.display()))?;
+    Ok(output)
 }

@@ -1,4 +1,4 @@
-//! Building the module for a kernel of the lab.
+//! Building modules for a kernel: the project's own, and the one that the measurements compare it with.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,34 @@ use super::command::Log;
 use super::kernel::Kernel;
 use super::workspace;
 
-/// Files of the module's directory that are its source, in order. What a build leaves there is not.
-fn sources() -> Result<Vec<(String, Vec<u8>)>> {
-    let dir = workspace().join("kmod");
+/// A module's source.
+#[derive(Clone, Copy, Debug)]
+pub struct Module {
+    /// What it is called.
+    pub name: &'static str,
+    /// Where in the workspace its source is.
+    dir: &'static str,
+    /// Where in the cache builds of it are.
+    kept: &'static str,
+}
+
+/// The project's.
+pub const SLABSCOPE: Module = Module {
+    name: "slabscope",
+    dir: "kmod",
+    kept: "module",
+};
+
+/// Calls shrink_dcache_parent() when told to. Never shipped.
+pub const PEER: Module = Module {
+    name: "lab_peer",
+    dir: "tests/lab/kmod-bench",
+    kept: "module-bench",
+};
+
+/// Files of a module's directory that are its source, in order. What a build leaves there is not.
+fn sources(module: Module) -> Result<Vec<(String, Vec<u8>)>> {
+    let dir = workspace().join(module.dir);
     let mut files = Vec::new();
     let entries = fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))?;
     for entry in entries {
@@ -41,8 +66,8 @@ fn sources() -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 /// Where the module built from the present source for a kernel is, or will be.
-pub fn path(cache: &Cache, kernel: &Kernel) -> Result<PathBuf> {
-    let sources = sources()?;
+pub fn path(cache: &Cache, kernel: &Kernel, module: Module) -> Result<PathBuf> {
+    let sources = sources(module)?;
     let text: Vec<_> = sources
         .iter()
         .map(|(name, content)| (name, String::from_utf8_lossy(content)))
@@ -53,15 +78,24 @@ pub fn path(cache: &Cache, kernel: &Kernel) -> Result<PathBuf> {
         .iter()
         .flat_map(|(name, content)| [name.as_str(), content.as_ref()]);
     let key = key(inputs.chain([tree.as_ref()]));
-    Ok(cache.path(format!("module/{}-{key}/slabscope.ko", kernel.release)))
+    Ok(cache.path(format!(
+        "{}/{}-{key}/{}.ko",
+        module.kept, kernel.release, module.name
+    )))
 }
 
 /// Builds the module, from a copy of its source.
-pub fn build(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<()> {
-    let dir = cache.path("module/build");
+pub fn build(
+    cache: &Cache,
+    kernel: &Kernel,
+    module: Module,
+    target: &Path,
+    log: &Log,
+) -> Result<()> {
+    let dir = cache.path(module.kept).join("build");
     remove(&dir)?;
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    for (name, content) in sources()? {
+    for (name, content) in sources(module)? {
         let path = dir.join(name);
         fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -70,15 +104,16 @@ pub fn build(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result
         .chroot(cache)
         .bind(&dir, "/module")
         .run(&script, &[], log)?;
-    forget_others(cache, kernel, target)?;
-    fs::copy(dir.join("slabscope.ko"), target).context("the build made no slabscope.ko")?;
+    forget_others(cache, kernel, module, target)?;
+    let built = format!("{}.ko", module.name);
+    fs::copy(dir.join(&built), target).with_context(|| format!("the build made no {built}"))?;
     Ok(())
 }
 
 /// Removes what was built for the kernel from earlier sources.
-fn forget_others(cache: &Cache, kernel: &Kernel, target: &Path) -> Result<()> {
+fn forget_others(cache: &Cache, kernel: &Kernel, module: Module, target: &Path) -> Result<()> {
     let prefix = format!("{}-", kernel.release);
-    for entry in fs::read_dir(cache.path("module"))
+    for entry in fs::read_dir(cache.path(module.kept))
         .into_iter()
         .flatten()
         .flatten()

@@ -2,10 +2,9 @@
 
 use anyhow::{Result, ensure};
 
-use super::Case;
+use super::{Case, Context};
 use crate::guest::Guest;
 use crate::guest::log::Mark;
-use crate::setup::Lab;
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -23,17 +22,17 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// The stock kernel runs, and has nothing to complain about.
-fn boot(lab: &Lab, guest: &Guest) -> Result<()> {
+fn boot(context: &Context<'_>, guest: &Guest) -> Result<()> {
     let release = guest.sh("uname -r")?;
     ensure!(
-        release.trim() == lab.kernel.release,
+        release.trim() == context.lab.kernel.release,
         "the guest runs {release}"
     );
     guest.check_log(Mark::default())
 }
 
 /// The module loads, its device is root's alone, and it unloads.
-fn module_loads(_: &Lab, guest: &Guest) -> Result<()> {
+fn module_loads(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     let mode = guest.sh("stat -c '%a %U %F' /dev/slabscope")?;
     ensure!(
@@ -47,7 +46,7 @@ fn module_loads(_: &Lab, guest: &Guest) -> Result<()> {
 }
 
 /// The tests' own tools: a failed lookup leaves a negative dentry, and asks the filesystem once only.
-fn failed_lookups(_: &Lab, guest: &Guest) -> Result<()> {
+fn failed_lookups(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
     guest.sh("mkdir /mnt/ext4/d")?;
     let before = guest.dentry_state()?;

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::Case;
+use super::{Case, Context};
 use crate::guest::Guest;
 use crate::guest::screen::Screen;
-use crate::setup::Lab;
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -24,7 +23,7 @@ const SOON: Duration = Duration::from_secs(30);
 const LOOKUPS: u64 = 1_000_000;
 const SIBLINGS: u64 = 1_000;
 
-fn main_job(_: &Lab, guest: &Guest) -> Result<()> {
+fn main_job(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
     guest.sh("mkdir -p /mnt/ext4/1/2/3 /mnt/ext4/other")?;
@@ -186,7 +185,7 @@ fn the_drop_is_charted(screen: &mut Screen<'_>) -> Result<()> {
 }
 
 /// SIGKILL in the middle of a prune: what was pinned is given back, and the module unloads.
-fn killed_in_a_prune(_: &Lab, guest: &Guest) -> Result<()> {
+fn killed_in_a_prune(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
     guest.sh("mkdir -p /mnt/ext4/1/2/3")?;

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::Case;
+use super::{Case, Context};
 use crate::guest::Guest;
-use crate::setup::Lab;
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -22,7 +21,7 @@ pub(super) const CASES: &[Case] = &[
 const SOON: Duration = Duration::from_secs(30);
 
 /// The screen has the size it was given, hears of another, and what is typed arrives.
-fn screen_size(_: &Lab, guest: &Guest) -> Result<()> {
+fn screen_size(_: &Context<'_>, guest: &Guest) -> Result<()> {
     let script = "trap 'echo now $(stty size)' WINCH; echo first $(stty size) $TERM; \
                   while ! read -r line; do :; done; echo read $line; exit 7";
     let mut screen = guest.screen(script, 100, 30)?;
@@ -37,7 +36,7 @@ fn screen_size(_: &Lab, guest: &Guest) -> Result<()> {
 }
 
 /// The program shows the kernel's figures on the smallest usual terminal, and quits when told to.
-fn screen(_: &Lab, guest: &Guest) -> Result<()> {
+fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
     let mut screen = guest.screen("exec slabscope", 80, 24)?;

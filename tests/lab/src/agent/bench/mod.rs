@@ -1,0 +1,78 @@
+//! Measurements, made inside the guest: times are those of the calls alone, without any program's start. Sessions are
+//! opened with the program's own library.
+//!
+//! Each prints one line a round and measure, a [`Sample`]; what it says is judged by the host.
+
+mod memory;
+mod peers;
+mod races;
+mod speed;
+
+use std::io::Write as _;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// Where all of it happens.
+const TOP: &str = "/mnt/ext4";
+
+/// What can be measured at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Bench {
+    /// Negatives against drop_caches, and the census of them
+    Negatives,
+    /// A tree of files against shrink_dcache_parent()
+    Tree,
+    /// Negatives against creating and removing each
+    Unlink,
+    /// How long others wait meanwhile
+    Stall,
+    /// How soon it ends when killed
+    Kill,
+    /// Negatives behind open files, with a competitor for the processor
+    Held,
+    /// Memory of a session, and the cost of many dentries
+    Scale,
+}
+
+/// What samples are marked with that tell how long the host takes a processor away.
+pub const NOISE: &str = "noise";
+
+/// One round of one measure: nanoseconds or bytes, of the module and of what it is compared with.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct Sample {
+    /// What was measured.
+    pub measure: String,
+    /// With the module.
+    pub ours: f64,
+    /// With the other.
+    pub other: f64,
+}
+
+/// Makes one measurement, several times.
+pub fn run(bench: Bench, rounds: u32) -> Result<()> {
+    match bench {
+        Bench::Negatives => speed::negatives(rounds),
+        Bench::Tree => speed::tree(rounds),
+        Bench::Unlink => speed::unlink(rounds),
+        Bench::Stall => races::stall(rounds),
+        Bench::Kill => races::kill(rounds),
+        Bench::Held => races::held(rounds),
+        Bench::Scale => memory::scale(rounds),
+    }
+}
+
+/// What a measurement that has to be killed runs in a process of its own.
+pub use races::{Victim, victim};
+
+fn tell(measure: &str, ours: f64, other: f64) -> Result<()> {
+    let sample = Sample {
+        measure: measure.to_owned(),
+        ours,
+        other,
+    };
+    let line = serde_json::to_string(&sample).context("cannot write down a sample")?;
+    println!("{line}");
+    std::io::stdout().flush().context("cannot report")
+}

@@ -1,0 +1,168 @@
+//! The measurements: what the module costs, against what the kernel itself offers, within one boot.
+
+mod table;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use clap::ValueEnum as _;
+
+use crate::agent::bench::{Bench, NOISE, Sample};
+use crate::agent::protocol::Stream;
+use crate::guest::Guest;
+use crate::guest::accel::Accel;
+use crate::guest::payload::PEER;
+use crate::guest::qemu::Machine;
+use crate::setup::{self, Options};
+use table::{MEASURES, Measure, Row};
+
+/// How often each measurement is made.
+pub const ROUNDS: u32 = 10;
+
+/// How long all rounds of one may take, even where the machine is shared.
+const TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// Five million dentries take a gigabyte.
+const MACHINE: Machine = Machine {
+    cpus: 2,
+    memory_mib: 4096,
+    disk_mib: 4096,
+};
+
+/// The tool in the guest that makes a measure.
+fn tool(measure: &Measure) -> Option<String> {
+    let name = measure.bench.to_possible_value()?;
+    Some(name.get_name().to_owned())
+}
+
+/// Rounds of a measurement: one that takes minutes is made less often.
+fn rounds(bench: Bench, wanted: u32) -> u32 {
+    match bench {
+        Bench::Negatives | Bench::Tree | Bench::Stall | Bench::Kill => wanted,
+        Bench::Unlink | Bench::Held => wanted.div_ceil(4),
+        Bench::Scale => wanted.div_ceil(5),
+    }
+}
+
+fn selected(filter: &str) -> Vec<&'static Measure> {
+    let wanted = |measure: &&Measure| {
+        let tool = tool(measure).unwrap_or_default();
+        measure.name.contains(filter) || tool.contains(filter)
+    };
+    MEASURES.iter().filter(wanted).collect()
+}
+
+/// Names the measurements.
+pub fn list(filter: &str) -> ExitCode {
+    for measure in selected(filter) {
+        println!("{}: {}", measure.name, measure.what);
+    }
+    ExitCode::SUCCESS
+}
+
+/// Makes the measurements that the filter selects; fails when one misses its bound.
+pub fn run(options: &Options, filter: &str, wanted: u32) -> Result<ExitCode> {
+    let selected = selected(filter);
+    ensure!(
+        !selected.is_empty(),
+        "no measurement's name contains {filter:?}; see --list"
+    );
+    let lab = setup::run(&Options {
+        peer: true,
+        ..options.clone()
+    })?;
+    let started = Instant::now();
+    let guest = Guest::boot_sized(&lab, MACHINE)?;
+    guest.load_module()?;
+    guest.sh(&format!("insmod {PEER}"))?;
+    let mut benches: Vec<Bench> = selected.iter().map(|measure| measure.bench).collect();
+    benches.dedup();
+    let mut rows = Vec::new();
+    for bench in benches {
+        let measures: Vec<_> = selected
+            .iter()
+            .filter(|measure| measure.bench == bench)
+            .collect();
+        let samples = samples(&guest, measures[0], rounds(bench, wanted))?;
+        rows.extend(measures.iter().map(|measure| Row::new(measure, &samples)));
+    }
+    let how = match guest.accel() {
+        Accel::Kvm => "KVM",
+        Accel::Tcg => "emulated (TCG)",
+    };
+    println!(
+        "Linux {}, {how}, {} processors, {} MiB; {:.0} s. Ratios are of times within one round; median (least - most).\n",
+        guest.release(),
+        MACHINE.cpus,
+        MACHINE.memory_mib,
+        started.elapsed().as_secs_f64()
+    );
+    print!("{}", table::render(&rows));
+    guest.poweroff()?;
+    let missed = rows.iter().any(Row::missed);
+    Ok(if missed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Has the guest make one measurement, and says how each round went.
+fn samples(guest: &Guest, measure: &Measure, rounds: u32) -> Result<Vec<Sample>> {
+    let tool = tool(measure).context("a measurement without a tool")?;
+    guest.fresh_ext4()?;
+    let mark = guest.log().mark();
+    let mut output = Vec::new();
+    let mut told = 0;
+    let mut samples = Vec::new();
+    let mut failed = None;
+    let started = Instant::now();
+    let command = format!("exec agent bench {tool} {rounds}");
+    let status = guest.stream(&command, &[], TIMEOUT, |stream, bytes| {
+        if stream == Stream::Stderr {
+            std::io::stderr().write_all(bytes).ok();
+            return;
+        }
+        output.extend_from_slice(bytes);
+        while let Some(end) = output[told..].iter().position(|byte| *byte == b'\n') {
+            match serde_json::from_slice::<Sample>(&output[told..told + end]) {
+                Ok(sample) => {
+                    eprintln!(
+                        "{:5.0} s  {}",
+                        started.elapsed().as_secs_f64(),
+                        told_as(&sample)
+                    );
+                    samples.push(sample);
+                }
+                Err(error) => failed = Some(error),
+            }
+            told += end + 1;
+        }
+    })?;
+    ensure!(status == 0, "the measurement {tool} ended with {status}");
+    guest.check_log(mark)?;
+    guest.sh("umount /mnt/ext4")?;
+    failed.map_or(Ok(samples), |error| {
+        Err(anyhow!(error).context("the guest's report is not understood"))
+    })
+}
+
+/// A round, as the progress shows it.
+fn told_as(sample: &Sample) -> String {
+    if sample.measure == NOISE {
+        let milliseconds = sample.ours / 1e6;
+        return format!("the host takes a processor away for up to {milliseconds:.1} ms");
+    }
+    if sample.measure == "memory" {
+        return format!("{:10} {:.0} bytes", sample.measure, sample.ours);
+    }
+    let milliseconds = |nanoseconds: f64| nanoseconds / 1e6;
+    format!(
+        "{:10} {:.3} ms, {:.3} ms",
+        sample.measure,
+        milliseconds(sample.ours),
+        milliseconds(sample.other)
+    )
+}

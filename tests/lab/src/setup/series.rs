@@ -1,0 +1,107 @@
+//! Which series of kernels the tests run on.
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use super::Steps;
+use super::archive::{self, Gone, OLDEST_SERIES};
+use super::cache::Cache;
+use super::host;
+
+/// The series the tests want: the module is one source for both.
+pub const TESTED: [&str; 2] = ["7.3", "7.2"];
+
+/// The series to test. In the place of one that has left the archive comes the newest that fits; two there must be.
+pub fn resolve() -> Result<Vec<String>> {
+    let cache = Cache::open()?;
+    if TESTED
+        .iter()
+        .all(|series| archive::complete(&cache, series).is_some())
+    {
+        return Ok(TESTED.map(str::to_owned).to_vec());
+    }
+    let _lock = cache.lock()?;
+    let mut steps = Steps::new(&cache, 8, false);
+    steps.compilers()?;
+    let log = steps.log()?;
+    choose(&TESTED, |series| {
+        if archive::complete(&cache, series).is_some() {
+            return Ok(());
+        }
+        host::require_root("making the lab")?;
+        archive::choose(&cache, series, &log)
+            .map(drop)
+            .context("cannot choose a kernel")
+    })
+}
+
+/// Chooses as many series as are wanted; `have` fails with [`Gone`] where the archive has none.
+fn choose(wanted: &[&str], have: impl Fn(&str) -> Result<()>) -> Result<Vec<String>> {
+    let mut chosen = Vec::new();
+    let mut gone = Vec::new();
+    for series in wanted {
+        match have(series) {
+            Ok(()) => chosen.push((*series).to_owned()),
+            Err(error) => match error.downcast_ref::<Gone>() {
+                Some(found) => gone.push((*series, found.held.clone())),
+                None => return Err(error),
+            },
+        }
+    }
+    for (series, held) in gone {
+        let found = held
+            .iter()
+            .find(|other| !chosen.contains(other) && have(other).is_ok());
+        let Some(found) = found else {
+            bail!(
+                "{}; `--kernel SERIES` tests on one",
+                too_few(series, &chosen)
+            );
+        };
+        eprintln!(
+            "the archive no longer holds a kernel of the series {series}: testing on {found} in its place"
+        );
+        chosen.push(found.clone());
+    }
+    Ok(chosen)
+}
+
+fn too_few(series: &str, chosen: &[String]) -> anyhow::Error {
+    let only = match chosen {
+        [] => "none".to_owned(),
+        some => some.join(", "),
+    };
+    anyhow!(
+        "the tests want two different series of kernels from {OLDEST_SERIES} on; {series} has left the archive, and \
+         without it there is {only}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(held: &[&str]) -> Result<Vec<String>> {
+        choose(&["7.3", "7.2"], |series| {
+            if held.contains(&series) {
+                return Ok(());
+            }
+            let held = held.iter().map(|name| (*name).to_owned()).collect();
+            Err(anyhow::Error::from(Gone::new(series, held)).context("cannot choose"))
+        })
+    }
+
+    #[test]
+    fn a_series_that_has_gone_is_replaced_by_the_newest_other_one() {
+        assert_eq!(resolved(&["7.3", "7.2"]).unwrap(), ["7.3", "7.2"]);
+        assert_eq!(resolved(&["7.5", "7.4", "7.3"]).unwrap(), ["7.3", "7.5"]);
+        assert_eq!(resolved(&["7.5", "7.4"]).unwrap(), ["7.5", "7.4"]);
+    }
+
+    #[test]
+    fn one_kernel_is_too_few() {
+        for held in [&["7.3"][..], &["7.4"], &[]] {
+            let error = resolved(held).unwrap_err().to_string();
+            assert!(error.contains("two different series"), "{error}");
+        }
+    }
+}

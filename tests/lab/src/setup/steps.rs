@@ -1,0 +1,209 @@
+//! The steps of a set-up: each says what it makes, and is skipped when that is there.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use super::cache::{Cache, disk_usage};
+use super::command::Log;
+use super::kernel::Kernel;
+use super::module::Module;
+use super::programs::Programs;
+use super::{NEEDED_BYTES, Options, archive, debian, host, image, kernel, module, programs};
+
+/// Numbers the steps and says how each goes.
+pub(super) struct Steps<'a> {
+    cache: &'a Cache,
+    number: usize,
+    total: usize,
+    verbose: bool,
+}
+
+impl<'a> Steps<'a> {
+    pub(super) fn new(cache: &'a Cache, total: usize, verbose: bool) -> Self {
+        Self {
+            cache,
+            number: 0,
+            total,
+            verbose,
+        }
+    }
+
+    /// What everything else is made with.
+    pub(super) fn compilers(&mut self) -> Result<()> {
+        self.host()?;
+        let base = debian::base_path(self.cache);
+        self.make("Debian's base", &base, debian::bootstrap)?;
+        let compilers = kernel::compilers_path(self.cache);
+        self.make("the kernel's compilers", &compilers, |partial, log| {
+            debian::copy(&base, partial, log)?;
+            kernel::install_compilers(partial, log)
+        })
+    }
+
+    /// The tree that modules for a kernel are built in.
+    pub(super) fn build_tree(&mut self, kernel: &Kernel) -> Result<()> {
+        let cache = self.cache;
+        self.make(
+            &format!("kernel source {} and Rust metadata", kernel.upstream),
+            &kernel.build_tree(cache),
+            |partial, log| kernel::prepare(cache, kernel, partial, log),
+        )
+    }
+
+    /// What the build tree is configured by, where it is still to be made.
+    pub(super) fn headers(&mut self, kernel: &Kernel) -> Result<()> {
+        let cache = self.cache;
+        let there = [kernel.build_tree(cache), kernel.unpacked(cache)]
+            .into_iter()
+            .find(|path| path.exists());
+        self.make(
+            &format!("the headers of {}", kernel.release),
+            &there.unwrap_or_else(|| kernel.bare_headers(cache)),
+            |partial, log| kernel::unpack_headers(cache, kernel, partial, log),
+        )
+    }
+
+    /// A module for a kernel.
+    pub(super) fn module(&mut self, kernel: &Kernel, module: Module) -> Result<PathBuf> {
+        let cache = self.cache;
+        let path = module::path(cache, kernel, module)?;
+        self.make(
+            &format!("the module {}.ko", module.name),
+            &path,
+            |partial, log| module::build(cache, kernel, module, partial, log),
+        )?;
+        Ok(path)
+    }
+
+    fn line(&self, text: &str) {
+        eprintln!("setup {}/{} {text}", self.number, self.total);
+    }
+
+    pub(super) fn log(&self) -> Result<Log> {
+        Log::create(self.cache.path(format!("logs/setup-{}.log", self.number)))
+    }
+
+    /// Runs one step and prints its line: what, then how big and how long.
+    fn timed(&self, what: &str, make: impl FnOnce(&Log) -> Result<u64>) -> Result<()> {
+        eprint!("setup {}/{} {what} ... ", self.number, self.total);
+        std::io::stderr().flush().ok();
+        let started = Instant::now();
+        let made = self.log().and_then(|log| make(&log));
+        match made {
+            Ok(bytes) => {
+                eprintln!(
+                    "{} MB, {:.0} s",
+                    bytes / 1_000_000,
+                    started.elapsed().as_secs_f64()
+                );
+                Ok(())
+            }
+            Err(error) => {
+                eprintln!("failed");
+                Err(error.context(format!("setup could not make {what}")))
+            }
+        }
+    }
+
+    pub(super) fn make(
+        &mut self,
+        what: &str,
+        target: &Path,
+        make: impl FnOnce(&Path, &Log) -> Result<()>,
+    ) -> Result<()> {
+        self.number += 1;
+        if target.exists() {
+            if self.verbose {
+                self.line(&format!("{what}: there"));
+            }
+            return Ok(());
+        }
+        host::require_root("making the lab")?;
+        self.timed(what, |log| {
+            self.cache.publish(target, |partial| make(partial, log))?;
+            Ok(disk_usage(target))
+        })
+    }
+
+    fn host(&mut self) -> Result<()> {
+        self.number += 1;
+        let missing = host::missing();
+        if missing.is_empty() {
+            if self.verbose {
+                self.line("the host's packages: there");
+            }
+        } else {
+            self.timed(
+                &format!("the host's packages {}", missing.join(" ")),
+                |log| {
+                    host::install(&missing, log)?;
+                    Ok(0)
+                },
+            )?;
+        }
+        let free = self.cache.free_bytes()?;
+        if !debian::base_path(self.cache).exists() && free < NEEDED_BYTES {
+            bail!(
+                "{} has {} MB free, the lab needs {} MB: free some space, or set SLABSCOPE_CACHE to a roomier directory",
+                self.cache.path("").display(),
+                free / 1_000_000,
+                NEEDED_BYTES / 1_000_000
+            );
+        }
+        Ok(())
+    }
+
+    /// The kernel chosen before stays, while it is complete, until an update is asked for.
+    pub(super) fn kernel(&mut self, options: &Options) -> Result<Kernel> {
+        let known = archive::complete(self.cache, &options.series).filter(|_| !options.update);
+        let kernel = match known {
+            Some(kernel) => kernel,
+            None => {
+                host::require_root("making the lab")?;
+                let log = self.log()?;
+                archive::choose(self.cache, &options.series, &log)
+                    .context("cannot choose a kernel")?
+            }
+        };
+        let image = kernel.modules_image(self.cache);
+        self.make(
+            &format!("kernel {}", kernel.release),
+            &image,
+            |partial, log| {
+                let unpacked = kernel.unpacked(self.cache);
+                if !unpacked.exists() {
+                    self.cache.publish(&unpacked, |dir| {
+                        kernel::unpack(self.cache, &kernel, dir, log)
+                    })?;
+                }
+                let modules = unpacked.join("usr/lib/modules").join(&kernel.release);
+                image::make(&modules, partial, 0, log)
+            },
+        )?;
+        Ok(kernel)
+    }
+
+    /// Cargo itself knows what has changed.
+    pub(super) fn programs(&mut self) -> Result<Programs> {
+        self.number += 1;
+        let programs = programs::paths(self.cache);
+        let first = !programs.agent.exists() || !programs.slabscope.exists();
+        if first {
+            self.line("the guest's programs ...");
+        }
+        let started = Instant::now();
+        programs::build(self.cache, first)?;
+        if first || self.verbose {
+            let bytes = disk_usage(&programs.slabscope) + disk_usage(&programs.agent);
+            self.line(&format!(
+                "the guest's programs: {} MB, {:.0} s",
+                bytes / 1_000_000,
+                started.elapsed().as_secs_f64()
+            ));
+        }
+        Ok(programs)
+    }
+}

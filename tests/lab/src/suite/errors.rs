@@ -1,0 +1,244 @@
+//! Every error of docs/abi.md, provoked on the device itself.
+
+use anyhow::{Result, ensure};
+
+use super::fixture::{Fs, device, ends_with, expect_as};
+use super::{Case, Context};
+use crate::guest::Guest;
+use crate::guest::payload::MODULE;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "errors::requests",
+        run: requests,
+    },
+    Case {
+        name: "errors::reads",
+        run: reads,
+    },
+    Case {
+        name: "errors::permission",
+        run: permission,
+    },
+    Case {
+        name: "errors::read_only",
+        run: read_only,
+    },
+    Case {
+        name: "errors::filesystems",
+        run: filesystems,
+    },
+    Case {
+        name: "errors::frozen",
+        run: frozen,
+    },
+];
+
+/// A request that is not as defined is refused, and harms neither the session nor the walk.
+fn requests(_: &Context, guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    guest.sh("touch /mnt/ext4/file")?;
+    let dir = |fields: &str| format!("begin:dir=/mnt/ext4{fields}");
+    let mut steps = vec![
+        ("open".to_owned(), "ok"),
+        ("info".to_owned(), "24/1/15/0/256/0"),
+        ("nowhere:info".to_owned(), "EFAULT"),
+        ("nowhere:begin".to_owned(), "EFAULT"),
+        // An unknown number, a known one with another size, and another driver's (TCGETS).
+        ("nowhere:dc04".to_owned(), "ENOTTY"),
+        ("nowhere:8008dc01".to_owned(), "ENOTTY"),
+        ("nowhere:5401".to_owned(), "ENOTTY"),
+        ("begin:fd=-1".to_owned(), "EBADF"),
+        ("begin:fd=999".to_owned(), "EBADF"),
+        ("begin:path=/mnt/ext4".to_owned(), "EBADF"),
+        ("begin:file=/mnt/ext4/file".to_owned(), "ENOTDIR"),
+        ("begin:pipe=1".to_owned(), "ENOTDIR"),
+    ];
+    for fields in [
+        ",size=0",
+        ",size=47",
+        ",size=49",
+        ",version=0",
+        ",version=2",
+        ",mode=4",
+        ",mode=32",
+        ",mode=4294967295",
+        // Flags that go with a prune alone, and one that is not defined.
+        ",mode=0,flags=1",
+        ",mode=0,flags=2",
+        ",mode=1,flags=1",
+        ",mode=2,flags=4",
+        ",mode=3,flags=2147483649",
+        ",reserved=1",
+    ] {
+        steps.push((dir(fields), "EINVAL"));
+    }
+    // As a 32-bit process asks, and then the good one, after all that.
+    steps.push(("begin-32:dir=/mnt/ext4,version=2".to_owned(), "EINVAL"));
+    steps.push(("begin-32:dir=/mnt/ext4".to_owned(), "ok"));
+    steps.push(("drain".to_owned(), "status 0"));
+    steps.push((
+        dir(",mode=3,flags=3,batch=4294967295,depth=4294967295"),
+        "ok",
+    ));
+    steps.push(("drain".to_owned(), "status 0"));
+    let steps: Vec<_> = steps.iter().map(|(step, word)| (&**step, *word)).collect();
+    device(guest, &steps)?;
+    guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
+
+/// Reads at the wrong time, too short, to nowhere; a second BEGIN; STOP. The walk goes on after each.
+fn reads(_: &Context, guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    guest.sh("mkdir /mnt/ext4/d; agent files /mnt/ext4/d 1000")?;
+    let begin = "begin:dir=/mnt/ext4,depth=9";
+    device(
+        guest,
+        &[
+            ("open", "ok"),
+            ("read", "EINVAL"),
+            ("stop", "EINVAL"),
+            (begin, "ok"),
+            (begin, "EBUSY"),
+            ("read:4095", "EINVAL"),
+            ("read:1", "EINVAL"),
+            ("read-nowhere", "EFAULT"),
+            ("drain:4096", "status 0"),
+            ("read", "end"),
+            ("stop", "ok"),
+            ("read", "end"),
+            (begin, "ok"),
+            ("read-nowhere", "EFAULT"),
+            ("stop", "ok"),
+            ("stop", "ok"),
+            (begin, "EBUSY"),
+            ("drain", "status 0"),
+            ("begin:dir=/mnt/ext4,mode=1", "ok"),
+            ("stop", "ok"),
+            ("drain", "status 1"),
+        ],
+    )?;
+    guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
+
+const NOBODY: &str = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+
+/// Only who may administrate the machine itself, and not with a descriptor that was opened by somebody who may.
+fn permission(_: &Context, guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    let root_elsewhere = "unshare --user --map-root-user";
+    let root_without = "setpriv --bounding-set -sys_admin --inh-caps -sys_admin";
+    expect_as(guest, NOBODY, &[("open", "EACCES")])?;
+    expect_as(guest, root_elsewhere, &[("open", "EPERM")])?;
+    expect_as(guest, root_without, &[("open", "EPERM")])?;
+    // Even where nothing else would be in the way.
+    guest.sh("chmod 666 /dev/slabscope")?;
+    expect_as(guest, NOBODY, &[("open", "EPERM")])?;
+    guest.sh("chmod 600 /dev/slabscope")?;
+    for who in [NOBODY, root_elsewhere, root_without] {
+        expect_as(
+            guest,
+            &format!("exec </dev/slabscope; {who}"),
+            &[
+                ("inherited", "ok"),
+                ("info", "EPERM"),
+                ("begin:dir=/", "EPERM"),
+                ("stop", "EPERM"),
+                ("read", "EPERM"),
+                ("nowhere:5401", "EPERM"),
+            ],
+        )?;
+    }
+    let control = "/sys/kernel/debug/slabscope/shrink_dcache";
+    let said = ends_with(guest, &format!("echo / | {root_without} tee {control}"), 1)?;
+    ensure!(said.contains("not permitted"), "debugfs: {said}");
+    guest.unload_module()
+}
+
+/// Looks and predicts, and refuses to prune in any way.
+fn read_only(_: &Context, guest: &Guest) -> Result<()> {
+    guest.sh(&format!("slabscope module load --read-only {MODULE}"))?;
+    let dir = Fs::Ext4.fresh(guest)?;
+    guest.failed_lookups(dir, 100, "name_")?;
+    device(
+        guest,
+        &[
+            ("open", "ok"),
+            ("info", "24/1/15/1/256/0"),
+            ("begin:dir=/mnt/ext4,mode=2", "EROFS"),
+            ("begin:dir=/mnt/ext4,mode=3", "EROFS"),
+            ("begin:dir=/mnt/ext4,mode=3,flags=2", "EROFS"),
+            ("begin:dir=/mnt/ext4,mode=3,flags=1", "ok"),
+            ("drain", "status 0"),
+            ("begin:dir=/mnt/ext4", "ok"),
+            ("drain", "status 0"),
+        ],
+    )?;
+    let said = ends_with(
+        guest,
+        "echo /mnt/ext4 | tee /sys/kernel/debug/slabscope/shrink_dcache",
+        1,
+    )?;
+    ensure!(said.contains("Read-only"), "debugfs: {said}");
+    let said = ends_with(guest, "slabscope prune /mnt/ext4 --yes", 1)?;
+    ensure!(said.contains("read_only=1"), "the program: {said}");
+    let left = guest.sh("slabscope ls --negative --json /mnt/ext4 | wc -l")?;
+    ensure!(left.trim() == "100", "{left} names are left of 100");
+    guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
+
+/// A prune keeps to the types that it is tested on unless told otherwise; the kernel's own are nobody's.
+fn filesystems(_: &Context, guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.sh("mount -t ramfs ramfs /mnt/second")?;
+    device(
+        guest,
+        &[
+            ("open", "ok"),
+            ("begin:dir=/sys/kernel/debug", "EINVAL"),
+            ("begin:dir=/proc,mode=2", "EOPNOTSUPP"),
+            ("begin:dir=/mnt/second,mode=2", "EOPNOTSUPP"),
+            ("begin:dir=/mnt/second,mode=3", "EOPNOTSUPP"),
+            ("begin:dir=/mnt/second,mode=3,flags=2", "ok"),
+            ("drain", "status 0"),
+            ("begin:dir=/proc,mode=3,flags=2", "ok"),
+            ("drain", "status 0"),
+            ("begin:dir=/mnt/second", "ok"),
+            ("drain", "status 0"),
+            ("begin:dir=/sys", "ok"),
+            ("drain", "status 0"),
+        ],
+    )?;
+    guest.sh("umount /mnt/second")?;
+    guest.unload_module()
+}
+
+/// A prune neither begins on a frozen filesystem nor goes on; once it is thawed, it does.
+fn frozen(_: &Context, guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    guest.failed_lookups("/mnt/ext4", 20_000, "name_")?;
+    device(
+        guest,
+        &[
+            ("open", "ok"),
+            ("sh:fsfreeze -f /mnt/ext4", "ok"),
+            ("begin:dir=/mnt/ext4,mode=2", "EBUSY"),
+            ("begin:dir=/mnt/ext4,mode=2,flags=1", "ok"),
+            ("drain", "status 0"),
+            ("sh:fsfreeze -u /mnt/ext4", "ok"),
+            ("begin:dir=/mnt/ext4,mode=2", "ok"),
+            ("sh:fsfreeze -f /mnt/ext4", "ok"),
+            ("read", "EBUSY"),
+            ("sh:fsfreeze -u /mnt/ext4", "ok"),
+            ("drain", "status 0"),
+        ],
+    )?;
+    guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
