@@ -1,6 +1,7 @@
 //! The main job, as a person does it: look at the slabs, walk to the directory, prune it, see the drop.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -58,14 +59,12 @@ fn frozen_figures_are_the_kernels(guest: &Guest, screen: &mut Screen<'_>) -> Res
             .lines()
             .any(|row| row.trim_end().ends_with(" dentry"))
     })?;
+    settle(guest)?;
     screen.send("f")?;
     screen.wait_for("FROZEN", SOON)?;
     let state = guest.dentry_state()?;
     let slab = guest.slab("dentry")?;
-    let kib: u64 = guest
-        .sh("awk '/^SReclaimable:/ { print $2 }' /proc/meminfo")?
-        .trim()
-        .parse()?;
+    let kib = sreclaimable(guest)?;
     let row = numbers_of(screen, |row| row.trim_end().ends_with(" dentry"))?;
     close(row[0], slab.objects as f64, "OBJS of dentry")?;
     close(row[1], slab.active_objects as f64, "ACTIVE of dentry")?;
@@ -87,6 +86,35 @@ fn frozen_figures_are_the_kernels(guest: &Guest, screen: &mut Screen<'_>) -> Res
     );
     screen.send("f")?;
     screen.wait_gone("FROZEN", SOON)
+}
+
+/// Waits until the kernel's figures stay the same for longer than the screen takes between two samples: the program's
+/// own first look at /sys/kernel/slab makes dentries and inodes there.
+fn settle(guest: &Guest) -> Result<()> {
+    let deadline = Instant::now() + SOON;
+    let figures = || -> Result<(i64, u64)> {
+        let state = guest.dentry_state()?;
+        Ok((state.dentries, sreclaimable(guest)?))
+    };
+    let mut last = figures()?;
+    loop {
+        thread::sleep(Duration::from_millis(2500));
+        let now = figures()?;
+        if last.0.abs_diff(now.0) < 50 && last.1.abs_diff(now.1) < 50 {
+            return Ok(());
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "the kernel's figures do not settle: {last:?}, {now:?}"
+        );
+        last = now;
+    }
+}
+
+/// KiB
+fn sreclaimable(guest: &Guest) -> Result<u64> {
+    let text = guest.sh("awk '/^SReclaimable:/ { print $2 }' /proc/meminfo")?;
+    Ok(text.trim().parse()?)
 }
 
 fn close(shown: f64, kernel: f64, what: &str) -> Result<()> {
