@@ -21,6 +21,8 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 const SOON: Duration = Duration::from_secs(30);
+/// A drawing is complete when nothing comes for so long: the program draws once a second.
+const STILL: Duration = Duration::from_millis(300);
 const LOOKUPS: u64 = 1_000_000;
 const SIBLINGS: u64 = 1_000;
 
@@ -62,6 +64,7 @@ fn frozen_figures_are_the_kernels(guest: &Guest, screen: &mut Screen<'_>) -> Res
     settle(guest)?;
     screen.send("f")?;
     screen.wait_for("FROZEN", SOON)?;
+    screen.wait_still(STILL, SOON)?;
     let state = guest.dentry_state()?;
     let slab = guest.slab("dentry")?;
     let kib = sreclaimable(guest)?;
@@ -159,6 +162,7 @@ fn prune(screen: &mut Screen<'_>) -> Result<()> {
         Duration::from_secs(120),
     )?;
     screen.wait_for("all of them", SOON)?;
+    screen.wait_still(STILL, SOON)?;
     let ledger = row_of(screen, |row| row.starts_with(" dentries "))?;
     ensure!(
         numbers(&ledger)[..2] == [LOOKUPS as f64, LOOKUPS as f64],
@@ -201,6 +205,8 @@ fn the_drop_is_charted(screen: &mut Screen<'_>) -> Result<()> {
             screen.wait_for("pruned 1/ ", SOON)?;
         }
     }
+    screen.wait_for("1,000,000 dentries", SOON)?;
+    screen.wait_still(STILL, SOON)?;
     let row = row_of(screen, |row| row.contains("1,000,000 dentries"))?;
     let (before, after) = row.split_once('\u{2192}').context("no before and after")?;
     let first = |text: &str| numbers(text).first().copied().unwrap_or_default();
