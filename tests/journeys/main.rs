@@ -1,0 +1,25 @@
+//! Journeys: what a person types, and what the screen then says.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+mod every_screen;
+mod prune;
+mod slabs;
+#[path = "../support/mod.rs"]
+mod support;
+mod tree;
+
+use slabscope::prune::PruneError;
+use slabscope::session::SessionError;
+use slabscope::source::{Cause, SourceError};
+
+fn no_module() -> PruneError {
+    SessionError::NoModule("/dev/slabscope".into()).into()
+}
+
+fn unreadable(path: &str, kind: std::io::ErrorKind, text: &str) -> SourceError {
+    SourceError {
+        path: path.into(),
+        cause: Cause::Unreadable(kind, text.into()),
+    }
+}

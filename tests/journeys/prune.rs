@@ -1,0 +1,237 @@
+//! From the plan to the ledger.
+
+use crate::support::{App, census, counters, row, sample, sample_with};
+use slabscope::abi::Counters;
+use slabscope::census::Census;
+use slabscope::prune::PruneError;
+use slabscope::session::{Mode, SessionError, Status};
+use slabscope::update::{Effect, Msg};
+use std::time::Duration;
+
+#[test]
+fn p_plans_and_changes_nothing() {
+    let mut app = App::in_ext4(80, 24);
+    app.effects();
+    app.keys("p");
+    assert!(matches!(&app.effects[..],
+        [Effect::Plan { path, .. }] if path.as_os_str() == "/mnt/ext4/1"));
+    app.shows("Planning for /mnt/ext4/1");
+    app.plan(Counters {
+        pinned: 3,
+        mountpoints: 1,
+        ..census().rows[0].below
+    });
+    app.shows("Prune below /mnt/ext4/1");
+    app.shows("ext4 on /dev/vdb");
+    app.shows("▸ 1 negative dentries");
+    app.shows("1,000,000");
+    app.shows("1 in use, 3 unused above something that stays, 1 mountpoints");
+    app.shows("below this directory only");
+    app.shows("type y to prune");
+}
+
+#[test]
+fn a_path_too_long_for_the_title_is_in_the_plan_in_full() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("j<Enter>");
+    app.counted(Census {
+        here: counters(9, 0, 0),
+        rows: vec![row("x".repeat(60) + "-end", counters(9, 0, 0))],
+        ..Default::default()
+    });
+    app.keys("p");
+    app.plan(counters(9, 0, 0));
+    app.shows(&format!("/mnt/ext4/{}-end ", "x".repeat(60)));
+    app.shows("type y to prune");
+    app.keys("y");
+    app.pruned(Status::Complete, 9);
+    app.shows("x-end");
+}
+
+#[test]
+fn nothing_but_y_in_a_plan_prunes() {
+    let every: String = (' '..='~').filter(|c| !"ynq<".contains(*c)).collect();
+    let mut app = App::planned(80, 24);
+    app.effects();
+    app.keys("<Enter>");
+    app.shows("nothing is pruned before you type y");
+    app.keys("<Enter><Enter><Tab><Left><Right><Home><End><PageUp><PageDown>");
+    app.keys(&every);
+    assert!(app.effects().is_empty());
+    app.shows("Prune below /mnt/ext4/1");
+    for no in ["n", "q", "<Esc>"] {
+        let mut app = App::planned(80, 24);
+        app.effects();
+        app.keys(no);
+        app.shows("cancelled: nothing was pruned");
+        app.keys("y<Enter>y");
+        let effects = app.effects();
+        assert!(
+            !effects.iter().any(|e| matches!(e, Effect::Prune { .. })),
+            "{no}"
+        );
+    }
+}
+
+#[test]
+fn y_carries_out_the_plan_that_was_shown_in_the_mode_chosen() {
+    for (keys, chosen) in [
+        ("y", Mode::Negative),
+        ("2y", Mode::Dentries),
+        ("jky", Mode::Negative),
+    ] {
+        let mut app = App::planned(80, 24);
+        app.effects();
+        app.keys(keys);
+        match &app.effects()[..] {
+            [Effect::Prune { plan, mode, .. }] => {
+                assert_eq!(plan.target.path.as_os_str(), "/mnt/ext4/1");
+                assert_eq!(plan.found, census().rows[0].below);
+                assert_eq!(*mode, chosen);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn with_nothing_to_prune_y_does_nothing() {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("p");
+    app.plan(counters(0, 5, 0));
+    app.shows("nothing would go");
+    app.effects();
+    app.keys("y");
+    assert!(app.effects().is_empty());
+}
+
+#[test]
+fn a_row_is_pruned_and_never_by_surprise_what_is_around_it() {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("G");
+    assert_eq!(app.selected(), "(here)");
+    app.effects();
+    app.keys("p");
+    app.shows("choose a row, or P");
+    assert!(app.effects().is_empty());
+    app.keys("P");
+    assert!(matches!(&app.effects[..],
+        [Effect::Plan { path, .. }] if path.as_os_str() == "/mnt/ext4"));
+}
+
+#[test]
+fn a_prune_shows_how_far_it_is_and_escape_stops_it() {
+    let mut app = App::pruning(80, 24);
+    let (job, at) = (app.model.last_job, Duration::from_secs(61));
+    let so_far = Box::new(Counters {
+        moved: 310_000,
+        ..Default::default()
+    });
+    app.msg(Msg::Progress { job, at, so_far });
+    app.shows("310,000 of 1,000,000 dentries, 31 %   310k/s");
+    app.effects();
+    app.keys("y1<Enter>");
+    assert!(app.effects().is_empty());
+    app.keys("<Esc>");
+    assert!(matches!(app.effects()[..], [Effect::Cancel { job: of }] if of == job));
+    app.shows("stopping");
+    app.pruned(Status::Stopped, 320_000);
+    app.shows("STOPPED early");
+    app.shows("680,000 not reached");
+}
+
+#[test]
+fn the_ledger_compares_and_the_chart_marks_the_prune() {
+    let mut app = App::pruning(80, 24);
+    app.effects();
+    app.pruned(Status::Complete, 999_900);
+    app.shows("Pruned negative dentries below /mnt/ext4/1");
+    app.shows("complete   took 2.9 s");
+    let dentries = app.line(" dentries   ");
+    assert!(
+        dentries.contains("1,000,000") && dentries.contains("999,900"),
+        "{dentries}"
+    );
+    app.shows("100 were used or gone meanwhile");
+    let objects = app.line("dentry objects");
+    assert!(
+        objects.contains("1,050,000") && objects.contains("50,100"),
+        "{objects}"
+    );
+    app.shows("-999,900");
+    app.shows("pruned 1/ 03:12:44 ┆");
+    assert!(
+        matches!(&app.effects()[..],
+        [Effect::Census { path, .. }] if path.as_os_str() == "/mnt/ext4"),
+        "counted again"
+    );
+    app.keys("<Esc>");
+    app.shows("counting");
+    app.sample(90, sample_with(50_100, 1_100));
+    app.keys("3");
+    app.shows("┆ pruned 1/ 03:12:44");
+    app.shows("03:12:44  999,900 dentries");
+}
+
+/// Held open by the ledger it would be in use, and its filesystem could not be unmounted.
+#[test]
+fn a_directory_is_held_open_from_plan_to_prune_and_no_longer() {
+    let mut app = App::planned(80, 24);
+    let slabscope::model::Mode::Confirm(confirm) = &app.model.mode else {
+        panic!("{:?}", app.model.mode);
+    };
+    let dir = std::sync::Arc::downgrade(&confirm.plan.target.dir);
+    app.keys("y");
+    assert!(dir.upgrade().is_some());
+    app.effects();
+    assert!(dir.upgrade().is_none(), "the effect had the last hold");
+}
+
+#[test]
+fn after_a_prune_the_directories_above_are_counted_again_once_shown() {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("<Enter>");
+    app.counted(Census {
+        here: counters(5, 0, 0),
+        ..Default::default()
+    });
+    app.keys("p");
+    app.plan(counters(5, 0, 0));
+    app.keys("y");
+    app.pruned(Status::Complete, 5);
+    app.keys("<Esc>");
+    app.effects();
+    app.keys("<Backspace>");
+    assert!(matches!(&app.effects()[..],
+        [Effect::Cancel { .. }, Effect::Census { path, .. }] if path.as_os_str() == "/mnt/ext4"));
+}
+
+#[test]
+fn a_directory_that_was_replaced_is_not_pruned_and_the_screen_says_why() {
+    let mut app = App::pruning(80, 24);
+    let job = app.model.last_job;
+    app.msg(Msg::Pruned {
+        job,
+        at: Duration::from_secs(61),
+        result: Err(PruneError::Replaced("/mnt/ext4/1".into())),
+        sample: Box::new(sample()),
+    });
+    app.shows("The prune did not run to its end");
+    app.shows("not the directory that the plan was made for");
+    assert!(app.model.history.markers.is_empty(), "nothing was pruned");
+    app.keys("<Esc>3");
+    app.shows_no("┆");
+}
+
+#[test]
+fn a_refused_plan_is_shown_in_place() {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("p");
+    let job = app.model.last_job;
+    let result = Err(SessionError::Permission("/dev/slabscope".into()).into());
+    app.msg(Msg::Planned { job, result });
+    app.shows("There is no plan");
+    app.shows("only root of the initial user namespace");
+    app.keys("<Enter>");
+    app.shows("below:");
+}

@@ -1,0 +1,610 @@
+//! The slab screen.
+
+use crate::support::{App, merged_sample, sample, sample_with};
+use crate::unreadable;
+use slabscope::update::{Effect, Msg};
+use std::time::Duration;
+
+#[test]
+fn the_slab_screen_shows_exact_figures_sorted_by_cache_size() {
+    let mut app = App::sampled(80, 24);
+    let sample = sample();
+    let state = sample.dentries.clone().unwrap();
+    app.shows(&slabscope::text::count(state.total));
+    app.shows(&slabscope::text::count(state.lru));
+    app.shows(&slabscope::text::count(state.lru_negative));
+    app.shows(&slabscope::text::mebibytes(
+        sample.memory.clone().unwrap().sreclaimable,
+    ));
+    let dentry = sample.cache("dentry").unwrap();
+    let line = app.line(" dentry");
+    assert!(
+        line.contains(&slabscope::text::count(dentry.objects)),
+        "{line}"
+    );
+    assert!(
+        line.contains(&slabscope::text::count(dentry.active)),
+        "{line}"
+    );
+    assert!(line.starts_with(" R "), "dentry is reclaimable: {line}");
+    assert!(app.line(" kmalloc-512").starts_with(" U "));
+    assert!(
+        app.line(" radix_tree_node").starts_with(" ? "),
+        "not captured"
+    );
+    assert_eq!(app.selected(), "ext4_inode_cache", "the largest is first");
+}
+
+#[test]
+fn slabtops_letters_sort() {
+    let mut app = App::sampled(80, 24);
+    let caches = sample().caches.unwrap();
+    for (key, words, figure) in [
+        (
+            "a",
+            "active objects",
+            (|c| c.active) as fn(&slabscope::source::Cache) -> u64,
+        ),
+        ("b", "objects per slab", |c| c.objects_per_slab),
+        ("c", "cache size", |c| c.size(4096)),
+        ("l", "slabs", |c| c.slabs),
+        ("v", "active slabs", |c| c.active_slabs),
+        ("o", "objects", |c| c.objects),
+        ("p", "pages per slab", |c| c.pages_per_slab),
+        ("s", "object size", |c| c.object_size),
+        ("u", "use", |c| {
+            (c.active * 100).checked_div(c.objects).unwrap_or(0)
+        }),
+    ] {
+        app.keys(key);
+        app.shows(&format!("caches by {words} ▼"));
+        let rows = app.model.caches();
+        assert_eq!(rows.len(), caches.len());
+        assert!(
+            rows.is_sorted_by_key(|c| std::cmp::Reverse(figure(c))),
+            "{key}"
+        );
+    }
+    app.keys("n");
+    assert!(app.model.caches().is_sorted_by_key(|c| &c.name));
+    app.keys("r");
+    assert!(
+        app.model
+            .caches()
+            .iter()
+            .rev()
+            .is_sorted_by_key(|c| &c.name)
+    );
+}
+
+#[test]
+fn the_selection_stays_with_its_cache_and_the_top_with_the_largest() {
+    let mut app = App::sampled(80, 24);
+    app.keys("j");
+    assert_eq!(app.selected(), "dentry");
+    app.sample(2, sample_with(50_000_000, 0));
+    assert_eq!(app.selected(), "dentry", "now first, and still selected");
+    app.keys("jG");
+    let last = app.model.caches().last().unwrap().name.clone();
+    assert_eq!(app.selected(), last);
+    app.keys("g");
+    app.sample(3, sample());
+    assert_eq!(
+        app.selected(),
+        "ext4_inode_cache",
+        "the top is whichever is largest"
+    );
+}
+
+#[test]
+fn growth_is_in_the_line_of_what_grows() {
+    let mut app = App::new(80, 24);
+    app.sample(1, sample_with(1_000_000, 0));
+    app.sample(2, sample_with(1_074_100, 0));
+    assert!(app.line(" dentry").contains("+74.1k"));
+    assert!(app.line("dentries ").contains("▲ 74.1k/s"));
+    assert!(app.line("SReclaimable").contains("▲ 13.6 MiB/s"));
+    app.sample(3, sample_with(1_074_100, 500_000));
+    assert!(app.line("negative on LRU").ends_with("46 % ▲"));
+}
+
+#[test]
+fn a_frozen_screen_keeps_all_figures_of_one_sample() {
+    let mut app = App::new(80, 24);
+    app.sample(1, sample_with(1_000_000, 7));
+    app.keys("f");
+    let frozen = app.screen();
+    assert!(frozen.contains("FROZEN"));
+    app.sample(1, sample_with(2_000_000, 8));
+    assert_eq!(app.screen(), frozen);
+    app.sample(9, sample_with(2_000_000, 8));
+    app.shows("FROZEN 8.0 s ago");
+    app.shows("1,000,000");
+    app.shows_no("2,000,000");
+    app.keys("f");
+    app.shows("2,000,000");
+    app.shows_no("FROZEN");
+}
+
+#[test]
+fn a_filter_narrows_the_table_and_escape_ends_it() {
+    let mut app = App::sampled(80, 24);
+    app.keys("/EXT4");
+    app.shows("/EXT4");
+    app.keys("<Enter>");
+    app.shows("matching \"EXT4\"");
+    assert!(app.model.caches().iter().all(|c| c.name.contains("ext4")));
+    app.keys("/zzz");
+    app.shows("no cache has such a name; Esc ends the filter");
+    app.keys("<Esc>");
+    app.shows("ext4_inode_cache");
+    app.shows_no("matching");
+}
+
+#[test]
+fn without_root_the_panel_says_which_file_refused_and_the_rest_is_shown() {
+    let mut app = App::new(80, 24);
+    let mut sample = sample();
+    let denied = std::io::ErrorKind::PermissionDenied;
+    sample.caches = Err(unreadable(
+        "/proc/slabinfo",
+        denied,
+        "Permission denied (os error 13)",
+    ));
+    app.sample(1, sample);
+    app.shows("/proc/slabinfo: Permission denied");
+    app.shows("run slabscope with sudo");
+    app.shows("SReclaimable");
+    app.shows("on LRU (unused)");
+    app.shows_no("OBJS");
+    app.shows_no("0 caches");
+}
+
+#[test]
+fn a_cache_named_to_deceive_is_escaped() {
+    let mut app = App::new(80, 24);
+    let mut sample = sample();
+    sample.caches.as_mut().unwrap()[0].name = "\u{1b}[2J\u{202e}x".into();
+    app.sample(1, sample);
+    app.keys("/x");
+    assert!(app.screen().contains("\\u{1b}[2J\\u{202e}x"));
+    app.shows_no("\u{1b}");
+}
+
+#[test]
+fn the_sort_menu_has_every_column_and_its_letters() {
+    let mut app = App::new(80, 24);
+    app.sample(1, sample_with(1_000_000, 0));
+    app.sample(2, sample_with(1_074_100, 0));
+    app.keys("S");
+    for words in [
+        "g  growth",
+        "i  idle bytes",
+        "m  change since the mark",
+        "c  cache size",
+    ] {
+        app.shows(words);
+    }
+    app.keys("g");
+    app.shows("caches by growth ▼");
+    assert_eq!(app.selected(), "dentry", "what grows most is first");
+    app.keys("Sjr");
+    app.shows("Sort by");
+    app.keys("<Enter>");
+    app.shows("caches by class");
+    app.keys("S<Esc>");
+    app.shows_no("Sort by");
+    let mut low = App::sampled(80, 12);
+    low.keys("SG");
+    low.keys(&"j".repeat(20));
+    low.shows("n  name");
+    low.shows_no("o  objects");
+    app.keys("Si");
+    app.shows("IDLE");
+    assert!(
+        app.model
+            .caches()
+            .is_sorted_by_key(|c| std::cmp::Reverse(c.idle(4096)))
+    );
+}
+
+#[test]
+fn a_regular_expression_filters_and_a_bad_one_says_so_in_place() {
+    let mut app = App::sampled(80, 24);
+    app.keys("/~^kmalloc-[0-9]+$");
+    app.shows("a regular expression");
+    app.keys("<Enter>");
+    assert!(app.model.caches().len() >= 4);
+    let own = |name: &str| name.starts_with("kmalloc-") && !name.contains("k-");
+    assert!(app.model.caches().iter().all(|c| own(&c.name)));
+    app.keys("/<Esc>/~(");
+    app.shows("no regular expression: ");
+    app.shows("235 caches by cache size ▼ all, \"~(\" is no regular expression");
+    app.keys("<Esc>");
+    app.shows_no("regular");
+}
+
+#[test]
+fn merged_names_are_counted_found_and_listed() {
+    let mut app = App::new(80, 24);
+    app.sample(1, merged_sample());
+    assert!(app.line("kmalloc-512").ends_with("kmalloc-512 (+2)"));
+    app.keys("/secret_c<Enter>");
+    assert_eq!(app.model.caches()[0].name, "kmalloc-512");
+    assert_eq!(app.model.caches().len(), 1);
+    app.keys("<Enter>");
+    app.shows("merged with it: another, secret_cache");
+    app.shows("any of them may be what grows");
+}
+
+#[test]
+fn t_shows_the_classes_one_after_the_other() {
+    let mut app = App::sampled(80, 24);
+    app.keys("t");
+    app.shows("only reclaimable caches");
+    assert!(app.model.caches().iter().all(|c| c.class.letter() == "R"));
+    assert!(!app.model.caches().is_empty());
+    app.keys("t");
+    app.shows("unreclaimable cache by cache size");
+    assert!(app.model.caches().iter().all(|c| c.class.letter() == "U"));
+    app.keys("/dentry");
+    app.shows("no cache of this class has such a name");
+    app.keys("<Esc>t");
+    assert_eq!(app.model.caches().len(), 235);
+}
+
+#[test]
+fn a_mark_is_compared_with_until_it_is_taken_away() {
+    let mut app = App::new(80, 24);
+    app.sample(1, sample_with(1_000_000, 0));
+    app.shows_no("SINCE m");
+    app.keys("m");
+    app.shows("marked: SINCE m is the change");
+    app.sample(2, sample_with(1_050_000, 0));
+    app.sample(61, sample_with(1_074_100, 0));
+    assert!(app.line(" dentry").contains("+74.1k"), "since the mark");
+    app.keys("j");
+    app.shows("marked 60 s ago");
+    app.keys("Sm");
+    assert_eq!(app.model.caches()[0].name, "dentry");
+    app.keys("m");
+    app.keys("c");
+    app.shows_no("SINCE m");
+    app.shows_no("marked");
+}
+
+#[test]
+fn plus_minus_and_space_set_the_pace() {
+    let mut app = App::sampled(80, 24);
+    app.effects();
+    app.keys(" ");
+    assert!(matches!(app.effects()[..], [Effect::Refresh]));
+    app.keys("+");
+    let half = Duration::from_millis(500);
+    assert!(matches!(app.effects()[..], [Effect::Interval(every)] if every == half));
+    app.shows("a sample every 0.5 s");
+    app.keys(&"-".repeat(30));
+    app.shows("a sample every 5 min");
+    app.keys(&"+".repeat(30));
+    app.shows("a sample every 0.1 s");
+}
+
+#[test]
+fn slabtops_summary_is_shown_where_there_is_room_and_by_its_key() {
+    for (columns, rows) in [(120, 30), (134, 30), (300, 80)] {
+        let mut app = App::sampled(columns, rows);
+        app.shows("active caches");
+        app.shows("of        235  56 %");
+        app.shows("8 B to 51,456 B, 264 B on average");
+        app.shows("of slabs hold no object");
+        app.keys("i");
+        app.shows_no("active caches");
+    }
+    let mut app = App::sampled(80, 24);
+    app.shows_no("active caches");
+    app.keys("i");
+    app.shows("active caches");
+    app.shows("of pages are in no cache (kmalloc of more than two pages)");
+    app.shows("kmalloc-512");
+}
+
+#[test]
+fn the_detail_says_what_a_cache_is_and_how_it_is_used() {
+    let mut app = App::new(80, 24);
+    app.sample(1, sample_with(1_000_000, 0));
+    app.keys("j<Enter>");
+    assert!(matches!(&app.effects()[..], [Effect::ReadAttributes { cache }] if cache == "dentry"));
+    app.shows("R dentry   reclaimable: its pages count as SReclaimable");
+    app.shows("objects  1,000,000 of 1,000,020, 99 %");
+    app.shows("A name in a directory that was looked up");
+    app.shows("Yes, below any directory: the tree (2) counts and prunes them");
+    app.attributes("dentry");
+    app.shows("3.8 KiB of free objects, 2.9 MiB at slabs' ends");
+    app.shows("47,620 (186 MiB) of 21 objects, 1 page; 12 partial, 92 % full");
+    app.shows("192 B for 192 B asked for (+0 B to align to 8); 64 B left per slab");
+    app.keys("G");
+    app.shows("1: its pages are SReclaimable");
+    app.sample(2, sample_with(1_074_100, 0));
+    app.shows("▲ 74.1k/s");
+    assert!(
+        matches!(app.effects()[..], [Effect::ReadAttributes { .. }]),
+        "read again"
+    );
+    app.sample(3, sample_with(1_074_100, 0));
+    assert!(app.effects().is_empty(), "one reading at a time");
+    app.attributes("dentry");
+    app.keys("2");
+    app.effects();
+    app.sample(4, sample_with(1_074_100, 0));
+    assert!(app.effects().is_empty(), "on another screen nobody looks");
+    app.keys("1");
+    app.shows("R dentry   reclaimable");
+    app.keys("q");
+    app.shows("caches by cache size");
+    app.attributes("dentry");
+    assert!(app.model.slabs.detail.is_none());
+}
+
+#[test]
+fn without_sysfs_the_detail_says_so_and_shows_the_rest() {
+    let mut app = App::sampled(80, 24);
+    app.keys("j<Enter>");
+    let denied = std::io::ErrorKind::PermissionDenied;
+    let path = "/sys/kernel/slab/dentry/object_size";
+    let result = Err(unreadable(path, denied, "Permission denied (os error 13)"));
+    let cache = "dentry".to_owned();
+    app.msg(Msg::Attributes { cache, result });
+    app.keys("G");
+    app.shows("/sys/kernel/slab/dentry/object_size: Permission denied");
+    app.shows("run slabscope with sudo");
+    app.shows("objects  ");
+}
+
+#[test]
+fn a_cache_that_goes_away_is_missed_in_place() {
+    let mut app = App::sampled(80, 24);
+    app.keys("j<Enter>");
+    let mut without = sample();
+    without
+        .caches
+        .as_mut()
+        .unwrap()
+        .retain(|c| c.name != "dentry");
+    app.sample(2, without);
+    app.shows("dentry: slabinfo shows no such cache any more");
+}
+
+#[test]
+fn only_y_in_a_plan_shrinks_the_cache_that_was_shown() {
+    let every: String = (' '..='~').filter(|c| !"ynq<".contains(*c)).collect();
+    let mut app = App::sampled(80, 24);
+    app.keys("/kmalloc-512<Enter>");
+    app.effects();
+    app.keys("K");
+    assert!(
+        matches!(&app.effects[..], [Effect::PlanShrink { cache, .. }] if cache == "kmalloc-512")
+    );
+    app.effects();
+    app.keys("y<Enter>y");
+    assert!(app.effects().is_empty(), "there is no plan yet");
+    app.keys("<Esc>");
+    app.shows("2 caches by cache size");
+    app.keys("K");
+    app.effects();
+    app.shrink_planned();
+    app.shows("Shrink kmalloc-512");
+    app.shows("569 slabs, 4.4 MiB");
+    app.shows("reach  this cache only, with 2 names merged into it: another, secret_cache");
+    app.shows("write 1 to /sys/kernel/slab/kmalloc-512/shrink");
+    app.keys("<Enter>");
+    app.shows("nothing is shrunk before you type y");
+    app.keys("<Tab><Left><Home><End><PageUp><PageDown>");
+    app.keys(&every);
+    assert!(app.effects().is_empty());
+    app.keys("y");
+    match &app.effects()[..] {
+        [Effect::Shrink { plan, .. }] => assert_eq!(plan.cache.name, "kmalloc-512"),
+        other => panic!("{other:?}"),
+    }
+    for no in ["n", "q", "<Esc>"] {
+        let mut app = App::sampled(80, 24);
+        app.keys("K");
+        app.shrink_planned();
+        app.effects();
+        app.keys(no);
+        app.shows("cancelled: nothing was shrunk");
+        app.keys("y<Enter>y");
+        let shrinks = |e: &Effect| matches!(e, Effect::Shrink { .. });
+        assert!(!app.effects().iter().any(shrinks), "{no}");
+    }
+}
+
+#[test]
+fn what_shrinking_freed_is_measured_and_marked() {
+    let mut app = App::sampled(80, 24);
+    app.keys("/kmalloc-512<Enter>K");
+    app.shrink_planned();
+    app.keys("y");
+    app.shrunk(Ok(500));
+    app.shows("Shrank kmalloc-512");
+    let slabs = app.line(" slabs   ");
+    assert!(
+        slabs.contains("2,404") && slabs.contains("1,904") && slabs.contains("-500"),
+        "{slabs}"
+    );
+    app.shows("3.9 MiB came back");
+    assert_eq!(app.model.history.markers.len(), 1);
+    app.keys("<Esc>");
+    app.shows("caches by cache size");
+    app.keys("<Enter>K");
+    app.shrink_planned();
+    app.keys("y");
+    app.shrunk(Ok(0));
+    app.shows("No slab was empty");
+    app.keys("<Esc>");
+    app.shows("U kmalloc-512   unreclaimable");
+}
+
+#[test]
+fn a_refused_shrinking_says_why_and_what_helps() {
+    let mut app = App::sampled(80, 24);
+    for (kind, remedy) in [
+        (
+            std::io::ErrorKind::PermissionDenied,
+            "run slabscope with sudo",
+        ),
+        (
+            std::io::ErrorKind::NotFound,
+            "this kernel does not offer it",
+        ),
+        (
+            std::io::ErrorKind::ReadOnlyFilesystem,
+            "/sys is read-only here",
+        ),
+    ] {
+        app.keys("K");
+        app.shrink_refused(kind);
+        app.shows("The cache cannot be shrunk");
+        app.shows("/sys/kernel/slab/dentry/shrink: ");
+        app.shows(remedy);
+        app.keys("<Esc>");
+    }
+    app.keys("K");
+    app.shrink_planned();
+    app.keys("y");
+    app.shrunk(Err(std::io::ErrorKind::PermissionDenied));
+    app.shows("The cache was not shrunk");
+    assert!(app.model.history.markers.is_empty());
+}
+
+#[test]
+fn the_mouse_sorts_selects_opens_and_scrolls() {
+    let mut app = App::sampled(80, 24);
+    let (x, y) = app.position("ACTIVE");
+    app.click(x, y);
+    app.shows("caches by active objects ▼");
+    app.click(x, y);
+    app.shows("caches by active objects ▲");
+    let (x, y) = app.position(" NAME");
+    app.click(x + 1, y);
+    app.shows("caches by name ▲");
+    let (x, y) = app.position("Acpi-State");
+    app.click(x, y);
+    assert_eq!(app.selected(), "Acpi-State");
+    app.wheel(true);
+    assert_ne!(app.selected(), "Acpi-State");
+    app.wheel(false);
+    assert_eq!(app.selected(), "Acpi-State");
+    let (x, y) = app.position("Acpi-State");
+    app.click(x, y);
+    app.shows("interpreter of ACPI");
+    let (x, y) = app.position("3 History");
+    app.click(x, y);
+    app.shows("negative on LRU");
+    app.keys("1<Esc>");
+    app.click(79, 23);
+    app.click(200, 200);
+}
+
+#[test]
+fn a_click_answers_no_question() {
+    let mut app = App::sampled(80, 24);
+    app.keys("K");
+    app.shrink_planned();
+    app.effects();
+    for y in (0..24).step_by(3) {
+        for x in (0..80).step_by(11) {
+            app.click(x, y);
+        }
+    }
+    app.shows("type y to shrink");
+    assert!(app.effects().is_empty());
+}
+
+#[test]
+fn the_mouse_can_be_given_back_where_there_is_one() {
+    let mut app = App::sampled(80, 24);
+    app.effects();
+    app.keys("M");
+    app.shows("this terminal has no mouse");
+    assert!(app.effects().is_empty());
+    app.model.mouse = Some(true);
+    app.keys("M");
+    assert!(matches!(app.effects()[..], [Effect::Mouse(false)]));
+    app.keys("M");
+    assert!(matches!(app.effects()[..], [Effect::Mouse(true)]));
+}
+
+#[test]
+fn themes_follow_one_another() {
+    let mut app = App::sampled(80, 24);
+    let text = app.screen();
+    for theme in ["light", "high-contrast", "none", "dark"] {
+        app.keys("T");
+        app.shows(&format!("theme: {theme}"));
+        let body = |screen: &str| screen.lines().take(23).collect::<Vec<_>>().join("\n");
+        assert_eq!(
+            body(&app.screen()),
+            body(&text),
+            "a theme changes no letter"
+        );
+    }
+}
+
+#[test]
+fn ctrl_z_suspends_in_every_mode() {
+    for keys in ["", "/", "S", "?", "<Enter>", "2", "3"] {
+        let mut app = App::sampled(80, 24);
+        app.keys(keys);
+        app.effects();
+        app.control('z');
+        assert!(matches!(app.effects()[..], [Effect::Suspend]), "{keys}");
+    }
+}
+
+#[test]
+fn captured_files_are_shown_and_nothing_acts_on_them() {
+    let mut app = App::sampled(80, 24);
+    app.model.captured = Some("/srv/bundle".into());
+    app.shows("CAPTURED");
+    app.effects();
+    app.keys("K");
+    app.shows("shrinking is off: these are files below /srv/bundle, not this machine");
+    assert!(app.effects().is_empty());
+    app.keys("2");
+    app.msg(Msg::Mounts(Ok(crate::support::mounts())));
+    app.effects();
+    app.keys("<Enter>");
+    app.shows("counting is off");
+    app.keys("pP");
+    assert!(app.effects().is_empty());
+    app.msg(Msg::Open("/mnt/ext4".into()));
+    app.shows("counting is off");
+    assert!(
+        !app.effects()
+            .iter()
+            .any(|e| matches!(e, Effect::Census { .. }))
+    );
+}
+
+/// Only what is in sight is made into text: as many caches as may be.
+#[test]
+fn a_frame_of_many_caches_costs_what_one_of_few_does() {
+    let time = |caches: usize| {
+        let mut app = App::new(300, 80);
+        for second in 1..10 {
+            app.sample(second, crate::support::sample_of(caches, second));
+        }
+        app.keys("G");
+        app.screen();
+        let frames = (0..15).map(|_| {
+            let start = std::time::Instant::now();
+            app.buffer();
+            start.elapsed()
+        });
+        frames.min().unwrap()
+    };
+    let (few, many) = (time(50), time(2_000));
+    // Few caches leave lines empty, so a part of the difference is the rows themselves.
+    assert!(many <= few * 2, "{few:?} for 50 caches, {many:?} for 2,000");
+}
