@@ -1,13 +1,17 @@
 //! One table: what a key does where. The help screen, the bottom line and the keys of the
 //! configuration are made from it.
 
+mod chosen;
+mod names;
+
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use crossterm::event::KeyCode;
 
 use crate::model::{Column, Mode, Model, Screen};
 use crate::session;
+pub use chosen::{Keymap, configurable};
+pub use names::{control, key, label};
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,151 +288,6 @@ const TREE: &[Scope] = &[S::Tree, S::Lists, S::Everywhere];
 const HISTORY: &[Scope] = &[S::History, S::Everywhere];
 const HELP: &[Scope] = &[S::Help, S::Message];
 
-/// The table with the keys that the person chose.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keymap(Vec<Binding>);
-
-impl Default for Keymap {
-    fn default() -> Self {
-        Self(BINDINGS.to_vec())
-    }
-}
-
-impl Keymap {
-    /// With the keys of `chosen` in place of those of the bindings with the same name.
-    pub fn new(chosen: &BTreeMap<&'static str, Vec<KeyCode>>) -> Result<Self, String> {
-        let mut keymap = Self::default();
-        for binding in &mut keymap.0 {
-            if let Some(keys) = chosen.get(binding.name) {
-                binding.keys = Cow::Owned(keys.clone());
-            }
-        }
-        for scopes in TOGETHER {
-            keymap.check(scopes)?;
-        }
-        Ok(keymap)
-    }
-
-    /// That no key has two meanings where `scopes` hold.
-    fn check(&self, scopes: &[Scope]) -> Result<(), String> {
-        let mut seen: Vec<(KeyCode, &Binding)> = Vec::new();
-        for binding in self.0.iter().filter(|b| scopes.contains(&b.scope)) {
-            for &key in &*binding.keys {
-                let mut others = seen.iter().filter(|(other, _)| *other == key);
-                if let Some((_, other)) = others.find(|(_, b)| b.action != binding.action) {
-                    return Err(format!(
-                        "the key {} has two meanings, {} and {}, in: {}",
-                        label(key),
-                        other.word(),
-                        binding.word(),
-                        scopes[0].words()
-                    ));
-                }
-                seen.push((key, binding));
-            }
-        }
-        Ok(())
-    }
-
-    /// The bindings that have a key.
-    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
-        self.0.iter().filter(|binding| !binding.keys.is_empty())
-    }
-
-    /// The key to show for the bindings of this name.
-    pub fn key(&self, name: &str) -> String {
-        let found = self.bindings().find(|binding| binding.name == name);
-        found.map_or_else(|| "(no key)".to_owned(), Binding::label)
-    }
-}
-
-/// The bindings that can be given other keys: one of each name, with the line of help.
-pub fn configurable() -> impl Iterator<Item = &'static Binding> {
-    let first = |(at, b): &(usize, &Binding)| {
-        let same = |other: &Binding| other.name == b.name && !other.help.is_empty();
-        !b.name.is_empty() && BINDINGS.iter().position(same) == Some(*at)
-    };
-    BINDINGS.iter().enumerate().filter(first).map(|(_, b)| b)
-}
-
-/// Keys that are not a character, as the screen names them.
-const NAMED: [(&str, KeyCode); 15] = [
-    ("Enter", Enter),
-    ("Esc", Esc),
-    ("Space", Char(' ')),
-    ("Bksp", Backspace),
-    ("Tab", KeyCode::Tab),
-    ("Up", Up),
-    ("Down", Down),
-    ("Left", Left),
-    ("Right", Right),
-    ("PgUp", PageUp),
-    ("PgDn", PageDown),
-    ("Home", Home),
-    ("End", End),
-    ("Ins", KeyCode::Insert),
-    ("Del", KeyCode::Delete),
-];
-
-/// The name of a key on the screen and in the configuration.
-pub fn label(key: KeyCode) -> String {
-    let named = NAMED.iter().find(|(_, code)| *code == key);
-    match (named, key) {
-        (Some((name, _)), _) => (*name).to_owned(),
-        (None, Char(c)) if c.is_ascii_control() => {
-            format!("Ctrl-{}", char::from(c as u8 | 0x40))
-        }
-        (None, Char(c)) => c.to_string(),
-        (None, key) => key.to_string(),
-    }
-}
-
-/// With the control key, a letter is the control character that a terminal sends for it.
-pub fn control(letter: char) -> Option<KeyCode> {
-    let letter = letter.to_ascii_lowercase();
-    letter
-        .is_ascii_lowercase()
-        .then(|| Char(char::from(letter as u8 & 0x1f)))
-}
-
-/// The key of that name, if a binding may have it.
-pub fn key(name: &str) -> Result<KeyCode, String> {
-    let shown = crate::text::printable(name);
-    let mut chars = name.chars();
-    let found = match (chars.next(), chars.next()) {
-        (Some(c), None) if c == '\\' || shown == name => Some(Char(c)),
-        _ => named(&name.to_ascii_lowercase()),
-    };
-    match found {
-        None => {
-            let names = NAMED.map(|(name, _)| name).join(", ");
-            Err(format!(
-                "{shown} is not a key: a key is a character, Ctrl-A to Ctrl-Z, F1 to F12, or {names}"
-            ))
-        }
-        Some(Esc) => Err("Esc cancels, and can do nothing else".to_owned()),
-        // Held down too long, the key that asks for a plan must not carry it out.
-        Some(Char('y')) => Err("y carries out a plan, and can do nothing else".to_owned()),
-        // Ctrl-C and Ctrl-Z always work; for the other two a terminal sends Tab and Enter.
-        Some(Char('\u{3}' | '\u{1a}' | '\t' | '\r')) => {
-            Err(format!("{shown} cannot be given another meaning"))
-        }
-        Some(key) => Ok(key),
-    }
-}
-
-fn named(name: &str) -> Option<KeyCode> {
-    if let Some((_, code)) = NAMED.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)) {
-        return Some(*code);
-    }
-    if let Some(letter) = name.strip_prefix("ctrl-") {
-        let mut letters = letter.chars();
-        return control(letters.next()?).filter(|_| letters.next().is_none());
-    }
-    let number = name.strip_prefix('f')?.parse().ok()?;
-    (1..=12).contains(&number).then_some(KeyCode::F(number))
-}
-
 /// Where the keys are now, the innermost first.
 pub fn scopes(model: &Model) -> &'static [Scope] {
     match (&model.mode, model.screen) {
@@ -471,98 +330,6 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &Binding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn chosen(keys: &[(&'static str, &str)]) -> Result<Keymap, String> {
-        let keys = keys
-            .iter()
-            .map(|&(name, of)| (name, vec![key(of).unwrap()]));
-        Keymap::new(&keys.collect())
-    }
-
-    #[test]
-    fn no_key_has_two_meanings() {
-        assert_eq!(Keymap::new(&BTreeMap::new()), Ok(Keymap::default()));
-        let error = chosen(&[("help", "h")]).unwrap_err();
-        assert_eq!(
-            error,
-            "the key h has two meanings, walk-out and help, in: Tree"
-        );
-        let error = chosen(&[("quit", "x"), ("down", "q"), ("up", "x")]).unwrap_err();
-        assert!(
-            error.contains("quit and up") || error.contains("up and quit"),
-            "{error}"
-        );
-        let error = chosen(&[("quit", "x"), ("down", "q")]).unwrap_err();
-        assert!(error.contains("close") && error.contains("down"), "{error}");
-        assert!(chosen(&[("freeze", "m"), ("mark", "f")]).is_ok(), "swapped");
-    }
-
-    #[test]
-    fn scopes_that_hold_together_are_all_told() {
-        for binding in BINDINGS {
-            assert!(
-                TOGETHER
-                    .iter()
-                    .any(|scopes| scopes.contains(&binding.scope))
-            );
-        }
-    }
-
-    #[test]
-    fn a_name_has_the_same_keys_wherever_it_is() {
-        let mut names = Vec::new();
-        for binding in configurable() {
-            assert!(!names.contains(&binding.name), "{}", binding.name);
-            names.push(binding.name);
-        }
-        for binding in BINDINGS.iter().filter(|b| !b.name.is_empty()) {
-            let mut found = configurable().filter(|b| b.name == binding.name);
-            assert_eq!(
-                found.next().map(|b| &b.keys),
-                Some(&binding.keys),
-                "{}",
-                binding.name
-            );
-        }
-    }
-
-    #[test]
-    fn what_acts_and_what_cancels_has_no_name() {
-        let fixed = [S::Plan, S::ShrinkPlan, S::Running, S::Shrinking, S::Filter];
-        for binding in BINDINGS {
-            if fixed.contains(&binding.scope) || binding.keys.contains(&Esc) {
-                assert_eq!(binding.name, "", "{binding:?}");
-            }
-        }
-        for name in ["y", "Esc", "ctrl-c", "Ctrl-Z", "ctrl-i", "ctrl-m"] {
-            assert!(key(name).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_key_is_named_as_it_is_shown() {
-        for binding in configurable() {
-            for &code in &*binding.keys {
-                assert_eq!(key(&label(code)), Ok(code));
-            }
-        }
-        for (name, code) in [
-            ("F", Char('F')),
-            ("é", Char('é')),
-            ("\\", Char('\\')),
-            ("f12", KeyCode::F(12)),
-            ("pgdn", PageDown),
-            ("ctrl-f", Char('\u{6}')),
-        ] {
-            assert_eq!(key(name), Ok(code));
-            assert!(label(code).eq_ignore_ascii_case(name), "{name}");
-        }
-        for name in [
-            "", "FF", "f0", "f13", "ctrl-", "ctrl-1", "ctrl-ff", "\u{1b}", "\u{6}", "\u{202e}",
-        ] {
-            assert!(key(name).unwrap_err().contains("is not a key"), "{name:?}");
-        }
-    }
 
     #[test]
     fn only_y_in_a_plan_acts() {

@@ -1,0 +1,80 @@
+//! What the screen says.
+
+use ratatui::buffer::Buffer;
+use slabscope::view;
+
+use super::App;
+
+impl App {
+    /// Column and row of the first such text on the screen.
+    #[track_caller]
+    pub fn position(&mut self, text: &str) -> (u16, u16) {
+        let screen = self.screen();
+        let lines = screen.lines().zip(0..);
+        let mut found = lines.filter_map(|(line, y)| {
+            let at = line.find(text)?;
+            Some((line[..at].chars().count() as u16, y))
+        });
+        found
+            .next()
+            .unwrap_or_else(|| panic!("{text:?} is not on the screen:\n{screen}"))
+    }
+
+    /// The screen, cell by cell.
+    pub fn buffer(&mut self) -> Buffer {
+        let model = &self.model;
+        let frame = self.terminal.draw(|frame| view::render(model, frame));
+        frame.unwrap().buffer.clone()
+    }
+
+    /// The screen as lines of text.
+    pub fn screen(&mut self) -> String {
+        let buffer = self.buffer();
+        let rows = buffer.content.chunks(buffer.area.width.into());
+        let lines = rows.map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>());
+        lines
+            .map(|line| line.trim_end().to_owned() + "\n")
+            .collect()
+    }
+
+    /// Says whether the text is on the screen, and shows the screen if not.
+    #[track_caller]
+    pub fn shows(&mut self, text: &str) {
+        let screen = self.screen();
+        assert!(
+            screen.contains(text),
+            "{text:?} is not on the screen:\n{screen}"
+        );
+    }
+
+    /// The opposite.
+    #[track_caller]
+    pub fn shows_no(&mut self, text: &str) {
+        let screen = self.screen();
+        assert!(
+            !screen.contains(text),
+            "{text:?} is on the screen:\n{screen}"
+        );
+    }
+
+    /// The first line of the screen with this text.
+    #[track_caller]
+    pub fn line(&mut self, text: &str) -> String {
+        let screen = self.screen();
+        let line = screen.lines().find(|line| line.contains(text));
+        line.unwrap_or_else(|| panic!("{text:?} is not on the screen:\n{screen}"))
+            .into()
+    }
+
+    /// The name in the reversed line.
+    pub fn selected(&mut self) -> String {
+        let buffer = self.buffer();
+        let rows = buffer.content.chunks(buffer.area.width.into());
+        let reversed = |cell: &ratatui::buffer::Cell| {
+            cell.modifier.contains(ratatui::style::Modifier::REVERSED)
+        };
+        let row = rows.skip(1).find(|row| reversed(&row[1])).unwrap();
+        let text: String = row.iter().map(|cell| cell.symbol()).collect();
+        text.split_whitespace().last().unwrap().into()
+    }
+}

@@ -1,0 +1,41 @@
+//! In the tree, with what the module would have answered.
+
+use std::time::Duration;
+
+use slabscope::census::Census;
+use slabscope::update::Msg;
+
+use super::{App, census, mounts};
+
+impl App {
+    /// On the tree screen with the captured mounts and one ext4 more.
+    pub fn on_tree(columns: u16, rows: u16) -> Self {
+        let mut app = Self::sampled(columns, rows);
+        app.keys("2");
+        app.msg(Msg::Mounts(Ok(mounts())));
+        app
+    }
+
+    /// Walks to /mnt/ext4 from wherever.
+    pub fn walk_to_ext4(&mut self) {
+        self.keys("2");
+        self.msg(Msg::Mounts(Ok(mounts())));
+        self.keys("j<Enter>");
+        self.counted(census());
+    }
+
+    /// In /mnt/ext4, counted.
+    pub fn in_ext4(columns: u16, rows: u16) -> Self {
+        let mut app = Self::on_tree(columns, rows);
+        app.keys("j<Enter>");
+        app.counted(census());
+        app
+    }
+
+    /// The census that was asked for last ends.
+    pub fn counted(&mut self, census: Census) {
+        let (job, at) = (self.model.last_job, Duration::from_secs(2));
+        let result = Ok(census);
+        self.msg(Msg::Counted { job, at, result });
+    }
+}
