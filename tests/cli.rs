@@ -147,9 +147,12 @@ fn what_cannot_be_read_is_named_with_its_own_exit_code() {
 /// Somebody who may not read slabinfo still sees what everybody may, and what would help.
 #[test]
 fn without_permission() {
-    // Where anybody may run it.
+    // Where anybody may run it. Copied by another process: were it open for writing here, a program
+    // that another test starts meanwhile would inherit it, and nobody could run it.
     let copy = std::env::temp_dir().join(format!("slabscope-test-{}", std::process::id()));
-    fs::copy(env!("CARGO_BIN_EXE_slabscope"), &copy).unwrap();
+    let mut cp = Command::new("cp");
+    cp.arg(env!("CARGO_BIN_EXE_slabscope")).arg(&copy);
+    assert!(cp.status().unwrap().success());
     let mut command = if rustix::process::geteuid().is_root() {
         let mut setpriv = Command::new("setpriv");
         setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
