@@ -305,3 +305,33 @@ fn completions_and_man_pages_know_every_command() {
     }
     fs::remove_dir_all(directory).unwrap();
 }
+
+#[test]
+fn read_only_refuses_a_prune_and_lets_a_dry_run_be() {
+    let file = [("slabscope/config.toml", &b"read-only = true\n"[..])];
+    let configured = captured("read-only", &file);
+    let plain = captured("read-write", &[("slabscope/config.toml", b"")]);
+    let prune = |config: &Path, args: &[&str]| {
+        let mut command = command();
+        command.env("XDG_CONFIG_HOME", config).args(args);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    for (config, args) in [
+        (&plain, &["--read-only", "prune", "/", "--yes"][..]),
+        (&plain, &["prune", "/", "--yes", "--read-only"]),
+        (&configured, &["prune", "/", "--yes"]),
+    ] {
+        let (code, said) = prune(config, args);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("read-only"), "{said}");
+    }
+    for (config, args) in [
+        (&plain, &["prune", "/", "--dry-run", "--read-only"][..]),
+        (&configured, &["prune", "/", "--dry-run"]),
+    ] {
+        let (_, said) = prune(config, args);
+        assert!(!said.contains("read-only"), "{said}");
+    }
+}

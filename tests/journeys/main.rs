@@ -4,6 +4,7 @@
 
 mod every_screen;
 mod prune;
+mod read_only;
 mod slabs;
 #[path = "../support/mod.rs"]
 mod support;

@@ -565,7 +565,7 @@ fn ctrl_z_suspends_in_every_mode() {
 #[test]
 fn captured_files_are_shown_and_nothing_acts_on_them() {
     let mut app = App::sampled(80, 24);
-    app.model.captured = Some("/srv/bundle".into());
+    app.model.inert = Some(slabscope::model::Inert::Captured("/srv/bundle".into()));
     app.shows("CAPTURED");
     app.effects();
     app.keys("K");

@@ -309,3 +309,14 @@ fn wrong_use_exits_with_2_and_says_why() {
     }
     assert_eq!(run(&["--version"]).0, Some(0));
 }
+
+#[test]
+fn read_only_shows_everything_and_nothing_acts() {
+    let mut tty = Tty::start(100, 24, &["--read-only"]);
+    let screen = tty.wait_for("READ-ONLY");
+    assert!(!screen.contains("K shrink"), "{screen}");
+    tty.type_keys("K");
+    tty.wait_for("shrinking is off: read-only");
+    tty.type_keys("q");
+    assert_eq!(tty.ends_restored().exit_code(), 0);
+}

@@ -98,6 +98,8 @@ pub trait Run {
 pub struct Context {
     /// Below which directory /proc and /sys are read: `/`, or a captured tree.
     pub root: PathBuf,
+    /// Nothing acts.
+    pub read_only: bool,
 }
 
 impl Context {
@@ -121,6 +123,9 @@ impl Context {
     }
 }
 
+/// What is said to whoever asks for an action that may not be.
+const READ_ONLY: &str = "read-only, by --read-only or by read-only in config.toml: nothing is pruned; --dry-run shows what would go";
+
 const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failed, 2 wrong use, 3 this kernel lacks a feature or the module is \
      not loaded, 4 no permission, 5 only a part was done or it was cancelled.";
 
@@ -139,6 +144,10 @@ pub struct Cli {
         hide_default_value = true
     )]
     root: PathBuf,
+
+    /// Only look: nothing is pruned or shrunk, and `module load` has the module refuse it too
+    #[arg(long, global = true)]
+    read_only: bool,
 
     #[command(flatten)]
     tui: tui::Args,
@@ -180,7 +189,10 @@ impl Command {
 /// Does what the arguments of the process say.
 pub fn main() -> ExitCode {
     let args = Cli::parse();
-    let context = Context { root: args.root };
+    let context = Context {
+        root: args.root,
+        read_only: args.read_only,
+    };
     let run = match &args.command {
         Some(command) => {
             if args.tui.given() {

@@ -1,5 +1,5 @@
 //! What a person sets once: config.toml, for the screen. The other commands do not read it, so that
-//! scripts do the same for everybody.
+//! scripts do the same for everybody; but what it says of acting, `prune` heeds too.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -37,6 +37,9 @@ reverse = false
 # The mouse: a click selects and sorts; marking text in the terminal then wants Shift.
 mouse = true
 
+# Only look, as with --read-only: nothing is pruned or shrunk. `slabscope prune` heeds it too.
+read-only = false
+
 # Other keys than these: one, or a list, [] for none. A key is a character, "Ctrl-A" to "Ctrl-Z",
 # "F1" to "F12", or as the help shows it. Esc, and the keys of a plan, stay as they are.
 [keys]
@@ -57,8 +60,15 @@ pub fn default_text() -> String {
 }
 
 /// The keys of the file.
-const KEYS: [&str; 7] = [
-    "interval", "theme", "columns", "sort", "reverse", "mouse", "keys",
+const KEYS: [&str; 8] = [
+    "interval",
+    "theme",
+    "columns",
+    "sort",
+    "reverse",
+    "mouse",
+    "read-only",
+    "keys",
 ];
 
 /// What is set.
@@ -81,6 +91,9 @@ pub struct Config {
     pub reverse: bool,
     /// Whether the mouse is the program's.
     pub mouse: bool,
+    /// Nothing acts.
+    #[serde(rename = "read-only")]
+    pub read_only: bool,
     /// What the keys do where.
     #[serde(deserialize_with = "keys")]
     pub keys: Keymap,
@@ -95,6 +108,7 @@ impl Default for Config {
             sort: Column::Size,
             reverse: false,
             mouse: true,
+            read_only: false,
             keys: Keymap::default(),
         }
     }
@@ -253,7 +267,7 @@ mod tests {
 
     #[test]
     fn every_key() {
-        let text = "interval = 2\ntheme = \"light\"\ncolumns = [\"size\", \"use\"]\nsort = \"growth\"\nreverse = true\nmouse = false\n[keys]\nfreeze = \"F\"\nquit = [\"q\", \"Q\"]\nmark = []";
+        let text = "interval = 2\ntheme = \"light\"\ncolumns = [\"size\", \"use\"]\nsort = \"growth\"\nreverse = true\nmouse = false\nread-only = true\n[keys]\nfreeze = \"F\"\nquit = [\"q\", \"Q\"]\nmark = []";
         let keys = [
             ("freeze", vec![KeyCode::Char('F')]),
             ("quit", vec![KeyCode::Char('q'), KeyCode::Char('Q')]),
@@ -266,6 +280,7 @@ mod tests {
             sort: Column::Growth,
             reverse: true,
             mouse: false,
+            read_only: true,
             keys: Keymap::new(&keys.into()).unwrap(),
         };
         assert_eq!(text.parse(), Ok(config));

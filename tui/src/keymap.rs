@@ -56,6 +56,17 @@ pub enum Action {
     Prune,
 }
 
+impl Action {
+    /// In a word what it changes in the kernel, or is the way to; None: it only looks.
+    pub fn acts(self) -> Option<&'static str> {
+        match self {
+            Self::PlanShrink | Self::Shrink => Some("shrinking"),
+            Self::PlanRow | Self::PlanHere | Self::Prune => Some("pruning"),
+            _ => None,
+        }
+    }
+}
+
 /// Where a binding holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -323,8 +334,15 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &Binding> {
     scopes(model).iter().flat_map(move |&scope| {
         let of_scope =
             move |b: &&Binding| b.scope == scope && !b.hint.is_empty() && b.action != shown;
-        model.keymap.bindings().filter(of_scope)
+        let bindings = model.keymap.bindings().filter(of_scope);
+        bindings.filter(|binding| is_offered(model, binding))
     })
+}
+
+/// Whether a binding is to be shown at all: where nothing may act, nothing that acts is.
+pub fn is_offered(model: &Model, binding: &Binding) -> bool {
+    let way = matches!(binding.scope, S::Plan | S::ShrinkPlan);
+    model.inert.is_none() || !way && binding.action.acts().is_none()
 }
 
 #[cfg(test)]

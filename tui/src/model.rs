@@ -37,6 +37,16 @@ pub struct Host {
     pub page_size: u64,
 }
 
+/// Why nothing acts: no prune, no shrink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inert {
+    /// The figures come from files below this directory, not from this machine. Nothing asks the
+    /// running kernel either.
+    Captured(PathBuf),
+    /// The person asked for it: `--read-only`, or `read-only` of the configuration.
+    ReadOnly,
+}
+
 /// Which screen is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Screen {
@@ -151,8 +161,8 @@ pub struct Model {
     pub tree: Tree,
     /// What the prunes of this session did, oldest first.
     pub ledgers: Vec<Ledger>,
-    /// The figures come from files below this directory, not from this machine: nothing acts.
-    pub captured: Option<PathBuf>,
+    /// Why nothing may act; None: it may.
+    pub inert: Option<Inert>,
     /// Time between two samples.
     pub interval: Duration,
     /// The mouse belongs to the program; None: this terminal has none.
@@ -181,7 +191,7 @@ impl Model {
             slabs: Slabs::default(),
             tree: Tree::default(),
             ledgers: Vec::new(),
-            captured: None,
+            inert: None,
             interval: Duration::from_secs(1),
             mouse: None,
             notice: None,

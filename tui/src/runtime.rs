@@ -17,7 +17,7 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::keymap::Keymap;
-use crate::model::{Column, Host, Model};
+use crate::model::{Column, Host, Inert, Model};
 use crate::update::{Effect, Msg, update};
 use crate::view;
 use crate::view::look::{Look, Theme};
@@ -34,6 +34,8 @@ pub struct Options {
     pub open: Option<PathBuf>,
     /// Below which proc and sys are. Any but `/` holds captured files: nothing acts then.
     pub root: PathBuf,
+    /// Nothing acts.
+    pub read_only: bool,
     /// Which colours; None: as the environment says.
     pub theme: Option<Theme>,
     /// The columns of the slab table; none: as many as there is room for.
@@ -54,6 +56,7 @@ impl Default for Options {
             interval: Duration::from_secs(1),
             open: None,
             root: "/".into(),
+            read_only: false,
             theme: None,
             columns: Vec::new(),
             sort: Column::Size,
@@ -115,7 +118,11 @@ fn model(options: &Options, size: (u16, u16)) -> Model {
         look = look.with_theme(theme);
     }
     let mut model = Model::new(host(&options.root), look, size);
-    model.captured = (options.root != Path::new("/")).then(|| options.root.clone());
+    let captured = options.root != Path::new("/");
+    model.inert = match options.read_only {
+        _ if captured => Some(Inert::Captured(options.root.clone())),
+        read_only => read_only.then_some(Inert::ReadOnly),
+    };
     model.keymap.clone_from(&options.keymap);
     model.interval = options.interval;
     model.mouse = Look::has_mouse(&var("TERM").unwrap_or_default()).then_some(options.mouse);

@@ -14,7 +14,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::history::Rates;
 use crate::keymap::{self, Action};
-use crate::model::{Mode, Model, Screen, Shown};
+use crate::model::{Inert, Mode, Model, Screen, Shown};
 use crate::session::Counters;
 use crate::source::Sample;
 pub use messages::{Done, Effect, Msg};
@@ -193,20 +193,20 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Why a key does nothing on files that were captured: what acts, and what asks the running
-/// kernel, would meet another machine than the one on the screen.
+/// Why a key does nothing: nothing may act, or the running kernel is another one than that of the
+/// captured files on the screen.
 fn off(model: &Model, action: Action) -> Option<String> {
-    let root = model.captured.as_ref()?;
-    let acts = match action {
-        Action::PlanShrink | Action::Shrink => "shrinking",
-        Action::PlanRow | Action::PlanHere | Action::Prune => "pruning",
-        Action::Enter | Action::Recount if model.screen == Screen::Tree => "counting",
-        _ => return None,
-    };
-    let root = crate::text::printable(root);
-    Some(format!(
-        "{acts} is off: these are files below {root}, not this machine"
-    ))
+    let counts = matches!(action, Action::Enter | Action::Recount) && model.screen == Screen::Tree;
+    match (model.inert.as_ref()?, action.acts()) {
+        (Inert::Captured(root), acts) => {
+            let what = acts.or(counts.then_some("counting"))?;
+            let root = crate::text::printable(root);
+            Some(format!(
+                "{what} is off: these are files below {root}, not this machine"
+            ))
+        }
+        (Inert::ReadOnly, acts) => Some(format!("{} is off: read-only", acts?)),
+    }
 }
 
 /// Times between two samples that `+` and `-` step through, in milliseconds.

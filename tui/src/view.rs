@@ -23,7 +23,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
 use crate::keymap;
-use crate::model::{Column, Mode, Model, REGEX, Screen};
+use crate::model::{Column, Inert, Mode, Model, REGEX, Screen};
 use crate::text::printable;
 use fit::{cut, first_row, rate_bytes, tail, trend};
 use look::Look;
@@ -116,8 +116,10 @@ fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     let mut tabs = Vec::new();
     let flag = |text| Span::styled(text, look.warn().patch(look.selected()));
-    if model.captured.is_some() {
-        tabs.extend([flag(" CAPTURED "), Span::raw("  ")]);
+    match model.inert {
+        Some(Inert::Captured(_)) => tabs.extend([flag(" CAPTURED "), Span::raw("  ")]),
+        Some(Inert::ReadOnly) => tabs.extend([flag(" READ-ONLY "), Span::raw("  ")]),
+        None => {}
     }
     if model.frozen.is_some() {
         tabs.extend([flag(" FROZEN "), Span::raw("  ")]);

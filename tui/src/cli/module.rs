@@ -31,13 +31,10 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
-    /// Load it
+    /// Load it; with --read-only it refuses every prune
     Load {
         /// The module; without it modprobe looks for it
         file: Option<PathBuf>,
-        /// Have it refuse every prune
-        #[arg(long)]
-        read_only: bool,
     },
     /// Unload it
     Unload,
@@ -63,7 +60,7 @@ impl Run for Args {
         }
         match &self.task {
             Task::Status { json } => status(*json, out),
-            Task::Load { file, read_only } => load(file.as_ref(), *read_only),
+            Task::Load { file } => load(file.as_ref(), context.read_only),
             Task::Unload => unload(),
             Task::BuildHelp => build_help(out),
         }

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::json::{self, Name};
 use super::walks::{Directory, Interrupt};
-use super::{Context, Exit, Failure, Run};
+use super::{Context, Exit, Failure, READ_ONLY, Run};
+use crate::config::Config;
 use crate::model::{Figures, comes_back, negatives_come_back};
 use crate::prune::{Outcome, Plan};
 use crate::session::{Bounds, Counters, Mode, Status};
@@ -105,6 +106,9 @@ struct Done {
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         context.live("a prune")?;
+        if !self.dry_run && (context.read_only || Config::load()?.read_only) {
+            return Err(Failure::new(Exit::Usage, READ_ONLY));
+        }
         let mut kernel = Kernel::new("/");
         let before = kernel.sample();
         let size = before.cache("dentry").map(|cache| cache.object_size);

@@ -39,6 +39,7 @@ impl Run for Args {
             interval: self.interval.unwrap_or(config.interval),
             open,
             root: context.root.clone(),
+            read_only: context.read_only || config.read_only,
             theme: config.theme,
             columns: config.columns,
             sort: config.sort,

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
 
-use crate::keymap::{Binding, Scope, label};
+use crate::keymap::{Binding, Scope, is_offered, label};
 use crate::model::{Model, Screen};
 
 /// Words that the screens use.
@@ -75,10 +75,14 @@ fn beside(left: Vec<Line<'static>>, right: Vec<Line<'static>>) -> Vec<Line<'stat
 fn keys(model: &Model, scopes: &[Scope], width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for &scope in scopes {
+        let shown = |b: &&Binding| b.scope == scope && !b.help.is_empty() && is_offered(model, b);
+        let mut bindings = model.keymap.bindings().filter(shown).peekable();
+        if bindings.peek().is_none() {
+            continue;
+        }
         let title = format!(" {}", scope.words());
         lines.push(Line::from(Span::styled(title, model.look.strong())));
-        let shown = |b: &&Binding| b.scope == scope && !b.help.is_empty();
-        lines.extend(model.keymap.bindings().filter(shown).map(|binding| {
+        lines.extend(bindings.map(|binding| {
             Line::from(vec![
                 Span::styled(format!(" {:>5} ", binding.label()), model.look.accent()),
                 Span::raw(also(binding, width - 7)),
