@@ -1,7 +1,9 @@
-//! Running the tests: one guest at a time, kept from test to test.
+//! Running the tests: one guest of each series at a time, kept from test to test.
 
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -15,46 +17,36 @@ use crate::setup::Lab;
 const STORM: Duration = Duration::from_secs(20);
 const LONG_STORM: Duration = Duration::from_secs(300);
 
-/// The labs, each made for the first test that needs it, and the one guest there is at a time.
+/// A test to run, and who waits for how it went.
+struct Job {
+    case: Case,
+    done: Sender<Result<()>>,
+}
+
+/// The guest that a series' tests run in, and what it is made of.
 struct Stage<F> {
-    make: F,
+    series: String,
+    make: Arc<F>,
     storm: Duration,
-    labs: Vec<(String, Result<Lab, String>)>,
-    guest: Option<(String, Guest)>,
+    lab: Option<Result<Lab, String>>,
+    guest: Option<Guest>,
 }
 
 impl<F: Fn(&str) -> Result<Lab>> Stage<F> {
-    fn lab(&mut self, series: &str) -> Result<Lab> {
-        let at = match self.labs.iter().position(|(name, _)| name == series) {
-            Some(at) => at,
-            None => {
-                let made = (self.make)(series).map_err(|error| format!("{error:#}"));
-                self.labs.push((series.to_owned(), made));
-                self.labs.len() - 1
-            }
-        };
-        self.labs[at]
-            .1
+    /// What the guest is made of: made for the first test.
+    fn lab(&mut self) -> Result<Lab> {
+        self.lab
+            .get_or_insert_with(|| (self.make)(&self.series).map_err(|error| format!("{error:#}")))
             .clone()
             .map_err(|error| anyhow!("the lab could not be set up: {error}"))
     }
 
-    /// The guest that ran the test before, where it fits, else a new one.
-    fn guest(&mut self, series: &str, lab: &Lab) -> Result<Guest> {
-        match self.guest.take() {
-            Some((name, guest)) if name == series => Ok(guest),
-            other => {
-                other
-                    .map_or(Ok(()), |(_, guest)| guest.poweroff())
-                    .context("the guest of the tests before did not end well")?;
-                Guest::boot(lab).context("the lab's guest does not start")
-            }
-        }
-    }
-
-    fn run(&mut self, series: &str, case: Case) -> Result<()> {
-        let lab = self.lab(series)?;
-        let guest = self.guest(series, &lab)?;
+    fn run(&mut self, case: Case) -> Result<()> {
+        let lab = self.lab()?;
+        let guest = match self.guest.take() {
+            Some(guest) => guest,
+            None => Guest::boot(&lab).context("the lab's guest does not start")?,
+        };
         let mark = guest.log().mark();
         let context = Context {
             lab: &lab,
@@ -72,7 +64,7 @@ impl<F: Fn(&str) -> Result<Lab>> Stage<F> {
         match (outcome, checked) {
             (Ok(()), Ok(())) => {
                 // What a failed test leaves behind is no place for the next one: only here is the guest kept.
-                self.guest = Some((series.to_owned(), guest));
+                self.guest = Some(guest);
                 Ok(())
             }
             (Err(error), Ok(())) | (Ok(()), Err(error)) => Err(error),
@@ -80,46 +72,69 @@ impl<F: Fn(&str) -> Result<Lab>> Stage<F> {
         }
     }
 
-    fn finish(&mut self) -> Result<()> {
-        self.guest
-            .take()
-            .map_or(Ok(()), |(_, guest)| guest.poweroff())
+    /// Runs tests until nobody has any more, and ends the guest.
+    fn serve(mut self, jobs: &Receiver<Job>) -> Result<()> {
+        for job in jobs {
+            // Whoever asked waits for the answer.
+            job.done.send(self.run(job.case)).ok();
+        }
+        self.guest.take().map_or(Ok(()), Guest::poweroff)
     }
+}
+
+/// Has a test run by its series' thread.
+fn have_run(jobs: &Sender<Job>, case: Case) -> Result<(), Failed> {
+    let (done, outcome) = mpsc::channel();
+    let sent = jobs.send(Job { case, done }).ok();
+    sent.and_then(|()| outcome.recv().ok())
+        .unwrap_or_else(|| Err(anyhow!("the thread that runs this series' tests has ended")))
+        .map_err(|error| Failed::from(format!("{error:#}")))
 }
 
 /// Runs the tests that the arguments select on kernels of each series, as `cargo test` would.
 pub fn run<F>(series: &[String], soak: bool, arguments: &[String], make: F) -> Result<ExitCode>
 where
-    F: Fn(&str) -> Result<Lab> + Send + 'static,
+    F: Fn(&str) -> Result<Lab> + Send + Sync + 'static,
 {
     let name = "cargo lab test".to_owned();
     let mut arguments = Arguments::from_iter(std::iter::once(&name).chain(arguments));
-    // Guests end with the thread that started them: everything runs in this one.
-    arguments.test_threads = Some(1);
-    let stage = Arc::new(Mutex::new(Stage {
-        make,
-        storm: if soak { LONG_STORM } else { STORM },
-        labs: Vec::new(),
-        guest: None,
-    }));
-    let trials = series
+    // A guest waits more than it computes, so those of all series run side by side; a test in hand for each keeps
+    // them busy.
+    arguments.test_threads.get_or_insert(2 * series.len());
+    let make = Arc::new(make);
+    // Guests end with the thread that started them: each series has one for all its tests.
+    let (stages, threads): (Vec<Sender<Job>>, Vec<JoinHandle<Result<()>>>) = series
         .iter()
-        .flat_map(|series| cases().into_iter().map(move |case| (series.clone(), case)))
-        .map(|(series, case)| {
-            let stage = Arc::clone(&stage);
-            Trial::test(format!("lab::{series}::{}", case.name), move || {
-                let mut stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
-                stage
-                    .run(&series, case)
-                    .map_err(|error| Failed::from(format!("{error:#}")))
+        .map(|series| {
+            let stage = Stage {
+                series: series.clone(),
+                make: Arc::clone(&make),
+                storm: if soak { LONG_STORM } else { STORM },
+                lab: None,
+                guest: None,
+            };
+            let (jobs, queue) = mpsc::channel();
+            (jobs, thread::spawn(move || stage.serve(&queue)))
+        })
+        .unzip();
+    let trials = cases()
+        .into_iter()
+        .flat_map(|case| {
+            let named = series.iter().zip(stages.clone());
+            named.map(move |(series, jobs)| {
+                Trial::test(format!("lab::{series}::{}", case.name), move || {
+                    have_run(&jobs, case)
+                })
             })
         })
         .collect();
+    drop(stages);
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let finished = stage
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .finish();
-    finished.context("the tests' guest did not end well")?;
+    for thread in threads {
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(anyhow!("it panicked")))
+            .context("the tests' guest did not end well")?;
+    }
     Ok(conclusion.exit_code())
 }
