@@ -16,6 +16,7 @@ pub mod model;
 pub mod prune;
 pub mod runtime;
 pub mod session;
+pub mod shapes;
 pub mod shrink;
 pub mod source;
 pub mod text;

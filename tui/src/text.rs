@@ -9,8 +9,13 @@ use std::time::Duration;
 /// characters, marks that turn the direction of writing, and bytes that are no UTF-8 are escaped,
 /// and so is the backslash, so that no two names look the same.
 pub fn printable(name: impl AsRef<OsStr>) -> String {
+    printable_bytes(name.as_ref().as_bytes())
+}
+
+/// The same of a name's bytes.
+pub fn printable_bytes(name: &[u8]) -> String {
     let mut text = String::new();
-    for chunk in name.as_ref().as_bytes().utf8_chunks() {
+    for chunk in name.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
                 '\'' | '"' => text.push(c),
@@ -110,6 +115,16 @@ pub fn percent(part: u64, whole: u64) -> Option<u64> {
     Some(u64::try_from(percent).unwrap_or(u64::MAX))
 }
 
+/// `part` of `whole` with a decimal: `99.9 %`. Only all is 100.
+pub fn share(part: u64, whole: u64) -> String {
+    let (part, whole) = (u128::from(part), u128::from(whole.max(1)));
+    let mut tenths = (part * 1000 + whole / 2) / whole;
+    if part < whole {
+        tenths = tenths.min(999);
+    }
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
 /// A length of time for reading at a glance: `0.4 s`, `12 s`, `3 min`, `2 h`.
 pub fn duration(time: Duration) -> String {
     match time.as_secs() {
@@ -173,6 +188,10 @@ mod tests {
         assert_eq!(mebibytes(u64::MAX), "17,592,186,044,416.0 MiB");
         assert_eq!(percent(1, 0), None);
         assert_eq!(percent(999, 1000), Some(99));
+        assert_eq!(share(1, 3), "33.3 %");
+        assert_eq!(share(999_999, 1_000_000), "99.9 %");
+        assert_eq!(share(u64::MAX, u64::MAX), "100.0 %");
+        assert_eq!(share(0, 0), "0.0 %");
         assert_eq!(duration(Duration::from_millis(440)), "0.4 s");
         assert_eq!(duration(Duration::from_secs(119)), "119 s");
         assert_eq!(duration(Duration::from_secs(7300)), "2 h");

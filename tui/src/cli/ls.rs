@@ -1,8 +1,11 @@
 //! `slabscope ls`: the cached children of a directory by name, negative ones too.
 
+mod shapes;
+
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 
 use serde::Serialize;
 
@@ -10,7 +13,9 @@ use super::json::{self, Name};
 use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
 use crate::census::list;
+use crate::prune::Target;
 use crate::session::Entry;
+use crate::shapes::Shapes;
 use crate::text::printable;
 
 /// Name what the kernel has cached in a directory, absent names too, looking nothing up
@@ -23,11 +28,15 @@ pub struct Args {
     #[arg(long)]
     negative: bool,
 
-    /// At most so many names
+    /// Group the names by shape, as `sess_<hex32>`, instead of telling them one by one
+    #[arg(long)]
+    shapes: bool,
+
+    /// At most so many names, or shapes
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
 
-    /// One JSON document a line, a line for each name
+    /// One JSON document a line, a line for each name; one document of all shapes
     #[arg(long)]
     json: bool,
 }
@@ -51,6 +60,9 @@ impl Run for Args {
         context.live("ls")?;
         let interrupt = Interrupt::catch()?;
         let target = self.directory.open()?;
+        if self.shapes {
+            return self.tell_shapes(&target, &interrupt, out);
+        }
         let mut left = self.limit.unwrap_or(u64::MAX);
         let mut failure = None;
         let complete = list(target.dir.as_fd(), &mut |entry| {
@@ -79,6 +91,26 @@ impl Run for Args {
 }
 
 impl Args {
+    fn tell_shapes(
+        &self,
+        target: &Target,
+        interrupt: &Interrupt,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        let mut shapes = Shapes::default();
+        let complete = list(target.dir.as_fd(), &mut |entry| {
+            if !self.negative || entry.is_negative() {
+                shapes.add(entry.name.as_bytes());
+            }
+            interrupt.flow()
+        })?;
+        let limit = self.limit.and_then(|limit| usize::try_from(limit).ok());
+        let limit = limit.unwrap_or(usize::MAX);
+        let path = self.directory.absolute();
+        shapes::tell(&path, &shapes.settle(), complete, limit, self.json, out)?;
+        Ok(if complete { Exit::Ok } else { Exit::Partial })
+    }
+
     fn tell(&self, entry: &Entry, out: &mut dyn Write) -> Result<(), Failure> {
         if self.json {
             let document = Document {
