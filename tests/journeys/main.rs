@@ -9,6 +9,8 @@ mod slabs;
 #[path = "../support/mod.rs"]
 mod support;
 mod tree;
+mod tree_counting;
+mod tree_table;
 
 use slabscope::prune::PruneError;
 use slabscope::session::SessionError;

@@ -50,14 +50,16 @@ fn walking_in_counts_and_the_rows_say_what_is_cached() {
     app.shows("ext4 on /dev/vdb");
     app.shows("below: 1,001,012 dentries  1,001,005 negative (99 %)  183 MiB comes back");
     let row = app.line(" 1/");
-    assert!(row.contains("1,000,000 ████"), "{row}");
+    assert!(row.starts_with(" ████  1,000,000"), "{row}");
     assert!(
         row.contains("183 MiB"),
         "a million and two of 192 bytes: {row}"
     );
-    assert!(
-        app.line("(here)").trim_start().starts_with("5 "),
-        "what no row counts"
+    let here = app.line("(here)");
+    assert_eq!(
+        here.split_whitespace().nth(1),
+        Some("5"),
+        "what no row counts: {here}"
     );
     assert_eq!(app.selected(), "1/", "what brings most back is first");
     app.keys("<Enter>");
@@ -110,39 +112,6 @@ fn mounts_below_are_marked_and_walked_into_as_what_they_are() {
     app.keys(&"j".repeat(dev.unwrap()));
     app.keys("<Enter>");
     app.shows("devtmpfs on devtmpfs");
-}
-
-#[test]
-fn s_cycles_the_order_of_the_rows() {
-    let mut app = App::in_ext4(80, 24);
-    for words in [
-        "comes back",
-        "negative",
-        "in use",
-        "inodes",
-        "name",
-        "comes back",
-    ] {
-        app.shows(&format!("by {words} "));
-        app.keys("s");
-    }
-}
-
-#[test]
-fn escape_stops_a_census_which_keeps_what_it_has() {
-    let mut app = App::on_tree(80, 24);
-    app.keys("j<Enter>");
-    let (job, at) = (app.model.last_job, Duration::from_secs(2));
-    let so_far = Box::new(counters(123_456, 0, 0));
-    app.msg(Msg::Progress { job, at, so_far });
-    app.shows("123,456 dentries so far");
-    app.keys("<Esc>");
-    assert!(matches!(app.effects()[..], [.., Effect::Cancel { job: of }] if of == job));
-    app.counted(Census {
-        partial: true,
-        ..census()
-    });
-    app.shows("counted in part: at least");
 }
 
 #[test]

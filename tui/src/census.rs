@@ -1,5 +1,6 @@
 //! The census: what the kernel has cached below a directory, a row for each child directory.
 
+use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
@@ -37,6 +38,17 @@ pub struct Census {
     pub took: Duration,
 }
 
+/// What a census tells while it goes on.
+#[derive(Clone, Debug)]
+pub enum Seen {
+    /// A directory right below the one counted is entered.
+    Entered(OsString),
+    /// A directory is counted.
+    Row(Box<Row>),
+    /// So much is counted of everything.
+    SoFar(Box<Counters>),
+}
+
 /// Counts what is cached below `dir`, looking nothing up, with a row for each directory down to
 /// `depth`. `progress` hears of the dentries counted so far and may end the census, which then is
 /// partial.
@@ -45,20 +57,47 @@ pub fn census(
     depth: u32,
     progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
 ) -> Result<Census, SessionError> {
+    let mut rows = Vec::new();
+    let mut census = stream(dir, depth, &mut |seen| {
+        match seen {
+            Seen::Entered(_) => {}
+            Seen::Row(row) => rows.push(*row),
+            Seen::SoFar(so_far) => return progress(&so_far),
+        }
+        ControlFlow::Continue(())
+    })?;
+    census.rows = rows;
+    Ok(census)
+}
+
+/// As [`census`], but `each` is told the rows, and what else is seen, as they come: the census that
+/// is returned has none. `each` may end it.
+pub fn stream(
+    dir: BorrowedFd<'_>,
+    depth: u32,
+    each: &mut dyn FnMut(Seen) -> ControlFlow<()>,
+) -> Result<Census, SessionError> {
     let start = Instant::now();
     let mut session = Device::open()?.begin(dir, Walk::Census { depth })?;
     let mut census = Census::default();
     let mut entered = PathBuf::new();
     while let Some(record) = session.next() {
-        match record? {
-            Record::Enter { name } => entered.push(name),
+        let seen = match record? {
+            Record::Enter { name } => {
+                let top = entered.as_os_str().is_empty();
+                entered.push(&name);
+                if !top {
+                    continue;
+                }
+                Seen::Entered(name)
+            }
             Record::Leave {
                 own,
                 below,
                 partial,
                 in_use,
             } => {
-                census.rows.push(Row {
+                let row = Box::new(Row {
                     name: entered.clone().into_os_string(),
                     own: *own,
                     below: *below,
@@ -70,21 +109,55 @@ pub fn census(
                         "a directory is left that was not entered",
                     ));
                 }
+                Seen::Row(row)
             }
-            Record::Progress(so_far) => {
-                if progress(&so_far).is_break() {
-                    session.stop()?;
-                }
-            }
+            Record::Progress(so_far) => Seen::SoFar(so_far),
             Record::Total { status, counters } => {
                 census.here = *counters;
                 census.partial = status != Status::Complete;
+                continue;
             }
             Record::Entry(_) => return Err(SessionError::Malformed("a name in a census")),
+        };
+        if each(seen).is_break() {
+            session.stop()?;
         }
     }
     census.took = start.elapsed();
     Ok(census)
+}
+
+/// Leaves the `kept` rows with the most dentries below, in no order, and returns how many are left
+/// out. No dentry figure of theirs, which all are parts of that, is greater than the least kept.
+pub fn keep_greatest(rows: &mut Vec<Row>, kept: usize) -> u64 {
+    let out = rows.len().saturating_sub(kept);
+    if out > 0 {
+        rows.select_nth_unstable_by_key(kept, |row| Reverse(row.below.total));
+        rows.truncate(kept);
+    }
+    out as u64
+}
+
+/// What is left of `whole` without `part`. The walk does not stop the machine: a part that was
+/// counted later may hold what was not yet there before.
+pub fn minus(whole: Counters, part: &Counters) -> Counters {
+    combine(whole, part, u64::saturating_sub)
+}
+
+/// Both together.
+pub fn plus(one: Counters, other: &Counters) -> Counters {
+    combine(one, other, u64::saturating_add)
+}
+
+/// The figures that a census has.
+fn combine(mut one: Counters, other: &Counters, of: fn(u64, u64) -> u64) -> Counters {
+    macro_rules! each {
+        ($($field:ident)*) => { $(one.$field = of(one.$field, other.$field);)* };
+    }
+    each!(total negative in_use prunable pinned negative_prunable lru dirs files other in_lookup);
+    each!(mountpoints external_names external_bytes negative_external_bytes inodes pages dirty);
+    each!(writeback);
+    one
 }
 
 /// Tells the cached children of `dir` by name, as long as `each` goes on. Returns whether all were

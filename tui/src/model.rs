@@ -7,6 +7,7 @@ mod prune;
 mod shrink;
 mod slabs;
 mod tree;
+mod tree_columns;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,12 +19,15 @@ pub use filter::{Filter, REGEX};
 pub use prune::{Confirm, Figures, Ledger, Pruning};
 pub use shrink::{ConfirmShrink, Shrunk};
 pub use slabs::{Line, Row, Slabs};
-pub use tree::{Place, State, Tree, TreeSort, comes_back, negatives_come_back};
+pub use tree::{End, KEPT, Order, Part, Place, State, Tree, comes_back, negatives_come_back};
+pub use tree_columns::{
+    Sizes, TREE_NAME, TREE_SHAPES, TreeColumn, TreeLine, TreeShape, bar_width, tree_fitting,
+};
 
 use crate::history::{History, Rates};
 use crate::keymap::Keymap;
 use crate::session::Counters;
-use crate::source::{Cache, Sample};
+use crate::source::{Cache, Mount, Sample};
 use crate::view::look::Look;
 
 /// The machine that is looked at.
@@ -241,6 +245,44 @@ impl Model {
     pub fn dentry_size(&self) -> Option<u64> {
         let cache = self.latest.as_ref()?.sample.cache("dentry")?;
         Some(cache.object_size)
+    }
+
+    /// Bytes of what is counted on the filesystem of `mount`, from the newest slabinfo.
+    pub fn sizes(&self, mount: &Mount) -> Sizes {
+        let sample = self.latest.as_ref().map(|latest| &latest.sample);
+        let size = |cache: &str| Some(sample?.cache(cache)?.object_size);
+        Sizes {
+            dentry: size("dentry"),
+            inode: mount.inode_cache().and_then(size),
+            page: self.host.page_size,
+        }
+    }
+
+    /// Puts the rows of the directory shown in order.
+    pub fn arrange_tree(&mut self) {
+        let Some(place) = self.tree.place() else {
+            return;
+        };
+        let sizes = self.sizes(&place.mount);
+        if let Some(place) = self.tree.stack.last_mut() {
+            place.arrange(&self.tree.order, sizes);
+        }
+    }
+
+    /// The filter of the screen shown.
+    pub fn filter(&self) -> &Filter {
+        match self.screen {
+            Screen::Tree => &self.tree.order.filter,
+            _ => &self.slabs.filter,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn filter_mut(&mut self) -> &mut Filter {
+        match self.screen {
+            Screen::Tree => &mut self.tree.order.filter,
+            _ => &mut self.slabs.filter,
+        }
     }
 
     /// The time up to which charts are drawn.

@@ -1,11 +1,13 @@
 //! The only place that changes the model: messages in, effects out. No I/O, no clock.
 
+mod filter;
 mod messages;
 mod mouse;
 mod prune;
 mod shrink;
 mod slabs;
 mod tree;
+mod tree_order;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +41,7 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Mounts(mounts) => return tree::mounts(model, mounts),
         Msg::Open(path) => return tree::open(model, path),
         Msg::Progress { job, at, so_far } => progress(model, job, at, so_far),
+        Msg::Counting { job, at, part } => tree::counting(model, job, at, *part),
         Msg::Counted { job, at, result } => tree::counted(model, job, at, result),
         Msg::Planned { job, result } => prune::planned(model, job, result),
         Msg::PruneBegan {
@@ -103,7 +106,7 @@ fn progress(model: &mut Model, job: u64, at: Duration, counters: Box<Counters>) 
             job: of, so_far, ..
         } if *of == job => *so_far = counters,
         Mode::Pruning(pruning) if pruning.job == job => pruning.so_far = counters,
-        _ => tree::progress(model, job, counters),
+        _ => {}
     }
 }
 
@@ -129,8 +132,11 @@ fn pressed(model: &mut Model, key: KeyCode) -> Vec<Effect> {
         Some(action) => act(model, action),
         None => {
             match (&mut model.mode, key) {
-                (Mode::Filter, KeyCode::Char(c)) if !c.is_control() => slabs::typed(model, c),
-                (Mode::SortMenu { .. }, KeyCode::Char(c)) => slabs::sort_letter(model, c),
+                (Mode::Filter, KeyCode::Char(c)) if !c.is_control() => filter::typed(model, c),
+                (Mode::SortMenu { .. }, KeyCode::Char(c)) => match model.screen {
+                    Screen::Tree => tree_order::letter(model, c),
+                    _ => slabs::sort_letter(model, c),
+                },
                 (Mode::Confirm(confirm), _) => confirm.urged = true,
                 (Mode::ConfirmShrink(confirm), _) => confirm.urged = true,
                 _ => {}
@@ -164,12 +170,16 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             moved(model, pages * page);
         }
         Action::Sort(column) => slabs::sort(model, column),
+        Action::SortMenu if model.screen == Screen::Tree => tree_order::menu(model),
         Action::SortMenu => slabs::sort_menu(model),
+        Action::SortChosen if model.screen == Screen::Tree => tree_order::chosen(model),
         Action::SortChosen => slabs::sort_chosen(model),
+        Action::Reverse if model.screen == Screen::Tree => tree_order::reverse(model),
         Action::Reverse => model.slabs.reverse ^= true,
+        Action::DirectoriesFirst => tree_order::directories_first(model),
         Action::Filter => model.mode = Mode::Filter,
-        Action::FilterErase => slabs::erase(model),
-        Action::FilterClear => slabs::clear(model),
+        Action::FilterErase => filter::erase(model),
+        Action::FilterClear => filter::clear(model),
         Action::Class => slabs::class(model),
         Action::Mark => slabs::mark(model),
         Action::Summary => {
@@ -179,7 +189,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::DetailClose => slabs::detail_close(model),
         Action::PlanShrink => return shrink::plan(model),
         Action::Shrink => return shrink::confirmed(model),
-        Action::CycleSort => tree::cycle_sort(model),
+        Action::CycleSort => tree_order::next(model),
         Action::Enter => return tree::enter(model),
         Action::Up => return tree::up(model),
         Action::Recount => return tree::recount(model),

@@ -8,6 +8,7 @@ mod help;
 mod history;
 mod ledger;
 pub mod look;
+mod mounts;
 mod plan;
 mod shrink;
 mod slabs;
@@ -15,6 +16,7 @@ mod sort_menu;
 mod summary;
 mod table;
 mod tree;
+mod tree_table;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -23,7 +25,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
 use crate::keymap;
-use crate::model::{Column, Inert, Mode, Model, REGEX, Screen};
+use crate::model::{Column, Inert, Mode, Model, REGEX, Screen, TreeColumn};
 use crate::text::printable;
 use fit::{cut, first_row, rate_bytes, tail, trend};
 use look::Look;
@@ -94,6 +96,10 @@ pub enum Hit {
     Head(Column),
     /// A row of the slab table.
     Row(usize),
+    /// The heading of a column of the tree.
+    TreeHead(TreeColumn),
+    /// A row of the tree.
+    TreeRow(usize),
 }
 
 /// What is at a column and row of the terminal.
@@ -108,6 +114,7 @@ pub fn hit(model: &Model, column: u16, row: u16) -> Option<Hit> {
     }
     match (&model.mode, model.screen) {
         (Mode::Browse, Screen::Slabs) => slabs::hit(model, body, column, row),
+        (Mode::Browse, Screen::Tree) => tree::hit(model, body, column, row),
         _ => None,
     }
 }
@@ -168,14 +175,14 @@ fn hints(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 /// The filter as it is typed, and what it understands.
 fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    let typed = format!(" /{}", printable(model.slabs.filter.text()));
+    let typed = format!(" /{}", printable(model.filter().text()));
     let at = area.x + Span::raw(&typed).width() as u16;
-    let beside = match model.slabs.filter.error() {
+    let beside = match model.filter().error() {
         Some(why) => Span::styled(
             format!("   no regular expression: {}", printable(why)),
             look.warn(),
         ),
-        None if model.slabs.filter.text().starts_with(REGEX) => {
+        None if model.filter().text().starts_with(REGEX) => {
             Span::styled("   as a regular expression", look.dim())
         }
         None => Span::styled("   part of a name, or ~regex", look.dim()),

@@ -114,7 +114,7 @@ impl Sizes {
     pub fn of(path: &Path, kernel: &mut Kernel) -> Self {
         let sample = kernel.sample();
         let mounts = kernel.mounts().unwrap_or_default();
-        let inodes = Mount::of(&mounts, path).and_then(|mount| inode_cache(&mount.fs));
+        let inodes = Mount::of(&mounts, path).and_then(Mount::inode_cache);
         Self {
             dentry: object_size(&sample, "dentry"),
             inode: inodes.and_then(|name| object_size(&sample, name)),
@@ -124,17 +124,4 @@ impl Sizes {
 
 fn object_size(sample: &Sample, cache: &str) -> Option<u64> {
     sample.cache(cache).map(|cache| cache.object_size)
-}
-
-/// The slab cache that a filesystem's inodes come from (Linux 7.3: the `kmem_cache_create()` of
-/// each `init_inodecache()`).
-fn inode_cache(filesystem: &str) -> Option<&'static str> {
-    Some(match filesystem {
-        "ext4" => "ext4_inode_cache",
-        "xfs" => "xfs_inode",
-        "btrfs" => "btrfs_inode",
-        "overlay" => "ovl_inode",
-        "tmpfs" | "devtmpfs" => "shmem_inode_cache",
-        _ => return None,
-    })
 }

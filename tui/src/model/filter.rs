@@ -52,6 +52,16 @@ impl Filter {
         }
     }
 
+    /// Whether all names are shown.
+    pub fn is_none(&self) -> bool {
+        matches!(self.test, Test::All | Test::NoRegex(_))
+    }
+
+    /// Whether a name is shown.
+    pub fn fits(&self, name: &str) -> bool {
+        self.matches(name, &Merged::default())
+    }
+
     /// Whether a cache is shown, for its own name or one that is merged into it.
     pub fn matches(&self, name: &str, merged: &Merged) -> bool {
         match &self.test {

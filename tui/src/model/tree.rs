@@ -1,54 +1,21 @@
 //! The tree screen's state: a list of mounts, or a stack of directories walked into.
 
-use std::cmp::Reverse;
-use std::ffi::OsString;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::census::{Census, Row};
+use super::filter::Filter;
+use super::tree_columns::{Sizes, TreeColumn, TreeLine};
+use crate::census::{Census, Row, keep_greatest, minus};
 use crate::prune::PruneError;
 use crate::session::Counters;
 use crate::source::{Mount, SourceError};
+use crate::text::printable;
 
-/// What the rows are sorted by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TreeSort {
-    /// Bytes that a prune would bring back.
-    #[default]
-    ComesBack,
-    /// Negative dentries.
-    Negative,
-    /// Dentries in use.
-    InUse,
-    /// Inodes.
-    Inodes,
-    /// Name, from A.
-    Name,
-}
-
-impl TreeSort {
-    /// In words, for the title.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::ComesBack => "comes back",
-            Self::Negative => "negative",
-            Self::InUse => "in use",
-            Self::Inodes => "inodes",
-            Self::Name => "name",
-        }
-    }
-
-    /// The one after it.
-    pub fn next(self) -> Self {
-        match self {
-            Self::ComesBack => Self::Negative,
-            Self::Negative => Self::InUse,
-            Self::InUse => Self::Inodes,
-            Self::Inodes => Self::Name,
-            Self::Name => Self::ComesBack,
-        }
-    }
-}
+/// Rows of a directory that are kept, those with the most dentries: of the others, which count as
+/// what is directly there, only the number is. During a census there may be twice as many.
+pub const KEPT: usize = 10_000;
 
 /// How far a directory is counted.
 #[derive(Debug)]
@@ -61,18 +28,46 @@ pub enum State {
         job: u64,
         /// When it began.
         since: Duration,
-        /// Counted so far.
-        so_far: Box<Counters>,
+        /// When it was last heard of.
+        heard: Duration,
+        /// It was told to end.
+        stopping: bool,
     },
-    /// It is done.
+    /// It has ended.
     Counted {
-        /// The figures. Among its rows is one without a name, for what is directly here.
-        census: Box<Census>,
-        /// When it ended.
+        /// When.
         at: Duration,
+        /// Before all was counted.
+        end: End,
     },
-    /// It failed.
+    /// There is nothing to show of it.
     Failed(PruneError),
+}
+
+/// How a census ended.
+#[derive(Debug)]
+pub enum End {
+    /// All was counted.
+    Whole,
+    /// The person ended it.
+    Cancelled,
+    /// The module could not count all of it: directories were too deep, or moved.
+    Partial,
+    /// It failed on the way.
+    Failed(PruneError),
+}
+
+/// A part of a census, as it comes.
+#[derive(Clone, Debug, Default)]
+pub struct Part {
+    /// Directories counted since the part before.
+    pub rows: Vec<Row>,
+    /// How many more there were: only those with the most dentries are told.
+    pub more: u64,
+    /// The directory that is being counted, and about what was counted below it.
+    pub under_way: Option<(OsString, Counters)>,
+    /// All that was counted so far.
+    pub so_far: Box<Counters>,
 }
 
 /// A directory that was walked into.
@@ -84,8 +79,21 @@ pub struct Place {
     pub mount: Mount,
     /// How far it is counted.
     pub state: State,
+    /// The figures, or those so far. Among the rows is one without a name: what none of the others
+    /// counts.
+    pub census: Census,
+    /// Directories counted in the row without a name, since they are too many to be kept.
+    pub more: u64,
     /// The selected row's name. None: whichever is first.
     pub selected: Option<OsString>,
+    /// Dentries by name of row, when it was counted whole the time before.
+    pub before: Option<HashMap<OsString, u64>>,
+    /// The directory that is being counted.
+    pub under_way: Option<OsString>,
+    /// The greatest of the figures that bars show.
+    pub greatest: u128,
+    /// Of the rows, which are in order, so many are shown.
+    shown: usize,
 }
 
 impl Place {
@@ -95,16 +103,19 @@ impl Place {
             path,
             mount,
             state: State::Uncounted,
+            census: Census::default(),
+            more: 0,
             selected: None,
+            before: None,
+            under_way: None,
+            greatest: 0,
+            shown: 0,
         }
     }
 
-    /// The rows, if they are known.
+    /// The rows shown, as far as they are known.
     pub fn rows(&self) -> &[Row] {
-        match &self.state {
-            State::Counted { census, .. } => &census.rows,
-            _ => &[],
-        }
+        &self.census.rows[..self.shown]
     }
 
     /// Where the selected row is; the first if it is gone.
@@ -113,6 +124,205 @@ impl Place {
         rows.map(|row| Some(&row.name))
             .position(|name| name == self.selected.as_ref())
             .unwrap_or(0)
+    }
+
+    /// The selected row.
+    pub fn row(&self) -> Option<&Row> {
+        self.rows().get(self.index())
+    }
+
+    /// A row with what its columns are made from.
+    pub fn line<'a>(&self, row: &'a Row, sizes: Sizes) -> TreeLine<'a> {
+        let before = self.before.as_ref();
+        TreeLine {
+            row,
+            before: before.and_then(|before| before.get(&row.name).copied()),
+            sizes,
+        }
+    }
+
+    /// The worker's number of the census under way.
+    pub fn job(&self) -> Option<u64> {
+        match self.state {
+            State::Counting { job, .. } => Some(job),
+            _ => None,
+        }
+    }
+
+    /// The figures are of no use any more; those of a whole count are kept to compare with.
+    pub fn forget(&mut self) {
+        if matches!(
+            self.state,
+            State::Counted {
+                end: End::Whole,
+                ..
+            }
+        ) {
+            let rows = self.census.rows.iter();
+            let before = rows.map(|row| (row.name.clone(), row.below.total));
+            self.before = Some(before.collect());
+        }
+        self.state = State::Uncounted;
+        self.census = Census::default();
+        self.under_way = None;
+        (self.more, self.shown) = (0, 0);
+    }
+
+    /// A census begins.
+    pub fn begin(&mut self, job: u64, since: Duration) {
+        self.forget();
+        self.state = State::Counting {
+            job,
+            since,
+            heard: since,
+            stopping: false,
+        };
+    }
+
+    /// A part of the census comes.
+    pub fn take(&mut self, part: Part) {
+        self.add(part.rows, part.more);
+        self.census.here = *part.so_far;
+        if let Some((name, below)) = part.under_way {
+            self.under_way = Some(name.clone());
+            self.census.rows.push(Row {
+                name,
+                own: Counters::default(),
+                below,
+                in_use: false,
+                partial: true,
+            });
+        }
+    }
+
+    /// The census ends, with what was not told in parts.
+    pub fn finish(&mut self, census: Census, at: Duration) {
+        let stopping = matches!(self.state, State::Counting { stopping: true, .. });
+        let end = match census.partial {
+            false => End::Whole,
+            true if stopping => End::Cancelled,
+            true => End::Partial,
+        };
+        let rows = std::mem::take(&mut self.census.rows);
+        self.census = census;
+        let last = std::mem::replace(&mut self.census.rows, rows);
+        self.add(last, 0);
+        self.add_here();
+        self.state = State::Counted { at, end };
+    }
+
+    /// The census fails. What was counted stays.
+    pub fn fail(&mut self, error: PruneError, at: Duration) {
+        if self.census.here.total == 0 && self.census.rows.is_empty() {
+            self.state = State::Failed(error);
+            return;
+        }
+        self.census.partial = true;
+        self.under_way = None;
+        self.add_here();
+        let end = End::Failed(error);
+        self.state = State::Counted { at, end };
+    }
+
+    /// Adds rows in place of the one that was under way.
+    fn add(&mut self, rows: Vec<Row>, more: u64) {
+        let kept = &mut self.census.rows;
+        if let Some(name) = self.under_way.take() {
+            kept.retain(|row| row.name != name);
+        }
+        kept.extend(rows);
+        self.more += more;
+        if kept.len() > 2 * KEPT {
+            self.more += keep_greatest(kept, KEPT);
+        }
+    }
+
+    /// The row of what is in no other row.
+    fn add_here(&mut self) {
+        self.more += keep_greatest(&mut self.census.rows, KEPT);
+        let here = here(&self.census);
+        if here.below.total > 0 {
+            self.census.rows.push(here);
+        }
+    }
+
+    /// Puts the rows in order, those that `order` shows in front.
+    pub fn arrange(&mut self, order: &Order, sizes: Sizes) {
+        let mut rows = std::mem::take(&mut self.census.rows);
+        let shape = order.sort.shape();
+        rows.sort_by_cached_key(|row| {
+            let figure = (shape.figure)(&self.line(row, sizes));
+            let figure = if order.reverse { figure } else { -figure };
+            let last = order.directories_first && row.name.is_empty();
+            let backwards = order.reverse && order.sort == TreeColumn::Name;
+            let name = Backwards(row.name.clone(), backwards);
+            (!order.shows(&row.name), last, figure, name)
+        });
+        self.shown = rows.partition_point(|row| order.shows(&row.name));
+        let bars = rows[..self.shown].iter();
+        let bars = bars.map(|row| order.bar(&self.line(row, sizes)));
+        self.greatest = bars.max().unwrap_or(0);
+        self.census.rows = rows;
+    }
+}
+
+/// A name that may be compared from its end of the alphabet.
+#[derive(PartialEq, Eq)]
+struct Backwards(OsString, bool);
+
+impl PartialOrd for Backwards {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Backwards {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let order = self.0.cmp(&other.0);
+        if self.1 { order.reverse() } else { order }
+    }
+}
+
+/// What is directly in the directory: all that its rows do not count, among it the directories
+/// that the rows stand for.
+fn here(census: &Census) -> Row {
+    let rows = census.rows.iter();
+    let here = rows.fold(census.here, |here, row| minus(here, &row.below));
+    Row {
+        name: OsString::new(),
+        own: here,
+        below: here,
+        in_use: false,
+        partial: census.partial,
+    }
+}
+
+/// Which rows are shown, and in which order.
+#[derive(Debug, Default)]
+pub struct Order {
+    /// What they are sorted by.
+    pub sort: TreeColumn,
+    /// Against the column's natural order.
+    pub reverse: bool,
+    /// What is in none of the directories comes last.
+    pub directories_first: bool,
+    /// Only names like this.
+    pub filter: Filter,
+}
+
+impl Order {
+    /// What the bar of a row shows: its part of the greatest in what is sorted by, by name in
+    /// dentries.
+    pub fn bar(&self, line: &TreeLine<'_>) -> u128 {
+        let column = match self.sort {
+            TreeColumn::Name => TreeColumn::Dentries,
+            column => column,
+        };
+        (column.shape().figure)(line).unsigned_abs()
+    }
+
+    fn shows(&self, name: &OsStr) -> bool {
+        self.filter.is_none() || !name.is_empty() && self.filter.fits(&printable(name))
     }
 }
 
@@ -127,8 +337,8 @@ pub struct Tree {
     pub stack: Vec<Place>,
     /// The directory to show once the mounts are known.
     pub opening: Option<PathBuf>,
-    /// What rows are sorted by.
-    pub sort: TreeSort,
+    /// Which rows are shown, and in which order.
+    pub order: Order,
 }
 
 impl Tree {
@@ -156,30 +366,6 @@ impl Tree {
     /// Whether something is mounted at `path`.
     pub fn is_mount(&self, path: &Path) -> bool {
         self.mounts().iter().any(|mount| mount.point == path)
-    }
-
-    /// Puts the rows of the directory shown in order.
-    pub fn sort_rows(&mut self, dentry_size: Option<u64>) {
-        let sort = self.sort;
-        let Some(Place {
-            state: State::Counted { census, .. },
-            ..
-        }) = self.stack.last_mut()
-        else {
-            return;
-        };
-        // Without slabinfo the order by bytes is that by dentries.
-        let size = dentry_size.unwrap_or(1);
-        census.rows.sort_by_cached_key(|row| {
-            let figure = match sort {
-                TreeSort::ComesBack => comes_back(&row.below, size),
-                TreeSort::Negative => row.below.negative,
-                TreeSort::InUse => row.below.in_use,
-                TreeSort::Inodes => row.below.inodes,
-                TreeSort::Name => 0,
-            };
-            (Reverse(figure), row.name.is_empty(), row.name.clone())
-        });
     }
 }
 

@@ -10,7 +10,9 @@ use std::thread;
 use std::time::Instant;
 
 use super::Event;
-use crate::census::{Census, census};
+use super::gather::Gather;
+use crate::census::{Census, stream};
+use crate::model::Part;
 use crate::prune::{Plan, PruneError, Target};
 use crate::session::{Bounds, Counters, Mode};
 use crate::shrink;
@@ -106,21 +108,46 @@ impl Work {
 
     fn census(&self, job: u64, path: &Path) -> Result<Census, PruneError> {
         let target = Target::open(path)?;
-        let census = census(target.dir.as_fd(), 1, &mut |so_far| {
-            self.progress(job, so_far)
-        })?;
-        Ok(census)
+        let mut gather = Gather::new(Instant::now());
+        let result = stream(target.dir.as_fd(), 1, &mut |seen| {
+            if let Some(part) = gather.see(seen, Instant::now()) {
+                self.part(job, part);
+            }
+            self.goes_on(job)
+        });
+        match result {
+            Ok(census) => Ok(gather.finish(census)),
+            Err(error) => {
+                // What was counted before is worth something.
+                self.part(job, gather.flush());
+                Err(error.into())
+            }
+        }
+    }
+
+    fn part(&self, job: u64, part: Part) {
+        let at = self.start.elapsed();
+        let part = Box::new(part);
+        self.send(Msg::Counting { job, at, part });
+    }
+
+    fn goes_on(&self, job: u64) -> ControlFlow<()> {
+        if self.cancelled.load(Ordering::Relaxed) >= job {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// Tells how far a job has come and whether it goes on.
     fn progress(&self, job: u64, so_far: &Counters) -> ControlFlow<()> {
-        if self.cancelled.load(Ordering::Relaxed) >= job {
-            return ControlFlow::Break(());
+        let flow = self.goes_on(job);
+        if flow.is_continue() {
+            let at = self.start.elapsed();
+            let so_far = Box::new(*so_far);
+            self.send(Msg::Progress { job, at, so_far });
         }
-        let at = self.start.elapsed();
-        let so_far = Box::new(*so_far);
-        self.send(Msg::Progress { job, at, so_far });
-        ControlFlow::Continue(())
+        flow
     }
 
     fn prune(&mut self, job: u64, plan: &Plan, mode: Mode) -> Msg {

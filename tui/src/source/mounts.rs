@@ -56,6 +56,19 @@ impl Mount {
         INTERNAL.contains(&self.fs.as_str())
     }
 
+    /// The slab cache that its inodes come from (Linux 7.3: the `kmem_cache_create()` of each
+    /// `init_inodecache()`).
+    pub fn inode_cache(&self) -> Option<&'static str> {
+        Some(match self.fs.as_str() {
+            "ext4" => "ext4_inode_cache",
+            "xfs" => "xfs_inode",
+            "btrfs" => "btrfs_inode",
+            "overlay" => "ovl_inode",
+            "tmpfs" | "devtmpfs" => "shmem_inode_cache",
+            _ => return None,
+        })
+    }
+
     /// The mount that `path` is on.
     pub fn of<'a>(mounts: &'a [Mount], path: &Path) -> Option<&'a Mount> {
         mounts

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::census::Census;
+use crate::model::Part;
 use crate::prune::{Outcome, Plan, PruneError};
 use crate::session::{self, Counters};
 use crate::shrink::{self as shrinking, ShrinkError};
@@ -39,6 +40,15 @@ pub enum Msg {
         at: Duration,
         /// Counted or moved so far.
         so_far: Box<Counters>,
+    },
+    /// A census has come so far.
+    Counting {
+        /// Which.
+        job: u64,
+        /// When.
+        at: Duration,
+        /// What it found since the last such message.
+        part: Box<Part>,
     },
     /// A census has ended.
     Counted {

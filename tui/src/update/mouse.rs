@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Effect, show, slabs};
+use super::{Effect, show, slabs, tree, tree_order};
 use crate::model::{Mode, Model};
 use crate::view::{self, Hit};
 
@@ -33,6 +33,8 @@ fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
         Some(Hit::Head(column)) => slabs::sort_or_reverse(model, column),
         Some(Hit::Row(row)) if row == model.slabs.at => return slabs::detail(model),
         Some(Hit::Row(row)) => slabs::select(model, row),
+        Some(Hit::TreeHead(column)) => tree_order::sort_or_reverse(model, column),
+        Some(Hit::TreeRow(row)) => return tree::clicked(model, row),
         None => {}
     }
     Vec::new()

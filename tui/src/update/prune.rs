@@ -233,7 +233,7 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
             pruning.stopping = true;
             vec![Effect::Cancel { job: pruning.job }]
         }
-        _ if model.screen == Screen::Tree => tree::stop(model),
+        _ if model.screen == Screen::Tree => tree::escape(model),
         _ => Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! The keys and the mouse on the slab screen.
 
 use super::{Effect, stepped};
-use crate::model::{Column, Detail, Filter, Mode, Model, Screen};
+use crate::model::{Column, Detail, Mode, Model, Screen};
 use crate::source::{Attributes, Class, SourceError};
 
 pub(super) fn sort(model: &mut Model, column: Column) {
@@ -63,22 +63,6 @@ pub(super) fn select(model: &mut Model, row: usize) {
     // The top is no certain cache: whichever comes to be the greatest stays selected.
     let selected = model.line(row).filter(|_| row > 0);
     model.slabs.selected = selected.map(|line| line.cache.name.clone());
-}
-
-pub(super) fn typed(model: &mut Model, c: char) {
-    let text = format!("{}{c}", model.slabs.filter.text());
-    model.slabs.filter = Filter::new(text);
-}
-
-pub(super) fn erase(model: &mut Model) {
-    let mut text = model.slabs.filter.text().to_owned();
-    text.pop();
-    model.slabs.filter = Filter::new(text);
-}
-
-pub(super) fn clear(model: &mut Model) {
-    model.slabs.filter = Filter::default();
-    model.mode = Mode::Browse;
 }
 
 pub(super) fn class(model: &mut Model) {

@@ -1,15 +1,13 @@
 //! Walking the tree.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Effect, stepped};
-use crate::census::{Census, Row};
+use super::{Effect, stepped, tree_order};
+use crate::census::Census;
 use crate::keymap::Action;
-use crate::model::{Model, Place, Screen, State};
+use crate::model::{Mode, Model, Part, Place, Screen, State};
 use crate::prune::PruneError;
-use crate::session::Counters;
 use crate::source::{Mount, SourceError};
 
 pub(super) fn mounts(model: &mut Model, mounts: Result<Vec<Mount>, SourceError>) -> Vec<Effect> {
@@ -47,17 +45,15 @@ pub(super) fn open(model: &mut Model, path: PathBuf) -> Vec<Effect> {
     recount(model)
 }
 
-pub(super) fn progress(model: &mut Model, job: u64, counters: Box<Counters>) {
-    for place in &mut model.tree.stack {
-        match &mut place.state {
-            State::Counting {
-                job: of, so_far, ..
-            } if *of == job => {
-                *so_far = counters;
-                return;
-            }
-            _ => {}
+/// A part of a census that is still waited for.
+pub(super) fn counting(model: &mut Model, job: u64, at: Duration, part: Part) {
+    model.now = model.now.max(at);
+    if let Some(place) = waiting(model, job) {
+        place.take(part);
+        if let State::Counting { heard, .. } = &mut place.state {
+            *heard = at;
         }
+        model.arrange_tree();
     }
 }
 
@@ -69,60 +65,27 @@ pub(super) fn counted(
     result: Result<Census, PruneError>,
 ) {
     model.now = model.now.max(at);
-    let dentry_size = model.dentry_size();
-    let counting =
-        |place: &&mut Place| matches!(place.state, State::Counting { job: of, .. } if of == job);
-    let Some(place) = model.tree.stack.iter_mut().find(counting) else {
+    let Some(place) = waiting(model, job) else {
         return;
     };
-    place.state = match result {
-        Ok(mut census) => {
-            census.rows.push(here(&census));
-            State::Counted {
-                census: Box::new(census),
-                at,
-            }
-        }
-        Err(error) => State::Failed(error),
-    };
-    model.tree.sort_rows(dentry_size);
+    match result {
+        Ok(census) => place.finish(census, at),
+        Err(error) => place.fail(error, at),
+    }
+    model.arrange_tree();
 }
 
-/// What is directly in the directory: all that its rows do not count, among it the directories
-/// that the rows stand for.
-fn here(census: &Census) -> Row {
-    let mut here = census.here;
-    for row in &census.rows {
-        for (left, below) in [
-            (&mut here.total, row.below.total),
-            (&mut here.negative, row.below.negative),
-            (&mut here.in_use, row.below.in_use),
-            (&mut here.prunable, row.below.prunable),
-            (&mut here.pinned, row.below.pinned),
-            (&mut here.inodes, row.below.inodes),
-            (&mut here.pages, row.below.pages),
-            (&mut here.mountpoints, row.below.mountpoints),
-            (&mut here.external_bytes, row.below.external_bytes),
-        ] {
-            // The walk does not stop the machine: a row may count what was not yet there before.
-            *left = left.saturating_sub(below);
-        }
-    }
-    Row {
-        name: OsString::new(),
-        own: here,
-        below: here,
-        in_use: false,
-        partial: census.partial,
-    }
-}
-
-pub(super) fn cycle_sort(model: &mut Model) {
-    model.tree.sort = model.tree.sort.next();
-    model.tree.sort_rows(model.dentry_size());
+/// The directory that waits for a census.
+fn waiting(model: &mut Model, job: u64) -> Option<&mut Place> {
+    let mut places = model.tree.stack.iter_mut();
+    places.find(|place| place.job() == Some(job))
 }
 
 pub(super) fn moved(model: &mut Model, steps: i64) {
+    if let Mode::SortMenu { at } = &mut model.mode {
+        tree_order::moved(at, steps);
+        return;
+    }
     match model.tree.stack.last_mut() {
         Some(place) => {
             let index = stepped(place.index(), steps, place.rows().len());
@@ -134,6 +97,16 @@ pub(super) fn moved(model: &mut Model, steps: i64) {
             model.tree.mount = mounts.get(index).map(|mount| mount.point.clone());
         }
     }
+}
+
+/// A click selects a row, and walks into the one that is selected.
+pub(super) fn clicked(model: &mut Model, row: usize) -> Vec<Effect> {
+    match model.tree.stack.last_mut() {
+        Some(place) if place.index() == row => return enter(model),
+        Some(place) => place.selected = place.rows().get(row).map(|row| row.name.clone()),
+        None => {}
+    }
+    Vec::new()
 }
 
 pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
@@ -181,7 +154,7 @@ pub(super) fn up(model: &mut Model) -> Vec<Effect> {
             if matches!(place.state, State::Uncounted) {
                 effects.extend(recount(model));
             } else {
-                model.tree.sort_rows(model.dentry_size());
+                model.arrange_tree();
             }
         }
     }
@@ -196,11 +169,7 @@ pub(super) fn recount(model: &mut Model) -> Vec<Effect> {
         None => effects.push(Effect::ReadMounts),
         Some(place) => {
             model.last_job = job;
-            place.state = State::Counting {
-                job,
-                since,
-                so_far: Box::default(),
-            };
+            place.begin(job, since);
             let path = place.path.clone();
             effects.push(Effect::Census { job, path });
         }
@@ -209,20 +178,29 @@ pub(super) fn recount(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Ends a census of the directory shown that is under way.
-pub(super) fn stop(model: &Model) -> Vec<Effect> {
-    match model.tree.place() {
-        Some(Place {
-            state: State::Counting { job, .. },
-            ..
-        }) => vec![Effect::Cancel { job: *job }],
+pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
+    match model.tree.stack.last_mut().map(|place| &mut place.state) {
+        Some(State::Counting { job, stopping, .. }) => {
+            *stopping = true;
+            vec![Effect::Cancel { job: *job }]
+        }
         _ => Vec::new(),
     }
+}
+
+/// Esc: ends a census under way, or else the filter.
+pub(super) fn escape(model: &mut Model) -> Vec<Effect> {
+    let effects = stop(model);
+    if effects.is_empty() && !model.tree.order.filter.text().is_empty() {
+        super::filter::clear(model);
+    }
+    effects
 }
 
 /// After a prune: what was counted is no more so, here and in all directories above.
 pub(super) fn stale(model: &mut Model) -> Vec<Effect> {
     for place in &mut model.tree.stack {
-        place.state = State::Uncounted;
+        place.forget();
     }
     if model.tree.stack.is_empty() {
         return Vec::new();

@@ -60,6 +60,22 @@ pub(super) fn tail(text: &str, width: usize) -> String {
     format!("~{}", chars.as_str())
 }
 
+/// Text in lines of at most `width` columns, broken between words.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if Span::raw(&*line).width() + 1 + Span::raw(word).width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +89,13 @@ mod tests {
         assert_eq!(tail("/var/spool/app", 8), "~ool/app");
         assert_eq!(tail("\u{65e5}\u{672c}\u{8a9e}", 4), "~\u{8a9e}");
         assert_eq!(tail("long", 0), "~");
+    }
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two", 2), ["one", "two"]);
+        assert_eq!(wrapped("", 7), [""]);
     }
 
     #[test]

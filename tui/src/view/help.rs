@@ -4,8 +4,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
 
+use super::fit::wrapped;
 use crate::keymap::{Binding, Scope, is_offered, label};
-use crate::model::{Model, Screen};
+use crate::model::{Model, Screen, TREE_SHAPES};
 
 /// Words that the screens use.
 const WORDS: [&str; 12] = [
@@ -36,6 +37,10 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
         keys(model, &[Scope::Everywhere, Scope::Lists], 80 - WIDTH),
     );
     let mut lines = beside(left, right);
+    if model.screen == Screen::Tree {
+        lines.push(Line::styled(" Columns", model.look.strong()));
+        lines.extend(tree_columns(area.width));
+    }
     lines.push(Line::styled(" Words", model.look.strong()));
     lines.extend(WORDS.map(|word| Line::raw(format!("   {word}"))));
     let height = usize::from(area.height);
@@ -51,6 +56,18 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
         };
     }
     frame.render_widget(Text::from(lines), area);
+}
+
+/// What each column of the tree means, in two sentences.
+fn tree_columns(width: u16) -> impl Iterator<Item = Line<'static>> {
+    const HEAD: usize = 14;
+    let room = usize::from(width).saturating_sub(HEAD).min(100);
+    TREE_SHAPES.iter().flat_map(move |shape| {
+        let text = shape.means.join(" ");
+        let head = |at| if at == 0 { shape.head } else { "" };
+        let lines = wrapped(&text, room).into_iter().enumerate();
+        lines.map(move |(at, line)| Line::raw(format!("   {:<10} {line}", head(at))))
+    })
 }
 
 /// Columns of the terminal for the keys on the left.

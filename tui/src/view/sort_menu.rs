@@ -5,28 +5,40 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::{first_row, popup};
-use crate::model::{Column, Model};
+use crate::model::{Column, Model, Screen, TREE_SHAPES};
 
-/// A letter and a column a line; slabtop's letters work without the menu, too.
+/// A letter and a column a line; on the slab screen slabtop's letters work without the menu, too.
 pub(super) fn render(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    let order = look.glyphs.order[usize::from(model.slabs.reverse)];
-    let lines = Column::sortable().enumerate().map(|(line, shape)| {
-        let now = if shape.column == model.slabs.sort {
-            order
-        } else {
-            " "
-        };
-        let text = format!(" {now} {}  {:<30}", shape.letter, shape.words);
-        if line == at {
-            Line::styled(text, look.selected())
-        } else {
-            Line::raw(text)
+    let (columns, reverse): (Vec<_>, _) = match model.screen {
+        Screen::Tree => {
+            let order = &model.tree.order;
+            let columns = TREE_SHAPES.iter();
+            let columns = columns.map(|s| (s.column == order.sort, s.letter, s.words));
+            (columns.collect(), order.reverse)
         }
-    });
+        _ => {
+            let sort = model.slabs.sort;
+            let columns = Column::sortable().map(|s| (s.column == sort, s.letter, s.words));
+            (columns.collect(), model.slabs.reverse)
+        }
+    };
+    let order = look.glyphs.order[usize::from(reverse)];
+    let lines = columns
+        .iter()
+        .enumerate()
+        .map(|(line, (sorts, letter, words))| {
+            let now = if *sorts { order } else { " " };
+            let text = format!(" {now} {letter}  {words:<30}");
+            if line == at {
+                Line::styled(text, look.selected())
+            } else {
+                Line::raw(text)
+            }
+        });
     // Without the border and the line below.
     let height = usize::from(area.height.saturating_sub(3)).max(1);
-    let first = first_row(at, Column::sortable().count(), height);
+    let first = first_row(at, columns.len(), height);
     let mut lines: Vec<_> = lines.skip(first).take(height).collect();
     let [down, up, reverse] = ["down", "up", "reverse"].map(|name| model.keymap.key(name));
     lines.push(Line::styled(

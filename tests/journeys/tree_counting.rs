@@ -1,0 +1,190 @@
+//! A census as it comes: in parts, cancelled, failed, of a directory with very many.
+
+use crate::no_module;
+use crate::support::{App, census, counters, row};
+use slabscope::abi::Counters;
+use slabscope::census::{Census, Row};
+use slabscope::model::{KEPT, Part};
+use slabscope::prune::PruneError;
+use slabscope::session::SessionError;
+use slabscope::update::{Effect, Msg};
+use std::time::Duration;
+
+fn part(app: &mut App, millis: u64, part: Part) {
+    let (job, at) = (app.model.last_job, Duration::from_millis(millis));
+    let part = Box::new(part);
+    app.msg(Msg::Counting { job, at, part });
+}
+
+/// Half of /mnt/ext4 is counted, a tenth of a second after it began.
+fn half_counted(columns: u16, rows: u16) -> App {
+    let mut app = App::on_tree(columns, rows);
+    app.keys("j<Enter>");
+    let found = Part {
+        rows: vec![row("other", counters(1_000, 0, 0))],
+        under_way: Some(("1".into(), counters(122_000, 1, 2))),
+        so_far: Box::new(counters(123_000, 1, 5)),
+        ..Part::default()
+    };
+    part(&mut app, 1_100, found);
+    app
+}
+
+fn failure() -> PruneError {
+    SessionError::Malformed("cut off in its header").into()
+}
+
+fn failed(app: &mut App, error: PruneError) {
+    let (job, at) = (app.model.last_job, Duration::from_secs(2));
+    let result = Err(error);
+    app.msg(Msg::Counted { job, at, result });
+}
+
+#[test]
+fn rows_are_shown_as_they_come_with_progress_and_rate() {
+    let mut app = half_counted(80, 24);
+    app.shows("counting: 123,006 dentries so far, 1.2M/s");
+    app.shows("Esc ends it");
+    assert!(app.line("other/").contains("1,000"));
+    assert!(app.line("1/ (counting)").contains("122,000"));
+    app.shows_no("(here)");
+    app.keys("j");
+    assert_eq!(app.selected(), "other/");
+    part(
+        &mut app,
+        1_200,
+        Part {
+            rows: vec![row("1", counters(1_000_000, 1, 2))],
+            so_far: Box::new(counters(1_001_005, 1, 6)),
+            ..Part::default()
+        },
+    );
+    assert_eq!(app.selected(), "other/", "the selection stays");
+    app.shows_no("1/ (counting)");
+    assert_eq!(app.model.tree.place().unwrap().rows().len(), 2);
+    app.counted(Census {
+        rows: Vec::new(),
+        ..census()
+    });
+    app.shows("below: 1,001,012 dentries");
+    app.shows("2 directories with cached names");
+    assert!(app.line("(here)").contains(" 5 "));
+}
+
+#[test]
+fn a_recount_says_how_far_it_is_of_the_time_before() {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("R");
+    let so_far = Box::new(counters(500_000, 0, 0));
+    let found = Part {
+        so_far,
+        ..Part::default()
+    };
+    part(&mut app, 1_250, found);
+    app.shows("49 % of the time before");
+}
+
+#[test]
+fn escape_and_c_end_a_census_which_keeps_what_it_has() {
+    for key in ["<Esc>", "c"] {
+        let mut app = half_counted(80, 24);
+        let job = app.model.last_job;
+        app.keys(key);
+        assert!(matches!(app.effects()[..], [.., Effect::Cancel { job: of }] if of == job));
+        app.shows("  ending");
+        let stopped = Row {
+            partial: true,
+            ..row("1", counters(200_000, 1, 2))
+        };
+        app.counted(Census {
+            here: counters(201_000, 1, 6),
+            rows: vec![stopped],
+            partial: true,
+            ..Census::default()
+        });
+        app.shows("at least: 201,007 dentries");
+        app.shows("cancelled: 2 directories with cached names");
+        app.shows("1/ (in part)");
+        app.shows("other/");
+        app.keys("R");
+        app.counted(census());
+        app.shows_no("CHANGE");
+    }
+}
+
+#[test]
+fn what_the_module_could_not_count_is_said() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("j<Enter>");
+    app.counted(Census {
+        partial: true,
+        ..census()
+    });
+    app.shows("at least: 1,001,012 dentries");
+    app.shows("counted in part: 2 directories");
+}
+
+#[test]
+fn a_census_that_fails_keeps_what_it_has_and_says_so() {
+    let mut app = half_counted(80, 24);
+    failed(&mut app, failure());
+    app.shows("at least: 123,006 dentries");
+    app.shows("the count failed: the module sent a record that is not of its ABI");
+    app.shows("other/");
+    app.shows("1/ (in part)");
+    app.keys("<Enter>");
+    app.counted(Census::default());
+    app.keys("<Backspace>");
+    app.shows("the count failed");
+}
+
+#[test]
+fn one_that_fails_before_it_counted_says_only_why() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("j<Enter>");
+    failed(&mut app, no_module());
+    app.shows("module is not loaded");
+    app.shows_no("NEGATIVE");
+}
+
+#[test]
+fn of_very_many_directories_the_greatest_are_shown_and_the_others_counted() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("j<Enter>");
+    let mut here = Counters::default();
+    for thousand in 0..50_u64 {
+        let rows = (0..1_000).map(|n| {
+            let n = thousand * 1_000 + n;
+            row(format!("dir{n:05}"), counters(n, 0, 0))
+        });
+        let rows: Vec<_> = rows.collect();
+        here.total += rows.iter().map(|row| row.below.total).sum::<u64>();
+        let found = Part {
+            rows,
+            so_far: Box::new(here),
+            ..Part::default()
+        };
+        part(&mut app, 1_000 + thousand, found);
+        assert!(app.model.tree.place().unwrap().rows().len() <= 2 * KEPT);
+    }
+    here.negative = here.total;
+    app.counted(Census {
+        here,
+        ..Census::default()
+    });
+    assert_eq!(app.model.tree.place().unwrap().rows().len(), KEPT + 1);
+    app.keys("Sn");
+    let (_, top) = app.position("NEGATIVE");
+    let first = app
+        .screen()
+        .lines()
+        .nth(usize::from(top) + 1)
+        .unwrap()
+        .to_owned();
+    assert!(first.contains("(here, others)"), "{first}");
+    app.shows("10,000 of 50,000 directories with cached names");
+    app.shows("dir49999/");
+    app.keys("GGk");
+    app.shows("dir40000/");
+    app.shows_no("dir39999/");
+}
