@@ -212,7 +212,8 @@ impl Kernel {
         };
         file.rewind()?;
         self.buffer.clear();
-        file.read_to_end(&mut self.buffer)?;
+        // Limited, if without a limit: else its size is asked for, and these files have none.
+        file.take(u64::MAX).read_to_end(&mut self.buffer)?;
         Ok(())
     }
 

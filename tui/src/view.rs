@@ -9,6 +9,7 @@ mod history;
 mod ledger;
 pub mod look;
 mod mounts;
+mod pen;
 mod plan;
 mod shrink;
 mod slabs;
@@ -29,6 +30,7 @@ use crate::model::{Column, Inert, Mode, Model, REGEX, Screen, TreeColumn};
 use crate::text::printable;
 use fit::{cut, first_row, rate_bytes, tail, trend};
 use look::Look;
+use pen::Pen;
 pub use slabs::shows_summary;
 
 /// ```text
@@ -217,8 +219,11 @@ fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 
 /// A title in a line across.
 fn rule(look: Look, title: Line<'_>, frame: &mut Frame<'_>, area: Rect) {
-    let line = look.glyphs.rule.repeat(area.width.into());
-    frame.render_widget(Line::styled(line, look.dim()), area);
+    let mut pen = Pen::new(frame.buffer_mut(), area);
+    for _ in 0..area.width {
+        pen.glyph(look.glyphs.rule);
+    }
+    frame.buffer_mut().set_style(area, look.dim());
     let at = Rect {
         x: area.x.saturating_add(2).min(area.right()),
         width: area.width.saturating_sub(2).min(title.width() as u16),

@@ -126,23 +126,26 @@ impl Slabs {
         }
     }
 
+    /// From the greatest figure, which is taken once of each row; of the alike from A.
     fn sort(&mut self, shown: &Shown, page_size: u64) {
         let caches = shown.sample.caches.as_deref().unwrap_or_default();
         let shape = self.sort.shape();
         let reverse = self.reverse;
         let figure = |row: &Row| {
-            let line = Line {
+            (shape.figure)(&Line {
                 cache: &caches[row.index],
                 row,
                 elapsed: shown.rates.elapsed,
                 page_size,
-            };
-            (shape.figure)(&line)
+            })
         };
-        self.rows.sort_by(|a, b| {
+        let mut rows: Vec<_> = self.rows.drain(..).map(|row| (figure(&row), row)).collect();
+        rows.sort_unstable_by(|(figure_a, a), (figure_b, b)| {
             let names = || caches[a.index].name.cmp(&caches[b.index].name);
-            let order: Ordering = figure(b).cmp(&figure(a)).then_with(names);
+            let order: Ordering = figure_b.cmp(figure_a).then_with(names);
+            let order = order.then(a.index.cmp(&b.index));
             if reverse { order.reverse() } else { order }
         });
+        self.rows.extend(rows.into_iter().map(|(_, row)| row));
     }
 }

@@ -12,6 +12,7 @@ use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use ratatui::{Frame, Terminal};
+use rustix::termios::tcgetwinsize;
 use signal_hook::consts::SIGTSTP;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -158,13 +159,12 @@ impl Backend for Tty {
         self.0.clear_region(clear_type)
     }
 
-    /// A serial line knows no size and says 0: 80x24 is then the common ground.
+    /// Asked for with every frame, so by one call of the system: crossterm opens /dev/tty each
+    /// time. A serial line knows no size and says 0: 80x24 is then the common ground.
     fn size(&self) -> io::Result<Size> {
-        match self.0.size()? {
-            Size {
-                width: 0,
-                height: 0,
-            } => Ok(Size::new(80, 24)),
+        let size = tcgetwinsize(stdout())?;
+        match Size::new(size.ws_col, size.ws_row) {
+            Size::ZERO => Ok(Size::new(80, 24)),
             size => Ok(size),
         }
     }

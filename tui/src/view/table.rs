@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span, Text};
+use ratatui::text::{Line, Span};
 
+use super::pen::Pen;
 use super::{Hit, chart, cut, first_row};
 use crate::model::{Column, Line as Cache, Model, Shape, fitting};
 use crate::text::printable;
@@ -29,32 +31,35 @@ fn in_sight(model: &Model, area: Rect) -> (usize, usize) {
 
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let shapes = shapes(model, area.width);
+    frame.render_widget(head(model, &shapes), area);
     let (first, height) = in_sight(model, area);
-    let mut lines = vec![head(model, &shapes)];
-    for at in first..first + height {
+    for (at, area) in (first..).zip(area.rows().skip(1).take(height)) {
         let Some(line) = model.line(at) else {
             break;
         };
-        let text = row(model, &line, &shapes, area.width);
-        lines.push(if at == model.slabs.at {
-            let width = usize::from(area.width);
-            Line::styled(format!("{text:<width$}"), model.look.selected())
-        } else {
-            Line::raw(text)
-        });
+        let buffer = frame.buffer_mut();
+        row(model, &line, &shapes, area, buffer);
+        if at == model.slabs.at {
+            buffer.set_style(area, model.look.selected());
+        }
     }
-    if model.slabs.rows.is_empty() {
-        let key = model.keymap.key("class");
-        let text = match (model.slabs.filter.text(), model.slabs.class) {
-            ("", _) => format!("   no cache is of this class; {key} shows the others"),
-            (_, None) => "   no cache has such a name; Esc ends the filter".to_owned(),
-            _ => format!(
-                "   no cache of this class has such a name; Esc ends the filter, {key} the class"
-            ),
-        };
-        lines.push(Line::raw(text));
+    if model.slabs.rows.is_empty()
+        && let Some(area) = area.rows().nth(1)
+    {
+        frame.render_widget(none(model), area);
     }
-    frame.render_widget(Text::from(lines), area);
+}
+
+/// Why there is no row, and the keys that help.
+fn none(model: &Model) -> Line<'static> {
+    let key = model.keymap.key("class");
+    Line::raw(match (model.slabs.filter.text(), model.slabs.class) {
+        ("", _) => format!("   no cache is of this class; {key} shows the others"),
+        (_, None) => "   no cache has such a name; Esc ends the filter".to_owned(),
+        _ => format!(
+            "   no cache of this class has such a name; Esc ends the filter, {key} the class"
+        ),
+    })
 }
 
 /// What is at a column and row of the terminal, which is within `area`.
@@ -95,19 +100,22 @@ fn head(model: &Model, shapes: &[&Shape]) -> Line<'static> {
     Line::from(head)
 }
 
-fn row(model: &Model, line: &Cache<'_>, shapes: &[&Shape], width: u16) -> String {
-    let mut text = format!(" {}", line.cache.class.letter());
+fn row(model: &Model, line: &Cache<'_>, shapes: &[&Shape], area: Rect, buffer: &mut Buffer) {
+    let mut pen = Pen::new(buffer, area);
+    pen.right(CLASS, line.cache.class.letter());
     for shape in shapes {
-        let value = match shape.column {
-            Column::History => history(model, line, shape.width),
-            _ => (shape.text)(line),
-        };
-        text.push_str(&format!(" {value:>0$}", shape.width));
+        pen.skip(1);
+        match shape.column {
+            Column::History => history(model, line, shape.width)
+                .into_iter()
+                .for_each(|glyph| pen.glyph(glyph)),
+            _ => pen.right(shape.width, &(shape.text)(line)),
+        }
     }
-    text.push(' ');
-    let room = usize::from(width).saturating_sub(Span::raw(&text).width());
-    text.push_str(&named(&printable(&line.cache.name), line.row.merged, room));
-    text
+    pen.skip(1);
+    let name = printable(&line.cache.name);
+    let named = named(&name, line.row.merged, pen.room());
+    pen.write(&named);
 }
 
 /// A name, and how many others are merged with it, as far as there is room: the name comes first.
@@ -123,7 +131,7 @@ fn named(name: &str, merged: usize, room: usize) -> String {
 
 /// The objects over the time of the chart above, each row on a scale of its own. A scale reaches
 /// over a twentieth of the figure at least: what hardly changes is to look like it.
-fn history(model: &Model, line: &Cache<'_>, width: usize) -> String {
+fn history(model: &Model, line: &Cache<'_>, width: usize) -> Vec<&'static str> {
     let end = model.chart_end();
     let begin = end.saturating_sub(chart::span(&model.history, end));
     spark(
@@ -143,7 +151,7 @@ fn sampled(
     model.history.caches.sampled(of, begin, end, width)
 }
 
-fn spark(glyphs: [&'static str; 8], values: &[Option<u64>]) -> String {
+fn spark(glyphs: [&'static str; 8], values: &[Option<u64>]) -> Vec<&'static str> {
     let known = || values.iter().flatten().copied();
     let (least, most) = (known().min().unwrap_or(0), known().max().unwrap_or(0));
     let range = (most - least).max(most / 20).max(8);
@@ -183,7 +191,7 @@ mod tests {
         const GLYPHS: [&str; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
         let spark = |values: &[u64]| {
             let values: Vec<_> = values.iter().copied().map(Some).collect();
-            spark(GLYPHS, &values)
+            spark(GLYPHS, &values).concat()
         };
         assert_eq!(spark(&[0, 0, 0]), "000");
         assert_eq!(spark(&[1_000_000, 1_000_000]), "33");
@@ -191,6 +199,6 @@ mod tests {
         assert_eq!(spark(&[0, 1_000, 2_000, 7_000]), "0127");
         assert_eq!(spark(&[7_000, 0]), "70");
         assert_eq!(spark(&[u64::MAX, 0]), "70");
-        assert_eq!(super::spark(GLYPHS, &[None, Some(5)]), " 3");
+        assert_eq!(super::spark(GLYPHS, &[None, Some(5)]).concat(), " 3");
     }
 }

@@ -1,0 +1,97 @@
+//! Text into cells from left to right. A table is most of what is drawn, and most of a table is
+//! ASCII, which needs no look at graphemes and widths: that look took longer than the rest of a
+//! refresh together.
+
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// Where the next character of a line goes.
+pub(super) struct Pen<'a> {
+    buffer: &'a mut Buffer,
+    area: Rect,
+}
+
+impl<'a> Pen<'a> {
+    /// At the left end of a line.
+    pub(super) fn new(buffer: &'a mut Buffer, area: Rect) -> Self {
+        let area = area.intersection(buffer.area);
+        Self { buffer, area }
+    }
+
+    /// Columns that are left.
+    pub(super) fn room(&self) -> usize {
+        self.area.width.into()
+    }
+
+    /// Leaves columns as they are.
+    pub(super) fn skip(&mut self, columns: usize) {
+        let columns = u16::try_from(columns).unwrap_or(u16::MAX);
+        let columns = columns.min(self.area.width);
+        self.area.x += columns;
+        self.area.width -= columns;
+    }
+
+    fn cell(&mut self) -> Option<&mut Cell> {
+        let at = self.area.as_position();
+        self.buffer.cell_mut(at).filter(|_| self.area.width > 0)
+    }
+
+    /// One glyph that is one column wide.
+    pub(super) fn glyph(&mut self, glyph: &str) {
+        if let Some(cell) = self.cell() {
+            cell.set_symbol(glyph);
+            self.skip(1);
+        }
+    }
+
+    /// Any text, cut where the room ends.
+    pub(super) fn write(&mut self, text: &str) {
+        if !text.is_ascii() {
+            let at = self.area.as_position();
+            let (end, _) = self
+                .buffer
+                .set_stringn(at.x, at.y, text, self.room(), Style::default());
+            self.skip((end - at.x).into());
+            return;
+        }
+        for c in text.chars() {
+            let Some(cell) = self.cell() else {
+                return;
+            };
+            cell.set_char(c);
+            self.skip(1);
+        }
+    }
+
+    /// A figure, at the right of so many columns.
+    pub(super) fn right(&mut self, columns: usize, figure: &str) {
+        self.skip(columns.saturating_sub(figure.chars().count()));
+        self.write(figure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_it_lands_in_its_line_and_nothing_beside() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 2));
+        let mut pen = Pen::new(&mut buffer, Rect::new(1, 0, 10, 1));
+        pen.right(4, "17");
+        pen.skip(1);
+        pen.write("\u{65e5}");
+        pen.glyph("#");
+        pen.write("too long");
+        pen.glyph("#");
+        assert_eq!(pen.room(), 0);
+        assert_eq!(
+            buffer,
+            Buffer::with_lines(["   17 \u{65e5}#to ", "            "])
+        );
+        let mut outside = Pen::new(&mut buffer, Rect::new(0, 2, 12, 1));
+        outside.write("nowhere");
+        outside.glyph("#");
+    }
+}
