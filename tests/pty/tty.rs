@@ -175,18 +175,19 @@ impl Tty {
         status
     }
 
+    /// Takes what was written up to the end, which comes once nobody has the terminal any more.
     #[track_caller]
     fn wait_until_restored(&mut self) {
         let end = Instant::now() + PATIENCE;
-        while self.parser.screen().alternate_screen() || self.parser.screen().hide_cursor() {
-            match self
-                .output
-                .recv_timeout(end.saturating_duration_since(Instant::now()))
-            {
-                Ok(bytes) => self.take(&bytes),
-                Err(_) => panic!("the terminal was left on the alternate screen or without cursor"),
-            }
+        while let Ok(bytes) = self
+            .output
+            .recv_timeout(end.saturating_duration_since(Instant::now()))
+        {
+            self.take(&bytes);
         }
+        let screen = self.parser.screen();
+        assert!(!screen.alternate_screen(), "left on the alternate screen");
+        assert!(!screen.hide_cursor(), "left without a cursor");
         let left = b"\x1b[?1049l";
         let times = self
             .all
