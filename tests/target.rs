@@ -72,6 +72,32 @@ fn a_directory_that_was_replaced_is_not_pruned() {
     fs::remove_dir(elsewhere).unwrap();
 }
 
+/// The mount that the plan was made on is taken away, and the path leads to what it hid.
+#[test]
+fn a_directory_whose_mount_went_away_is_not_pruned() {
+    use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+    // SAFETY: it takes from this thread what it shares with the others, directories and mounts;
+    // nothing here relies on that.
+    let own = unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) };
+    // Only root may.
+    if own.is_err() {
+        return;
+    }
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", private).unwrap();
+    let path = directory("mounted");
+    rustix::mount::mount("none", &path, "tmpfs", MountFlags::empty(), None).unwrap();
+    let plan = plan(&path);
+    rustix::mount::unmount(&path, UnmountFlags::DETACH).unwrap();
+    let error = carry_out(&plan).unwrap_err();
+    assert!(
+        matches!(&error, PruneError::Replaced(at) if *at == path),
+        "{error}"
+    );
+    drop(plan);
+    fs::remove_dir(path).unwrap();
+}
+
 #[test]
 fn a_symbolic_link_is_no_directory_to_prune_below() {
     let path = directory("linked");

@@ -149,7 +149,7 @@ fn without_unicode_every_screen_is_ascii() {
     app.pruned(Status::Complete, 999_900);
     let screen = app.screen();
     assert!(screen.is_ascii(), "{screen}");
-    assert!(screen.contains("pruned 1/ 03:12:44 !"), "{screen}");
+    assert!(screen.contains("pruned 1/ 999,900 03:12:44 !"), "{screen}");
 }
 
 #[test]
@@ -236,8 +236,10 @@ fn main_screens(columns: u16, rows: u16) -> Vec<(&'static str, App)> {
         ("no_module", missing),
         ("tree", App::in_ext4(columns, rows)),
         ("plan", App::planned(columns, rows)),
+        ("plan_marked", App::planned_marked(columns, rows)),
         ("pruning", App::pruning(columns, rows)),
         ("ledger", pruned()),
+        ("ledger_marked", App::pruned_marked(columns, rows)),
         ("history", history),
         ("help", help),
     ]

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 mod every_screen;
+mod log;
+mod marks;
 mod prune;
 mod read_only;
 mod slabs;

@@ -1,11 +1,12 @@
 //! From the plan to the ledger.
 
-use crate::support::{App, census, counters, row, sample, sample_with};
+use crate::support::{App, census, counters, row, sample_with};
 use slabscope::abi::Counters;
 use slabscope::census::Census;
 use slabscope::prune::PruneError;
 use slabscope::session::{Mode, SessionError, Status};
 use slabscope::update::{Effect, Msg};
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[test]
@@ -14,7 +15,7 @@ fn p_plans_and_changes_nothing() {
     app.effects();
     app.keys("p");
     assert!(matches!(&app.effects[..],
-        [Effect::Plan { path, .. }] if path.as_os_str() == "/mnt/ext4/1"));
+        [Effect::Plan { paths, .. }] if paths[..] == [PathBuf::from("/mnt/ext4/1")]));
     app.shows("Planning for /mnt/ext4/1");
     app.plan(Counters {
         pinned: 3,
@@ -25,7 +26,11 @@ fn p_plans_and_changes_nothing() {
     app.shows("ext4 on /dev/vdb");
     app.shows("▸ 1 negative dentries");
     app.shows("1,000,000");
-    app.shows("1 in use, 3 unused above something that stays, 1 mountpoints");
+    app.shows("stays  1 in use; all files and their data");
+    app.shows("       2 unused, but not negative");
+    app.shows("       3 unused above something that stays");
+    app.shows("       1 mountpoint ");
+    app.shows("as     slabscope prune /mnt/ext4/1 --mode negative");
     app.shows("below this directory only");
     app.shows("type y to prune");
 }
@@ -84,7 +89,9 @@ fn y_carries_out_the_plan_that_was_shown_in_the_mode_chosen() {
         app.effects();
         app.keys(keys);
         match &app.effects()[..] {
-            [Effect::Prune { plan, mode, .. }] => {
+            [Effect::Prune { tasks, mode, .. }] => {
+                assert_eq!(tasks.len(), 1);
+                let plan = &tasks[0].plan;
                 assert_eq!(plan.target.path.as_os_str(), "/mnt/ext4/1");
                 assert_eq!(plan.found, census().rows[0].below);
                 assert_eq!(*mode, chosen);
@@ -116,7 +123,7 @@ fn a_row_is_pruned_and_never_by_surprise_what_is_around_it() {
     assert!(app.effects().is_empty());
     app.keys("P");
     assert!(matches!(&app.effects[..],
-        [Effect::Plan { path, .. }] if path.as_os_str() == "/mnt/ext4"));
+        [Effect::Plan { paths, .. }] if paths[..] == [PathBuf::from("/mnt/ext4")]));
 }
 
 #[test]
@@ -159,7 +166,7 @@ fn the_ledger_compares_and_the_chart_marks_the_prune() {
         "{objects}"
     );
     app.shows("-999,900");
-    app.shows("pruned 1/ 03:12:44 ┆");
+    app.shows("pruned 1/ 999,900 03:12:44 ┆");
     assert!(
         matches!(&app.effects()[..],
         [Effect::Census { path, .. }] if path.as_os_str() == "/mnt/ext4"),
@@ -169,8 +176,8 @@ fn the_ledger_compares_and_the_chart_marks_the_prune() {
     app.shows("counting");
     app.sample(90, sample_with(50_100, 1_100));
     app.keys("3");
-    app.shows("┆ pruned 1/ 03:12:44");
-    app.shows("03:12:44  999,900 dentries");
+    app.shows("pruned 1/ 999,900 03:12:44 ┆");
+    app.shows("2026-11-22T03:12:44Z  prune negative  999,900 of 1,000,000 dentries  complete");
 }
 
 /// Held open by the ledger it would be in use, and its filesystem could not be unmounted.
@@ -180,7 +187,7 @@ fn a_directory_is_held_open_from_plan_to_prune_and_no_longer() {
     let slabscope::model::Mode::Confirm(confirm) = &app.model.mode else {
         panic!("{:?}", app.model.mode);
     };
-    let dir = std::sync::Arc::downgrade(&confirm.plan.target.dir);
+    let dir = std::sync::Arc::downgrade(&confirm.tasks[0].plan.target.dir);
     app.keys("y");
     assert!(dir.upgrade().is_some());
     app.effects();
@@ -206,21 +213,43 @@ fn after_a_prune_the_directories_above_are_counted_again_once_shown() {
         [Effect::Cancel { .. }, Effect::Census { path, .. }] if path.as_os_str() == "/mnt/ext4"));
 }
 
+/// What came between the plan and the confirmation, and what the screen says of it.
 #[test]
-fn a_directory_that_was_replaced_is_not_pruned_and_the_screen_says_why() {
-    let mut app = App::pruning(80, 24);
+fn what_is_no_more_as_it_was_planned_is_not_pruned_and_the_screen_says_why() {
+    let unloaded = SessionError::NoModule("/dev/slabscope".into());
+    for (error, why) in [
+        (
+            PruneError::Replaced("/mnt/ext4/1".into()),
+            "not the directory that the plan was made for",
+        ),
+        (unloaded.into(), "the slabscope kernel module is not loaded"),
+    ] {
+        let mut app = App::pruning(80, 24);
+        app.part_pruned(Err(error), 1_050_000, true);
+        app.shows("The prune did not run to its end");
+        app.shows(why);
+        assert!(app.model.history.markers.is_empty(), "nothing was pruned");
+        app.keys("<Esc>3");
+        app.shows_no("┆");
+        app.shows("0 of 1,000,000 dentries  failed");
+    }
+}
+
+#[test]
+fn a_directory_that_vanishes_before_the_plan_has_none() {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("p");
     let job = app.model.last_job;
-    app.msg(Msg::Pruned {
-        job,
-        at: Duration::from_secs(61),
-        result: Err(PruneError::Replaced("/mnt/ext4/1".into())),
-        sample: Box::new(sample()),
+    let result = Err(PruneError::Open {
+        path: "/mnt/ext4/1".into(),
+        source: std::io::ErrorKind::NotFound.into(),
     });
-    app.shows("The prune did not run to its end");
-    app.shows("not the directory that the plan was made for");
-    assert!(app.model.history.markers.is_empty(), "nothing was pruned");
-    app.keys("<Esc>3");
-    app.shows_no("┆");
+    app.msg(Msg::Planned { job, result });
+    app.shows("There is no plan");
+    app.shows("/mnt/ext4/1: entity not found");
+    app.effects();
+    app.keys("y");
+    assert!(app.effects().is_empty());
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slabscope::abi::Counters;
-use slabscope::prune::{Outcome, Plan, Target};
+use slabscope::audit::{Action, Record};
+use slabscope::prune::{Outcome, Plan, PruneError, Target, note};
 use slabscope::session::{Mode, Status};
-use slabscope::update::{Effect, Msg};
+use slabscope::update::{Effect, Msg, Pruned};
 
 use super::{App, census, sample_with};
 
@@ -17,6 +18,30 @@ impl App {
         let mut app = Self::in_ext4(columns, rows);
         app.keys("p");
         app.plan(census().rows[0].below);
+        app
+    }
+
+    /// With the plan for 1/ and other/ below /mnt/ext4 shown.
+    pub fn planned_marked(columns: u16, rows: u16) -> Self {
+        let mut app = Self::in_ext4(columns, rows);
+        app.keys("g  p");
+        let rows = census().rows;
+        app.plan_all(&[rows[0].below, rows[1].below]);
+        app
+    }
+
+    /// Both pruned but for one name.
+    pub fn pruned_marked(columns: u16, rows: u16) -> Self {
+        let mut app = Self::planned_marked(columns, rows);
+        app.keys("y");
+        app.prune_began();
+        app.part_pruned(
+            Ok(Self::outcome(Status::Complete, 1_000_000)),
+            51_000,
+            false,
+        );
+        app.prune_began();
+        app.part_pruned(Ok(Self::outcome(Status::Complete, 999)), 50_001, true);
         app
     }
 
@@ -30,9 +55,13 @@ impl App {
 
     /// The worker begins the prune.
     pub fn prune_began(&mut self) {
+        let turn = match &self.model.mode {
+            slabscope::model::Mode::Pruning(pruning) => pruning.turn().unwrap().0,
+            other => panic!("nothing is to be pruned but {other:?}"),
+        };
         self.msg(Msg::PruneBegan {
             job: self.model.last_job,
-            at: Duration::from_secs(60),
+            at: Duration::from_secs(60 + turn as u64),
             clock: "03:12:44".into(),
             sample: Box::new(sample_with(1_050_000, 1_001_000)),
         });
@@ -40,20 +69,65 @@ impl App {
 
     /// The dry run that was asked for last ends.
     pub fn plan(&mut self, found: Counters) {
+        self.plan_all(&[found]);
+    }
+
+    /// The dry runs that were asked for last end, one directory behind the other.
+    pub fn plan_all(&mut self, found: &[Counters]) {
         let job = self.model.last_job;
-        let path = match self.effects.last() {
-            Some(Effect::Plan { path, .. }) => path.clone(),
+        let paths = match self.effects.last() {
+            Some(Effect::Plan { paths, .. }) => paths.clone(),
             other => panic!("no plan was asked for but {other:?}"),
         };
-        let dir = Arc::new(File::open("/").unwrap());
-        let target = Target { path, dir };
-        let result = Ok(Some(Plan { target, found }));
+        assert_eq!(paths.len(), found.len(), "{paths:?}");
+        let plan = |(path, &found)| {
+            let dir = Arc::new(File::open("/").unwrap());
+            let target = Target { path, dir };
+            Plan { target, found }
+        };
+        let plans = paths.into_iter().zip(found).map(plan);
+        let result = Ok(Some(plans.collect()));
         self.msg(Msg::Planned { job, result });
     }
 
     /// The prune ends, so many dentries moved and some of them left in slabinfo.
     pub fn pruned(&mut self, status: Status, moved: u64) {
-        let outcome = Outcome {
+        self.part_pruned(Ok(Self::outcome(status, moved)), 1_050_000 - moved, true);
+    }
+
+    /// The prune below one directory ends, so many dentries being left in slabinfo.
+    pub fn part_pruned(&mut self, result: Result<Outcome, PruneError>, left: u64, last: bool) {
+        let part = match &self.model.mode {
+            slabscope::model::Mode::Pruning(pruning) => pruning.turn().unwrap().1,
+            other => panic!("nothing is pruned but {other:?}"),
+        };
+        let mut record = Record {
+            time: "2026-11-22T03:12:44Z".into(),
+            uid: 0,
+            sudo_uid: None,
+            filesystem: Some(part.mount.fs.clone()),
+            mode: Some("negative"),
+            ..Record::new(Action::Prune, &part.path, part.predicted)
+        };
+        let sample = Box::new(sample_with(left, left.saturating_sub(49_000)));
+        let memory = sample.memory.as_ref().unwrap().sreclaimable;
+        note(&mut record, &result, [Some(500 << 20), Some(memory)]);
+        self.msg(Msg::Pruned {
+            job: self.model.last_job,
+            at: Duration::from_secs(63),
+            pruned: Box::new(Pruned {
+                result,
+                record,
+                recorded: Ok(()),
+                sample,
+            }),
+            last,
+        });
+    }
+
+    /// What the module says at the end.
+    pub fn outcome(status: Status, moved: u64) -> Outcome {
+        Outcome {
             mode: Mode::Negative,
             predicted: 1_000_000,
             counters: Counters {
@@ -62,12 +136,6 @@ impl App {
             },
             status,
             took: Duration::from_millis(2_900),
-        };
-        self.msg(Msg::Pruned {
-            job: self.model.last_job,
-            at: Duration::from_secs(63),
-            result: Ok(outcome),
-            sample: Box::new(sample_with(1_050_000 - moved, 1_001_000 - moved)),
-        });
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use slabscope::audit::Record;
 use slabscope::shrink::{self, ShrinkError};
 use slabscope::source::{Attributes, Cache};
 use slabscope::update::{Done, Msg};
@@ -79,9 +80,17 @@ impl App {
             slab: [Some(1 << 30), Some((1 << 30) - slabs * 8192)],
         });
         let done = Box::new(Done {
-            plan,
             began: at,
             clock: "03:12:44".into(),
+            record: Record {
+                time: "2026-11-22T03:12:44Z".into(),
+                uid: 0,
+                sudo_uid: None,
+                outcome: "complete".into(),
+                ..shrink::record(&plan)
+            },
+            recorded: Ok(()),
+            plan,
             result,
             sample: Box::new(before),
         });

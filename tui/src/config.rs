@@ -12,6 +12,7 @@ use std::time::Duration;
 use crossterm::event::KeyCode;
 use serde::de::{Deserialize, Deserializer, Error};
 
+use crate::audit;
 use crate::keymap::{self, Keymap};
 use crate::model::Column;
 use crate::view::look::Theme;
@@ -40,6 +41,11 @@ mouse = true
 # Only look, as with --read-only: nothing is pruned or shrunk. `slabscope prune` heeds it too.
 read-only = false
 
+# Where a line of JSON is appended for each prune and each shrink, those of `slabscope prune` too:
+# a file by its path from the root, "none", or "auto": $XDG_STATE_HOME/slabscope/audit.jsonl, else
+# ~/.local/state/slabscope/audit.jsonl. What cannot be recorded does not run.
+audit = "auto"
+
 # Other keys than these: one, or a list, [] for none. A key is a character, "Ctrl-A" to "Ctrl-Z",
 # "F1" to "F12", or as the help shows it. Esc, and the keys of a plan, stay as they are.
 [keys]
@@ -60,7 +66,7 @@ pub fn default_text() -> String {
 }
 
 /// The keys of the file.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "interval",
     "theme",
     "columns",
@@ -68,6 +74,7 @@ const KEYS: [&str; 8] = [
     "reverse",
     "mouse",
     "read-only",
+    "audit",
     "keys",
 ];
 
@@ -94,6 +101,9 @@ pub struct Config {
     /// Nothing acts.
     #[serde(rename = "read-only")]
     pub read_only: bool,
+    /// Where what is done is recorded.
+    #[serde(deserialize_with = "word")]
+    pub audit: audit::Setting,
     /// What the keys do where.
     #[serde(deserialize_with = "keys")]
     pub keys: Keymap,
@@ -109,6 +119,7 @@ impl Default for Config {
             reverse: false,
             mouse: true,
             read_only: false,
+            audit: audit::Setting::Auto,
             keys: Keymap::default(),
         }
     }
@@ -267,7 +278,7 @@ mod tests {
 
     #[test]
     fn every_key() {
-        let text = "interval = 2\ntheme = \"light\"\ncolumns = [\"size\", \"use\"]\nsort = \"growth\"\nreverse = true\nmouse = false\nread-only = true\n[keys]\nfreeze = \"F\"\nquit = [\"q\", \"Q\"]\nmark = []";
+        let text = "interval = 2\ntheme = \"light\"\ncolumns = [\"size\", \"use\"]\nsort = \"growth\"\nreverse = true\nmouse = false\nread-only = true\naudit = \"/var/log/slabscope\"\n[keys]\nfreeze = \"F\"\nquit = [\"q\", \"Q\"]\nmark = []";
         let keys = [
             ("freeze", vec![KeyCode::Char('F')]),
             ("quit", vec![KeyCode::Char('q'), KeyCode::Char('Q')]),
@@ -281,6 +292,7 @@ mod tests {
             reverse: true,
             mouse: false,
             read_only: true,
+            audit: audit::Setting::File("/var/log/slabscope".into()),
             keys: Keymap::new(&keys.into()).unwrap(),
         };
         assert_eq!(text.parse(), Ok(config));

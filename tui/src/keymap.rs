@@ -49,6 +49,8 @@ pub enum Action {
     Enter,
     Up,
     Recount,
+    MarkRow,
+    Unmark,
     PlanRow,
     PlanHere,
     Cancel,
@@ -63,6 +65,7 @@ impl Action {
         match self {
             Self::PlanShrink | Self::Shrink => Some("shrinking"),
             Self::PlanRow | Self::PlanHere | Self::Prune => Some("pruning"),
+            Self::MarkRow | Self::Unmark => Some("marking for a prune"),
             _ => None,
         }
     }
@@ -199,6 +202,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Slabs, "reverse", &[Char('r')], "reverse", "reverse the order", A::Reverse),
     bind(S::Slabs, "shrink", &[Char('K')], "shrink", "give back the cache's empty slabs", A::PlanShrink),
     bind(S::Slabs, "summary", &[Char('i')], "info", "slabtop's summary on, off", A::Summary),
+    bind(S::Slabs, "refresh", &[Char(' ')], "", "refresh at once", A::Refresh),
     bind(S::Slabs, "sort-active", &[Char('a')], "", "by active objects", A::Sort(Column::Active)),
     bind(S::Slabs, "sort-objects-per-slab", &[Char('b')], "", "by objects per slab", A::Sort(Column::ObjectsPerSlab)),
     bind(S::Slabs, "sort-size", &[Char('c')], "", "by cache size", A::Sort(Column::Size)),
@@ -247,17 +251,22 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Tree, "sort-menu", &[Char('S')], "sort", "sort by any column", A::SortMenu),
     bind(S::Tree, "filter", &[Char('/')], "filter", "names with a text, or ~regex", A::Filter),
     bind(S::Tree, "recount", &[Char('R')], "recount", "count again", A::Recount),
+    bind(S::Tree, "mark-row", &[Char(' ')], "mark", "mark: one plan for all marked rows", A::MarkRow),
+    bind(S::Tree, "unmark", &[Char('U')], "", "take all marks away", A::Unmark),
     bind(S::Tree, "stop-count", &[Char('c')], "", "end a count under way, as Esc", A::Cancel),
     bind(S::Tree, "next-sort", &[Char('s')], "", "sort by the next column", A::CycleSort),
     bind(S::Tree, "reverse", &[Char('r')], "", "reverse the order", A::Reverse),
     bind(S::Tree, "directories-first", &[Char('d')], "", "directories first, or mixed", A::DirectoriesFirst),
     bind(S::Tree, "", &[Esc], "", "", A::Cancel),
+    bind(S::History, "refresh", &[Char(' ')], "", "refresh at once", A::Refresh),
     bind(S::History, "freeze", &[Char('f')], "freeze", "freeze the charts, or let them run", A::Freeze),
     bind(S::Plan, "", &[Char('y')], "prune", "carry the plan out", A::Prune),
     bind(S::Plan, "", &[Char('1')], "negatives", "only negative dentries", A::Choose(session::Mode::Negative)),
     bind(S::Plan, "", &[Char('2')], "all unused", "all unused dentries", A::Choose(session::Mode::Dentries)),
     bind(S::Plan, "", &[Up, Char('k')], "", "", A::Choose(session::Mode::Negative)),
     bind(S::Plan, "", &[Down, Char('j')], "", "", A::Choose(session::Mode::Dentries)),
+    bind(S::Plan, "", &[PageDown], "", "", A::Page(1)),
+    bind(S::Plan, "", &[PageUp], "", "", A::Page(-1)),
     bind(S::Plan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
     bind(S::Plan, "", &[Esc, Char('n'), Char('q')], "cancel", "cancel", A::Cancel),
     bind(S::Running, "", &[Esc, Char('q')], "stop", "stop it", A::Cancel),
@@ -274,7 +283,6 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Everywhere, "slabs", &[Char('1')], "slabs", "slab caches", A::Screen(Screen::Slabs)),
     bind(S::Everywhere, "tree", &[Char('2')], "tree", "tree by what is cached", A::Screen(Screen::Tree)),
     bind(S::Everywhere, "history", &[Char('3')], "history", "charts over time", A::Screen(Screen::History)),
-    bind(S::Everywhere, "refresh", &[Char(' ')], "", "refresh at once", A::Refresh),
     bind(S::Everywhere, "faster", &[Char('+'), Char('=')], "", "refresh more often", A::Faster),
     bind(S::Everywhere, "slower", &[Char('-')], "", "refresh less often", A::Slower),
     bind(S::Everywhere, "theme", &[Char('T')], "", "the next theme of four", A::Theme),
@@ -302,7 +310,7 @@ const TOGETHER: [&[Scope]; 12] = [
 const SLABS: &[Scope] = &[S::Slabs, S::Lists, S::Everywhere];
 const MOUNTS: &[Scope] = &[S::Mounts, S::Lists, S::Everywhere];
 const TREE: &[Scope] = &[S::Tree, S::Lists, S::Everywhere];
-const HISTORY: &[Scope] = &[S::History, S::Everywhere];
+const HISTORY: &[Scope] = &[S::History, S::Lists, S::Everywhere];
 const HELP: &[Scope] = &[S::Help, S::Message];
 
 /// Where the keys are now, the innermost first.

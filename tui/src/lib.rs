@@ -6,6 +6,7 @@
 
 #[path = "../../kmod/abi.rs"]
 pub mod abi;
+pub mod audit;
 pub mod caches;
 pub mod census;
 pub mod cli;
@@ -17,6 +18,7 @@ pub mod prune;
 pub mod runtime;
 pub mod session;
 pub mod shapes;
+pub mod shell;
 pub mod shrink;
 pub mod source;
 pub mod text;

@@ -3,12 +3,15 @@
 mod columns;
 mod detail;
 mod filter;
+mod journal;
+mod ledger;
 mod prune;
 mod shrink;
 mod slabs;
 mod tree;
 mod tree_columns;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +19,9 @@ use std::time::Duration;
 pub use columns::{Column, Shape, fitting};
 pub use detail::Detail;
 pub use filter::{Filter, REGEX};
-pub use prune::{Confirm, Figures, Ledger, Pruning};
+pub use journal::Journal;
+pub use ledger::{Ledger, difference, reasons};
+pub use prune::{Confirm, Figures, Pruning, Turn, TurnEnd, bytes as prune_bytes};
 pub use shrink::{ConfirmShrink, Shrunk};
 pub use slabs::{Line, Row, Slabs};
 pub use tree::{End, KEPT, Order, Part, Place, State, Tree, comes_back, negatives_come_back};
@@ -103,8 +108,8 @@ pub enum Mode {
     Planning {
         /// The worker's number of it.
         job: u64,
-        /// Below which directory.
-        path: PathBuf,
+        /// Below which directories.
+        paths: Vec<PathBuf>,
         /// Counted so far.
         so_far: Box<Counters>,
     },
@@ -165,6 +170,10 @@ pub struct Model {
     pub tree: Tree,
     /// What the prunes of this session did, oldest first.
     pub ledgers: Vec<Ledger>,
+    /// All that was done in this session.
+    pub journal: Journal,
+    /// Directories of the tree that are marked for one plan.
+    pub marks: BTreeSet<PathBuf>,
     /// Why nothing may act; None: it may.
     pub inert: Option<Inert>,
     /// Time between two samples.
@@ -195,6 +204,8 @@ impl Model {
             slabs: Slabs::default(),
             tree: Tree::default(),
             ledgers: Vec::new(),
+            journal: Journal::default(),
+            marks: BTreeSet::new(),
             inert: None,
             interval: Duration::from_secs(1),
             mouse: None,

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::{CWD, Mode as FileMode, OFlags, ResolveFlags, fstat, openat2};
 use rustix::io::Errno;
 
+use crate::audit::{self, Action, AuditError};
 use crate::session::{Bounds, Counters, Device, Mode, Record, SessionError, Status, Walk};
+use crate::source::Mount;
 use crate::text::printable;
 
 /// Why there is no plan, or a plan was not carried out.
@@ -40,6 +42,9 @@ pub enum PruneError {
     /// The path leads to another directory than when the plan was made.
     #[error("{}: not the directory that the plan was made for (it was moved, removed or mounted over); look again", printable(.0))]
     Replaced(PathBuf),
+    /// It cannot be recorded.
+    #[error("{0}\n{remedy}", remedy = AuditError::REMEDY)]
+    Unrecorded(#[from] AuditError),
     /// The module refused or failed.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -156,6 +161,41 @@ impl Plan {
             status,
             took: start.elapsed(),
         })
+    }
+}
+
+/// A plan, and the filesystem that it is for.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// What is to be done.
+    pub plan: Plan,
+    /// The filesystem.
+    pub mount: Mount,
+}
+
+/// For the audit, before it is done in `mode`.
+pub fn record(plan: &Plan, path: &Path, mount: Option<&Mount>, mode: Mode) -> audit::Record {
+    audit::Record {
+        filesystem: mount.map(|mount| mount.fs.clone()),
+        mode: Some(mode.name()),
+        ..audit::Record::new(Action::Prune, path, plan.predicted(mode))
+    }
+}
+
+/// Notes in the audit's record what came of it. `sreclaimable` is in bytes, before and after.
+pub fn note(
+    record: &mut audit::Record,
+    result: &Result<Outcome, PruneError>,
+    sreclaimable: [Option<u64>; 2],
+) {
+    record.sreclaimable = sreclaimable;
+    match result {
+        Ok(outcome) => {
+            record.freed = outcome.counters.moved;
+            record.took = outcome.took;
+            record.outcome = outcome.status.name().into();
+        }
+        Err(error) => record.outcome = format!("failed: {error}"),
     }
 }
 

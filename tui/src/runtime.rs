@@ -17,6 +17,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
+use crate::audit;
 use crate::keymap::Keymap;
 use crate::model::{Column, Host, Inert, Model};
 use crate::update::{Effect, Msg, update};
@@ -37,6 +38,8 @@ pub struct Options {
     pub root: PathBuf,
     /// Nothing acts.
     pub read_only: bool,
+    /// Where what is done is recorded.
+    pub audit: audit::Log,
     /// Which colours; None: as the environment says.
     pub theme: Option<Theme>,
     /// The columns of the slab table; none: as many as there is room for.
@@ -58,6 +61,7 @@ impl Default for Options {
             open: None,
             root: "/".into(),
             read_only: false,
+            audit: audit::Log::Off,
             theme: None,
             columns: Vec::new(),
             sort: Column::Size,
@@ -96,7 +100,7 @@ pub fn run(options: Options) -> io::Result<()> {
             options.interval,
             sender.clone(),
         ),
-        worker: Worker::start(start, options.root, sender.clone()),
+        worker: Worker::start(start, options.root, options.audit, sender.clone()),
     };
     input(sender);
     if let Some(path) = options.open {
@@ -125,6 +129,7 @@ fn model(options: &Options, size: (u16, u16)) -> Model {
         read_only => read_only.then_some(Inert::ReadOnly),
     };
     model.keymap.clone_from(&options.keymap);
+    model.journal.file.clone_from(&options.audit);
     model.interval = options.interval;
     model.mouse = Look::has_mouse(&var("TERM").unwrap_or_default()).then_some(options.mouse);
     model.slabs.columns.clone_from(&options.columns);

@@ -210,6 +210,16 @@ pub enum Mode {
     Dentries = abi::MODE_DENTRIES,
 }
 
+impl Mode {
+    /// On the command line and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Negative => "negative",
+            Self::Dentries => "dentries",
+        }
+    }
+}
+
 /// How far a prune may go. None: no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {

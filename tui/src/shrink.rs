@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::audit::{Action, AuditError, Record};
 use crate::source::slab_attributes::{self, Attributes, directory};
 use crate::source::{Cache, Sample, Source};
 
@@ -23,6 +24,9 @@ pub enum ShrinkError {
         /// Why.
         source: io::Error,
     },
+    /// It cannot be recorded.
+    #[error(transparent)]
+    Unrecorded(#[from] AuditError),
 }
 
 impl ShrinkError {
@@ -32,6 +36,7 @@ impl ShrinkError {
             Self::Gone(_) => {
                 "its module was unloaded, or its filesystem unmounted: nothing is left to shrink"
             }
+            Self::Unrecorded(_) => AuditError::REMEDY,
             Self::Write { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => {
                     "only root may write it: quit with q and run slabscope with sudo"
@@ -118,6 +123,28 @@ impl Plan {
     }
 }
 
+/// For the audit, before it is done.
+pub fn record(plan: &Plan) -> Record {
+    Record::new(Action::Shrink, &plan.path, plan.at_most())
+}
+
+/// Notes in the audit's record what came of it. `sreclaimable` is in bytes, before and after.
+pub fn note(
+    record: &mut Record,
+    result: &Result<Outcome, ShrinkError>,
+    sreclaimable: [Option<u64>; 2],
+) {
+    record.sreclaimable = sreclaimable;
+    match result {
+        Ok(outcome) => {
+            record.freed = outcome.freed().unwrap_or(0);
+            record.took = outcome.took;
+            record.outcome = "complete".into();
+        }
+        Err(error) => record.outcome = format!("failed: {error}"),
+    }
+}
+
 /// Partial slabs of a cache, if the kernel tells.
 pub fn partial(root: &Path, cache: &str) -> Option<u64> {
     let attributes: Attributes = slab_attributes::read(root, cache).ok()?;
@@ -135,6 +162,14 @@ pub struct Outcome {
     pub partial: [Option<u64>; 2],
     /// Bytes of `Slab:` then.
     pub slab: [Option<u64>; 2],
+}
+
+impl Outcome {
+    /// Slabs that went; None: slabinfo does not show the cache any more.
+    pub fn freed(&self) -> Option<u64> {
+        let slabs = |at: usize| self.caches[at].as_ref().map(|cache| cache.slabs);
+        Some(slabs(0)?.saturating_sub(slabs(1)?))
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The only place that changes the model: messages in, effects out. No I/O, no clock.
 
 mod filter;
+mod marks;
 mod messages;
 mod mouse;
 mod prune;
@@ -19,7 +20,7 @@ use crate::keymap::{self, Action};
 use crate::model::{Inert, Mode, Model, Screen, Shown};
 use crate::session::Counters;
 use crate::source::Sample;
-pub use messages::{Done, Effect, Msg};
+pub use messages::{Done, Effect, Msg, Pruned};
 
 /// Changes the model by what happened.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -53,9 +54,9 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Pruned {
             job,
             at,
-            result,
-            sample,
-        } => return prune::ended(model, job, at, result, *sample),
+            pruned,
+            last,
+        } => return prune::ended(model, job, at, *pruned, last),
         Msg::Attributes { cache, result } => slabs::attributes(model, &cache, result),
         Msg::ShrinkPlanned { job, result } => shrink::planned(model, job, result),
         Msg::Shrunk { job, at, done } => return shrink::ended(model, job, at, *done),
@@ -193,6 +194,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Enter => return tree::enter(model),
         Action::Up => return tree::up(model),
         Action::Recount => return tree::recount(model),
+        Action::MarkRow => marks::toggle(model),
+        Action::Unmark => model.marks.clear(),
         Action::PlanRow => return prune::plan_row(model),
         Action::PlanHere => return prune::plan_here(model),
         Action::Cancel => return prune::cancel(model),
@@ -264,14 +267,24 @@ fn freeze(model: &mut Model) {
 }
 
 fn moved(model: &mut Model, steps: i64) {
-    if let Mode::Help { scroll } = &mut model.mode {
-        *scroll = scrolled(*scroll, steps);
-        return;
+    match &mut model.mode {
+        Mode::Help { scroll } => {
+            *scroll = scrolled(*scroll, steps);
+            return;
+        }
+        Mode::Confirm(confirm) => {
+            confirm.scroll = stepped(confirm.scroll, steps.signum(), confirm.tasks.len());
+            return;
+        }
+        _ => {}
     }
     match model.screen {
         Screen::Slabs => slabs::moved(model, steps),
         Screen::Tree => tree::moved(model, steps),
-        Screen::History => {}
+        Screen::History => {
+            let journal = &mut model.journal;
+            journal.scroll = stepped(journal.scroll, steps, journal.records.len());
+        }
     }
 }
 

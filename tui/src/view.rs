@@ -7,6 +7,7 @@ mod fit;
 mod help;
 mod history;
 mod ledger;
+mod log;
 pub mod look;
 mod mounts;
 mod pen;
@@ -50,7 +51,7 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         (_, Screen::History) => history::render(model, frame, body),
     }
     match &model.mode {
-        Mode::Planning { path, so_far, .. } => plan::planning(model, path, so_far, frame, body),
+        Mode::Planning { paths, so_far, .. } => plan::planning(model, paths, so_far, frame, body),
         Mode::Confirm(confirm) => plan::confirm(model, confirm, frame, body),
         Mode::Pruning(pruning) => plan::pruning(model, pruning, frame, body),
         Mode::SortMenu { at } => sort_menu::render(model, *at, frame, body),

@@ -11,11 +11,12 @@ use serde::Serialize;
 use super::json::{self, Name};
 use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, READ_ONLY, Run};
+use crate::audit;
 use crate::config::Config;
-use crate::model::{Figures, comes_back, negatives_come_back};
-use crate::prune::{Outcome, Plan};
+use crate::model::{Figures, difference, reasons};
+use crate::prune::{self, Outcome, Plan, PruneError};
 use crate::session::{Bounds, Counters, Mode, Status};
-use crate::source::{Kernel, Source};
+use crate::source::{Kernel, Mount, Source};
 use crate::text::{bytes, count, duration, printable};
 
 /// Evict what is cached and unused below a directory
@@ -106,9 +107,7 @@ struct Done {
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         context.live("a prune")?;
-        if !self.dry_run && (context.read_only || Config::load()?.read_only) {
-            return Err(Failure::new(Exit::Usage, READ_ONLY));
-        }
+        let audit = self.audit(context)?;
         let mut kernel = Kernel::new("/");
         let before = kernel.sample();
         let size = before.cache("dentry").map(|cache| cache.object_size);
@@ -126,15 +125,30 @@ impl Run for Args {
             eprintln!("slabscope: nothing would go: nothing was done");
             return Ok(Exit::Ok);
         }
+        // What cannot be recorded need not be asked for.
+        let mut file = audit.open().map_err(PruneError::from)?;
         if !self.yes && !self.confirm(&plan, size)? {
             eprintln!("slabscope: nothing was pruned");
             return Ok(Exit::Partial);
         }
         let interrupt = Interrupt::catch()?;
-        let before = Figures::of(&kernel.sample());
-        let outcome = self.carry_out(&plan, &interrupt)?;
-        let after = Figures::of(&kernel.settled("dentry"));
-        let done = Done::new(&outcome, &before, &after);
+        let mount = self.mount(&kernel);
+        let path = self.directory.absolute();
+        let mut record = prune::record(&plan, &path, mount.as_ref(), self.mode());
+        let before = Figures::of(&kernel.sample(), mount.as_ref());
+        let result = self.carry_out(&plan, &interrupt);
+        let after = Figures::of(&kernel.settled("dentry"), mount.as_ref());
+        prune::note(
+            &mut record,
+            &result,
+            [before.sreclaimable, after.sreclaimable],
+        );
+        if let Err(error) = file.write(&record) {
+            eprintln!("slabscope: not recorded: {error}");
+        }
+        let outcome = result?;
+        let expected = size.map(|size| self.bytes(&plan, size));
+        let done = Done::new(&outcome, expected, &before, &after);
         self.tell(&plan, size, Some(done), out)?;
         Ok(match outcome.status {
             Status::Complete => Exit::Ok,
@@ -149,10 +163,24 @@ impl Args {
     }
 
     fn bytes(&self, plan: &Plan, size: u64) -> u64 {
-        match self.mode() {
-            Mode::Negative => negatives_come_back(&plan.found, size),
-            Mode::Dentries => comes_back(&plan.found, size),
+        crate::model::prune_bytes(&plan.found, self.mode(), size)
+    }
+
+    /// Where a prune is recorded, unless it must not be. A dry run does not ask the configuration.
+    fn audit(&self, context: &Context) -> Result<audit::Log, Failure> {
+        if self.dry_run {
+            return Ok(audit::Log::Off);
         }
+        let config = Config::load()?;
+        if context.read_only || config.read_only {
+            return Err(Failure::new(Exit::Usage, READ_ONLY));
+        }
+        Ok(audit::Log::of(&config.audit))
+    }
+
+    fn mount(&self, kernel: &Kernel) -> Option<Mount> {
+        let mounts = kernel.mounts().unwrap_or_default();
+        Mount::of(&mounts, &self.directory.absolute()).cloned()
     }
 
     /// Shows the plan and reads the answer: anything but `yes` is a no.
@@ -173,7 +201,7 @@ impl Args {
         Ok(answer.trim() == "yes")
     }
 
-    fn carry_out(&self, plan: &Plan, interrupt: &Interrupt) -> Result<Outcome, Failure> {
+    fn carry_out(&self, plan: &Plan, interrupt: &Interrupt) -> Result<Outcome, PruneError> {
         let bounds = Bounds {
             dentries: self.max,
             time: self.timeout,
@@ -191,7 +219,7 @@ impl Args {
         if shown {
             eprint!("\r\x1b[K");
         }
-        Ok(outcome?)
+        outcome
     }
 
     fn document<'a>(
@@ -203,10 +231,7 @@ impl Args {
     ) -> Document<'a> {
         Document {
             path: Name::keyed("path", path),
-            mode: match self.mode {
-                ModeArg::Negative => "negative",
-                ModeArg::Dentries => "dentries",
-            },
+            mode: self.mode().name(),
             predicted: plan.predicted(self.mode()),
             predicted_bytes: size.map(|size| self.bytes(plan, size)),
             stays_in_use: plan.found.in_use,
@@ -253,18 +278,12 @@ impl Args {
 }
 
 impl Done {
-    fn new(outcome: &Outcome, before: &Figures, after: &Figures) -> Self {
+    fn new(outcome: &Outcome, expected: Option<u64>, before: &Figures, after: &Figures) -> Self {
         let page = rustix::param::page_size() as u64;
         let active = |figures: &Figures| figures.dentry.as_ref().map(|cache| cache.active);
         let size = |figures: &Figures| figures.dentry.as_ref().map(|cache| cache.size(page));
         Self {
-            status: match outcome.status {
-                Status::Complete => "complete",
-                Status::Stopped => "stopped",
-                Status::Bound => "bound reached",
-                Status::Depth => "all but directories that are too deep",
-                Status::Moved => "all but directories that were moved away",
-            },
+            status: outcome.status.name(),
             freed: outcome.counters.moved,
             busy: outcome.counters.busy,
             took_ns: u64::try_from(outcome.took.as_nanos()).unwrap_or(u64::MAX),
@@ -274,7 +293,7 @@ impl Done {
             dentry_slabs_after_bytes: size(after),
             sreclaimable_before_bytes: before.sreclaimable,
             sreclaimable_after_bytes: after.sreclaimable,
-            why_they_differ: reasons(outcome, after, page),
+            why_they_differ: why(outcome, expected, [before, after], page),
         }
     }
 
@@ -318,39 +337,14 @@ impl Done {
 }
 
 /// Why what was freed is not what was predicted, and bytes are not objects.
-fn reasons(outcome: &Outcome, after: &Figures, page: u64) -> Vec<String> {
-    let (predicted, freed) = (outcome.predicted, outcome.counters.moved);
-    let mut reasons = Vec::new();
-    if outcome.status != Status::Complete && freed < predicted {
-        reasons.push(format!(
-            "{} were not reached: it ended early",
-            count(predicted - freed)
-        ));
-    } else if freed < predicted {
-        reasons.push(format!(
-            "{} were taken into use or went by themselves meanwhile",
-            count(predicted - freed)
-        ));
-    } else if freed > predicted {
-        reasons.push(format!(
-            "{} became unused after the plan",
-            count(freed - predicted)
-        ));
-    }
+fn why(outcome: &Outcome, expected: Option<u64>, figures: [&Figures; 2], page: u64) -> Vec<String> {
+    let freed = outcome.counters.moved;
+    let complete = outcome.status == Status::Complete;
+    let mut why = Vec::from_iter(difference(outcome.predicted, freed, complete));
     if outcome.counters.busy > 0 {
-        reasons.push(format!(
-            "{} were being used or evicted by others",
-            count(outcome.counters.busy)
-        ));
+        let busy = count(outcome.counters.busy);
+        why.push(format!("{busy} were being used or evicted by others"));
     }
-    if let Some(cache) = &after.dentry {
-        let idle = cache.idle(page);
-        if idle > 0 {
-            reasons.push(format!(
-                "{} lie idle in partly used slabs; active objects include free ones that CPUs keep at hand",
-                bytes(idle)
-            ));
-        }
-    }
-    reasons
+    why.extend(reasons(freed, expected, figures[0], figures[1], page));
+    why
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Context, Exit, Failure, Run};
+use crate::audit;
 use crate::config::Config;
 use crate::runtime::{self, Options};
 
@@ -40,6 +41,7 @@ impl Run for Args {
             open,
             root: context.root.clone(),
             read_only: context.read_only || config.read_only,
+            audit: audit::Log::of(&config.audit),
             theme: config.theme,
             columns: config.columns,
             sort: config.sort,

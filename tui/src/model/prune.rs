@@ -1,34 +1,51 @@
-//! From the plan that is shown to the ledger.
+//! From the plan that is shown to the prune under way.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::comes_back;
 use crate::model::tree::negatives_come_back;
-use crate::prune::{Outcome, Plan};
+use crate::prune::{Outcome, Task};
 use crate::session::{Counters, Mode};
 use crate::source::{Cache, Mount, Sample};
 
-/// A plan before the person's eyes.
+/// A plan before the person's eyes: for one directory, or for each of those that were marked.
 #[derive(Debug)]
 pub struct Confirm {
-    /// The very plan that is carried out.
-    pub plan: Plan,
-    /// The filesystem it is on.
-    pub mount: Mount,
+    /// What is carried out, and nothing else, one after the other.
+    pub tasks: Vec<Task>,
     /// Which of its modes is chosen.
     pub mode: Mode,
     /// Another key was pressed than the ones that say yes or no.
     pub urged: bool,
+    /// Directories that are above those in sight.
+    pub scroll: usize,
 }
 
 impl Confirm {
+    /// The sum of a figure of the dry runs.
+    pub fn sum(&self, figure: impl Fn(&Counters) -> u64) -> u64 {
+        let figures = self.tasks.iter().map(|task| figure(&task.plan.found));
+        figures.fold(0, u64::saturating_add)
+    }
+
+    /// Dentries that are expected to go in `mode`.
+    pub fn predicted(&self, mode: Mode) -> u64 {
+        let tasks = self.tasks.iter();
+        tasks.map(|task| task.plan.predicted(mode)).sum()
+    }
+
     /// Bytes that come back in `mode`, given the bytes of a dentry object.
     pub fn bytes(&self, mode: Mode, dentry_size: u64) -> u64 {
-        match mode {
-            Mode::Negative => negatives_come_back(&self.plan.found, dentry_size),
-            Mode::Dentries => comes_back(&self.plan.found, dentry_size),
-        }
+        self.sum(|found| bytes(found, mode, dentry_size))
+    }
+}
+
+/// Bytes that come back in `mode`, given the bytes of a dentry object.
+pub fn bytes(found: &Counters, mode: Mode, dentry_size: u64) -> u64 {
+    match mode {
+        Mode::Negative => negatives_come_back(found, dentry_size),
+        Mode::Dentries => comes_back(found, dentry_size),
     }
 }
 
@@ -37,25 +54,98 @@ impl Confirm {
 pub struct Pruning {
     /// The worker's number of it.
     pub job: u64,
-    /// Below which directory. The plan itself went with the effect: it holds the directory open,
-    /// which would keep it in use.
-    pub path: PathBuf,
     /// How.
     pub mode: Mode,
+    /// The directories, in the order in which they are pruned. The plans themselves went with the
+    /// effect: they hold the directories open, which would keep them in use.
+    pub parts: Vec<Turn>,
+    /// When the first began.
+    pub since: Duration,
+    /// Done so far below the directory whose turn it is.
+    pub so_far: Box<Counters>,
+    /// The person asked it to stop.
+    pub stopping: bool,
+}
+
+impl Pruning {
+    /// The directory whose turn it is, and its number from 0.
+    pub fn turn(&self) -> Option<(usize, &Turn)> {
+        let mut parts = self.parts.iter().enumerate();
+        parts.find(|(_, part)| part.end.is_none())
+    }
+
+    /// Dentries that are expected to go.
+    pub fn predicted(&self) -> u64 {
+        self.parts.iter().map(|part| part.predicted).sum()
+    }
+
+    /// Dentries that went so far.
+    pub fn moved(&self) -> u64 {
+        let done: u64 = self.parts.iter().map(Turn::moved).sum();
+        done.saturating_add(self.so_far.moved)
+    }
+}
+
+/// One directory of a prune.
+#[derive(Debug)]
+pub struct Turn {
+    /// Below which directory.
+    pub path: PathBuf,
+    /// The filesystem it is on.
+    pub mount: Mount,
     /// Dentries that are expected to go.
     pub predicted: u64,
     /// Bytes that are expected to come back.
     pub predicted_bytes: Option<u64>,
-    /// When it began.
-    pub since: Duration,
+    /// When it began; None: it has not.
+    pub began: Option<Duration>,
     /// Wall clock then, for people.
     pub clock: String,
     /// Before it.
     pub before: Option<Figures>,
-    /// Done so far.
-    pub so_far: Box<Counters>,
-    /// The person asked it to stop.
-    pub stopping: bool,
+    /// What came of it; None: it has not ended, or was never begun.
+    pub end: Option<TurnEnd>,
+}
+
+impl Turn {
+    /// Of a task, in `mode`.
+    pub fn new(task: &Task, mode: Mode, dentry_size: Option<u64>) -> Self {
+        Self {
+            path: task.plan.target.path.clone(),
+            mount: task.mount.clone(),
+            predicted: task.plan.predicted(mode),
+            predicted_bytes: dentry_size.map(|size| bytes(&task.plan.found, mode, size)),
+            began: None,
+            clock: String::new(),
+            before: None,
+            end: None,
+        }
+    }
+
+    /// What the module did, if it did not fail.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.end.as_ref()?.result.as_ref().ok()
+    }
+
+    /// Why it failed, if it did.
+    pub fn error(&self) -> Option<&str> {
+        let end = self.end.as_ref()?;
+        end.result.as_ref().err().map(String::as_str)
+    }
+
+    /// Dentries that went.
+    pub fn moved(&self) -> u64 {
+        self.outcome().map_or(0, |outcome| outcome.counters.moved)
+    }
+}
+
+/// What came of pruning below one directory.
+#[derive(Debug)]
+pub struct TurnEnd {
+    /// What the module says it did, or why it did nothing.
+    pub result: Result<Outcome, String>,
+    /// After it.
+    pub after: Figures,
 }
 
 /// What a ledger compares.
@@ -63,27 +153,20 @@ pub struct Pruning {
 pub struct Figures {
     /// The dentry cache.
     pub dentry: Option<Cache>,
+    /// The cache that the filesystem's inodes come from.
+    pub inode: Option<Cache>,
     /// Bytes of SReclaimable.
     pub sreclaimable: Option<u64>,
 }
 
 impl Figures {
     /// Out of a sample.
-    pub fn of(sample: &Sample) -> Self {
+    pub fn of(sample: &Sample, mount: Option<&Mount>) -> Self {
+        let inodes = mount.and_then(Mount::inode_cache);
         Self {
             dentry: sample.cache("dentry").cloned(),
+            inode: inodes.and_then(|name| sample.cache(name)).cloned(),
             sreclaimable: sample.memory.as_ref().ok().map(|m| m.sreclaimable),
         }
     }
-}
-
-/// What a prune was predicted to free, and what it freed.
-#[derive(Debug)]
-pub struct Ledger {
-    /// What was carried out.
-    pub pruning: Pruning,
-    /// What the module says it did.
-    pub outcome: Outcome,
-    /// After it.
-    pub after: Figures,
 }

@@ -1,5 +1,7 @@
 //! The worker: one thread that does what takes long, one job after the other.
 
+mod acts;
+
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -11,13 +13,14 @@ use std::time::Instant;
 
 use super::Event;
 use super::gather::Gather;
+use crate::audit;
 use crate::census::{Census, stream};
 use crate::model::Part;
 use crate::prune::{Plan, PruneError, Target};
-use crate::session::{Bounds, Counters, Mode};
+use crate::session::Counters;
 use crate::shrink;
 use crate::source::{Kernel, Source, slab_attributes};
-use crate::update::{Done, Effect, Msg};
+use crate::update::{Effect, Msg};
 
 /// The thread's other end.
 pub(super) struct Worker {
@@ -27,7 +30,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn start(start: Instant, root: PathBuf, events: Sender<Event>) -> Self {
+    pub(super) fn start(
+        start: Instant,
+        root: PathBuf,
+        audit: audit::Log,
+        events: Sender<Event>,
+    ) -> Self {
         let (effects, receiver) = channel();
         let cancelled = Arc::new(AtomicU64::new(0));
         let mut work = Work {
@@ -36,6 +44,7 @@ impl Worker {
             cancelled: Arc::clone(&cancelled),
             kernel: Kernel::new(&root),
             root,
+            audit,
         };
         thread::spawn(move || {
             for effect in receiver {
@@ -65,6 +74,7 @@ struct Work {
     cancelled: Arc<AtomicU64>,
     kernel: Kernel,
     root: PathBuf,
+    audit: audit::Log,
 }
 
 impl Work {
@@ -97,12 +107,14 @@ impl Work {
                 let at = self.start.elapsed();
                 Msg::Counted { job, at, result }
             }
-            Effect::Plan { job, path } => {
-                let result = Target::open(&path)
-                    .and_then(|target| Plan::new(target, &mut |so_far| self.progress(job, so_far)));
+            Effect::Plan { job, paths } => {
+                let result = self.plan(job, &paths);
                 Msg::Planned { job, result }
             }
-            Effect::Prune { job, plan, mode } => self.prune(job, &plan, mode),
+            Effect::Prune { job, tasks, mode } => {
+                self.prune(job, tasks, mode);
+                return None;
+            }
         })
     }
 
@@ -139,6 +151,19 @@ impl Work {
         }
     }
 
+    /// A plan for each directory; None: it was cancelled.
+    fn plan(&self, job: u64, paths: &[PathBuf]) -> Result<Option<Vec<Plan>>, PruneError> {
+        let mut plans = Vec::new();
+        for path in paths {
+            let target = Target::open(path)?;
+            match Plan::new(target, &mut |so_far| self.progress(job, so_far))? {
+                Some(plan) => plans.push(plan),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(plans))
+    }
+
     /// Tells how far a job has come and whether it goes on.
     fn progress(&self, job: u64, so_far: &Counters) -> ControlFlow<()> {
         let flow = self.goes_on(job);
@@ -148,42 +173,5 @@ impl Work {
             self.send(Msg::Progress { job, at, so_far });
         }
         flow
-    }
-
-    fn prune(&mut self, job: u64, plan: &Plan, mode: Mode) -> Msg {
-        let sample = Box::new(self.kernel.sample());
-        let at = self.start.elapsed();
-        let clock = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
-        self.send(Msg::PruneBegan {
-            job,
-            at,
-            clock,
-            sample,
-        });
-        let result = plan.carry_out(mode, Bounds::default(), &mut |so_far| {
-            self.progress(job, so_far)
-        });
-        let sample = Box::new(self.kernel.settled("dentry"));
-        Msg::Pruned {
-            job,
-            at: self.start.elapsed(),
-            result,
-            sample,
-        }
-    }
-
-    fn shrink(&mut self, job: u64, plan: shrink::Plan) -> Msg {
-        let began = self.start.elapsed();
-        let clock = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
-        let (result, sample) = plan.carry_out(&self.root, &mut self.kernel);
-        let at = self.start.elapsed();
-        let done = Box::new(Done {
-            plan,
-            began,
-            clock,
-            result,
-            sample: Box::new(sample),
-        });
-        Msg::Shrunk { job, at, done }
     }
 }

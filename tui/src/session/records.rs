@@ -22,6 +22,19 @@ pub enum Status {
     Moved,
 }
 
+impl Status {
+    /// In JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Stopped => "stopped",
+            Self::Bound => "bound reached",
+            Self::Depth => "all but directories that are too deep",
+            Self::Moved => "all but directories that were moved away",
+        }
+    }
+}
+
 /// A cached child of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use crate::audit::{AuditError, Record};
 use crate::census::Census;
 use crate::model::Part;
-use crate::prune::{Outcome, Plan, PruneError};
+use crate::prune::{Outcome, Plan, PruneError, Task};
 use crate::session::{self, Counters};
 use crate::shrink::{self as shrinking, ShrinkError};
 use crate::source::{Attributes, Mount, Sample, SourceError};
@@ -63,10 +64,10 @@ pub enum Msg {
     Planned {
         /// Which.
         job: u64,
-        /// What a prune would do, or why that is not known.
-        result: Result<Option<Plan>, PruneError>,
+        /// What a prune would do below each directory, or why that is not known.
+        result: Result<Option<Vec<Plan>>, PruneError>,
     },
-    /// A prune begins.
+    /// A prune begins, below the first directory or the next.
     PruneBegan {
         /// Which.
         job: u64,
@@ -77,16 +78,16 @@ pub enum Msg {
         /// Taken right before.
         sample: Box<Sample>,
     },
-    /// A prune has ended.
+    /// A prune has ended, below one directory.
     Pruned {
         /// Which.
         job: u64,
         /// When.
         at: Duration,
-        /// What it did, or why it did not run.
-        result: Result<Outcome, PruneError>,
-        /// Taken once what it freed had settled.
-        sample: Box<Sample>,
+        /// What became of it.
+        pruned: Box<Pruned>,
+        /// No other directory follows.
+        last: bool,
     },
     /// The attributes of a cache were read.
     Attributes {
@@ -113,6 +114,19 @@ pub enum Msg {
     },
 }
 
+/// What became of pruning below one directory.
+#[derive(Debug)]
+pub struct Pruned {
+    /// What it did, or why it did not run.
+    pub result: Result<Outcome, PruneError>,
+    /// For the log.
+    pub record: Record,
+    /// Whether the record is in the audit file.
+    pub recorded: Result<(), AuditError>,
+    /// Taken once what it freed had settled.
+    pub sample: Box<Sample>,
+}
+
 /// What became of shrinking a cache.
 #[derive(Debug)]
 pub struct Done {
@@ -124,6 +138,10 @@ pub struct Done {
     pub clock: String,
     /// What it did, or why it did nothing.
     pub result: Result<shrinking::Outcome, ShrinkError>,
+    /// For the log.
+    pub record: Record,
+    /// Whether the record is in the audit file.
+    pub recorded: Result<(), AuditError>,
     /// Taken once what it freed had settled.
     pub sample: Box<Sample>,
 }
@@ -146,15 +164,15 @@ pub enum Effect {
     Plan {
         /// The job's number.
         job: u64,
-        /// The directory.
-        path: PathBuf,
+        /// The directories.
+        paths: Vec<PathBuf>,
     },
     /// Prune. Comes out of [`crate::model::Mode::Confirm`] alone.
     Prune {
         /// The job's number.
         job: u64,
-        /// The plan that was on the screen.
-        plan: Plan,
+        /// The plans that were on the screen, to be carried out one after the other.
+        tasks: Vec<Task>,
         /// The mode chosen.
         mode: session::Mode,
     },

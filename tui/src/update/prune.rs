@@ -1,18 +1,23 @@
 //! From the key to the ledger. An effect that prunes comes out of [`confirmed`] alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Effect, tree};
+use super::messages::Pruned;
+use super::{Effect, marks, tree};
 use crate::history::Marker;
-use crate::model::{Confirm, Figures, Ledger, Mode, Model, Pruning, Screen};
-use crate::prune::{Outcome, Plan, PruneError};
-use crate::session;
+use crate::model::{Confirm, Figures, Ledger, Mode, Model, Pruning, Screen, Turn, TurnEnd};
+use crate::prune::{Plan, PruneError, Task};
+use crate::session::{self, Counters};
 use crate::source::{Mount, Sample};
 use crate::text::{count, printable};
 
-/// Plans for the selected row.
+/// Plans for the marked rows; without a mark, for the selected one.
 pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
+    let marked = marks::outermost(model);
+    if !marked.is_empty() {
+        return plan(model, marked);
+    }
     let Some(place) = model.tree.place() else {
         return Vec::new();
     };
@@ -29,23 +34,29 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
         }
         None => return Vec::new(),
     };
-    plan(model, path)
+    plan(model, vec![path])
 }
 
 /// Plans for the directory shown.
 pub(super) fn plan_here(model: &mut Model) -> Vec<Effect> {
     match model.tree.place() {
-        Some(place) => plan(model, place.path.clone()),
+        Some(place) => plan(model, vec![place.path.clone()]),
         None => Vec::new(),
     }
 }
 
-fn plan(model: &mut Model, path: PathBuf) -> Vec<Effect> {
-    if let Some(mount) = mount_of(model, &path).filter(Mount::is_memory) {
-        model.notice = Some(format!(
-            "nothing to prune: {} pins every dentry for as long as its file exists",
-            mount.fs
-        ));
+/// Why there is nothing to prune on a filesystem in memory.
+pub(super) fn pinned(mount: &Mount) -> String {
+    format!(
+        "nothing to prune: {} pins every dentry for as long as its file exists",
+        mount.fs
+    )
+}
+
+fn plan(model: &mut Model, paths: Vec<PathBuf>) -> Vec<Effect> {
+    let mounts = paths.iter().filter_map(|path| mount_of(model, path));
+    if let Some(mount) = mounts.into_iter().find(Mount::is_memory) {
+        model.notice = Some(pinned(&mount));
         return Vec::new();
     }
     let mut effects = tree::stop(model);
@@ -53,34 +64,43 @@ fn plan(model: &mut Model, path: PathBuf) -> Vec<Effect> {
     let job = model.last_job;
     model.mode = Mode::Planning {
         job,
-        path: path.clone(),
+        paths: paths.clone(),
         so_far: Box::default(),
     };
-    effects.push(Effect::Plan { job, path });
+    effects.push(Effect::Plan { job, paths });
     effects
 }
 
-fn mount_of(model: &Model, path: &std::path::Path) -> Option<Mount> {
+fn mount_of(model: &Model, path: &Path) -> Option<Mount> {
     Mount::of(model.tree.mounts(), path)
         .or(model.tree.place().map(|place| &place.mount))
         .cloned()
 }
 
-pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Plan>, PruneError>) {
+pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Plan>>, PruneError>) {
     if !matches!(model.mode, Mode::Planning { job: of, .. } if of == job) {
         return;
     }
     model.mode = match result {
         Ok(None) => Mode::Browse,
-        Ok(Some(plan)) => match mount_of(model, &plan.target.path) {
-            Some(mount) => Mode::Confirm(Box::new(Confirm {
-                plan,
-                mount,
-                mode: session::Mode::Negative,
-                urged: false,
-            })),
-            None => Mode::Browse,
-        },
+        Ok(Some(plans)) => {
+            let task = |plan: Plan| {
+                let mount = mount_of(model, &plan.target.path)?;
+                Some(Task { plan, mount })
+            };
+            match plans.into_iter().map(task).collect() {
+                Some(tasks) => Mode::Confirm(Box::new(Confirm {
+                    tasks,
+                    mode: session::Mode::Negative,
+                    urged: false,
+                    scroll: 0,
+                })),
+                None => Mode::Failed {
+                    what: "There is no plan",
+                    error: "the filesystem is not among the mounts that are known".into(),
+                },
+            }
+        }
         Err(error) => Mode::Failed {
             what: "There is no plan",
             error: error.to_string(),
@@ -112,29 +132,29 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
             return Vec::new();
         }
     };
-    if confirm.plan.predicted(confirm.mode) == 0 {
+    let mode = confirm.mode;
+    let would_go = |task: &Task| task.plan.predicted(mode) > 0;
+    let tasks: Vec<Task> = confirm.tasks.into_iter().filter(would_go).collect();
+    if tasks.is_empty() {
         model.notice = Some("nothing would go: nothing was done".into());
         return Vec::new();
     }
     model.last_job += 1;
-    let (job, mode) = (model.last_job, confirm.mode);
+    let job = model.last_job;
     // The drop is to be seen.
     model.frozen = None;
+    model.marks.clear();
     let size = model.dentry_size();
+    let part = |task: &Task| Turn::new(task, mode, size);
     model.mode = Mode::Pruning(Box::new(Pruning {
         job,
-        path: confirm.plan.target.path.clone(),
         mode,
-        predicted: confirm.plan.predicted(mode),
-        predicted_bytes: size.map(|size| confirm.bytes(mode, size)),
+        parts: tasks.iter().map(part).collect(),
         since: model.now,
-        clock: String::new(),
-        before: None,
         so_far: Box::default(),
         stopping: false,
     }));
-    let plan = confirm.plan;
-    vec![Effect::Prune { job, plan, mode }]
+    vec![Effect::Prune { job, tasks, mode }]
 }
 
 pub(super) fn began(
@@ -146,61 +166,104 @@ pub(super) fn began(
 ) -> Vec<Effect> {
     if let Mode::Pruning(pruning) = &mut model.mode
         && pruning.job == job
+        && let Some((0, _)) = pruning.turn()
     {
         pruning.since = at;
-        pruning.clock.clone_from(&clock);
-        pruning.before = Some(Figures::of(&sample));
-        let name = pruning.path.file_name().map(printable).unwrap_or_default();
-        let label = format!("pruned {name}/ {clock}");
+    }
+    if let Some(part) = turn(model, job) {
+        part.before = Some(Figures::of(&sample, Some(&part.mount)));
+        part.began = Some(at);
+        part.clock.clone_from(&clock);
+        let label = label(part);
         model.history.markers.push(Marker { at, label });
     }
     super::take(model, at, sample)
 }
 
+/// The directory whose turn it is in a prune.
+fn turn(model: &mut Model, job: u64) -> Option<&mut Turn> {
+    match &mut model.mode {
+        Mode::Pruning(pruning) if pruning.job == job => {
+            let (index, _) = pruning.turn()?;
+            pruning.parts.get_mut(index)
+        }
+        _ => None,
+    }
+}
+
+/// What the charts say at the marker.
+fn label(part: &Turn) -> String {
+    let name = part.path.file_name().map(printable).unwrap_or_default();
+    let clock = &part.clock;
+    match &part.end {
+        None => format!("pruned {name}/ {clock}"),
+        Some(_) => format!("pruned {name}/ {} {clock}", count(part.moved())),
+    }
+}
+
+/// What was to be done below one directory has ended.
 pub(super) fn ended(
     model: &mut Model,
     job: u64,
     at: Duration,
-    result: Result<Outcome, PruneError>,
-    sample: Sample,
+    pruned: Pruned,
+    last: bool,
 ) -> Vec<Effect> {
-    let after = Figures::of(&sample);
-    let mut effects = super::take(model, at, sample);
-    let pruning = match std::mem::replace(&mut model.mode, Mode::Browse) {
-        Mode::Pruning(pruning) if pruning.job == job => *pruning,
-        other => {
-            model.mode = other;
-            return effects;
-        }
+    model.journal.push(pruned.record, pruned.recorded);
+    let moved_before_failure = match &model.mode {
+        Mode::Pruning(pruning) => pruning.so_far.moved,
+        _ => 0,
     };
-    match result {
-        Ok(outcome) => {
-            model.ledgers.push(Ledger {
-                pruning,
-                outcome,
-                after,
-            });
-            model.mode = Mode::Ledger;
-        }
-        Err(error) => {
-            let moved = pruning.so_far.moved;
-            if moved == 0 {
-                model
-                    .history
-                    .markers
-                    .retain(|marker| marker.at != pruning.since);
-            } else {
-                let moved = count(moved);
-                model.notice = Some(format!("{moved} dentries were pruned before it failed"));
-            }
-            model.mode = Mode::Failed {
-                what: "The prune did not run to its end",
-                error: error.to_string(),
-            };
+    if let Some(part) = turn(model, job) {
+        let after = Figures::of(&pruned.sample, Some(&part.mount));
+        let result = pruned.result.map_err(|error| error.to_string());
+        let failed = result.is_err() && moved_before_failure == 0;
+        part.end = Some(TurnEnd { result, after });
+        let (began, label) = (part.began, label(part));
+        let markers = &mut model.history.markers;
+        if failed {
+            markers.retain(|marker| Some(marker.at) != began);
+        } else if let Some(marker) = markers.iter_mut().rfind(|m| Some(m.at) == began) {
+            marker.label = label;
         }
     }
-    effects.extend(tree::stale(model));
+    let mut effects = super::take(model, at, *pruned.sample);
+    match std::mem::replace(&mut model.mode, Mode::Browse) {
+        Mode::Pruning(mut pruning) if pruning.job == job => {
+            *pruning.so_far = Counters::default();
+            if last {
+                model.mode = closed(model, *pruning, moved_before_failure);
+                effects.extend(tree::stale(model));
+            } else {
+                model.mode = Mode::Pruning(pruning);
+            }
+        }
+        other => model.mode = other,
+    }
     effects
+}
+
+/// What is shown once all is over: the ledger, or why there is none.
+fn closed(model: &mut Model, pruning: Pruning, moved: u64) -> Mode {
+    let failed = match &pruning.parts[..] {
+        [part] => part.error(),
+        _ => None,
+    };
+    if let Some(error) = failed {
+        if moved > 0 {
+            let moved = count(moved);
+            model.notice = Some(format!("{moved} dentries were pruned before it failed"));
+        }
+        return Mode::Failed {
+            what: "The prune did not run to its end",
+            error: error.to_owned(),
+        };
+    }
+    model.ledgers.push(Ledger {
+        mode: pruning.mode,
+        parts: pruning.parts,
+    });
+    Mode::Ledger
 }
 
 /// Esc: ends what is under way, or says no to the plan.

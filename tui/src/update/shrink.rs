@@ -65,6 +65,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
 }
 
 pub(super) fn ended(model: &mut Model, job: u64, at: Duration, done: Done) -> Vec<Effect> {
+    model.journal.push(done.record, done.recorded);
     let effects = super::take(model, at, *done.sample);
     if !matches!(model.mode, Mode::Shrinking { job: of, .. } if of == job) {
         return effects;

@@ -5,31 +5,26 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::chart::{self, Chart, Series};
-use super::{rule, slabs};
+use super::{log, rule, slabs};
 use crate::model::Model;
-use crate::text::{bytes, count, duration, mebibytes, printable};
+use crate::text::{count, duration, mebibytes};
 
 /// ```text
 ///  ── SReclaimable 2,310.4 MiB, last 10 min ─────────────────────────────────
 ///  10 GiB ┤⠉⠉⠉⠉⠉⠉⠉⠉⢣┆ pruned sessions/ 03:12:44
 ///  ── dentries 1,103,018  on LRU 990,718  negative on LRU 120,004 ───────────
 ///  41.2M ┤
-///  ── 1 prune ───────────────────────────────────────────────────────────────
-///  03:12:44  40,099,870 of 40,100,212 dentries  9.2 → 2.3 GiB  /var/spool/app/sessions
+///  ── 1 prune, recorded in /root/.local/state/slabscope/audit.jsonl ─────────
+///  2026-11-22T03:12:44Z  prune negative  40,099,870 of 40,100,212 dentries ...
 /// ```
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let prunes = match model.ledgers.len() {
-        0 => 0,
-        n => u16::try_from(n + 1)
-            .unwrap_or(u16::MAX)
-            .min(area.height / 3),
-    };
-    let [memory_title, memory, dentry_title, dentries, log] = Layout::vertical([
+    let log_height = log::height(model, area);
+    let [memory_title, memory, dentry_title, dentries, log_area] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Fill(1),
         Constraint::Length(1),
         Constraint::Fill(1),
-        Constraint::Length(prunes),
+        Constraint::Length(log_height),
     ])
     .areas(area);
     let end = model.chart_end();
@@ -50,9 +45,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     slabs::memory_chart(model, frame, memory);
     rule(model.look, dentries_title(model), frame, dentry_title);
     dentry_chart(model, frame, dentries);
-    if prunes > 0 {
-        log_of_prunes(model, frame, log);
-    }
+    log::render(model, frame, log_area);
 }
 
 fn dentries_title(model: &Model) -> Line<'static> {
@@ -102,37 +95,4 @@ pub(super) fn dentry_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         look,
     };
     chart.render(area, frame.buffer_mut());
-}
-
-/// The last prunes, the newest first.
-fn log_of_prunes(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let look = model.look;
-    let [title, list] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    let n = model.ledgers.len();
-    let plural = if n == 1 { "" } else { "s" };
-    rule(
-        look,
-        Line::styled(format!(" {n} prune{plural} "), look.strong()),
-        frame,
-        title,
-    );
-    let lines: Vec<_> = model
-        .ledgers
-        .iter()
-        .rev()
-        .map(|ledger| {
-            let size = |size: Option<u64>| size.map_or("?".into(), bytes);
-            let before = ledger.pruning.before.as_ref().and_then(|f| f.sreclaimable);
-            Line::raw(format!(
-                " {}  {} dentries  SReclaimable {} {} {}  {}",
-                ledger.pruning.clock,
-                count(ledger.outcome.counters.moved),
-                size(before),
-                look.glyphs.arrow,
-                size(ledger.after.sreclaimable),
-                printable(&ledger.pruning.path),
-            ))
-        })
-        .collect();
-    frame.render_widget(ratatui::text::Text::from(lines), list);
 }

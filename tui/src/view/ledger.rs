@@ -7,29 +7,43 @@ use ratatui::text::{Line, Span, Text};
 
 use super::plan::what;
 use super::{rule, slabs, tail};
-use crate::model::{Ledger, Model};
+use crate::model::{Figures, Ledger, Model, Turn, difference, reasons};
 use crate::session::Status;
 use crate::source::Cache;
 use crate::text::{bytes, count, duration, mebibytes, printable};
 use crate::view::look::Look;
 
+/// Rows that the chart has at least.
+const CHART: u16 = 5;
+
 /// ```text
-///  Pruned negative dentries below /var/spool/app/sessions                 took 19.2 s
-///                              predicted          moved
-///  dentries                   40,100,212     40,099,870   342 were used or gone meanwhile
-///                                 before          after
-///  dentry objects             41,203,118      1,103,248   -40,099,870
-///  dentry slabs                  7.5 GiB      210.2 MiB   12.1 MiB of it idle
-///  SReclaimable              9,412.3 MiB    2,310.4 MiB   -7,101.9 MiB
+///  Pruned negative dentries below /var/spool/app/sessions
+///  complete   took 19.2 s   03:12:44
+///                     predicted         pruned
+///  dentries          40,100,212     40,099,870  342 were used or gone meanwhile
+///                        before          after
+///  dentry objects    41,203,118      1,103,248  -40,099,870
+///  dentry slabs     7,664.3 MiB      210.2 MiB  -7.3 GiB
+///  ext4 inodes        1,203,388      1,203,388  0
+///  SReclaimable     9,412.3 MiB    2,310.4 MiB  -6.9 GiB, 7.2 GiB expected
+///  why   12.1 MiB lie idle in partly used slabs and in those that CPUs keep ready
 ///  ── SReclaimable, the prune marked ────────────────────────────────────────────
 /// ```
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let Some(ledger) = model.ledgers.last() else {
         return;
     };
-    let text = table(model, ledger);
+    let mut text = head_of(model, ledger);
+    let rest = figures(model, ledger);
+    let room = usize::from(area.height.saturating_sub(CHART + 1));
+    text.extend(parts(
+        model,
+        ledger,
+        room.saturating_sub(text.len() + rest.len()),
+    ));
+    text.extend(rest);
     let [table_area, title, chart] = Layout::vertical([
-        Constraint::Length(text.len() as u16 + 1),
+        Constraint::Length(u16::try_from(text.len()).unwrap_or(u16::MAX)),
         Constraint::Length(1),
         Constraint::Fill(1),
     ])
@@ -44,79 +58,146 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     slabs::memory_chart(model, frame, chart);
 }
 
-fn table(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
+/// What was pruned, how it ended, and what of it went.
+fn head_of(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
     let look = model.look;
-    let outcome = &ledger.outcome;
-    let path = printable(&ledger.pruning.path);
-    let title = format!(" Pruned {} below ", what(outcome.mode));
-    let room = usize::from(model.size.0).saturating_sub(title.len() + 1);
-    let title = title + &tail(&path, room);
-    let took = match outcome.took.as_millis() {
-        millis @ 0..1000 => format!("{millis} ms"),
-        _ => duration(outcome.took),
+    let below = match &ledger.parts[..] {
+        [part] => printable(&part.path),
+        parts => format!("{} directories", parts.len()),
     };
-    let clock = &ledger.pruning.clock;
+    let title = format!(" Pruned {} below ", what(ledger.mode));
+    let room = usize::from(model.size.0).saturating_sub(title.len() + 1);
+    let title = title + &tail(&below, room);
+    let took = ledger
+        .parts
+        .iter()
+        .filter_map(Turn::outcome)
+        .map(|o| o.took)
+        .sum();
+    let took = elapsed(took);
+    let clock = ledger.parts.first().map_or("", |part| &part.clock);
+    let (predicted, moved) = (ledger.predicted(), ledger.moved());
+    let complete = ledger.status() == Some(Status::Complete);
+    let why = difference(predicted, moved, complete).unwrap_or("all of them".into());
     let mut text = vec![
         Line::styled(title, look.strong()),
-        Line::raw(format!(
-            " {}   took {took}   {clock}",
-            status(outcome.status)
-        )),
+        Line::raw(format!(" {}   took {took}   {clock}", status(ledger))),
         head(look, "predicted", "pruned"),
-        line(
-            look,
-            "dentries",
-            [count(outcome.predicted), count(outcome.counters.moved)],
-            difference(ledger),
-        ),
+        line(look, "dentries", [count(predicted), count(moved)], why),
     ];
-    if outcome.counters.busy > 0 {
-        let busy = count(outcome.counters.busy);
+    if ledger.busy() > 0 {
+        let busy = count(ledger.busy());
         let why = format!("{busy} were being used or evicted by others");
         text.push(line(look, "", [String::new(), String::new()], why));
     }
-    text.extend(before_and_after(model, ledger));
+    text
+}
+
+fn elapsed(took: std::time::Duration) -> String {
+    match took.as_millis() {
+        millis @ 0..1000 => format!("{millis} ms"),
+        _ => duration(took),
+    }
+}
+
+/// Each directory for itself where there are several, in at most `room` lines.
+fn parts(model: &Model, ledger: &Ledger, room: usize) -> Vec<Line<'static>> {
+    let parts = match &ledger.parts[..] {
+        [_] => return Vec::new(),
+        parts => parts,
+    };
+    // One line says how many more there are.
+    let shown = if parts.len() > room {
+        room.saturating_sub(1)
+    } else {
+        parts.len()
+    };
+    let width = usize::from(model.size.0).saturating_sub(46);
+    let mut text: Vec<_> = parts
+        .iter()
+        .take(shown)
+        .map(|part| {
+            let figures = [count(part.predicted), count(part.moved())];
+            let path = printable(&part.path);
+            let words = match &part.end {
+                None => "not begun: ".into(),
+                Some(end) => match &end.result {
+                    Ok(outcome) if outcome.status == Status::Complete => String::new(),
+                    Ok(outcome) => format!("{}: ", outcome.status.name()),
+                    Err(_) => "FAILED: ".into(),
+                },
+            };
+            line(model.look, "", figures, words + &tail(&path, width))
+        })
+        .collect();
+    if shown < parts.len() && room > 0 {
+        let key = model.keymap.key("history");
+        let words = format!("{} more: {key} has the log", parts.len() - shown);
+        text.push(line(model.look, "", [String::new(), String::new()], words));
+    }
     text
 }
 
 /// What the kernel's own figures say of it.
-fn before_and_after(model: &Model, ledger: &Ledger) -> [Line<'static>; 4] {
+fn figures(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
     let look = model.look;
     let page = model.host.page_size;
-    let figures = [ledger.pruning.before.as_ref(), Some(&ledger.after)];
-    let caches = figures.map(|figures| figures.and_then(|figures| figures.dentry.as_ref()));
-    let both = caches[0].zip(caches[1]);
-    let memory = figures.map(|figures| figures.and_then(|figures| figures.sreclaimable));
-    let known = |text: Option<String>| text.unwrap_or("?".into());
-    let of_cache = |value: &dyn Fn(&Cache) -> String| caches.map(|cache| known(cache.map(value)));
-    let objects = both.map(|(before, after)| change(before.active, after.active, count));
-    let idle = both.map(|(_, after)| format!("{} idle in them", bytes(after.idle(page))));
-    let came_back = memory[0].zip(memory[1]);
-    let came_back = came_back.map(|(before, after)| change(before, after, bytes));
-    let expected = ledger.pruning.predicted_bytes;
-    let expected = expected.map(|size| format!("{} expected", bytes(size)));
-    let bytes_back: Vec<String> = came_back.into_iter().chain(expected).collect();
-    [
-        head(look, "before", "after"),
-        line(
-            look,
-            "dentry objects",
-            of_cache(&|cache| count(cache.active)),
-            objects.unwrap_or_default(),
-        ),
-        line(
-            look,
+    let nothing = Figures::default();
+    let before = ledger.before().unwrap_or(&nothing);
+    let after = ledger.after().unwrap_or(&nothing);
+    let row = |name: &str, figures: [Option<u64>; 2], text: fn(u64) -> String| {
+        let change = figures[0].zip(figures[1]);
+        let change = change.map(|(before, after)| change_of(before, after, text));
+        let figures = figures.map(|figure| figure.map_or("?".into(), text));
+        (name.to_owned(), figures, change)
+    };
+    let of = |cache: fn(&Figures) -> Option<&Cache>, value: &dyn Fn(&Cache) -> u64| {
+        [before, after].map(|figures| cache(figures).map(value))
+    };
+    fn dentry(figures: &Figures) -> Option<&Cache> {
+        figures.dentry.as_ref()
+    }
+    fn inode(figures: &Figures) -> Option<&Cache> {
+        figures.inode.as_ref()
+    }
+    let mut rows = vec![
+        row("dentry objects", of(dentry, &|cache| cache.active), count),
+        row(
             "dentry slabs",
-            of_cache(&|cache| mebibytes(cache.size(page))),
-            idle.unwrap_or_default(),
+            of(dentry, &|cache| cache.size(page)),
+            mebibytes,
         ),
-        line(
-            look,
-            "SReclaimable",
-            memory.map(|bytes| known(bytes.map(mebibytes))),
-            bytes_back.join(", "),
-        ),
-    ]
+    ];
+    if let Some(part) = ledger.parts.first().filter(|_| before.inode.is_some()) {
+        let name = format!("{} inodes", part.mount.fs);
+        rows.push(row(&name, of(inode, &|cache| cache.active), count));
+        rows.push(row(
+            "in slabs of",
+            of(inode, &|cache| cache.size(page)),
+            mebibytes,
+        ));
+    }
+    let memory = [before, after].map(|figures| figures.sreclaimable);
+    let (name, memory, change) = row("SReclaimable", memory, mebibytes);
+    let expected = ledger.predicted_bytes();
+    let expected_words = expected.map(|size| format!("{} expected", bytes(size)));
+    let change: Vec<String> = change.into_iter().chain(expected_words).collect();
+    rows.push((name, memory, Some(change.join(", "))));
+    let mut text = vec![head(look, "before", "after")];
+    text.extend(
+        rows.into_iter()
+            .map(|(name, figures, change)| line(look, &name, figures, change.unwrap_or_default())),
+    );
+    let errors = ledger.parts.iter().filter_map(Turn::error);
+    let errors = errors.map(|error| printable(error.lines().next().unwrap_or_default()));
+    let why = reasons(ledger.moved(), ledger.moved_bytes(), before, after, page);
+    let why = errors.take(2).chain(why);
+    text.extend(
+        why.into_iter()
+            .zip(["why", "", "", ""])
+            .map(|(why, label)| Line::raw(format!(" {label:<5}{why}"))),
+    );
+    text
 }
 
 fn line(look: Look, name: &str, [left, right]: [String; 2], why: String) -> Line<'static> {
@@ -132,35 +213,24 @@ fn head(look: Look, left: &str, right: &str) -> Line<'static> {
     Line::styled(text, look.dim())
 }
 
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Complete => "complete",
-        Status::Stopped => "STOPPED early: the rest stays",
-        Status::Bound => "STOPPED at a bound: the rest stays",
-        Status::Depth => "directories too deep for the module were left out",
-        Status::Moved => "ENDED: the directory was moved or removed meanwhile",
+fn status(ledger: &Ledger) -> &'static str {
+    match ledger.status() {
+        Some(Status::Complete) => "complete",
+        Some(Status::Stopped) => "STOPPED early: the rest stays",
+        Some(Status::Bound) => "STOPPED at a bound: the rest stays",
+        Some(Status::Depth) => "directories too deep for the module were left out",
+        Some(Status::Moved) => "ENDED: the directory was moved or removed meanwhile",
+        None if ledger.parts.iter().any(|part| part.end.is_none()) => {
+            "STOPPED early: the rest stays"
+        }
+        None => "IN PART: not below every directory",
     }
 }
 
-fn difference(ledger: &Ledger) -> String {
-    let (predicted, moved) = (ledger.outcome.predicted, ledger.outcome.counters.moved);
-    if moved > predicted {
-        return format!(
-            "{} more came to be unused meanwhile",
-            count(moved - predicted)
-        );
-    }
-    match (predicted - moved, ledger.outcome.status) {
-        (0, _) => "all of them".into(),
-        (n, Status::Complete) => format!("{} were used or gone meanwhile", count(n)),
-        (n, _) => format!("{} not reached", count(n)),
-    }
-}
-
-fn change(before: u64, after: u64, text: fn(u64) -> String) -> String {
-    if after <= before {
-        format!("-{}", text(before - after))
-    } else {
-        format!("+{}", text(after - before))
+fn change_of(before: u64, after: u64, text: fn(u64) -> String) -> String {
+    match before.cmp(&after) {
+        std::cmp::Ordering::Greater => format!("-{}", text(before - after)),
+        std::cmp::Ordering::Equal => "0".into(),
+        std::cmp::Ordering::Less => format!("+{}", text(after - before)),
     }
 }

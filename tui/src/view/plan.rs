@@ -1,6 +1,6 @@
 //! The boxes on the way to a prune: dry run, plan, progress.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ratatui::Frame;
@@ -11,13 +11,15 @@ use ratatui::text::{Line, Span};
 use super::tree::filesystem;
 use super::{popup, tail};
 use crate::model::{Confirm, Model, Pruning};
+use crate::prune::Task;
 use crate::session::{Counters, Mode};
+use crate::shell;
 use crate::text::{bytes, count, duration, percent, printable, short};
 
 /// The dry run.
 pub(super) fn planning(
     model: &Model,
-    path: &Path,
+    paths: &[PathBuf],
     so_far: &Counters,
     frame: &mut Frame<'_>,
     area: Rect,
@@ -26,89 +28,185 @@ pub(super) fn planning(
         Line::raw(format!("{} dentries looked at so far", count(so_far.total))),
         Line::raw("A dry run: nothing is pruned. Esc stops it."),
     ];
-    let title = format!("Planning for {}", tail(&printable(path), room(area)));
+    let title = match paths {
+        [path] => format!("Planning for {}", tail(&printable(path), room(area))),
+        paths => format!("Planning for {} directories", paths.len()),
+    };
     popup(model.look, &title, text, frame, area);
 }
 
 /// ```text
 ///  ┌ Prune below /var/spool/app/sessions ───────────────────────────────────┐
 ///  │ ext4 on /dev/vda1                                                      │
+///  │                                                                        │
 ///  │ ▸ 1 negative dentries    40,100,212   7.2 GiB                          │
 ///  │   2 unused dentries      40,100,221   7.2 GiB                          │
-///  │ stays  4 in use, 3 unused above something that stays                   │
+///  │                                                                        │
+///  │ stays  4 in use; all files and their data                              │
+///  │        9 unused, but not negative                                      │
 ///  │ costs  the next lookup of each such name asks the filesystem again     │
-///  │ reach  below this directory only                                       │
-///  │ type y to prune                                             Esc cancel │
+///  │ reach  below this directory only, on this filesystem only              │
+///  │ as     slabscope prune /var/spool/app/sessions --mode negative         │
+///  │                                                                        │
+///  │ type y to prune    Enter does nothing    Esc cancels                   │
 ///  └────────────────────────────────────────────────────────────────────────┘
 /// ```
 pub(super) fn confirm(model: &Model, confirm: &Confirm, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    let found = &confirm.plan.found;
-    let choice = |mode: Mode, text: &str| {
-        let size = model.dentry_size();
-        let size = size.map_or("?".into(), |size| bytes(confirm.bytes(mode, size)));
-        let chosen = mode == confirm.mode;
-        let mark = if chosen { look.glyphs.chosen } else { " " };
-        let figure = count(confirm.plan.predicted(mode));
-        let text = format!("{mark} {text:<20} {figure:>14}   {size:>9}");
-        Line::styled(text, if chosen { look.strong() } else { Style::new() })
+    let (title, mut text) = match &confirm.tasks[..] {
+        [task] => one(model, task, area),
+        _ => several(model, confirm, area),
     };
-    let kept = count(found.in_use);
-    let pinned = match found.pinned {
-        0 => String::new(),
-        n => format!(", {} unused above something that stays", count(n)),
-    };
-    let mounts = match found.mountpoints {
-        0 => String::new(),
-        n => format!(", {} mountpoints", count(n)),
-    };
-    let costs = match confirm.mode {
-        Mode::Dentries => "costs  the next use of each such file asks the filesystem again",
-        Mode::Negative => "costs  the next lookup of each such name asks the filesystem again",
-    };
-    let mut text = vec![
-        Line::styled(filesystem(&confirm.mount), look.dim()),
-        Line::raw(""),
-        choice(Mode::Negative, "1 negative dentries"),
-        choice(Mode::Dentries, "2 unused dentries"),
-        Line::raw(""),
-        Line::raw(format!(
-            "stays  {kept} in use{pinned}{mounts}; all files and their data"
-        )),
-        Line::raw(costs),
-        Line::raw("reach  below this directory only, on this filesystem only"),
-        Line::raw(""),
-    ];
-    let nothing = confirm.plan.predicted(confirm.mode) == 0;
-    let urge = if nothing {
-        Line::styled(
-            "nothing would go: there is nothing to prune this way",
-            look.warn(),
-        )
-    } else if confirm.urged {
-        let style = look.warn().patch(look.selected());
-        Line::styled("nothing is pruned before you type y    Esc cancels", style)
-    } else {
-        Line::from(vec![
-            Span::styled("type y to prune", look.strong().patch(look.warn())),
-            Span::raw("    Enter does nothing    Esc cancels"),
-        ])
-    };
-    text.push(urge);
-    let path = printable(&confirm.plan.target.path);
+    text.push(Line::raw(""));
+    for (mode, words) in [
+        (Mode::Negative, "1 negative dentries"),
+        (Mode::Dentries, "2 unused dentries"),
+    ] {
+        text.push(choice(model, confirm, mode, words));
+    }
+    text.push(Line::raw(""));
+    for (line, words) in stays(confirm).into_iter().enumerate() {
+        let label = if line == 0 { "stays" } else { "" };
+        text.push(Line::raw(format!("{label:<6} {words}")));
+    }
+    text.extend([
+        Line::raw(match confirm.mode {
+            Mode::Dentries => "costs  the next use of each such file asks the filesystem again",
+            Mode::Negative => "costs  the next lookup of each such name asks the filesystem again",
+        }),
+        Line::raw(match confirm.tasks.len() {
+            1 => "reach  below this directory only, on this filesystem only",
+            _ => "reach  below these directories only, each on its filesystem only",
+        }),
+    ]);
+    let command = format!("as     {}", command(confirm));
+    if command.len() < 4 * usize::from(area.width) {
+        text.push(Line::styled(command, look.dim()));
+    }
+    text.extend([Line::raw(""), urge(model, confirm)]);
+    popup(look, &title, text, frame, area);
+}
+
+/// Title and first lines of the plan for one directory.
+fn one(model: &Model, task: &Task, area: Rect) -> (String, Vec<Line<'static>>) {
+    let path = printable(&task.plan.target.path);
     let title = format!("Prune below {}", tail(&path, room(area)));
+    let mut text = Vec::new();
     if !title.ends_with(&path) {
         // Nobody agrees to what they cannot read in full.
-        text.insert(0, Line::raw(path));
+        text.push(Line::raw(tail(&path, 4 * usize::from(area.width.min(96)))));
     }
-    popup(look, &title, text, frame, area);
+    text.push(Line::styled(filesystem(&task.mount), model.look.dim()));
+    (title, text)
+}
+
+/// Title and first lines of the plan for several: each with its own figure.
+fn several(model: &Model, confirm: &Confirm, area: Rect) -> (String, Vec<Line<'static>>) {
+    let tasks = &confirm.tasks;
+    let title = format!(
+        "Prune below {} directories, one after the other",
+        tasks.len()
+    );
+    // The other lines of the plan take 16 rows.
+    let height = usize::from(area.height.saturating_sub(16)).max(2);
+    let first = confirm.scroll.min(tasks.len().saturating_sub(height));
+    let mut text: Vec<_> = tasks
+        .iter()
+        .skip(first)
+        .take(height)
+        .map(|task| {
+            Line::raw(format!(
+                "{:>14}  {}   {}",
+                count(task.plan.predicted(confirm.mode)),
+                printable(&task.plan.target.path),
+                printable(&task.mount.fs),
+            ))
+        })
+        .collect();
+    let hidden = tasks.len().saturating_sub(text.len());
+    if hidden > 0 {
+        let words = format!("{:>14}  more: PgDn, PgUp", count(hidden as u64));
+        text.push(Line::styled(words, model.look.warn()));
+    }
+    (title, text)
+}
+
+fn choice(model: &Model, confirm: &Confirm, mode: Mode, words: &str) -> Line<'static> {
+    let look = model.look;
+    let size = model.dentry_size();
+    let size = size.map_or("?".into(), |size| bytes(confirm.bytes(mode, size)));
+    let chosen = mode == confirm.mode;
+    let mark = if chosen { look.glyphs.chosen } else { " " };
+    let figure = count(confirm.predicted(mode));
+    let text = format!("{mark} {words:<20} {figure:>14}   {size:>9}");
+    Line::styled(text, if chosen { look.strong() } else { Style::new() })
+}
+
+/// What stays, and why: as the dry run counted.
+fn stays(confirm: &Confirm) -> Vec<String> {
+    let in_use = confirm.sum(|found| found.in_use);
+    let mut lines = vec![format!(
+        "{} in use; all files and their data",
+        count(in_use)
+    )];
+    let unused = confirm.sum(|found| found.prunable.saturating_sub(found.negative_prunable));
+    let pinned = confirm.sum(|found| found.pinned);
+    let mountpoints = confirm.sum(|found| found.mountpoints);
+    let in_lookup = confirm.sum(|found| found.in_lookup);
+    if confirm.mode == Mode::Negative && unused > 0 {
+        lines.push(format!("{} unused, but not negative", count(unused)));
+    }
+    if pinned > 0 {
+        lines.push(format!(
+            "{} unused above something that stays",
+            count(pinned)
+        ));
+    }
+    if mountpoints > 0 {
+        let plural = if mountpoints == 1 { "" } else { "s" };
+        lines.push(format!("{} mountpoint{plural}", count(mountpoints)));
+    }
+    if in_lookup > 0 {
+        lines.push(format!(
+            "{} being looked up at this moment",
+            count(in_lookup)
+        ));
+    }
+    lines
+}
+
+/// What does the same without this screen.
+fn command(confirm: &Confirm) -> String {
+    let command = |task: &Task| shell::prune(&task.plan.target.path, confirm.mode);
+    match &confirm.tasks[..] {
+        [first, _, rest @ ..] if !rest.is_empty() => {
+            format!("{}; and so for each", command(first))
+        }
+        tasks => tasks.iter().map(command).collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn urge(model: &Model, confirm: &Confirm) -> Line<'static> {
+    let look = model.look;
+    if confirm.predicted(confirm.mode) == 0 {
+        let words = "nothing would go: there is nothing to prune this way";
+        return Line::styled(words, look.warn());
+    }
+    if confirm.urged {
+        let style = look.warn().patch(look.selected());
+        return Line::styled("nothing is pruned before you type y    Esc cancels", style);
+    }
+    Line::from(vec![
+        Span::styled("type y to prune", look.strong().patch(look.warn())),
+        Span::raw("    Enter does nothing    Esc cancels"),
+    ])
 }
 
 /// How far a prune has come.
 pub(super) fn pruning(model: &Model, pruning: &Pruning, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    let predicted = pruning.predicted;
-    let moved = pruning.so_far.moved;
+    let predicted = pruning.predicted();
+    let moved = pruning.moved();
     let share = percent(moved, predicted).unwrap_or(0);
     let elapsed = model.now.saturating_sub(pruning.since);
     let rate = if elapsed > Duration::ZERO {
@@ -119,27 +217,36 @@ pub(super) fn pruning(model: &Model, pruning: &Pruning, frame: &mut Frame<'_>, a
     let width = usize::from(area.width.saturating_sub(10).min(60));
     let filled = (width as u64).saturating_mul(share.min(100)) / 100;
     let [.., full] = look.glyphs.bar;
-    let text = vec![
+    let mut text = vec![
         Line::raw(format!(
             "{} of {} dentries, {share} %{rate}",
             count(moved),
             count(predicted)
         )),
         Line::styled(full.repeat(filled as usize), look.accent()),
-        Line::raw(if pruning.stopping {
-            "stopping at the end of the batch ...".into()
-        } else {
-            format!(
-                "{}   Esc stops it; what is pruned stays pruned",
-                duration(elapsed)
-            )
-        }),
     ];
-    let title = format!(
-        "Pruning {} below {}",
-        what(pruning.mode),
-        tail(&printable(&pruning.path), room(area))
-    );
+    let turn = pruning.turn();
+    let parts = pruning.parts.len();
+    if let Some((at, part)) = turn.filter(|_| parts > 1) {
+        let path = tail(&printable(&part.path), room(area) + 16);
+        text.push(Line::raw(format!("{} of {parts}: {path}", at + 1)));
+    }
+    text.push(Line::raw(match (pruning.stopping, parts) {
+        (true, _) => "stopping at the end of the batch ...".into(),
+        (false, 1) => format!(
+            "{}   Esc stops it; what is pruned stays pruned",
+            duration(elapsed)
+        ),
+        (false, _) => format!(
+            "{}   Esc stops here; what is pruned stays pruned",
+            duration(elapsed)
+        ),
+    }));
+    let below = match turn {
+        Some((_, part)) if parts == 1 => tail(&printable(&part.path), room(area)),
+        _ => format!("{parts} directories"),
+    };
+    let title = format!("Pruning {} below {below}", what(pruning.mode));
     popup(look, &title, text, frame, area);
 }
 

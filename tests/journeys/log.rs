@@ -1,0 +1,76 @@
+//! What was done this session, and where it is recorded.
+
+use crate::support::App;
+use slabscope::audit::{AuditError, Log};
+use slabscope::prune::PruneError;
+use slabscope::session::Status;
+
+fn pruned(columns: u16, rows: u16) -> App {
+    let mut app = App::pruning(columns, rows);
+    app.model.journal.file = Log::File("/root/.local/state/slabscope/audit.jsonl".into());
+    app.pruned(Status::Complete, 999_900);
+    app.keys("<Esc>3");
+    app
+}
+
+#[test]
+fn the_history_lists_what_was_done_and_says_where_it_is_recorded() {
+    let mut app = pruned(80, 24);
+    app.shows("1 prune, recorded in /root/.local/state/slabscope/audit.jsonl");
+    app.shows("2026-11-22T03:12:44Z  prune negative  999,900 of 1,000,000 dentries  complete");
+    app.shows("SReclaimable 500 MiB → 309 MiB  ext4  uid 0  /mnt/ext4/1");
+    app.keys("1/kmalloc-512<Enter>K");
+    app.shrink_planned();
+    app.keys("y");
+    app.shrunk(Ok(500));
+    app.keys("<Esc>3");
+    app.shows("1 prune, 1 shrink, recorded");
+    app.shows("shrink          0 of at most");
+    app.shows("/sys/kernel/slab/kmalloc-512/shrink");
+}
+
+#[test]
+fn on_a_wide_screen_each_takes_one_line() {
+    let mut app = pruned(200, 50);
+    let line = app.line("2026-11-22T03:12:44Z");
+    assert!(line.ends_with("/mnt/ext4/1"), "{line}");
+}
+
+#[test]
+fn what_cannot_be_recorded_does_not_run_and_the_screen_says_so() {
+    let mut app = App::pruning(80, 24);
+    let refused = PruneError::Unrecorded(AuditError::Homeless);
+    app.part_pruned(Err(refused), 1_050_000, true);
+    app.shows("The prune did not run to its end");
+    app.shows("neither XDG_STATE_HOME nor HOME is set");
+    app.shows("What cannot be recorded does not run");
+    app.keys("<Esc>3");
+    app.shows("dentries  failed");
+    app.shows("   there is no audit file: neither XDG_STATE_HOME");
+}
+
+#[test]
+fn a_record_that_could_not_be_written_is_shown() {
+    let mut app = pruned(80, 24);
+    app.model.journal.failed = Some(AuditError::Homeless.to_string());
+    app.shows("NOT RECORDED: there is no audit file");
+}
+
+#[test]
+fn more_than_fits_scrolls() {
+    let mut app = pruned(80, 24);
+    for n in 0..20 {
+        let mut record = app.model.journal.records[0].clone();
+        record.path = format!("/mnt/ext4/older-{n}").into();
+        app.model.journal.records.insert(0, record);
+    }
+    app.shows("21 prunes");
+    app.shows("/mnt/ext4/1");
+    app.keys("<Down><Down>");
+    app.shows_no("/mnt/ext4/1\n");
+    app.shows("/mnt/ext4/older-1");
+    app.keys("<End>");
+    app.shows("/mnt/ext4/older-19");
+    app.keys("<Home>");
+    app.shows("uid 0  /mnt/ext4/1\n");
+}

@@ -1,0 +1,176 @@
+//! Several marked rows, one plan.
+
+use std::path::PathBuf;
+
+use crate::support::{App, census, counters, row};
+use slabscope::census::Census;
+use slabscope::model::Mode;
+use slabscope::prune::PruneError;
+use slabscope::session::Status;
+use slabscope::update::Effect;
+
+/// In /mnt/ext4 with 1/ and other/ marked.
+fn marked() -> App {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("g  ");
+    app.effects();
+    app
+}
+
+/// The plan for both.
+fn planned() -> App {
+    let mut app = marked();
+    app.keys("p");
+    let rows = census().rows;
+    app.plan_all(&[rows[0].below, rows[1].below]);
+    app
+}
+
+#[test]
+fn space_marks_a_row_and_goes_on() {
+    let mut app = marked();
+    app.shows("2 marked: p plans for all of them, U takes the marks away");
+    assert!(app.line(" 1/").starts_with('*'));
+    assert!(app.line(" other/").starts_with('*'));
+    assert_eq!(app.selected(), "(here)");
+    app.keys(" ");
+    app.shows("only a directory can be marked");
+    app.keys("g ");
+    assert!(app.line(" 1/").starts_with(' '));
+    app.keys("U");
+    assert!(app.model.marks.is_empty());
+    app.keys("p");
+    assert!(
+        matches!(&app.effects()[..], [Effect::Plan { paths, .. }] if paths.len() == 1),
+        "the selected row alone"
+    );
+}
+
+#[test]
+fn a_plan_covers_all_marked_rows_and_what_is_inside_of_one_goes_with_it() {
+    let mut app = marked();
+    app.keys("g<Enter>");
+    app.counted(Census {
+        here: counters(9, 0, 0),
+        rows: vec![row("2", counters(9, 0, 0))],
+        ..Default::default()
+    });
+    app.keys("g ");
+    assert_eq!(app.model.marks.len(), 3);
+    app.effects();
+    app.keys("p");
+    let both = ["/mnt/ext4/1", "/mnt/ext4/other"].map(PathBuf::from);
+    assert!(matches!(&app.effects()[..], [Effect::Plan { paths, .. }] if paths[..] == both));
+    app.shows("Planning for 2 directories");
+}
+
+#[test]
+fn the_plan_shows_each_and_the_sum() {
+    let mut app = planned();
+    app.shows("Prune below 2 directories");
+    app.shows("1,000,000  /mnt/ext4/1   ext4");
+    app.shows("    1,000  /mnt/ext4/other   ext4");
+    app.shows("▸ 1 negative dentries       1,001,000");
+    app.shows("reach  below these directories only");
+    app.shows("slabscope prune /mnt/ext4/1 --mode negative; slabscope prune");
+    app.keys("<Enter>");
+    app.shows("nothing is pruned before you type y");
+    app.keys("y");
+    match &app.effects()[..] {
+        [.., Effect::Prune { tasks, .. }] => {
+            let paths: Vec<_> = tasks.iter().map(|task| &task.plan.target.path).collect();
+            assert_eq!(
+                paths,
+                [
+                    &PathBuf::from("/mnt/ext4/1"),
+                    &PathBuf::from("/mnt/ext4/other")
+                ]
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(app.model.marks.is_empty());
+}
+
+#[test]
+fn many_marked_rows_are_paged_through_and_the_question_stays_in_sight() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("j<Enter>");
+    let names = (0..40).map(|n| row(format!("d{n:02}"), counters(5, 0, 0)));
+    app.counted(Census {
+        here: counters(200, 0, 0),
+        rows: names.collect(),
+        ..Default::default()
+    });
+    app.keys(&" ".repeat(40));
+    app.effects();
+    app.keys("p");
+    app.plan_all(&[counters(5, 0, 0); 40]);
+    app.shows("/mnt/ext4/d00");
+    app.shows("more: PgDn, PgUp");
+    app.shows("type y to prune");
+    app.keys(&"<PageDown>".repeat(40));
+    app.shows("/mnt/ext4/d39");
+    app.shows("type y to prune");
+    assert!(
+        !app.effects()
+            .iter()
+            .any(|e| matches!(e, Effect::Prune { .. }))
+    );
+}
+
+#[test]
+fn one_is_pruned_after_the_other_and_each_has_its_line_in_the_ledger() {
+    let mut app = planned();
+    app.keys("y");
+    app.prune_began();
+    app.shows("1 of 2: /mnt/ext4/1");
+    app.part_pruned(Ok(App::outcome(Status::Complete, 1_000_000)), 51_000, false);
+    app.shows("Pruning negative dentries below 2 directories");
+    app.prune_began();
+    app.shows("2 of 2: /mnt/ext4/other");
+    app.shows("1,000,000 of 1,001,000 dentries, 99 %");
+    app.part_pruned(Ok(App::outcome(Status::Complete, 999)), 50_001, true);
+    app.shows("Pruned negative dentries below 2 directories");
+    let all = app.line(" dentries   ");
+    assert!(
+        all.contains("1,001,000") && all.contains("1,000,999"),
+        "{all}"
+    );
+    let other = app.line("/mnt/ext4/other");
+    assert!(other.contains("1,000") && other.contains("999"), "{other}");
+    assert_eq!(app.model.history.markers.len(), 2);
+    app.keys("<Esc>3");
+    app.shows("2 prunes, recorded");
+}
+
+#[test]
+fn stopped_between_two_the_rest_is_not_begun() {
+    let mut app = planned();
+    app.keys("y");
+    app.prune_began();
+    app.keys("<Esc>");
+    app.part_pruned(Ok(App::outcome(Status::Stopped, 500_000)), 551_000, true);
+    app.shows("STOPPED early: the rest stays");
+    app.shows("501,000 not reached");
+    app.shows("not begun: /mnt/ext4/other");
+    assert_eq!(app.model.journal.records.len(), 1);
+}
+
+#[test]
+fn one_that_was_replaced_is_left_alone_and_the_others_are_pruned() {
+    let mut app = planned();
+    app.keys("y");
+    app.prune_began();
+    let replaced = PruneError::Replaced("/mnt/ext4/1".into());
+    app.part_pruned(Err(replaced), 1_050_000, false);
+    assert!(matches!(app.model.mode, Mode::Pruning(_)));
+    app.prune_began();
+    app.part_pruned(Ok(App::outcome(Status::Complete, 1_000)), 1_049_000, true);
+    app.shows("IN PART: not below every directory");
+    app.shows("FAILED: /mnt/ext4/1");
+    app.shows("why  /mnt/ext4/1: not the directory that the plan was made for");
+    app.shows_no("taken by others");
+    assert_eq!(app.model.journal.records.len(), 2);
+    assert_eq!(app.model.history.markers.len(), 1, "what ran is marked");
+}

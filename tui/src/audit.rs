@@ -1,0 +1,364 @@
+//! The record of what was done: a line of JSON for each prune and each shrink, appended to a file
+//! that outlives the session. What cannot be recorded does not run.
+
+use std::ffi::OsString;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+use serde::Serialize;
+
+use crate::cli::json::{self, Name};
+use crate::text::printable;
+
+/// Where the records go, as the configuration says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Setting {
+    /// To the file of this person's state.
+    #[default]
+    Auto,
+    /// Nowhere.
+    None,
+    /// To this file.
+    File(PathBuf),
+}
+
+impl FromStr for Setting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "none" => Ok(Self::None),
+            path if Path::new(path).is_absolute() => Ok(Self::File(path.into())),
+            _ => Err("audit is \"auto\", \"none\" or a path that begins with /".into()),
+        }
+    }
+}
+
+/// Where the records go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Log {
+    /// To this file.
+    File(PathBuf),
+    /// Nowhere: the person said so.
+    #[default]
+    Off,
+    /// Nowhere: there is no home directory to put the file into.
+    Homeless,
+}
+
+/// Why there is no record.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The file cannot be opened or written.
+    #[error("the audit file {}: {source}", printable(.path))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nobody says where the file is to be.
+    #[error("there is no audit file: neither XDG_STATE_HOME nor HOME is set")]
+    Homeless,
+}
+
+impl AuditError {
+    /// What a person can do about it.
+    pub const REMEDY: &str = "What cannot be recorded does not run: in config.toml `audit` names another file, or \"none\".";
+}
+
+impl Log {
+    /// `variable` is asked for XDG_STATE_HOME and HOME.
+    pub fn new(setting: &Setting, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        // A relative path is to be ignored (XDG Base Directory Specification).
+        let absolute = |name| {
+            let path = variable(name).map(PathBuf::from);
+            path.filter(|path| path.is_absolute())
+        };
+        let home = || absolute("HOME").map(|home| home.join(".local/state"));
+        match setting {
+            Setting::None => Self::Off,
+            Setting::File(path) => Self::File(path.clone()),
+            Setting::Auto => match absolute("XDG_STATE_HOME").or_else(home) {
+                Some(state) => Self::File(state.join("slabscope/audit.jsonl")),
+                None => Self::Homeless,
+            },
+        }
+    }
+
+    /// As the setting and this process's environment say.
+    pub fn of(setting: &Setting) -> Self {
+        Self::new(setting, |name| std::env::var_os(name))
+    }
+
+    /// Opens the file, before anything is done.
+    pub fn open(&self) -> Result<Open, AuditError> {
+        let path = match self {
+            Self::File(path) => path,
+            Self::Off => return Ok(Open(None)),
+            Self::Homeless => return Err(AuditError::Homeless),
+        };
+        match open(path) {
+            Ok(file) => Ok(Open(Some((file, path.clone())))),
+            Err(source) => Err(AuditError::File {
+                path: path.clone(),
+                source,
+            }),
+        }
+    }
+}
+
+/// For appending: nobody else reads it, and it is no link to elsewhere.
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(directory) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)?;
+    }
+    // A FIFO that nobody reads would be waited for.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("not a regular file")),
+    }
+}
+
+/// The file, open; None: there is to be none.
+#[derive(Debug)]
+pub struct Open(Option<(File, PathBuf)>);
+
+impl Open {
+    /// Appends the record as one line.
+    pub fn write(&mut self, record: &Record) -> Result<(), AuditError> {
+        let Some((file, path)) = &mut self.0 else {
+            return Ok(());
+        };
+        let failed = |source| AuditError::File {
+            path: path.clone(),
+            source,
+        };
+        let line = record.line().map_err(failed)?;
+        // In one call, so that lines of two programs do not mix.
+        file.write_all(&line).map_err(failed)
+    }
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Dentries were pruned.
+    Prune,
+    /// A slab cache was shrunk.
+    Shrink,
+}
+
+/// One thing that was done, or was to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When it began: UTC, RFC 3339.
+    pub time: String,
+    /// By whom.
+    pub uid: u32,
+    /// By whom in truth, as sudo says.
+    pub sudo_uid: Option<u32>,
+    /// What.
+    pub action: Action,
+    /// Below which directory; by writing which file.
+    pub path: PathBuf,
+    /// The type of the filesystem that was pruned.
+    pub filesystem: Option<String>,
+    /// Which dentries were pruned.
+    pub mode: Option<&'static str>,
+    /// Dentries, or slabs, that were expected to go. Of slabs it is the most that can be.
+    pub predicted: u64,
+    /// Dentries, or slabs, that went.
+    pub freed: u64,
+    /// `complete`, why it ended early, or why it did not run.
+    pub outcome: String,
+    /// How long it took.
+    pub took: Duration,
+    /// SReclaimable before and after, in bytes.
+    pub sreclaimable: [Option<u64>; 2],
+}
+
+impl Record {
+    /// What is about to be done now.
+    pub fn new(action: Action, path: &Path, predicted: u64) -> Self {
+        let sudo = std::env::var("SUDO_UID").ok();
+        Self {
+            time: format!("{:.0}", jiff::Timestamp::now()),
+            uid: rustix::process::getuid().as_raw(),
+            sudo_uid: sudo.and_then(|uid| uid.parse().ok()),
+            action,
+            path: path.into(),
+            filesystem: None,
+            mode: None,
+            predicted,
+            freed: 0,
+            outcome: String::new(),
+            took: Duration::ZERO,
+            sreclaimable: [None; 2],
+        }
+    }
+
+    /// What [`Self::predicted`] and [`Self::freed`] count.
+    pub fn unit(&self) -> &'static str {
+        match self.action {
+            Action::Prune => "dentries",
+            Action::Shrink => "slabs",
+        }
+    }
+
+    fn line(&self) -> io::Result<Vec<u8>> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            schema: &'static str,
+            time: &'a str,
+            uid: u32,
+            sudo_uid: Option<u32>,
+            action: Action,
+            #[serde(flatten)]
+            path: Name<'a>,
+            filesystem: Option<&'a str>,
+            mode: Option<&'static str>,
+            unit: &'static str,
+            predicted: u64,
+            freed: u64,
+            outcome: &'a str,
+            took_ns: u64,
+            sreclaimable_before_bytes: Option<u64>,
+            sreclaimable_after_bytes: Option<u64>,
+        }
+        let mut line = serde_json::to_vec(&Line {
+            schema: "slabscope.audit/1",
+            time: &self.time,
+            uid: self.uid,
+            sudo_uid: self.sudo_uid,
+            action: self.action,
+            path: json::Name::keyed("path", &self.path),
+            filesystem: self.filesystem.as_deref(),
+            mode: self.mode,
+            unit: self.unit(),
+            predicted: self.predicted,
+            freed: self.freed,
+            outcome: &self.outcome,
+            took_ns: u64::try_from(self.took.as_nanos()).unwrap_or(u64::MAX),
+            sreclaimable_before_bytes: self.sreclaimable[0],
+            sreclaimable_after_bytes: self.sreclaimable[1],
+        })?;
+        line.push(b'\n');
+        Ok(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use super::*;
+
+    fn directory(name: &str) -> PathBuf {
+        let name = format!("slabscope-audit-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&path);
+        path
+    }
+
+    #[test]
+    fn a_line_each_is_appended_that_only_the_owner_reads() {
+        let directory = directory("lines");
+        let path = directory.join("state/slabscope/audit.jsonl");
+        let log = Log::File(path.clone());
+        for name in [&b"/a\nb"[..], b"/\xff"] {
+            let mut record = Record::new(Action::Prune, Path::new(OsStr::from_bytes(name)), 7);
+            record.outcome = "complete".into();
+            log.open().unwrap().write(&record).unwrap();
+        }
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["path"], "/a\nb");
+        assert_eq!(lines[0]["schema"], "slabscope.audit/1");
+        assert_eq!(lines[1]["path"], "/\\xff");
+        assert_eq!(lines[1]["path_base64"], "L/8=");
+        assert_eq!(lines[1]["predicted"], 7);
+        let time = lines[0]["time"].as_str().unwrap();
+        assert!(
+            time.parse::<jiff::Timestamp>().is_ok() && time.ends_with('Z'),
+            "{time}"
+        );
+        assert_eq!(time.len(), "2026-11-22T00:00:00Z".len());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_file_of_its_own_is_refused() {
+        let directory = directory("refused");
+        fs::create_dir_all(&directory).unwrap();
+        let link = directory.join("link");
+        symlink(directory.join("elsewhere"), &link).unwrap();
+        let fifo = directory.join("fifo");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        for path in [link, fifo, directory.clone()] {
+            let error = Log::File(path.clone()).open().unwrap_err();
+            assert!(
+                error.to_string().contains(path.to_str().unwrap()),
+                "{error}"
+            );
+        }
+        assert!(!directory.join("elsewhere").exists());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn where_it_is() {
+        let log = |setting: &str, xdg: &str, home: &str| {
+            Log::new(&setting.parse().unwrap(), |name| match name {
+                "XDG_STATE_HOME" if !xdg.is_empty() => Some(xdg.into()),
+                "HOME" if !home.is_empty() => Some(home.into()),
+                _ => None,
+            })
+        };
+        let file = |path: &str| Log::File(path.into());
+        assert_eq!(log("auto", "/s", "/h"), file("/s/slabscope/audit.jsonl"));
+        assert_eq!(
+            log("auto", "relative", "/h"),
+            file("/h/.local/state/slabscope/audit.jsonl")
+        );
+        assert_eq!(log("auto", "", ""), Log::Homeless);
+        assert_eq!(log("/var/log/x", "/s", "/h"), file("/var/log/x"));
+        assert_eq!(log("none", "/s", "/h"), Log::Off);
+        assert!("audit.jsonl".parse::<Setting>().is_err());
+        assert!(Log::Homeless.open().is_err());
+        let nothing = Record::new(Action::Shrink, Path::new("/"), 0);
+        assert!(Log::Off.open().unwrap().write(&nothing).is_ok());
+    }
+}

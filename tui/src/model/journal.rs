@@ -1,0 +1,25 @@
+//! What was done this session, and where it is recorded.
+
+use crate::audit::{AuditError, Log, Record};
+
+/// The log of this session.
+#[derive(Debug, Default)]
+pub struct Journal {
+    /// All that was done, or was to be, oldest first.
+    pub records: Vec<Record>,
+    /// Where each is recorded, too.
+    pub file: Log,
+    /// Why the last record is in no file, if it is not.
+    pub failed: Option<String>,
+    /// Records, from the newest, that are above the screen.
+    pub scroll: usize,
+}
+
+impl Journal {
+    /// Takes a record, and whether it was written.
+    pub fn push(&mut self, record: Record, written: Result<(), AuditError>) {
+        self.records.push(record);
+        self.failed = written.err().map(|error| error.to_string());
+        self.scroll = 0;
+    }
+}

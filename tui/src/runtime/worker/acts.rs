@@ -1,0 +1,104 @@
+//! What changes something: a prune, a shrink. Each is recorded, or does not run.
+
+use super::Work;
+use crate::prune::{self, Task};
+use crate::session::{Bounds, Mode};
+use crate::shrink;
+use crate::source::{Sample, Source};
+use crate::update::{Done, Msg, Pruned};
+
+impl Work {
+    /// Prunes one directory after the other, until it is told to stop.
+    pub(super) fn prune(&mut self, job: u64, tasks: Vec<Task>, mode: Mode) {
+        let mut tasks = tasks.into_iter().peekable();
+        // Each lets go of its directory at the end of its turn.
+        while let Some(task) = tasks.next() {
+            let pruned = Box::new(self.prune_one(job, &task, mode));
+            let last = tasks.peek().is_none() || self.goes_on(job).is_break();
+            let at = self.start.elapsed();
+            self.send(Msg::Pruned {
+                job,
+                at,
+                pruned,
+                last,
+            });
+            if last {
+                return;
+            }
+        }
+    }
+
+    fn prune_one(&mut self, job: u64, task: &Task, mode: Mode) -> Pruned {
+        let path = &task.plan.target.path;
+        let mut record = prune::record(&task.plan, path, Some(&task.mount), mode);
+        let before = self.kernel.sample();
+        let sreclaimable_before = sreclaimable(&before);
+        let at = self.start.elapsed();
+        let (clock, sample) = (clock(), Box::new(before));
+        self.send(Msg::PruneBegan {
+            job,
+            at,
+            clock,
+            sample,
+        });
+        let opened = self.audit.open().map_err(prune::PruneError::from);
+        let (result, file) = match opened {
+            Ok(file) => {
+                let mut progress = |so_far: &_| self.progress(job, so_far);
+                let bounds = Bounds::default();
+                let result = task.plan.carry_out(mode, bounds, &mut progress);
+                (result, Some(file))
+            }
+            Err(error) => (Err(error), None),
+        };
+        let sample = Box::new(self.kernel.settled("dentry"));
+        let memory = [sreclaimable_before, sreclaimable(&sample)];
+        prune::note(&mut record, &result, memory);
+        let recorded = file.map_or(Ok(()), |mut file| file.write(&record));
+        Pruned {
+            result,
+            record,
+            recorded,
+            sample,
+        }
+    }
+
+    pub(super) fn shrink(&mut self, job: u64, plan: shrink::Plan) -> Msg {
+        let began = self.start.elapsed();
+        let mut record = shrink::record(&plan);
+        let before = sreclaimable(&self.kernel.sample());
+        let (result, sample, file) = match self.audit.open() {
+            Ok(file) => {
+                let (result, sample) = plan.carry_out(&self.root, &mut self.kernel);
+                (result, sample, Some(file))
+            }
+            Err(error) => (Err(error.into()), self.kernel.sample(), None),
+        };
+        shrink::note(&mut record, &result, [before, sreclaimable(&sample)]);
+        let recorded = file.map_or(Ok(()), |mut file| file.write(&record));
+        let at = self.start.elapsed();
+        let done = Box::new(Done {
+            plan,
+            began,
+            clock: clock(),
+            result,
+            record,
+            recorded,
+            sample: Box::new(sample),
+        });
+        Msg::Shrunk { job, at, done }
+    }
+}
+
+/// Wall clock, for people.
+fn clock() -> String {
+    jiff::Zoned::now().strftime("%H:%M:%S").to_string()
+}
+
+fn sreclaimable(sample: &Sample) -> Option<u64> {
+    sample
+        .memory
+        .as_ref()
+        .ok()
+        .map(|memory| memory.sreclaimable)
+}
