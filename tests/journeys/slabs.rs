@@ -105,7 +105,9 @@ fn growth_is_in_the_line_of_what_grows() {
     assert!(app.line("dentries ").contains("▲ 74.1k/s"));
     assert!(app.line("SReclaimable").contains("▲ 13.6 MiB/s"));
     app.sample(3, sample_with(1_074_100, 500_000));
-    assert!(app.line("negative on LRU").ends_with("46 % ▲"));
+    assert!(app.line("  negative").ends_with("46% ▲"));
+    assert!(app.line("held, off LRU").ends_with("1,000 ="));
+    assert!(app.line("let go, on LRU").ends_with("1,073,100 ="));
 }
 
 #[test]
@@ -155,7 +157,7 @@ fn without_root_the_panel_says_which_file_refused_and_the_rest_is_shown() {
     app.shows("/proc/slabinfo: Permission denied");
     app.shows("run slabscope with sudo");
     app.shows("SReclaimable");
-    app.shows("on LRU (unused)");
+    app.shows("let go, on LRU");
     app.shows_no("OBJS");
     app.shows_no("0 caches");
 }
@@ -500,7 +502,7 @@ fn the_mouse_sorts_selects_opens_and_scrolls() {
     app.shows("interpreter of ACPI");
     let (x, y) = app.position("3 History");
     app.click(x, y);
-    app.shows("negative on LRU");
+    app.shows("let go");
     app.keys("1<Esc>");
     app.click(79, 23);
     app.click(200, 200);

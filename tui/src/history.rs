@@ -84,10 +84,14 @@ pub struct Rates {
     pub sunreclaim: Option<f64>,
     /// All dentries.
     pub dentries: Option<f64>,
+    /// Dentries off the LRU.
+    pub off_lru: Option<f64>,
     /// Dentries on the LRU.
     pub lru: Option<f64>,
     /// Negative ones of those.
     pub lru_negative: Option<f64>,
+    /// All inodes.
+    pub inodes: Option<f64>,
     /// The time between the samples.
     pub elapsed: Duration,
     /// Change of each cache, in the order of the newer sample; None if it is new.
@@ -154,8 +158,13 @@ impl Rates {
             sreclaimable: memory(|m| m.sreclaimable),
             sunreclaim: memory(|m| m.sunreclaim),
             dentries: dentries(|d| d.total),
+            off_lru: dentries(DentryState::off_lru),
             lru: dentries(|d| d.lru),
             lru_negative: dentries(|d| d.lru_negative),
+            inodes: match (&now.inodes, &last.inodes) {
+                (Ok(now), Ok(last)) => Some(rate(now.total, last.total)),
+                _ => None,
+            },
             elapsed,
             caches,
         }

@@ -7,8 +7,8 @@ use super::{Malformed, numbers};
 pub struct DentryState {
     /// All dentries (`nr_dentry`).
     pub total: u64,
-    /// On the LRU list of their superblock (`nr_unused`). The kernel puts dentries there lazily
-    /// and leaves them there when they are taken into use again.
+    /// On the LRU list of their superblock (`nr_unused`): let go by all that referenced them, once
+    /// at least. The kernel leaves them there when they are referenced again.
     pub lru: u64,
     /// Seconds: the kernel sets 45 and never reads it (`age_limit`).
     pub age_limit: u64,
@@ -18,6 +18,15 @@ pub struct DentryState {
     pub lru_negative: u64,
     /// Not used by the kernel.
     pub dummy: u64,
+}
+
+impl DentryState {
+    /// Not on the LRU: held by a reference ever since they were made, or since they were last taken
+    /// off it. Their own children's references count (fs/dcache.c: `retain_dentry()`, Linux 7.3).
+    pub fn off_lru(&self) -> u64 {
+        // The kernel sums the two counters one after the other.
+        self.total.saturating_sub(self.lru)
+    }
 }
 
 /// Six fields in a line.

@@ -13,15 +13,26 @@ use crate::source::{DentryState, Memory, SourceError};
 use crate::text::{bytes, count, mebibytes, percent, printable, short};
 use crate::view::look::Look;
 
-/// Memory on the left, dentries on the right.
+/// Lines of the figures.
+pub(super) const HEIGHT: u16 = 4;
+
+/// Columns for memory: the dentries stand right of it.
+const MEMORY: u16 = 44;
+
+/// Memory and inodes on the left, dentries on the right.
 pub(super) fn render(model: &Model, shown: &Shown, frame: &mut Frame<'_>, area: Rect) {
     let (look, rates) = (model.look, &shown.rates);
     let [left, right] =
-        Layout::horizontal([Constraint::Length(43), Constraint::Fill(1)]).areas(area);
-    let lines = match &shown.sample.memory {
+        Layout::horizontal([Constraint::Length(MEMORY), Constraint::Fill(1)]).areas(area);
+    let mut lines = match &shown.sample.memory {
         Err(error) => failed(look, error),
         Ok(figures) => memory(look, figures, rates),
     };
+    if let Ok(inodes) = &shown.sample.inodes {
+        lines.resize(usize::from(HEIGHT) - 1, Line::default());
+        let rate = trend(look, rates.inodes, short);
+        lines.push(left_line(look, "inodes", count(inodes.total), None, rate));
+    }
     frame.render_widget(Text::from(lines), left);
     let lines = match &shown.sample.dentries {
         Err(error) => failed(look, error),
@@ -30,17 +41,27 @@ pub(super) fn render(model: &Model, shown: &Shown, frame: &mut Frame<'_>, area: 
     frame.render_widget(Text::from(lines), right);
 }
 
+fn left_line(
+    look: Look,
+    name: &str,
+    figure: String,
+    share: Option<u64>,
+    beside: String,
+) -> Line<'static> {
+    let share = share.map_or(String::new(), |share| format!("{share}%"));
+    Line::from(vec![
+        Span::raw(format!(" {name:<13}")),
+        Span::styled(format!("{figure:>12}"), look.strong()),
+        Span::raw(format!(" {share:>3} {beside}")),
+    ])
+}
+
 fn memory(look: Look, memory: &Memory, rates: &Rates) -> Vec<Line<'static>> {
-    let line = |name: &str, figure: u64, beside: String| {
-        Line::from(vec![
-            Span::raw(format!(" {name:<13}")),
-            Span::styled(format!("{:>12} ", mebibytes(figure)), look.strong()),
-            Span::raw(beside),
-        ])
+    let line = |name, figure, beside| {
+        let share = percent(figure, memory.total);
+        left_line(look, name, mebibytes(figure), share, beside)
     };
     let rate = |rate| trend(look, rate, rate_bytes);
-    let share = percent(memory.slab, memory.total).unwrap_or(0);
-    let share = format!("{share} % of {}", bytes(memory.total));
     vec![
         line(
             "SReclaimable",
@@ -48,7 +69,7 @@ fn memory(look: Look, memory: &Memory, rates: &Rates) -> Vec<Line<'static>> {
             rate(rates.sreclaimable),
         ),
         line("SUnreclaim", memory.sunreclaim, rate(rates.sunreclaim)),
-        line("Slab", memory.slab, share),
+        line("Slab", memory.slab, format!("of {}", bytes(memory.total))),
     ]
 }
 
@@ -56,7 +77,7 @@ fn memory(look: Look, memory: &Memory, rates: &Rates) -> Vec<Line<'static>> {
 fn dentries(look: Look, state: &DentryState, rates: &Rates, width: u16) -> Vec<Line<'static>> {
     let line = |name: &str, figure: u64, style: Style, beside: String| {
         Line::from(vec![
-            Span::raw(format!("{name:<15} ")),
+            Span::raw(format!("{name:<14} ")),
             Span::styled(
                 format!("{:>11} ", count(figure)),
                 look.strong().patch(style),
@@ -69,20 +90,19 @@ fn dentries(look: Look, state: &DentryState, rates: &Rates, width: u16) -> Vec<L
     let share = percent(state.lru_negative, state.total).unwrap_or(0);
     // Where there is no room for the rate its sign has to do.
     let negative = rate(rates.lru_negative);
-    let all = format!("{share} % {negative}");
-    let beside = if all.chars().count() + 28 <= usize::from(width) {
+    let all = format!("{share}% {negative}");
+    let beside = if all.chars().count() + 27 <= usize::from(width) {
         all
     } else {
-        format!(
-            "{share} % {}",
-            negative.split(' ').next().unwrap_or_default()
-        )
+        let sign = negative.split(' ').next().unwrap_or_default();
+        format!("{share}% {sign}")
     };
     let warn = if share >= 50 { look.warn() } else { plain };
     vec![
         line("dentries", state.total, plain, rate(rates.dentries)),
-        line("on LRU (unused)", state.lru, plain, rate(rates.lru)),
-        line("negative on LRU", state.lru_negative, warn, beside),
+        line("held, off LRU", state.off_lru(), plain, rate(rates.off_lru)),
+        line("let go, on LRU", state.lru, plain, rate(rates.lru)),
+        line("  negative", state.lru_negative, warn, beside),
     ]
 }
 

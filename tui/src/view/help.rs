@@ -9,11 +9,12 @@ use crate::keymap::{Binding, Scope, is_offered, label};
 use crate::model::{Model, Screen, TREE_SHAPES};
 
 /// Words that the screens use.
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 13] = [
     "negative  a name known to be absent: a failed lookup, remembered",
     "in use    referenced by anything but its own children and slabscope",
     "unused    the rest, negatives included: what a prune may take",
-    "on LRU    the kernel's own list, kept lazily: neither of the two above",
+    "held      off the LRU: something refers to them, their own children count",
+    "let go    on the LRU: nothing did then; some are held again, and not unused",
     "R, U      the cache's pages count as SReclaimable, as SUnreclaim",
     "(mount)   something is mounted there; (+mount) somewhere below",
     "IDLE      bytes of a cache's slabs that no object occupies",

@@ -2,17 +2,19 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::chart::{self, Chart, Series};
 use super::{log, rule, slabs};
 use crate::model::Model;
+use crate::source::Memory;
 use crate::text::{count, duration, mebibytes};
 
 /// ```text
 ///  ── SReclaimable 2,310.4 MiB, last 10 min ─────────────────────────────────
 ///  10 GiB ┤⠉⠉⠉⠉⠉⠉⠉⠉⢣┆ pruned sessions/ 03:12:44
-///  ── dentries 1,103,018  on LRU 990,718  negative on LRU 120,004 ───────────
+///  ── dentries 1,103,018  held 112,300  let go 990,718  negative 120,004 ────
 ///  41.2M ┤
 ///  ── 1 prune, recorded in /root/.local/state/slabscope/audit.jsonl ─────────
 ///  2026-11-22T03:12:44Z  prune negative  40,099,870 of 40,100,212 dentries ...
@@ -30,41 +32,58 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let end = model.chart_end();
     let span = duration(chart::span(&model.history, end));
     let sample = model.shown.as_ref().map(|shown| &shown.sample);
-    let sreclaimable = sample
-        .and_then(|s| s.memory.as_ref().ok())
-        .map(|m| m.sreclaimable);
+    let memory_now = sample.and_then(|sample| sample.memory.as_ref().ok());
+    let figure = |of: fn(&Memory) -> u64| {
+        let text = memory_now.map_or("?".into(), |memory| mebibytes(of(memory)));
+        Span::styled(text, model.look.strong())
+    };
     let title = Line::from(vec![
         Span::styled(" SReclaimable ", model.look.accent()),
-        Span::styled(
-            sreclaimable.map_or("?".into(), mebibytes),
-            model.look.strong(),
-        ),
+        figure(|memory| memory.sreclaimable),
+        Span::styled("  SUnreclaim ", model.look.warn()),
+        figure(|memory| memory.sunreclaim),
         Span::raw(format!(", last {span} ")),
     ]);
     rule(model.look, title, frame, memory_title);
     slabs::memory_chart(model, frame, memory);
-    rule(model.look, dentries_title(model), frame, dentry_title);
+    rule(
+        model.look,
+        dentries_title(model, area.width),
+        frame,
+        dentry_title,
+    );
     dentry_chart(model, frame, dentries);
     log::render(model, frame, log_area);
 }
 
-fn dentries_title(model: &Model) -> Line<'static> {
+fn dentries_title(model: &Model, width: u16) -> Line<'static> {
     let look = model.look;
     let sample = model.shown.as_ref().map(|shown| &shown.sample);
     let Some(state) = sample.and_then(|sample| sample.dentries.as_ref().ok()) else {
         return Line::raw(" dentries: /proc/sys/fs/dentry-state cannot be read ");
     };
-    let name = |text: &'static str, style| Span::styled(text, style);
-    let figure = |n: u64| Span::styled(count(n), look.strong());
-    Line::from(vec![
-        name(" dentries ", look.accent()),
-        figure(state.total),
-        name("  on LRU ", look.good()),
-        figure(state.lru),
-        name("  negative on LRU ", look.warn()),
-        figure(state.lru_negative),
-        Span::raw(" "),
-    ])
+    // In 80 columns there is no room for the lists' names.
+    let names = match width {
+        110.. => [
+            "held, off the LRU",
+            "let go, on the LRU",
+            "of those negative",
+        ],
+        _ => ["held", "let go", "negative"],
+    };
+    let figures = [
+        ("dentries", state.total, look.accent()),
+        (names[0], state.off_lru(), Style::new()),
+        (names[1], state.lru, look.good()),
+        (names[2], state.lru_negative, look.warn()),
+    ];
+    let span = |(name, figure, style)| {
+        [
+            Span::styled(format!(" {name} "), style),
+            Span::styled(format!("{} ", count(figure)), look.strong()),
+        ]
+    };
+    Line::from_iter(figures.into_iter().flat_map(span))
 }
 
 /// All, those on the LRU, and the negative ones of those.

@@ -55,7 +55,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         frame,
         title,
     );
-    slabs::memory_chart(model, frame, chart);
+    slabs::reclaimable_chart(model, frame, chart);
 }
 
 /// What was pruned, how it ended, and what of it went.

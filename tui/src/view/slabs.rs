@@ -1,8 +1,11 @@
 //! The slab screen: its parts, and where they are.
 
+use std::time::Duration;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
+use ratatui::widgets::Clear;
 
 use super::chart::{self, Chart, Series};
 use super::{Hit, figures, rule, summary, table, trouble};
@@ -25,9 +28,9 @@ fn areas(model: &Model, area: Rect) -> Areas {
     let shown = shows_summary(model);
     let fits_beside = area.width >= OTHERS + summary::WIDTH;
     let head = if shown && fits_beside {
-        summary::HEIGHT
+        figures::HEIGHT + summary::REASON
     } else {
-        3
+        figures::HEIGHT
     };
     let below = if shown && !fits_beside {
         summary::HEIGHT + summary::REASON
@@ -74,9 +77,10 @@ pub fn shows_summary(model: &Model) -> bool {
 }
 
 /// ```text
-///  SReclaimable  9,412.3 MiB ▲ 14.2 MiB/s    dentries         41,203,118 ▲ 74.1k/s
-///  SUnreclaim      612.1 MiB =               on LRU (unused)  40,990,718 ▲ 74.1k/s
-///  Slab         10,024.4 MiB 15 % of 64 GiB  negative on LRU  40,120,004 97 %
+///  SReclaimable   9,412.3 MiB 14% ▲ 14.2 MiB/s dentries        41,203,118 ▲ 74.1k/s
+///  SUnreclaim       612.1 MiB  0% =            held, off LRU      212,400 =
+///  Slab          10,024.4 MiB 15% of 64.0 GiB  let go, on LRU  40,990,718 ▲ 74.1k/s
+///  inodes         1,203,119     ▲ 17/s           negative      40,120,004 97% ▲
 ///  9.2 GiB ┤          ⣀⣀⡠⠤⠤⠒⠒⠉⠉
 ///        0 ┤⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿
 ///  ── 187 caches by cache size ▼ ──────────────────────────────────────────────────
@@ -94,6 +98,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         summary::render(model, shown, frame, areas.figures, areas.summary);
     }
     memory_chart(model, frame, areas.chart);
+    legend(model, frame, areas.chart);
     rule(model.look, title(model, shown), frame, areas.title);
     match &shown.sample.caches {
         Err(error) => source_trouble(
@@ -116,23 +121,67 @@ pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hi
     table::hit(model, table, column, row)
 }
 
-/// SReclaimable over time.
+/// SReclaimable and SUnreclaim over time.
 pub(super) fn memory_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let end = model.chart_end();
+    let span = chart::span(&model.history, end);
+    let values = |value| chart::values(&model.history, end, span, value);
+    let reclaimable = values(|point| point.memory.map(|memory| memory.sreclaimable));
+    let unreclaimable = values(|point| point.memory.map(|memory| memory.sunreclaim));
+    let lines = [
+        (&reclaimable, model.look.accent()),
+        (&unreclaimable, model.look.warn()),
+    ];
+    let series = lines.map(|(values, style)| Series {
+        values,
+        style,
+        filled: false,
+    });
+    of_bytes(model, &series, end, span).render(area, frame.buffer_mut());
+}
+
+/// SReclaimable alone over time.
+pub(super) fn reclaimable_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let end = model.chart_end();
     let span = chart::span(&model.history, end);
     let values = chart::values(&model.history, end, span, |point| {
         point.memory.map(|memory| memory.sreclaimable)
     });
     let series = filled(model, &values);
-    let chart = Chart {
+    of_bytes(model, &series, end, span).render(area, frame.buffer_mut());
+}
+
+fn of_bytes<'a>(
+    model: &'a Model,
+    series: &'a [Series<'a>],
+    end: Duration,
+    span: Duration,
+) -> Chart<'a> {
+    Chart {
         markers: &model.history.markers,
-        series: &series,
+        series,
         end,
         span,
         label: chart::bytes_label,
         look: model.look,
-    };
-    chart.render(area, frame.buffer_mut());
+    }
+}
+
+/// What the chart shows, in its upper right corner.
+fn legend(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let span = duration(chart::span(&model.history, model.chart_end()));
+    let legend = Line::from(vec![
+        Span::styled(" SReclaimable ", model.look.accent()),
+        Span::styled(" SUnreclaim ", model.look.warn()),
+        Span::raw(format!(" last {span} ")),
+    ]);
+    let width = u16::try_from(legend.width()).unwrap_or(u16::MAX);
+    // Where the chart is small it is worth more than its legend.
+    if area.height > 2 && area.width > 2 * width {
+        let at = Rect::new(area.right() - width, area.y, width, 1);
+        frame.render_widget(Clear, at);
+        frame.render_widget(legend, at);
+    }
 }
 
 /// One line, with what is below it filled.

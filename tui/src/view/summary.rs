@@ -34,7 +34,7 @@ pub(super) fn render(
     let beside = area.y == figures.y;
     let reason_area = Rect {
         y: if beside {
-            figures.y + 3
+            figures.y + super::figures::HEIGHT
         } else {
             area.y + HEIGHT
         },

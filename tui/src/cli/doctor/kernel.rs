@@ -10,6 +10,7 @@ use super::{Check, State};
 use crate::cli::Context;
 use crate::session::{Device, SessionError};
 use crate::source::{Cause, Kernel, Mount, Source, SourceError, slab_attributes};
+use crate::text::count;
 
 const SUDO: &str = "sudo slabscope";
 
@@ -25,10 +26,13 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
         file("/proc/meminfo", "memory in slabs", &sample.memory, |_| {
             String::new()
         }),
-        file("dentry-state", "all dentries", &sample.dentries, |_| {
-            String::new()
+        file("dentry-state", "all dentries", &sample.dentries, |state| {
+            let [off, on] = [state.off_lru(), state.lru].map(count);
+            format!("{off} off the LRU, {on} on it: who uses them it does not tell")
         }),
-        file("inode-nr", "all inodes", &sample.inodes, |_| String::new()),
+        file("inode-nr", "all inodes", &sample.inodes, |state| {
+            count(state.total)
+        }),
         sysfs(root),
         rust(root, release),
         lockdown(context),

@@ -40,6 +40,7 @@ struct Memory {
 #[derive(Debug, Serialize)]
 struct Dentries {
     total: u64,
+    off_lru: u64,
     lru: u64,
     lru_negative: u64,
 }
@@ -147,6 +148,7 @@ impl<'a> Report<'a> {
             }),
             dentries: sample.dentries.as_ref().ok().map(|dentries| Dentries {
                 total: dentries.total,
+                off_lru: dentries.off_lru(),
                 lru: dentries.lru,
                 lru_negative: dentries.lru_negative,
             }),
@@ -275,8 +277,9 @@ impl<'a> Report<'a> {
         if let Some(dentries) = &self.dentries {
             writeln!(
                 out,
-                "Dentries {}, on the LRU {}, negative of those {}",
+                "Dentries {}: held, off the LRU {}; let go, on the LRU {}, negative of those {}",
                 text::count(dentries.total),
+                text::count(dentries.off_lru),
                 text::count(dentries.lru),
                 text::count(dentries.lru_negative),
             )?;
