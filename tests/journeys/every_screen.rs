@@ -77,6 +77,7 @@ fn no_size_is_too_small_or_too_large_to_draw() {
             App::sampled,
             App::on_tree,
             App::in_ext4,
+            App::in_names,
             App::planned,
             App::pruning,
         ] {
@@ -116,6 +117,7 @@ fn without_unicode_every_screen_is_ascii() {
         App::sampled,
         App::on_tree,
         App::in_ext4,
+        App::in_names,
         App::planned,
         App::pruning,
     ] {
@@ -188,6 +190,11 @@ fn main_screens(columns: u16, rows: u16) -> Vec<(&'static str, App)> {
         }
         app
     };
+    let mut names = App::in_names(columns, rows);
+    names.keys("j<Enter>");
+    names.sifted();
+    let mut export = App::in_names(columns, rows);
+    export.keys("e");
     let mut missing = App::on_tree(columns, rows);
     missing.keys("<Enter>");
     let (job, at) = (missing.model.last_job, Duration::from_secs(2));
@@ -235,6 +242,9 @@ fn main_screens(columns: u16, rows: u16) -> Vec<(&'static str, App)> {
         ("mounts", App::on_tree(columns, rows)),
         ("no_module", missing),
         ("tree", App::in_ext4(columns, rows)),
+        ("names", App::in_names(columns, rows)),
+        ("names_of_a_shape", names),
+        ("export", export),
         ("plan", App::planned(columns, rows)),
         ("plan_marked", App::planned_marked(columns, rows)),
         ("pruning", App::pruning(columns, rows)),

@@ -5,6 +5,7 @@
 mod every_screen;
 mod log;
 mod marks;
+mod names;
 mod prune;
 mod read_only;
 mod slabs;

@@ -4,6 +4,7 @@
 
 mod figures;
 mod keys;
+pub mod names;
 mod prune;
 mod screen;
 mod shrink;

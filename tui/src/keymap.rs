@@ -42,6 +42,7 @@ pub enum Action {
     Suspend,
     Detail,
     DetailClose,
+    Names(NamesAction),
     PlanShrink,
     Shrink,
     CycleSort,
@@ -57,6 +58,22 @@ pub enum Action {
     Choose(session::Mode),
     Urge,
     Prune,
+}
+
+/// What a key asks for about a directory's negative names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the table below says what each does")]
+pub enum NamesAction {
+    Open,
+    Choose,
+    Back,
+    Focus,
+    Again,
+    Export,
+    Format,
+    Erase,
+    Write,
+    Cancel,
 }
 
 impl Action {
@@ -80,6 +97,10 @@ pub enum Scope {
     Mounts,
     /// In a directory.
     Tree,
+    /// On the page of negative names.
+    Names,
+    /// While the path of an export is typed.
+    Export,
     /// On the history screen.
     History,
     /// In every list.
@@ -113,6 +134,8 @@ impl Scope {
             Self::Slabs => "Slabs, with slabtop's sort keys",
             Self::Mounts => "Tree: mounts",
             Self::Tree => "Tree",
+            Self::Names => "Negative names",
+            Self::Export => "An export",
             Self::History => "History",
             Self::Lists => "Every list",
             Self::Everywhere => "Every screen",
@@ -182,6 +205,7 @@ impl Binding {
 
 use Action as A;
 use KeyCode::{Backspace, Char, Down, End, Enter, Esc, Home, Left, PageDown, PageUp, Right, Up};
+use NamesAction as N;
 use Scope as S;
 
 /// The table. Of two bindings of a key the scope that comes first in [`scopes`] wins.
@@ -259,6 +283,18 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Tree, "directories-first", &[Char('d')], "", "directories first, or mixed", A::DirectoriesFirst),
     bind(S::Tree, "", &[Esc], "", "", A::Cancel),
     bind(S::History, "refresh", &[Char(' ')], "", "refresh at once", A::Refresh),
+    bind(S::Tree, "names", &[Char('n')], "names", "the row's negative names, by shape", A::Names(N::Open)),
+    bind(S::Names, "walk-in", &[Enter, Char('l'), Right], "only these", "only the names of the shape", A::Names(N::Choose)),
+    bind(S::Names, "", &[KeyCode::Tab], "shapes/names", "to the names, to the shapes", A::Names(N::Focus)),
+    bind(S::Names, "filter", &[Char('/')], "filter", "names with a text, or ~regex", A::Filter),
+    bind(S::Names, "export", &[Char('e')], "export", "write all names to a file", A::Names(N::Export)),
+    bind(S::Names, "recount", &[Char('R')], "again", "list again", A::Names(N::Again)),
+    bind(S::Names, "", &[Esc], "back", "stop; all names again; back", A::Names(N::Back)),
+    bind(S::Names, "walk-out", &[Backspace, Char('h'), Left], "", "the same", A::Names(N::Back)),
+    bind(S::Export, "", &[Enter], "write", "write the file", A::Names(N::Write)),
+    bind(S::Export, "", &[KeyCode::Tab], "format", "a name a line, or a NUL behind each", A::Names(N::Format)),
+    bind(S::Export, "", &[Esc], "cancel", "cancel", A::Names(N::Cancel)),
+    bind(S::Export, "", &[Backspace], "", "", A::Names(N::Erase)),
     bind(S::History, "freeze", &[Char('f')], "freeze", "freeze the charts, or let them run", A::Freeze),
     bind(S::Plan, "", &[Char('y')], "prune", "carry the plan out", A::Prune),
     bind(S::Plan, "", &[Char('1')], "negatives", "only negative dentries", A::Choose(session::Mode::Negative)),
@@ -293,12 +329,14 @@ pub const BINDINGS: &[Binding] = &[
 ];
 
 /// The scopes that hold together, the innermost first: within them a key does one thing.
-const TOGETHER: [&[Scope]; 12] = [
+const TOGETHER: [&[Scope]; 14] = [
     SLABS,
     MOUNTS,
     TREE,
     HISTORY,
     HELP,
+    NAMES,
+    &[S::Export],
     &[S::Filter],
     &[S::SortMenu],
     &[S::Detail],
@@ -310,6 +348,7 @@ const TOGETHER: [&[Scope]; 12] = [
 const SLABS: &[Scope] = &[S::Slabs, S::Lists, S::Everywhere];
 const MOUNTS: &[Scope] = &[S::Mounts, S::Lists, S::Everywhere];
 const TREE: &[Scope] = &[S::Tree, S::Lists, S::Everywhere];
+const NAMES: &[Scope] = &[S::Names, S::Lists, S::Everywhere];
 const HISTORY: &[Scope] = &[S::History, S::Lists, S::Everywhere];
 const HELP: &[Scope] = &[S::Help, S::Message];
 
@@ -317,6 +356,8 @@ const HELP: &[Scope] = &[S::Help, S::Message];
 pub fn scopes(model: &Model) -> &'static [Scope] {
     match (&model.mode, model.screen) {
         (Mode::Filter, _) => &[S::Filter],
+        (Mode::Names, _) => NAMES,
+        (Mode::Export(_), _) => &[S::Export],
         (Mode::Planning { .. } | Mode::Pruning(_), _) => &[S::Running],
         (Mode::Confirm(_), _) => &[S::Plan],
         (Mode::SortMenu { .. }, _) => &[S::SortMenu],

@@ -14,6 +14,7 @@ pub mod config;
 pub mod history;
 pub mod keymap;
 pub mod model;
+pub mod negatives;
 pub mod prune;
 pub mod runtime;
 pub mod session;

@@ -5,6 +5,7 @@ mod detail;
 mod filter;
 mod journal;
 mod ledger;
+mod names;
 mod prune;
 mod shrink;
 mod slabs;
@@ -21,6 +22,7 @@ pub use detail::Detail;
 pub use filter::{Filter, REGEX};
 pub use journal::Journal;
 pub use ledger::{Ledger, difference, reasons};
+pub use names::{Export, Focus, Names, NamesState};
 pub use prune::{Confirm, Figures, Pruning, Turn, TurnEnd, bytes as prune_bytes};
 pub use shrink::{ConfirmShrink, Shrunk};
 pub use slabs::{Line, Row, Slabs};
@@ -67,6 +69,13 @@ pub enum Screen {
     History,
 }
 
+/// What covers the tree until it is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// A directory's negative names.
+    Names,
+}
+
 /// What the keys do now.
 #[derive(Debug)]
 pub enum Mode {
@@ -81,6 +90,10 @@ pub enum Mode {
     },
     /// One cache is looked at closely.
     Detail,
+    /// They move about on the page of negative names.
+    Names,
+    /// They are typed into the path of the file that names are exported to.
+    Export(Box<Export>),
     /// They move about in the help, or close it.
     Help {
         /// Lines of it that are above the screen.
@@ -168,6 +181,10 @@ pub struct Model {
     pub slabs: Slabs,
     /// The tree screen.
     pub tree: Tree,
+    /// What covers the tree screen.
+    pub page: Option<Page>,
+    /// The negative names of a directory.
+    pub names: Option<Names>,
     /// What the prunes of this session did, oldest first.
     pub ledgers: Vec<Ledger>,
     /// All that was done in this session.
@@ -203,6 +220,8 @@ impl Model {
             history: History::default(),
             slabs: Slabs::default(),
             tree: Tree::default(),
+            page: None,
+            names: None,
             ledgers: Vec::new(),
             journal: Journal::default(),
             marks: BTreeSet::new(),
@@ -245,10 +264,10 @@ impl Model {
 
     /// What the keys do once a box over the screen is closed.
     pub fn below(&self) -> Mode {
-        if self.screen == Screen::Slabs && self.slabs.detail.is_some() {
-            Mode::Detail
-        } else {
-            Mode::Browse
+        match (self.screen, self.page) {
+            (Screen::Slabs, _) if self.slabs.detail.is_some() => Mode::Detail,
+            (Screen::Tree, Some(Page::Names)) => Mode::Names,
+            _ => Mode::Browse,
         }
     }
 
@@ -282,16 +301,18 @@ impl Model {
 
     /// The filter of the screen shown.
     pub fn filter(&self) -> &Filter {
-        match self.screen {
-            Screen::Tree => &self.tree.order.filter,
+        match (self.screen, self.page, &self.names) {
+            (Screen::Tree, Some(Page::Names), Some(names)) => &names.filter,
+            (Screen::Tree, ..) => &self.tree.order.filter,
             _ => &self.slabs.filter,
         }
     }
 
     /// The same, to be changed.
     pub fn filter_mut(&mut self) -> &mut Filter {
-        match self.screen {
-            Screen::Tree => &mut self.tree.order.filter,
+        match (self.screen, self.page, &mut self.names) {
+            (Screen::Tree, Some(Page::Names), Some(names)) => &mut names.filter,
+            (Screen::Tree, ..) => &mut self.tree.order.filter,
             _ => &mut self.slabs.filter,
         }
     }

@@ -4,6 +4,7 @@ mod filter;
 mod marks;
 mod messages;
 mod mouse;
+mod names;
 mod prune;
 mod shrink;
 mod slabs;
@@ -16,11 +17,12 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::history::Rates;
-use crate::keymap::{self, Action};
-use crate::model::{Inert, Mode, Model, Screen, Shown};
+use crate::keymap::{self, Action, NamesAction};
+use crate::model::{Inert, Mode, Model, Page, Screen, Shown};
 use crate::session::Counters;
 use crate::source::Sample;
 pub use messages::{Done, Effect, Msg, Pruned};
+pub use names::{NamesEffect, NamesMsg};
 
 /// Changes the model by what happened.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -57,6 +59,7 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
             pruned,
             last,
         } => return prune::ended(model, job, at, *pruned, last),
+        Msg::Names(msg) => return names::happened(model, msg),
         Msg::Attributes { cache, result } => slabs::attributes(model, &cache, result),
         Msg::ShrinkPlanned { job, result } => shrink::planned(model, job, result),
         Msg::Shrunk { job, at, done } => return shrink::ended(model, job, at, *done),
@@ -107,7 +110,7 @@ fn progress(model: &mut Model, job: u64, at: Duration, counters: Box<Counters>) 
             job: of, so_far, ..
         } if *of == job => *so_far = counters,
         Mode::Pruning(pruning) if pruning.job == job => pruning.so_far = counters,
-        _ => {}
+        _ => names::progress(model, job, counters),
     }
 }
 
@@ -133,7 +136,12 @@ fn pressed(model: &mut Model, key: KeyCode) -> Vec<Effect> {
         Some(action) => act(model, action),
         None => {
             match (&mut model.mode, key) {
-                (Mode::Filter, KeyCode::Char(c)) if !c.is_control() => filter::typed(model, c),
+                (Mode::Filter, KeyCode::Char(c)) if !c.is_control() => {
+                    return filter::typed(model, c);
+                }
+                (Mode::Export(export), KeyCode::Char(c)) if !c.is_control() => {
+                    names::typed(export, c);
+                }
                 (Mode::SortMenu { .. }, KeyCode::Char(c)) => match model.screen {
                     Screen::Tree => tree_order::letter(model, c),
                     _ => slabs::sort_letter(model, c),
@@ -179,8 +187,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Reverse => model.slabs.reverse ^= true,
         Action::DirectoriesFirst => tree_order::directories_first(model),
         Action::Filter => model.mode = Mode::Filter,
-        Action::FilterErase => filter::erase(model),
-        Action::FilterClear => filter::clear(model),
+        Action::Names(action) => return names::act(model, action),
+        Action::FilterErase => return filter::erase(model),
+        Action::FilterClear => return filter::clear(model),
         Action::Class => slabs::class(model),
         Action::Mark => slabs::mark(model),
         Action::Summary => {
@@ -209,7 +218,11 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 /// Why a key does nothing: nothing may act, or the running kernel is another one than that of the
 /// captured files on the screen.
 fn off(model: &Model, action: Action) -> Option<String> {
-    let counts = matches!(action, Action::Enter | Action::Recount) && model.screen == Screen::Tree;
+    let counts = match action {
+        Action::Enter | Action::Recount => model.screen == Screen::Tree,
+        Action::Names(NamesAction::Open) => true,
+        _ => false,
+    };
     match (model.inert.as_ref()?, action.acts()) {
         (Inert::Captured(root), acts) => {
             let what = acts.or(counts.then_some("counting"))?;
@@ -279,6 +292,7 @@ fn moved(model: &mut Model, steps: i64) {
         _ => {}
     }
     match model.screen {
+        Screen::Tree if model.page == Some(Page::Names) => names::moved(model, steps),
         Screen::Slabs => slabs::moved(model, steps),
         Screen::Tree => tree::moved(model, steps),
         Screen::History => {

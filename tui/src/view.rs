@@ -10,6 +10,7 @@ mod ledger;
 mod log;
 pub mod look;
 mod mounts;
+mod names;
 mod pen;
 mod plan;
 mod shrink;
@@ -27,7 +28,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
 use crate::keymap;
-use crate::model::{Column, Inert, Mode, Model, REGEX, Screen, TreeColumn};
+use crate::model::{Column, Inert, Mode, Model, Page, REGEX, Screen, TreeColumn};
 use crate::text::printable;
 use fit::{cut, first_row, rate_bytes, tail, trend};
 use look::Look;
@@ -47,13 +48,17 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         (Mode::Ledger, _) => ledger::render(model, frame, body),
         (_, Screen::Slabs) if model.slabs.detail.is_some() => detail::render(model, frame, body),
         (_, Screen::Slabs) => slabs::render(model, frame, body),
-        (_, Screen::Tree) => tree::render(model, frame, body),
+        (_, Screen::Tree) => match (model.page, &model.names) {
+            (Some(Page::Names), Some(names)) => names::render(model, names, frame, body),
+            _ => tree::render(model, frame, body),
+        },
         (_, Screen::History) => history::render(model, frame, body),
     }
     match &model.mode {
         Mode::Planning { paths, so_far, .. } => plan::planning(model, paths, so_far, frame, body),
         Mode::Confirm(confirm) => plan::confirm(model, confirm, frame, body),
         Mode::Pruning(pruning) => plan::pruning(model, pruning, frame, body),
+        Mode::Export(export) => names::export(model, export, frame, body),
         Mode::SortMenu { at } => sort_menu::render(model, *at, frame, body),
         Mode::PlanningShrink { cache, .. } => {
             shrink::waiting(model, "Looking at", cache, frame, body)

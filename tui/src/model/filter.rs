@@ -57,17 +57,17 @@ impl Filter {
         matches!(self.test, Test::All | Test::NoRegex(_))
     }
 
-    /// Whether a name is shown.
-    pub fn fits(&self, name: &str) -> bool {
-        self.matches(name, &Merged::default())
-    }
-
     /// Whether a cache is shown, for its own name or one that is merged into it.
     pub fn matches(&self, name: &str, merged: &Merged) -> bool {
+        self.fits(name) || merged.others(name).any(|name| self.fits(name))
+    }
+
+    /// Whether a name is shown.
+    pub fn fits(&self, name: &str) -> bool {
         match &self.test {
             Test::All | Test::NoRegex(_) => true,
-            Test::Holds(text) => any(name, merged, |name| name.to_lowercase().contains(text)),
-            Test::Fits(regex) => any(name, merged, |name| regex.is_match(name)),
+            Test::Holds(text) => name.to_lowercase().contains(text),
+            Test::Fits(regex) => regex.is_match(name),
         }
     }
 }
@@ -82,10 +82,6 @@ fn regex(pattern: &str) -> Test {
         Ok(regex) => Test::Fits(Box::new(regex)),
         Err(error) => Test::NoRegex(error.to_string()),
     }
-}
-
-fn any(name: &str, merged: &Merged, test: impl Fn(&str) -> bool) -> bool {
-    test(name) || merged.others(name).any(test)
 }
 
 #[cfg(test)]

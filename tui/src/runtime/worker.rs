@@ -1,6 +1,7 @@
 //! The worker: one thread that does what takes long, one job after the other.
 
 mod acts;
+mod names;
 
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
@@ -107,6 +108,7 @@ impl Work {
                 let at = self.start.elapsed();
                 Msg::Counted { job, at, result }
             }
+            Effect::Names(effect) => self.names(effect),
             Effect::Plan { job, paths } => {
                 let result = self.plan(job, &paths);
                 Msg::Planned { job, result }

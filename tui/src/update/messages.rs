@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use super::names::{NamesEffect, NamesMsg};
 use crate::audit::{AuditError, Record};
 use crate::census::Census;
 use crate::model::Part;
@@ -89,6 +90,8 @@ pub enum Msg {
         /// No other directory follows.
         last: bool,
     },
+    /// Something became of a directory's negative names.
+    Names(NamesMsg),
     /// The attributes of a cache were read.
     Attributes {
         /// Whose.
@@ -181,6 +184,8 @@ pub enum Effect {
         /// The job's number.
         job: u64,
     },
+    /// Do something for the page of negative names.
+    Names(NamesEffect),
     /// Read the attributes of a cache.
     ReadAttributes {
         /// Its name.

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span, Text};
 
 use super::fit::wrapped;
 use crate::keymap::{Binding, Scope, is_offered, label};
-use crate::model::{Model, Screen, TREE_SHAPES};
+use crate::model::{Model, Page, Screen, TREE_SHAPES};
 
 /// Words that the screens use.
 const WORDS: [&str; 13] = [
@@ -25,11 +25,22 @@ const WORDS: [&str; 13] = [
     "shrink    give back slabs without objects; prune evicts objects",
 ];
 
+/// What the shapes of names are made of.
+const SHAPES: [&str; 6] = [
+    "<number>    decimal digits: core.<number>",
+    "<hex32>     so many hexadecimal digits: sess_<hex32>; <hex>: not always as many",
+    "<uuid>      8-4-4-4-12 hexadecimal digits: <uuid>.tmp",
+    "<random10>  so many letters and digits without a meaning, as mktemp makes them",
+    "<text>      anything: <text>.conf",
+    "other       names that are like no other in this directory",
+];
+
 /// The keys of the screen below on the left, of all screens on the right, the words under both.
 pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Rect) {
     let here: &[Scope] = match model.screen {
         Screen::Slabs if model.slabs.detail.is_some() => &[Scope::Detail, Scope::ShrinkPlan],
         Screen::Slabs => &[Scope::Slabs],
+        Screen::Tree if model.page == Some(Page::Names) => &[Scope::Names, Scope::Export],
         Screen::Tree => &[Scope::Tree, Scope::Plan],
         Screen::History => &[Scope::History],
     };
@@ -38,9 +49,13 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
         keys(model, &[Scope::Everywhere, Scope::Lists], 80 - WIDTH),
     );
     let mut lines = beside(left, right);
-    if model.screen == Screen::Tree {
+    if model.screen == Screen::Tree && model.page.is_none() {
         lines.push(Line::styled(" Columns", model.look.strong()));
         lines.extend(tree_columns(area.width));
+    }
+    if model.page == Some(Page::Names) {
+        lines.push(Line::styled(" Shapes", model.look.strong()));
+        lines.extend(SHAPES.map(|shape| Line::raw(format!("   {shape}"))));
     }
     lines.push(Line::styled(" Words", model.look.strong()));
     lines.extend(WORDS.map(|word| Line::raw(format!("   {word}"))));

@@ -1,5 +1,7 @@
 //! The tree screen: the list of mounts, or a directory by what is cached below it.
 
+use std::path::Path;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -87,16 +89,28 @@ fn directory(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn path_line(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
-    let look = model.look;
     let age = match &place.state {
         State::Counted { at, .. } => {
             format!("   counted {} ago", duration(model.now.saturating_sub(*at)))
         }
         _ => String::new(),
     };
-    let mount = format!("{}{age} ", filesystem(&place.mount));
+    directory_line(model, &place.path, &place.mount, &age, frame, area);
+}
+
+/// A directory's path, its filesystem, and how old the figures are.
+pub(super) fn directory_line(
+    model: &Model,
+    path: &Path,
+    mount: &Mount,
+    age: &str,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let look = model.look;
+    let mount = format!("{}{age} ", filesystem(mount));
     let room = usize::from(area.width).saturating_sub(mount.chars().count() + 3);
-    let path = printable(&place.path);
+    let path = printable(path);
     let path = tail(&path, room);
     let [left, right] = Layout::horizontal([
         Constraint::Fill(1),
@@ -223,7 +237,7 @@ fn rows_title(model: &Model, place: &Place) -> Line<'static> {
 }
 
 /// Why there are no figures, and what to do. None are made up.
-fn failed(model: &Model, error: &PruneError, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn failed(model: &Model, error: &PruneError, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     let line = |text: &str| Line::raw(text.to_owned());
     let mut text = vec![

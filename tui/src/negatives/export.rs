@@ -1,0 +1,238 @@
+//! The absent names of a directory, in a file of their own.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat_with, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::each;
+use crate::prune::{PruneError, Target};
+use crate::session::Counters;
+use crate::text::{printable, printable_bytes};
+
+/// How the names are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Escaped, one a line.
+    #[default]
+    Lines,
+    /// As they are, a NUL behind each, as `xargs -0` wants them.
+    Raw,
+}
+
+/// Why there is no file.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The names cannot be listed.
+    #[error(transparent)]
+    Names(#[from] PruneError),
+    /// The file cannot be written.
+    #[error("{}: {source}", printable(.path))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It was ended.
+    #[error("ended before its end: nothing was written")]
+    Ended,
+}
+
+/// A file of names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// Where, from the root.
+    pub path: PathBuf,
+    /// Names in it.
+    pub names: u64,
+}
+
+/// Writes the absent names in `dir` to a new file at `to`, which is there once it is whole and
+/// only for its owner to read. What is at `to` already stays as it is.
+pub fn export(
+    dir: &Target,
+    to: &Path,
+    format: Format,
+    progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
+) -> Result<Exported, ExportError> {
+    write_new(to, |out| {
+        let mut names = 0;
+        let mut failure = None;
+        let all = each(dir.dir.as_fd(), progress, &mut |name| {
+            names += 1;
+            match tell(out, name, format) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        let all = all.map_err(PruneError::from)?;
+        match failure {
+            Some(source) => Err(failed(to, source)),
+            None if all => Ok(names),
+            None => Err(ExportError::Ended),
+        }
+    })
+}
+
+fn tell(out: &mut dyn Write, name: &[u8], format: Format) -> io::Result<()> {
+    match format {
+        Format::Lines => writeln!(out, "{}", printable_bytes(name)),
+        Format::Raw => {
+            out.write_all(name)?;
+            out.write_all(&[0])
+        }
+    }
+}
+
+fn failed(path: &Path, source: impl Into<io::Error>) -> ExportError {
+    ExportError::Write {
+        path: path.into(),
+        source: source.into(),
+    }
+}
+
+/// Has `fill` write a file, and puts it in its place.
+fn write_new(
+    to: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> Result<u64, ExportError>,
+) -> Result<Exported, ExportError> {
+    let absolute = std::path::absolute(to).map_err(|source| failed(to, source))?;
+    let name = absolute.file_name().ok_or(Errno::ISDIR);
+    let name = name.map_err(|errno| failed(to, errno))?;
+    let parent = absolute.parent().unwrap_or(Path::new("/"));
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = openat(CWD, parent, flags, Mode::empty()).map_err(|errno| failed(parent, errno))?;
+    // Said before the names are listed, which may take long; the rename makes sure of it.
+    if rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+        return Err(failed(to, Errno::EXIST));
+    }
+    let aside = Aside::new(dir, name).map_err(|errno| failed(to, errno))?;
+    let mut out = BufWriter::new(&aside.file);
+    let names = fill(&mut out)?;
+    out.flush().map_err(|source| failed(to, source))?;
+    drop(out);
+    aside.file.sync_all().map_err(|source| failed(to, source))?;
+    aside.put(name).map_err(|errno| failed(to, errno))?;
+    Ok(Exported {
+        path: absolute,
+        names,
+    })
+}
+
+/// A file beside the place it is for, gone when dropped.
+struct Aside {
+    dir: OwnedFd,
+    name: OsString,
+    file: File,
+}
+
+impl Aside {
+    fn new(dir: OwnedFd, beside: &OsStr) -> Result<Self, Errno> {
+        // Of a long name the end would not fit; its own would.
+        let name = format!(".slabscope-{}.part", std::process::id());
+        let name = match beside.len() {
+            0..200 => [OsStr::new("."), beside, OsStr::new(&name)]
+                .into_iter()
+                .collect(),
+            _ => OsString::from(name),
+        };
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&dir, &*name, flags, Mode::RUSR | Mode::WUSR)?;
+        Ok(Self {
+            dir,
+            name,
+            file: file.into(),
+        })
+    }
+
+    /// Gives it its name, if nothing has that.
+    fn put(&self, name: &OsStr) -> Result<(), Errno> {
+        let (dir, aside) = (self.dir.as_fd(), &*self.name);
+        match renameat_with(dir, aside, dir, name, RenameFlags::NOREPLACE) {
+            // Not every filesystem can; a link does not replace either.
+            Err(Errno::INVAL | Errno::NOSYS) => linkat(dir, aside, dir, name, AtFlags::empty()),
+            done => done,
+        }
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        // Renamed it is not there any more.
+        let _ = unlinkat(&self.dir, &*self.name, AtFlags::empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn names(out: &mut dyn Write, format: Format) -> Result<u64, ExportError> {
+        for name in [&b"plain"[..], b"two\nlines", b"\xff"] {
+            tell(out, name, format).map_err(|source| failed(Path::new("x"), source))?;
+        }
+        Ok(3)
+    }
+
+    /// A directory of this test's own.
+    fn scratch(of: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("slabscope-{of}-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        dir
+    }
+
+    #[test]
+    fn a_file_is_whole_and_its_owners() {
+        let dir = scratch("whole");
+        for (format, expected) in [
+            (Format::Lines, &b"plain\ntwo\\nlines\n\\xff\n"[..]),
+            (Format::Raw, b"plain\0two\nlines\0\xff\0"),
+        ] {
+            let to = dir.join("names");
+            let exported = write_new(&to, |out| names(out, format)).unwrap();
+            assert_eq!((exported.path, exported.names), (to.clone(), 3));
+            assert_eq!(std::fs::read(&to).unwrap(), expected);
+            let mode = std::fs::metadata(&to).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            std::fs::remove_file(&to).unwrap();
+        }
+        std::fs::remove_dir(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_is_there_stays_and_what_fails_leaves_nothing() {
+        let dir = scratch("stays");
+        let to = dir.join("names");
+        std::os::unix::fs::symlink("/nonexistent", &to).unwrap();
+        let error = write_new(&to, |out| names(out, Format::Lines)).unwrap_err();
+        assert!(error.to_string().contains("File exists"), "{error}");
+        std::fs::remove_file(&to).unwrap();
+        // Somebody else takes the name meanwhile.
+        let error = write_new(&to, |out| {
+            std::fs::write(&to, "theirs").unwrap();
+            names(out, Format::Lines)
+        });
+        assert!(error.unwrap_err().to_string().contains("File exists"));
+        assert_eq!(std::fs::read(&to).unwrap(), b"theirs");
+        std::fs::remove_file(&to).unwrap();
+        assert!(write_new(&to, |_| Err(ExportError::Ended)).is_err());
+        assert!(write_new(&dir.join("no/where"), |_| Ok(0)).is_err());
+        assert!(write_new(Path::new("/"), |_| Ok(0)).is_err());
+        // Nothing else is in it.
+        std::fs::remove_dir(&dir).unwrap();
+    }
+}
