@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use slabscope::abi::Counters;
@@ -108,4 +109,32 @@ fn a_symbolic_link_is_no_directory_to_prune_below() {
         Err(PruneError::Link(..))
     ));
     fs::remove_dir_all(path).unwrap();
+}
+
+#[test]
+fn below_the_root_of_a_process_what_is_cached_is_reached() {
+    let path = directory("of-process");
+    let root = PathBuf::from(format!("/proc/{}/root", std::process::id()));
+    let there = root.join(path.strip_prefix("/").unwrap());
+    fs::metadata(&path).unwrap();
+    let target = Target::open_cached(&there).unwrap();
+    let id = |file: &fs::File| file.metadata().unwrap().ino();
+    assert_eq!(
+        id(&target.dir),
+        id(&Target::open_cached(&path).unwrap().dir)
+    );
+    assert!(Target::open_cached(&root).is_ok());
+    let missing = Target::open_cached(Path::new("/proc/4194999/root/tmp"));
+    assert!(matches!(missing, Err(PruneError::Open { .. })));
+    fs::remove_dir(path).unwrap();
+}
+
+#[test]
+fn what_is_not_cached_is_told_with_the_names_that_are_missing() {
+    // Links of a process are never followed by what is cached alone.
+    let path = Path::new("/proc/self/cwd/a/b");
+    match Target::open_cached(path) {
+        Err(PruneError::NotCached { names, .. }) => assert!((2..=4).contains(&names), "{names}"),
+        other => panic!("{other:?}"),
+    }
 }

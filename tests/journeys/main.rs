@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 mod every_screen;
+mod jump;
 mod log;
 mod marks;
+mod mounts;
 mod names;
 mod prune;
 mod read_only;
@@ -13,6 +15,7 @@ mod slabs;
 mod support;
 mod tree;
 mod tree_counting;
+mod tree_screens;
 mod tree_table;
 
 use slabscope::prune::PruneError;

@@ -10,14 +10,14 @@ use slabscope::session::SessionError;
 use slabscope::update::{Effect, Msg};
 use std::time::Duration;
 
-fn part(app: &mut App, millis: u64, part: Part) {
+pub fn part(app: &mut App, millis: u64, part: Part) {
     let (job, at) = (app.model.last_job, Duration::from_millis(millis));
     let part = Box::new(part);
     app.msg(Msg::Counting { job, at, part });
 }
 
 /// Half of /mnt/ext4 is counted, a tenth of a second after it began.
-fn half_counted(columns: u16, rows: u16) -> App {
+pub fn half_counted(columns: u16, rows: u16) -> App {
     let mut app = App::on_tree(columns, rows);
     app.keys("j<Enter>");
     let found = Part {
@@ -30,11 +30,11 @@ fn half_counted(columns: u16, rows: u16) -> App {
     app
 }
 
-fn failure() -> PruneError {
+pub fn failure() -> PruneError {
     SessionError::Malformed("cut off in its header").into()
 }
 
-fn failed(app: &mut App, error: PruneError) {
+pub fn failed(app: &mut App, error: PruneError) {
     let (job, at) = (app.model.last_job, Duration::from_secs(2));
     let result = Err(error);
     app.msg(Msg::Counted { job, at, result });
@@ -46,7 +46,7 @@ fn rows_are_shown_as_they_come_with_progress_and_rate() {
     app.shows("counting: 123,006 dentries so far, 1.2M/s");
     app.shows("Esc ends it");
     assert!(app.line("other/").contains("1,000"));
-    assert!(app.line("1/ (counting)").contains("122,000"));
+    assert!(app.line("1/ ...").contains("122,000"));
     app.shows_no("(here)");
     app.keys("j");
     assert_eq!(app.selected(), "other/");
@@ -60,7 +60,7 @@ fn rows_are_shown_as_they_come_with_progress_and_rate() {
         },
     );
     assert_eq!(app.selected(), "other/", "the selection stays");
-    app.shows_no("1/ (counting)");
+    app.shows_no("1/ ...");
     assert_eq!(app.model.tree.place().unwrap().rows().len(), 2);
     app.counted(Census {
         rows: Vec::new(),
@@ -187,4 +187,43 @@ fn of_very_many_directories_the_greatest_are_shown_and_the_others_counted() {
     app.keys("GGk");
     app.shows("dir40000/");
     app.shows_no("dir39999/");
+}
+
+#[test]
+fn one_row_is_counted_again() {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("j");
+    assert_eq!(app.selected(), "other/");
+    app.effects();
+    app.keys("u");
+    assert!(matches!(&app.effects()[..],
+        [Effect::Census { path, rows: false, .. }] if path.ends_with("other")));
+    app.shows("other/ ...");
+    app.keys("u");
+    assert!(app.effects().is_empty(), "it is under way");
+    app.counted(Census {
+        here: counters(5_000, 0, 0),
+        ..Census::default()
+    });
+    assert!(app.line("other/").contains("+4.0k"));
+    assert!(app.line(" 1/").contains(" 0 "));
+    app.shows("below: 1,005,012 dentries");
+    app.keys("u");
+    failed(&mut app, failure());
+    app.shows("the module sent a record that is not of its ABI");
+    app.shows("below: 1,005,012 dentries");
+    app.keys("u<Esc>");
+    assert!(matches!(app.effects()[..], [.., Effect::Cancel { .. }]));
+    app.shows_no("other/ ...");
+}
+
+#[test]
+fn what_looking_cost_is_said() {
+    let mut app = App::in_ext4(80, 24);
+    app.shows("opening made 0 dentries");
+    let mut app = App::in_ext4(200, 50);
+    app.shows("opening it made 0 dentries; others while it was counted: +12");
+    app.msg(Msg::Started { dentries: 2_113 });
+    app.keys("?");
+    app.shows("While the program started, the machine's dentries changed by +2.1k");
 }

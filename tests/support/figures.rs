@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slabscope::abi::Counters;
-use slabscope::census::{Census, Row};
+use slabscope::census::{Census, Cost, Row};
 use slabscope::source::{Cache, Kernel, Merged, Mount, Sample, Source};
 
 /// Where the captured files of a kernel are.
@@ -126,5 +126,9 @@ pub fn census() -> Census {
         rows,
         partial: false,
         took: Duration::from_millis(400),
+        cost: Some(Cost {
+            opening: 0,
+            meanwhile: 12,
+        }),
     }
 }

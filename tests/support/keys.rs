@@ -27,6 +27,11 @@ impl App {
         )));
     }
 
+    /// Ctrl-U, which erases what was typed.
+    pub fn control_u(&mut self) {
+        self.control('u');
+    }
+
     fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) {
         self.msg(Msg::Mouse(MouseEvent {
             kind,

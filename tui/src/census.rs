@@ -36,6 +36,19 @@ pub struct Census {
     pub partial: bool,
     /// How long it took.
     pub took: Duration,
+    /// What looking cost, where it was measured.
+    pub cost: Option<Cost>,
+}
+
+/// By how much the number of all dentries of the machine changed (`nr_dentry` of dentry-state).
+/// Others make dentries, too: opening a directory takes microseconds, so that what changes then is
+/// hardly theirs, and what changes during the census is not its own, since it looks nothing up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// While the directory was opened.
+    pub opening: i64,
+    /// While it was counted.
+    pub meanwhile: i64,
 }
 
 /// What a census tells while it goes on.

@@ -52,6 +52,12 @@ pub enum Action {
     Recount,
     MarkRow,
     Unmark,
+    RecountRow,
+    CountAll,
+    LookUp,
+    Jump,
+    JumpErase,
+    JumpGo,
     PlanRow,
     PlanHere,
     Cancel,
@@ -77,6 +83,20 @@ pub enum NamesAction {
 }
 
 impl Action {
+    /// Whether it asks the running kernel what is cached.
+    pub fn counts(self) -> bool {
+        matches!(
+            self,
+            Self::Enter
+                | Self::Recount
+                | Self::RecountRow
+                | Self::CountAll
+                | Self::LookUp
+                | Self::JumpGo
+                | Self::Names(NamesAction::Open)
+        )
+    }
+
     /// In a word what it changes in the kernel, or is the way to; None: it only looks.
     pub fn acts(self) -> Option<&'static str> {
         match self {
@@ -109,6 +129,8 @@ pub enum Scope {
     Everywhere,
     /// While the filter is typed.
     Filter,
+    /// While a path is typed.
+    Jump,
     /// In the menu of columns.
     SortMenu,
     /// While one cache is looked at closely.
@@ -140,6 +162,7 @@ impl Scope {
             Self::Lists => "Every list",
             Self::Everywhere => "Every screen",
             Self::Filter => "Typing a filter",
+            Self::Jump => "Typing a path",
             Self::SortMenu => "The sort menu",
             Self::Detail => "A cache",
             Self::ShrinkPlan => "A plan to shrink",
@@ -241,6 +264,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Filter, "", &[Enter], "keep filter", "keep the filter", A::Close),
     bind(S::Filter, "", &[Esc], "no filter", "show all again", A::FilterClear),
     bind(S::Filter, "", &[Backspace], "", "", A::FilterErase),
+    bind(S::Jump, "", &[Enter], "go there", "go there", A::JumpGo),
+    bind(S::Jump, "", &[Esc], "stay here", "stay here", A::Close),
+    bind(S::Jump, "", &[Backspace], "", "", A::JumpErase),
     bind(S::SortMenu, "", &[Enter], "sort", "sort by the column", A::SortChosen),
     bind(S::SortMenu, "down", &[Char('j'), Down], "down", "", A::Move(1)),
     bind(S::SortMenu, "up", &[Char('k'), Up], "up", "", A::Move(-1)),
@@ -266,8 +292,14 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::ShrinkPlan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
     bind(S::ShrinkPlan, "", &[Esc, Char('n'), Char('q')], "cancel", "cancel", A::Cancel),
     bind(S::Shrinking, "", &[Esc, Char('q')], "leave", "leave it", A::Cancel),
-    bind(S::Mounts, "walk-in", &[Enter, Char('l'), Right], "walk in", "", A::Enter),
-    bind(S::Mounts, "recount", &[Char('R')], "reread", "", A::Recount),
+    bind(S::Mounts, "walk-in", &[Enter, Char('l'), Right], "walk in", "walk in and count", A::Enter),
+    bind(S::Mounts, "count-all", &[Char('a')], "count all", "count all on disk or network", A::CountAll),
+    bind(S::Mounts, "recount-row", &[Char('u')], "count", "count what is cached of one", A::RecountRow),
+    bind(S::Mounts, "jump", &[Char('o')], "open", "open a path, or a process's mounts", A::Jump),
+    bind(S::Mounts, "recount", &[Char('R')], "reread", "read the list again", A::Recount),
+    bind(S::Mounts, "walk-out", &[Backspace, Char('h'), Left], "", "from a process's to our own", A::Up),
+    bind(S::Mounts, "stop-count", &[Char('c')], "", "end a count under way, as Esc", A::Cancel),
+    bind(S::Mounts, "", &[Esc], "", "", A::Cancel),
     bind(S::Tree, "walk-in", &[Enter, Char('l'), Right], "in", "walk in and count", A::Enter),
     bind(S::Tree, "walk-out", &[Backspace, Char('h'), Left], "up", "up", A::Up),
     bind(S::Tree, "prune-row", &[Char('p')], "prune row", "plan to prune below the row", A::PlanRow),
@@ -277,6 +309,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Tree, "recount", &[Char('R')], "recount", "count again", A::Recount),
     bind(S::Tree, "mark-row", &[Char(' ')], "mark", "mark: one plan for all marked rows", A::MarkRow),
     bind(S::Tree, "unmark", &[Char('U')], "", "take all marks away", A::Unmark),
+    bind(S::Tree, "recount-row", &[Char('u')], "", "count the row again", A::RecountRow),
+    bind(S::Tree, "jump", &[Char('o')], "open", "open a path, or a process's mounts", A::Jump),
+    bind(S::Tree, "look-up", &[Char('L')], "", "look up what is not cached, and count", A::LookUp),
     bind(S::Tree, "stop-count", &[Char('c')], "", "end a count under way, as Esc", A::Cancel),
     bind(S::Tree, "next-sort", &[Char('s')], "", "sort by the next column", A::CycleSort),
     bind(S::Tree, "reverse", &[Char('r')], "", "reverse the order", A::Reverse),
@@ -329,7 +364,7 @@ pub const BINDINGS: &[Binding] = &[
 ];
 
 /// The scopes that hold together, the innermost first: within them a key does one thing.
-const TOGETHER: [&[Scope]; 14] = [
+const TOGETHER: [&[Scope]; 15] = [
     SLABS,
     MOUNTS,
     TREE,
@@ -338,6 +373,7 @@ const TOGETHER: [&[Scope]; 14] = [
     NAMES,
     &[S::Export],
     &[S::Filter],
+    &[S::Jump],
     &[S::SortMenu],
     &[S::Detail],
     &[S::ShrinkPlan],
@@ -358,6 +394,7 @@ pub fn scopes(model: &Model) -> &'static [Scope] {
         (Mode::Filter, _) => &[S::Filter],
         (Mode::Names, _) => NAMES,
         (Mode::Export(_), _) => &[S::Export],
+        (Mode::Jump { .. }, _) => &[S::Jump],
         (Mode::Planning { .. } | Mode::Pruning(_), _) => &[S::Running],
         (Mode::Confirm(_), _) => &[S::Plan],
         (Mode::SortMenu { .. }, _) => &[S::SortMenu],

@@ -26,7 +26,9 @@ pub use names::{Export, Focus, Names, NamesState};
 pub use prune::{Confirm, Figures, Pruning, Turn, TurnEnd, bytes as prune_bytes};
 pub use shrink::{ConfirmShrink, Shrunk};
 pub use slabs::{Line, Row, Slabs};
-pub use tree::{End, KEPT, Order, Part, Place, State, Tree, comes_back, negatives_come_back};
+pub use tree::{
+    End, KEPT, Namespace, Order, Part, Place, State, Total, Tree, comes_back, negatives_come_back,
+};
 pub use tree_columns::{
     Sizes, TREE_NAME, TREE_SHAPES, TreeColumn, TreeLine, TreeShape, bar_width, tree_fitting,
 };
@@ -83,6 +85,11 @@ pub enum Mode {
     Browse,
     /// They are typed into the filter of the slab screen.
     Filter,
+    /// They are typed as a path, or a process, to go to.
+    Jump {
+        /// So far.
+        text: String,
+    },
     /// They choose what the table is sorted by.
     SortMenu {
         /// The line of the menu.
@@ -185,6 +192,8 @@ pub struct Model {
     pub page: Option<Page>,
     /// The negative names of a directory.
     pub names: Option<Names>,
+    /// Dentries that the program's own start made.
+    pub started: Option<i64>,
     /// What the prunes of this session did, oldest first.
     pub ledgers: Vec<Ledger>,
     /// All that was done in this session.
@@ -222,6 +231,7 @@ impl Model {
             tree: Tree::default(),
             page: None,
             names: None,
+            started: None,
             ledgers: Vec::new(),
             journal: Journal::default(),
             marks: BTreeSet::new(),

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,9 +30,14 @@ pub enum PruneError {
     },
     /// Getting there would take a lookup.
     #[error(
-        "{}: cannot be reached by what is cached: it is not cached, not there, or its filesystem wants each name asked for anew", printable(.0)
+        "{}: cannot be reached by what is cached: it is not cached, not there, or its filesystem wants each name asked for anew", printable(.path)
     )]
-    NotCached(PathBuf),
+    NotCached {
+        /// The directory.
+        path: PathBuf,
+        /// The last so many names of its path are not known to be cached.
+        names: usize,
+    },
     /// A symbolic link, which nothing is cached below.
     #[error("{}: a symbolic link; name the directory that it leads to: {}", printable(.0), printable(.1))]
     Link(PathBuf, PathBuf),
@@ -72,7 +77,7 @@ impl Target {
     /// fails, the path is looked up as any program would: what is cached of it is used.
     pub fn open(path: &Path) -> Result<Self, PruneError> {
         match Self::open_cached(path) {
-            Err(PruneError::NotCached(_)) => Self::open_how(path, ResolveFlags::empty()),
+            Err(PruneError::NotCached { .. }) => Self::open_how(path, ResolveFlags::empty()),
             opened => opened,
         }
     }
@@ -80,7 +85,10 @@ impl Target {
     fn open_how(path: &Path, resolve: ResolveFlags) -> Result<Self, PruneError> {
         let error = |errno: Errno| match errno {
             // Of openat2(2) with RESOLVE_CACHED.
-            Errno::AGAIN => PruneError::NotCached(path.into()),
+            Errno::AGAIN => PruneError::NotCached {
+                path: path.into(),
+                names: not_cached(path),
+            },
             Errno::NOTDIR | Errno::LOOP => match std::fs::read_link(path) {
                 Ok(to) => PruneError::Link(path.into(), to),
                 Err(_) => PruneError::NoDirectory(path.into()),
@@ -91,7 +99,7 @@ impl Target {
             },
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let dir = openat2(CWD, path, flags, FileMode::empty(), resolve).map_err(error)?;
+        let dir = openat2_below(path, flags, resolve).map_err(error)?;
         Ok(Self {
             path: path.into(),
             dir: Arc::new(dir.into()),
@@ -111,6 +119,43 @@ impl Target {
         };
         Ok(id(&there.dir).map_err(error)? == id(&self.dir).map_err(error)?)
     }
+}
+
+/// Opens a path. The root of a process is a link that cannot be followed by what is cached alone
+/// (fs/proc/base.c: `proc_pid_get_link()`, Linux 7.3): it is opened as any program would, and the
+/// rest below it, where symbolic links are that process's.
+fn openat2_below(path: &Path, flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
+    let none = FileMode::empty();
+    match root_of_process(path) {
+        None => openat2(CWD, path, flags, none, resolve),
+        Some((root, rest)) => {
+            let how = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let root = openat2(CWD, root, how, none, ResolveFlags::empty())?;
+            openat2(root, rest, flags, none, resolve | ResolveFlags::IN_ROOT)
+        }
+    }
+}
+
+/// `/proc/PID/root` and what is below it.
+pub fn root_of_process(path: &Path) -> Option<(&Path, &Path)> {
+    let root = path.ancestors().find(|root| pid_of_root(root).is_some())?;
+    let rest = path.strip_prefix(root).ok()?;
+    let here = rest.as_os_str().is_empty();
+    Some((root, if here { Path::new(".") } else { rest }))
+}
+
+/// The process that a path is the root of, by its name in /proc.
+pub fn pid_of_root(path: &Path) -> Option<u32> {
+    let pid = path.strip_prefix("/proc").ok()?.to_str()?;
+    pid.strip_suffix("/root")?.parse().ok()
+}
+
+/// How many names at the end of a path cannot be reached by what is cached.
+fn not_cached(path: &Path) -> usize {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let cached = |path: &&Path| openat2_below(path, flags, ResolveFlags::CACHED).is_ok();
+    let mut above = path.ancestors().take_while(|path| *path != Path::new(""));
+    above.position(|path| cached(&path)).unwrap_or(1)
 }
 
 /// What a prune would do, from a dry run.

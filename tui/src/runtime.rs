@@ -1,6 +1,7 @@
 //! The only impure loop: threads send messages into one channel; all that have come are taken,
 //! then the screen is drawn once.
 
+mod dentries;
 mod gather;
 mod sampler;
 mod terminal;

@@ -163,6 +163,21 @@ impl Kernel {
         self.read("proc/self/mountinfo", mounts::parse)
     }
 
+    /// The mounts of a process's namespace, by the paths that lead to them from here; and its name.
+    pub fn mounts_of(&self, pid: u32) -> Result<(String, Vec<Mount>), SourceError> {
+        let mut mounts = self.read(&format!("proc/{pid}/mountinfo"), mounts::parse)?;
+        let root = PathBuf::from(format!("/proc/{pid}/root"));
+        for mount in &mut mounts {
+            let below = mount.point.strip_prefix("/").unwrap_or(&mount.point);
+            // Joined to nothing, the root would end in a slash.
+            mount.point = root.join(below).components().collect();
+        }
+        let name = self.read(&format!("proc/{pid}/comm"), |bytes| {
+            Ok(text(bytes).trim_end().to_owned())
+        })?;
+        Ok((name, mounts))
+    }
+
     /// Time since the kernel started.
     pub fn uptime(&self) -> Result<Duration, SourceError> {
         self.read("proc/uptime", |bytes| uptime::parse(&text(bytes)))

@@ -1,8 +1,10 @@
 //! The only place that changes the model: messages in, effects out. No I/O, no clock.
 
 mod filter;
+mod jump;
 mod marks;
 mod messages;
+mod mounts;
 mod mouse;
 mod names;
 mod prune;
@@ -17,7 +19,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::history::Rates;
-use crate::keymap::{self, Action, NamesAction};
+use crate::keymap::{self, Action};
 use crate::model::{Inert, Mode, Model, Page, Screen, Shown};
 use crate::session::Counters;
 use crate::source::Sample;
@@ -41,8 +43,10 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Mouse(event) => return mouse::event(model, event),
         Msg::Size(columns, rows) => model.size = (columns, rows),
         Msg::Sample { at, sample } => return take(model, at, *sample),
-        Msg::Mounts(mounts) => return tree::mounts(model, mounts),
-        Msg::Open(path) => return tree::open(model, path),
+        Msg::Mounts(mounts) => return mounts::ours(model, mounts),
+        Msg::MountsOf { pid, result } => return mounts::of_process(model, pid, result),
+        Msg::Started { dentries } => model.started = Some(dentries),
+        Msg::Open(path) => return jump::open(model, path),
         Msg::Progress { job, at, so_far } => progress(model, job, at, so_far),
         Msg::Counting { job, at, part } => tree::counting(model, job, at, *part),
         Msg::Counted { job, at, result } => tree::counted(model, job, at, result),
@@ -142,6 +146,8 @@ fn pressed(model: &mut Model, key: KeyCode) -> Vec<Effect> {
                 (Mode::Export(export), KeyCode::Char(c)) if !c.is_control() => {
                     names::typed(export, c);
                 }
+                (Mode::Jump { .. }, KeyCode::Char('\u{15}')) => jump::erase(model, true),
+                (Mode::Jump { .. }, KeyCode::Char(c)) if !c.is_control() => jump::typed(model, c),
                 (Mode::SortMenu { .. }, KeyCode::Char(c)) => match model.screen {
                     Screen::Tree => tree_order::letter(model, c),
                     _ => slabs::sort_letter(model, c),
@@ -205,6 +211,12 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Recount => return tree::recount(model),
         Action::MarkRow => marks::toggle(model),
         Action::Unmark => model.marks.clear(),
+        Action::RecountRow => return tree::recount_row(model),
+        Action::CountAll => return mounts::count_all(model),
+        Action::LookUp => return tree::look_up(model),
+        Action::Jump => jump::begin(model),
+        Action::JumpErase => jump::erase(model, false),
+        Action::JumpGo => return jump::go(model),
         Action::PlanRow => return prune::plan_row(model),
         Action::PlanHere => return prune::plan_here(model),
         Action::Cancel => return prune::cancel(model),
@@ -218,11 +230,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 /// Why a key does nothing: nothing may act, or the running kernel is another one than that of the
 /// captured files on the screen.
 fn off(model: &Model, action: Action) -> Option<String> {
-    let counts = match action {
-        Action::Enter | Action::Recount => model.screen == Screen::Tree,
-        Action::Names(NamesAction::Open) => true,
-        _ => false,
-    };
+    let counts = action.counts() && model.screen == Screen::Tree;
     match (model.inert.as_ref()?, action.acts()) {
         (Inert::Captured(root), acts) => {
             let what = acts.or(counts.then_some("counting"))?;
@@ -266,7 +274,7 @@ fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.mode = model.below();
     match screen {
         // Mounts come and go: they are read each time their list comes up.
-        Screen::Tree if model.tree.stack.is_empty() => vec![Effect::ReadMounts],
+        Screen::Tree if model.tree.stack.is_empty() => vec![mounts::read(model)],
         _ => Vec::new(),
     }
 }

@@ -177,6 +177,10 @@ fn hints(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         filter(model, frame, area);
         return;
     }
+    if let Mode::Jump { text } = &model.mode {
+        jump(model, text, frame, area);
+        return;
+    }
     keys(model, frame, area);
 }
 
@@ -197,6 +201,17 @@ fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     };
     let keys = Span::styled("   Enter keeps, Esc ends", look.dim());
     frame.render_widget(Line::from(vec![Span::raw(typed), beside, keys]), area);
+    frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
+}
+
+/// The path as it is typed: its end, if it is long.
+fn jump(model: &Model, text: &str, frame: &mut Frame<'_>, area: Rect) {
+    const WORDS: &str = "   a path, or a process's number: its mounts   Enter goes, Esc stays";
+    let width = usize::from(area.width);
+    let typed = format!(" open {}", tail(&printable(text), width.saturating_sub(7)));
+    let at = area.x + Span::raw(&typed).width() as u16;
+    let words = Span::styled(WORDS, model.look.dim());
+    frame.render_widget(Line::from(vec![Span::raw(typed), words]), area);
     frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
 }
 

@@ -37,7 +37,7 @@ impl From<PruneError> for Failure {
             {
                 Self::new(Exit::Permission, error)
             }
-            PruneError::NotCached(_) => Self::new(
+            PruneError::NotCached { .. } => Self::new(
                 Exit::Failed,
                 format!(
                     "{error}\n--lookup reaches it as any program would, and caches the names on its path"

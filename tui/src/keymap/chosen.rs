@@ -94,7 +94,7 @@ mod tests {
         let error = chosen(&[("help", "h")]).unwrap_err();
         assert_eq!(
             error,
-            "the key h has two meanings, walk-out and help, in: Tree"
+            "the key h has two meanings, walk-out and help, in: Tree: mounts"
         );
         let error = chosen(&[("quit", "x"), ("down", "q"), ("up", "x")]).unwrap_err();
         assert!(

@@ -1,13 +1,13 @@
 //! The tree screen's state: a list of mounts, or a stack of directories walked into.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::filter::Filter;
 use super::tree_columns::{Sizes, TreeColumn, TreeLine};
-use crate::census::{Census, Row, keep_greatest, minus};
+use crate::census::{Census, Row, keep_greatest, minus, plus};
 use crate::prune::PruneError;
 use crate::session::Counters;
 use crate::source::{Mount, SourceError};
@@ -77,8 +77,12 @@ pub struct Place {
     pub path: PathBuf,
     /// The filesystem it is on.
     pub mount: Mount,
+    /// Its path may be looked up: a census has shown it, or the person asked for it.
+    pub lookup: bool,
     /// How far it is counted.
     pub state: State,
+    /// The worker's number of the census of one row, and the row's name.
+    pub refreshing: Option<(u64, OsString)>,
     /// The figures, or those so far. Among the rows is one without a name: what none of the others
     /// counts.
     pub census: Census,
@@ -102,7 +106,9 @@ impl Place {
         Self {
             path,
             mount,
+            lookup: false,
             state: State::Uncounted,
+            refreshing: None,
             census: Census::default(),
             more: 0,
             selected: None,
@@ -145,8 +151,14 @@ impl Place {
     pub fn job(&self) -> Option<u64> {
         match self.state {
             State::Counting { job, .. } => Some(job),
-            _ => None,
+            _ => self.refreshing.as_ref().map(|(job, _)| *job),
         }
+    }
+
+    /// Whether the row's figures are being counted.
+    pub fn is_counting(&self, row: &Row) -> bool {
+        let refreshing = self.refreshing.as_ref().map(|(_, name)| name);
+        [self.under_way.as_ref(), refreshing].contains(&Some(&row.name))
     }
 
     /// The figures are of no use any more; those of a whole count are kept to compare with.
@@ -158,14 +170,36 @@ impl Place {
                 ..
             }
         ) {
-            let rows = self.census.rows.iter();
-            let before = rows.map(|row| (row.name.clone(), row.below.total));
-            self.before = Some(before.collect());
+            self.before = Some(self.totals());
         }
         self.state = State::Uncounted;
+        self.refreshing = None;
         self.census = Census::default();
         self.under_way = None;
         (self.more, self.shown) = (0, 0);
+    }
+
+    /// Dentries by name of row.
+    fn totals(&self) -> HashMap<OsString, u64> {
+        let rows = self.census.rows.iter();
+        rows.map(|row| (row.name.clone(), row.below.total))
+            .collect()
+    }
+
+    /// The row that was counted again gets its figures; those of the directory change by as much.
+    pub fn refresh(&mut self, census: &Census) {
+        let Some((_, name)) = self.refreshing.take() else {
+            return;
+        };
+        let mut before = self.before.take().unwrap_or_else(|| self.totals());
+        if let Some(row) = self.census.rows.iter_mut().find(|row| row.name == name) {
+            before.insert(name, row.below.total);
+            let here = minus(self.census.here, &row.below);
+            self.census.here = plus(here, &census.here);
+            self.census.cost = census.cost;
+            (row.below, row.partial) = (census.here, census.partial);
+        }
+        self.before = Some(before);
     }
 
     /// A census begins.
@@ -339,6 +373,35 @@ pub struct Tree {
     pub opening: Option<PathBuf>,
     /// Which rows are shown, and in which order.
     pub order: Order,
+    /// The process whose mounts are listed, if they are not our own.
+    pub namespace: Option<Namespace>,
+    /// What is cached of the mounts, by their points.
+    pub totals: HashMap<PathBuf, Total>,
+    /// The mounts that are being counted, by the worker's numbers; one after the other.
+    pub counting: VecDeque<(u64, PathBuf)>,
+}
+
+/// The process whose mounts are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its number.
+    pub pid: u32,
+    /// Its name.
+    pub name: String,
+}
+
+/// What is cached of a mount.
+#[derive(Debug)]
+pub enum Total {
+    /// It was counted.
+    Counted {
+        /// All below its point.
+        here: Box<Counters>,
+        /// Not all of it.
+        partial: bool,
+    },
+    /// It could not be.
+    Failed,
 }
 
 impl Tree {

@@ -5,6 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::dentries::Dentries;
 use super::{Event, msg};
 use crate::source::{Kernel, Source};
 use crate::update::Msg;
@@ -27,6 +28,8 @@ impl Sampler {
     ) -> Self {
         let (orders, receiver) = channel();
         thread::spawn(move || {
+            let dentries = Dentries::below(&root);
+            let mut before = dentries.now();
             let mut kernel = Kernel::new(root);
             // sysfs takes longer than all the rest: the first screen does not wait for it.
             let (mut sample, mut first) = (kernel.sample_bare(), true);
@@ -47,6 +50,11 @@ impl Sampler {
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
                 sample = kernel.sample();
+                // The program's first look at sysfs costs most of what its start does.
+                if let Some((before, now)) = before.take().zip(dentries.now()) {
+                    let dentries = now - before;
+                    drop(events.send(msg(Msg::Started { dentries })));
+                }
             }
         });
         Self(orders)

@@ -13,9 +13,10 @@ use std::thread;
 use std::time::Instant;
 
 use super::Event;
+use super::dentries::Dentries;
 use super::gather::Gather;
 use crate::audit;
-use crate::census::{Census, stream};
+use crate::census::{Census, Cost, stream};
 use crate::model::Part;
 use crate::prune::{Plan, PruneError, Target};
 use crate::session::Counters;
@@ -44,6 +45,7 @@ impl Worker {
             events,
             cancelled: Arc::clone(&cancelled),
             kernel: Kernel::new(&root),
+            dentries: Dentries::below(&root),
             root,
             audit,
         };
@@ -74,6 +76,7 @@ struct Work {
     events: Sender<Event>,
     cancelled: Arc<AtomicU64>,
     kernel: Kernel,
+    dentries: Dentries,
     root: PathBuf,
     audit: audit::Log,
 }
@@ -103,8 +106,17 @@ impl Work {
             }
             Effect::Shrink { job, plan } => self.shrink(job, plan),
             Effect::ReadMounts => Msg::Mounts(self.kernel.mounts()),
-            Effect::Census { job, path } => {
-                let result = self.census(job, &path);
+            Effect::ReadMountsOf { pid } => {
+                let result = self.kernel.mounts_of(pid);
+                Msg::MountsOf { pid, result }
+            }
+            Effect::Census {
+                job,
+                path,
+                rows,
+                lookup,
+            } => {
+                let result = self.census(job, &path, rows, lookup);
                 let at = self.start.elapsed();
                 Msg::Counted { job, at, result }
             }
@@ -120,17 +132,36 @@ impl Work {
         })
     }
 
-    fn census(&self, job: u64, path: &Path) -> Result<Census, PruneError> {
-        let target = Target::open(path)?;
+    fn census(
+        &self,
+        job: u64,
+        path: &Path,
+        rows: bool,
+        lookup: bool,
+    ) -> Result<Census, PruneError> {
+        let before = self.dentries.now();
+        let target = if lookup {
+            Target::open(path)?
+        } else {
+            Target::open_cached(path)?
+        };
+        let opened = self.dentries.now();
         let mut gather = Gather::new(Instant::now());
-        let result = stream(target.dir.as_fd(), 1, &mut |seen| {
+        let result = stream(target.dir.as_fd(), rows.into(), &mut |seen| {
             if let Some(part) = gather.see(seen, Instant::now()) {
                 self.part(job, part);
             }
             self.goes_on(job)
         });
         match result {
-            Ok(census) => Ok(gather.finish(census)),
+            Ok(mut census) => {
+                let change = |from: Option<i64>, to: Option<i64>| Some(to? - from?);
+                let during = change(opened, self.dentries.now());
+                census.cost = change(before, opened)
+                    .zip(during)
+                    .map(|(opening, meanwhile)| Cost { opening, meanwhile });
+                Ok(gather.finish(census))
+            }
             Err(error) => {
                 // What was counted before is worth something.
                 self.part(job, gather.flush());

@@ -32,6 +32,18 @@ pub enum Msg {
     },
     /// The mounts were read.
     Mounts(Result<Vec<Mount>, SourceError>),
+    /// The mounts of a process were read.
+    MountsOf {
+        /// Which.
+        pid: u32,
+        /// Its name and its mounts.
+        result: Result<(String, Vec<Mount>), SourceError>,
+    },
+    /// What the start of the program did to the number of all dentries.
+    Started {
+        /// So many more.
+        dentries: i64,
+    },
     /// The directory given on the command line is to be shown.
     Open(PathBuf),
     /// A job has come so far.
@@ -156,12 +168,21 @@ pub enum Effect {
     Quit,
     /// Read the mounts.
     ReadMounts,
+    /// Read the mounts of a process.
+    ReadMountsOf {
+        /// Which.
+        pid: u32,
+    },
     /// Count what is cached below a directory.
     Census {
         /// The job's number.
         job: u64,
         /// The directory.
         path: PathBuf,
+        /// Tell the directories in it one by one.
+        rows: bool,
+        /// Look the path up if it cannot be reached by what is cached.
+        lookup: bool,
     },
     /// Find out what a prune would do.
     Plan {

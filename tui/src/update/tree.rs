@@ -1,49 +1,13 @@
 //! Walking the tree.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Effect, stepped, tree_order};
+use super::{Effect, mounts, stepped, tree_order};
 use crate::census::Census;
-use crate::keymap::Action;
-use crate::model::{Mode, Model, Part, Place, Screen, State};
+use crate::model::{Mode, Model, Part, Place, State};
 use crate::prune::PruneError;
-use crate::source::{Mount, SourceError};
-
-pub(super) fn mounts(model: &mut Model, mounts: Result<Vec<Mount>, SourceError>) -> Vec<Effect> {
-    model.tree.mounts = Some(mounts);
-    match model.tree.opening.take() {
-        Some(path) => open(model, path),
-        None => Vec::new(),
-    }
-}
-
-/// Shows a directory as if walked into from its mount down.
-pub(super) fn open(model: &mut Model, path: PathBuf) -> Vec<Effect> {
-    model.screen = Screen::Tree;
-    if let Some(why) = super::off(model, Action::Recount) {
-        model.notice = Some(why);
-        return vec![Effect::ReadMounts];
-    }
-    if model.tree.mounts.is_none() {
-        model.tree.opening = Some(path);
-        return vec![Effect::ReadMounts];
-    }
-    let Some(mount) = Mount::of(model.tree.mounts(), &path).cloned() else {
-        return Vec::new();
-    };
-    let mut above: Vec<&Path> = path
-        .ancestors()
-        .take_while(|above| above.starts_with(&mount.point))
-        .collect();
-    above.reverse();
-    model.tree.mount = Some(mount.point.clone());
-    model.tree.stack = above
-        .into_iter()
-        .map(|path| Place::new(path.into(), mount.clone()))
-        .collect();
-    recount(model)
-}
+use crate::source::Mount;
 
 /// A part of a census that is still waited for.
 pub(super) fn counting(model: &mut Model, job: u64, at: Duration, part: Part) {
@@ -66,12 +30,23 @@ pub(super) fn counted(
 ) {
     model.now = model.now.max(at);
     let Some(place) = waiting(model, job) else {
+        mounts::counted(model, job, result.ok());
         return;
     };
+    let refreshed = place.refreshing.is_some();
     match result {
-        Ok(census) => place.finish(census, at),
+        Ok(census) if refreshed => place.refresh(&census),
+        Ok(census) => {
+            place.lookup = true;
+            place.finish(census, at);
+        }
+        Err(error) if refreshed => {
+            place.refreshing = None;
+            model.notice = Some(error.to_string());
+        }
         Err(error) => place.fail(error, at),
     }
+    mounts::walked(model);
     model.arrange_tree();
 }
 
@@ -101,11 +76,14 @@ pub(super) fn moved(model: &mut Model, steps: i64) {
 
 /// A click selects a row, and walks into the one that is selected.
 pub(super) fn clicked(model: &mut Model, row: usize) -> Vec<Effect> {
-    match model.tree.stack.last_mut() {
-        Some(place) if place.index() == row => return enter(model),
-        Some(place) => place.selected = place.rows().get(row).map(|row| row.name.clone()),
-        None => {}
+    let at = match model.tree.place() {
+        Some(place) => place.index(),
+        None => model.tree.mount_index(),
+    };
+    if at == row {
+        return enter(model);
     }
+    moved(model, row as i64 - at as i64);
     Vec::new()
 }
 
@@ -113,7 +91,7 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
     let next = match model.tree.place() {
         None => {
             let mount = model.tree.mounts().get(model.tree.mount_index());
-            mount.map(|mount| Place::new(mount.point.clone(), mount.clone()))
+            mount.map(|mount| known(mount.point.clone(), mount))
         }
         Some(place) => match place.rows().get(place.index()) {
             Some(row) if row.name.is_empty() => {
@@ -124,20 +102,41 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
                 let path = place.path.join(&row.name);
                 // What is mounted there is what a path leads to.
                 let mount = Mount::of(model.tree.mounts(), &path).unwrap_or(&place.mount);
-                Some(Place::new(path, mount.clone()))
+                Some(known(path, mount))
             }
             None => None,
         },
     };
-    match next {
-        Some(place) => {
-            if model.tree.stack.is_empty() {
-                model.tree.mount = Some(place.path.clone());
-            }
-            model.tree.stack.push(place);
-            recount(model)
+    let Some(place) = next else {
+        return Vec::new();
+    };
+    if model.tree.stack.is_empty() {
+        model.tree.mount = Some(place.path.clone());
+    }
+    let mut effects = mounts::stop(model);
+    model.tree.stack.push(place);
+    spare(&mut model.tree.stack);
+    effects.extend(recount(model));
+    effects
+}
+
+/// A directory that a census, or mountinfo, has shown.
+fn known(path: PathBuf, mount: &Mount) -> Place {
+    let mut place = Place::new(path, mount.clone());
+    place.lookup = true;
+    place
+}
+
+/// Of directories far above, a list is not kept if it is long: it is counted again on the way up.
+fn spare(stack: &mut [Place]) {
+    const LONG: usize = 1_000;
+    const NEAR: usize = 2;
+    let far = stack.len().saturating_sub(NEAR);
+    for place in stack[..far].iter_mut() {
+        if place.census.rows.len() > LONG {
+            place.forget();
+            place.before = None;
         }
-        None => Vec::new(),
     }
 }
 
@@ -145,10 +144,10 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
 pub(super) fn up(model: &mut Model) -> Vec<Effect> {
     let mut effects = stop(model);
     let Some(left) = model.tree.stack.pop() else {
-        return effects;
+        return mounts::leave(model);
     };
     match model.tree.stack.last_mut() {
-        None => effects.push(Effect::ReadMounts),
+        None => effects.push(mounts::read(model)),
         Some(place) => {
             place.selected = left.path.file_name().map(Into::into);
             if matches!(place.state, State::Uncounted) {
@@ -166,15 +165,56 @@ pub(super) fn recount(model: &mut Model) -> Vec<Effect> {
     let mut effects = stop(model);
     let (job, since) = (model.last_job + 1, model.now);
     match model.tree.stack.last_mut() {
-        None => effects.push(Effect::ReadMounts),
+        None => effects.push(mounts::read(model)),
         Some(place) => {
             model.last_job = job;
             place.begin(job, since);
-            let path = place.path.clone();
-            effects.push(Effect::Census { job, path });
+            effects.push(Effect::Census {
+                job,
+                path: place.path.clone(),
+                rows: true,
+                lookup: place.lookup,
+            });
         }
     }
     effects
+}
+
+/// Counts only the selected row again.
+pub(super) fn recount_row(model: &mut Model) -> Vec<Effect> {
+    let job = model.last_job + 1;
+    let Some(place) = model.tree.stack.last_mut() else {
+        return mounts::count_selected(model);
+    };
+    let name = match place.row() {
+        Some(row) if !row.name.is_empty() && place.job().is_none() => row.name.clone(),
+        Some(_) if place.job().is_none() => return recount(model),
+        _ => return Vec::new(),
+    };
+    model.last_job = job;
+    let path = place.path.join(&name);
+    place.refreshing = Some((job, name));
+    vec![Effect::Census {
+        job,
+        path,
+        rows: false,
+        lookup: true,
+    }]
+}
+
+/// Counts the directory shown even if its path has to be looked up.
+pub(super) fn look_up(model: &mut Model) -> Vec<Effect> {
+    for place in &mut model.tree.stack {
+        place.lookup = true;
+    }
+    match model.tree.place().map(|place| &place.state) {
+        Some(State::Failed(PruneError::NotCached { .. })) => recount(model),
+        Some(_) => {
+            model.notice = Some("nothing to look up: this directory was reached".into());
+            Vec::new()
+        }
+        None => Vec::new(),
+    }
 }
 
 /// Ends a census of the directory shown that is under way.
@@ -184,7 +224,16 @@ pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
             *stopping = true;
             vec![Effect::Cancel { job: *job }]
         }
-        _ => Vec::new(),
+        Some(_) => match model
+            .tree
+            .stack
+            .last_mut()
+            .and_then(|p| p.refreshing.take())
+        {
+            Some((job, _)) => vec![Effect::Cancel { job }],
+            None => Vec::new(),
+        },
+        None => mounts::stop(model),
     }
 }
 
@@ -192,7 +241,7 @@ pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
 pub(super) fn escape(model: &mut Model) -> Vec<Effect> {
     let effects = stop(model);
     if effects.is_empty() && !model.tree.order.filter.text().is_empty() {
-        super::filter::clear(model);
+        return super::filter::clear(model);
     }
     effects
 }

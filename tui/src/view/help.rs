@@ -41,6 +41,7 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
         Screen::Slabs if model.slabs.detail.is_some() => &[Scope::Detail, Scope::ShrinkPlan],
         Screen::Slabs => &[Scope::Slabs],
         Screen::Tree if model.page == Some(Page::Names) => &[Scope::Names, Scope::Export],
+        Screen::Tree if model.tree.stack.is_empty() => &[Scope::Mounts],
         Screen::Tree => &[Scope::Tree, Scope::Plan],
         Screen::History => &[Scope::History],
     };
@@ -52,6 +53,8 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
     if model.screen == Screen::Tree && model.page.is_none() {
         lines.push(Line::styled(" Columns", model.look.strong()));
         lines.extend(tree_columns(area.width));
+        lines.push(Line::styled(" What looking costs", model.look.strong()));
+        lines.extend(costs(model, area.width));
     }
     if model.page == Some(Page::Names) {
         lines.push(Line::styled(" Shapes", model.look.strong()));
@@ -83,6 +86,26 @@ fn tree_columns(width: u16) -> impl Iterator<Item = Line<'static>> {
         let head = |at| if at == 0 { shape.head } else { "" };
         let lines = wrapped(&text, room).into_iter().enumerate();
         lines.map(move |(at, line)| Line::raw(format!("   {:<10} {line}", head(at))))
+    })
+}
+
+/// What was measured of the program's own part in the cache.
+fn costs(model: &Model, width: u16) -> impl Iterator<Item = Line<'static>> + use<> {
+    let start = model.started.map(|dentries| {
+        let more = crate::text::short_signed(dentries as f64);
+        format!(
+            "While the program started, the machine's dentries changed by {more}: \
+             most of that is the first look at /sys/kernel/slab, if nobody looked there before."
+        )
+    });
+    let always = "The line above the rows tells by how many all dentries of the machine grew while \
+        the directory was opened (nr_dentry of dentry-state, before and after). The census itself \
+        looks nothing up: what grows meanwhile, others made.";
+    let room = usize::from(width).saturating_sub(4).min(100);
+    let texts = start.into_iter().chain([always.to_owned()]);
+    texts.flat_map(move |text| {
+        let lines = wrapped(&text, room).into_iter();
+        lines.map(|line| Line::raw(format!("   {line}")))
     })
 }
 

@@ -1,5 +1,6 @@
 //! The tree screen: the list of mounts, or a directory by what is cached below it.
 
+use std::io;
 use std::path::Path;
 
 use ratatui::Frame;
@@ -11,7 +12,7 @@ use crate::model::{End, Model, Place, State, TreeColumn, comes_back};
 use crate::prune::PruneError;
 use crate::session::{SessionError, how_to_get_the_module};
 use crate::source::Mount;
-use crate::text::{bytes, count, duration, percent, printable, short};
+use crate::text::{bytes, count, duration, percent, printable, short, short_signed};
 
 /// Whichever of the two it is.
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
@@ -23,7 +24,9 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 
 /// What is at a column and row of the terminal.
 pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hit> {
-    let place = model.tree.place()?;
+    let Some(place) = model.tree.place() else {
+        return mounts::hit(model, area, row);
+    };
     let [.., list] = areas(area);
     list.contains((column, row).into())
         .then(|| tree_table::hit(model, place, list, column, row))?
@@ -83,7 +86,10 @@ fn directory(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
         State::Counted { .. } => frame.render_widget(below_here(model, place), summary),
     }
     if !empty {
-        rule(look, rows_title(model, place), frame, title);
+        let words = rows_title(model, place);
+        let room = usize::from(title.width).saturating_sub(words.width() + 4);
+        rule(look, words, frame, title);
+        cost(model, place, room, frame, title);
         tree_table::render(model, place, frame, list);
     }
 }
@@ -158,6 +164,35 @@ fn counting(model: &Model, place: &Place) -> String {
         "  Esc ends it"
     };
     text
+}
+
+/// What looking cost, on the right of the title, as far as there is room.
+fn cost(model: &Model, place: &Place, room: usize, frame: &mut Frame<'_>, title: Rect) {
+    let Some(cost) = place.census.cost else {
+        return;
+    };
+    let made = count(u64::try_from(cost.opening).unwrap_or(0));
+    let others = short_signed(cost.meanwhile as f64);
+    let texts = [
+        format!(" opening it made {made} dentries; others while it was counted: {others} "),
+        format!(" opening made {made} dentries "),
+        format!(" +{made} dentries "),
+    ];
+    let Some(text) = texts.into_iter().find(|text| text.len() <= room) else {
+        return;
+    };
+    let look = model.look;
+    let style = if cost.opening > 0 {
+        look.warn()
+    } else {
+        look.dim()
+    };
+    let at = Rect {
+        x: title.right().saturating_sub(text.len() as u16 + 2),
+        width: text.len() as u16,
+        ..title
+    };
+    frame.render_widget(Line::styled(text, style), at);
 }
 
 fn below_here(model: &Model, place: &Place) -> Line<'static> {
@@ -266,6 +301,9 @@ pub(super) fn failed(model: &Model, error: &PruneError, frame: &mut Frame<'_>, a
             )),
         ]);
     } else {
+        if let Some(words) = more(model, error) {
+            text.push(Line::raw(words));
+        }
         let [again, up] = ["recount", "walk-out"].map(|name| model.keymap.key(name));
         text.extend([
             line(""),
@@ -273,4 +311,24 @@ pub(super) fn failed(model: &Model, error: &PruneError, frame: &mut Frame<'_>, a
         ]);
     }
     trouble(look, text, frame, area);
+}
+
+/// What an error means for who only wanted to look, and what to do about it.
+fn more(model: &Model, error: &PruneError) -> Option<String> {
+    match error {
+        PruneError::NotCached { names, .. } => {
+            let key = model.keymap.key("look-up");
+            let plural = if *names == 1 { "dentry" } else { "dentries" };
+            Some(format!(
+                "Not cached: nothing to count. {key} looks it up, which makes up to {names} {plural}, \
+                 and one that remembers its absence if it is not there."
+            ))
+        }
+        PruneError::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(
+            "It is not there: the kernel remembers that by a negative dentry, which was not made \
+             by this look if the path was reached by what is cached."
+                .into(),
+        ),
+        _ => None,
+    }
 }

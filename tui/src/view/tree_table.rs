@@ -38,7 +38,7 @@ pub(super) fn render(model: &Model, place: &Place, frame: &mut Frame<'_>, area: 
         text.push(' ');
         let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
         text.push_str(&cut(&name(model, place, row), room));
-        let dim = row.name.is_empty() || place.under_way.as_ref() == Some(&row.name);
+        let dim = row.name.is_empty() || place.is_counting(row);
         lines.push(row_line(model, text, at == selected, dim, area));
     }
     if place.rows().is_empty() {
@@ -97,8 +97,8 @@ fn name(model: &Model, place: &Place, row: &Row) -> String {
     } else if row.below.mountpoints > 0 {
         text.push_str(" (+mount)");
     }
-    if place.under_way.as_ref() == Some(&row.name) {
-        text.push_str(" (counting)");
+    if place.is_counting(row) {
+        text.push_str(" ...");
     } else if row.partial {
         text.push_str(" (in part)");
     }

@@ -137,7 +137,8 @@ fn walk_to(screen: &mut Screen<'_>) -> Result<()> {
         row.split_whitespace().nth(2) == Some("/mnt/ext4")
     })?;
     screen.send("\r")?;
-    screen.wait_for("other/", SOON)?;
+    // Rows come as they are counted: their figures are right at the end.
+    screen.wait_for(" below: ", SOON)?;
     let text = row_of(screen, |row| row.trim_end().ends_with(" other/"))?;
     ensure!(
         numbers(&text)[0] == SIBLINGS as f64,
@@ -146,6 +147,7 @@ fn walk_to(screen: &mut Screen<'_>) -> Result<()> {
     select(screen, |row| row.trim_end().ends_with(" 1/"))?;
     screen.send("\r")?;
     screen.wait_for("/mnt/ext4/1 ", SOON)?;
+    screen.wait_for(" below: ", SOON)?;
     screen.wait_for("2/", SOON)
 }
 
@@ -232,7 +234,7 @@ fn killed_in_a_prune(_: &Context<'_>, guest: &Guest) -> Result<()> {
         row.split_whitespace().nth(2) == Some("/mnt/ext4")
     })?;
     screen.send("\r")?;
-    screen.wait_for("1/", SOON)?;
+    screen.wait_for(" below: ", SOON)?;
     select(&mut screen, |row| row.trim_end().ends_with(" 1/"))?;
     screen.send("p")?;
     screen.wait_for("Prune below /mnt/ext4/1 ", SOON)?;

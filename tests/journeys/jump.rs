@@ -1,0 +1,176 @@
+//! Going to a path that is typed, to the mounts of a process, and what is said if there is nothing.
+
+use crate::support::{App, census, mounts};
+use crate::tree_counting::failed;
+use crate::unreadable;
+use slabscope::prune::PruneError;
+use slabscope::source::Mount;
+use slabscope::update::{Effect, Msg};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The last effect, a census.
+fn asked(app: &mut App) -> (PathBuf, bool) {
+    match app.effects().pop() {
+        Some(Effect::Census { path, lookup, .. }) => (path, lookup),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_path_is_typed_and_reached_by_what_is_cached_alone() {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("o");
+    app.shows(" open /mnt/ext4/");
+    app.shows("a path, or a process's number");
+    app.keys("1//2/<Enter>");
+    let (path, lookup) = asked(&mut app);
+    assert_eq!(path.as_os_str(), "/mnt/ext4/1/2");
+    assert!(!lookup);
+    app.counted(census());
+    app.shows("/mnt/ext4/1/2");
+    app.shows("ext4 on /dev/vdb");
+    app.keys("R");
+    assert!(asked(&mut app).1, "what was reached may be asked for again");
+    app.keys("<Backspace>");
+    app.shows("/mnt/ext4/1 ");
+    app.keys("<Backspace><Backspace>");
+    app.shows("filesystems");
+}
+
+#[test]
+fn what_is_not_cached_is_looked_up_on_purpose_only() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("omnt/ext4/cold/deep<Enter>");
+    let path = PathBuf::from("/mnt/ext4/cold/deep");
+    failed(&mut app, PruneError::NotCached { path, names: 2 });
+    app.shows("cannot be reached by what is cached");
+    app.shows("nothing to count. L looks it up, which makes up to 2 dentries");
+    app.effects();
+    app.keys("L");
+    assert_eq!(asked(&mut app), ("/mnt/ext4/cold/deep".into(), true));
+    app.counted(census());
+    app.keys("L");
+    app.shows("nothing to look up");
+    assert!(app.effects().is_empty());
+}
+
+#[test]
+fn what_is_not_there_and_what_is_no_directory_is_said() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("onone<Enter>");
+    let (path, source) = ("/none".into(), io::ErrorKind::NotFound.into());
+    failed(&mut app, PruneError::Open { path, source });
+    app.shows("It is not there");
+    app.keys("o<Backspace><Backspace><Backspace><Backspace><Backspace>file<Enter>");
+    failed(&mut app, PruneError::NoDirectory("/file".into()));
+    app.shows("/file: not a directory");
+}
+
+#[test]
+fn what_is_no_path_goes_nowhere() {
+    let mut app = App::in_ext4(80, 24);
+    app.effects();
+    app.control_u();
+    for (text, words) in [
+        ("nginx", "a path from / on, or the number of a process"),
+        ("/a/../b", "without .."),
+    ] {
+        app.keys("o");
+        app.control_u();
+        app.keys(text);
+        app.keys("<Enter>");
+        app.shows(words);
+        assert!(app.effects().is_empty());
+        app.shows("/mnt/ext4");
+    }
+    app.keys("oabc<Esc>");
+    app.shows("below: 1,001,012 dentries");
+}
+
+fn of_container() -> Vec<Mount> {
+    let mount = |point: &str, fs: &str| Mount {
+        point: point.into(),
+        fs: fs.into(),
+        device: fs.into(),
+    };
+    vec![
+        mount("/proc/4711/root", "overlay"),
+        mount("/proc/4711/root/data", "ext4"),
+    ]
+}
+
+#[test]
+fn a_number_shows_the_mounts_of_that_process() {
+    let mut app = App::in_ext4(80, 24);
+    app.effects();
+    app.keys("o");
+    app.control_u();
+    app.keys("4711<Enter>");
+    assert!(matches!(
+        app.effects()[..],
+        [Effect::ReadMountsOf { pid: 4711 }]
+    ));
+    let result = Ok(("ngi\u{1b}nx".into(), of_container()));
+    app.msg(Msg::MountsOf { pid: 4711, result });
+    app.shows("2 filesystems of process 4711, ngi\\u{1b}nx: Bksp leaves");
+    app.keys("j<Enter>");
+    assert_eq!(asked(&mut app).0, Path::new("/proc/4711/root/data"));
+    app.counted(census());
+    app.shows("ext4 on ext4");
+    app.keys("<Backspace>");
+    assert!(matches!(
+        app.effects()[..],
+        [Effect::ReadMountsOf { pid: 4711 }]
+    ));
+    app.keys("<Backspace>");
+    assert!(matches!(app.effects()[..], [Effect::ReadMounts]));
+    app.msg(Msg::Mounts(Ok(mounts())));
+    app.shows("filesystems: Enter walks in");
+}
+
+#[test]
+fn a_path_below_the_root_of_a_process_is_on_the_mounts_of_that_process() {
+    let mut app = App::on_tree(80, 24);
+    app.effects();
+    app.keys("oproc/4711/root/data/x<Enter>");
+    assert!(matches!(
+        app.effects()[..],
+        [Effect::ReadMountsOf { pid: 4711 }]
+    ));
+    let result = Ok(("nginx".into(), of_container()));
+    app.msg(Msg::MountsOf { pid: 4711, result });
+    assert_eq!(asked(&mut app).0, Path::new("/proc/4711/root/data/x"));
+    app.shows("ext4 on ext4");
+    app.keys("o");
+    app.control_u();
+    app.keys("/mnt/ext4<Enter>");
+    assert!(
+        matches!(app.effects()[..], [.., Effect::ReadMounts]),
+        "our own again"
+    );
+    app.msg(Msg::Mounts(Ok(mounts())));
+    assert_eq!(asked(&mut app).0, Path::new("/mnt/ext4"));
+}
+
+#[test]
+fn a_process_that_is_not_there_is_said_and_nothing_changes() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("o<Backspace>99<Enter>");
+    let result = Err(unreadable(
+        "/proc/99/mountinfo",
+        io::ErrorKind::NotFound,
+        "No such file",
+    ));
+    app.msg(Msg::MountsOf { pid: 99, result });
+    app.shows("no mounts of process 99: /proc/99/mountinfo: No such file");
+    app.shows("/mnt/ext4");
+}
+
+#[test]
+fn a_path_of_the_command_line_is_not_looked_up_either() {
+    let mut app = App::sampled(80, 24);
+    app.msg(Msg::Open("/mnt/ext4/x".into()));
+    app.msg(Msg::Mounts(Ok(mounts())));
+    assert_eq!(asked(&mut app), ("/mnt/ext4/x".into(), false));
+}
