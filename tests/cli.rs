@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -208,6 +208,75 @@ fn a_closed_pipe_ends_it_quietly() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn what_the_limit_leaves_out_is_said() {
+    let root = fixture(KERNEL);
+    let root = root.to_str().unwrap();
+    let run = |format| slabscope(&["slabs", "--limit", "10", format, "--root", root]);
+    let output = run("--csv");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(error, "slabscope: --limit left out 225 caches\n");
+    let json: Value = serde_json::from_slice(&run("--json").stdout).unwrap();
+    assert_eq!(json["caches_left_out"], 225);
+    assert_eq!(json["caches"].as_array().unwrap().len(), 10);
+}
+
+#[test]
+fn watching_tells_growth_since_the_last_and_the_first_print() {
+    let slabinfo = |still: u64, grows: u64| {
+        let line = |name, active| {
+            format!("{name} {active} 900 8 512 1 : tunables 0 0 0 : slabdata 2 2 0\n")
+        };
+        "slabinfo - version: 2.1\n".to_owned() + &line("still", still) + &line("grows", grows)
+    };
+    let root = captured("watch", &[("proc/slabinfo", slabinfo(7, 100).as_bytes())]);
+    let mut child = command()
+        .args([
+            "slabs", "--watch", "0.1", "--sort", "growth", "--json", "--root",
+        ])
+        .arg(&root)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || {
+        let json: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        json["caches"][0].clone()
+    };
+    let first = next();
+    assert_eq!(first["name"], "grows", "by name while there is no growth");
+    assert!(first["active_objects_per_second"].is_null());
+    assert!(first["active_objects_since_first"].is_null());
+    // Over the old text, which is as long: the file is never short of a line.
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(root.join("proc/slabinfo"));
+    file.unwrap()
+        .write_all(slabinfo(7, 150).as_bytes())
+        .unwrap();
+    let grown = (0..200)
+        .map(|_| next())
+        .find(|of| of["active_objects_since_first"] == 50);
+    let grown = grown.unwrap();
+    assert_eq!(grown["name"], "grows");
+    assert!(grown["active_objects_per_second"].as_f64().unwrap() > 0.0);
+    assert_eq!(next()["active_objects_per_second"], 0.0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn growth_needs_two_prints() {
+    let output = slabscope(&["slabs", "--sort", "g"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("--watch")
+    );
 }
 
 #[test]

@@ -2,16 +2,18 @@
 
 mod report;
 mod sort;
+mod watch;
 
 use std::io::{self, Write};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Context, Exit, Failure, Run};
 use crate::model::Filter;
-use crate::source::{Cache, Cause, Kernel, Sample, Source, SourceError};
+use crate::source::{Cause, Kernel, Merged, Sample, Source, SourceError};
 use report::Report;
 use sort::Sort;
+use watch::{Earlier, Grown};
 
 /// Print the slab caches once, or every so often
 ///
@@ -34,7 +36,7 @@ pub struct Args {
     #[arg(short = 'n', long, value_name = "COUNT")]
     limit: Option<usize>,
 
-    /// Print every so many seconds until it is ended
+    /// Print every so many seconds until it is ended, with growth since the last and the first print
     #[arg(short = 'd', long, visible_alias = "delay", value_name = "SECONDS", value_parser = super::seconds)]
     watch: Option<Duration>,
 
@@ -53,43 +55,51 @@ pub struct Args {
 
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+        if self.sort.needs_watch() && self.watch.is_none() {
+            let message = "one print knows of no growth: add --watch SECONDS";
+            return Err(Failure::new(Exit::Usage, message));
+        }
         let mut kernel = Kernel::new(&context.root);
+        let mut earlier = Earlier::default();
         let mut first = true;
         loop {
-            let sample = kernel.sample();
-            let report = Report::new(&kernel, &sample, self.rows(&sample));
+            let (at, sample) = (Instant::now(), kernel.sample());
+            let (rows, left_out) = self.rows(earlier.compare(&sample, at), &sample.merged);
+            let report = Report::new(&kernel, &sample, &rows, left_out);
             match (self.json, self.csv) {
                 (true, _) => report.json(out)?,
                 (_, true) => report.csv(out, first)?,
-                _ => report.table(out, first)?,
+                _ => report.table(out, first, self.watch.is_some())?,
             }
             out.flush()?;
+            if first && left_out > 0 && !self.json {
+                eprintln!("slabscope: --limit left out {left_out} caches");
+            }
             let exit = complain(&sample);
             match self.watch {
                 Some(interval) => thread::sleep(interval),
                 None => return Ok(exit),
             }
+            earlier.keep(sample, at);
             first = false;
         }
     }
 }
 
 impl Args {
-    /// The caches that are asked for, in order; none if they could not be read.
-    fn rows<'a>(&self, sample: &'a Sample) -> Vec<&'a Cache> {
+    /// The caches that are asked for, in order, and how many the limit cut off.
+    fn rows<'a>(&self, mut rows: Vec<Grown<'a>>, merged: &Merged) -> (Vec<Grown<'a>>, usize) {
         let page_size = rustix::param::page_size() as u64;
-        let passes = |cache: &&Cache| {
-            let filter = self.filter.as_ref();
-            filter.is_none_or(|filter| filter.matches(&cache.name, &sample.merged))
-        };
-        let caches = sample.caches.as_deref().unwrap_or_default();
-        let mut rows: Vec<_> = caches.iter().filter(passes).collect();
+        if let Some(filter) = &self.filter {
+            rows.retain(|row| filter.matches(&row.cache.name, merged));
+        }
         rows.sort_by(|a, b| {
-            let order = self.sort.compare(a, b, page_size);
+            let order = self.sort.compare(&a.line(page_size), &b.line(page_size));
             if self.reverse { order.reverse() } else { order }
         });
-        rows.truncate(self.limit.unwrap_or(usize::MAX));
-        rows
+        let left_out = rows.len().saturating_sub(self.limit.unwrap_or(usize::MAX));
+        rows.truncate(rows.len() - left_out);
+        (rows, left_out)
     }
 }
 

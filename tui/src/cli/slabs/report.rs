@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use serde::Serialize;
 
 use super::unix_time;
+use super::watch::Grown;
 use crate::cli::Failure;
 use crate::cli::json::{self, Name};
 use crate::cli::table::{Align, Table};
@@ -25,6 +26,8 @@ pub struct Report<'a> {
     inodes: Option<Inodes>,
     totals: Option<Totals>,
     caches: Option<Vec<Row<'a>>>,
+    /// By the limit.
+    caches_left_out: usize,
     errors: Vec<Problem<'a>>,
 }
 
@@ -67,6 +70,9 @@ struct Row<'a> {
     pages_per_slab: u64,
     size_bytes: u64,
     idle_bytes: u64,
+    /// With --watch, but for the first print.
+    active_objects_per_second: Option<f64>,
+    active_objects_since_first: Option<i64>,
     merged_with: Vec<&'a str>,
 }
 
@@ -89,7 +95,8 @@ impl<'a> Problem<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn new(cache: &'a Cache, sample: &'a Sample, page_size: u64) -> Self {
+    fn new(grown: &Grown<'a>, sample: &'a Sample, page_size: u64) -> Self {
+        let cache = grown.cache;
         let class = match cache.class {
             Class::Reclaimable => Some("reclaimable"),
             Class::Unreclaimable => Some("unreclaimable"),
@@ -108,8 +115,46 @@ impl<'a> Row<'a> {
             pages_per_slab: cache.pages_per_slab,
             size_bytes: cache.size(page_size),
             idle_bytes: cache.idle(page_size),
+            active_objects_per_second: grown.per_second(),
+            active_objects_since_first: grown.since_first(),
             merged_with: sample.merged.others(&cache.name).collect(),
         }
+    }
+}
+
+impl Row<'_> {
+    /// For the table.
+    fn cells(&self) -> [String; 9] {
+        let class = match self.class {
+            Some("reclaimable") => "R",
+            Some(_) => "U",
+            None => "?",
+        };
+        [
+            class.to_owned(),
+            self.objects.to_string(),
+            self.active_objects.to_string(),
+            format!("{}%", self.use_percent),
+            self.object_size_bytes.to_string(),
+            self.slabs.to_string(),
+            self.objects_per_slab.to_string(),
+            text::bytes(self.size_bytes),
+            text::bytes(self.idle_bytes),
+        ]
+    }
+
+    /// For the table: what it grew by. A cache that was not there before is new.
+    fn growth(&self, first: bool) -> [String; 2] {
+        let new = if first { "" } else { "new" };
+        let since = self.active_objects_since_first.map(|n| match n {
+            0 => "0".to_owned(),
+            n => format!("{n:+}"),
+        });
+        [
+            self.active_objects_per_second.map(text::short_signed),
+            since,
+        ]
+        .map(|text| text.unwrap_or_else(|| new.to_owned()))
     }
 }
 
@@ -122,12 +167,10 @@ fn name(cache: &Cache) -> &OsStr {
 }
 
 impl<'a> Report<'a> {
-    /// Of these rows of a sample.
-    pub fn new(kernel: &Kernel, sample: &'a Sample, rows: Vec<&'a Cache>) -> Self {
+    /// Of these rows of a sample, and how many more there are.
+    pub fn new(kernel: &Kernel, sample: &'a Sample, rows: &[Grown<'a>], left_out: usize) -> Self {
         let page_size = rustix::param::page_size() as u64;
-        let rows = rows
-            .into_iter()
-            .map(|cache| Row::new(cache, sample, page_size));
+        let rows = rows.iter().map(|grown| Row::new(grown, sample, page_size));
         let errors = [
             sample.caches.as_ref().err(),
             sample.memory.as_ref().err(),
@@ -162,6 +205,7 @@ impl<'a> Report<'a> {
                 .ok()
                 .map(|caches| Totals::of(caches, page_size)),
             caches: sample.caches.is_ok().then(|| rows.collect()),
+            caches_left_out: left_out,
             errors: errors.into_iter().flatten().map(Problem::new).collect(),
         }
     }
@@ -173,7 +217,7 @@ impl<'a> Report<'a> {
 
     /// As CSV, with a line of headings before the first sample.
     pub fn csv(&self, out: &mut dyn Write, first: bool) -> Result<(), Failure> {
-        const HEADINGS: [&str; 13] = [
+        const HEADINGS: [&str; 15] = [
             "time_unix_ns",
             "name",
             "class",
@@ -187,6 +231,8 @@ impl<'a> Report<'a> {
             "pages_per_slab",
             "size_bytes",
             "idle_bytes",
+            "active_objects_per_second",
+            "active_objects_since_first",
         ];
         let mut csv = csv::Writer::from_writer(Vec::new());
         let failed = |error| Failure::new(super::Exit::Failed, error);
@@ -208,6 +254,10 @@ impl<'a> Report<'a> {
                 row.pages_per_slab.to_string(),
                 row.size_bytes.to_string(),
                 row.idle_bytes.to_string(),
+                row.active_objects_per_second
+                    .map_or(String::new(), |rate| format!("{rate:.3}")),
+                row.active_objects_since_first
+                    .map_or(String::new(), |change| change.to_string()),
             ];
             csv.write_record(&fields).map_err(failed)?;
         }
@@ -217,7 +267,7 @@ impl<'a> Report<'a> {
     }
 
     /// For reading: what the machine's memory says, then the caches.
-    pub fn table(&self, out: &mut dyn Write, first: bool) -> Result<(), Failure> {
+    pub fn table(&self, out: &mut dyn Write, first: bool, watch: bool) -> Result<(), Failure> {
         if !first {
             writeln!(out)?;
         }
@@ -237,27 +287,18 @@ impl<'a> Report<'a> {
             "CACHE SIZE",
             "IDLE",
         ];
-        let mut headings: Vec<_> = columns.map(|heading| (heading, Align::Right)).into();
+        let growth: &[&str] = if watch { &["OBJ/S", "SINCE 1ST"] } else { &[] };
+        let figures = columns.iter().chain(growth);
+        let mut headings: Vec<_> = figures.map(|heading| (*heading, Align::Right)).collect();
         headings.push(("NAME", Align::Left));
         let mut table = Table::new(&headings);
         for row in caches {
-            let class = match row.class {
-                Some("reclaimable") => "R",
-                Some(_) => "U",
-                None => "?",
-            };
-            table.row([
-                class.to_owned(),
-                row.objects.to_string(),
-                row.active_objects.to_string(),
-                format!("{}%", row.use_percent),
-                row.object_size_bytes.to_string(),
-                row.slabs.to_string(),
-                row.objects_per_slab.to_string(),
-                text::bytes(row.size_bytes),
-                text::bytes(row.idle_bytes),
-                row.name.printable(),
-            ]);
+            let mut cells = row.cells().to_vec();
+            if watch {
+                cells.extend(row.growth(first));
+            }
+            cells.push(row.name.printable());
+            table.row(cells);
         }
         table.write(out)?;
         Ok(())

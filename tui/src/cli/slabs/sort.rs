@@ -1,20 +1,17 @@
-//! What the table can be sorted by: the columns of the slab screen that one sample fills.
+//! What the table can be sorted by: the columns of the slab screen that need no mark.
 
 use std::cmp::Ordering;
-use std::time::Duration;
 
-use crate::model::{Column, Line, Row, Shape};
-use crate::source::Cache;
+use crate::model::{Column, Line, Shape};
 
 /// A column to sort by.
 #[derive(Clone, Copy, Debug)]
 pub struct Sort(Column);
 
 fn shapes() -> impl Iterator<Item = &'static Shape> {
-    use Column::{BytesSinceMark, Change, Growth, SinceMark};
-    let needs_two =
-        |shape: &&Shape| matches!(shape.column, Change | Growth | SinceMark | BytesSinceMark);
-    Column::sortable().filter(move |shape| !needs_two(shape))
+    use Column::{BytesSinceMark, Change, SinceMark};
+    let of_screen = |shape: &&Shape| matches!(shape.column, Change | SinceMark | BytesSinceMark);
+    Column::sortable().filter(move |shape| !of_screen(shape))
 }
 
 /// The names with their letters.
@@ -26,7 +23,7 @@ fn names() -> String {
 /// For the help.
 pub fn help() -> String {
     format!(
-        "Sort by a column, its letter (slabtop's) or its name: {}",
+        "Sort by a column, its letter (slabtop's) or its name, by growth with --watch: {}",
         names()
     )
 }
@@ -45,22 +42,16 @@ impl std::str::FromStr for Sort {
 }
 
 impl Sort {
+    /// Whether two samples are compared.
+    pub fn needs_watch(self) -> bool {
+        self.0 == Column::Growth
+    }
+
     /// Figures from the greatest, names from A; what is alike in the order of the names.
-    pub fn compare(self, a: &Cache, b: &Cache, page_size: u64) -> Ordering {
-        let row = Row {
-            index: 0,
-            change: None,
-            since_mark: None,
-            merged: 0,
-        };
-        let figure = |cache| {
-            (self.0.shape().figure)(&Line {
-                cache,
-                row: &row,
-                elapsed: Duration::ZERO,
-                page_size,
-            })
-        };
-        figure(b).cmp(&figure(a)).then_with(|| a.name.cmp(&b.name))
+    pub fn compare(self, a: &Line<'_>, b: &Line<'_>) -> Ordering {
+        let figure = self.0.shape().figure;
+        figure(b)
+            .cmp(&figure(a))
+            .then_with(|| a.cache.name.cmp(&b.cache.name))
     }
 }
