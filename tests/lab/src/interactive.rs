@@ -21,7 +21,7 @@ fn boot(lab: &Lab) -> Result<Guest> {
     let guest = Guest::boot(lab)?;
     let how = match guest.accel() {
         Accel::Kvm => "with KVM",
-        Accel::Tcg => "emulated: absolute times in it mean nothing",
+        Accel::Tcg | Accel::Counted => "emulated: absolute times in it mean nothing",
     };
     eprintln!("{:.0} s, {how}", started.elapsed().as_secs_f64());
     Ok(guest)

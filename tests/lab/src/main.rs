@@ -70,6 +70,9 @@ enum Task {
         /// How often each is made; the longest are made less often
         #[arg(long, default_value_t = bench::ROUNDS, value_parser = clap::value_parser!(u32).range(1..=100))]
         rounds: u32,
+        /// Count instructions instead of time: what else the host does has no influence then
+        #[arg(long)]
+        instructions: bool,
         /// Only name the measurements
         #[arg(long)]
         list: bool,
@@ -143,13 +146,14 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Task::Bench {
             filter,
             rounds,
+            instructions,
             list,
         }) => {
             let filter = filter.unwrap_or_default();
             if list {
-                return Ok(bench::list(&filter));
+                return Ok(bench::list(&filter, instructions));
             }
-            bench::run(&options, &filter, rounds)
+            bench::run(&options, &filter, rounds, instructions)
         }
         Some(Task::Test {
             filter,

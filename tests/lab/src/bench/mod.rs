@@ -46,25 +46,34 @@ fn rounds(bench: Bench, wanted: u32) -> u32 {
     }
 }
 
-fn selected(filter: &str) -> Vec<&'static Measure> {
+/// Whether what is measured is work, which instructions tell, rather than who waits for whom.
+fn is_work(bench: Bench) -> bool {
+    match bench {
+        Bench::Negatives | Bench::Tree | Bench::Unlink | Bench::Scale => true,
+        Bench::Stall | Bench::Kill | Bench::Held => false,
+    }
+}
+
+fn selected(filter: &str, instructions: bool) -> Vec<&'static Measure> {
     let wanted = |measure: &&Measure| {
         let tool = tool(measure).unwrap_or_default();
-        measure.name.contains(filter) || tool.contains(filter)
+        (measure.name.contains(filter) || tool.contains(filter))
+            && (!instructions || is_work(measure.bench))
     };
     MEASURES.iter().filter(wanted).collect()
 }
 
 /// Names the measurements.
-pub fn list(filter: &str) -> ExitCode {
-    for measure in selected(filter) {
+pub fn list(filter: &str, instructions: bool) -> ExitCode {
+    for measure in selected(filter, instructions) {
         println!("{}: {}", measure.name, measure.what);
     }
     ExitCode::SUCCESS
 }
 
-/// Makes the measurements that the filter selects; fails when one misses its bound.
-pub fn run(options: &Options, filter: &str, wanted: u32) -> Result<ExitCode> {
-    let selected = selected(filter);
+/// Makes the measurements that the filter selects, in time or in instructions; fails when one misses its bound.
+pub fn run(options: &Options, filter: &str, wanted: u32, instructions: bool) -> Result<ExitCode> {
+    let selected = selected(filter, instructions);
     ensure!(
         !selected.is_empty(),
         "no measurement's name contains {filter:?}; see --list"
@@ -74,7 +83,12 @@ pub fn run(options: &Options, filter: &str, wanted: u32) -> Result<ExitCode> {
         ..options.clone()
     })?;
     let started = Instant::now();
-    let guest = Guest::boot_sized(&lab, MACHINE)?;
+    let guest = if instructions {
+        let patience = Accel::Counted.boot_timeout();
+        Guest::boot_with(&lab, MACHINE, Accel::Counted, patience)?
+    } else {
+        Guest::boot_sized(&lab, MACHINE)?
+    };
     guest.load_module()?;
     guest.sh(&format!("insmod {PEER}"))?;
     let mut benches: Vec<Bench> = selected.iter().map(|measure| measure.bench).collect();
@@ -91,6 +105,7 @@ pub fn run(options: &Options, filter: &str, wanted: u32) -> Result<ExitCode> {
     let how = match guest.accel() {
         Accel::Kvm => "KVM",
         Accel::Tcg => "emulated (TCG)",
+        Accel::Counted => "emulated, 2 ns an instruction",
     };
     println!(
         "Linux {}, {how}, {} processors, {} MiB; {:.0} s. Ratios are of times within one round; median (least - most).\n",

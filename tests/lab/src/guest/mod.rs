@@ -82,7 +82,7 @@ impl Guest {
         }
     }
 
-    /// Boots a guest. Call it from the main thread: the guest ends with the thread that started it.
+    /// Boots a guest. It ends with the thread that started it.
     pub fn boot_with(lab: &Lab, machine: Machine, accel: Accel, timeout: Duration) -> Result<Self> {
         let (qemu, channels) = Qemu::start(lab, machine, accel)?;
         let log = KernelLog::new(qemu.log_path());

@@ -146,7 +146,7 @@ fn run_dir(cache: &Cache) -> Result<(TempDir, File)> {
 }
 
 fn command(lab: &Lab, machine: Machine, accel: Accel, dir: &Path) -> Command {
-    // A thread's end would count as its parent's: the lab starts its guests from the main thread.
+    // A thread's end counts as its parent's: whoever starts a guest stays for as long as it is wanted.
     let mut command = Command::new("setpriv");
     command.env("PATH", system_path()).env("TMPDIR", dir);
     command.args([
@@ -227,6 +227,6 @@ fn kernel_arguments(accel: Accel) -> String {
     let common = "console=ttyS0 ignore_loglevel panic=-1 oops=panic";
     match accel {
         Accel::Kvm => common.to_owned(),
-        Accel::Tcg => format!("{common} mitigations=off no_timer_check"),
+        Accel::Tcg | Accel::Counted => format!("{common} mitigations=off no_timer_check"),
     }
 }
