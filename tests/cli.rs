@@ -120,17 +120,14 @@ fn a_name_that_is_no_text_is_escaped_beside_its_bytes() {
 fn what_cannot_be_read_is_named_with_its_own_exit_code() {
     let garbage = b"slabinfo - version: 2.1\ndentry 1 -2 3 4 5 : tunables 0 0 0 : slabdata 6 7 0\n";
     let root = captured("garbage", &[("proc/slabinfo", garbage)]);
+    let empty = captured("empty", &[("proc/uptime", b"1 1\n")]);
     for (root, code, said) in [
         (
             root.to_str().unwrap(),
             1,
             "line 2: num_objs is no count: -2",
         ),
-        (
-            "/nonexistent",
-            3,
-            "/nonexistent/proc/slabinfo: No such file",
-        ),
+        (empty.to_str().unwrap(), 3, "/proc/slabinfo: No such file"),
     ] {
         let output = slabscope(&["slabs", "--root", root]);
         assert_eq!(output.status.code(), Some(code));
@@ -190,6 +187,31 @@ fn wrong_use() {
         &[],
     ] {
         assert_eq!(slabscope(args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn what_is_mistyped_is_told_with_what_helps() {
+    for (args, said) in [
+        (
+            &["slab"][..],
+            "no command is named slab; did you mean slabs?",
+        ),
+        (&["foo"], "no command is named foo; there are slabs, census"),
+        (&["foo"], "a directory of this name is opened by ./foo"),
+        (
+            &["slabs", "--limit", "x"],
+            "a whole number is wanted, such as 10",
+        ),
+        (
+            &["slabs", "--root", "/nonexistent"],
+            "it has to hold proc and sys",
+        ),
+    ] {
+        let output = slabscope(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(said), "{args:?}: {error}");
     }
 }
 
@@ -296,7 +318,7 @@ fn doctor_says_what_there_is_and_what_is_missing() {
     let (code, slabinfo) = doctor(&fixture(KERNEL));
     assert_eq!((code, &slabinfo["state"]), (Some(0), &"ok".into()));
     assert!(slabinfo["remedy"].is_null());
-    let (code, slabinfo) = doctor(Path::new("/nonexistent"));
+    let (code, slabinfo) = doctor(&captured("nothing", &[("proc/uptime", b"1 1\n")]));
     assert_eq!((code, &slabinfo["state"]), (Some(3), &"missing".into()));
     assert!(slabinfo["remedy"].is_string());
     // Of this machine, whatever it offers: all is told, and the remedies once more at the end.

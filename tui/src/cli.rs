@@ -20,6 +20,7 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
@@ -189,6 +190,13 @@ impl Command {
 /// Does what the arguments of the process say.
 pub fn main() -> ExitCode {
     let args = Cli::parse();
+    if !args.root.is_dir() {
+        let root = crate::text::printable(&args.root);
+        eprintln!(
+            "slabscope: --root {root}: there is no such directory; it has to hold proc and sys"
+        );
+        return ExitCode::from(Exit::Usage as u8);
+    }
     let context = Context {
         root: args.root,
         read_only: args.read_only,
@@ -217,6 +225,17 @@ fn finish(run: &dyn Run, context: &Context) -> Result<Exit, Failure> {
     let exit = run.run(context, &mut out)?;
     out.flush()?;
     Ok(exit)
+}
+
+/// A whole number as an argument.
+fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    let parsed = text.parse();
+    parsed.map_err(|_| "a whole number is wanted, such as 10".into())
+}
+
+/// Says on standard error that --limit left something out.
+fn left_out(what: impl Display) {
+    eprintln!("slabscope: --limit left out {what}");
 }
 
 /// A number of seconds as an argument: from 0.1 to 3600.

@@ -191,7 +191,7 @@ impl FromStr for Config {
 }
 
 /// The name that is written most like `name`.
-fn nearest(name: &str, names: impl IntoIterator<Item = &'static str>) -> &'static str {
+pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> &'a str {
     let distance = |known: &&str| strsim::damerau_levenshtein(known, name);
     names.into_iter().min_by_key(distance).unwrap_or_default()
 }

@@ -128,6 +128,13 @@ impl SourceError {
             Cause::Unreadable(io::ErrorKind::PermissionDenied, _) => {
                 "only root may read it: run slabscope with sudo"
             }
+            Cause::Unreadable(io::ErrorKind::NotFound, _)
+                if !["/proc", "/sys"]
+                    .iter()
+                    .any(|live| self.path.starts_with(live)) =>
+            {
+                "it was not captured"
+            }
             Cause::Unreadable(io::ErrorKind::NotFound, _) => {
                 "this kernel does not offer it, or /proc is not mounted here"
             }

@@ -24,7 +24,7 @@ pub struct Args {
     directory: Directory,
 
     /// How deep directories are told one by one
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = super::whole::<u32>)]
     depth: u32,
 
     /// What they are sorted by
@@ -32,7 +32,7 @@ pub struct Args {
     sort: Sort,
 
     /// At most so many directories
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::whole::<usize>)]
     limit: Option<usize>,
 
     /// As JSON
@@ -146,11 +146,16 @@ impl Run for Args {
         let target = self.directory.open()?;
         let mut census = census(target.dir.as_fd(), self.depth, &mut |_| interrupt.flow())?;
         census.rows.sort_by_cached_key(|row| key(row, self.sort));
+        let all = census.rows.len();
         census.rows.truncate(self.limit.unwrap_or(usize::MAX));
+        let left_out = all - census.rows.len();
         if self.json {
             json::write(out, "slabscope.census/1", &document(&path, &census, sizes))?;
         } else {
             self.table(&census, sizes, out)?;
+        }
+        if left_out > 0 {
+            super::left_out(format_args!("{left_out} directories"));
         }
         Ok(if census.partial {
             Exit::Partial

@@ -33,7 +33,7 @@ pub struct Args {
     shapes: bool,
 
     /// At most so many names, or shapes
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::whole::<u64>)]
     limit: Option<u64>,
 
     /// One JSON document a line, a line for each name; one document of all shapes
@@ -64,12 +64,13 @@ impl Run for Args {
             return self.tell_shapes(&target, &interrupt, out);
         }
         let mut left = self.limit.unwrap_or(u64::MAX);
-        let mut failure = None;
+        let (mut failure, mut more) = (None, false);
         let complete = list(target.dir.as_fd(), &mut |entry| {
             if self.negative && !entry.is_negative() {
                 return interrupt.flow();
             }
             if left == 0 {
+                more = true;
                 return ControlFlow::Break(());
             }
             left -= 1;
@@ -81,6 +82,9 @@ impl Run for Args {
                 }
             }
         })?;
+        if more {
+            super::left_out("the rest");
+        }
         match failure {
             Some(error) => Err(error),
             None if interrupt.flow().is_break() => Ok(Exit::Partial),

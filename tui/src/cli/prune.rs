@@ -37,7 +37,7 @@ pub struct Args {
     dry_run: bool,
 
     /// End after so many dentries; exceeded by less than a batch of 256
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::whole::<NonZeroU64>)]
     max: Option<NonZeroU64>,
 
     /// End after so many seconds

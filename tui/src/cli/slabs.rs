@@ -33,7 +33,7 @@ pub struct Args {
     filter: Option<Filter>,
 
     /// Only the first so many
-    #[arg(short = 'n', long, value_name = "COUNT")]
+    #[arg(short = 'n', long, value_name = "COUNT", value_parser = super::whole::<usize>)]
     limit: Option<usize>,
 
     /// Print every so many seconds until it is ended, with growth since the last and the first print
@@ -73,7 +73,7 @@ impl Run for Args {
             }
             out.flush()?;
             if first && left_out > 0 && !self.json {
-                eprintln!("slabscope: --limit left out {left_out} caches");
+                super::left_out(format_args!("{left_out} caches"));
             }
             let exit = complain(&sample);
             match self.watch {

@@ -1,13 +1,17 @@
 //! Without a command: the screen.
 
-use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Context, Exit, Failure, Run};
+use clap::CommandFactory;
+
+use super::{Cli, Context, Exit, Failure, Run};
 use crate::audit;
-use crate::config::Config;
+use crate::config::{Config, nearest};
+use crate::prune::{PruneError, Target};
 use crate::runtime::{self, Options};
+use crate::text::printable;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -26,15 +30,47 @@ impl Args {
     }
 }
 
+/// The directory to open. It is asked after by what is cached alone, as the screen does: one that
+/// is not cached is left to the screen to explain, but for a word, which may be a mistyped command.
+fn directory(path: &Path) -> Result<PathBuf, Failure> {
+    let absolute = std::path::absolute(path)?;
+    let wrong = |message| Err(Failure::new(Exit::Usage, message));
+    let word = path.to_str().filter(|path| !path.contains(['/', '.']));
+    match (Target::open_cached(&absolute), word) {
+        (Ok(_), _) => Ok(absolute),
+        (Err(_), Some(word)) => {
+            let cli = Cli::command();
+            let names = cli.get_subcommands().map(clap::Command::get_name);
+            let names: Vec<_> = names.collect();
+            let nearest = nearest(word, names.iter().copied());
+            let there = match strsim::damerau_levenshtein(nearest, word) {
+                ..=2 => format!("did you mean {nearest}?"),
+                _ => format!("there are {}", names.join(", ")),
+            };
+            let word = printable(word);
+            wrong(format!(
+                "no command is named {word}; {there}\n\
+                 a directory of this name is opened by ./{word}"
+            ))
+        }
+        (Err(PruneError::Open { path, source }), _) if source.kind() == ErrorKind::NotFound => {
+            wrong(format!("{}: there is no such directory", printable(path)))
+        }
+        (Err(error @ (PruneError::NoDirectory(_) | PruneError::Link(..))), _) => {
+            wrong(error.to_string())
+        }
+        (Err(_), None) => Ok(absolute),
+    }
+}
+
 impl Run for Args {
     fn run(&self, context: &Context, _out: &mut dyn Write) -> Result<Exit, Failure> {
+        let open = self.path.as_deref().map(directory).transpose()?;
         if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
             let message =
                 "standard input and output have to be a terminal; without one: slabscope slabs";
             return Err(Failure::new(Exit::Usage, message));
         }
-        // By its name alone: looking at the path would look it up.
-        let open = self.path.as_ref().map(std::path::absolute).transpose()?;
         let config = Config::load()?;
         runtime::run(Options {
             interval: self.interval.unwrap_or(config.interval),
