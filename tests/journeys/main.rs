@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 mod every_screen;
+mod holders;
 mod jump;
 mod log;
 mod marks;

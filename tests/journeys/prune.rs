@@ -55,7 +55,7 @@ fn a_path_too_long_for_the_title_is_in_the_plan_in_full() {
 
 #[test]
 fn nothing_but_y_in_a_plan_prunes() {
-    let every: String = (' '..='~').filter(|c| !"ynq<".contains(*c)).collect();
+    let every: String = (' '..='~').filter(|c| !"ynqw<".contains(*c)).collect();
     let mut app = App::planned(80, 24);
     app.effects();
     app.keys("<Enter>");

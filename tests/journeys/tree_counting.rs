@@ -224,6 +224,6 @@ fn what_looking_cost_is_said() {
     let mut app = App::in_ext4(200, 50);
     app.shows("opening it made 0 dentries; others while it was counted: +12");
     app.msg(Msg::Started { dentries: 2_113 });
-    app.keys("?");
+    app.keys("?<PageDown>");
     app.shows("While the program started, the machine's dentries changed by +2.1k");
 }

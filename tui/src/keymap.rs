@@ -63,6 +63,7 @@ pub enum Action {
     Cancel,
     Choose(session::Mode),
     Urge,
+    Holders,
     Prune,
 }
 
@@ -336,6 +337,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Plan, "", &[Char('2')], "all unused", "all unused dentries", A::Choose(session::Mode::Dentries)),
     bind(S::Plan, "", &[Up, Char('k')], "", "", A::Choose(session::Mode::Negative)),
     bind(S::Plan, "", &[Down, Char('j')], "", "", A::Choose(session::Mode::Dentries)),
+    bind(S::Plan, "", &[Char('w')], "who", "who holds what stays", A::Holders),
     bind(S::Plan, "", &[PageDown], "", "", A::Page(1)),
     bind(S::Plan, "", &[PageUp], "", "", A::Page(-1)),
     bind(S::Plan, "", &[Enter], "", "does nothing: no accidents", A::Urge),

@@ -12,6 +12,7 @@ pub mod census;
 pub mod cli;
 pub mod config;
 pub mod history;
+pub mod holders;
 pub mod keymap;
 pub mod model;
 pub mod negatives;

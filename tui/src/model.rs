@@ -23,7 +23,7 @@ pub use filter::{Filter, REGEX};
 pub use journal::Journal;
 pub use ledger::{Ledger, difference, reasons};
 pub use names::{Export, Focus, Names, NamesState};
-pub use prune::{Confirm, Figures, Pruning, Turn, TurnEnd, bytes as prune_bytes};
+pub use prune::{Confirm, Figures, Held, Pruning, Turn, TurnEnd, bytes as prune_bytes};
 pub use shrink::{ConfirmShrink, Shrunk};
 pub use slabs::{Line, Row, Slabs};
 pub use tree::{

@@ -51,6 +51,7 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Counting { job, at, part } => tree::counting(model, job, at, *part),
         Msg::Counted { job, at, result } => tree::counted(model, job, at, result),
         Msg::Planned { job, result } => prune::planned(model, job, result),
+        Msg::Held { job, result } => prune::held(model, job, result),
         Msg::PruneBegan {
             job,
             at,
@@ -222,6 +223,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Cancel => return prune::cancel(model),
         Action::Choose(mode) => prune::choose(model, mode),
         Action::Urge => prune::urge(model),
+        Action::Holders => return prune::ask_holders(model),
         Action::Prune => return prune::confirmed(model),
     }
     Vec::new()

@@ -256,10 +256,9 @@ fn rule(look: Look, title: Line<'_>, frame: &mut Frame<'_>, area: Rect) {
 
 /// A box over the middle of the screen, as high as its text.
 fn popup(look: Look, title: &str, text: Vec<Line<'_>>, frame: &mut Frame<'_>, area: Rect) {
-    let width = area.width.saturating_sub(2).min(96);
+    let width = (inside(area) + 4).min(area.width);
     let paragraph = Paragraph::new(text).wrap(Wrap { trim: false });
-    let inside = width.saturating_sub(4);
-    let lines: usize = paragraph_height(&paragraph, inside);
+    let lines: usize = paragraph_height(&paragraph, inside(area));
     let height = u16::try_from(lines + 2)
         .unwrap_or(u16::MAX)
         .min(area.height);
@@ -275,6 +274,11 @@ fn popup(look: Look, title: &str, text: Vec<Line<'_>>, frame: &mut Frame<'_>, ar
         .padding(ratatui::widgets::Padding::horizontal(1));
     frame.render_widget(Clear, area);
     frame.render_widget(paragraph.block(block), area);
+}
+
+/// Columns for the text of a box over `area`.
+fn inside(area: Rect) -> u16 {
+    area.width.saturating_sub(2).min(96).saturating_sub(4)
 }
 
 /// Lines that `paragraph` takes, counted by laying it out: no line of ours is long.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::holders::Holders;
 use crate::model::comes_back;
 use crate::model::tree::negatives_come_back;
 use crate::prune::{Outcome, Task};
@@ -18,8 +19,24 @@ pub struct Confirm {
     pub mode: Mode,
     /// Another key was pressed than the ones that say yes or no.
     pub urged: bool,
+    /// Who holds what stays.
+    pub held: Held,
     /// Directories that are above those in sight.
     pub scroll: usize,
+}
+
+/// Who holds what stays, if it was asked for.
+#[derive(Debug, Default)]
+pub enum Held {
+    /// It was not: the look itself makes dentries.
+    #[default]
+    Unasked,
+    /// The worker's job of this number looks.
+    Looking(u64),
+    /// What it saw.
+    Found(Holders),
+    /// Why it saw nothing.
+    Failed(String),
 }
 
 impl Confirm {

@@ -3,6 +3,7 @@
 mod acts;
 mod names;
 
+use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -10,13 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Event;
 use super::dentries::Dentries;
 use super::gather::Gather;
 use crate::audit;
 use crate::census::{Census, Cost, stream};
+use crate::holders::{self, Holders};
 use crate::model::Part;
 use crate::prune::{Plan, PruneError, Target};
 use crate::session::Counters;
@@ -125,6 +127,10 @@ impl Work {
                 let result = self.plan(job, &paths);
                 Msg::Planned { job, result }
             }
+            Effect::Holders { job, below } => Msg::Held {
+                job,
+                result: self.holders(job, &below),
+            },
             Effect::Prune { job, tasks, mode } => {
                 self.prune(job, tasks, mode);
                 return None;
@@ -195,6 +201,18 @@ impl Work {
             }
         }
         Ok(Some(plans))
+    }
+
+    /// Looks for those that hold what is below the directories, for so long at most.
+    fn holders(&self, job: u64, below: &[PathBuf]) -> io::Result<Holders> {
+        const LONGEST: Duration = Duration::from_secs(10);
+        let begin = Instant::now();
+        holders::scan(&self.root.join("proc"), below, &mut || {
+            if begin.elapsed() > LONGEST {
+                return ControlFlow::Break(());
+            }
+            self.goes_on(job)
+        })
     }
 
     /// Tells how far a job has come and whether it goes on.

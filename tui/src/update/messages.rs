@@ -8,6 +8,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use super::names::{NamesEffect, NamesMsg};
 use crate::audit::{AuditError, Record};
 use crate::census::Census;
+use crate::holders::Holders;
 use crate::model::Part;
 use crate::prune::{Outcome, Plan, PruneError, Task};
 use crate::session::{self, Counters};
@@ -79,6 +80,13 @@ pub enum Msg {
         job: u64,
         /// What a prune would do below each directory, or why that is not known.
         result: Result<Option<Vec<Plan>>, PruneError>,
+    },
+    /// Who holds what is below directories was looked for.
+    Held {
+        /// Which job it was.
+        job: u64,
+        /// Who does, or why that cannot be seen.
+        result: std::io::Result<Holders>,
     },
     /// A prune begins, below the first directory or the next.
     PruneBegan {
@@ -190,6 +198,13 @@ pub enum Effect {
         job: u64,
         /// The directories.
         paths: Vec<PathBuf>,
+    },
+    /// Find out who holds what is below directories.
+    Holders {
+        /// The job's number.
+        job: u64,
+        /// The directories.
+        below: Vec<PathBuf>,
     },
     /// Prune. Comes out of [`crate::model::Mode::Confirm`] alone.
     Prune {

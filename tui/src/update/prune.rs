@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::messages::Pruned;
 use super::{Effect, marks, tree};
 use crate::history::Marker;
-use crate::model::{Confirm, Figures, Ledger, Mode, Model, Pruning, Screen, Turn, TurnEnd};
+use crate::holders::Holders;
+use crate::model::{Confirm, Figures, Held, Ledger, Mode, Model, Pruning, Screen, Turn, TurnEnd};
 use crate::prune::{Plan, PruneError, Task};
 use crate::session::{self, Counters};
 use crate::source::{Mount, Sample};
@@ -93,6 +94,7 @@ pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Pla
                     tasks,
                     mode: session::Mode::Negative,
                     urged: false,
+                    held: Held::Unasked,
                     scroll: 0,
                 })),
                 None => Mode::Failed {
@@ -123,6 +125,42 @@ pub(super) fn urge(model: &mut Model) {
     }
 }
 
+/// Looks in /proc for those that hold what stays.
+pub(super) fn ask_holders(model: &mut Model) -> Vec<Effect> {
+    let Mode::Confirm(confirm) = &mut model.mode else {
+        return Vec::new();
+    };
+    if matches!(confirm.held, Held::Looking(_)) {
+        return Vec::new();
+    }
+    model.last_job += 1;
+    let job = model.last_job;
+    confirm.held = Held::Looking(job);
+    confirm.urged = false;
+    let tasks = confirm.tasks.iter();
+    let below = tasks.map(|task| task.plan.target.path.clone()).collect();
+    vec![Effect::Holders { job, below }]
+}
+
+pub(super) fn held(model: &mut Model, job: u64, result: std::io::Result<Holders>) {
+    if let Mode::Confirm(confirm) = &mut model.mode
+        && matches!(confirm.held, Held::Looking(of) if of == job)
+    {
+        confirm.held = match result {
+            Ok(found) => Held::Found(found),
+            Err(error) => Held::Failed(error.to_string()),
+        };
+    }
+}
+
+/// Ends a look for holders that is under way.
+fn stop_looking(confirm: &Confirm) -> Vec<Effect> {
+    match confirm.held {
+        Held::Looking(job) => vec![Effect::Cancel { job }],
+        _ => Vec::new(),
+    }
+}
+
 /// `y`: the plan on the screen, and nothing else, is carried out.
 pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     let confirm = match std::mem::replace(&mut model.mode, Mode::Browse) {
@@ -132,12 +170,13 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
             return Vec::new();
         }
     };
+    let mut effects = stop_looking(&confirm);
     let mode = confirm.mode;
     let would_go = |task: &Task| task.plan.predicted(mode) > 0;
     let tasks: Vec<Task> = confirm.tasks.into_iter().filter(would_go).collect();
     if tasks.is_empty() {
         model.notice = Some("nothing would go: nothing was done".into());
-        return Vec::new();
+        return effects;
     }
     model.last_job += 1;
     let job = model.last_job;
@@ -154,7 +193,8 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
         so_far: Box::default(),
         stopping: false,
     }));
-    vec![Effect::Prune { job, tasks, mode }]
+    effects.push(Effect::Prune { job, tasks, mode });
+    effects
 }
 
 pub(super) fn began(
@@ -274,6 +314,8 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
             model.mode = Mode::Browse;
             vec![Effect::Cancel { job }]
         }
+        // First the look ends, with what it saw.
+        Mode::Confirm(confirm) if matches!(confirm.held, Held::Looking(_)) => stop_looking(confirm),
         Mode::Confirm(_) => {
             model.mode = Mode::Browse;
             model.notice = Some("cancelled: nothing was pruned".into());

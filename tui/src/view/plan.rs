@@ -1,5 +1,7 @@
 //! The boxes on the way to a prune: dry run, plan, progress.
 
+mod holders;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,9 +9,10 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
 
 use super::tree::filesystem;
-use super::{popup, tail};
+use super::{cut, inside, paragraph_height, popup, tail};
 use crate::model::{Confirm, Model, Pruning};
 use crate::prune::Task;
 use crate::session::{Counters, Mode};
@@ -83,6 +86,18 @@ pub(super) fn confirm(model: &Model, confirm: &Confirm, frame: &mut Frame<'_>, a
     if command.len() < 4 * usize::from(area.width) {
         text.push(Line::styled(command, look.dim()));
     }
+    let inside = inside(area);
+    let above = paragraph_height(
+        &Paragraph::new(text.clone()).wrap(Wrap { trim: false }),
+        inside,
+    );
+    // Borders, an empty line, the last.
+    let room = usize::from(area.height).saturating_sub(above + 4);
+    let held = holders::lines(model, confirm, room);
+    text.extend(
+        held.into_iter()
+            .map(|(words, style)| Line::styled(cut(&words, inside.into()), style)),
+    );
     text.extend([Line::raw(""), urge(model, confirm)]);
     popup(look, &title, text, frame, area);
 }

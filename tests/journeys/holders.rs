@@ -1,0 +1,116 @@
+//! Who holds what stays: on request, in the plan.
+
+use std::path::PathBuf;
+
+use crate::support::App;
+use slabscope::holders::{Holder, Holders, Uses};
+use slabscope::update::{Effect, Msg};
+
+fn holder(pid: u32, uses: Uses) -> Holder {
+    Holder {
+        pid,
+        comm: "php-fpm\u{1b}[2J".into(),
+        uses,
+        example: format!("/mnt/ext4/1/{pid}").into(),
+    }
+}
+
+fn asked() -> App {
+    let mut app = App::planned(80, 24);
+    app.shows("held   w looks in /proc for processes that do, which makes dentries");
+    app.effects();
+    app.keys("w");
+    app
+}
+
+#[test]
+fn w_looks_for_the_directories_of_the_plan() {
+    let mut app = asked();
+    let one = [PathBuf::from("/mnt/ext4/1")];
+    assert!(matches!(&app.effects()[..], [Effect::Holders { below, .. }] if below[..] == one));
+    app.shows("held   looking in /proc ... Esc stops it");
+    app.keys("w");
+    assert!(app.effects().is_empty(), "one look at a time");
+    let job = app.model.last_job;
+    let uses = Uses {
+        cwd: true,
+        files: 3,
+        maps: 1,
+        ..Uses::default()
+    };
+    let found = vec![
+        holder(812, uses),
+        holder(
+            813,
+            Uses {
+                exe: true,
+                ..Uses::default()
+            },
+        ),
+    ];
+    let result = Ok(Holders {
+        found,
+        processes: 412,
+        unseen: 2,
+        partial: false,
+    });
+    app.msg(Msg::Held { job, result });
+    app.shows("held   php-fpm\\u{1b}[2J[812] working directory, 3 open, 1 mapped: /m");
+    app.shows("       php-fpm\\u{1b}[2J[813] program: /mnt/ext4/1/813");
+    app.shows("412 processes looked at, 2 not in full");
+    app.shows("type y to prune");
+}
+
+#[test]
+fn of_many_the_question_stays_in_sight() {
+    let mut app = asked();
+    let job = app.model.last_job;
+    let open = Uses {
+        files: 1,
+        ..Uses::default()
+    };
+    let found = (0..500).map(|pid| holder(pid, open)).collect();
+    let result = Ok(Holders {
+        found,
+        processes: 500,
+        ..Holders::default()
+    });
+    app.msg(Msg::Held { job, result });
+    app.shows("and 49");
+    app.shows("type y to prune");
+}
+
+#[test]
+fn nobody_and_no_proc() {
+    let mut app = asked();
+    let job = app.model.last_job;
+    app.msg(Msg::Held {
+        job,
+        result: Ok(Holders::default()),
+    });
+    app.shows("by no process that is seen");
+    let mut app = asked();
+    let job = app.model.last_job;
+    app.msg(Msg::Held {
+        job,
+        result: Err(std::io::ErrorKind::PermissionDenied.into()),
+    });
+    app.shows("/proc cannot be read: permission denied");
+}
+
+#[test]
+fn escape_ends_the_look_first_and_y_does_not_wait_for_it() {
+    let mut app = asked();
+    let job = app.model.last_job;
+    app.effects();
+    app.keys("<Esc>");
+    assert!(matches!(app.effects()[..], [Effect::Cancel { job: of }] if of == job));
+    app.shows("Prune below /mnt/ext4/1");
+    let mut app = asked();
+    app.effects();
+    app.keys("y");
+    assert!(matches!(
+        app.effects()[..],
+        [Effect::Cancel { .. }, Effect::Prune { .. }]
+    ));
+}
