@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::reading::{STILL, close, numbers, numbers_of, row_of, select, text_behind};
 use super::{Case, Context};
 use crate::guest::Guest;
 use crate::guest::screen::Screen;
@@ -21,8 +22,6 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 const SOON: Duration = Duration::from_secs(30);
-/// A drawing is complete when nothing comes for so long: the program draws once a second.
-const STILL: Duration = Duration::from_millis(300);
 const LOOKUPS: u64 = 1_000_000;
 const SIBLINGS: u64 = 1_000;
 
@@ -118,15 +117,6 @@ fn settle(guest: &Guest) -> Result<()> {
 fn sreclaimable(guest: &Guest) -> Result<u64> {
     let text = guest.sh("awk '/^SReclaimable:/ { print $2 }' /proc/meminfo")?;
     Ok(text.trim().parse()?)
-}
-
-fn close(shown: f64, kernel: f64, what: &str) -> Result<()> {
-    let allowed = (kernel / 1000.0).max(200.0);
-    ensure!(
-        (shown - kernel).abs() <= allowed,
-        "{what}: the screen shows {shown}, the kernel says {kernel}"
-    );
-    Ok(())
 }
 
 /// From the filesystems down to /mnt/ext4/1.
@@ -262,63 +252,4 @@ fn killed_in_a_prune(_: &Context<'_>, guest: &Guest) -> Result<()> {
         "from {before:?} to {after:?}"
     );
     Ok(())
-}
-
-/// Moves the selection down to a row.
-fn select(screen: &mut Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<()> {
-    screen.send("g")?;
-    for _ in 0..30 {
-        let row = selected(&screen.snapshot());
-        if wanted(&row) {
-            return Ok(());
-        }
-        screen.send("j")?;
-        // The last row stays selected: then the loop ends in the error below.
-        let moved = |screen: &vt100::Screen| selected(screen) != row;
-        if screen
-            .wait_until("the selection to move", Duration::from_secs(5), moved)
-            .is_err()
-        {
-            break;
-        }
-    }
-    Err(screen.error("the row is not to be found"))
-}
-
-/// The text of the row that is shown inverse.
-fn selected(screen: &vt100::Screen) -> String {
-    let (rows, cols) = screen.size();
-    let inverse = |row: u16, col: u16| {
-        screen
-            .cell(row, col)
-            .is_some_and(|cell| cell.inverse() && cell.has_contents())
-    };
-    (1..rows.get())
-        .find(|&row| (0..20).any(|col| inverse(row, col)))
-        .and_then(|row| screen.rows(0, cols.get()).nth(row.into()))
-        .unwrap_or_default()
-}
-
-fn row_of(screen: &Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<String> {
-    let found = screen.rows().into_iter().find(|row| wanted(row));
-    found.ok_or_else(|| screen.error("a row is missing"))
-}
-
-fn numbers_of(screen: &Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<Vec<f64>> {
-    row_of(screen, wanted).map(|row| numbers(&row))
-}
-
-/// What stands behind a label in its row.
-fn text_behind(screen: &Screen<'_>, label: &str) -> Result<String> {
-    let row = row_of(screen, |row| row.contains(label))?;
-    Ok(row
-        .split_once(label)
-        .map_or_else(String::new, |(_, rest)| rest.to_owned()))
-}
-
-/// The numbers in a text, without their separators.
-fn numbers(text: &str) -> Vec<f64> {
-    text.split_whitespace()
-        .filter_map(|word| word.replace(',', "").parse().ok())
-        .collect()
 }

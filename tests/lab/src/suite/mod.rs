@@ -5,8 +5,10 @@ mod census;
 mod classic;
 mod command_line;
 mod errors;
+mod explorer;
 mod fixture;
 mod main_job;
+mod reading;
 mod runner;
 mod screen;
 mod sessions;
@@ -44,6 +46,7 @@ fn cases() -> Vec<Case> {
         basics::CASES,
         screen::CASES,
         main_job::CASES,
+        explorer::CASES,
         classic::CASES,
         census::CASES,
         survive::CASES,

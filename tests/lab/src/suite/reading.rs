@@ -1,0 +1,83 @@
+//! Reading the screen as a person does, and moving about on it.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::guest::screen::Screen;
+
+/// A drawing is complete when nothing comes for so long: the program draws once a second.
+pub(super) const STILL: Duration = Duration::from_millis(300);
+
+/// A figure may be a thousandth off, or 200: the machine goes on while it is read.
+pub(super) fn close(shown: f64, kernel: f64, what: &str) -> Result<()> {
+    let allowed = (kernel / 1000.0).max(200.0);
+    ensure!(
+        (shown - kernel).abs() <= allowed,
+        "{what}: the screen shows {shown}, the kernel says {kernel}"
+    );
+    Ok(())
+}
+
+/// Moves the selection down to a row.
+pub(super) fn select(screen: &mut Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<()> {
+    screen.send("g")?;
+    // Else the row that was selected before could pass for one that the first step leads to.
+    screen.wait_still(STILL, Duration::from_secs(5))?;
+    for _ in 0..30 {
+        let row = selected(&screen.snapshot());
+        if wanted(&row) {
+            return Ok(());
+        }
+        screen.send("j")?;
+        // The last row stays selected: then the loop ends in the error below.
+        let moved = |screen: &vt100::Screen| selected(screen) != row;
+        if screen
+            .wait_until("the selection to move", Duration::from_secs(5), moved)
+            .is_err()
+        {
+            break;
+        }
+    }
+    Err(screen.error("the row is not to be found"))
+}
+
+/// The text of the row that is shown inverse.
+fn selected(screen: &vt100::Screen) -> String {
+    let (rows, cols) = screen.size();
+    let inverse = |row: u16, col: u16| {
+        screen
+            .cell(row, col)
+            .is_some_and(|cell| cell.inverse() && cell.has_contents())
+    };
+    (1..rows.get())
+        .find(|&row| (0..20).any(|col| inverse(row, col)))
+        .and_then(|row| screen.rows(0, cols.get()).nth(row.into()))
+        .unwrap_or_default()
+}
+
+/// The first row that is wanted.
+pub(super) fn row_of(screen: &Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<String> {
+    let found = screen.rows().into_iter().find(|row| wanted(row));
+    found.ok_or_else(|| screen.error("a row is missing"))
+}
+
+/// The numbers in the first row that is wanted.
+pub(super) fn numbers_of(screen: &Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<Vec<f64>> {
+    row_of(screen, wanted).map(|row| numbers(&row))
+}
+
+/// What stands behind a label in its row.
+pub(super) fn text_behind(screen: &Screen<'_>, label: &str) -> Result<String> {
+    let row = row_of(screen, |row| row.contains(label))?;
+    Ok(row
+        .split_once(label)
+        .map_or_else(String::new, |(_, rest)| rest.to_owned()))
+}
+
+/// The numbers in a text, without their separators.
+pub(super) fn numbers(text: &str) -> Vec<f64> {
+    text.split_whitespace()
+        .filter_map(|word| word.replace(',', "").parse().ok())
+        .collect()
+}
