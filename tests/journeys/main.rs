@@ -5,6 +5,7 @@
 mod every_screen;
 mod holders;
 mod jump;
+mod ledger;
 mod log;
 mod marks;
 mod mounts;

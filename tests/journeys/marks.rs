@@ -169,7 +169,7 @@ fn one_that_was_replaced_is_left_alone_and_the_others_are_pruned() {
     app.part_pruned(Ok(App::outcome(Status::Complete, 1_000)), 1_049_000, true);
     app.shows("IN PART: not below every directory");
     app.shows("FAILED: /mnt/ext4/1");
-    app.shows("why  /mnt/ext4/1: not the directory that the plan was made for");
+    app.shows("why    /mnt/ext4/1: not the directory that the plan was made for");
     app.shows_no("taken by others");
     assert_eq!(app.model.journal.records.len(), 2);
     assert_eq!(app.model.history.markers.len(), 1, "what ran is marked");

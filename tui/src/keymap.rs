@@ -146,6 +146,8 @@ pub enum Scope {
     Running,
     /// While the help is shown.
     Help,
+    /// While a ledger is shown.
+    Ledger,
     /// While help, a ledger or an error is shown.
     Message,
 }
@@ -171,6 +173,7 @@ impl Scope {
             Self::Plan => "A plan",
             Self::Running => "While counting or pruning",
             Self::Help => "Help",
+            Self::Ledger => "A ledger",
             Self::Message => "Ledger, error, help",
         }
     }
@@ -348,6 +351,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Help, "page-down", &[PageDown], "", "", A::Page(1)),
     bind(S::Help, "", &[Char(' ')], "", "a page down", A::Page(1)),
     bind(S::Help, "page-up", &[PageUp], "", "", A::Page(-1)),
+    bind(S::Ledger, "shrink", &[Char('K')], "shrink", "give back empty dentry slabs", A::PlanShrink),
     bind(S::Message, "", &[Esc, Enter, Char('q')], "close", "close", A::Close),
     bind(S::Message, "help", &[Char('?')], "", "", A::Close),
     bind(S::Message, "slabs", &[Char('1')], "slabs", "", A::Screen(Screen::Slabs)),
@@ -366,12 +370,13 @@ pub const BINDINGS: &[Binding] = &[
 ];
 
 /// The scopes that hold together, the innermost first: within them a key does one thing.
-const TOGETHER: [&[Scope]; 15] = [
+const TOGETHER: [&[Scope]; 16] = [
     SLABS,
     MOUNTS,
     TREE,
     HISTORY,
     HELP,
+    LEDGER,
     NAMES,
     &[S::Export],
     &[S::Filter],
@@ -388,6 +393,7 @@ const MOUNTS: &[Scope] = &[S::Mounts, S::Lists, S::Everywhere];
 const TREE: &[Scope] = &[S::Tree, S::Lists, S::Everywhere];
 const NAMES: &[Scope] = &[S::Names, S::Lists, S::Everywhere];
 const HISTORY: &[Scope] = &[S::History, S::Lists, S::Everywhere];
+const LEDGER: &[Scope] = &[S::Ledger, S::Message];
 const HELP: &[Scope] = &[S::Help, S::Message];
 
 /// Where the keys are now, the innermost first.
@@ -404,7 +410,8 @@ pub fn scopes(model: &Model) -> &'static [Scope] {
         (Mode::ConfirmShrink(_), _) => &[S::ShrinkPlan],
         (Mode::PlanningShrink { .. } | Mode::Shrinking { .. }, _) => &[S::Shrinking],
         (Mode::Help { .. }, _) => HELP,
-        (Mode::Ledger | Mode::Shrunk(_) | Mode::Failed { .. }, _) => &[S::Message],
+        (Mode::Ledger, _) => LEDGER,
+        (Mode::Shrunk(_) | Mode::Failed { .. }, _) => &[S::Message],
         (Mode::Browse, Screen::Slabs) => SLABS,
         (Mode::Browse, Screen::History) => HISTORY,
         (Mode::Browse, Screen::Tree) if model.tree.stack.is_empty() => MOUNTS,

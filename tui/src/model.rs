@@ -7,6 +7,7 @@ mod journal;
 mod ledger;
 mod names;
 mod prune;
+mod refill;
 mod shrink;
 mod slabs;
 mod tree;
@@ -24,6 +25,7 @@ pub use journal::Journal;
 pub use ledger::{Ledger, difference, reasons};
 pub use names::{Export, Focus, Names, NamesState};
 pub use prune::{Confirm, Figures, Held, Pruning, Turn, TurnEnd, bytes as prune_bytes};
+pub use refill::Refill;
 pub use shrink::{ConfirmShrink, Shrunk};
 pub use slabs::{Line, Row, Slabs};
 pub use tree::{
@@ -112,6 +114,8 @@ pub enum Mode {
         job: u64,
         /// The cache.
         cache: String,
+        /// The ledger of a prune is below.
+        from_ledger: bool,
     },
     /// A plan to shrink a cache is shown: the only way to it.
     ConfirmShrink(Box<ConfirmShrink>),
@@ -121,6 +125,8 @@ pub enum Mode {
         job: u64,
         /// The cache.
         cache: String,
+        /// The ledger of a prune is below.
+        from_ledger: bool,
     },
     /// What the last shrinking did is shown.
     Shrunk(Box<Shrunk>),

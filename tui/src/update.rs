@@ -8,6 +8,7 @@ mod mounts;
 mod mouse;
 mod names;
 mod prune;
+mod refill;
 mod shrink;
 mod slabs;
 mod tree;
@@ -52,6 +53,7 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Counted { job, at, result } => tree::counted(model, job, at, result),
         Msg::Planned { job, result } => prune::planned(model, job, result),
         Msg::Held { job, result } => prune::held(model, job, result),
+        Msg::Recounted { job, at, result } => refill::counted(model, job, at, result),
         Msg::PruneBegan {
             job,
             at,
@@ -92,7 +94,9 @@ fn take(model: &mut Model, at: Duration, sample: Sample) -> Vec<Effect> {
         model.shown = Some(Arc::clone(&shown));
     }
     model.latest = Some(shown);
-    slabs::reread(model)
+    let mut effects = slabs::reread(model);
+    effects.extend(refill::due(model));
+    effects
 }
 
 /// The rates of `last`, if they are still those of the same caches.

@@ -1,6 +1,8 @@
 //! The ledger: what a prune was predicted to free, what it freed, and why they differ.
 
-use crate::model::{Figures, Turn};
+use std::time::Duration;
+
+use crate::model::{Figures, Refill, Turn};
 use crate::session::{Mode, Status};
 use crate::source::Cache;
 use crate::text::{bytes, count};
@@ -12,9 +14,28 @@ pub struct Ledger {
     pub mode: Mode,
     /// The directories. Those at the end may never have been begun.
     pub parts: Vec<Turn>,
+    /// Whether what was pruned comes back.
+    pub refill: Refill,
+    /// After the dentry cache was shrunk, too: slabs given back, and the figures then.
+    pub shrunk: Option<(u64, Figures)>,
 }
 
 impl Ledger {
+    /// Of a prune that has ended `at` so long after the start.
+    pub fn new(mode: Mode, parts: Vec<Turn>, at: Duration) -> Self {
+        let ran = parts.iter().filter(|part| part.outcome().is_some());
+        let left = ran
+            .map(|part| part.cached.saturating_sub(part.moved()))
+            .sum();
+        let freed = parts.iter().map(Turn::moved).sum();
+        Self {
+            mode,
+            parts,
+            refill: Refill::new(at, left, freed),
+            shrunk: None,
+        }
+    }
+
     /// Dentries that were expected to go.
     pub fn predicted(&self) -> u64 {
         self.parts.iter().map(|part| part.predicted).sum()

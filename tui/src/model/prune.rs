@@ -110,6 +110,8 @@ pub struct Turn {
     pub path: PathBuf,
     /// The filesystem it is on.
     pub mount: Mount,
+    /// Dentries of the kind that were cached, gone or not.
+    pub cached: u64,
     /// Dentries that are expected to go.
     pub predicted: u64,
     /// Bytes that are expected to come back.
@@ -130,6 +132,10 @@ impl Turn {
         Self {
             path: task.plan.target.path.clone(),
             mount: task.mount.clone(),
+            cached: match mode {
+                Mode::Negative => task.plan.found.negative,
+                Mode::Dentries => task.plan.found.total,
+            },
             predicted: task.plan.predicted(mode),
             predicted_bytes: dentry_size.map(|size| bytes(&task.plan.found, mode, size)),
             began: None,

@@ -11,6 +11,8 @@ pub struct ConfirmShrink {
     pub plan: Plan,
     /// Another key was pressed than the ones that say yes or no.
     pub urged: bool,
+    /// The ledger of a prune is below.
+    pub from_ledger: bool,
 }
 
 /// A cache that was shrunk.

@@ -131,6 +131,11 @@ impl Work {
                 job,
                 result: self.holders(job, &below),
             },
+            Effect::Recount { job, below, mode } => {
+                let result = self.recount(job, &below, mode);
+                let at = self.start.elapsed();
+                Msg::Recounted { job, at, result }
+            }
             Effect::Prune { job, tasks, mode } => {
                 self.prune(job, tasks, mode);
                 return None;

@@ -88,6 +88,15 @@ pub enum Msg {
         /// Who does, or why that cannot be seen.
         result: std::io::Result<Holders>,
     },
+    /// What is cached below the directories of a prune was counted again.
+    Recounted {
+        /// Which job it was.
+        job: u64,
+        /// When.
+        at: Duration,
+        /// Dentries of the kind that was pruned; None: it was ended early.
+        result: Result<Option<u64>, PruneError>,
+    },
     /// A prune begins, below the first directory or the next.
     PruneBegan {
         /// Which.
@@ -205,6 +214,15 @@ pub enum Effect {
         job: u64,
         /// The directories.
         below: Vec<PathBuf>,
+    },
+    /// Count again what was pruned.
+    Recount {
+        /// The job's number.
+        job: u64,
+        /// Below which directories.
+        below: Vec<PathBuf>,
+        /// What was pruned.
+        mode: session::Mode,
     },
     /// Prune. Comes out of [`crate::model::Mode::Confirm`] alone.
     Prune {

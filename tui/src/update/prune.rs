@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::messages::Pruned;
-use super::{Effect, marks, tree};
+use super::{Effect, marks, shrink, tree};
 use crate::history::Marker;
 use crate::holders::Holders;
 use crate::model::{Confirm, Figures, Held, Ledger, Mode, Model, Pruning, Screen, Turn, TurnEnd};
@@ -299,10 +299,8 @@ fn closed(model: &mut Model, pruning: Pruning, moved: u64) -> Mode {
             error: error.to_owned(),
         };
     }
-    model.ledgers.push(Ledger {
-        mode: pruning.mode,
-        parts: pruning.parts,
-    });
+    let ledger = Ledger::new(pruning.mode, pruning.parts, model.now);
+    model.ledgers.push(ledger);
     Mode::Ledger
 }
 
@@ -321,16 +319,18 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
             model.notice = Some("cancelled: nothing was pruned".into());
             Vec::new()
         }
-        Mode::PlanningShrink { .. } => {
-            model.mode = model.below();
+        Mode::PlanningShrink { from_ledger, .. } => {
+            let from_ledger = *from_ledger;
+            model.mode = shrink::back(model, from_ledger);
             Vec::new()
         }
         Mode::Shrinking { .. } => {
             model.notice = Some("the kernel cannot be stopped here; it does not take long".into());
             Vec::new()
         }
-        Mode::ConfirmShrink(_) => {
-            model.mode = model.below();
+        Mode::ConfirmShrink(confirm) => {
+            let from_ledger = confirm.from_ledger;
+            model.mode = shrink::back(model, from_ledger);
             model.notice = Some("cancelled: nothing was shrunk".into());
             Vec::new()
         }

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use super::{Done, Effect};
 use crate::history::Marker;
-use crate::model::{ConfirmShrink, Mode, Model, Shrunk};
+use crate::model::{ConfirmShrink, Figures, Mode, Model, Shrunk};
 use crate::shrink::{Plan, ShrinkError};
 use crate::text::printable;
 
 /// Looks what shrinking the selected cache would reach.
 pub(super) fn plan(model: &mut Model) -> Vec<Effect> {
+    let from_ledger = matches!(model.mode, Mode::Ledger);
     let selected = match &model.slabs.detail {
+        _ if from_ledger => Some("dentry".to_owned()),
         Some(detail) => Some(detail.cache.clone()),
         None => model.selected_cache().map(|cache| cache.name.clone()),
     };
@@ -23,18 +25,36 @@ pub(super) fn plan(model: &mut Model) -> Vec<Effect> {
     model.mode = Mode::PlanningShrink {
         job,
         cache: cache.clone(),
+        from_ledger,
     };
     vec![Effect::PlanShrink { job, cache }]
 }
 
 pub(super) fn planned(model: &mut Model, job: u64, result: Result<Plan, ShrinkError>) {
-    if !matches!(model.mode, Mode::PlanningShrink { job: of, .. } if of == job) {
-        return;
-    }
+    let from_ledger = match model.mode {
+        Mode::PlanningShrink {
+            job: of,
+            from_ledger,
+            ..
+        } if of == job => from_ledger,
+        _ => return,
+    };
     model.mode = match result {
-        Ok(plan) => Mode::ConfirmShrink(Box::new(ConfirmShrink { plan, urged: false })),
+        Ok(plan) => Mode::ConfirmShrink(Box::new(ConfirmShrink {
+            plan,
+            urged: false,
+            from_ledger,
+        })),
         Err(error) => failed("The cache cannot be shrunk", &error),
     };
+}
+
+/// What is shown where the plan was.
+pub(super) fn back(model: &Model, from_ledger: bool) -> Mode {
+    match from_ledger {
+        true => Mode::Ledger,
+        false => model.below(),
+    }
 }
 
 fn failed(what: &'static str, error: &ShrinkError) -> Mode {
@@ -54,6 +74,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
             model.mode = Mode::Shrinking {
                 job,
                 cache: plan.cache.name.clone(),
+                from_ledger: confirm.from_ledger,
             };
             vec![Effect::Shrink { job, plan }]
         }
@@ -66,15 +87,26 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
 
 pub(super) fn ended(model: &mut Model, job: u64, at: Duration, done: Done) -> Vec<Effect> {
     model.journal.push(done.record, done.recorded);
+    let after = Figures::of(&done.sample, None);
     let effects = super::take(model, at, *done.sample);
-    if !matches!(model.mode, Mode::Shrinking { job: of, .. } if of == job) {
-        return effects;
-    }
+    let from_ledger = match model.mode {
+        Mode::Shrinking {
+            job: of,
+            from_ledger,
+            ..
+        } if of == job => from_ledger,
+        _ => return effects,
+    };
     model.mode = match done.result {
         Ok(outcome) => {
             let label = format!("shrank {} {}", printable(&done.plan.cache.name), done.clock);
             let at = done.began;
             model.history.markers.push(Marker { at, label });
+            if let Some(ledger) = model.ledgers.last_mut().filter(|_| from_ledger) {
+                ledger.shrunk = Some((outcome.freed().unwrap_or(0), after));
+                model.mode = Mode::Ledger;
+                return effects;
+            }
             Mode::Shrunk(Box::new(Shrunk {
                 plan: done.plan,
                 at,

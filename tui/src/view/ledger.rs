@@ -188,15 +188,45 @@ fn figures(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
         rows.into_iter()
             .map(|(name, figures, change)| line(look, &name, figures, change.unwrap_or_default())),
     );
+    text.extend(words(model, ledger, before, after));
+    text
+}
+
+/// Why the figures differ, whether what was pruned comes back, and what else can be done.
+fn words(model: &Model, ledger: &Ledger, before: &Figures, after: &Figures) -> Vec<Line<'static>> {
+    let page = model.host.page_size;
     let errors = ledger.parts.iter().filter_map(Turn::error);
     let errors = errors.map(|error| printable(error.lines().next().unwrap_or_default()));
     let why = reasons(ledger.moved(), ledger.moved_bytes(), before, after, page);
-    let why = errors.take(2).chain(why);
-    text.extend(
-        why.into_iter()
-            .zip(["why", "", "", ""])
-            .map(|(why, label)| Line::raw(format!(" {label:<5}{why}"))),
-    );
+    let why = errors.take(2).chain(why).take(3);
+    let mut text: Vec<_> = why
+        .zip(["why", "", ""])
+        .map(|(why, label)| Line::raw(format!(" {label:<7}{why}")))
+        .collect();
+    text.push(Line::raw(format!(" refill {}", ledger.refill.words())));
+    let key = model.keymap.key("shrink");
+    match &ledger.shrunk {
+        Some((slabs, figures)) => {
+            let cache = figures.dentry.as_ref().map(|cache| cache.size(page));
+            let [cache, memory] =
+                [cache, figures.sreclaimable].map(|size| size.map_or("?".into(), mebibytes));
+            let slabs = count(*slabs);
+            text.push(Line::raw(format!(
+                " shrunk {slabs} slabs more: dentry slabs {cache}, SReclaimable {memory}"
+            )));
+        }
+        None if after
+            .dentry
+            .as_ref()
+            .is_some_and(|cache| cache.idle(page) > 0) =>
+        {
+            text.push(Line::styled(
+                format!(" {key:<6} shrinks the dentry cache, then measures again"),
+                model.look.dim(),
+            ));
+        }
+        None => {}
+    }
     text
 }
 

@@ -1,7 +1,11 @@
 //! What changes something: a prune, a shrink. Each is recorded, or does not run.
 
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
 use super::Work;
-use crate::prune::{self, Task};
+use crate::census::census;
+use crate::prune::{self, PruneError, Target, Task};
 use crate::session::{Bounds, Mode};
 use crate::shrink;
 use crate::source::{Sample, Source};
@@ -28,6 +32,28 @@ impl Work {
         }
     }
 
+    /// Dentries of a prune's kind below its directories; None: it was ended early.
+    pub(super) fn recount(
+        &self,
+        job: u64,
+        below: &[PathBuf],
+        mode: Mode,
+    ) -> Result<Option<u64>, PruneError> {
+        let mut sum = 0;
+        for path in below {
+            let target = Target::open_cached(path)?;
+            let census = census(target.dir.as_fd(), 0, &mut |_| self.goes_on(job))?;
+            if census.partial && self.goes_on(job).is_break() {
+                return Ok(None);
+            }
+            sum += match mode {
+                Mode::Negative => census.here.negative,
+                Mode::Dentries => census.here.total,
+            };
+        }
+        Ok(Some(sum))
+    }
+
     fn prune_one(&mut self, job: u64, task: &Task, mode: Mode) -> Pruned {
         let path = &task.plan.target.path;
         let mut record = prune::record(&task.plan, path, Some(&task.mount), mode);
@@ -41,7 +67,7 @@ impl Work {
             clock,
             sample,
         });
-        let opened = self.audit.open().map_err(prune::PruneError::from);
+        let opened = self.audit.open().map_err(PruneError::from);
         let (result, file) = match opened {
             Ok(file) => {
                 let mut progress = |so_far: &_| self.progress(job, so_far);

@@ -1,0 +1,113 @@
+//! After a prune: what comes back by itself, and what shrinking adds.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::support::{App, sample_with};
+use slabscope::model::Mode;
+use slabscope::prune::PruneError;
+use slabscope::session::{self, SessionError, Status};
+use slabscope::update::{Effect, Msg};
+
+fn ledger() -> App {
+    let mut app = App::pruning(80, 24);
+    app.pruned(Status::Complete, 999_900);
+    app.effects();
+    app
+}
+
+/// The count that was asked for, if one was.
+fn asked(app: &mut App) -> Option<u64> {
+    app.effects().into_iter().find_map(|effect| match effect {
+        Effect::Recount { job, below, mode } => {
+            assert_eq!(below, [PathBuf::from("/mnt/ext4/1")]);
+            assert_eq!(mode, session::Mode::Negative);
+            Some(job)
+        }
+        _ => None,
+    })
+}
+
+fn recounted(app: &mut App, job: u64, at: u64, result: Result<Option<u64>, PruneError>) {
+    let at = Duration::from_secs(at);
+    app.msg(Msg::Recounted { job, at, result });
+}
+
+#[test]
+fn what_was_pruned_is_counted_again_and_the_ledger_says_who_used_it() {
+    let mut app = ledger();
+    app.shows("refill counted below it again in 5.0 s");
+    app.sample(64, sample_with(50_100, 1_100));
+    assert_eq!(asked(&mut app), None, "too early");
+    app.sample(68, sample_with(50_100, 1_100));
+    let job = asked(&mut app).unwrap();
+    app.sample(69, sample_with(50_100, 1_100));
+    assert_eq!(asked(&mut app), None, "one at a time");
+    recounted(&mut app, job, 69, Ok(Some(100)));
+    app.shows("refill 0 in 6 s, 0/s so far");
+    app.sample(103, sample_with(850_000, 800_000));
+    let job = asked(&mut app).unwrap();
+    recounted(&mut app, job, 103, Ok(Some(800_100)));
+    app.shows("refill 80 % in 40 s, 20.0k/s: this cache was in use");
+}
+
+#[test]
+fn where_nothing_comes_back_nothing_was_missed() {
+    let mut app = ledger();
+    app.sample(123, sample_with(50_100, 1_100));
+    let job = asked(&mut app).unwrap();
+    recounted(&mut app, job, 123, Ok(Some(100)));
+    app.shows("refill 0 in 60 s: nothing here missed its cache");
+    app.sample(300, sample_with(50_100, 1_100));
+    assert_eq!(asked(&mut app), None, "that was the last time");
+}
+
+#[test]
+fn a_count_that_was_ended_is_made_again_and_one_that_fails_is_not() {
+    let mut app = ledger();
+    app.sample(70, sample_with(50_100, 1_100));
+    let job = asked(&mut app).unwrap();
+    recounted(&mut app, job, 70, Ok(None));
+    app.sample(71, sample_with(50_100, 1_100));
+    let job = asked(&mut app).unwrap();
+    let unloaded = SessionError::NoModule("/dev/slabscope".into());
+    recounted(&mut app, job, 71, Err(unloaded.into()));
+    app.shows("refill cannot be counted: the slabscope kernel module is not loaded");
+    app.sample(200, sample_with(50_100, 1_100));
+    assert_eq!(asked(&mut app), None);
+}
+
+#[test]
+fn no_count_comes_between_a_plan_and_its_prune() {
+    let mut app = ledger();
+    app.keys("<Esc>");
+    app.counted(crate::support::census());
+    app.keys("p");
+    app.effects();
+    app.sample(70, sample_with(50_100, 1_100));
+    assert_eq!(asked(&mut app), None);
+}
+
+#[test]
+fn the_cache_is_shrunk_from_the_ledger_and_measured_again() {
+    let mut app = ledger();
+    app.shows("K      shrinks the dentry cache, then measures again");
+    app.keys("K");
+    assert!(matches!(&app.effects()[..], [Effect::PlanShrink { cache, .. }] if cache == "dentry"));
+    app.shrink_planned();
+    app.shows("Shrink dentry");
+    app.keys("<Enter>");
+    app.shows("nothing is shrunk before you type y");
+    app.keys("<Esc>");
+    assert!(matches!(app.model.mode, Mode::Ledger), "back to the ledger");
+    app.keys("K");
+    app.shrink_planned();
+    app.effects();
+    app.keys("y");
+    assert!(matches!(app.effects()[..], [Effect::Shrink { .. }]));
+    app.shrunk(Ok(500));
+    app.shows("Pruned negative dentries below /mnt/ext4/1");
+    app.shows("shrunk 500 slabs more: dentry slabs");
+    app.keys("<Esc>3");
+    app.shows("1 prune, 1 shrink");
+}
