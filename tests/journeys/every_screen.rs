@@ -72,7 +72,15 @@ fn q_leaves() {
 
 #[test]
 fn no_size_is_too_small_or_too_large_to_draw() {
-    for (columns, rows) in [(1, 1), (2, 3), (10, 4), (20, 10), (40, 12), (300, 80)] {
+    for (columns, rows) in [
+        (1, 1),
+        (2, 3),
+        (10, 4),
+        (20, 10),
+        (40, 10),
+        (40, 12),
+        (300, 80),
+    ] {
         for app in [
             App::sampled,
             App::on_tree,
@@ -81,7 +89,8 @@ fn no_size_is_too_small_or_too_large_to_draw() {
             App::planned,
             App::pruning,
         ] {
-            let mut app = app(columns, rows);
+            let mut app = app(80, 24);
+            app.resize(columns, rows);
             app.screen();
             app.keys("<Esc>3");
             app.screen();
@@ -100,11 +109,14 @@ fn no_size_is_too_small_or_too_large_to_draw() {
         app.keys("K");
         app.shrink_planned();
         app.screen();
+        app.resize(80, 24);
         app.keys("y");
+        app.resize(columns, rows);
         app.screen();
         app.shrunk(Ok(1));
         app.screen();
-        let mut app = App::pruning(columns, rows);
+        let mut app = App::pruning(80, 24);
+        app.resize(columns, rows);
         app.pruned(Status::Complete, 5);
         app.screen();
     }

@@ -13,6 +13,7 @@ mod names;
 mod prune;
 mod read_only;
 mod slabs;
+mod small;
 #[path = "../support/mod.rs"]
 mod support;
 mod tree;

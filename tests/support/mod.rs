@@ -57,6 +57,12 @@ impl App {
         app
     }
 
+    /// The terminal gets another size.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.terminal.backend_mut().resize(columns, rows);
+        self.msg(Msg::Size(columns, rows));
+    }
+
     /// Something happens.
     pub fn msg(&mut self, msg: Msg) {
         self.effects.extend(update(&mut self.model, msg));

@@ -230,7 +230,10 @@ fn input(sender: Sender<Event>) {
             let event = match event::read() {
                 Ok(event::Event::Key(key)) => msg(Msg::Key(key)),
                 Ok(event::Event::Mouse(mouse)) => msg(Msg::Mouse(mouse)),
-                Ok(event::Event::Resize(columns, rows)) => msg(Msg::Size(columns, rows)),
+                Ok(event::Event::Resize(columns, rows)) => {
+                    let (columns, rows) = terminal::known((columns, rows));
+                    msg(Msg::Size(columns, rows))
+                }
                 Ok(_) => continue,
                 Err(error) => Event::InputFailed(error),
             };

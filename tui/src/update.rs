@@ -24,6 +24,7 @@ use crate::keymap::{self, Action};
 use crate::model::{Inert, Mode, Model, Page, Screen, Shown};
 use crate::session::Counters;
 use crate::source::Sample;
+use crate::view::too_small;
 pub use messages::{Done, Effect, Msg, Pruned};
 pub use names::{NamesEffect, NamesMsg};
 
@@ -236,6 +237,10 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 /// Why a key does nothing: nothing may act, or the running kernel is another one than that of the
 /// captured files on the screen.
 fn off(model: &Model, action: Action) -> Option<String> {
+    // In so small a terminal the plan is not shown that would be carried out.
+    if matches!(action, Action::Prune | Action::Shrink) && too_small(model.size) {
+        return Some("the terminal is too small to show the plan".into());
+    }
     let counts = action.counts() && model.screen == Screen::Tree;
     match (model.inert.as_ref()?, action.acts()) {
         (Inert::Captured(root), acts) => {

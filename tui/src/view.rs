@@ -21,6 +21,7 @@ mod table;
 mod tree;
 mod tree_table;
 
+use crossterm::event::KeyCode;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -30,7 +31,8 @@ use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 use crate::keymap;
 use crate::model::{Column, Inert, Mode, Model, Page, REGEX, Screen, TreeColumn};
 use crate::text::printable;
-use fit::{cut, first_row, rate_bytes, tail, trend};
+pub use fit::{LEAST, too_small};
+use fit::{boxed, cut, first_row, rate_bytes, tail, trend};
 use look::Look;
 use pen::Pen;
 pub use slabs::shows_summary;
@@ -41,6 +43,11 @@ pub use slabs::shows_summary;
 ///  Enter in  Bksp up  p prune row                                 ? help  q quit
 /// ```
 pub fn render(model: &Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if too_small((area.width, area.height)) {
+        smallness(frame, area);
+        return;
+    }
     let [head, body, foot] = areas(frame.area());
     header(model, frame, head);
     match (&model.mode, model.screen) {
@@ -73,6 +80,16 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         _ => {}
     }
     hints(model, frame, foot);
+}
+
+/// What is said where nothing else has room.
+fn smallness(frame: &mut Frame<'_>, area: Rect) {
+    let (columns, rows) = LEAST;
+    let text = format!(
+        "slabscope needs a terminal of {columns}x{rows}; this is {}x{}",
+        area.width, area.height
+    );
+    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
 }
 
 /// Head, body and foot.
@@ -218,19 +235,20 @@ fn jump(model: &Model, text: &str, frame: &mut Frame<'_>, area: Rect) {
 /// As many keys as fit.
 fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    // Help and quit are the last to go when there is no room.
-    let (all, last): (Vec<_>, Vec<_>) =
-        keymap::hints(model).partition(|binding| !matches!(binding.hint, "help" | "quit"));
+    // Help, quit and what leads back are the last to go when there is no room.
+    let stays =
+        |b: &keymap::Binding| matches!(b.hint, "help" | "quit") || b.keys.contains(&KeyCode::Esc);
     let width = |b: &keymap::Binding| Span::raw(b.label()).width() + 1 + b.hint.len() + 2;
-    let mut room =
-        usize::from(area.width).saturating_sub(1 + last.iter().map(|b| width(b)).sum::<usize>());
+    let kept: usize = keymap::hints(model).filter(|b| stays(b)).map(width).sum();
+    let mut room = usize::from(area.width).checked_sub(1 + kept);
     let mut spans = vec![Span::raw(" ")];
-    let fitting = all.into_iter().take_while(|b| {
-        let fits = width(b) <= room;
-        room = room.saturating_sub(width(b));
-        fits
-    });
-    for binding in fitting.collect::<Vec<_>>().into_iter().chain(last) {
+    for binding in keymap::hints(model) {
+        if !stays(binding) {
+            room = room.and_then(|room| room.checked_sub(width(binding)));
+            if room.is_none() {
+                continue;
+            }
+        }
         spans.push(Span::styled(binding.label(), look.accent()));
         spans.push(Span::raw(format!(" {}", binding.hint)));
         spans.push(Span::raw("  "));
@@ -257,6 +275,8 @@ fn rule(look: Look, title: Line<'_>, frame: &mut Frame<'_>, area: Rect) {
 /// A box over the middle of the screen, as high as its text.
 fn popup(look: Look, title: &str, text: Vec<Line<'_>>, frame: &mut Frame<'_>, area: Rect) {
     let width = (inside(area) + 4).min(area.width);
+    let room = area.height.saturating_sub(2);
+    let text = boxed(look, text, inside(area), room.into());
     let paragraph = Paragraph::new(text).wrap(Wrap { trim: false });
     let lines: usize = paragraph_height(&paragraph, inside(area));
     let height = u16::try_from(lines + 2)

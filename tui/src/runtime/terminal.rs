@@ -120,6 +120,14 @@ fn restore() {
     }
 }
 
+/// Columns and rows. A serial line knows no size and says 0: 80x24 is then the common ground.
+pub(super) fn known(size: (u16, u16)) -> (u16, u16) {
+    match size {
+        (0, 0) => (80, 24),
+        size => size,
+    }
+}
+
 /// Crossterm, but nothing is asked of the terminal itself: one on a serial line may not answer,
 /// and the answer would be taken from the thread that reads the keys.
 struct Tty(CrosstermBackend<BufWriter<Stdout>>);
@@ -160,13 +168,10 @@ impl Backend for Tty {
     }
 
     /// Asked for with every frame, so by one call of the system: crossterm opens /dev/tty each
-    /// time. A serial line knows no size and says 0: 80x24 is then the common ground.
+    /// time.
     fn size(&self) -> io::Result<Size> {
         let size = tcgetwinsize(stdout())?;
-        match Size::new(size.ws_col, size.ws_row) {
-            Size::ZERO => Ok(Size::new(80, 24)),
-            size => Ok(size),
-        }
+        Ok(known((size.ws_col, size.ws_row)).into())
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {

@@ -10,6 +10,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::chart::{self, Chart};
+use super::fit::LOW;
 use super::{rule, slabs, trend};
 use crate::model::{Detail, Line as Row, Model};
 use crate::source::{Attributes, Cache, Class};
@@ -34,10 +35,12 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         return;
     };
     let figures = figures(model, detail);
-    let chart_height = (area.height / 5).clamp(3, 14);
+    // Where the screen is low, words are worth more than charts.
+    let charts = u16::from(area.height >= LOW);
+    let chart_height = charts * (area.height / 5).clamp(3, 14);
     let [head, titles, charts, title, rest] = Layout::vertical([
         Constraint::Length(figures.len() as u16),
-        Constraint::Length(1),
+        Constraint::Length(charts),
         Constraint::Length(chart_height),
         Constraint::Length(1),
         Constraint::Fill(1),

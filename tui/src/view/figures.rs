@@ -5,6 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 
+use super::fit::LOW;
 use super::{rate_bytes, trend};
 use crate::history::Rates;
 use crate::model::Model;
@@ -19,26 +20,64 @@ pub(super) const HEIGHT: u16 = 4;
 /// Columns for memory: the dentries stand right of it.
 const MEMORY: u16 = 44;
 
-/// Memory and inodes on the left, dentries on the right.
+/// Columns below which there is room for one side alone.
+const WIDE: u16 = 70;
+
+/// Lines of the figures on a screen.
+pub(super) fn height(screen: Rect) -> u16 {
+    match (screen.height < LOW, screen.width < WIDE) {
+        (false, _) => HEIGHT,
+        (true, true) => 3,
+        (true, false) => 2,
+    }
+}
+
+/// Memory and inodes on the left, dentries on the right. Where there is no room for all of it,
+/// what matters most: what can come back, and whose it is.
 pub(super) fn render(model: &Model, shown: &Shown, frame: &mut Frame<'_>, area: Rect) {
-    let (look, rates) = (model.look, &shown.rates);
-    let [left, right] =
+    let [mut left, mut right] = sides(model, shown, area);
+    let keep = |side: &mut Vec<Line<'static>>, most: &[usize]| {
+        let mut lines = 0..side.len();
+        side.retain(|_| lines.next().is_some_and(|line| most.contains(&line)));
+    };
+    if area.width < WIDE {
+        keep(&mut left, if area.height < HEIGHT { &[0] } else { &[0, 2] });
+        keep(&mut right, &[0, 3]);
+        for line in &mut right {
+            line.spans.insert(0, Span::raw(" "));
+        }
+        left.append(&mut right);
+        frame.render_widget(Text::from(left), area);
+        return;
+    }
+    if area.height < HEIGHT {
+        keep(&mut left, &[0, 2]);
+        keep(&mut right, &[0, 3]);
+    }
+    let [left_area, right_area] =
         Layout::horizontal([Constraint::Length(MEMORY), Constraint::Fill(1)]).areas(area);
-    let mut lines = match &shown.sample.memory {
+    frame.render_widget(Text::from(left), left_area);
+    frame.render_widget(Text::from(right), right_area);
+}
+
+/// Both sides in full.
+fn sides(model: &Model, shown: &Shown, area: Rect) -> [Vec<Line<'static>>; 2] {
+    let (look, rates) = (model.look, &shown.rates);
+    let mut left = match &shown.sample.memory {
         Err(error) => failed(look, error),
         Ok(figures) => memory(look, figures, rates),
     };
     if let Ok(inodes) = &shown.sample.inodes {
-        lines.resize(usize::from(HEIGHT) - 1, Line::default());
+        left.resize(usize::from(HEIGHT) - 1, Line::default());
         let rate = trend(look, rates.inodes, short);
-        lines.push(left_line(look, "inodes", count(inodes.total), None, rate));
+        left.push(left_line(look, "inodes", count(inodes.total), None, rate));
     }
-    frame.render_widget(Text::from(lines), left);
-    let lines = match &shown.sample.dentries {
+    let width = area.width.saturating_sub(MEMORY);
+    let right = match &shown.sample.dentries {
         Err(error) => failed(look, error),
-        Ok(state) => dentries(look, state, rates, right.width),
+        Ok(state) => dentries(look, state, rates, width),
     };
-    frame.render_widget(Text::from(lines), right);
+    [left, right]
 }
 
 fn left_line(

@@ -1,8 +1,42 @@
 //! What fits: rows into a height, text into a width, a change into a sign and a figure.
 
-use ratatui::text::Span;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
 
 use super::look::Look;
+
+/// Columns and rows of the smallest terminal that anything but a word about it is drawn in.
+pub const LEAST: (u16, u16) = (40, 10);
+
+/// Rows of a screen below which charts go, and figures that others say too.
+pub(super) const LOW: u16 = 14;
+
+/// Whether a terminal of this size is smaller than that.
+pub fn too_small((columns, rows): (u16, u16)) -> bool {
+    columns < LEAST.0 || rows < LEAST.1
+}
+
+/// What of a text fits into a box, wrapped: blank lines go first, then the last ones, and a word
+/// about it takes their place.
+pub(super) fn boxed<'a>(
+    look: Look,
+    mut text: Vec<Line<'a>>,
+    width: u16,
+    height: usize,
+) -> Vec<Line<'a>> {
+    let lines = |text: &[Line<'_>]| {
+        let paragraph = Paragraph::new(text.to_vec()).wrap(Wrap { trim: false });
+        paragraph.line_count(width)
+    };
+    if lines(&text) > height {
+        text.retain(|line| line.width() > 0);
+    }
+    if lines(&text) > height {
+        while text.pop().is_some() && lines(&text) + 1 > height {}
+        text.push(Line::styled("... more in a larger terminal", look.warn()));
+    }
+    text
+}
 
 /// The first of `len` rows to show in `height`, so that the selected one is in sight: in the
 /// middle but near the ends.
@@ -96,6 +130,20 @@ mod tests {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("one two", 2), ["one", "two"]);
         assert_eq!(wrapped("", 7), [""]);
+    }
+
+    #[test]
+    fn a_text_fits_its_box_or_says_that_it_does_not() {
+        let text = || ["first", "", "a line that is wrapped", "", "last"].map(Line::raw);
+        let fitted = |height| -> Vec<String> {
+            let lines = boxed(Look::new(true, true), text().to_vec(), 12, height);
+            lines.iter().map(Line::to_string).collect()
+        };
+        assert_eq!(fitted(6).len(), 5);
+        assert_eq!(fitted(5), ["first", "a line that is wrapped", "last"]);
+        let more = "... more in a larger terminal";
+        assert_eq!(fitted(3), ["first", more]);
+        assert_eq!(fitted(0), [more]);
     }
 
     #[test]

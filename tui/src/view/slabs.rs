@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
 use super::chart::{self, Chart, Series};
+use super::fit::LOW;
 use super::{Hit, figures, rule, summary, table, trouble};
 use crate::model::{Column, Model, Shown};
 use crate::source::{Class, SourceError};
@@ -30,7 +31,7 @@ fn areas(model: &Model, area: Rect) -> Areas {
     let head = if shown && fits_beside {
         figures::HEIGHT + summary::REASON
     } else {
-        figures::HEIGHT
+        figures::height(area)
     };
     let below = if shown && !fits_beside {
         summary::HEIGHT + summary::REASON
@@ -39,6 +40,7 @@ fn areas(model: &Model, area: Rect) -> Areas {
     };
     let chart = match below {
         1.. if !roomy(model) => 0,
+        _ if area.height < LOW => 0,
         _ => (area.height / 4).min(14).saturating_sub(1),
     };
     let [figures, below, chart, title, table] = Layout::vertical([

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::{first_row, popup};
+use super::{cut, first_row, popup};
 use crate::model::{Column, Model, Screen, TREE_SHAPES};
 
 /// A letter and a column a line; on the slab screen slabtop's letters work without the menu, too.
@@ -23,13 +23,15 @@ pub(super) fn render(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect
             (columns.collect(), model.slabs.reverse)
         }
     };
+    // Without borders, letters and blanks.
+    let room = usize::from(area.width.saturating_sub(13)).min(30);
     let order = look.glyphs.order[usize::from(reverse)];
     let lines = columns
         .iter()
         .enumerate()
         .map(|(line, (sorts, letter, words))| {
             let now = if *sorts { order } else { " " };
-            let text = format!(" {now} {letter}  {words:<30}");
+            let text = format!(" {now} {letter}  {:<room$}", cut(words, room));
             if line == at {
                 Line::styled(text, look.selected())
             } else {
@@ -41,8 +43,9 @@ pub(super) fn render(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect
     let first = first_row(at, columns.len(), height);
     let mut lines: Vec<_> = lines.skip(first).take(height).collect();
     let [down, up, reverse] = ["down", "up", "reverse"].map(|name| model.keymap.key(name));
+    let keys = format!("a letter, or {down} {up} and Enter; {reverse} reverses");
     lines.push(Line::styled(
-        format!("a letter, or {down} {up} and Enter; {reverse} reverses"),
+        cut(&keys, area.width.saturating_sub(6).into()),
         look.dim(),
     ));
     popup(look, "Sort by", lines, frame, area);
