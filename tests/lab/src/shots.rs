@@ -1,4 +1,4 @@
-//! Pictures of the program at work, for the README.
+//! Pictures of the program at work, for the README, and a recording of its main job.
 
 use std::fs;
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::guest::Guest;
+use crate::guest::recording::Frame;
 use crate::guest::screen::Screen;
 use crate::setup::Lab;
 use crate::svg;
@@ -16,6 +17,10 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// A drawing is complete when nothing comes for so long; the program draws once a second.
 const STILL: Duration = Duration::from_millis(300);
+
+/// How long a frame stays at least, so that it is seen, and at most, so that nobody waits.
+const SHORTEST: Duration = Duration::from_millis(150);
+const LONGEST: Duration = Duration::from_millis(2500);
 
 /// Takes the pictures into a directory: the caches, the tree, the plan, what came of it, the drop.
 pub fn take(lab: &Lab, dir: &Path) -> Result<()> {
@@ -27,26 +32,39 @@ pub fn take(lab: &Lab, dir: &Path) -> Result<()> {
     screen.wait_for(" 1/", SOON)?;
     // The chart needs a past for the drop to be seen against.
     thread::sleep(Duration::from_secs(15));
-    shoot(
-        &screen,
-        dir,
-        "tree",
-        "Directories of /mnt/ext4, by what the kernel has cached of them",
-    )?;
+    let recording = screen.record();
+    the_main_job(&mut screen, dir)?;
+    let frames = at_a_readers_pace(recording.end()?);
+    let title =
+        "The main job: look at the caches, walk to the directory, plan, prune, see the drop";
+    write(dir, "main_job", &svg::play(&frames, title))?;
+    screen.send("q")?;
+    screen.wait_exit(SOON)?;
+    drop(screen);
+    guest.poweroff()
+}
+
+fn the_main_job(screen: &mut Screen<'_>, dir: &Path) -> Result<()> {
     screen.send("1")?;
-    screen.wait_for("SReclaimable", SOON)?;
+    screen.wait_for("caches by", SOON)?;
     shoot(
-        &screen,
+        screen,
         dir,
         "slabs",
         "Live slab caches; a million negative dentries fill the largest",
     )?;
     screen.send("2")?;
     screen.wait_for(" 1/", SOON)?;
+    shoot(
+        screen,
+        dir,
+        "tree",
+        "Directories of /mnt/ext4, by what the kernel has cached of them",
+    )?;
     screen.send("p")?;
     screen.wait_for("Prune below /mnt/ext4/1", SOON)?;
     shoot(
-        &screen,
+        screen,
         dir,
         "plan",
         "The plan to prune /mnt/ext4/1: what would go, and what stays",
@@ -54,7 +72,7 @@ pub fn take(lab: &Lab, dir: &Path) -> Result<()> {
     screen.send("y")?;
     screen.wait_for("Pruned", Duration::from_secs(120))?;
     shoot(
-        &screen,
+        screen,
         dir,
         "ledger",
         "What the prune was predicted to free, and what it freed",
@@ -62,26 +80,35 @@ pub fn take(lab: &Lab, dir: &Path) -> Result<()> {
     screen.send("\u{1b}")?;
     screen.wait_gone("Pruned", SOON)?;
     screen.send("1")?;
-    screen.wait_for("SReclaimable", SOON)?;
+    screen.wait_for("caches by", SOON)?;
     thread::sleep(Duration::from_secs(8));
     shoot(
-        &screen,
+        screen,
         dir,
         "drop",
         "The chart of slab memory after the prune",
-    )?;
-    screen.send("q")?;
-    screen.wait_exit(SOON)?;
-    drop(screen);
-    guest.poweroff()
+    )
 }
 
-/// Writes what the screen shows as a picture.
-pub fn shoot(screen: &Screen<'_>, dir: &Path, name: &str, title: &str) -> Result<()> {
+fn at_a_readers_pace(frames: Vec<Frame>) -> Vec<Frame> {
+    let clamp = |frame: Frame| Frame {
+        lasted: frame.lasted.clamp(SHORTEST, LONGEST),
+        ..frame
+    };
+    frames.into_iter().map(clamp).collect()
+}
+
+/// Writes what the screen shows as a picture, and leaves it there for a recording's viewers to read.
+fn shoot(screen: &Screen<'_>, dir: &Path, name: &str, title: &str) -> Result<()> {
     screen.wait_still(STILL, SOON)?;
+    write(dir, name, &svg::draw(&screen.snapshot(), title))?;
+    thread::sleep(LONGEST);
+    Ok(())
+}
+
+fn write(dir: &Path, name: &str, picture: &str) -> Result<()> {
     let path = dir.join(format!("{name}.svg"));
-    fs::write(&path, svg::draw(&screen.snapshot(), title))
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(&path, picture).with_context(|| format!("cannot write {}", path.display()))?;
     println!("{}", path.display());
     Ok(())
 }

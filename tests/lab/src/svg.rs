@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use vt100::{Cell, Color, Screen};
 
+use crate::guest::recording::Frame;
+
 const CELL_WIDTH: f32 = 8.4;
 const CELL_HEIGHT: f32 = 16.5;
 const FONT_SIZE: f32 = 14.0;
@@ -128,10 +130,51 @@ fn runs(screen: &Screen, row: u16) -> Vec<Run> {
 
 /// Draws a screen. The title is what a reader who cannot see it is told.
 pub fn draw(screen: &Screen, title: &str) -> String {
+    let mut svg = head(screen, title);
+    draw_screen(&mut svg, screen);
+    svg.push_str("</g>\n</svg>\n");
+    svg
+}
+
+/// Draws a recording, which is played again and again. Whoever does not play it sees the first frame.
+pub fn play(frames: &[Frame], title: &str) -> String {
+    let Some(first) = frames.first() else {
+        return String::new();
+    };
+    let mut svg = head(&first.screen, title);
+    let total: f32 = frames.iter().map(|frame| frame.lasted.as_secs_f32()).sum();
+    let mut begin = 0.0;
+    for (index, frame) in frames.iter().enumerate() {
+        let end = begin + frame.lasted.as_secs_f32();
+        let hidden = if index == 0 {
+            ""
+        } else {
+            " visibility=\"hidden\""
+        };
+        // Writing to a String does not fail.
+        writeln!(
+            svg,
+            "<g{hidden}>\n<animate attributeName=\"visibility\" calcMode=\"discrete\" dur=\"{total:.2}s\" \
+             repeatCount=\"indefinite\" values=\"hidden;visible;hidden\" keyTimes=\"0;{:.4};{:.4}\"/>\n\
+             <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>",
+            begin / total,
+            end / total,
+            hex(BACKGROUND)
+        )
+        .ok();
+        draw_screen(&mut svg, &frame.screen);
+        svg.push_str("</g>\n");
+        begin = end;
+    }
+    svg.push_str("</g>\n</svg>\n");
+    svg
+}
+
+fn head(screen: &Screen, title: &str) -> String {
     let (rows, columns) = screen.size();
     let width = f32::from(columns.get()) * CELL_WIDTH + 2.0 * MARGIN;
     let height = f32::from(rows.get()) * CELL_HEIGHT + 2.0 * MARGIN;
-    let mut svg = format!(
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
          viewBox=\"0 0 {width:.1} {height:.1}\" role=\"img\">\n<title>{}</title>\n\
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>\n\
@@ -139,14 +182,15 @@ pub fn draw(screen: &Screen, title: &str) -> String {
          font-size=\"{FONT_SIZE}\" xml:space=\"preserve\">\n",
         escaped(title),
         hex(BACKGROUND)
-    );
-    for row in 0..rows.get() {
+    )
+}
+
+fn draw_screen(svg: &mut String, screen: &Screen) {
+    for row in 0..screen.size().0.get() {
         for run in runs(screen, row) {
-            draw_run(&mut svg, row, &run);
+            draw_run(svg, row, &run);
         }
     }
-    svg.push_str("</g>\n</svg>\n");
-    svg
 }
 
 /// Every run has its width said, so that fonts of another width do not move what follows.
@@ -209,6 +253,8 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn drawn(bytes: &[u8]) -> String {
@@ -226,6 +272,25 @@ mod tests {
             "{svg}"
         );
         assert!(svg.contains("y=\"41.5\""), "{svg}");
+    }
+
+    #[test]
+    fn a_recording_shows_each_frame_in_its_time() {
+        let frame = |bytes: &[u8], seconds| {
+            let mut parser = vt100::Parser::default();
+            parser.process(bytes);
+            Frame {
+                screen: parser.screen().clone(),
+                lasted: Duration::from_secs(seconds),
+            }
+        };
+        let svg = play(&[frame(b"one", 1), frame(b"two", 3)], "title");
+        let (first, second) = svg.split_once("<g visibility").unwrap();
+        assert!(first.contains(">one") && second.contains(">two"), "{svg}");
+        assert!(first.contains("keyTimes=\"0;0.0000;0.2500\""), "{svg}");
+        assert!(second.contains("dur=\"4.00s\""), "{svg}");
+        assert!(second.contains("keyTimes=\"0;0.2500;1.0000\""), "{svg}");
+        assert_eq!(play(&[], "title"), "");
     }
 
     #[test]

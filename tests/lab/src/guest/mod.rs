@@ -7,6 +7,7 @@ pub mod log;
 pub mod payload;
 pub mod probe;
 pub mod qemu;
+pub mod recording;
 pub mod screen;
 
 use std::io::Read as _;

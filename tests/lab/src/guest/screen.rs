@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::Guest;
+use super::recording::Recording;
 use crate::agent::protocol::{Event, Request, Size};
 
 /// What a program finds in TERM.
@@ -100,6 +101,15 @@ impl<'a> Screen<'a> {
     /// A copy of the emulator's screen, with colours and attributes.
     pub fn snapshot(&self) -> vt100::Screen {
         self.emulator().parser.screen().clone()
+    }
+
+    /// Begins to record what is shown.
+    pub fn record(&self) -> Recording {
+        let shared = Arc::clone(&self.shared);
+        Recording::start(move || {
+            let emulator = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+            emulator.parser.screen().clone()
+        })
     }
 
     /// Writes what a terminal would have to be sent in order to show the same.
