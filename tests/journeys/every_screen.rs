@@ -86,6 +86,7 @@ fn no_size_is_too_small_or_too_large_to_draw() {
             App::on_tree,
             App::in_ext4,
             App::in_names,
+            App::in_hotspots,
             App::planned,
             App::pruning,
         ] {
@@ -130,6 +131,7 @@ fn without_unicode_every_screen_is_ascii() {
         App::on_tree,
         App::in_ext4,
         App::in_names,
+        App::in_hotspots,
         App::planned,
         App::pruning,
     ] {
@@ -255,6 +257,7 @@ fn main_screens(columns: u16, rows: u16) -> Vec<(&'static str, App)> {
         ("no_module", missing),
         ("tree", App::in_ext4(columns, rows)),
         ("names", App::in_names(columns, rows)),
+        ("hotspots", App::in_hotspots(columns, rows)),
         ("names_of_a_shape", names),
         ("export", export),
         ("plan", App::planned(columns, rows)),

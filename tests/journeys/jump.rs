@@ -93,6 +93,7 @@ fn of_container() -> Vec<Mount> {
         point: point.into(),
         fs: fs.into(),
         device: fs.into(),
+        ..Mount::default()
     };
     vec![
         mount("/proc/4711/root", "overlay"),

@@ -4,6 +4,7 @@
 
 mod every_screen;
 mod holders;
+mod hotspots;
 mod jump;
 mod ledger;
 mod log;

@@ -197,16 +197,16 @@ fn an_export_asks_for_the_file_and_tells_errors_in_place() {
 }
 
 #[test]
-fn a_million_names_are_drawn_from_the_few_in_sight() {
-    let names = (0..1_000_000_u32).map(|n| format!("sess_{n:x}"));
+fn many_names_are_drawn_from_the_few_in_sight() {
+    let names = (0..100_000_u32).map(|n| format!("sess_{n:x}"));
     let names: Vec<String> = names.collect();
     let mut app = App::listing_names(80, 24);
     app.listed(Listing::of(names.iter().map(String::as_bytes)));
-    app.shows("1,000,000 names are cached as absent");
+    app.shows("100,000 names are cached as absent");
     app.keys("<Tab>G");
-    assert_eq!(app.selected(), "sess_f423f");
+    assert_eq!(app.selected(), "sess_1869f");
     app.keys("<PageUp>");
-    assert_eq!(app.selected(), "sess_f4232");
+    assert_eq!(app.selected(), "sess_18692");
 }
 
 #[test]

@@ -81,6 +81,8 @@ pub fn mounts() -> Vec<Mount> {
             point: "/mnt/ext4".into(),
             fs: "ext4".into(),
             device: "/dev/vdb".into(),
+            superblock: "254:16".into(),
+            root: "/".into(),
         },
     );
     mounts

@@ -7,6 +7,7 @@ pub mod census;
 pub mod config;
 pub mod doctor;
 pub mod generate;
+pub mod hotspots;
 pub mod json;
 pub mod ls;
 pub mod module;
@@ -163,6 +164,7 @@ enum Command {
     Slabs(slabs::Args),
     Census(census::Args),
     Ls(ls::Args),
+    Hotspots(hotspots::Args),
     Prune(prune::Args),
     Module(module::Args),
     Doctor(doctor::Args),
@@ -177,6 +179,7 @@ impl Command {
             Self::Slabs(slabs) => slabs,
             Self::Census(census) => census,
             Self::Ls(ls) => ls,
+            Self::Hotspots(hotspots) => hotspots,
             Self::Prune(prune) => prune,
             Self::Module(module) => module,
             Self::Doctor(doctor) => doctor,

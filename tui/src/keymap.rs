@@ -43,6 +43,7 @@ pub enum Action {
     Detail,
     DetailClose,
     Names(NamesAction),
+    Hotspots(HotspotsAction),
     PlanShrink,
     Shrink,
     CycleSort,
@@ -83,6 +84,18 @@ pub enum NamesAction {
     Cancel,
 }
 
+/// What a key asks for about the hotspots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the table below says what each does")]
+pub enum HotspotsAction {
+    Open,
+    Again,
+    Sort,
+    Enter,
+    Names,
+    Back,
+}
+
 impl Action {
     /// Whether it asks the running kernel what is cached.
     pub fn counts(self) -> bool {
@@ -95,6 +108,7 @@ impl Action {
                 | Self::LookUp
                 | Self::JumpGo
                 | Self::Names(NamesAction::Open)
+                | Self::Hotspots(HotspotsAction::Open)
         )
     }
 
@@ -120,6 +134,8 @@ pub enum Scope {
     Tree,
     /// On the page of negative names.
     Names,
+    /// On the page of hotspots.
+    Hotspots,
     /// While the path of an export is typed.
     Export,
     /// On the history screen.
@@ -160,6 +176,7 @@ impl Scope {
             Self::Mounts => "Tree: mounts",
             Self::Tree => "Tree",
             Self::Names => "Negative names",
+            Self::Hotspots => "Hotspots",
             Self::Export => "An export",
             Self::History => "History",
             Self::Lists => "Every list",
@@ -231,6 +248,7 @@ impl Binding {
 }
 
 use Action as A;
+use HotspotsAction as H;
 use KeyCode::{Backspace, Char, Down, End, Enter, Esc, Home, Left, PageDown, PageUp, Right, Up};
 use NamesAction as N;
 use Scope as S;
@@ -323,6 +341,14 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Tree, "", &[Esc], "", "", A::Cancel),
     bind(S::History, "refresh", &[Char(' ')], "", "refresh at once", A::Refresh),
     bind(S::Tree, "names", &[Char('n')], "names", "the row's negative names, by shape", A::Names(N::Open)),
+    bind(S::Tree, "hotspots", &[Char('H')], "hotspots", "directories that hold most, anywhere", A::Hotspots(H::Open)),
+    bind(S::Mounts, "hotspots", &[Char('H')], "hotspots", "directories that hold most, anywhere", A::Hotspots(H::Open)),
+    bind(S::Hotspots, "walk-in", &[Enter, Char('l'), Right], "go there", "walk to the directory", A::Hotspots(H::Enter)),
+    bind(S::Hotspots, "names", &[Char('n')], "names", "its negative names, by shape", A::Hotspots(H::Names)),
+    bind(S::Hotspots, "next-sort", &[Char('s')], "sort", "by negatives, by what comes back", A::Hotspots(H::Sort)),
+    bind(S::Hotspots, "recount", &[Char('R')], "recount", "count all filesystems again", A::Hotspots(H::Again)),
+    bind(S::Hotspots, "", &[Esc], "back", "stop; back", A::Hotspots(H::Back)),
+    bind(S::Hotspots, "walk-out", &[Backspace, Char('h'), Left], "", "the same", A::Hotspots(H::Back)),
     bind(S::Names, "walk-in", &[Enter, Char('l'), Right], "only these", "only the names of the shape", A::Names(N::Choose)),
     bind(S::Names, "", &[KeyCode::Tab], "shapes/names", "to the names, to the shapes", A::Names(N::Focus)),
     bind(S::Names, "filter", &[Char('/')], "filter", "names with a text, or ~regex", A::Filter),
@@ -370,7 +396,7 @@ pub const BINDINGS: &[Binding] = &[
 ];
 
 /// The scopes that hold together, the innermost first: within them a key does one thing.
-const TOGETHER: [&[Scope]; 16] = [
+const TOGETHER: &[&[Scope]] = &[
     SLABS,
     MOUNTS,
     TREE,
@@ -378,6 +404,7 @@ const TOGETHER: [&[Scope]; 16] = [
     HELP,
     LEDGER,
     NAMES,
+    HOTSPOTS,
     &[S::Export],
     &[S::Filter],
     &[S::Jump],
@@ -391,6 +418,7 @@ const TOGETHER: [&[Scope]; 16] = [
 const SLABS: &[Scope] = &[S::Slabs, S::Lists, S::Everywhere];
 const MOUNTS: &[Scope] = &[S::Mounts, S::Lists, S::Everywhere];
 const TREE: &[Scope] = &[S::Tree, S::Lists, S::Everywhere];
+const HOTSPOTS: &[Scope] = &[S::Hotspots, S::Lists, S::Everywhere];
 const NAMES: &[Scope] = &[S::Names, S::Lists, S::Everywhere];
 const HISTORY: &[Scope] = &[S::History, S::Lists, S::Everywhere];
 const LEDGER: &[Scope] = &[S::Ledger, S::Message];
@@ -401,6 +429,7 @@ pub fn scopes(model: &Model) -> &'static [Scope] {
     match (&model.mode, model.screen) {
         (Mode::Filter, _) => &[S::Filter],
         (Mode::Names, _) => NAMES,
+        (Mode::Hotspots, _) => HOTSPOTS,
         (Mode::Export(_), _) => &[S::Export],
         (Mode::Jump { .. }, _) => &[S::Jump],
         (Mode::Planning { .. } | Mode::Pruning(_), _) => &[S::Running],

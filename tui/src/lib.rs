@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod history;
 pub mod holders;
+pub mod hotspots;
 pub mod keymap;
 pub mod model;
 pub mod negatives;

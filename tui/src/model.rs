@@ -3,6 +3,7 @@
 mod columns;
 mod detail;
 mod filter;
+mod hotspots;
 mod journal;
 mod ledger;
 mod names;
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub use columns::{Column, Shape, fitting};
 pub use detail::Detail;
 pub use filter::{Filter, REGEX};
+pub use hotspots::{HotspotsPage, Hunt};
 pub use journal::Journal;
 pub use ledger::{Ledger, difference, reasons};
 pub use names::{Export, Focus, Names, NamesState};
@@ -78,6 +80,8 @@ pub enum Screen {
 pub enum Page {
     /// A directory's negative names.
     Names,
+    /// The directories that hold the most, over all filesystems.
+    Hotspots,
 }
 
 /// What the keys do now.
@@ -101,6 +105,8 @@ pub enum Mode {
     Detail,
     /// They move about on the page of negative names.
     Names,
+    /// They move about on the page of hotspots.
+    Hotspots,
     /// They are typed into the path of the file that names are exported to.
     Export(Box<Export>),
     /// They move about in the help, or close it.
@@ -202,6 +208,8 @@ pub struct Model {
     pub started: Option<i64>,
     /// What the prunes of this session did, oldest first.
     pub ledgers: Vec<Ledger>,
+    /// The directories that hold the most, over all filesystems.
+    pub hotspots: HotspotsPage,
     /// All that was done in this session.
     pub journal: Journal,
     /// Directories of the tree that are marked for one plan.
@@ -238,6 +246,7 @@ impl Model {
             page: None,
             names: None,
             started: None,
+            hotspots: HotspotsPage::default(),
             ledgers: Vec::new(),
             journal: Journal::default(),
             marks: BTreeSet::new(),
@@ -283,6 +292,7 @@ impl Model {
         match (self.screen, self.page) {
             (Screen::Slabs, _) if self.slabs.detail.is_some() => Mode::Detail,
             (Screen::Tree, Some(Page::Names)) => Mode::Names,
+            (Screen::Tree, Some(Page::Hotspots)) => Mode::Hotspots,
             _ => Mode::Browse,
         }
     }

@@ -1,6 +1,7 @@
 //! The only place that changes the model: messages in, effects out. No I/O, no clock.
 
 mod filter;
+mod hotspots;
 mod jump;
 mod marks;
 mod messages;
@@ -25,6 +26,7 @@ use crate::model::{Inert, Mode, Model, Page, Screen, Shown};
 use crate::session::Counters;
 use crate::source::Sample;
 use crate::view::too_small;
+pub use hotspots::HotspotsMsg;
 pub use messages::{Done, Effect, Msg, Pruned};
 pub use names::{NamesEffect, NamesMsg};
 
@@ -67,6 +69,7 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
             pruned,
             last,
         } => return prune::ended(model, job, at, *pruned, last),
+        Msg::Hotspots(msg) => hotspots::happened(model, msg),
         Msg::Names(msg) => return names::happened(model, msg),
         Msg::Attributes { cache, result } => slabs::attributes(model, &cache, result),
         Msg::ShrinkPlanned { job, result } => shrink::planned(model, job, result),
@@ -199,6 +202,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Reverse => model.slabs.reverse ^= true,
         Action::DirectoriesFirst => tree_order::directories_first(model),
         Action::Filter => model.mode = Mode::Filter,
+        Action::Hotspots(action) => return hotspots::act(model, action),
         Action::Names(action) => return names::act(model, action),
         Action::FilterErase => return filter::erase(model),
         Action::FilterClear => return filter::clear(model),
@@ -311,6 +315,7 @@ fn moved(model: &mut Model, steps: i64) {
         _ => {}
     }
     match model.screen {
+        Screen::Tree if model.page == Some(Page::Hotspots) => hotspots::moved(model, steps),
         Screen::Tree if model.page == Some(Page::Names) => names::moved(model, steps),
         Screen::Slabs => slabs::moved(model, steps),
         Screen::Tree => tree::moved(model, steps),

@@ -6,6 +6,7 @@ mod figures;
 mod fit;
 mod help;
 mod history;
+mod hotspots;
 mod ledger;
 mod log;
 pub mod look;
@@ -57,6 +58,7 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         (_, Screen::Slabs) => slabs::render(model, frame, body),
         (_, Screen::Tree) => match (model.page, &model.names) {
             (Some(Page::Names), Some(names)) => names::render(model, names, frame, body),
+            (Some(Page::Hotspots), _) => hotspots::render(model, frame, body),
             _ => tree::render(model, frame, body),
         },
         (_, Screen::History) => history::render(model, frame, body),

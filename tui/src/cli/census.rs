@@ -55,7 +55,7 @@ enum Sort {
 
 /// What is told of a directory.
 #[derive(Debug, Serialize)]
-struct Figures {
+pub(super) struct Figures {
     dentries: u64,
     negative: u64,
     in_use: u64,
@@ -79,7 +79,7 @@ struct Figures {
 }
 
 impl Figures {
-    fn new(counters: &Counters, sizes: Sizes) -> Self {
+    pub(super) fn new(counters: &Counters, sizes: Sizes) -> Self {
         let c = counters;
         let page = rustix::param::page_size() as u64;
         Self {

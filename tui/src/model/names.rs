@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Filter;
+use super::{Filter, Page};
 use crate::negatives::export::Format;
 use crate::negatives::{Listing, Only};
 use crate::prune::PruneError;
@@ -54,6 +54,8 @@ pub struct Names {
     pub path: PathBuf,
     /// The filesystem it is on.
     pub mount: Mount,
+    /// The page that one came from.
+    pub from: Option<Page>,
     /// How far it is listed.
     pub state: NamesState,
     /// Where the keys move.
@@ -78,6 +80,7 @@ impl Names {
         Self {
             path,
             mount,
+            from: None,
             state: NamesState::Listing {
                 job,
                 since,

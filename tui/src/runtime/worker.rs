@@ -1,6 +1,7 @@
 //! The worker: one thread that does what takes long, one job after the other.
 
 mod acts;
+mod hotspots;
 mod names;
 
 use std::io;
@@ -122,6 +123,7 @@ impl Work {
                 let at = self.start.elapsed();
                 Msg::Counted { job, at, result }
             }
+            Effect::Hotspots { job } => self.hotspots(job),
             Effect::Names(effect) => self.names(effect),
             Effect::Plan { job, paths } => {
                 let result = self.plan(job, &paths);
@@ -188,11 +190,7 @@ impl Work {
     }
 
     fn goes_on(&self, job: u64) -> ControlFlow<()> {
-        if self.cancelled.load(Ordering::Relaxed) >= job {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        goes_on(&self.cancelled, job)
     }
 
     /// A plan for each directory; None: it was cancelled.
@@ -229,5 +227,14 @@ impl Work {
             self.send(Msg::Progress { job, at, so_far });
         }
         flow
+    }
+}
+
+/// Whether a job goes on.
+fn goes_on(cancelled: &AtomicU64, job: u64) -> ControlFlow<()> {
+    if cancelled.load(Ordering::Relaxed) >= job {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
     }
 }

@@ -10,7 +10,7 @@ use procfs::process::MountInfo;
 use super::Malformed;
 
 /// A mounted filesystem.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mount {
     /// Where.
     pub point: PathBuf,
@@ -18,6 +18,10 @@ pub struct Mount {
     pub fs: String,
     /// Device or other source.
     pub device: String,
+    /// Number of the superblock: `8:1`.
+    pub superblock: String,
+    /// The directory of that filesystem that is mounted: not `/` of a bind mount.
+    pub root: PathBuf,
 }
 
 impl Mount {
@@ -54,6 +58,31 @@ impl Mount {
             "tracefs",
         ];
         INTERNAL.contains(&self.fs.as_str())
+    }
+
+    /// Filesystems whose names are asked for over a network, or of another program: each look may
+    /// take long, or for ever.
+    pub fn is_remote(&self) -> bool {
+        const REMOTE: [&str; 9] = [
+            "9p", "afs", "ceph", "cifs", "fuse", "nfs", "nfs4", "smb3", "virtiofs",
+        ];
+        REMOTE.contains(&self.fs.as_str()) || self.fs.starts_with("fuse.")
+    }
+
+    /// Whether all that is below it can be reached by another mount as well: of two mounts of one
+    /// directory, the first by path is the one to keep.
+    fn is_in(&self, other: &Self) -> bool {
+        let same = self.superblock == other.superblock && self.root.starts_with(&other.root);
+        same && (self.root != other.root || other.point < self.point)
+    }
+
+    /// The mounts whose directories are worth counting, each filesystem once: not those in memory,
+    /// where nothing can be evicted, and not the kernel's own.
+    pub fn worth_counting(mounts: &[Self]) -> Vec<Self> {
+        let worth = |mount: &&Self| !mount.is_memory() && !mount.is_internal();
+        let all = || mounts.iter().filter(worth);
+        let once = |mount: &&Self| !all().any(|other| mount.is_in(other));
+        all().filter(once).cloned().collect()
     }
 
     /// The slab cache that its inodes come from (Linux 7.3: the `kmem_cache_create()` of each
@@ -93,6 +122,8 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Mount>, Malformed> {
             point: unescape(&info.mount_point.to_string_lossy()).into(),
             fs: text(&info.fs_type),
             device: text(info.mount_source.as_deref().unwrap_or("none")),
+            superblock: info.majmin,
+            root: unescape(&info.root).into(),
         };
         mounts.retain(|below| below.point != mount.point);
         mounts.push(mount);
@@ -167,6 +198,27 @@ mod tests {
         let at = |path| Mount::of(&mounts, Path::new(path)).unwrap().fs.as_str();
         assert_eq!(at("/a/b"), "tmpfs");
         assert_eq!(at("/ab"), "ext4");
+    }
+
+    #[test]
+    fn each_filesystem_is_worth_counting_once() {
+        let text = b"1 0 8:1 / / rw - ext4 /dev/a rw\n\
+            2 1 8:1 /srv /bind rw - ext4 /dev/a rw\n\
+            3 1 8:2 /@home /home rw - btrfs /dev/b rw\n\
+            4 1 8:2 /@home /data rw - btrfs /dev/b rw\n\
+            5 1 8:2 /@ /other rw - btrfs /dev/b rw\n\
+            6 1 0:9 / /tmp rw - tmpfs t rw\n\
+            7 1 0:5 / /proc rw - proc p rw\n\
+            8 1 0:7 / /net rw - fuse.sshfs s rw\n";
+        let mounts = parse(text).unwrap();
+        let worth = Mount::worth_counting(&mounts);
+        let points: Vec<_> = worth.iter().map(|mount| mount.point.to_str()).collect();
+        assert_eq!(
+            points,
+            [Some("/"), Some("/data"), Some("/net"), Some("/other")]
+        );
+        let remote: Vec<_> = worth.iter().map(Mount::is_remote).collect();
+        assert_eq!(remote, [false, false, true, false]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ fn set(model: &mut Model, filter: Filter) -> Vec<Effect> {
     *model.filter_mut() = filter;
     match (model.screen, model.page) {
         (Screen::Tree, Some(Page::Names)) => return names::sift(model),
-        (Screen::Tree, None) => model.arrange_tree(),
+        (Screen::Tree, _) => model.arrange_tree(),
         _ => {}
     }
     Vec::new()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use super::hotspots::HotspotsMsg;
 use super::names::{NamesEffect, NamesMsg};
 use crate::audit::{AuditError, Record};
 use crate::census::Census;
@@ -119,6 +120,8 @@ pub enum Msg {
         /// No other directory follows.
         last: bool,
     },
+    /// All filesystems are being counted, or were.
+    Hotspots(HotspotsMsg),
     /// Something became of a directory's negative names.
     Names(NamesMsg),
     /// The attributes of a cache were read.
@@ -235,6 +238,11 @@ pub enum Effect {
     },
     /// End all jobs up to this one early.
     Cancel {
+        /// The job's number.
+        job: u64,
+    },
+    /// Find the directories that hold the most, over all filesystems.
+    Hotspots {
         /// The job's number.
         job: u64,
     },

@@ -13,7 +13,12 @@ const NOTCH: i64 = 3;
 pub(super) fn event(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
     if !matches!(
         model.mode,
-        Mode::Browse | Mode::Detail | Mode::Names | Mode::SortMenu { .. } | Mode::Help { .. }
+        Mode::Browse
+            | Mode::Detail
+            | Mode::Names
+            | Mode::Hotspots
+            | Mode::SortMenu { .. }
+            | Mode::Help { .. }
     ) {
         return Vec::new();
     }

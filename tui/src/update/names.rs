@@ -133,7 +133,11 @@ fn open(model: &mut Model) -> Vec<Effect> {
 pub(super) fn show(model: &mut Model, path: PathBuf, mount: Mount) -> Vec<Effect> {
     model.last_job += 1;
     let job = model.last_job;
-    let names = Names::new(path.clone(), mount, job, model.now);
+    let mut names = Names::new(path.clone(), mount, job, model.now);
+    names.from = match (model.page, &model.names) {
+        (Some(Page::Names), Some(before)) => before.from,
+        (page, _) => page,
+    };
     // What was listed before is let go of first: it may be large.
     model.names = Some(names);
     model.page = Some(Page::Names);
@@ -143,8 +147,9 @@ pub(super) fn show(model: &mut Model, path: PathBuf, mount: Mount) -> Vec<Effect
 
 fn again(model: &mut Model) -> Vec<Effect> {
     let mut effects = stop(model);
-    if let Some(names) = model.names.take() {
-        effects.extend(show(model, names.path, names.mount));
+    if let Some(names) = &model.names {
+        let (path, mount) = (names.path.clone(), names.mount.clone());
+        effects.extend(show(model, path, mount));
     }
     effects
 }
@@ -186,8 +191,7 @@ fn back(model: &mut Model) -> Vec<Effect> {
         return sift(model);
     }
     let effects = stop(model);
-    model.names = None;
-    model.page = None;
+    model.page = model.names.take().and_then(|names| names.from);
     model.mode = model.below();
     effects
 }

@@ -40,6 +40,7 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
     let here: &[Scope] = match model.screen {
         Screen::Slabs if model.slabs.detail.is_some() => &[Scope::Detail, Scope::ShrinkPlan],
         Screen::Slabs => &[Scope::Slabs],
+        Screen::Tree if model.page == Some(Page::Hotspots) => &[Scope::Hotspots],
         Screen::Tree if model.page == Some(Page::Names) => &[Scope::Names, Scope::Export],
         Screen::Tree if model.tree.stack.is_empty() => &[Scope::Mounts],
         Screen::Tree => &[Scope::Tree, Scope::Plan],

@@ -1,0 +1,240 @@
+//! `slabscope hotspots`: the directories that directly hold the most, over all filesystems.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::census::Figures;
+use super::json::{self, Name};
+use super::table::{Align, Table};
+use super::walks::{Interrupt, Sizes};
+use super::{Context, Exit, Failure, Run};
+use crate::hotspots::{Heat, Hotspots, HotspotsError, hotspots};
+use crate::source::Kernel;
+use crate::text::{bytes, count, printable};
+
+/// Find the directories that directly hold the most negative dentries, over all filesystems
+///
+/// Each filesystem on disk is counted once, and one on a network if what is cached leads to it;
+/// those in memory and the kernel's own are left out. No name is looked up.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// At most so many directories
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+
+    /// What they are sorted by
+    #[arg(long, value_name = "KEY", default_value = "negative")]
+    sort: Heat,
+
+    /// Also ask filesystems on a network for what is not cached of them
+    #[arg(long)]
+    lookup: bool,
+
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    complete: bool,
+    took_ns: u64,
+    filesystems: Vec<Filesystem<'a>>,
+    directories: Vec<Directory<'a>>,
+}
+
+#[derive(Serialize)]
+struct Filesystem<'a> {
+    #[serde(flatten)]
+    path: Name<'a>,
+    #[serde(flatten)]
+    kind: Name<'a>,
+    complete: bool,
+    /// None: not counted.
+    dentries: Option<u64>,
+    negative: Option<u64>,
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Directory<'a> {
+    #[serde(flatten)]
+    path: Name<'a>,
+    /// Something else is mounted over it: the path does not lead to it.
+    hidden: bool,
+    own: Figures,
+    below: Figures,
+}
+
+impl From<HotspotsError> for Failure {
+    fn from(error: HotspotsError) -> Self {
+        match error {
+            HotspotsError::Mounts(error) => Self::new(Exit::Failed, error),
+            HotspotsError::Module(error) => error.into(),
+        }
+    }
+}
+
+impl Run for Args {
+    fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+        context.live("hotspots")?;
+        let interrupt = Interrupt::catch()?;
+        let mut kernel = Kernel::new(&context.root);
+        let mut found = hotspots(&mut kernel, self.lookup, &mut |_| interrupt.flow())?;
+        found.sort(self.sort);
+        found
+            .rows
+            .truncate(found.above_zero(self.sort).min(self.limit));
+        if self.json {
+            json::write(out, "slabscope.hotspots/1", &document(&found))?;
+        } else {
+            tell(&found, out)?;
+        }
+        let ended = interrupt.flow().is_break() || !found.complete();
+        Ok(if ended { Exit::Partial } else { Exit::Ok })
+    }
+}
+
+fn tell(found: &Hotspots, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut table = Table::new(&[
+        ("NEGATIVE", Align::Right),
+        ("COMES BACK", Align::Right),
+        ("NEG. BELOW", Align::Right),
+        ("DIRECTORY", Align::Left),
+    ]);
+    for row in &found.rows {
+        let back = found
+            .dentry_size
+            .map(|size| bytes(Heat::ComesBack.of(&row.own, Some(size))));
+        let hidden = if row.hidden {
+            " (hidden by a mount)"
+        } else {
+            ""
+        };
+        table.row([
+            count(row.own.negative),
+            back.unwrap_or("?".into()),
+            count(row.below.negative),
+            printable(&row.path) + hidden,
+        ]);
+    }
+    table.write(out)?;
+    for filesystem in &found.filesystems {
+        let point = printable(&filesystem.mount.point);
+        match &filesystem.result {
+            Ok(_) if filesystem.complete => {}
+            Ok(_) => writeln!(out, "{point}: counted in part")?,
+            Err(error) => writeln!(out, "not counted: {}", printable(error.to_string()))?,
+        }
+    }
+    Ok(())
+}
+
+fn document(found: &Hotspots) -> Document<'_> {
+    let sizes = Sizes {
+        dentry: found.dentry_size,
+        inode: None,
+    };
+    let filesystems = found.filesystems.iter().map(|filesystem| {
+        let counted = filesystem.result.as_ref().ok();
+        Filesystem {
+            path: Name::keyed("path", &filesystem.mount.point),
+            kind: Name::keyed("type", &filesystem.mount.fs),
+            complete: filesystem.complete,
+            dentries: counted.map(|counters| counters.total),
+            negative: counted.map(|counters| counters.negative),
+            error: filesystem.result.as_ref().err().map(ToString::to_string),
+        }
+    });
+    let directories = found.rows.iter().map(|row| Directory {
+        path: Name::keyed("path", &row.path),
+        hidden: row.hidden,
+        own: Figures::new(&row.own, sizes),
+        below: Figures::new(&row.below, sizes),
+    });
+    Document {
+        complete: found.complete(),
+        took_ns: u64::try_from(found.took.as_nanos()).unwrap_or(u64::MAX),
+        filesystems: filesystems.collect(),
+        directories: directories.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::hotspots::{Counted, Hotspot};
+    use crate::prune::PruneError;
+    use crate::session::Counters;
+    use crate::source::Mount;
+
+    fn found() -> Hotspots {
+        let counters = |negative| Counters {
+            total: negative + 1,
+            negative,
+            prunable: negative,
+            ..Counters::default()
+        };
+        let row = |path: &str, own, below| Hotspot {
+            path: path.into(),
+            own: counters(own),
+            below: counters(below),
+            hidden: path.ends_with('h'),
+        };
+        let mount = |point: &str, fs: &str| Mount {
+            point: point.into(),
+            fs: fs.into(),
+            ..Mount::default()
+        };
+        let rows = vec![
+            row("/a", 1_000, 2_000_000),
+            row("/a/h", 1_999_000, 1_999_000),
+        ];
+        let filesystems = vec![
+            Counted {
+                mount: mount("/", "ext4"),
+                result: Ok(counters(2_000_000)),
+                complete: true,
+            },
+            Counted {
+                mount: mount("/net", "nfs"),
+                result: Err(PruneError::NoDirectory("/net".into())),
+                complete: false,
+            },
+        ];
+        Hotspots::new(rows, filesystems, Some(192), Duration::from_nanos(5))
+    }
+
+    #[test]
+    fn a_table() {
+        let mut out = Vec::new();
+        tell(&found(), &mut out).unwrap();
+        let expected = "\x20NEGATIVE COMES BACK NEG. BELOW DIRECTORY
+1,999,000    366 MiB  1,999,000 /a/h (hidden by a mount)
+    1,000    188 KiB  2,000,000 /a
+not counted: /net: not a directory
+";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_document() {
+        let json = serde_json::to_value(document(&found())).unwrap();
+        assert_eq!(json["complete"], false);
+        assert_eq!(json["filesystems"][0]["dentries"], 2_000_001);
+        assert_eq!(json["filesystems"][1]["type"], "nfs");
+        assert_eq!(json["filesystems"][1]["dentries"], serde_json::Value::Null);
+        assert_eq!(json["filesystems"][1]["error"], "/net: not a directory");
+        let first = &json["directories"][0];
+        assert_eq!(
+            (&first["path"], &first["hidden"]),
+            (&"/a/h".into(), &true.into())
+        );
+        assert_eq!(first["own"]["negative"], 1_999_000);
+        assert_eq!(first["own"]["comes_back_bytes"], 1_999_000 * 192);
+        assert_eq!(json["directories"][1]["below"]["negative"], 2_000_000);
+    }
+}
