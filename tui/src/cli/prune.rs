@@ -57,6 +57,10 @@ pub struct Args {
     json: bool,
 }
 
+/// [`Mount::is_memory`]
+const IN_MEMORY: &str = "this filesystem lives in its dentries: each holds its file until that is removed, and of \
+                         absent names none is kept";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum ModeArg {
     /// Names that are cached as absent
@@ -84,6 +88,8 @@ struct Document<'a> {
     predicted_bytes: Option<u64>,
     stays_in_use: u64,
     stays_pinned: u64,
+    /// Why all of it does, on a filesystem whose dentries are all there is of its files.
+    stays_because: Option<&'static str>,
     #[serde(flatten)]
     done: Option<Done>,
 }
@@ -178,6 +184,11 @@ impl Args {
         Ok(audit::Log::of(&config.audit))
     }
 
+    fn in_memory(&self) -> bool {
+        let mount = self.mount(&Kernel::new("/"));
+        mount.is_some_and(|mount| mount.is_memory())
+    }
+
     fn mount(&self, kernel: &Kernel) -> Option<Mount> {
         let mounts = kernel.mounts().unwrap_or_default();
         Mount::of(&mounts, &self.directory.absolute()).cloned()
@@ -236,6 +247,7 @@ impl Args {
             predicted_bytes: size.map(|size| self.bytes(plan, size)),
             stays_in_use: plan.found.in_use,
             stays_pinned: plan.found.pinned,
+            stays_because: self.in_memory().then_some(IN_MEMORY),
             done,
         }
     }
@@ -270,6 +282,9 @@ impl Args {
             out,
             "  stays         {in_use:>14}  in use, and {pinned} directories that hold them"
         )?;
+        if let Some(why) = document.stays_because {
+            writeln!(out, "  {why}")?;
+        }
         if let Some(done) = &document.done {
             done.tell(out)?;
         }

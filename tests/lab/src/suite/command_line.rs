@@ -88,6 +88,11 @@ fn command_line(_: &Context, guest: &Guest) -> Result<()> {
                 0,
                 "would go                   0",
             ),
+            (
+                "slabscope prune /mnt/tmpfs --mode dentries --yes",
+                0,
+                "lives in its dentries",
+            ),
             ("slabscope module load /mnt/ext4/missing", 1, "missing"),
             (
                 "slabscope module load /mnt/ext4/file",
