@@ -216,6 +216,11 @@ fn main_screens(columns: u16, rows: u16) -> Vec<(&'static str, App)> {
     missing.msg(Msg::Counted { job, at, result });
     let mut history = pruned();
     history.keys("<Esc>3");
+    let mut history_cursor = pruned();
+    history_cursor.keys("<Esc>3zp<Right><Right>");
+    let mut history_plain = pruned();
+    history_plain.model.look = Look::new(false, false);
+    history_plain.keys("<Esc>3z<Left><Left><Left>");
     let mut help = App::in_ext4(columns, rows);
     help.keys("?");
     let grown = || {
@@ -266,6 +271,8 @@ fn main_screens(columns: u16, rows: u16) -> Vec<(&'static str, App)> {
         ("ledger", pruned()),
         ("ledger_marked", App::pruned_marked(columns, rows)),
         ("history", history),
+        ("history_cursor", history_cursor),
+        ("history_plain", history_plain),
         ("help", help),
     ]
 }

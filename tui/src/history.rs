@@ -1,11 +1,13 @@
 //! What was over time: points for the charts and rates between two samples.
 
 mod caches;
+mod points;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Duration;
 
 pub use caches::{Caches, Was};
+use points::Points;
 
 use crate::source::{Cache, DentryState, Memory, Sample};
 
@@ -32,7 +34,7 @@ pub struct Marker {
 /// The points kept, oldest first, and the prunes among them.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    points: VecDeque<Point>,
+    points: Points,
     /// The prunes.
     pub markers: Vec<Marker>,
     /// Each cache for itself.
@@ -40,18 +42,12 @@ pub struct History {
 }
 
 impl History {
-    /// An hour at one sample a second.
-    const CAPACITY: usize = 3600;
-
     /// Keeps what is charted of a sample. Samples of two threads may cross: the older is dropped.
     pub fn push(&mut self, at: Duration, sample: &Sample) {
-        if self.points.back().is_some_and(|last| at <= last.at) {
+        if self.points.last().is_some_and(|last| at <= last.at) {
             return;
         }
-        if self.points.len() == Self::CAPACITY {
-            self.points.pop_front();
-        }
-        self.points.push_back(Point {
+        self.points.push(Point {
             at,
             memory: sample.memory.as_ref().ok().copied(),
             dentries: sample.dentries.as_ref().ok().copied(),
@@ -64,14 +60,23 @@ impl History {
     /// The points from the last one before `from`, so that a line reaches the edge of a chart, up
     /// to `to`.
     pub fn between(&self, from: Duration, to: Duration) -> impl Iterator<Item = &Point> {
-        let first = self.points.partition_point(|point| point.at < from);
-        let end = self.points.partition_point(|point| point.at <= to);
-        self.points.range(first.saturating_sub(1).min(end)..end)
+        self.points.between(from, to)
+    }
+
+    /// What was last known at a moment.
+    pub fn at(&self, moment: Duration) -> Option<&Point> {
+        self.points.between(moment, moment).last()
+    }
+
+    /// The time that a chart shows up to `end`: what there is, at least a minute and at most ten.
+    pub fn span(&self, end: Duration) -> Duration {
+        let age = end.saturating_sub(self.begin().unwrap_or(end));
+        age.clamp(Duration::from_secs(60), Duration::from_secs(600))
     }
 
     /// When the oldest point was taken.
     pub fn begin(&self) -> Option<Duration> {
-        self.points.front().map(|point| point.at)
+        self.points.first().map(|point| point.at)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Everything on the screen, as data. Only [`crate::update`] changes it.
 
+mod charts;
 mod columns;
 mod detail;
 mod filter;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use charts::{Charts, Window};
 pub use columns::{Column, Shape, fitting};
 pub use detail::Detail;
 pub use filter::{Filter, REGEX};
@@ -196,6 +198,8 @@ pub struct Model {
     pub frozen: Option<Duration>,
     /// For the charts.
     pub history: History,
+    /// What part of it the history screen shows.
+    pub charts: Charts,
     /// The slab screen.
     pub slabs: Slabs,
     /// The tree screen.
@@ -241,6 +245,7 @@ impl Model {
             latest: None,
             frozen: None,
             history: History::default(),
+            charts: Charts::default(),
             slabs: Slabs::default(),
             tree: Tree::default(),
             page: None,
@@ -341,6 +346,21 @@ impl Model {
             (Screen::Tree, ..) => &mut self.tree.order.filter,
             _ => &mut self.slabs.filter,
         }
+    }
+
+    /// What charts show where nobody chose.
+    pub fn window(&self) -> Window {
+        let end = self.chart_end();
+        Window {
+            end,
+            span: self.history.span(end),
+            cursor: None,
+        }
+    }
+
+    /// What the charts of the history screen show.
+    pub fn history_window(&self) -> Window {
+        self.charts.window(self.window())
     }
 
     /// The time up to which charts are drawn.

@@ -1,5 +1,6 @@
 //! The only place that changes the model: messages in, effects out. No I/O, no clock.
 
+mod charts;
 mod filter;
 mod hotspots;
 mod jump;
@@ -232,6 +233,11 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Cancel => return prune::cancel(model),
         Action::Choose(mode) => prune::choose(model, mode),
         Action::Urge => prune::urge(model),
+        Action::Zoom(closer) => charts::zoom(model, closer),
+        Action::Pan(steps) => charts::pan(model, steps),
+        Action::Cursor(steps) => charts::step(model, steps),
+        Action::NextMark(steps) => charts::mark(model, steps),
+        Action::Follow => model.charts.follow(),
         Action::Holders => return prune::ask_holders(model),
         Action::Prune => return prune::confirmed(model),
     }

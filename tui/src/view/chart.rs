@@ -8,21 +8,17 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::history::{History, Marker, Point};
+use crate::model::Window;
 use crate::text;
 use crate::view::look::Look;
 
 /// A value at a moment since the start; None where it was not known.
 pub type Value = (Duration, Option<u64>);
 
-/// The values of one figure, from the last one before `end - span`, so that a line reaches the
-/// edge of a chart.
-pub fn values(
-    history: &History,
-    end: Duration,
-    span: Duration,
-    value: fn(&Point) -> Option<u64>,
-) -> Vec<Value> {
-    let points = history.between(end.saturating_sub(span), end);
+/// The values of one figure, from the last one before the window, so that a line reaches the edge
+/// of a chart.
+pub fn values(history: &History, window: Window, value: fn(&Point) -> Option<u64>) -> Vec<Value> {
+    let points = history.between(window.begin(), window.end);
     points.map(|point| (point.at, value(point))).collect()
 }
 
@@ -42,10 +38,8 @@ pub struct Chart<'a> {
     pub markers: &'a [Marker],
     /// The lines; a later one is drawn over an earlier.
     pub series: &'a [Series<'a>],
-    /// The time at the right edge.
-    pub end: Duration,
-    /// The time from edge to edge.
-    pub span: Duration,
+    /// The time that it shows.
+    pub window: Window,
     /// How a value is written on the scale.
     pub label: fn(u64) -> String,
     /// Glyphs and colours.
@@ -55,10 +49,9 @@ pub struct Chart<'a> {
 /// Columns for the scale.
 const SCALE: u16 = 10;
 
-/// The time that a chart shows: what there is, at least a minute and at most ten.
-pub fn span(history: &History, end: Duration) -> Duration {
-    let age = end.saturating_sub(history.begin().unwrap_or(end));
-    age.clamp(Duration::from_secs(60), Duration::from_secs(600))
+/// Columns that a chart over the whole width has beside its scale.
+pub fn columns(width: u16) -> u32 {
+    width.saturating_sub(SCALE).max(2).into()
 }
 
 impl Chart<'_> {
@@ -76,7 +69,7 @@ impl Chart<'_> {
             width: area.width - SCALE,
             ..area
         };
-        let begin = self.end.saturating_sub(self.span);
+        let begin = self.window.begin();
         let all = self.series.iter().flat_map(|series| series.values);
         let top = all.filter_map(|value| value.1).max().unwrap_or(0).max(1);
         self.scale(area, top, buffer);
@@ -84,6 +77,8 @@ impl Chart<'_> {
             self.line(plot, series, top, buffer);
         }
         self.markers(plot, begin, buffer);
+        self.cursor(plot, begin, buffer);
+        self.labels(plot, begin, buffer);
     }
 
     fn scale(&self, area: Rect, top: u64, buffer: &mut Buffer) {
@@ -104,12 +99,12 @@ impl Chart<'_> {
 
     /// The column of dots for a moment.
     fn column(&self, at: Duration, begin: Duration, dots: u32) -> u32 {
-        let part = at.saturating_sub(begin).as_secs_f64() / self.span.as_secs_f64();
+        let part = at.saturating_sub(begin).as_secs_f64() / self.window.span.as_secs_f64();
         (part * f64::from(dots.saturating_sub(1))).round() as u32
     }
 
     fn line(&self, plot: Rect, series: &Series<'_>, top: u64, buffer: &mut Buffer) {
-        let begin = self.end.saturating_sub(self.span);
+        let begin = self.window.begin();
         let mut dots = Dots::new(plot, self.look.glyphs.braille);
         let height = f64::from(dots.height - 1);
         let mut last: Option<(u32, u32)> = None;
@@ -132,14 +127,40 @@ impl Chart<'_> {
         dots.draw(plot, series.style, buffer);
     }
 
+    fn cursor(&self, plot: Rect, begin: Duration, buffer: &mut Buffer) {
+        let cursor = self
+            .window
+            .cursor
+            .filter(|&at| at >= begin && at <= self.window.end);
+        let Some(at) = cursor else {
+            return;
+        };
+        let x = self.column(at, begin, plot.width.into()) as u16 + plot.x;
+        for y in plot.top()..plot.bottom() {
+            buffer.set_string(x, y, self.look.glyphs.cursor, self.look.strong());
+        }
+    }
+
+    /// What is marked in the time that is shown, with its column.
+    fn marked(&self, plot: Rect, begin: Duration) -> impl Iterator<Item = (&Marker, u16)> {
+        let within = move |at: Duration| at >= begin && at <= self.window.end;
+        let markers = self.markers.iter().filter(move |m| within(m.at));
+        markers.map(move |marker| {
+            let column = self.column(marker.at, begin, plot.width.into());
+            (marker, column as u16 + plot.x)
+        })
+    }
+
     fn markers(&self, plot: Rect, begin: Duration, buffer: &mut Buffer) {
-        let within = |at: Duration| at >= begin && at <= self.end;
-        let markers = self.markers.iter().filter(|m| within(m.at));
-        for (number, marker) in markers.enumerate() {
-            let x = self.column(marker.at, begin, plot.width.into()) as u16 + plot.x;
+        for (_, x) in self.marked(plot, begin) {
             for y in plot.top()..plot.bottom() {
                 buffer.set_string(x, y, self.look.glyphs.marker, self.look.warn());
             }
+        }
+    }
+
+    fn labels(&self, plot: Rect, begin: Duration, buffer: &mut Buffer) {
+        for (number, (marker, x)) in self.marked(plot, begin).enumerate() {
             // Labels of prunes close to one another go below one another.
             let y = plot.y + (number as u16 + 1) % plot.height.max(1);
             let label = format!(" {} ", marker.label);

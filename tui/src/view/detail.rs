@@ -2,8 +2,6 @@
 
 mod text;
 
-use std::time::Duration;
-
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -12,7 +10,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::chart::{self, Chart};
 use super::fit::LOW;
 use super::{rule, slabs, trend};
-use crate::model::{Detail, Line as Row, Model};
+use crate::model::{Detail, Line as Row, Model, Window};
 use crate::source::{Attributes, Cache, Class};
 use crate::text::{bytes, count, percent, printable, short, short_signed};
 
@@ -213,9 +211,8 @@ fn object(cache: &Cache, attributes: Option<&Attributes>, page_size: u64) -> Str
 
 /// Objects on the left, bytes on the right.
 fn over_time(model: &Model, detail: &Detail, frame: &mut Frame<'_>, titles: Rect, area: Rect) {
-    let end = model.chart_end();
-    let span = chart::span(&model.history, end);
-    let since = crate::text::duration(span);
+    let window = model.window();
+    let since = crate::text::duration(window.span);
     let slab_bytes = model.shown.as_ref().and_then(|shown| {
         let cache = shown.sample.cache(&detail.cache)?;
         Some(cache.pages_per_slab.saturating_mul(model.host.page_size))
@@ -233,15 +230,14 @@ fn over_time(model: &Model, detail: &Detail, frame: &mut Frame<'_>, titles: Rect
     );
     rule(model.look, title(" bytes ".into()), frame, right_title);
     for (bytes, area) in [(false, left), (true, right)] {
-        let values = values(model, detail, end, |was| match bytes {
+        let values = values(model, detail, window, |was| match bytes {
             false => was.active,
             true => was.slabs.saturating_mul(slab_bytes),
         });
         let chart = Chart {
             markers: &model.history.markers,
             series: &slabs::filled(model, &values),
-            end,
-            span,
+            window,
             label: if bytes {
                 chart::bytes_label
             } else {
@@ -257,10 +253,10 @@ fn over_time(model: &Model, detail: &Detail, frame: &mut Frame<'_>, titles: Rect
 fn values(
     model: &Model,
     detail: &Detail,
-    end: Duration,
+    window: Window,
     value: impl Fn(&crate::history::Was) -> u64,
 ) -> Vec<chart::Value> {
-    let begin = end.saturating_sub(chart::span(&model.history, end));
+    let (begin, end) = (window.begin(), window.end);
     let mut values: Vec<chart::Value> = Vec::new();
     for was in model.history.caches.of(0, &detail.cache) {
         if was.at() > end {

@@ -7,8 +7,8 @@ use ratatui::text::{Line, Span};
 
 use super::chart::{self, Chart, Series};
 use super::{log, rule, slabs};
-use crate::model::Model;
-use crate::source::Memory;
+use crate::model::{Model, Window};
+use crate::source::{DentryState, Memory};
 use crate::text::{count, duration, mebibytes};
 
 /// ```text
@@ -29,12 +29,10 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         Constraint::Length(log_height),
     ])
     .areas(area);
-    let end = model.chart_end();
-    let span = duration(chart::span(&model.history, end));
-    let sample = model.shown.as_ref().map(|shown| &shown.sample);
-    let memory_now = sample.and_then(|sample| sample.memory.as_ref().ok());
+    let window = model.history_window();
+    let (memory_then, dentries_then) = figures(model);
     let figure = |of: fn(&Memory) -> u64| {
-        let text = memory_now.map_or("?".into(), |memory| mebibytes(of(memory)));
+        let text = memory_then.map_or("?".into(), |memory| mebibytes(of(&memory)));
         Span::styled(text, model.look.strong())
     };
     let title = Line::from(vec![
@@ -42,13 +40,13 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         figure(|memory| memory.sreclaimable),
         Span::styled("  SUnreclaim ", model.look.warn()),
         figure(|memory| memory.sunreclaim),
-        Span::raw(format!(", last {span} ")),
+        Span::raw(when(model, window)),
     ]);
     rule(model.look, title, frame, memory_title);
-    slabs::memory_chart(model, frame, memory);
+    slabs::memory_chart(model, window, frame, memory);
     rule(
         model.look,
-        dentries_title(model, area.width),
+        dentries_title(model, dentries_then, area.width),
         frame,
         dentry_title,
     );
@@ -56,10 +54,32 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     log::render(model, frame, log_area);
 }
 
-fn dentries_title(model: &Model, width: u16) -> Line<'static> {
-    let look = model.look;
+/// The figures at the cursor, at the end of what is shown, or now.
+fn figures(model: &Model) -> (Option<Memory>, Option<DentryState>) {
+    if let Some(moment) = model.charts.moment() {
+        let point = model.history.at(moment);
+        return point.map_or((None, None), |point| (point.memory, point.dentries));
+    }
     let sample = model.shown.as_ref().map(|shown| &shown.sample);
-    let Some(state) = sample.and_then(|sample| sample.dentries.as_ref().ok()) else {
+    let memory = sample.and_then(|sample| sample.memory.as_ref().ok());
+    let dentries = sample.and_then(|sample| sample.dentries.as_ref().ok());
+    (memory.copied(), dentries.copied())
+}
+
+/// What time is shown, and which moment the figures are of.
+fn when(model: &Model, window: Window) -> String {
+    let ago = |at| duration(model.now.saturating_sub(at));
+    let span = duration(window.span);
+    match (window.cursor, model.charts.moment()) {
+        (Some(at), _) => format!("  {} ago, of {span} ", ago(at)),
+        (None, Some(end)) => format!(", {span} until {} ago ", ago(end)),
+        (None, None) => format!(", last {span} "),
+    }
+}
+
+fn dentries_title(model: &Model, state: Option<DentryState>, width: u16) -> Line<'static> {
+    let look = model.look;
+    let Some(state) = state else {
         return Line::raw(" dentries: /proc/sys/fs/dentry-state cannot be read ");
     };
     // In 80 columns there is no room for the lists' names.
@@ -89,9 +109,8 @@ fn dentries_title(model: &Model, width: u16) -> Line<'static> {
 /// All, those on the LRU, and the negative ones of those.
 pub(super) fn dentry_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    let end = model.chart_end();
-    let span = chart::span(&model.history, end);
-    let values = |value| chart::values(&model.history, end, span, value);
+    let window = model.history_window();
+    let values = |value| chart::values(&model.history, window, value);
     let total = values(|point| point.dentries.map(|state| state.total));
     let lru = values(|point| point.dentries.map(|state| state.lru));
     let negative = values(|point| point.dentries.map(|state| state.lru_negative));
@@ -108,8 +127,7 @@ pub(super) fn dentry_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let chart = Chart {
         markers: &model.history.markers,
         series: &series,
-        end,
-        span,
+        window,
         label: chart::count_label,
         look,
     };

@@ -17,6 +17,8 @@ pub struct Glyphs {
     pub rule: &'static str,
     /// The vertical line of a prune in a chart.
     pub marker: &'static str,
+    /// The vertical line of the cursor in a chart.
+    pub cursor: &'static str,
     /// A chart's left edge.
     pub axis: &'static str,
     /// In front of a chosen line.
@@ -38,6 +40,7 @@ const UNICODE: Glyphs = Glyphs {
     bar: ["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
     rule: "─",
     marker: "┆",
+    cursor: "│",
     axis: "┤",
     chosen: "▸",
     order: ["▼", "▲"],
@@ -52,6 +55,7 @@ const ASCII: Glyphs = Glyphs {
     bar: [".", ".", ":", ":", "|", "|", "#", "#"],
     rule: "-",
     marker: "!",
+    cursor: "|",
     axis: "|",
     chosen: ">",
     order: ["v", "^"],

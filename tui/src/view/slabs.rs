@@ -1,7 +1,5 @@
 //! The slab screen: its parts, and where they are.
 
-use std::time::Duration;
-
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -10,7 +8,7 @@ use ratatui::widgets::Clear;
 use super::chart::{self, Chart, Series};
 use super::fit::LOW;
 use super::{Hit, figures, rule, summary, table, trouble};
-use crate::model::{Column, Model, Shown};
+use crate::model::{Column, Model, Shown, Window};
 use crate::source::{Class, SourceError};
 use crate::text::{duration, printable};
 
@@ -99,7 +97,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     if shows_summary(model) {
         summary::render(model, shown, frame, areas.figures, areas.summary);
     }
-    memory_chart(model, frame, areas.chart);
+    memory_chart(model, model.window(), frame, areas.chart);
     legend(model, frame, areas.chart);
     rule(model.look, title(model, shown), frame, areas.title);
     match &shown.sample.caches {
@@ -124,10 +122,8 @@ pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hi
 }
 
 /// SReclaimable and SUnreclaim over time.
-pub(super) fn memory_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let end = model.chart_end();
-    let span = chart::span(&model.history, end);
-    let values = |value| chart::values(&model.history, end, span, value);
+pub(super) fn memory_chart(model: &Model, window: Window, frame: &mut Frame<'_>, area: Rect) {
+    let values = |value| chart::values(&model.history, window, value);
     let reclaimable = values(|point| point.memory.map(|memory| memory.sreclaimable));
     let unreclaimable = values(|point| point.memory.map(|memory| memory.sunreclaim));
     let lines = [
@@ -139,31 +135,24 @@ pub(super) fn memory_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         style,
         filled: false,
     });
-    of_bytes(model, &series, end, span).render(area, frame.buffer_mut());
+    of_bytes(model, &series, window).render(area, frame.buffer_mut());
 }
 
 /// SReclaimable alone over time.
 pub(super) fn reclaimable_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let end = model.chart_end();
-    let span = chart::span(&model.history, end);
-    let values = chart::values(&model.history, end, span, |point| {
+    let window = model.window();
+    let values = chart::values(&model.history, window, |point| {
         point.memory.map(|memory| memory.sreclaimable)
     });
     let series = filled(model, &values);
-    of_bytes(model, &series, end, span).render(area, frame.buffer_mut());
+    of_bytes(model, &series, window).render(area, frame.buffer_mut());
 }
 
-fn of_bytes<'a>(
-    model: &'a Model,
-    series: &'a [Series<'a>],
-    end: Duration,
-    span: Duration,
-) -> Chart<'a> {
+fn of_bytes<'a>(model: &'a Model, series: &'a [Series<'a>], window: Window) -> Chart<'a> {
     Chart {
         markers: &model.history.markers,
         series,
-        end,
-        span,
+        window,
         label: chart::bytes_label,
         look: model.look,
     }
@@ -171,7 +160,7 @@ fn of_bytes<'a>(
 
 /// What the chart shows, in its upper right corner.
 fn legend(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let span = duration(chart::span(&model.history, model.chart_end()));
+    let span = duration(model.window().span);
     let legend = Line::from(vec![
         Span::styled(" SReclaimable ", model.look.accent()),
         Span::styled(" SUnreclaim ", model.look.warn()),

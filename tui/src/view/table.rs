@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::pen::Pen;
-use super::{Hit, chart, cut, first_row};
+use super::{Hit, cut, first_row};
 use crate::model::{Column, Line as Cache, Model, Shape, fitting};
 use crate::text::printable;
 
@@ -132,8 +132,8 @@ fn named(name: &str, merged: usize, room: usize) -> String {
 /// The objects over the time of the chart above, each row on a scale of its own. A scale reaches
 /// over a twentieth of the figure at least: what hardly changes is to look like it.
 fn history(model: &Model, line: &Cache<'_>, width: usize) -> Vec<&'static str> {
-    let end = model.chart_end();
-    let begin = end.saturating_sub(chart::span(&model.history, end));
+    let window = model.window();
+    let (begin, end) = (window.begin(), window.end);
     spark(
         model.look.glyphs.spark,
         &sampled(model, line, begin, end, width),
