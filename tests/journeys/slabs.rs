@@ -155,7 +155,7 @@ fn without_root_the_panel_says_which_file_refused_and_the_rest_is_shown() {
     ));
     app.sample(1, sample);
     app.shows("/proc/slabinfo: Permission denied");
-    app.shows("run slabscope with sudo");
+    app.shows("sudo slabscope");
     app.shows("SReclaimable");
     app.shows("let go, on LRU");
     app.shows_no("OBJS");
@@ -358,7 +358,7 @@ fn without_sysfs_the_detail_says_so_and_shows_the_rest() {
     app.msg(Msg::Attributes { cache, result });
     app.keys("G");
     app.shows("/sys/kernel/slab/dentry/object_size: Permission denied");
-    app.shows("run slabscope with sudo");
+    app.shows("sudo slabscope");
     app.shows("objects  ");
 }
 
@@ -451,10 +451,7 @@ fn what_shrinking_freed_is_measured_and_marked() {
 fn a_refused_shrinking_says_why_and_what_helps() {
     let mut app = App::sampled(80, 24);
     for (kind, remedy) in [
-        (
-            std::io::ErrorKind::PermissionDenied,
-            "run slabscope with sudo",
-        ),
+        (std::io::ErrorKind::PermissionDenied, "sudo slabscope"),
         (
             std::io::ErrorKind::NotFound,
             "this kernel does not offer it",

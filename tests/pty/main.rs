@@ -17,7 +17,7 @@ fn start_sort_freeze_resize_quit() {
         tty.type_keys("n");
         tty.wait_for("caches by name ▲");
     } else {
-        tty.wait_for("run slabscope with sudo");
+        tty.wait_for("sudo slabscope");
     }
     tty.type_keys("f");
     let frozen = tty.wait_for("FROZEN 0.");
@@ -154,7 +154,7 @@ fn a_panic_restores_the_terminal() {
 fn sort_menu_filter_detail_mark_and_class() {
     if !rustix::process::geteuid().is_root() {
         let mut tty = Tty::start(80, 24, &[]);
-        tty.wait_for("run slabscope with sudo");
+        tty.wait_for("sudo slabscope");
         return;
     }
     let mut tty = Tty::start(80, 24, &["--interval", "0.2"]);
@@ -188,7 +188,7 @@ fn sort_menu_filter_detail_mark_and_class() {
 fn shrinking_a_cache_asks_first_and_measures() {
     if !rustix::process::geteuid().is_root() {
         let mut tty = Tty::start(80, 24, &[]);
-        tty.wait_for("run slabscope with sudo");
+        tty.wait_for("sudo slabscope");
         return;
     }
     let mut tty = Tty::start(80, 24, &[]);

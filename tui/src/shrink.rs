@@ -39,7 +39,7 @@ impl ShrinkError {
             Self::Unrecorded(_) => AuditError::REMEDY,
             Self::Write { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => {
-                    "only root may write it: quit with q and run slabscope with sudo"
+                    "only root may write it: quit with q, then: sudo slabscope"
                 }
                 io::ErrorKind::NotFound => {
                     "this kernel does not offer it (CONFIG_SLUB_DEBUG or CONFIG_SYSFS is not set), or /sys is not mounted here"

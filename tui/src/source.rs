@@ -122,24 +122,29 @@ impl Malformed {
 }
 
 impl SourceError {
+    /// Whether it is the running kernel's file.
+    fn is_live(&self) -> bool {
+        let roots = ["/proc", "/sys"];
+        roots.iter().any(|root| self.path.starts_with(root))
+    }
+
     /// What a person can do about it.
     pub fn remedy(&self) -> &'static str {
-        match &self.cause {
-            Cause::Unreadable(io::ErrorKind::PermissionDenied, _) => {
-                "only root may read it: run slabscope with sudo"
+        match (&self.cause, self.is_live()) {
+            (Cause::Unreadable(io::ErrorKind::PermissionDenied, _), _) => {
+                "only root may read it: sudo slabscope"
             }
-            Cause::Unreadable(io::ErrorKind::NotFound, _)
-                if !["/proc", "/sys"]
-                    .iter()
-                    .any(|live| self.path.starts_with(live)) =>
-            {
-                "it was not captured"
-            }
-            Cause::Unreadable(io::ErrorKind::NotFound, _) => {
+            (Cause::Unreadable(io::ErrorKind::NotFound, _), true) => {
                 "this kernel does not offer it, or /proc is not mounted here"
             }
-            Cause::Unreadable(..) => "it is read again with the next refresh",
-            Cause::Malformed(_) => "this kernel writes it differently: please report the line",
+            (Cause::Unreadable(io::ErrorKind::NotFound, _), false) => "it was not captured",
+            (Cause::Unreadable(..), _) => "it is read again with the next refresh",
+            (Cause::Malformed(_), true) => {
+                "this kernel writes it differently: please report the line"
+            }
+            (Cause::Malformed(_), false) => {
+                "it was captured in part, or its kernel writes it differently"
+            }
         }
     }
 }

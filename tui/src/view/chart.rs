@@ -71,7 +71,10 @@ impl Chart<'_> {
         };
         let begin = self.window.begin();
         let all = self.series.iter().flat_map(|series| series.values);
-        let top = all.filter_map(|value| value.1).max().unwrap_or(0).max(1);
+        let Some(top) = all.filter_map(|value| value.1).max() else {
+            return;
+        };
+        let top = top.max(1);
         self.scale(area, top, buffer);
         for series in self.series {
             self.line(plot, series, top, buffer);

@@ -15,7 +15,7 @@ const WORDS: [&str; 13] = [
     "unused    the rest, negatives included: what a prune may take",
     "held      off the LRU: something refers to them, their own children count",
     "let go    on the LRU: nothing did then; some are held again, and not unused",
-    "R, U      the cache's pages count as SReclaimable, as SUnreclaim",
+    "R, U, ?   the cache's pages count as SReclaimable, as SUnreclaim, not known",
     "(mount)   something is mounted there; (+mount) somewhere below",
     "IDLE      bytes of a cache's slabs that no object occupies",
     "(+3)      three more names share the cache: the kernel merges like ones",
