@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+mod browse;
 mod charts;
 mod every_screen;
 mod holders;

@@ -117,7 +117,7 @@ fn counted_mounts(columns: u16, rows: u16) -> App {
     app
 }
 
-type Screens = [(&'static str, fn(u16, u16) -> App); 11];
+type Screens = [(&'static str, fn(u16, u16) -> App); 13];
 const SCREENS: Screens = [
     ("tree_counting", half_counted),
     ("tree_cancelled", cancelled),
@@ -132,6 +132,8 @@ const SCREENS: Screens = [
     ("tree_not_cached", not_cached),
     ("tree_typing", typing),
     ("mounts_counted", counted_mounts),
+    ("browse", crate::browse::browsing),
+    ("browse_pages", crate::browse::asked),
 ];
 
 #[test]

@@ -25,6 +25,17 @@ pub struct Row {
     pub partial: bool,
 }
 
+impl Cost {
+    /// Out of the number before the directory was opened, then, and in the end.
+    pub fn between(before: Option<i64>, opened: Option<i64>, end: Option<i64>) -> Option<Self> {
+        let opened = opened?;
+        Some(Self {
+            opening: opened - before?,
+            meanwhile: end? - opened,
+        })
+    }
+}
+
 /// What is cached below one directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {

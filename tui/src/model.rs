@@ -1,5 +1,6 @@
 //! Everything on the screen, as data. Only [`crate::update`] changes it.
 
+mod browse;
 mod charts;
 mod columns;
 mod detail;
@@ -8,18 +9,21 @@ mod hotspots;
 mod journal;
 mod ledger;
 mod names;
+mod place;
 mod prune;
 mod refill;
 mod shrink;
 mod slabs;
 mod tree;
 mod tree_columns;
+mod tree_order;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use browse::{Browse, Listed};
 pub use charts::{Charts, Window};
 pub use columns::{Column, Shape, fitting};
 pub use detail::Detail;
@@ -28,16 +32,16 @@ pub use hotspots::{HotspotsPage, Hunt};
 pub use journal::Journal;
 pub use ledger::{Ledger, difference, reasons};
 pub use names::{Export, Focus, Names, NamesState};
+pub use place::{End, KEPT, Part, Place, State};
 pub use prune::{Confirm, Figures, Held, Pruning, Turn, TurnEnd, bytes as prune_bytes};
 pub use refill::Refill;
 pub use shrink::{ConfirmShrink, Shrunk};
 pub use slabs::{Line, Row, Slabs};
-pub use tree::{
-    End, KEPT, Namespace, Order, Part, Place, State, Total, Tree, comes_back, negatives_come_back,
-};
+pub use tree::{Namespace, Total, Tree, comes_back, negatives_come_back};
 pub use tree_columns::{
     Sizes, TREE_NAME, TREE_SHAPES, TreeColumn, TreeLine, TreeShape, bar_width, tree_fitting,
 };
+pub use tree_order::Order;
 
 use crate::history::{History, Rates};
 use crate::keymap::Keymap;

@@ -82,6 +82,14 @@ impl Target {
         }
     }
 
+    /// Either of the two: the latter if the path may be looked up.
+    pub fn open_if(path: &Path, lookup: bool) -> Result<Self, PruneError> {
+        match lookup {
+            true => Self::open(path),
+            false => Self::open_cached(path),
+        }
+    }
+
     fn open_how(path: &Path, resolve: ResolveFlags) -> Result<Self, PruneError> {
         let error = |errno: Errno| match errno {
             // Of openat2(2) with RESOLVE_CACHED.

@@ -168,12 +168,9 @@ impl Device {
 
 /// What to do where there is no module, in lines, for a kernel's release.
 pub fn how_to_get_the_module(release: &str) -> Vec<String> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    let mut number = || numbers.next()?.parse::<u32>().ok();
-    let version = number().zip(number());
+    let too_old = too_old(release);
     let release = crate::text::printable(release);
-    let mut lines = if version.is_some_and(|version| version < OLDEST) {
-        let (major, minor) = OLDEST;
+    let mut lines = if let Some((major, minor)) = too_old {
         vec![format!(
             "This kernel, {release}, is older than Linux {major}.{minor}: there is no module for it."
         )]
@@ -195,6 +192,14 @@ pub fn how_to_get_the_module(release: &str) -> Vec<String> {
     };
     lines.push("`cargo lab` shows it on a kernel of its own, in QEMU.".into());
     lines
+}
+
+/// The oldest series that the module is built for, if a kernel of this release is older.
+pub fn too_old(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    let mut number = || numbers.next()?.parse::<u32>().ok();
+    let version = number().zip(number())?;
+    (version < OLDEST).then_some(OLDEST)
 }
 
 /// The oldest series that the module is built for.

@@ -1,5 +1,6 @@
 //! The only place that changes the model: messages in, effects out. No I/O, no clock.
 
+mod browse;
 mod charts;
 mod filter;
 mod hotspots;
@@ -27,6 +28,7 @@ use crate::model::{Inert, Mode, Model, Page, Screen, Shown};
 use crate::session::Counters;
 use crate::source::Sample;
 use crate::view::too_small;
+pub use browse::{BrowseEffect, BrowseMsg, Pages};
 pub use hotspots::HotspotsMsg;
 pub use messages::{Done, Effect, Msg, Pruned};
 pub use names::{NamesEffect, NamesMsg};
@@ -54,7 +56,7 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Open(path) => return jump::open(model, path),
         Msg::Progress { job, at, so_far } => progress(model, job, at, so_far),
         Msg::Counting { job, at, part } => tree::counting(model, job, at, *part),
-        Msg::Counted { job, at, result } => tree::counted(model, job, at, result),
+        Msg::Counted { job, at, result } => return tree::counted(model, job, at, result),
         Msg::Planned { job, result } => prune::planned(model, job, result),
         Msg::Held { job, result } => prune::held(model, job, result),
         Msg::Recounted { job, at, result } => refill::counted(model, job, at, result),
@@ -71,6 +73,7 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
             last,
         } => return prune::ended(model, job, at, *pruned, last),
         Msg::Hotspots(msg) => hotspots::happened(model, msg),
+        Msg::Browse(msg) => browse::happened(model, msg),
         Msg::Names(msg) => return names::happened(model, msg),
         Msg::Attributes { cache, result } => slabs::attributes(model, &cache, result),
         Msg::ShrinkPlanned { job, result } => shrink::planned(model, job, result),
@@ -225,6 +228,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::RecountRow => return tree::recount_row(model),
         Action::CountAll => return mounts::count_all(model),
         Action::LookUp => return tree::look_up(model),
+        Action::PageCache => return browse::ask(model),
         Action::Jump => jump::begin(model),
         Action::JumpErase => jump::erase(model, false),
         Action::JumpGo => return jump::go(model),

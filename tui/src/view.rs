@@ -1,5 +1,6 @@
 //! The model, drawn. Layout only: nothing is kept and nothing is changed.
 
+mod browse;
 pub mod chart;
 mod detail;
 mod figures;

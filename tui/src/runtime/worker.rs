@@ -1,6 +1,7 @@
 //! The worker: one thread that does what takes long, one job after the other.
 
 mod acts;
+mod browse;
 mod hotspots;
 mod names;
 
@@ -125,6 +126,7 @@ impl Work {
             }
             Effect::Hotspots { job } => self.hotspots(job),
             Effect::Names(effect) => self.names(effect),
+            Effect::Browse(effect) => self.browse(effect),
             Effect::Plan { job, paths } => {
                 let result = self.plan(job, &paths);
                 Msg::Planned { job, result }
@@ -153,11 +155,7 @@ impl Work {
         lookup: bool,
     ) -> Result<Census, PruneError> {
         let before = self.dentries.now();
-        let target = if lookup {
-            Target::open(path)?
-        } else {
-            Target::open_cached(path)?
-        };
+        let target = Target::open_if(path, lookup)?;
         let opened = self.dentries.now();
         let mut gather = Gather::new(Instant::now());
         let result = stream(target.dir.as_fd(), rows.into(), &mut |seen| {
@@ -168,11 +166,7 @@ impl Work {
         });
         match result {
             Ok(mut census) => {
-                let change = |from: Option<i64>, to: Option<i64>| Some(to? - from?);
-                let during = change(opened, self.dentries.now());
-                census.cost = change(before, opened)
-                    .zip(during)
-                    .map(|(opening, meanwhile)| Cost { opening, meanwhile });
+                census.cost = Cost::between(before, opened, self.dentries.now());
                 Ok(gather.finish(census))
             }
             Err(error) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use super::browse::{BrowseEffect, BrowseMsg};
 use super::hotspots::HotspotsMsg;
 use super::names::{NamesEffect, NamesMsg};
 use crate::audit::{AuditError, Record};
@@ -122,6 +123,8 @@ pub enum Msg {
     },
     /// All filesystems are being counted, or were.
     Hotspots(HotspotsMsg),
+    /// Something became of reading a directory.
+    Browse(BrowseMsg),
     /// Something became of a directory's negative names.
     Names(NamesMsg),
     /// The attributes of a cache were read.
@@ -246,6 +249,8 @@ pub enum Effect {
         /// The job's number.
         job: u64,
     },
+    /// Read a directory where there is no module.
+    Browse(BrowseEffect),
     /// Do something for the page of negative names.
     Names(NamesEffect),
     /// Read the attributes of a cache.

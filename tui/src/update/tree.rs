@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Effect, mounts, stepped, tree_order};
+use super::{Effect, browse, mounts, stepped, tree_order};
 use crate::census::Census;
 use crate::model::{Mode, Model, Part, Place, State};
 use crate::prune::PruneError;
@@ -27,11 +27,11 @@ pub(super) fn counted(
     job: u64,
     at: Duration,
     result: Result<Census, PruneError>,
-) {
+) -> Vec<Effect> {
     model.now = model.now.max(at);
     let Some(place) = waiting(model, job) else {
         mounts::counted(model, job, result.ok());
-        return;
+        return Vec::new();
     };
     let refreshed = place.refreshing.is_some();
     match result {
@@ -48,6 +48,7 @@ pub(super) fn counted(
     }
     mounts::walked(model);
     model.arrange_tree();
+    browse::instead(model)
 }
 
 /// The directory that waits for a census.
@@ -63,8 +64,8 @@ pub(super) fn moved(model: &mut Model, steps: i64) {
     }
     match model.tree.stack.last_mut() {
         Some(place) => {
-            let index = stepped(place.index(), steps, place.rows().len());
-            place.selected = place.rows().get(index).map(|row| row.name.clone());
+            let index = stepped(place.index(), steps, place.len());
+            place.selected = place.name_at(index).cloned();
         }
         None => {
             let mounts = model.tree.mounts();
@@ -93,6 +94,7 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
             let mount = model.tree.mounts().get(model.tree.mount_index());
             mount.map(|mount| known(mount.point.clone(), mount))
         }
+        Some(place) if place.listed().is_some() => browse::selected(model),
         Some(place) => match place.rows().get(place.index()) {
             Some(row) if row.name.is_empty() => {
                 model.notice = Some("these are directly in this directory".into());
@@ -113,7 +115,7 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
     if model.tree.stack.is_empty() {
         model.tree.mount = Some(place.path.clone());
     }
-    let mut effects = mounts::stop(model);
+    let mut effects = stop(model);
     model.tree.stack.push(place);
     spare(&mut model.tree.stack);
     effects.extend(recount(model));
@@ -224,15 +226,10 @@ pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
             *stopping = true;
             vec![Effect::Cancel { job: *job }]
         }
-        Some(_) => match model
-            .tree
-            .stack
-            .last_mut()
-            .and_then(|p| p.refreshing.take())
-        {
-            Some((job, _)) => vec![Effect::Cancel { job }],
-            None => Vec::new(),
-        },
+        Some(_) => {
+            let job = model.tree.stack.last_mut().and_then(Place::give_up);
+            job.map(|job| Effect::Cancel { job }).into_iter().collect()
+        }
         None => mounts::stop(model),
     }
 }

@@ -7,8 +7,9 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Hit, cut, mounts, rule, tail, tree_table, trouble};
-use crate::model::{End, Model, Place, State, TreeColumn, comes_back};
+use super::{Hit, browse, cut, mounts, rule, tail, tree_table, trouble};
+use crate::census::Cost;
+use crate::model::{Browse, End, Model, Place, State, TreeColumn, comes_back};
 use crate::prune::PruneError;
 use crate::session::{SessionError, how_to_get_the_module};
 use crate::source::Mount;
@@ -27,7 +28,10 @@ pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hi
     let Some(place) = model.tree.place() else {
         return mounts::hit(model, area, row);
     };
-    let [.., list] = areas(area);
+    let [path, _, _, list] = areas(area);
+    if let Some(listed) = place.listed() {
+        return browse::hit(place, listed, below(path, area), row);
+    }
     list.contains((column, row).into())
         .then(|| tree_table::hit(model, place, list, column, row))?
 }
@@ -74,7 +78,17 @@ fn directory(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
     let empty = place.census.rows.is_empty();
     match &place.state {
         State::Uncounted => return,
-        State::Failed(error) => return failed(model, error, frame, list),
+        State::Failed(error) => {
+            if let Some(listed) = place.listed() {
+                let area = below(path, area);
+                return browse::render(model, (place, listed), error, frame, area);
+            }
+            let error = match &place.browse {
+                Some(Browse::Failed(error)) => error,
+                _ => error,
+            };
+            return failed(model, error, frame, list);
+        }
         State::Counting { .. } => {
             let text = counting(model, place);
             frame.render_widget(Line::styled(text, look.accent()), summary);
@@ -89,8 +103,17 @@ fn directory(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
         let words = rows_title(model, place);
         let room = usize::from(title.width).saturating_sub(words.width() + 4);
         rule(look, words, frame, title);
-        cost(model, place, room, frame, title);
+        cost(model, place.census.cost, room, frame, title);
         tree_table::render(model, place, frame, list);
+    }
+}
+
+/// All below the first line.
+fn below(path: Rect, area: Rect) -> Rect {
+    Rect {
+        y: path.bottom(),
+        height: area.height.saturating_sub(path.height),
+        ..area
     }
 }
 
@@ -167,8 +190,14 @@ fn counting(model: &Model, place: &Place) -> String {
 }
 
 /// What looking cost, on the right of the title, as far as there is room.
-fn cost(model: &Model, place: &Place, room: usize, frame: &mut Frame<'_>, title: Rect) {
-    let Some(cost) = place.census.cost else {
+pub(super) fn cost(
+    model: &Model,
+    cost: Option<Cost>,
+    room: usize,
+    frame: &mut Frame<'_>,
+    title: Rect,
+) {
+    let Some(cost) = cost else {
         return;
     };
     let made = count(u64::try_from(cost.opening).unwrap_or(0));
@@ -287,7 +316,7 @@ pub(super) fn failed(model: &Model, error: &PruneError, frame: &mut Frame<'_>, a
             line(""),
             line(
                 "Which names are cached only the kernel knows, and it tells nobody else: \
-                 listing the directory would fill the very cache that is to be counted.",
+                 walking the tree would fill the very cache that is to be counted.",
             ),
             line(""),
         ]);

@@ -1,0 +1,189 @@
+//! Without the module: what readdir tells, and how much of the files is in memory.
+
+use crate::no_module;
+use crate::support::App;
+use crate::tree_counting::failed;
+use slabscope::census::Cost;
+use slabscope::page_cache::Unknown;
+use slabscope::prune::PruneError;
+use slabscope::readdir::{Entries, Entry, Kind};
+use slabscope::update::{BrowseEffect, BrowseMsg, Effect, Msg};
+use std::ffi::OsString;
+use std::time::Duration;
+
+fn entry(name: &str, kind: Kind, cached: bool) -> Entry {
+    Entry {
+        name: name.into(),
+        kind,
+        cached,
+        pages: None,
+    }
+}
+
+fn read(app: &mut App, entries: Vec<Entry>) {
+    let (job, at) = (app.model.last_job, Duration::from_secs(2));
+    let found = Entries {
+        entries,
+        cost: Some(Cost::default()),
+        ..Entries::default()
+    };
+    let result = Ok(found);
+    app.msg(Msg::Browse(BrowseMsg::Read { job, at, result }));
+}
+
+/// In a directory with this, and without the module.
+pub fn browsing(columns: u16, rows: u16) -> App {
+    let mut app = App::on_tree(columns, rows);
+    app.keys("j<Enter>");
+    failed(&mut app, no_module());
+    let entries = vec![
+        entry("zoo", Kind::Directory, true),
+        entry("notes", Kind::File, true),
+        entry("old.log", Kind::File, false),
+        entry("cold", Kind::Directory, false),
+        entry("red\u{1b}[31m", Kind::Link, true),
+        entry("theirs", Kind::File, true),
+    ];
+    read(&mut app, entries);
+    app
+}
+
+/// The same, with the page cache asked for.
+pub fn asked(columns: u16, rows: u16) -> App {
+    let mut app = browsing(columns, rows);
+    app.effects();
+    app.keys("C");
+    let job = app.model.last_job;
+    let asked = app.effects();
+    let Some(Effect::Browse(BrowseEffect::Pages { names, .. })) = asked.first() else {
+        panic!("{asked:?}");
+    };
+    assert_eq!(
+        names,
+        &["notes", "theirs"].map(OsString::from),
+        "cached files"
+    );
+    let answers = [Ok(40 << 20), Err(Unknown::NotYours)];
+    let result = Ok(names.iter().cloned().zip(answers).collect());
+    app.msg(Msg::Browse(BrowseMsg::Pages { job, result }));
+    app
+}
+
+#[test]
+fn the_names_are_told_and_what_the_module_would_add() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("j<Enter>");
+    app.effects();
+    failed(&mut app, no_module());
+    assert!(matches!(&app.effects()[..],
+        [Effect::Browse(BrowseEffect::Read { path, lookup: true, .. })] if path.ends_with("ext4")));
+    app.shows("the slabscope kernel module is not loaded");
+    let mut app = browsing(80, 24);
+    app.shows("not cached counts: readdir tells 6 names, 4 of them cached");
+    app.shows("6 names by name ▲");
+    app.shows("opening made 0 dentries");
+    app.shows("the slabscope kernel module is not loaded (/dev/slabscope is missing)");
+    app.shows("It adds what is cached below each name");
+    app.shows("slabscope module build-help");
+    assert!(app.line("zoo/").contains("yes    directory"));
+    assert!(app.line("old.log").contains("-      file"));
+    app.shows("red\\u{1b}[31m");
+    app.shows_no("NEGATIVE");
+    assert_eq!(app.selected(), "cold/");
+}
+
+#[test]
+fn walking_in_looks_nothing_up_that_is_not_cached() {
+    let mut app = browsing(80, 24);
+    app.effects();
+    app.keys("<Enter>");
+    assert!(matches!(&app.effects()[..],
+        [Effect::Census { path, lookup: false, .. }] if path.ends_with("cold")));
+    let path = "/mnt/ext4/cold".into();
+    failed(&mut app, PruneError::NotCached { path, names: 1 });
+    app.shows("L looks it up, which makes up to 1 dentry");
+    app.keys("<Backspace>");
+    assert_eq!(app.selected(), "cold/");
+    app.keys("j<Enter>");
+    app.shows("this is no directory");
+    app.keys("G");
+    assert_eq!(app.selected(), "zoo/");
+    app.effects();
+    app.keys("<Enter>");
+    assert!(matches!(&app.effects()[..],
+        [Effect::Census { path, lookup: true, .. }] if path.ends_with("zoo")));
+}
+
+#[test]
+fn order_and_filter_are_those_of_the_tree() {
+    let mut app = browsing(80, 24);
+    app.keys("d");
+    assert_eq!(app.selected(), "cold/");
+    app.keys("jj");
+    assert_eq!(app.selected(), "notes");
+    app.keys("drg");
+    assert_eq!(app.selected(), "zoo/");
+    app.keys("r/LOG<Enter>");
+    app.shows("1 name by name ▲ matching \"LOG\"");
+    assert_eq!(app.selected(), "old.log");
+    app.keys("/x<Enter>");
+    app.shows("no name is like that");
+    app.keys("<Enter><Esc>");
+    app.shows("6 names");
+    let (x, y) = app.position("notes");
+    app.click(x, y);
+    assert_eq!(app.selected(), "notes");
+}
+
+#[test]
+fn page_cache_is_told_of_what_is_cached_and_ours() {
+    let mut app = asked(80, 24);
+    app.shows("page cache 40.0 MiB");
+    assert!(app.line("notes").contains("40.0 MiB"));
+    assert!(app.line("theirs").contains("not yours"));
+    assert!(app.line("old.log").contains("file              - "));
+    app.keys("Sp");
+    app.shows("by page cache ▼");
+    app.keys("g");
+    assert_eq!(app.selected(), "notes");
+}
+
+#[test]
+fn without_a_cached_file_nothing_is_asked() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("j<Enter>");
+    failed(&mut app, no_module());
+    read(&mut app, vec![entry("old.log", Kind::File, false)]);
+    app.effects();
+    app.keys("C");
+    app.shows("no regular file here is cached");
+    assert!(app.effects().is_empty());
+    let mut app = App::in_ext4(80, 24);
+    app.keys("C");
+    app.shows("the column PAGES has it");
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_says_why() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("j<Enter>");
+    failed(&mut app, no_module());
+    let (job, at) = (app.model.last_job, Duration::from_secs(2));
+    let (path, source) = (
+        "/mnt/ext4".into(),
+        std::io::ErrorKind::PermissionDenied.into(),
+    );
+    let result = Err(PruneError::Open { path, source });
+    app.msg(Msg::Browse(BrowseMsg::Read { job, at, result }));
+    app.shows("/mnt/ext4: permission denied");
+}
+
+#[test]
+fn walking_on_while_it_is_counted_ends_the_count() {
+    let mut app = crate::tree_counting::half_counted(80, 24);
+    let job = app.model.last_job;
+    app.effects();
+    app.keys("<Enter>");
+    assert!(matches!(app.effects()[..],
+        [Effect::Cancel { job: of }, Effect::Census { .. }] if of == job));
+}

@@ -1,0 +1,156 @@
+//! How much of a file is in memory, as user space may know it: cachestat(2), since Linux 6.5, or
+//! mincore(2).
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::{io, ptr};
+
+use rustix::fs::{Access, AtFlags, accessat, fstat};
+use rustix::process::geteuid;
+
+/// Why it is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// The name is not cached, and was not looked up.
+    NotCached,
+    /// The kernel tells it of files that one owns or may write alone; of others mincore(2) calls
+    /// all of it resident, and cachestat(2) refuses.
+    NotYours,
+    /// Neither of the calls works on it.
+    Failed,
+}
+
+/// Bytes of a regular file that are in the page cache.
+pub fn resident(file: BorrowedFd<'_>) -> Result<u64, Unknown> {
+    let stat = fstat(file).map_err(|_| Unknown::Failed)?;
+    let euid = geteuid();
+    let owned = euid.is_root() || euid.as_raw() == stat.st_uid;
+    if !owned && !is_writable(file) {
+        return Err(Unknown::NotYours);
+    }
+    let page = rustix::param::page_size();
+    let pages = match cachestat(file) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+            let len = u64::try_from(stat.st_size).unwrap_or(0);
+            mincore(file, len, page)
+        }
+        pages => pages,
+    };
+    let pages = pages.map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Unknown::NotYours,
+        _ => Unknown::Failed,
+    })?;
+    Ok(pages.saturating_mul(page as u64))
+}
+
+fn is_writable(file: BorrowedFd<'_>) -> bool {
+    let flags = AtFlags::EACCESS | AtFlags::EMPTY_PATH;
+    accessat(file, "", Access::WRITE_OK, flags).is_ok()
+}
+
+/// Its number is the same on all architectures but alpha; not all C libraries know it.
+const SYS_CACHESTAT: libc::c_long = 451;
+
+/// `struct cachestat_range` (include/uapi/linux/mman.h): a length of 0 is up to the end.
+#[repr(C)]
+#[derive(Default)]
+struct Range {
+    off: u64,
+    len: u64,
+}
+
+/// `struct cachestat`.
+#[repr(C)]
+#[derive(Default)]
+struct Stat {
+    cache: u64,
+    dirty: u64,
+    writeback: u64,
+    evicted: u64,
+    recently_evicted: u64,
+}
+
+fn cachestat(file: BorrowedFd<'_>) -> io::Result<u64> {
+    let (range, mut stat) = (Range::default(), Stat::default());
+    // SAFETY: the kernel reads one `Range` and writes one `Stat`, both of its layout and alive
+    // until the call returns; the descriptor is open.
+    let result = unsafe {
+        libc::syscall(
+            SYS_CACHESTAT,
+            file.as_raw_fd(),
+            ptr::from_ref(&range),
+            ptr::from_mut(&mut stat),
+            0,
+        )
+    };
+    match result {
+        0 => Ok(stat.cache),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Bytes mapped at a time: the answer takes a byte a page.
+const WINDOW: u64 = 1 << 30;
+
+fn mincore(file: BorrowedFd<'_>, len: u64, page: usize) -> io::Result<u64> {
+    let mut resident = 0;
+    for offset in (0..len).step_by(WINDOW as usize) {
+        let window = (len - offset).min(WINDOW) as usize;
+        let mut pages = vec![0_u8; window.div_ceil(page)];
+        let offset = libc::off_t::try_from(offset).map_err(io::Error::other)?;
+        // SAFETY: a new mapping, of no other's address and not accessed, is asked about in a
+        // buffer with a byte for each of its pages, and unmapped.
+        unsafe {
+            let at = libc::mmap(
+                ptr::null_mut(),
+                window,
+                libc::PROT_NONE,
+                libc::MAP_SHARED,
+                file.as_raw_fd(),
+                offset,
+            );
+            if at == libc::MAP_FAILED {
+                return Err(io::Error::last_os_error());
+            }
+            let result = libc::mincore(at, window, pages.as_mut_ptr());
+            let error = io::Error::last_os_error();
+            libc::munmap(at, window);
+            if result != 0 {
+                return Err(error);
+            }
+        }
+        resident += pages.iter().filter(|&&page| page & 1 != 0).count() as u64;
+    }
+    Ok(resident)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn both_calls_tell_of_what_was_just_written() {
+        let path = std::env::temp_dir().join(format!("slabscope-pages-{}", std::process::id()));
+        let mut file = File::create_new(&path).unwrap();
+        let page = rustix::param::page_size();
+        file.write_all(&vec![1; 3 * page]).unwrap();
+        let file = File::open(&path).unwrap();
+        assert_eq!(mincore(file.as_fd(), 3 * page as u64, page).unwrap(), 3);
+        match cachestat(file.as_fd()) {
+            Ok(pages) => assert_eq!(pages, 3),
+            Err(error) => assert_eq!(error.raw_os_error(), Some(libc::ENOSYS)),
+        }
+        assert_eq!(resident(file.as_fd()), Ok(3 * page as u64));
+        assert_eq!(mincore(file.as_fd(), 0, page).unwrap(), 0);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn what_has_no_page_cache_is_not_made_up() {
+        let pipe = File::open("/dev/null").unwrap();
+        assert!(!matches!(resident(pipe.as_fd()), Ok(1..)));
+    }
+}

@@ -1,0 +1,53 @@
+//! Reading a directory where there is no module.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use super::Work;
+use crate::census::Cost;
+use crate::prune::{PruneError, Target};
+use crate::readdir::{self, Entries};
+use crate::update::{BrowseEffect, BrowseMsg, Msg, Pages};
+
+impl Work {
+    pub(super) fn browse(&self, effect: BrowseEffect) -> Msg {
+        Msg::Browse(match effect {
+            BrowseEffect::Read { job, path, lookup } => {
+                let result = self.read_dir(job, &path, lookup);
+                let at = self.start.elapsed();
+                BrowseMsg::Read { job, at, result }
+            }
+            BrowseEffect::Pages { job, path, names } => {
+                let result = self.pages(job, &path, names);
+                BrowseMsg::Pages { job, result }
+            }
+        })
+    }
+
+    fn read_dir(&self, job: u64, path: &Path, lookup: bool) -> Result<Entries, PruneError> {
+        let before = self.dentries.now();
+        let target = Target::open_if(path, lookup)?;
+        let opened = self.dentries.now();
+        let found = readdir::read(target.dir.as_fd(), &mut || self.goes_on(job));
+        let mut found = found.map_err(|errno| PruneError::Open {
+            path: PathBuf::from(path),
+            source: io::Error::from(errno),
+        })?;
+        found.cost = Cost::between(before, opened, self.dentries.now());
+        Ok(found)
+    }
+
+    fn pages(&self, job: u64, path: &Path, names: Vec<OsString>) -> Result<Pages, PruneError> {
+        let target = Target::open(path)?;
+        let names = names
+            .into_iter()
+            .take_while(|_| self.goes_on(job).is_continue());
+        let ask = |name: OsString| {
+            let bytes = readdir::pages(target.dir.as_fd(), &name);
+            (name, bytes)
+        };
+        Ok(names.map(ask).collect())
+    }
+}
