@@ -14,6 +14,7 @@ mod marks;
 mod mounts;
 mod names;
 mod prune;
+mod prune_screens;
 mod read_only;
 mod slabs;
 mod small;

@@ -261,10 +261,11 @@ pub(super) fn ended(
         part.end = Some(TurnEnd { result, after });
         let (began, label) = (part.began, label(part));
         let markers = &mut model.history.markers;
-        if failed {
-            markers.retain(|marker| Some(marker.at) != began);
-        } else if let Some(marker) = markers.iter_mut().rfind(|m| Some(m.at) == began) {
-            marker.label = label;
+        let marker = markers.iter().rposition(|marker| Some(marker.at) == began);
+        match marker {
+            Some(marker) if failed => drop(markers.remove(marker)),
+            Some(marker) => markers[marker].label = label,
+            None => {}
         }
     }
     let mut effects = super::take(model, at, *pruned.sample);
