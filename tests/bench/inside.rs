@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use slabscope::model::{Host, Model};
-use slabscope::source::{Cache, Kernel, Sample, Source};
+use slabscope::abi::Counters;
+use slabscope::census::Row;
+use slabscope::model::{Host, KEPT, Model, Part};
+use slabscope::source::{Cache, Kernel, Sample, Source, mounts};
 use slabscope::update::{Msg, update};
 use slabscope::view;
 use slabscope::view::look::Look;
@@ -66,6 +68,47 @@ pub fn refresh() -> Measured {
 pub fn frame() -> Measured {
     let what = "frame of 2,000 caches / of 50, at 300x80";
     Measured::ratio(what, frame_of(2_000), frame_of(50), 2.0)
+}
+
+/// In a directory with as many rows as are kept.
+pub fn tree() -> Measured {
+    let what = "tree frame of 10,000 directories / of 50, at 300x80";
+    Measured::ratio(what, tree_of(KEPT as u64), tree_of(50), 2.0)
+}
+
+/// A frame while a census is under way: its rows were put in order when they came.
+fn tree_of(directories: u64) -> Duration {
+    let mut model = model(300, 80);
+    take(&mut model, 0, Kernel::new("/").sample());
+    let mounts = mounts::parse(b"1 0 8:1 / / rw - ext4 /dev/vda1 rw\n").unwrap();
+    update(&mut model, Msg::Mounts(Ok(mounts)));
+    update(&mut model, Msg::Open("/".into()));
+    let row = |n: u64| Row {
+        name: format!("directory-{n}").into(),
+        own: Counters::default(),
+        below: Counters {
+            total: n,
+            negative: n,
+            prunable: n,
+            ..Counters::default()
+        },
+        in_use: false,
+        partial: false,
+    };
+    let (job, at) = (model.last_job, Duration::from_secs(1));
+    let part = Box::new(Part {
+        rows: (0..directories).map(row).collect(),
+        ..Part::default()
+    });
+    update(&mut model, Msg::Counting { job, at, part });
+    let mut terminal = Terminal::new(TestBackend::new(300, 80)).unwrap();
+    let mut times = Vec::new();
+    for _ in 0..100 {
+        let start = Instant::now();
+        terminal.draw(|frame| view::render(&model, frame)).unwrap();
+        times.push(start.elapsed());
+    }
+    undisturbed(times)
 }
 
 fn frame_of(caches: u64) -> Duration {

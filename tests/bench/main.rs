@@ -61,6 +61,7 @@ fn main() -> ExitCode {
     };
     tell(inside::refresh());
     tell(inside::frame());
+    tell(inside::tree());
     tell(terminal::start());
     for measured in terminal::running() {
         tell(measured);

@@ -101,7 +101,7 @@ fn walking_in_looks_nothing_up_that_is_not_cached() {
         [Effect::Census { path, lookup: false, .. }] if path.ends_with("cold")));
     let path = "/mnt/ext4/cold".into();
     failed(&mut app, PruneError::NotCached { path, names: 1 });
-    app.shows("L looks it up, which makes up to 1 dentry");
+    app.shows("L looks it up, which makes at most 1 dentry.");
     app.keys("<Backspace>");
     assert_eq!(app.selected(), "cold/");
     app.keys("j<Enter>");

@@ -45,7 +45,7 @@ fn what_is_not_cached_is_looked_up_on_purpose_only() {
     let path = PathBuf::from("/mnt/ext4/cold/deep");
     failed(&mut app, PruneError::NotCached { path, names: 2 });
     app.shows("cannot be reached by what is cached");
-    app.shows("nothing to count. L looks it up, which makes up to 2 dentries");
+    app.shows("nothing to count. L looks it up, which makes at most 2 dentries");
     app.effects();
     app.keys("L");
     assert_eq!(asked(&mut app), ("/mnt/ext4/cold/deep".into(), true));
@@ -61,7 +61,7 @@ fn what_is_not_there_and_what_is_no_directory_is_said() {
     app.keys("onone<Enter>");
     let (path, source) = ("/none".into(), io::ErrorKind::NotFound.into());
     failed(&mut app, PruneError::Open { path, source });
-    app.shows("It is not there");
+    app.shows("It is not there: a negative dentry remembers that, from before this look");
     app.keys("o<Backspace><Backspace><Backspace><Backspace><Backspace>file<Enter>");
     failed(&mut app, PruneError::NoDirectory("/file".into()));
     app.shows("/file: not a directory");
@@ -174,4 +174,16 @@ fn a_path_of_the_command_line_is_not_looked_up_either() {
     app.msg(Msg::Open("/mnt/ext4/x".into()));
     app.msg(Msg::Mounts(Ok(mounts())));
     assert_eq!(asked(&mut app), ("/mnt/ext4/x".into(), false));
+}
+
+#[test]
+fn a_process_that_is_not_ours_to_look_into_is_said() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("oproc/4711/root/data<Enter>");
+    let result = Ok(("nginx".into(), of_container()));
+    app.msg(Msg::MountsOf { pid: 4711, result });
+    let path = "/proc/4711/root/data".into();
+    let source = io::ErrorKind::PermissionDenied.into();
+    failed(&mut app, PruneError::Open { path, source });
+    app.shows("with CAP_SYS_PTRACE");
 }

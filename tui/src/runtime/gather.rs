@@ -7,12 +7,12 @@ use crate::census::{Census, Seen, keep_greatest, minus, plus};
 use crate::model::{KEPT, Part};
 use crate::session::Counters;
 
-/// Time between two parts.
-const PACE: Duration = Duration::from_millis(50);
+/// Time between two parts; the first is told at once.
+const PACE: Duration = Duration::from_millis(100);
 
 /// A part that is being gathered.
 pub(super) struct Gather {
-    sent: Instant,
+    sent: Option<Instant>,
     part: Part,
     /// All rows so far.
     closed: Counters,
@@ -21,9 +21,9 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            sent: now,
+            sent: None,
             part: Part::default(),
             closed: Counters::default(),
             entered: None,
@@ -44,8 +44,9 @@ impl Gather {
             }
             Seen::SoFar(so_far) => self.part.so_far = so_far,
         }
-        (now.duration_since(self.sent) >= PACE).then(|| {
-            self.sent = now;
+        let due = |sent| now.duration_since(sent) >= PACE;
+        self.sent.is_none_or(due).then(|| {
+            self.sent = Some(now);
             self.flush()
         })
     }
@@ -111,29 +112,23 @@ mod tests {
     fn parts_come_at_a_pace_and_tell_each_row_once() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        let mut gather = Gather::new(start);
-        assert!(gather.see(Seen::Entered("a".into()), at(1)).is_none());
-        assert!(
-            gather
-                .see(Seen::Row(Box::new(row("a", 10))), at(2))
-                .is_none()
-        );
+        let boxed = |name, total| Seen::Row(Box::new(row(name, total)));
+        let mut gather = Gather::new();
+        let part = gather.see(Seen::Entered("a".into()), at(1)).unwrap();
+        assert_eq!(part.under_way, Some(("a".into(), counters(0))), "at once");
+        assert!(gather.see(boxed("a", 10), at(2)).is_none());
         assert!(gather.see(Seen::Entered("b".into()), at(3)).is_none());
         let so_far = Box::new(counters(1_000));
-        let part = gather.see(Seen::SoFar(so_far), at(100)).unwrap();
+        let part = gather.see(Seen::SoFar(so_far), at(101)).unwrap();
         assert_eq!(part.rows, [row("a", 10)]);
         assert_eq!(part.under_way, Some(("b".into(), counters(990))));
         assert_eq!(part.so_far.total, 1_000);
-        assert!(
-            gather
-                .see(Seen::Row(Box::new(row("b", 2_000))), at(101))
-                .is_none()
-        );
-        let part = gather.see(Seen::Entered("c".into()), at(200)).unwrap();
+        assert!(gather.see(boxed("b", 2_000), at(102)).is_none());
+        let part = gather.see(Seen::Entered("c".into()), at(201)).unwrap();
         assert_eq!(part.rows, [row("b", 2_000)]);
         assert_eq!(part.so_far.total, 2_010, "two directories are known");
         assert_eq!(part.under_way, Some(("c".into(), counters(0))));
-        gather.see(Seen::Row(Box::new(row("c", 1))), at(201));
+        gather.see(boxed("c", 1), at(202));
         let census = gather.finish(Census::default());
         assert_eq!(census.rows, [row("c", 1)]);
     }
@@ -141,7 +136,8 @@ mod tests {
     #[test]
     fn a_part_holds_no_more_rows_than_are_shown() {
         let start = Instant::now();
-        let mut gather = Gather::new(start);
+        let mut gather = Gather::new();
+        gather.see(Seen::Entered("0".into()), start);
         for n in 0..5 * KEPT {
             gather.see(Seen::Row(Box::new(row(&n.to_string(), n as u64))), start);
         }

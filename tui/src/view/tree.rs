@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 use super::{Hit, browse, cut, mounts, rule, tail, tree_table, trouble};
 use crate::census::Cost;
 use crate::model::{Browse, End, Model, Place, State, TreeColumn, comes_back};
-use crate::prune::PruneError;
+use crate::prune::{PruneError, root_of_process};
 use crate::session::{SessionError, how_to_get_the_module};
 use crate::source::Mount;
 use crate::text::{bytes, count, duration, percent, printable, short, short_signed};
@@ -344,20 +344,29 @@ pub(super) fn failed(model: &Model, error: &PruneError, frame: &mut Frame<'_>, a
 
 /// What an error means for who only wanted to look, and what to do about it.
 fn more(model: &Model, error: &PruneError) -> Option<String> {
+    let looked_up = model.tree.place().is_some_and(|place| place.lookup);
     match error {
         PruneError::NotCached { names, .. } => {
             let key = model.keymap.key("look-up");
             let plural = if *names == 1 { "dentry" } else { "dentries" };
             Some(format!(
-                "Not cached: nothing to count. {key} looks it up, which makes up to {names} {plural}, \
-                 and one that remembers its absence if it is not there."
+                "Not cached: nothing to count. {key} looks it up, which makes at most {names} {plural}."
             ))
         }
-        PruneError::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(
-            "It is not there: the kernel remembers that by a negative dentry, which was not made \
-             by this look if the path was reached by what is cached."
-                .into(),
-        ),
+        PruneError::Open { path, source } => match source.kind() {
+            io::ErrorKind::NotFound if looked_up => Some(
+                "It is not there. A negative dentry remembers that, which looking it up made \
+                 unless there was one."
+                    .into(),
+            ),
+            io::ErrorKind::NotFound => Some(
+                "It is not there: a negative dentry remembers that, from before this look.".into(),
+            ),
+            io::ErrorKind::PermissionDenied if root_of_process(path).is_some() => {
+                Some("The root of another's process is for root alone, with CAP_SYS_PTRACE.".into())
+            }
+            _ => None,
+        },
         _ => None,
     }
 }
