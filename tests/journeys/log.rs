@@ -46,14 +46,24 @@ fn what_cannot_be_recorded_does_not_run_and_the_screen_says_so() {
     app.shows("What cannot be recorded does not run");
     app.keys("<Esc>3");
     app.shows("dentries  failed");
+    app.shows("1 prune, NOT RECORDED: there is no audit file");
     app.shows("   there is no audit file: neither XDG_STATE_HOME");
 }
 
+/// The disk may have filled up meanwhile.
 #[test]
 fn a_record_that_could_not_be_written_is_shown() {
-    let mut app = pruned(80, 24);
-    app.model.journal.failed = Some(AuditError::Homeless.to_string());
-    app.shows("NOT RECORDED: there is no audit file");
+    let mut app = App::pruning(80, 24);
+    app.part_pruned_with(
+        Ok(App::outcome(Status::Complete, 999_900)),
+        50_100,
+        true,
+        Err(AuditError::Homeless),
+    );
+    app.shows("Pruned negative dentries below /mnt/ext4/1");
+    app.shows("not recorded: there is no audit file");
+    app.keys("<Esc>3");
+    app.shows("1 prune, NOT RECORDED: there is no audit file");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slabscope::abi::Counters;
-use slabscope::audit::{Action, Record};
+use slabscope::audit::{Action, AuditError, Record};
 use slabscope::prune::{Outcome, Plan, PruneError, Target, note};
 use slabscope::session::{Mode, Status};
 use slabscope::update::{Effect, Msg, Pruned};
@@ -97,6 +97,17 @@ impl App {
 
     /// The prune below one directory ends, so many dentries being left in slabinfo.
     pub fn part_pruned(&mut self, result: Result<Outcome, PruneError>, left: u64, last: bool) {
+        self.part_pruned_with(result, left, last, Ok(()));
+    }
+
+    /// The same, and what became of its record.
+    pub fn part_pruned_with(
+        &mut self,
+        result: Result<Outcome, PruneError>,
+        left: u64,
+        last: bool,
+        recorded: Result<(), AuditError>,
+    ) {
         let part = match &self.model.mode {
             slabscope::model::Mode::Pruning(pruning) => pruning.turn().unwrap().1,
             other => panic!("nothing is pruned but {other:?}"),
@@ -118,7 +129,7 @@ impl App {
             pruned: Box::new(Pruned {
                 result,
                 record,
-                recorded: Ok(()),
+                recorded,
                 sample,
             }),
             last,

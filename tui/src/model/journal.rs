@@ -1,6 +1,6 @@
 //! What was done this session, and where it is recorded.
 
-use crate::audit::{AuditError, Log, Record};
+use crate::audit::{Log, Record};
 
 /// The log of this session.
 #[derive(Debug, Default)]
@@ -16,10 +16,10 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Takes a record, and whether it was written.
-    pub fn push(&mut self, record: Record, written: Result<(), AuditError>) {
+    /// Takes a record, and why it is in no file, if it is not.
+    pub fn push(&mut self, record: Record, failed: Option<String>) {
         self.records.push(record);
-        self.failed = written.err().map(|error| error.to_string());
+        self.failed = failed;
         self.scroll = 0;
     }
 }

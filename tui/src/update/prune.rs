@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::messages::Pruned;
 use super::{Effect, marks, shrink, tree};
+use crate::audit::Record;
 use crate::history::Marker;
 use crate::holders::Holders;
 use crate::model::{Confirm, Figures, Held, Ledger, Mode, Model, Pruning, Screen, Turn, TurnEnd};
@@ -249,7 +250,11 @@ pub(super) fn ended(
     pruned: Pruned,
     last: bool,
 ) -> Vec<Effect> {
-    model.journal.push(pruned.record, pruned.recorded);
+    let unrecorded = match &pruned.result {
+        Err(PruneError::Unrecorded(error)) => Err(error.to_string()),
+        _ => pruned.recorded.map_err(|error| error.to_string()),
+    };
+    record(model, pruned.record, unrecorded);
     let moved_before_failure = match &model.mode {
         Mode::Pruning(pruning) => pruning.so_far.moved,
         _ => 0,
@@ -282,6 +287,14 @@ pub(super) fn ended(
         other => model.mode = other,
     }
     effects
+}
+
+/// Notes in the log what was done, or was to be, and whether it is in the audit file.
+pub(super) fn record(model: &mut Model, record: Record, recorded: Result<(), String>) {
+    if let Err(error) = &recorded {
+        model.notice = Some(format!("not recorded: {}", printable(error)));
+    }
+    model.journal.push(record, recorded.err());
 }
 
 /// What is shown once all is over: the ledger, or why there is none.

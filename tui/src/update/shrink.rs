@@ -86,7 +86,11 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
 }
 
 pub(super) fn ended(model: &mut Model, job: u64, at: Duration, done: Done) -> Vec<Effect> {
-    model.journal.push(done.record, done.recorded);
+    let recorded = match &done.result {
+        Err(ShrinkError::Unrecorded(error)) => Err(error.to_string()),
+        _ => done.recorded.map_err(|error| error.to_string()),
+    };
+    super::prune::record(model, done.record, recorded);
     let after = Figures::of(&done.sample, None);
     let effects = super::take(model, at, *done.sample);
     let from_ledger = match model.mode {
