@@ -16,6 +16,7 @@ mod names;
 mod prune;
 mod prune_screens;
 mod read_only;
+mod slab_detail;
 mod slabs;
 mod small;
 #[path = "../support/mod.rs"]

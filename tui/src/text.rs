@@ -45,6 +45,12 @@ pub fn count(n: u64) -> String {
     text
 }
 
+/// So many of what `noun` names: `1 slab`, `2,404 slabs`.
+pub fn counted(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(n))
+}
+
 /// A number in at most `width` columns: with separators, else without, else rounded.
 pub fn count_in(n: u64, width: usize) -> String {
     let separated = count(n);
@@ -169,6 +175,8 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(count(41_203_119), "41,203,119");
         assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+        assert_eq!(counted(1, "slab"), "1 slab");
+        assert_eq!(counted(2_404, "slab"), "2,404 slabs");
         assert_eq!(count_in(41_203_119, 10), "41,203,119");
         assert_eq!(count_in(141_203_119, 10), "141203119");
         assert_eq!(count_in(u64::MAX, 10), "18.4E");

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::popup;
 use crate::model::{ConfirmShrink, Model, Shrunk};
 use crate::source::Cache;
-use crate::text::{bytes, count, printable};
+use crate::text::{bytes, count, counted, printable};
 
 /// While the worker works.
 pub(super) fn waiting(model: &Model, what: &str, cache: &str, frame: &mut Frame<'_>, area: Rect) {
@@ -39,7 +39,8 @@ pub(super) fn confirm(model: &Model, confirm: &ConfirmShrink, frame: &mut Frame<
         n => {
             let names: Vec<_> = plan.merged.iter().map(printable).collect();
             format!(
-                "reach  this cache only, with {n} names merged into it: {}",
+                "reach  this cache only, with {} merged into it: {}",
+                counted(n as u64, "name"),
                 names.join(", ")
             )
         }
@@ -47,12 +48,12 @@ pub(super) fn confirm(model: &Model, confirm: &ConfirmShrink, frame: &mut Frame<
     let mut text = vec![
         Line::raw("frees  its slabs that hold no object, those that CPUs keep ready too"),
         Line::raw(format!(
-            "now    {} slabs, {size}; {partial} of them partly used",
-            count(cache.slabs)
+            "now    {}, {size}; {partial} of them partly used",
+            counted(cache.slabs, "slab")
         )),
         Line::raw(format!(
-            "       unallocated objects would fill {} slabs, {most};",
-            count(at_most)
+            "       unallocated objects would fill {}, {most};",
+            counted(at_most, "slab")
         )),
         Line::raw("       how many slabs are empty shows only once it is done"),
         Line::raw("stays  every allocated object: nothing is evicted, no data goes"),

@@ -92,9 +92,8 @@ fn lines(model: &Model, totals: &Totals) -> Vec<Line<'static>> {
 fn reason(totals: &Totals, slab: u64) -> [String; 2] {
     let ends = bytes(totals.size_bytes.saturating_sub(totals.object_bytes));
     let size = bytes(totals.object_bytes);
-    let first = format!(
-        " Slab counts pages, slabtop's size {size} objects: {ends} of slabs hold no object,"
-    );
+    let first =
+        format!(" Slab counts pages, slabtop {size} of objects: {ends} of slabs hold none,");
     let second = if slab >= totals.size_bytes {
         format!(
             " {} of pages are in no cache (kmalloc of more than two pages)",
@@ -121,7 +120,7 @@ mod tests {
             ..Totals::default()
         };
         let [first, second] = reason(&totals, 8_192);
-        assert!(first.contains("2.0 KiB of slabs hold no object"), "{first}");
+        assert!(first.contains("2.0 KiB of slabs hold none"), "{first}");
         assert!(
             second.contains("4.0 KiB of pages are in no cache"),
             "{second}"
