@@ -196,3 +196,13 @@ fn without_the_module_it_says_what_is_missing() {
     app.keys("<Esc>");
     app.shows("filesystems");
 }
+
+#[test]
+fn the_help_explains_the_columns() {
+    let mut app = App::in_hotspots(80, 50);
+    app.keys("?");
+    app.shows("walk to the directory");
+    app.shows("NEG. BELOW  Names cached as absent in it and in all");
+    app.keys("?");
+    app.shows("directly in them");
+}

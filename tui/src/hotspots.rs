@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::census::{Row, Seen, minus, stream};
+use crate::census::{Row, Seen, minus, plus, stream};
 use crate::model::comes_back;
 use crate::prune::{PruneError, Target};
 use crate::session::{Counters, Device, SessionError};
@@ -239,48 +239,66 @@ fn count(
     greatest: &mut Greatest,
     progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
 ) -> Result<(Counters, bool), PruneError> {
-    let mut in_rows = Counters::default();
-    let hotspot = |name: &Path, row: Row| {
-        let path = match name.as_os_str().is_empty() {
-            true => mount.point.clone(),
-            false => mount.point.join(name),
-        };
-        let on = Mount::of(mounts, &path).is_none_or(|on| on.point == mount.point);
-        Hotspot {
-            path,
-            own: row.own,
-            below: row.below,
-            hidden: !on,
-        }
-    };
+    let mut walk = Walk::new(mounts, mount, greatest);
     let census = stream(target.dir.as_fd(), DEPTH, &mut |seen| {
         match seen {
             Seen::Entered(_) => {}
-            Seen::Row(row) => {
-                let name = PathBuf::from(&row.name);
-                if name.components().nth(1).is_none() {
-                    in_rows = crate::census::plus(in_rows, &row.below);
-                }
-                if greatest.wants(&row.own) {
-                    greatest.keep(hotspot(&name, *row));
-                }
-            }
+            Seen::Row(row) => walk.row(&row),
             Seen::SoFar(so_far) => return progress(&so_far),
         }
         ControlFlow::Continue(())
     })?;
-    let own = minus(census.here, &in_rows);
-    if greatest.wants(&own) {
-        let row = Row {
-            name: Default::default(),
-            own,
-            below: census.here,
-            in_use: false,
-            partial: census.partial,
-        };
-        greatest.keep(hotspot(Path::new(""), row));
-    }
+    walk.root(&census.here);
     Ok((census.here, !census.partial))
+}
+
+/// The directories of one filesystem as they pass by.
+struct Walk<'a> {
+    mounts: &'a [Mount],
+    mount: &'a Mount,
+    greatest: &'a mut Greatest,
+    /// Of all that is below the directories right below the root.
+    in_rows: Counters,
+}
+
+impl<'a> Walk<'a> {
+    fn new(mounts: &'a [Mount], mount: &'a Mount, greatest: &'a mut Greatest) -> Self {
+        Self {
+            mounts,
+            mount,
+            greatest,
+            in_rows: Counters::default(),
+        }
+    }
+
+    /// A directory is counted.
+    fn row(&mut self, row: &Row) {
+        let name = Path::new(&row.name);
+        if name.components().nth(1).is_none() {
+            self.in_rows = plus(self.in_rows, &row.below);
+        }
+        if self.greatest.wants(&row.own) {
+            self.keep(self.mount.point.join(name), row.own, row.below);
+        }
+    }
+
+    /// All is counted: what is below no directory is in the root itself, which has no row.
+    fn root(&mut self, here: &Counters) {
+        let own = minus(*here, &self.in_rows);
+        if self.greatest.wants(&own) {
+            self.keep(self.mount.point.clone(), own, *here);
+        }
+    }
+
+    fn keep(&mut self, path: PathBuf, own: Counters, below: Counters) {
+        let on = Mount::of(self.mounts, &path);
+        self.greatest.keep(Hotspot {
+            hidden: on.is_some_and(|on| on.point != self.mount.point),
+            path,
+            own,
+            below,
+        });
+    }
 }
 
 /// The greatest of the directories that pass by, of each order.
@@ -384,6 +402,53 @@ mod tests {
         let paths = hotspots.rows[..KEPT].iter().map(|row| row.path.to_str());
         let expected: Vec<_> = (0..KEPT).map(|n| format!("/{n:05}")).collect();
         assert!(paths.eq(expected.iter().map(|path| Some(path.as_str()))));
+    }
+
+    #[test]
+    fn the_root_has_what_no_row_has_and_a_mount_hides_what_it_covers() {
+        let counters = |negative| Counters {
+            total: negative,
+            negative,
+            ..Counters::default()
+        };
+        let mount = |point: &str| Mount {
+            point: point.into(),
+            ..Mount::default()
+        };
+        let mounts = [mount("/mnt"), mount("/mnt/a/over")];
+        let mut greatest = Greatest::new(None);
+        let mut walk = Walk::new(&mounts, &mounts[0], &mut greatest);
+        for (name, own, below) in [
+            ("a/over/x", 50, 50),
+            ("a/b", 7, 7),
+            ("a", 3, 60),
+            ("b", 0, 0),
+        ] {
+            walk.row(&Row {
+                name: name.into(),
+                own: counters(own),
+                below: counters(below),
+                in_use: false,
+                partial: false,
+            });
+        }
+        walk.root(&counters(65));
+        let found = Hotspots::new(greatest.done(), Vec::new(), None, Duration::ZERO);
+        let row = |row: &Hotspot| {
+            let path = row.path.to_str().unwrap().to_owned();
+            (path, row.own.negative, row.below.negative, row.hidden)
+        };
+        let rows: Vec<_> = found.rows.iter().map(row).collect();
+        let expected = [
+            ("/mnt/a/over/x", 50, 50, true),
+            ("/mnt/a/b", 7, 7, false),
+            ("/mnt", 5, 65, false),
+            ("/mnt/a", 3, 60, false),
+        ];
+        assert_eq!(
+            rows,
+            expected.map(|(path, own, below, hidden)| { (path.to_owned(), own, below, hidden) })
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod chosen;
 mod names;
+mod pages;
 mod scope;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use crate::model::{Column, Mode, Model, Screen};
 use crate::session;
 pub use chosen::{Keymap, configurable};
 pub use names::{control, key, label};
+pub use pages::{HotspotsAction, NamesAction};
 pub use scope::Scope;
 
 /// What a key asks for.
@@ -74,34 +76,6 @@ pub enum Action {
     Urge,
     Holders,
     Prune,
-}
-
-/// What a key asks for about a directory's negative names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the table below says what each does")]
-pub enum NamesAction {
-    Open,
-    Choose,
-    Back,
-    Focus,
-    Again,
-    Export,
-    Format,
-    Erase,
-    Write,
-    Cancel,
-}
-
-/// What a key asks for about the hotspots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the table below says what each does")]
-pub enum HotspotsAction {
-    Open,
-    Again,
-    Sort,
-    Enter,
-    Names,
-    Back,
 }
 
 impl Action {

@@ -35,6 +35,17 @@ const SHAPES: [&str; 6] = [
     "other       names that are like no other in this directory",
 ];
 
+/// What the columns of the hotspots mean.
+const HOTSPOTS: [&str; 7] = [
+    "NEGATIVE    Names cached as absent directly in the directory, not below it.",
+    "            n lists them by shape: what made them shows there.",
+    "CHANGE      Of what the rows are sorted by, since the count before in this",
+    "            session. new: it was not among the greatest then.",
+    "COMES BACK  Bytes of the dentries directly in it that could be evicted.",
+    "            Only a dry run tells what a prune of all below would bring.",
+    "NEG. BELOW  Names cached as absent in it and in all directories below it.",
+];
+
 /// The keys of the screen below on the left, of all screens on the right, the words under both.
 pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Rect) {
     let here: &[Scope] = match model.screen {
@@ -60,6 +71,10 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
     if model.page == Some(Page::Names) {
         lines.push(Line::styled(" Shapes", model.look.strong()));
         lines.extend(SHAPES.map(|shape| Line::raw(format!("   {shape}"))));
+    }
+    if model.page == Some(Page::Hotspots) {
+        lines.push(Line::styled(" Columns", model.look.strong()));
+        lines.extend(HOTSPOTS.map(|column| Line::raw(format!("   {column}"))));
     }
     lines.push(Line::styled(" Words", model.look.strong()));
     lines.extend(WORDS.map(|word| Line::raw(format!("   {word}"))));
