@@ -6,6 +6,7 @@ use crate::support::names::{listing, negative_names};
 use slabscope::abi::Counters;
 use slabscope::negatives::Listing;
 use slabscope::negatives::export::{ExportError, Exported, Format};
+use slabscope::prune::PruneError;
 use slabscope::update::{Effect, Msg, NamesEffect, NamesMsg};
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ fn n_lists_the_negative_names_of_the_row() {
     let mut app = App::listing_names(80, 24);
     let job = app.model.last_job;
     assert!(matches!(&app.effects()[..],
-        [.., Effect::Names(NamesEffect::List { path, .. })] if path.as_os_str() == "/mnt/ext4/1"));
+        [.., Effect::Names(NamesEffect::List { path, lookup: true, .. })]
+            if path.as_os_str() == "/mnt/ext4/1"));
     let at = Duration::from_secs(4);
     let so_far = Box::new(Counters {
         total: 310_000,
@@ -146,6 +148,33 @@ fn where_nothing_is_absent_or_listed_it_says_so() {
         app.effects().last(),
         Some(Effect::Names(NamesEffect::List { .. }))
     ));
+}
+
+/// A directory that no census has shown is not looked up for its names, but on purpose.
+#[test]
+fn what_is_not_known_to_be_cached_is_not_looked_up() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("ogone<Enter>");
+    let looks_up = |app: &mut App| match app.effects().pop() {
+        Some(Effect::Names(NamesEffect::List { path, lookup, .. })) => {
+            assert_eq!(path.as_os_str(), "/gone");
+            lookup
+        }
+        other => panic!("{other:?}"),
+    };
+    app.keys("n");
+    assert!(!looks_up(&mut app));
+    let (job, at) = (app.model.last_job, Duration::from_secs(2));
+    let result = Err(PruneError::NotCached {
+        path: "/gone".into(),
+        names: 1,
+    });
+    app.msg(Msg::Names(NamesMsg::Listed { job, at, result }));
+    app.shows("L looks it up");
+    app.keys("R");
+    assert!(!looks_up(&mut app));
+    app.keys("L");
+    assert!(looks_up(&mut app));
 }
 
 #[test]

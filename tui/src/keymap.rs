@@ -264,6 +264,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Names, "filter", &[Char('/')], "filter", "names with a text, or ~regex", A::Filter),
     bind(S::Names, "export", &[Char('e')], "export", "write all names to a file", A::Names(N::Export)),
     bind(S::Names, "recount", &[Char('R')], "again", "list again", A::Names(N::Again)),
+    bind(S::Names, "look-up", &[Char('L')], "", "look up what is not cached, and list", A::Names(N::LookUp)),
     bind(S::Names, "", &[Esc], "back", "stop; all names again; back", A::Names(N::Back)),
     bind(S::Names, "walk-out", &[Backspace, Char('h'), Left], "", "the same", A::Names(N::Back)),
     bind(S::Export, "", &[Enter], "write", "write the file", A::Names(N::Write)),

@@ -9,6 +9,7 @@ pub enum NamesAction {
     Back,
     Focus,
     Again,
+    LookUp,
     Export,
     Format,
     Erase,

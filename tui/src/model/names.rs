@@ -54,6 +54,8 @@ pub struct Names {
     pub path: PathBuf,
     /// The filesystem it is on.
     pub mount: Mount,
+    /// Its path may be looked up: a census has shown it, or the person asked for it.
+    pub lookup: bool,
     /// The page that one came from.
     pub from: Option<Page>,
     /// How far it is listed.
@@ -80,6 +82,7 @@ impl Names {
         Self {
             path,
             mount,
+            lookup: true,
             from: None,
             state: NamesState::Listing {
                 job,

@@ -135,7 +135,7 @@ fn names_of(model: &mut Model) -> Vec<Effect> {
         .flat_map(|(found, _)| &found.filesystems);
     let mounts: Vec<Mount> = counted.map(|counted| counted.mount.clone()).collect();
     match Mount::of(&mounts, &path).cloned() {
-        Some(mount) => names::show(model, path, mount),
+        Some(mount) => names::show(model, path, mount, true),
         None => Vec::new(),
     }
 }

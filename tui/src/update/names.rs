@@ -23,6 +23,8 @@ pub enum NamesEffect {
         job: u64,
         /// The directory.
         path: PathBuf,
+        /// Its path may be looked up.
+        lookup: bool,
     },
     /// Find the names that are to be shown.
     Sift {
@@ -41,6 +43,8 @@ pub enum NamesEffect {
         job: u64,
         /// The directory.
         path: PathBuf,
+        /// Its path may be looked up.
+        lookup: bool,
         /// The file.
         to: PathBuf,
         /// How they are written.
@@ -80,6 +84,12 @@ pub(super) fn act(model: &mut Model, action: NamesAction) -> Vec<Effect> {
     match action {
         NamesAction::Open => return open(model),
         NamesAction::Again => return again(model),
+        NamesAction::LookUp => {
+            if let Some(names) = &mut model.names {
+                names.lookup = true;
+            }
+            return again(model);
+        }
         NamesAction::Back => return back(model),
         NamesAction::Choose => return choose(model),
         NamesAction::Focus => {
@@ -118,22 +128,23 @@ fn open(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let row = place.rows().get(place.index());
-    let (path, mount) = match row.filter(|row| !row.name.is_empty()) {
+    let (path, mount, lookup) = match row.filter(|row| !row.name.is_empty()) {
         Some(row) => {
             let path = place.path.join(&row.name);
             let mount = Mount::of(model.tree.mounts(), &path).unwrap_or(&place.mount);
-            (path, mount.clone())
+            (path, mount.clone(), true)
         }
-        None => (place.path.clone(), place.mount.clone()),
+        None => (place.path.clone(), place.mount.clone(), place.lookup),
     };
-    show(model, path, mount)
+    show(model, path, mount, lookup)
 }
 
 /// Lists the names of a directory, and shows them.
-pub(super) fn show(model: &mut Model, path: PathBuf, mount: Mount) -> Vec<Effect> {
+pub(super) fn show(model: &mut Model, path: PathBuf, mount: Mount, lookup: bool) -> Vec<Effect> {
     model.last_job += 1;
     let job = model.last_job;
     let mut names = Names::new(path.clone(), mount, job, model.now);
+    names.lookup = lookup;
     names.from = match (model.page, &model.names) {
         (Some(Page::Names), Some(before)) => before.from,
         (page, _) => page,
@@ -142,14 +153,14 @@ pub(super) fn show(model: &mut Model, path: PathBuf, mount: Mount) -> Vec<Effect
     model.names = Some(names);
     model.page = Some(Page::Names);
     model.mode = Mode::Names;
-    vec![Effect::Names(NamesEffect::List { job, path })]
+    vec![Effect::Names(NamesEffect::List { job, path, lookup })]
 }
 
 fn again(model: &mut Model) -> Vec<Effect> {
     let mut effects = stop(model);
     if let Some(names) = &model.names {
-        let (path, mount) = (names.path.clone(), names.mount.clone());
-        effects.extend(show(model, path, mount));
+        let (path, mount, lookup) = (names.path.clone(), names.mount.clone(), names.lookup);
+        effects.extend(show(model, path, mount, lookup));
     }
     effects
 }
@@ -334,6 +345,7 @@ fn write(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Names(NamesEffect::Export {
         job,
         path: names.path.clone(),
+        lookup: names.lookup,
         to: PathBuf::from(&export.path),
         format: export.format,
     })]

@@ -32,7 +32,10 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(Line::styled(text, look.accent()), summary);
     }
     match (&page.error, &page.found) {
-        (Some(HotspotsError::Module(error)), _) => failed(model, error, frame, list),
+        (Some(HotspotsError::Module(error)), _) => {
+            let what = "What is cached of the filesystems cannot be counted";
+            failed(model, what, error, frame, list);
+        }
         (Some(HotspotsError::Mounts(error)), _) => {
             let text = vec![
                 Line::raw(printable(error.to_string())),

@@ -41,7 +41,10 @@ pub(super) fn render(model: &Model, names: &Names, frame: &mut Frame<'_>, area: 
             let text = Line::styled(listing(model, names), model.look.accent());
             frame.render_widget(text, summary);
         }
-        NamesState::Failed(error) => failed(model, error, frame, rest),
+        NamesState::Failed(error) => {
+            let what = "The names cached in this directory cannot be listed";
+            failed(model, what, error, frame, rest);
+        }
         NamesState::Listed { listing, .. } => {
             frame.render_widget(told(model, listing), summary);
             if listing.count > 0 {

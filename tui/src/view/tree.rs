@@ -87,7 +87,8 @@ fn directory(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
                 Some(Browse::Failed(error)) => error,
                 _ => error,
             };
-            return failed(model, error, frame, list);
+            let what = "What is cached below this directory cannot be counted";
+            return failed(model, what, error, frame, list);
         }
         State::Counting { .. } => {
             let text = counting(model, place);
@@ -301,14 +302,17 @@ fn rows_title(model: &Model, place: &Place) -> Line<'static> {
 }
 
 /// Why there are no figures, and what to do. None are made up.
-pub(super) fn failed(model: &Model, error: &PruneError, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn failed(
+    model: &Model,
+    what: &'static str,
+    error: &PruneError,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
     let look = model.look;
     let line = |text: &str| Line::raw(text.to_owned());
     let mut text = vec![
-        Line::styled(
-            "What is cached below this directory cannot be counted",
-            look.strong(),
-        ),
+        Line::styled(what, look.strong()),
         Line::raw(printable(error.to_string())),
     ];
     if matches!(error, PruneError::Session(SessionError::NoModule(_))) {

@@ -1,18 +1,20 @@
 //! The worker's jobs for the page of negative names.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use super::Work;
 use crate::negatives::export::export;
 use crate::negatives::listing;
-use crate::prune::Target;
+use crate::prune::{PruneError, Target};
+use crate::session::Device;
 use crate::update::{Msg, NamesEffect, NamesMsg};
 
 impl Work {
     pub(super) fn names(&self, effect: NamesEffect) -> Msg {
         Msg::Names(match effect {
-            NamesEffect::List { job, path } => {
-                let result = Target::open(&path).and_then(|target| {
+            NamesEffect::List { job, path, lookup } => {
+                let result = open(&path, lookup).and_then(|target| {
                     let dir = target.dir.as_fd();
                     Ok(listing(dir, &mut |so_far| self.progress(job, so_far))?)
                 });
@@ -31,10 +33,12 @@ impl Work {
             NamesEffect::Export {
                 job,
                 path,
+                lookup,
                 to,
                 format,
             } => {
-                let result = Target::open(&path).map_err(Into::into).and_then(|target| {
+                let target = open(&path, lookup).map_err(Into::into);
+                let result = target.and_then(|target| {
                     export(&target, &to, format, &mut |so_far| {
                         self.progress(job, so_far)
                     })
@@ -43,4 +47,10 @@ impl Work {
             }
         })
     }
+}
+
+/// Without a module nothing is looked up for it.
+fn open(path: &Path, lookup: bool) -> Result<Target, PruneError> {
+    Device::open()?;
+    Target::open_if(path, lookup)
 }
