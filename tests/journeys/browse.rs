@@ -187,3 +187,14 @@ fn walking_on_while_it_is_counted_ends_the_count() {
     assert!(matches!(app.effects()[..],
         [Effect::Cancel { job: of }, Effect::Census { .. }] if of == job));
 }
+
+#[test]
+fn a_filesystem_that_wants_each_name_asked_for_anew_says_nothing() {
+    let mut app = App::on_tree(80, 24);
+    let proc = crate::support::mounts().iter().position(|m| m.fs == "proc");
+    app.keys(&"j".repeat(proc.unwrap()));
+    app.keys("<Enter>");
+    failed(&mut app, no_module());
+    read(&mut app, vec![entry("1", Kind::Directory, false)]);
+    app.shows("readdir tells 1 names; proc does not say which are cached");
+}

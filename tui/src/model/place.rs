@@ -367,3 +367,118 @@ fn here(census: &Census) -> Row {
         partial: census.partial,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::census::plus;
+    use crate::model::{Filter, TREE_SHAPES, TreeColumn};
+    use crate::source::mounts;
+
+    fn place() -> Place {
+        let mounts = mounts::parse(b"1 0 8:1 / / rw - ext4 /dev/vda1 rw\n").unwrap();
+        Place::new("/".into(), mounts[0].clone())
+    }
+
+    fn counters((negative, in_use, unused): (u32, u32, u32)) -> Counters {
+        let [negative, in_use, unused] = [negative, in_use, unused].map(u64::from);
+        Counters {
+            total: negative + in_use + unused,
+            negative,
+            in_use,
+            prunable: negative + unused,
+            inodes: in_use + unused,
+            ..Default::default()
+        }
+    }
+
+    fn row(at: usize, below: Counters) -> Row {
+        Row {
+            name: format!("dir{at}").into(),
+            own: below,
+            below,
+            in_use: false,
+            partial: false,
+        }
+    }
+
+    /// Tells the rows in parts of `step`, each with the next one under way.
+    fn told(rows: &[Row], step: usize, here: Counters) -> Place {
+        let mut place = place();
+        place.begin(1, Duration::ZERO);
+        for (at, part) in rows.chunks(step).enumerate() {
+            let next = rows.get((at + 1) * step);
+            place.take(Part {
+                rows: part.to_vec(),
+                under_way: next.map(|row| (row.name.clone(), Counters::default())),
+                ..Part::default()
+            });
+        }
+        let census = Census {
+            here,
+            ..Census::default()
+        };
+        place.finish(census, Duration::from_secs(1));
+        place
+    }
+
+    proptest! {
+        #[test]
+        fn however_it_is_told_each_row_is_there_once_and_all_is_counted(
+            figures in vec((0_u32..9, 0_u32..9, 0_u32..9), 0..40),
+            directly in (0_u32..9, 0_u32..9, 0_u32..9),
+            step in 1_usize..9,
+        ) {
+            let rows: Vec<_> = figures.into_iter().map(counters).enumerate()
+                .map(|(at, below)| row(at, below)).collect();
+            let here = rows.iter().fold(counters(directly), |sum, row| plus(sum, &row.below));
+            let place = told(&rows, step, here);
+            let sum = place.census.rows.iter().fold(Counters::default(), |sum, row| plus(sum, &row.below));
+            prop_assert_eq!(sum, here);
+            for row in &rows {
+                let same = place.census.rows.iter().filter(|other| *other == row);
+                prop_assert_eq!(same.count(), 1);
+            }
+        }
+
+        #[test]
+        fn the_rows_shown_fit_the_filter_and_are_in_order(
+            figures in vec((0_u32..9, 0_u32..9, 0_u32..9), 1..40),
+            column in 0..TREE_SHAPES.len(),
+            (reverse, directories_first) in (any::<bool>(), any::<bool>()),
+            filter in "[0-9]?",
+        ) {
+            let rows: Vec<_> = figures.into_iter().map(counters).enumerate()
+                .map(|(at, below)| row(at, below)).collect();
+            let here = counters((99, 0, 0));
+            let here = rows.iter().fold(here, |sum, row| plus(sum, &row.below));
+            let mut place = told(&rows, 7, here);
+            let shape = &TREE_SHAPES[column];
+            let order = Order {
+                sort: shape.column,
+                reverse,
+                directories_first,
+                filter: Filter::new(filter.clone()),
+            };
+            let sizes = Sizes::default();
+            place.arrange(&order, sizes);
+            let fits = |row: &&Row| row.name.to_string_lossy().contains(&filter);
+            let fitting = place.census.rows.iter().filter(fits).count();
+            prop_assert_eq!(place.rows().len(), fitting);
+            prop_assert_eq!(place.rows().iter().filter(fits).count(), fitting);
+            for pair in place.rows().windows(2).filter(|pair| {
+                !directories_first || !pair[1].name.is_empty()
+            }) {
+                let [one, two] = [&pair[0], &pair[1]].map(|row| (shape.figure)(&place.line(row, sizes)));
+                let sorted = if reverse { one <= two } else { one >= two };
+                prop_assert!(sorted);
+                if shape.column == TreeColumn::Name {
+                    prop_assert_eq!(pair[0].name > pair[1].name, reverse);
+                }
+            }
+        }
+    }
+}

@@ -50,7 +50,7 @@ pub(super) fn render(
 ) {
     let look = model.look;
     let [summary, title, list, missing] = areas(area);
-    frame.render_widget(head(model, listed), summary);
+    frame.render_widget(head(model, place, listed), summary);
     let words = order(model, listed);
     let room = usize::from(title.width).saturating_sub(words.width() + 4);
     rule(look, words, frame, title);
@@ -59,7 +59,7 @@ pub(super) fn render(
     frame.render_widget(Text::from(without(model, why)), missing);
 }
 
-fn head(model: &Model, listed: &Listed) -> Line<'static> {
+fn head(model: &Model, place: &Place, listed: &Listed) -> Line<'static> {
     let look = model.look;
     let entries = &listed.found.entries;
     let cached = entries.iter().filter(|entry| entry.cached).count() as u64;
@@ -69,12 +69,20 @@ fn head(model: &Model, listed: &Listed) -> Line<'static> {
     } else {
         ""
     };
+    // Such filesystems want each name asked for anew.
+    let silent = cached == 0 && place.mount.is_internal();
+    let cached = match silent {
+        true => format!(
+            "; {} does not say which are cached",
+            printable(&place.mount.fs)
+        ),
+        false => format!(", {} of them cached", count(cached)),
+    };
     let mut spans = vec![
         Span::styled(" not cached counts", look.warn()),
         Span::raw(format!(
-            ": readdir tells {least}{} names, {} of them cached",
-            count(number),
-            count(cached)
+            ": readdir tells {least}{} names{cached}",
+            count(number)
         )),
     ];
     if let Some(pages) = listed.pages() {
