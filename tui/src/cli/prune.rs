@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::model::{Figures, difference, reasons};
 use crate::prune::{self, Outcome, Plan, PruneError};
 use crate::session::{Bounds, Counters, Mode, Status};
-use crate::source::{Kernel, Mount, Source};
+use crate::source::{Cache, Kernel, Mount, Source};
 use crate::text::{bytes, count, duration, printable};
 
 /// Evict what is cached and unused below a directory
@@ -105,6 +105,12 @@ struct Done {
     dentry_active_objects_after: Option<u64>,
     dentry_slabs_before_bytes: Option<u64>,
     dentry_slabs_after_bytes: Option<u64>,
+    /// The slab cache that the filesystem's inodes come from, if it is known.
+    inode_cache: Option<String>,
+    inode_active_objects_before: Option<u64>,
+    inode_active_objects_after: Option<u64>,
+    inode_slabs_before_bytes: Option<u64>,
+    inode_slabs_after_bytes: Option<u64>,
     sreclaimable_before_bytes: Option<u64>,
     sreclaimable_after_bytes: Option<u64>,
     why_they_differ: Vec<String>,
@@ -295,17 +301,22 @@ impl Args {
 impl Done {
     fn new(outcome: &Outcome, expected: Option<u64>, before: &Figures, after: &Figures) -> Self {
         let page = rustix::param::page_size() as u64;
-        let active = |figures: &Figures| figures.dentry.as_ref().map(|cache| cache.active);
-        let size = |figures: &Figures| figures.dentry.as_ref().map(|cache| cache.size(page));
+        let active = |cache: &Option<Cache>| cache.as_ref().map(|cache| cache.active);
+        let size = |cache: &Option<Cache>| cache.as_ref().map(|cache| cache.size(page));
         Self {
             status: outcome.status.name(),
             freed: outcome.counters.moved,
             busy: outcome.counters.busy,
             took_ns: u64::try_from(outcome.took.as_nanos()).unwrap_or(u64::MAX),
-            dentry_active_objects_before: active(before),
-            dentry_active_objects_after: active(after),
-            dentry_slabs_before_bytes: size(before),
-            dentry_slabs_after_bytes: size(after),
+            dentry_active_objects_before: active(&before.dentry),
+            dentry_active_objects_after: active(&after.dentry),
+            dentry_slabs_before_bytes: size(&before.dentry),
+            dentry_slabs_after_bytes: size(&after.dentry),
+            inode_cache: before.inode.as_ref().map(|cache| cache.name.clone()),
+            inode_active_objects_before: active(&before.inode),
+            inode_active_objects_after: active(&after.inode),
+            inode_slabs_before_bytes: size(&before.inode),
+            inode_slabs_after_bytes: size(&after.inode),
             sreclaimable_before_bytes: before.sreclaimable,
             sreclaimable_after_bytes: after.sreclaimable,
             why_they_differ: why(outcome, expected, [before, after], page),
@@ -320,7 +331,23 @@ impl Done {
             count(self.freed),
             self.status
         )?;
-        let rows = [
+        let inodes = self.inode_cache.as_ref().map(|_| {
+            [
+                (
+                    "inode objects",
+                    self.inode_active_objects_before,
+                    self.inode_active_objects_after,
+                    count as fn(u64) -> String,
+                ),
+                (
+                    "inode slabs",
+                    self.inode_slabs_before_bytes,
+                    self.inode_slabs_after_bytes,
+                    bytes,
+                ),
+            ]
+        });
+        let dentries = [
             (
                 "dentry objects",
                 self.dentry_active_objects_before,
@@ -331,16 +358,17 @@ impl Done {
                 "dentry slabs",
                 self.dentry_slabs_before_bytes,
                 self.dentry_slabs_after_bytes,
-                bytes,
-            ),
-            (
-                "SReclaimable",
-                self.sreclaimable_before_bytes,
-                self.sreclaimable_after_bytes,
-                bytes,
+                bytes as fn(u64) -> String,
             ),
         ];
-        for (what, before, after, show) in rows {
+        let memory = (
+            "SReclaimable",
+            self.sreclaimable_before_bytes,
+            self.sreclaimable_after_bytes,
+            bytes as fn(u64) -> String,
+        );
+        let rows = dentries.into_iter().chain(inodes.into_iter().flatten());
+        for (what, before, after, show) in rows.chain([memory]) {
             let known = |figure: Option<u64>| figure.map_or("?".into(), show);
             writeln!(out, "  {what:<14}{:>14} -> {}", known(before), known(after))?;
         }
