@@ -62,6 +62,21 @@ fn a_terminal_that_is_too_small_says_so_and_nothing_acts_there() {
 }
 
 #[test]
+fn slabtops_summary_leaves_room_for_the_table() {
+    let mut app = App::sampled(80, 12);
+    app.keys("i");
+    for shown in [
+        "active objects",
+        "8 B to 51,456 B",
+        "OBJS",
+        "ext4_inode_cache",
+    ] {
+        app.shows(shown);
+    }
+    app.shows_no("Slab counts pages");
+}
+
+#[test]
 fn the_sort_menu_keeps_the_chosen_line_in_sight() {
     let mut app = App::sampled(40, 10);
     app.keys("S");

@@ -32,7 +32,8 @@ fn areas(model: &Model, area: Rect) -> Areas {
         figures::height(area)
     };
     let below = if shown && !fits_beside {
-        summary::HEIGHT + summary::REASON
+        let reason = u16::from(area.height >= LOW) * summary::REASON;
+        summary::HEIGHT + reason
     } else {
         0
     };

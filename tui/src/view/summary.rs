@@ -28,10 +28,11 @@ pub(super) fn render(
     };
     let totals = Totals::of(caches, model.host.page_size);
     frame.render_widget(Text::from(lines(model, &totals)), area);
-    let Ok(memory) = &shown.sample.memory else {
-        return;
-    };
     let beside = area.y == figures.y;
+    let memory = match &shown.sample.memory {
+        Ok(memory) if beside || area.height >= HEIGHT + REASON => memory,
+        _ => return,
+    };
     let reason_area = Rect {
         y: if beside {
             figures.y + super::figures::HEIGHT
