@@ -79,7 +79,7 @@ fn the_names_are_told_and_what_the_module_would_add() {
         [Effect::Browse(BrowseEffect::Read { path, lookup: true, .. })] if path.ends_with("ext4")));
     app.shows("the slabscope kernel module is not loaded");
     let mut app = browsing(80, 24);
-    app.shows("not cached counts: readdir tells 6 names, 4 of them cached");
+    app.shows("not cached counts: readdir tells 6 names, 4 cached");
     app.shows("6 names by name ▲");
     app.shows("opening made 0 dentries");
     app.shows("the slabscope kernel module is not loaded (/dev/slabscope is missing)");

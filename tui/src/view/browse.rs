@@ -33,7 +33,7 @@ fn in_sight(place: &Place, listed: &Listed, list: Rect) -> (usize, usize) {
 }
 
 /// ```text
-///  by readdir: 1,204 names, 310 of them cached; no counts, no negative names
+///  not cached counts: readdir tells 1,204 names, 310 cached; page cache 40.0 MiB
 ///  ── 1,204 names by name ▲ ─────────────────────── opening made 0 dentries ──
 ///  CACHED KIND          PAGES NAME
 ///  yes    directory           bin/
@@ -76,7 +76,7 @@ fn head(model: &Model, place: &Place, listed: &Listed) -> Line<'static> {
             "; {} does not say which are cached",
             printable(&place.mount.fs)
         ),
-        false => format!(", {} of them cached", count(cached)),
+        false => format!(", {} cached", count(cached)),
     };
     let mut spans = vec![
         Span::styled(" not cached counts", look.warn()),
