@@ -36,6 +36,7 @@ fn main_job(_: &Context<'_>, guest: &Guest) -> Result<()> {
     frozen_figures_are_the_kernels(guest, &mut screen)?;
     walk_to(&mut screen)?;
     prune(&mut screen)?;
+    the_prune_is_recorded(guest)?;
     let after = guest.slab("dentry")?;
     ensure!(
         after.objects * 20 < before.objects,
@@ -162,6 +163,21 @@ fn prune(screen: &mut Screen<'_>) -> Result<()> {
     );
     screen.send("\u{1b}")?;
     screen.wait_gone("Pruned negative dentries", SOON)
+}
+
+/// The last line of the audit file is that of the prune.
+fn the_prune_is_recorded(guest: &Guest) -> Result<()> {
+    let line = guest.sh("tail -n 1 /root/.local/state/slabscope/audit.jsonl")?;
+    for part in [
+        r#""action":"prune""#,
+        r#""path":"/mnt/ext4/1""#,
+        r#""filesystem":"ext4""#,
+        r#""freed":1000000,"#,
+        r#""outcome":"complete""#,
+    ] {
+        ensure!(line.contains(part), "the audit file has no {part}: {line}");
+    }
+    Ok(())
 }
 
 /// Names that are cached do not reach the filesystem; names that were pruned do.
