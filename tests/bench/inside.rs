@@ -26,7 +26,7 @@ const FILES: [&str; 4] = [
 
 const ROUNDS: u32 = 500;
 
-fn model(columns: u16, rows: u16) -> Model {
+pub fn model(columns: u16, rows: u16) -> Model {
     let host = Host {
         name: "web-07".into(),
         kernel: "7.3.4".into(),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark may fail")]
 
 mod inside;
+mod names;
 mod terminal;
 
 use std::process::ExitCode;
@@ -62,6 +63,8 @@ fn main() -> ExitCode {
     tell(inside::refresh());
     tell(inside::frame());
     tell(inside::tree());
+    tell(names::key());
+    tell(names::sift());
     tell(terminal::start());
     for measured in terminal::running() {
         tell(measured);
