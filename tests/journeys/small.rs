@@ -35,6 +35,15 @@ fn the_key_that_leads_back_is_the_last_to_go() {
 }
 
 #[test]
+fn a_filter_says_how_it_ends() {
+    let mut app = App::sampled(40, 10);
+    app.keys("/ext4");
+    app.shows("Esc ends");
+    app.keys("<Esc>/~(");
+    app.shows("Esc ends");
+}
+
+#[test]
 fn a_plan_that_does_not_fit_says_so() {
     let mut app = App::planned(40, 10);
     app.shows("1 negative dentries");

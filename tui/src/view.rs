@@ -219,14 +219,15 @@ fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         }
         None => Span::styled("   part of a name, or ~regex", look.dim()),
     };
+    // The way out stands first: on a small screen the rest is cut off.
     let keys = Span::styled("   Enter keeps, Esc ends", look.dim());
-    frame.render_widget(Line::from(vec![Span::raw(typed), beside, keys]), area);
+    frame.render_widget(Line::from(vec![Span::raw(typed), keys, beside]), area);
     frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
 }
 
 /// The path as it is typed: its end, if it is long.
 fn jump(model: &Model, text: &str, frame: &mut Frame<'_>, area: Rect) {
-    const WORDS: &str = "   a path, or a process's number: its mounts   Enter goes, Esc stays";
+    const WORDS: &str = "   Enter goes, Esc stays   a path, or a process's number: its mounts";
     let width = usize::from(area.width);
     let typed = format!(" open {}", tail(&printable(text), width.saturating_sub(7)));
     let at = area.x + Span::raw(&typed).width() as u16;
