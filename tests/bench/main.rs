@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark may fail")]
 
+mod explorer;
 mod inside;
-mod names;
 mod terminal;
 
 use std::process::ExitCode;
@@ -63,8 +63,10 @@ fn main() -> ExitCode {
     tell(inside::refresh());
     tell(inside::frame());
     tell(inside::tree());
-    tell(names::key());
-    tell(names::sift());
+    for measured in explorer::keys() {
+        tell(measured);
+    }
+    tell(explorer::sift());
     tell(terminal::start());
     for measured in terminal::running() {
         tell(measured);

@@ -419,25 +419,3 @@ fn captured_files_are_shown_and_nothing_acts_on_them() {
             .any(|e| matches!(e, Effect::Census { .. }))
     );
 }
-
-/// Only what is in sight is made into text: as many caches as may be.
-#[test]
-fn a_frame_of_many_caches_costs_what_one_of_few_does() {
-    let time = |caches: usize| {
-        let mut app = App::new(300, 80);
-        for second in 1..10 {
-            app.sample(second, crate::support::sample_of(caches, second));
-        }
-        app.keys("G");
-        app.screen();
-        let frames = (0..15).map(|_| {
-            let start = std::time::Instant::now();
-            app.buffer();
-            start.elapsed()
-        });
-        frames.min().unwrap()
-    };
-    let (few, many) = (time(50), time(2_000));
-    // Few caches leave lines empty, so a part of the difference is the rows themselves.
-    assert!(many <= few * 2, "{few:?} for 50 caches, {many:?} for 2,000");
-}

@@ -2,7 +2,6 @@
 
 use crate::no_module;
 use crate::support::{App, census, counters, row};
-use slabscope::abi::Counters;
 use slabscope::census::{Census, Row};
 use slabscope::model::{KEPT, Part};
 use slabscope::prune::PruneError;
@@ -54,7 +53,10 @@ fn rows_are_shown_as_they_come_with_progress_and_rate() {
         &mut app,
         1_200,
         Part {
-            rows: vec![row("1", counters(1_000_000, 1, 2))],
+            rows: vec![
+                row("1", counters(1_000_000, 1, 2)),
+                row("other", counters(1_000, 0, 0)),
+            ],
             so_far: Box::new(counters(1_001_005, 1, 6)),
             ..Part::default()
         },
@@ -62,10 +64,7 @@ fn rows_are_shown_as_they_come_with_progress_and_rate() {
     assert_eq!(app.selected(), "other/", "the selection stays");
     app.shows_no("1/ ...");
     assert_eq!(app.model.tree.place().unwrap().rows().len(), 2);
-    app.counted(Census {
-        rows: Vec::new(),
-        ..census()
-    });
+    app.counted(census());
     app.shows("below: 1,001,012 dentries");
     app.shows("2 directories with cached names");
     assert!(app.line("(here)").contains(" 5 "));
@@ -98,7 +97,7 @@ fn escape_and_c_end_a_census_which_keeps_what_it_has() {
         };
         app.counted(Census {
             here: counters(201_000, 1, 6),
-            rows: vec![stopped],
+            rows: vec![stopped, row("other", counters(1_000, 0, 0))],
             partial: true,
             ..Census::default()
         });
@@ -151,25 +150,22 @@ fn one_that_fails_before_it_counted_says_only_why() {
 fn of_very_many_directories_the_greatest_are_shown_and_the_others_counted() {
     let mut app = App::on_tree(80, 24);
     app.keys("j<Enter>");
-    let mut here = Counters::default();
-    for thousand in 0..50_u64 {
-        let rows = (0..1_000).map(|n| {
-            let n = thousand * 1_000 + n;
-            row(format!("dir{n:05}"), counters(n, 0, 0))
-        });
-        let rows: Vec<_> = rows.collect();
-        here.total += rows.iter().map(|row| row.below.total).sum::<u64>();
-        let found = Part {
-            rows,
-            so_far: Box::new(here),
-            ..Part::default()
-        };
-        part(&mut app, 1_000 + thousand, found);
-        assert!(app.model.tree.place().unwrap().rows().len() <= 2 * KEPT);
-    }
-    here.negative = here.total;
+    let rows = |kept: std::ops::Range<u64>| -> Vec<Row> {
+        let row = |n| row(format!("dir{n:05}"), counters(n, 0, 0));
+        kept.map(row).collect()
+    };
+    let found = Part {
+        rows: rows(29_900..30_000),
+        more: 29_900,
+        so_far: Box::new(counters((0..30_000).sum(), 0, 0)),
+        ..Part::default()
+    };
+    part(&mut app, 1_030, found);
+    app.shows("100 of 30,000 directories");
     app.counted(Census {
-        here,
+        here: counters((0..50_000).sum(), 0, 0),
+        rows: rows(40_000..50_000),
+        more: 40_000,
         ..Census::default()
     });
     assert_eq!(app.model.tree.place().unwrap().rows().len(), KEPT + 1);

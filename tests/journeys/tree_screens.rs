@@ -23,6 +23,7 @@ fn cancelled(columns: u16, rows: u16) -> App {
     app.keys("<Esc>");
     app.counted(Census {
         here: counters(201_000, 1, 6),
+        rows: vec![row("other", counters(1_000, 0, 0))],
         partial: true,
         ..Census::default()
     });

@@ -127,6 +127,7 @@ pub fn census() -> Census {
         },
         rows,
         partial: false,
+        more: 0,
         took: Duration::from_millis(400),
         cost: Some(Cost {
             opening: 0,

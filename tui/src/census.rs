@@ -43,6 +43,8 @@ pub struct Census {
     pub here: Counters,
     /// The directories with cached children, each behind those below it.
     pub rows: Vec<Row>,
+    /// Directories without a row, since there were too many to keep.
+    pub more: u64,
     /// Not everything was walked: the figures are lower bounds.
     pub partial: bool,
     /// How long it took.
@@ -151,14 +153,21 @@ pub fn stream(
     Ok(census)
 }
 
-/// Leaves the `kept` rows with the most dentries below, in no order, and returns how many are left
-/// out. No dentry figure of theirs, which all are parts of that, is greater than the least kept.
-pub fn keep_greatest(rows: &mut Vec<Row>, kept: usize) -> u64 {
-    let out = rows.len().saturating_sub(kept);
-    if out > 0 {
-        rows.select_nth_unstable_by_key(kept, |row| Reverse(row.below.total));
-        rows.truncate(kept);
+/// The `most` rows with the most dentries below, in no order. No dentry figure of any other, which
+/// all are parts of that, is greater than the least of theirs.
+pub fn greatest(rows: &mut [Row], most: usize) -> &[Row] {
+    if rows.len() <= most {
+        return rows;
     }
+    rows.select_nth_unstable_by_key(most, |row| Reverse(row.below.total));
+    &rows[..most]
+}
+
+/// Leaves the [`greatest`] `kept` rows, and returns how many are left out.
+pub fn keep_greatest(rows: &mut Vec<Row>, kept: usize) -> u64 {
+    let left = greatest(rows, kept).len();
+    let out = rows.len() - left;
+    rows.truncate(left);
     out as u64
 }
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 use super::browse::{Browse, Listed};
 use super::tree_columns::{Sizes, TreeLine};
 use super::tree_order::Order;
-use crate::census::{Census, Row, keep_greatest, minus, plus};
+use crate::census::{Census, Row, minus, plus};
 use crate::prune::PruneError;
 use crate::session::Counters;
 use crate::source::Mount;
 
 /// Rows of a directory that are kept, those with the most dentries: of the others, which count as
-/// what is directly there, only the number is. During a census there may be twice as many.
+/// what is directly there, only the number is.
 pub const KEPT: usize = 10_000;
 
 /// How far a directory is counted.
@@ -57,12 +57,12 @@ pub enum End {
     Failed(PruneError),
 }
 
-/// A part of a census, as it comes.
+/// How far a census has come.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
-    /// Directories counted since the part before.
+    /// Of the directories counted so far those with the most dentries.
     pub rows: Vec<Row>,
-    /// How many more there were: only those with the most dentries are told.
+    /// How many more there were.
     pub more: u64,
     /// The directory that is being counted, and about what was counted below it.
     pub under_way: Option<(OsString, Counters)>,
@@ -272,12 +272,13 @@ impl Place {
         };
     }
 
-    /// A part of the census comes.
+    /// The census has come so far.
     pub fn take(&mut self, part: Part) {
-        self.add(part.rows, part.more);
+        self.census.rows = part.rows;
+        self.more = part.more;
         self.census.here = *part.so_far;
+        self.under_way = part.under_way.as_ref().map(|(name, _)| name.clone());
         if let Some((name, below)) = part.under_way {
-            self.under_way = Some(name.clone());
             self.census.rows.push(Row {
                 name,
                 own: Counters::default(),
@@ -288,7 +289,7 @@ impl Place {
         }
     }
 
-    /// The census ends, with what was not told in parts.
+    /// The census ends.
     pub fn finish(&mut self, census: Census, at: Duration) {
         let stopping = matches!(self.state, State::Counting { stopping: true, .. });
         let end = match census.partial {
@@ -296,10 +297,9 @@ impl Place {
             true if stopping => End::Cancelled,
             true => End::Partial,
         };
-        let rows = std::mem::take(&mut self.census.rows);
+        self.more = census.more;
         self.census = census;
-        let last = std::mem::replace(&mut self.census.rows, rows);
-        self.add(last, 0);
+        self.under_way = None;
         self.add_here();
         self.state = State::Counted { at, end };
     }
@@ -317,22 +317,8 @@ impl Place {
         self.state = State::Counted { at, end };
     }
 
-    /// Adds rows in place of the one that was under way.
-    fn add(&mut self, rows: Vec<Row>, more: u64) {
-        let kept = &mut self.census.rows;
-        if let Some(name) = self.under_way.take() {
-            kept.retain(|row| row.name != name);
-        }
-        kept.extend(rows);
-        self.more += more;
-        if kept.len() > 2 * KEPT {
-            self.more += keep_greatest(kept, KEPT);
-        }
-    }
-
     /// The row of what is in no other row.
     fn add_here(&mut self) {
-        self.more += keep_greatest(&mut self.census.rows, KEPT);
         let here = here(&self.census);
         if here.below.total > 0 {
             self.census.rows.push(here);
@@ -411,14 +397,16 @@ mod tests {
         place.begin(1, Duration::ZERO);
         for (at, part) in rows.chunks(step).enumerate() {
             let next = rows.get((at + 1) * step);
+            let so_far = at * step + part.len();
             place.take(Part {
-                rows: part.to_vec(),
+                rows: rows[..so_far].to_vec(),
                 under_way: next.map(|row| (row.name.clone(), Counters::default())),
                 ..Part::default()
             });
         }
         let census = Census {
             here,
+            rows: rows.to_vec(),
             ..Census::default()
         };
         place.finish(census, Duration::from_secs(1));

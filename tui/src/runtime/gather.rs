@@ -1,35 +1,36 @@
-//! What a census tells, gathered into the parts that the screen is told.
+//! What a census tells, gathered into what the screen is told of it.
 
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-use crate::census::{Census, Seen, keep_greatest, minus, plus};
+use crate::census::{Census, Row, Seen, greatest, keep_greatest, minus, plus};
 use crate::model::{KEPT, Part};
 use crate::session::Counters;
 
 /// Time between two parts; the first is told at once.
 const PACE: Duration = Duration::from_millis(100);
 
-/// A part that is being gathered.
+/// Rows of a part: several screens of them, and so few that putting them in order does not keep a
+/// key waiting. Whoever wants more waits for the end.
+const TOLD: usize = 256;
+
+/// What is being gathered.
+#[derive(Default)]
 pub(super) struct Gather {
     sent: Option<Instant>,
-    part: Part,
-    /// All rows so far.
+    /// Those with the most dentries, of all so far.
+    rows: Vec<Row>,
+    /// How many others there were.
+    more: u64,
+    /// What the module told of all so far.
+    so_far: Counters,
+    /// All directories so far.
     closed: Counters,
     /// The directory that was entered, and what was counted then.
     entered: Option<(OsString, Counters)>,
 }
 
 impl Gather {
-    pub(super) fn new() -> Self {
-        Self {
-            sent: None,
-            part: Part::default(),
-            closed: Counters::default(),
-            entered: None,
-        }
-    }
-
     /// Takes what is seen. A part, whenever it is time for one.
     pub(super) fn see(&mut self, seen: Seen, now: Instant) -> Option<Part> {
         match seen {
@@ -37,39 +38,45 @@ impl Gather {
             Seen::Row(row) => {
                 self.closed = plus(self.closed, &row.below);
                 self.entered = None;
-                self.part.rows.push(*row);
-                if self.part.rows.len() > 2 * KEPT {
-                    self.part.more += keep_greatest(&mut self.part.rows, KEPT);
+                self.rows.push(*row);
+                if self.rows.len() > 2 * KEPT {
+                    self.more += keep_greatest(&mut self.rows, KEPT);
                 }
             }
-            Seen::SoFar(so_far) => self.part.so_far = so_far,
+            Seen::SoFar(so_far) => self.so_far = *so_far,
         }
         let due = |sent| now.duration_since(sent) >= PACE;
         self.sent.is_none_or(due).then(|| {
             self.sent = Some(now);
-            self.flush()
+            self.part(TOLD)
         })
     }
 
-    /// What was not told yet.
-    pub(super) fn flush(&mut self) -> Part {
+    /// All that is kept, of a census that fails.
+    pub(super) fn all(&mut self) -> Part {
+        self.part(KEPT)
+    }
+
+    fn part(&mut self, most: usize) -> Part {
         let so_far = self.so_far();
         let under_way = self.entered.as_ref();
-        let next = Part {
-            so_far: Box::new(so_far),
-            ..Part::default()
-        };
+        let under_way = under_way.map(|(name, then)| (name.clone(), minus(so_far, then)));
+        let all = self.rows.len();
+        let rows = greatest(&mut self.rows, most).to_vec();
         Part {
-            under_way: under_way.map(|(name, then)| (name.clone(), minus(so_far, then))),
+            more: self.more + (all - rows.len()) as u64,
+            rows,
+            under_way,
             so_far: Box::new(so_far),
-            ..std::mem::replace(&mut self.part, next)
         }
     }
 
-    /// The last rows join what the census ended with.
-    pub(super) fn finish(self, census: Census) -> Census {
+    /// The rows join what the census ended with.
+    pub(super) fn finish(mut self, census: Census) -> Census {
+        let more = self.more + keep_greatest(&mut self.rows, KEPT);
         Census {
-            rows: self.part.rows,
+            rows: self.rows,
+            more,
             ..census
         }
     }
@@ -77,9 +84,8 @@ impl Gather {
     /// The module tells all so far from time to time, and of directories when it leaves them:
     /// whichever is more.
     fn so_far(&self) -> Counters {
-        let told = *self.part.so_far;
-        if told.total > self.closed.total {
-            told
+        if self.so_far.total > self.closed.total {
+            self.so_far
         } else {
             self.closed
         }
@@ -89,7 +95,6 @@ impl Gather {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::census::Row;
 
     fn counters(total: u64) -> Counters {
         Counters {
@@ -109,11 +114,11 @@ mod tests {
     }
 
     #[test]
-    fn parts_come_at_a_pace_and_tell_each_row_once() {
+    fn parts_come_at_a_pace_and_tell_all_so_far() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let boxed = |name, total| Seen::Row(Box::new(row(name, total)));
-        let mut gather = Gather::new();
+        let mut gather = Gather::default();
         let part = gather.see(Seen::Entered("a".into()), at(1)).unwrap();
         assert_eq!(part.under_way, Some(("a".into(), counters(0))), "at once");
         assert!(gather.see(boxed("a", 10), at(2)).is_none());
@@ -125,26 +130,31 @@ mod tests {
         assert_eq!(part.so_far.total, 1_000);
         assert!(gather.see(boxed("b", 2_000), at(102)).is_none());
         let part = gather.see(Seen::Entered("c".into()), at(201)).unwrap();
-        assert_eq!(part.rows, [row("b", 2_000)]);
+        assert_eq!(part.rows, [row("a", 10), row("b", 2_000)]);
         assert_eq!(part.so_far.total, 2_010, "two directories are known");
         assert_eq!(part.under_way, Some(("c".into(), counters(0))));
         gather.see(boxed("c", 1), at(202));
         let census = gather.finish(Census::default());
-        assert_eq!(census.rows, [row("c", 1)]);
+        assert_eq!(census.rows, [row("a", 10), row("b", 2_000), row("c", 1)]);
     }
 
     #[test]
-    fn a_part_holds_no_more_rows_than_are_shown() {
+    fn of_very_many_rows_the_greatest_are_told_and_kept() {
         let start = Instant::now();
-        let mut gather = Gather::new();
+        let mut gather = Gather::default();
         gather.see(Seen::Entered("0".into()), start);
         for n in 0..5 * KEPT {
             gather.see(Seen::Row(Box::new(row(&n.to_string(), n as u64))), start);
         }
-        let part = gather.flush();
-        assert!(part.rows.len() <= 2 * KEPT);
-        assert_eq!(part.rows.len() as u64 + part.more, 5 * KEPT as u64);
-        let greatest = part.rows.iter().map(|row| row.below.total).max();
-        assert_eq!(greatest, Some(5 * KEPT as u64 - 1));
+        let most = |rows: &[Row]| rows.iter().map(|row| row.below.total).max();
+        for (part, told) in [(gather.part(TOLD), TOLD), (gather.all(), KEPT)] {
+            assert_eq!(part.rows.len(), told);
+            assert_eq!(part.rows.len() as u64 + part.more, 5 * KEPT as u64);
+            assert_eq!(most(&part.rows), Some(5 * KEPT as u64 - 1));
+        }
+        let census = gather.finish(Census::default());
+        assert_eq!(census.rows.len(), KEPT);
+        assert_eq!(census.rows.len() as u64 + census.more, 5 * KEPT as u64);
+        assert_eq!(most(&census.rows), Some(5 * KEPT as u64 - 1));
     }
 }

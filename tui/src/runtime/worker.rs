@@ -157,7 +157,7 @@ impl Work {
         let before = self.dentries.now();
         let target = Target::open_if(path, lookup)?;
         let opened = self.dentries.now();
-        let mut gather = Gather::new();
+        let mut gather = Gather::default();
         let result = stream(target.dir.as_fd(), rows.into(), &mut |seen| {
             if let Some(part) = gather.see(seen, Instant::now()) {
                 self.part(job, part);
@@ -171,7 +171,7 @@ impl Work {
             }
             Err(error) => {
                 // What was counted before is worth something.
-                self.part(job, gather.flush());
+                self.part(job, gather.all());
                 Err(error.into())
             }
         }
