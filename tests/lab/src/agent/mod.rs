@@ -45,7 +45,7 @@ enum Task {
         #[arg(long, default_value_t = 1_000_000)]
         lookups: u64,
         /// Files in the tree that is read
-        #[arg(long, default_value_t = 5_000)]
+        #[arg(long, default_value_t = 50_000)]
         files: u64,
     },
     /// Look names up in a directory that are not there; the same names each time
