@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::support::{App, census, counters, row};
+use crate::support::{App, census, counters, mounts, row};
 use slabscope::census::Census;
 use slabscope::model::Mode;
 use slabscope::prune::PruneError;
 use slabscope::session::Status;
-use slabscope::update::Effect;
+use slabscope::source::Mount;
+use slabscope::update::{Effect, Msg};
 
 /// In /mnt/ext4 with 1/ and other/ marked.
 fn marked() -> App {
@@ -173,4 +174,102 @@ fn one_that_was_replaced_is_left_alone_and_the_others_are_pruned() {
     app.shows_no("taken by others");
     assert_eq!(app.model.journal.records.len(), 2);
     assert_eq!(app.model.history.markers.len(), 1, "what ran is marked");
+}
+
+/// A filesystem of its own at /mnt/ext4/1.
+fn mounted_over() -> Mount {
+    Mount {
+        point: "/mnt/ext4/1".into(),
+        fs: "xfs".into(),
+        device: "/dev/vdc".into(),
+        superblock: "254:32".into(),
+        root: "/".into(),
+    }
+}
+
+#[test]
+fn a_marked_mount_below_a_marked_directory_has_a_prune_of_its_own() {
+    let mut app = App::sampled(80, 24);
+    app.keys("2");
+    let at_root = Mount {
+        point: "/mnt".into(),
+        ..mounts()[1].clone()
+    };
+    app.msg(Msg::Mounts(Ok(vec![at_root, mounted_over()])));
+    app.keys("<Enter>");
+    app.counted(Census {
+        here: counters(9, 0, 0),
+        rows: vec![row("ext4", counters(9, 0, 0))],
+        ..Default::default()
+    });
+    app.keys("g g<Enter>");
+    app.counted(census());
+    app.keys("g  ");
+    assert_eq!(app.model.marks.len(), 3);
+    app.effects();
+    app.keys("p");
+    let both = ["/mnt/ext4", "/mnt/ext4/1"].map(PathBuf::from);
+    let effects = app.effects.iter();
+    let paths = effects.filter_map(|effect| match effect {
+        Effect::Plan { paths, .. } => Some(paths),
+        _ => None,
+    });
+    assert_eq!(paths.collect::<Vec<_>>(), [&both]);
+    app.plan_all(&[counters(9, 0, 0), counters(5, 0, 0)]);
+    app.shows("/mnt/ext4   ext4");
+    app.shows("/mnt/ext4/1   xfs");
+}
+
+#[test]
+fn what_was_marked_in_another_list_of_mounts_keeps_its_filesystem() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("o4711<Enter>");
+    let mount = Mount {
+        point: "/proc/4711/root/data".into(),
+        ..mounted_over()
+    };
+    let result = Ok(("app".into(), vec![mount]));
+    app.msg(Msg::MountsOf { pid: 4711, result });
+    app.keys("<Enter>");
+    app.counted(census());
+    app.keys("g <Left><Left>");
+    app.msg(Msg::Mounts(Ok(mounts())));
+    app.walk_to_ext4();
+    app.keys("g ");
+    app.effects();
+    app.keys("p");
+    app.plan_all(&[counters(9, 0, 0), counters(9, 0, 0)]);
+    app.shows("/mnt/ext4/1   ext4");
+    app.shows("/proc/4711/root/data/1   xfs");
+}
+
+#[test]
+fn inodes_of_two_filesystems_are_not_compared() {
+    let mut app = App::pruned_marked(80, 24);
+    app.shows("ext4 inodes");
+    let ledger = app.model.ledgers.last_mut().unwrap();
+    let end = ledger.parts[1].end.as_mut().unwrap();
+    end.after.inode.as_mut().unwrap().name = "xfs_inode".into();
+    app.shows_no("inodes");
+    app.shows_no("inode slabs");
+    app.shows("dentry slabs");
+}
+
+#[test]
+fn long_paths_leave_the_figures_in_the_plan() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("j<Enter>");
+    let names = (0..9).map(|n| row(format!("{n}-{}-end", "x".repeat(300)), counters(5, 0, 0)));
+    app.counted(Census {
+        here: counters(45, 0, 0),
+        rows: names.collect(),
+        ..Default::default()
+    });
+    app.keys(&" ".repeat(9));
+    app.effects();
+    app.keys("p");
+    app.plan_all(&[counters(5, 0, 0); 9]);
+    app.shows("xxx-end   ext4");
+    app.shows("▸ 1 negative dentries              45");
+    app.shows("type y to prune");
 }

@@ -96,3 +96,19 @@ fn the_sort_menu_keeps_the_chosen_line_in_sight() {
     app.shows("class");
     app.shows_no("more in a larger terminal");
 }
+
+#[test]
+fn a_plan_whose_figures_do_not_fit_is_not_carried_out() {
+    let mut app = App::planned_marked(40, 10);
+    app.keys("2");
+    app.shows_no("unused dentries");
+    app.effects();
+    app.keys("y");
+    assert!(app.effects().is_empty(), "what is not shown is not done");
+    app.shows("the terminal is too small for the plan");
+    let mut app = App::planned(40, 10);
+    app.shows("1,000,000");
+    app.effects();
+    app.keys("y");
+    assert_eq!(app.effects().len(), 1);
+}

@@ -18,7 +18,7 @@ mod tree;
 mod tree_columns;
 mod tree_order;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -220,8 +220,9 @@ pub struct Model {
     pub hotspots: HotspotsPage,
     /// All that was done in this session.
     pub journal: Journal,
-    /// Directories of the tree that are marked for one plan.
-    pub marks: BTreeSet<PathBuf>,
+    /// Directories of the tree that are marked for one plan, with the mount each was seen on: the
+    /// list of mounts may be that of another process by the time of the plan.
+    pub marks: BTreeMap<PathBuf, Mount>,
     /// Why nothing may act; None: it may.
     pub inert: Option<Inert>,
     /// Time between two samples.
@@ -258,7 +259,7 @@ impl Model {
             hotspots: HotspotsPage::default(),
             ledgers: Vec::new(),
             journal: Journal::default(),
-            marks: BTreeSet::new(),
+            marks: BTreeMap::new(),
             inert: None,
             interval: Duration::from_secs(1),
             mouse: None,

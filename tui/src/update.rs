@@ -27,7 +27,7 @@ use crate::keymap::{self, Action};
 use crate::model::{Inert, Mode, Model, Page, Screen, Shown};
 use crate::session::Counters;
 use crate::source::Sample;
-use crate::view::too_small;
+use crate::view::{shows_figures, too_small};
 pub use browse::{BrowseEffect, BrowseMsg, Pages};
 pub use hotspots::HotspotsMsg;
 pub use messages::{Done, Effect, Msg, Pruned};
@@ -252,8 +252,13 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 /// captured files on the screen.
 fn off(model: &Model, action: Action) -> Option<String> {
     // In so small a terminal the plan is not shown that would be carried out.
-    if matches!(action, Action::Prune | Action::Shrink) && too_small(model.size) {
-        return Some("the terminal is too small to show the plan".into());
+    let hidden = match action {
+        Action::Prune => too_small(model.size) || !shows_figures(model),
+        Action::Shrink => too_small(model.size),
+        _ => false,
+    };
+    if hidden {
+        return Some("the terminal is too small for the plan".into());
     }
     let counts = action.counts() && model.screen == Screen::Tree;
     match (model.inert.as_ref()?, action.acts()) {

@@ -37,6 +37,7 @@ pub use fit::{LEAST, too_small};
 use fit::{boxed, cut, first_row, rate_bytes, tail, trend};
 use look::Look;
 use pen::Pen;
+pub use plan::shows_figures;
 pub use slabs::shows_summary;
 
 /// ```text

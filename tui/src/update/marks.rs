@@ -2,22 +2,21 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Model, Place};
+use crate::model::Model;
 use crate::source::Mount;
 
 /// Space: marks the selected row, or takes the mark away, and goes on to the next.
 pub(super) fn toggle(model: &mut Model) {
-    let Some(path) = model.tree.place().and_then(selected) else {
+    let Some((path, mount)) = selected(model) else {
         model.notice = Some("only a directory can be marked".into());
         return;
     };
-    let mount = Mount::of(model.tree.mounts(), &path);
-    if let Some(mount) = mount.filter(|mount| mount.is_memory()) {
-        model.notice = Some(super::prune::pinned(mount));
+    if mount.is_memory() {
+        model.notice = Some(super::prune::pinned(&mount));
         return;
     }
-    if !model.marks.remove(&path) {
-        model.marks.insert(path);
+    if model.marks.remove(&path).is_none() {
+        model.marks.insert(path, mount);
     }
     let [plans, clears] = ["prune-row", "unmark"].map(|name| model.keymap.key(name));
     model.notice = Some(match model.marks.len() {
@@ -27,19 +26,25 @@ pub(super) fn toggle(model: &mut Model) {
     super::tree::moved(model, 1);
 }
 
-fn selected(place: &Place) -> Option<PathBuf> {
+/// The selected directory and the mount it is on.
+fn selected(model: &Model) -> Option<(PathBuf, Mount)> {
+    let place = model.tree.place()?;
     let row = place.rows().get(place.index())?;
-    (!row.name.is_empty()).then(|| place.path.join(&row.name))
+    let path = (!row.name.is_empty()).then(|| place.path.join(&row.name))?;
+    let mount = Mount::of(model.tree.mounts(), &path).unwrap_or(&place.mount);
+    Some((path, mount.clone()))
 }
 
-/// The marked directories; one below another that is marked goes with that.
+/// The marked directories; one below another of the same mount goes with that, as no prune goes
+/// further than the mount it begins on.
 pub(super) fn outermost(model: &Model) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = Vec::new();
-    // In the order of paths, all that is below a directory comes right behind it.
-    for path in &model.marks {
-        if !paths.last().is_some_and(|above| path.starts_with(above)) {
-            paths.push(path.clone());
+    let mut kept: Vec<(&PathBuf, &Mount)> = Vec::new();
+    // In the order of paths, what is below a directory comes behind it.
+    for (path, mount) in &model.marks {
+        let covers = |(above, of): &(&PathBuf, &Mount)| *of == mount && path.starts_with(above);
+        if !kept.iter().any(covers) {
+            kept.push((path, mount));
         }
     }
-    paths
+    kept.into_iter().map(|(path, _)| path.clone()).collect()
 }

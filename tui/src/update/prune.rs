@@ -74,7 +74,9 @@ fn plan(model: &mut Model, paths: Vec<PathBuf>) -> Vec<Effect> {
 }
 
 fn mount_of(model: &Model, path: &Path) -> Option<Mount> {
-    Mount::of(model.tree.mounts(), path)
+    let marked = model.marks.get(path);
+    marked
+        .or_else(|| Mount::of(model.tree.mounts(), path))
         .or(model.tree.place().map(|place| &place.mount))
         .cloned()
 }

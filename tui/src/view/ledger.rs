@@ -171,7 +171,10 @@ fn figures(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
             mebibytes,
         ),
     ];
-    if let Some(part) = ledger.parts.first().filter(|_| before.inode.is_some()) {
+    // The figures after are those of the last directory, which may be on another filesystem.
+    let names = [before, after].map(|figures| inode(figures).map(|cache| &cache.name));
+    let comparable = names[0].is_some() && names[0] == names[1];
+    if let Some(part) = ledger.parts.first().filter(|_| comparable) {
         let name = format!("{} inodes", part.mount.fs);
         rows.push(row(&name, of(inode, &|cache| cache.active), count));
         rows.push(row(

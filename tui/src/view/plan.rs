@@ -13,7 +13,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 use super::tree::filesystem;
 use super::{cut, inside, paragraph_height, popup, tail};
-use crate::model::{Confirm, Model, Pruning};
+use crate::model::{self, Confirm, Model, Pruning};
 use crate::prune::Task;
 use crate::session::{Counters, Mode};
 use crate::shell;
@@ -56,17 +56,9 @@ pub(super) fn planning(
 /// ```
 pub(super) fn confirm(model: &Model, confirm: &Confirm, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    let (title, mut text) = match &confirm.tasks[..] {
-        [task] => one(model, task, area),
-        _ => several(model, confirm, area),
-    };
+    let (title, mut text) = directories(model, confirm, area);
     text.push(Line::raw(""));
-    for (mode, words) in [
-        (Mode::Negative, "1 negative dentries"),
-        (Mode::Dentries, "2 unused dentries"),
-    ] {
-        text.push(choice(model, confirm, mode, words));
-    }
+    text.extend(MODES.map(|mode| choice(model, confirm, mode)));
     text.push(Line::raw(""));
     for (line, words) in stays(confirm).into_iter().enumerate() {
         let label = if line == 0 { "stays" } else { "" };
@@ -102,6 +94,36 @@ pub(super) fn confirm(model: &Model, confirm: &Confirm, frame: &mut Frame<'_>, a
     popup(look, &title, text, frame, area);
 }
 
+/// The modes, in the order of their keys.
+const MODES: [Mode; 2] = [Mode::Negative, Mode::Dentries];
+
+/// Whether the box of the plan has room for what would go in the mode chosen.
+pub fn shows_figures(model: &Model) -> bool {
+    let model::Mode::Confirm(confirm) = &model.mode else {
+        return false;
+    };
+    let [_, area, _] = super::areas(Rect::new(0, 0, model.size.0, model.size.1));
+    let (_, mut text) = directories(model, confirm, area);
+    for mode in MODES {
+        text.push(choice(model, confirm, mode));
+        if mode == confirm.mode {
+            break;
+        }
+    }
+    let paragraph = Paragraph::new(text).wrap(Wrap { trim: false });
+    // Borders, and a word that there is more.
+    let room = usize::from(area.height).saturating_sub(3);
+    paragraph_height(&paragraph, inside(area)) <= room
+}
+
+/// Title and first lines of the plan.
+fn directories(model: &Model, confirm: &Confirm, area: Rect) -> (String, Vec<Line<'static>>) {
+    match &confirm.tasks[..] {
+        [task] => one(model, task, area),
+        _ => several(model, confirm, area),
+    }
+}
+
 /// Title and first lines of the plan for one directory.
 fn one(model: &Model, task: &Task, area: Rect) -> (String, Vec<Line<'static>>) {
     let path = printable(&task.plan.target.path);
@@ -130,12 +152,12 @@ fn several(model: &Model, confirm: &Confirm, area: Rect) -> (String, Vec<Line<'s
         .skip(first)
         .take(height)
         .map(|task| {
-            Line::raw(format!(
-                "{:>14}  {}   {}",
-                count(task.plan.predicted(confirm.mode)),
-                printable(&task.plan.target.path),
-                printable(&task.mount.fs),
-            ))
+            let figure = count(task.plan.predicted(confirm.mode));
+            let fs = printable(&task.mount.fs);
+            // A row each, so that long paths do not push the figures out of the box.
+            let room = usize::from(inside(area)).saturating_sub(14 + 2 + 3 + fs.len());
+            let path = tail(&printable(&task.plan.target.path), room);
+            Line::raw(format!("{figure:>14}  {path}   {fs}"))
         })
         .collect();
     let hidden = tasks.len().saturating_sub(text.len());
@@ -146,8 +168,12 @@ fn several(model: &Model, confirm: &Confirm, area: Rect) -> (String, Vec<Line<'s
     (title, text)
 }
 
-fn choice(model: &Model, confirm: &Confirm, mode: Mode, words: &str) -> Line<'static> {
+fn choice(model: &Model, confirm: &Confirm, mode: Mode) -> Line<'static> {
     let look = model.look;
+    let words = match mode {
+        Mode::Negative => "1 negative dentries",
+        Mode::Dentries => "2 unused dentries",
+    };
     let size = model.dentry_size();
     let size = size.map_or("?".into(), |size| bytes(confirm.bytes(mode, size)));
     let chosen = mode == confirm.mode;

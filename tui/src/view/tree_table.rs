@@ -29,7 +29,7 @@ pub(super) fn render(model: &Model, place: &Place, frame: &mut Frame<'_>, area: 
     for (at, row) in place.rows().iter().enumerate().skip(first).take(height) {
         let line = place.line(row, sizes);
         let value = model.tree.order.bar(&line);
-        let marked = !row.name.is_empty() && model.marks.contains(&place.path.join(&row.name));
+        let marked = !row.name.is_empty() && model.marks.contains_key(&place.path.join(&row.name));
         let sign = if marked { "*" } else { " " };
         let mut text = format!("{sign}{}", bar(model, value, place.greatest, bar_width));
         for shape in &shapes {
