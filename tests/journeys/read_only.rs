@@ -61,3 +61,15 @@ fn looking_goes_on() {
     app.keys("<Enter>");
     assert!(matches!(app.effects()[..], [.., Effect::Census { .. }]));
 }
+
+#[test]
+fn on_captured_files_a_click_asks_nothing_of_this_machine() {
+    let mut app = App::on_tree(80, 24);
+    app.model.inert = Some(Inert::Captured("/srv/bundle".into()));
+    app.effects();
+    let (column, row) = app.position("/mnt/ext4");
+    app.click(column, row);
+    app.click(column, row);
+    app.shows("counting is off: these are files below /srv/bundle");
+    assert!(app.effects().is_empty());
+}

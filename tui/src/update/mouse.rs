@@ -45,18 +45,18 @@ fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
     Vec::new()
 }
 
-/// `M`: whose the mouse is. Without it the terminal's own selecting and copying works.
+/// Whose the mouse is. Without it the terminal's own selecting and copying works.
 pub(super) fn toggle(model: &mut Model) -> Vec<Effect> {
     let Some(mouse) = &mut model.mouse else {
         model.notice = Some("this terminal has no mouse".into());
         return Vec::new();
     };
     *mouse ^= true;
-    let words = if *mouse {
-        "the mouse sorts, selects and scrolls; M gives it back to the terminal"
+    let (on, key) = (*mouse, model.keymap.key("mouse"));
+    model.notice = Some(if on {
+        format!("the mouse sorts, selects and scrolls; {key} gives it back to the terminal")
     } else {
-        "the mouse is the terminal's again, for selecting and copying; M takes it"
-    };
-    model.notice = Some(words.into());
-    vec![Effect::Mouse(*mouse)]
+        format!("the mouse is the terminal's again, for selecting and copying; {key} takes it")
+    });
+    vec![Effect::Mouse(on)]
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Effect, browse, mounts, stepped, tree_order};
 use crate::census::Census;
+use crate::keymap::Action;
 use crate::model::{Mode, Model, Part, Place, State};
 use crate::prune::PruneError;
 use crate::source::Mount;
@@ -82,7 +83,7 @@ pub(super) fn clicked(model: &mut Model, row: usize) -> Vec<Effect> {
         None => model.tree.mount_index(),
     };
     if at == row {
-        return enter(model);
+        return super::act(model, Action::Enter);
     }
     moved(model, row as i64 - at as i64);
     Vec::new()
