@@ -54,6 +54,26 @@ fn a_path_too_long_for_the_title_is_in_the_plan_in_full() {
 }
 
 #[test]
+fn y_read_together_with_escape_does_not_prune() {
+    let mut app = App::planned(80, 24);
+    app.effects();
+    app.alt('y');
+    app.shows_no("Prune below /mnt/ext4/1");
+    assert!(app.effects().is_empty());
+    // Here Esc ends but the look for those that hold what stays.
+    let mut app = App::planned(80, 24);
+    app.keys("w");
+    app.effects();
+    app.alt('y');
+    app.shows("Prune below /mnt/ext4/1");
+    assert!(matches!(app.effects()[..], [Effect::Cancel { .. }]));
+    // The key behind Esc does what it does there.
+    let mut app = App::in_ext4(80, 24);
+    app.alt('?');
+    app.shows("Every screen");
+}
+
+#[test]
 fn nothing_but_y_in_a_plan_prunes() {
     let every: String = (' '..='~').filter(|c| !"ynqw<".contains(*c)).collect();
     let mut app = App::planned(80, 24);

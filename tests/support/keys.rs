@@ -27,6 +27,11 @@ impl App {
         )));
     }
 
+    /// A key together with Alt, which is also Esc and the key if they are read at once.
+    pub fn alt(&mut self, c: char) {
+        self.msg(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::ALT)));
+    }
+
     /// Ctrl-U, which erases what was typed.
     pub fn control_u(&mut self) {
         self.control('u');

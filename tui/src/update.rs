@@ -132,6 +132,9 @@ fn progress(model: &mut Model, job: u64, at: Duration, counters: Box<Counters>) 
 }
 
 fn key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
+    if event.modifiers.contains(KeyModifiers::ALT) && is_a_byte(event.code) {
+        return behind_escape(model, event);
+    }
     if event.modifiers.contains(KeyModifiers::CONTROL) {
         // In raw mode the terminal sends no signals for these.
         return match event.code {
@@ -145,6 +148,24 @@ fn key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
         };
     }
     pressed(model, event.code)
+}
+
+/// Keys that terminals send as they are, not as a sequence that itself begins with Esc.
+fn is_a_byte(key: KeyCode) -> bool {
+    use KeyCode::{Backspace, Char, Enter, Tab};
+    matches!(key, Backspace | Char(_) | Enter | Tab)
+}
+
+/// A terminal sends Alt as an Esc before the key, so nobody can tell it from Esc and a key that
+/// were read at once: it is taken for these.
+fn behind_escape(model: &mut Model, mut event: KeyEvent) -> Vec<Effect> {
+    let mut effects = pressed(model, KeyCode::Esc);
+    // Esc does not close each plan at once. What came with it is no answer to one.
+    if !matches!(model.mode, Mode::Confirm(_) | Mode::ConfirmShrink(_)) {
+        event.modifiers.remove(KeyModifiers::ALT);
+        effects.extend(key(model, event));
+    }
+    effects
 }
 
 fn pressed(model: &mut Model, key: KeyCode) -> Vec<Effect> {
