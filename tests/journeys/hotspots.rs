@@ -206,3 +206,18 @@ fn the_help_explains_the_columns() {
     app.keys("?");
     app.shows("directly in them");
 }
+
+#[test]
+fn a_count_makes_way_for_what_is_asked_for() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("H");
+    let hunt = app.model.hotspots.hunt.as_ref().unwrap().job;
+    app.keys("1");
+    app.effects();
+    app.msg(Msg::Open("/mnt/ext4/1".into()));
+    assert!(matches!(app.effects()[..],
+        [Effect::Cancel { job }, .., Effect::Census { .. }] if job == hunt));
+    app.keys("R");
+    let again = |effect: &Effect| matches!(effect, Effect::Cancel { job } if *job == hunt);
+    assert!(!app.effects().iter().any(again));
+}

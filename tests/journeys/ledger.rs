@@ -111,3 +111,16 @@ fn the_cache_is_shrunk_from_the_ledger_and_measured_again() {
     app.keys("<Esc>3");
     app.shows("1 prune, 1 shrink");
 }
+
+#[test]
+fn the_count_makes_way_for_what_is_asked_for() {
+    let mut app = ledger();
+    app.sample(70, sample_with(50_100, 1_100));
+    let job = asked(&mut app).unwrap();
+    app.keys("<Esc>R");
+    assert!(matches!(app.effects()[..],
+        [Effect::Cancel { job: of }, .., Effect::Census { .. }] if of == job));
+    recounted(&mut app, job, 70, Ok(None));
+    app.sample(71, sample_with(50_100, 1_100));
+    assert!(asked(&mut app).is_some());
+}

@@ -109,6 +109,7 @@ pub fn run(options: Options) -> io::Result<()> {
         perform(effects, &mut screen, &threads)?;
     }
     let signal = main_loop(&mut screen, &mut model, &receiver, &threads);
+    threads.worker.finish();
     drop(screen);
     match signal? {
         Some(signal) => emulate_default_handler(signal),

@@ -5,6 +5,7 @@ mod charts;
 mod filter;
 mod hotspots;
 mod jump;
+mod make_way;
 mod marks;
 mod messages;
 mod mounts;
@@ -37,6 +38,7 @@ pub use names::{NamesEffect, NamesMsg};
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let arranged = !matches!(msg, Msg::Progress { .. } | Msg::Attributes { .. });
     let effects = happened(model, msg);
+    let effects = make_way::make_way(model, effects);
     if arranged {
         model.arrange();
     }

@@ -2,16 +2,18 @@
 
 mod acts;
 mod browse;
+mod cancelled;
 mod hotspots;
 mod names;
 
+use std::convert::Infallible;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,13 +28,17 @@ use crate::prune::{Plan, PruneError, Target};
 use crate::session::Counters;
 use crate::shrink;
 use crate::source::{Kernel, Source, slab_attributes};
-use crate::update::{Effect, Msg};
+use crate::update::{Effect, Msg, NamesEffect};
+use cancelled::Cancelled;
 
 /// The thread's other end.
 pub(super) struct Worker {
     effects: Sender<Effect>,
-    /// All jobs up to this number are to end early.
-    cancelled: Arc<AtomicU64>,
+    cancelled: Arc<Cancelled>,
+    /// What is under way leaves something behind: see [`leaves`].
+    leaving: Arc<AtomicBool>,
+    /// Hears of the thread's end.
+    ended: Receiver<Infallible>,
 }
 
 impl Worker {
@@ -43,7 +49,9 @@ impl Worker {
         events: Sender<Event>,
     ) -> Self {
         let (effects, receiver) = channel();
-        let cancelled = Arc::new(AtomicU64::new(0));
+        let (end, ended) = channel();
+        let cancelled = Arc::new(Cancelled::default());
+        let leaving = Arc::new(AtomicBool::new(false));
         let mut work = Work {
             start,
             events,
@@ -53,32 +61,63 @@ impl Worker {
             root,
             audit,
         };
+        let leaves_now = Arc::clone(&leaving);
         thread::spawn(move || {
+            let _end: Sender<Infallible> = end;
             for effect in receiver {
+                leaves_now.store(leaves(&effect), Ordering::SeqCst);
+                if work.cancelled.is_all() {
+                    return;
+                }
                 if let Some(msg) = work.perform(effect) {
                     work.send(msg);
                 }
+                leaves_now.store(false, Ordering::SeqCst);
             }
         });
-        Self { effects, cancelled }
+        Self {
+            effects,
+            cancelled,
+            leaving,
+            ended,
+        }
     }
 
-    /// Takes an effect on; a cancellation overtakes all jobs.
+    /// Ends all jobs. Only one that leaves something behind is waited for, and so long at most: it
+    /// may be on a server that does not answer.
+    pub(super) fn finish(self) {
+        const LONGEST: Duration = Duration::from_secs(5);
+        self.cancelled.all();
+        drop(self.effects);
+        if self.leaving.load(Ordering::SeqCst) {
+            // It is an error at any rate: nothing is ever sent.
+            let _ = self.ended.recv_timeout(LONGEST);
+        }
+    }
+
+    /// Takes an effect on; a cancellation overtakes what waits.
     pub(super) fn take(&self, effect: Effect) {
         match effect {
-            Effect::Cancel { job } => {
-                self.cancelled.fetch_max(job, Ordering::Relaxed);
-            }
+            Effect::Cancel { job } => self.cancelled.job(job),
             // The thread ends with the program alone.
             effect => drop(self.effects.send(effect)),
         }
     }
 }
 
+/// Whether it is not to be left before its end: an audit line would be missing, or half a file
+/// stay.
+fn leaves(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::Prune { .. } | Effect::Shrink { .. } | Effect::Names(NamesEffect::Export { .. })
+    )
+}
+
 struct Work {
     start: Instant,
     events: Sender<Event>,
-    cancelled: Arc<AtomicU64>,
+    cancelled: Arc<Cancelled>,
     kernel: Kernel,
     dentries: Dentries,
     root: PathBuf,
@@ -184,7 +223,7 @@ impl Work {
     }
 
     fn goes_on(&self, job: u64) -> ControlFlow<()> {
-        goes_on(&self.cancelled, job)
+        self.cancelled.flow(job)
     }
 
     /// A plan for each directory; None: it was cancelled.
@@ -224,11 +263,5 @@ impl Work {
     }
 }
 
-/// Whether a job goes on.
-fn goes_on(cancelled: &AtomicU64, job: u64) -> ControlFlow<()> {
-    if cancelled.load(Ordering::Relaxed) >= job {
-        ControlFlow::Break(())
-    } else {
-        ControlFlow::Continue(())
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -66,8 +66,10 @@ fn again(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-fn stop(model: &mut Model) -> Vec<Effect> {
-    let Some(hunt) = &mut model.hotspots.hunt else {
+/// Ends a count under way.
+pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
+    let hunt = model.hotspots.hunt.as_mut();
+    let Some(hunt) = hunt.filter(|hunt| !hunt.stopping) else {
         return Vec::new();
     };
     hunt.stopping = true;

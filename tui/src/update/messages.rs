@@ -239,7 +239,7 @@ pub enum Effect {
         /// The mode chosen.
         mode: session::Mode,
     },
-    /// End all jobs up to this one early.
+    /// End a job early, if it has not ended.
     Cancel {
         /// The job's number.
         job: u64,

@@ -145,9 +145,8 @@ fn total(census: Option<&Census>) -> Total {
 
 /// Ends the counting of mounts: what the one under way has found is kept.
 pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
-    let Some(&(job, _)) = model.tree.counting.back() else {
-        return Vec::new();
-    };
+    let jobs = model.tree.counting.iter();
+    let effects = jobs.map(|&(job, _)| Effect::Cancel { job }).collect();
     model.tree.counting.truncate(1);
-    vec![Effect::Cancel { job }]
+    effects
 }

@@ -141,6 +141,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
 
 /// Lists the names of a directory, and shows them.
 pub(super) fn show(model: &mut Model, path: PathBuf, mount: Mount, lookup: bool) -> Vec<Effect> {
+    let mut effects = stop(model);
     model.last_job += 1;
     let job = model.last_job;
     let mut names = Names::new(path.clone(), mount, job, model.now);
@@ -153,16 +154,18 @@ pub(super) fn show(model: &mut Model, path: PathBuf, mount: Mount, lookup: bool)
     model.names = Some(names);
     model.page = Some(Page::Names);
     model.mode = Mode::Names;
-    vec![Effect::Names(NamesEffect::List { job, path, lookup })]
+    effects.push(Effect::Names(NamesEffect::List { job, path, lookup }));
+    effects
 }
 
 fn again(model: &mut Model) -> Vec<Effect> {
-    let mut effects = stop(model);
-    if let Some(names) = &model.names {
-        let (path, mount, lookup) = (names.path.clone(), names.mount.clone(), names.lookup);
-        effects.extend(show(model, path, mount, lookup));
+    match &model.names {
+        Some(names) => {
+            let (path, mount, lookup) = (names.path.clone(), names.mount.clone(), names.lookup);
+            show(model, path, mount, lookup)
+        }
+        None => Vec::new(),
     }
-    effects
 }
 
 /// Ends the jobs of the page that are under way.
