@@ -42,7 +42,7 @@ fn rounds(bench: Bench, wanted: u32) -> u32 {
     match bench {
         Bench::Negatives | Bench::Tree | Bench::Stall | Bench::Kill => wanted,
         Bench::Unlink | Bench::Held => wanted.div_ceil(4),
-        Bench::Scale => wanted.div_ceil(5),
+        Bench::Scale | Bench::Keys => wanted.div_ceil(5),
     }
 }
 
@@ -50,7 +50,7 @@ fn rounds(bench: Bench, wanted: u32) -> u32 {
 fn is_work(bench: Bench) -> bool {
     match bench {
         Bench::Negatives | Bench::Tree | Bench::Unlink | Bench::Scale => true,
-        Bench::Stall | Bench::Kill | Bench::Held => false,
+        Bench::Stall | Bench::Kill | Bench::Held | Bench::Keys => false,
     }
 }
 
@@ -170,7 +170,7 @@ fn told_as(sample: &Sample) -> String {
         let milliseconds = sample.ours / 1e6;
         return format!("the host takes a processor away for up to {milliseconds:.1} ms");
     }
-    if sample.measure == "memory" {
+    if sample.measure.ends_with("memory") {
         return format!("{:10} {:.0} bytes", sample.measure, sample.ours);
     }
     let milliseconds = |nanoseconds: f64| nanoseconds / 1e6;

@@ -13,6 +13,8 @@ pub enum Bound {
     TimesFaster(f64),
     /// Kilobytes of 1024 bytes.
     Kib(f64),
+    /// Megabytes of 1024 kilobytes.
+    Mib(f64),
 }
 
 /// One measure.
@@ -29,7 +31,7 @@ pub struct Measure {
 }
 
 /// All measures, those of one bench beside each other.
-pub static MEASURES: [Measure; 9] = [
+pub static MEASURES: [Measure; 13] = [
     measure(
         "negative",
         Bench::Negatives,
@@ -84,6 +86,30 @@ pub static MEASURES: [Measure; 9] = [
         Bound::AtMost(1.25, 1.25),
         "cost per dentry, of 5,000,000 by of 100,000",
     ),
+    measure(
+        "keys_census",
+        Bench::Keys,
+        Bound::AtMost(2.0, 2.0),
+        "key to frame in a census of 5,000,000 by idle",
+    ),
+    measure(
+        "keys_names",
+        Bench::Keys,
+        Bound::AtMost(2.0, 2.0),
+        "the same among 1,000,000 names by in few rows",
+    ),
+    measure(
+        "keys_memory",
+        Bench::Keys,
+        Bound::Mib(64.0),
+        "MiB that the program had at most meanwhile",
+    ),
+    measure(
+        "keys_first_row",
+        Bench::Keys,
+        Bound::AtMost(0.1, 0.1),
+        "Enter to first row by to the census' end",
+    ),
 ];
 
 const fn measure(name: &'static str, bench: Bench, bound: Bound, what: &'static str) -> Measure {
@@ -112,6 +138,7 @@ impl Row {
                 Bound::AtMost(..) => sample.ours / sample.other,
                 Bound::TimesFaster(_) => sample.other / sample.ours,
                 Bound::Kib(_) => sample.ours / 1024.0,
+                Bound::Mib(_) => sample.ours / 1024.0 / 1024.0,
             })
             .collect();
         figures.sort_by(f64::total_cmp);
@@ -133,7 +160,9 @@ impl Row {
     fn verdict(&self) -> &'static str {
         let median = self.median();
         match self.measure.bound {
-            Bound::AtMost(bound, _) | Bound::Kib(bound) if median <= bound => "ok",
+            Bound::AtMost(bound, _) | Bound::Kib(bound) | Bound::Mib(bound) if median <= bound => {
+                "ok"
+            }
             Bound::AtMost(_, reached) if median <= reached => "ok, within 1.1",
             Bound::TimesFaster(bound) if median >= bound => "ok",
             // Nothing measured is no bound reached.
@@ -150,7 +179,7 @@ impl Row {
         match self.measure.bound {
             Bound::AtMost(bound, _) => format!("<= {bound}"),
             Bound::TimesFaster(bound) => format!(">= {bound}"),
-            Bound::Kib(bound) => format!("<= {bound}"),
+            Bound::Kib(bound) | Bound::Mib(bound) => format!("<= {bound}"),
         }
     }
 }
@@ -168,7 +197,7 @@ fn figure(value: f64) -> String {
 /// The table as it is printed.
 pub fn render(rows: &[Row]) -> String {
     let mut text = format!(
-        "{:9} {:49} {:>6} {:>8}  {:17} {:8}\n",
+        "{:14} {:48} {:>6} {:>8}  {:17} {:8}\n",
         "name", "what", "rounds", "median", "(least - most)", "bound"
     );
     for row in rows {
@@ -181,7 +210,7 @@ pub fn render(rows: &[Row]) -> String {
         // Writing to a String does not fail.
         writeln!(
             text,
-            "{:9} {:49} {:>6} {:>8}  {spread:17} {:8} {}",
+            "{:14} {:48} {:>6} {:>8}  {spread:17} {:8} {}",
             row.measure.name,
             row.measure.what,
             row.figures.len(),

@@ -3,10 +3,12 @@
 //!
 //! Each prints one line a round and measure, a [`Sample`]; what it says is judged by the host.
 
+mod keys;
 mod memory;
 mod peers;
 mod races;
 mod speed;
+mod terminal;
 
 use std::io::Write as _;
 
@@ -34,6 +36,8 @@ pub enum Bench {
     Held,
     /// Memory of a session, and the cost of many dentries
     Scale,
+    /// How soon a key shows on the program's screen
+    Keys,
 }
 
 /// What samples are marked with that tell how long the host takes a processor away.
@@ -60,6 +64,7 @@ pub fn run(bench: Bench, rounds: u32) -> Result<()> {
         Bench::Kill => races::kill(rounds),
         Bench::Held => races::held(rounds),
         Bench::Scale => memory::scale(rounds),
+        Bench::Keys => keys::keys(rounds),
     }
 }
 
