@@ -256,6 +256,23 @@ fn what_is_no_more_as_it_was_planned_is_not_pruned_and_the_screen_says_why() {
 }
 
 #[test]
+fn a_prune_that_fails_midway_says_what_it_did() {
+    let mut app = App::pruning(80, 24);
+    let unloaded = SessionError::NoModule("/dev/slabscope".into());
+    let error = PruneError::Midway {
+        source: Box::new(unloaded.into()),
+        moved: 320_000,
+        took: Duration::from_secs(2),
+    };
+    app.part_pruned(Err(error), 731_000, true);
+    app.shows("The prune did not run to its end");
+    app.shows("least 320,000 dentries had been pruned");
+    assert!(app.model.history.markers[0].label.contains("320,000"));
+    app.keys("<Esc>3");
+    app.shows("320,000 of 1,000,000 dentries  failed");
+}
+
+#[test]
 fn a_directory_that_vanishes_before_the_plan_has_none() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");

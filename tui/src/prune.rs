@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use crate::audit::{self, Action, AuditError};
 use crate::session::{Bounds, Counters, Device, Mode, Record, SessionError, Status, Walk};
 use crate::source::Mount;
-use crate::text::printable;
+use crate::text::{count, printable};
 
 /// Why there is no plan, or a plan was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,30 @@ pub enum PruneError {
     /// The module refused or failed.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// It failed after a part was done.
+    #[error("{source} (at least {} dentries had been pruned)", count(*.moved))]
+    Midway {
+        /// Why.
+        source: Box<PruneError>,
+        /// Dentries that went, as far as was heard.
+        moved: u64,
+        /// How long it took until then.
+        took: Duration,
+    },
+}
+
+impl PruneError {
+    /// Tells what had been done by then, if something had.
+    fn after(self, moved: u64, took: Duration) -> Self {
+        match moved {
+            0 => self,
+            _ => Self::Midway {
+                source: Box::new(self),
+                moved,
+                took,
+            },
+        }
+    }
 }
 
 /// A directory to look below or prune below: its path for people, and the directory itself, held
@@ -206,7 +230,13 @@ impl Plan {
             return Err(PruneError::Replaced(self.target.path.clone()));
         }
         let start = Instant::now();
-        let (status, counters) = run(&self.target, Walk::Prune(mode, bounds), progress)?;
+        let mut moved = 0;
+        let walk = Walk::Prune(mode, bounds);
+        let ended = run(&self.target, walk, &mut |so_far| {
+            moved = so_far.moved;
+            progress(so_far)
+        });
+        let (status, counters) = ended.map_err(|error| error.after(moved, start.elapsed()))?;
         Ok(Outcome {
             mode,
             predicted: self.predicted(mode),
@@ -248,7 +278,12 @@ pub fn note(
             record.took = outcome.took;
             record.outcome = outcome.status.name().into();
         }
-        Err(error) => record.outcome = format!("failed: {error}"),
+        Err(error) => {
+            if let PruneError::Midway { moved, took, .. } = error {
+                (record.freed, record.took) = (*moved, *took);
+            }
+            record.outcome = format!("failed: {error}");
+        }
     }
 }
 
@@ -285,4 +320,27 @@ fn run(
         }
     }
     Err(SessionError::Malformed("the stream ends without a total").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_midway_is_recorded_with_what_was_done() {
+        let error = || PruneError::from(SessionError::Malformed("cut off"));
+        let recorded = |error| {
+            let mut record = audit::Record::new(Action::Prune, Path::new("/"), 9);
+            note(&mut record, &Err(error), [None; 2]);
+            record
+        };
+        let took = Duration::from_secs(3);
+        let record = recorded(error().after(5_000, took));
+        assert_eq!((record.freed, record.took), (5_000, took));
+        let told = "cut off (at least 5,000 dentries had been pruned)";
+        assert!(record.outcome.ends_with(told), "{}", record.outcome);
+        let record = recorded(error().after(0, took));
+        assert_eq!((record.freed, record.took), (0, Duration::ZERO));
+        assert!(record.outcome.ends_with("cut off"), "{}", record.outcome);
+    }
 }

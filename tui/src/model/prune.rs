@@ -158,15 +158,17 @@ impl Turn {
 
     /// Dentries that went.
     pub fn moved(&self) -> u64 {
-        self.outcome().map_or(0, |outcome| outcome.counters.moved)
+        self.end.as_ref().map_or(0, |end| end.moved)
     }
 }
 
 /// What came of pruning below one directory.
 #[derive(Debug)]
 pub struct TurnEnd {
-    /// What the module says it did, or why it did nothing.
+    /// What the module says it did, or why it failed.
     pub result: Result<Outcome, String>,
+    /// Dentries that went, as far as is known if it failed.
+    pub moved: u64,
     /// After it.
     pub after: Figures,
 }

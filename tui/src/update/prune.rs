@@ -256,16 +256,17 @@ pub(super) fn ended(
         Err(PruneError::Unrecorded(error)) => Err(error.to_string()),
         _ => pruned.recorded.map_err(|error| error.to_string()),
     };
+    let moved = pruned.record.freed;
     record(model, pruned.record, unrecorded);
-    let moved_before_failure = match &model.mode {
-        Mode::Pruning(pruning) => pruning.so_far.moved,
-        _ => 0,
-    };
     if let Some(part) = turn(model, job) {
         let after = Figures::of(&pruned.sample, Some(&part.mount));
         let result = pruned.result.map_err(|error| error.to_string());
-        let failed = result.is_err() && moved_before_failure == 0;
-        part.end = Some(TurnEnd { result, after });
+        let failed = result.is_err() && moved == 0;
+        part.end = Some(TurnEnd {
+            result,
+            moved,
+            after,
+        });
         let (began, label) = (part.began, label(part));
         let markers = &mut model.history.markers;
         let marker = markers.iter().rposition(|marker| Some(marker.at) == began);
@@ -280,7 +281,7 @@ pub(super) fn ended(
         Mode::Pruning(mut pruning) if pruning.job == job => {
             *pruning.so_far = Counters::default();
             if last {
-                model.mode = closed(model, *pruning, moved_before_failure);
+                model.mode = closed(model, *pruning);
                 effects.extend(tree::stale(model));
             } else {
                 model.mode = Mode::Pruning(pruning);
@@ -300,16 +301,12 @@ pub(super) fn record(model: &mut Model, record: Record, recorded: Result<(), Str
 }
 
 /// What is shown once all is over: the ledger, or why there is none.
-fn closed(model: &mut Model, pruning: Pruning, moved: u64) -> Mode {
+fn closed(model: &mut Model, pruning: Pruning) -> Mode {
     let failed = match &pruning.parts[..] {
         [part] => part.error(),
         _ => None,
     };
     if let Some(error) = failed {
-        if moved > 0 {
-            let moved = count(moved);
-            model.notice = Some(format!("{moved} dentries were pruned before it failed"));
-        }
         return Mode::Failed {
             what: "The prune did not run to its end",
             error: error.to_owned(),
