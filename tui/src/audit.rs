@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -125,15 +125,41 @@ fn open(path: &Path) -> io::Result<File> {
     // A FIFO that nobody reads would be waited for.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new()
+        .read(true)
         .append(true)
         .create(true)
         .mode(0o600)
         .custom_flags(flags.bits().cast_signed())
         .open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("not a regular file")),
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::Error::other("not a regular file"));
     }
+    let us = rustix::process::geteuid().as_raw();
+    match unfit(meta.uid(), meta.mode(), us) {
+        Some(why) => Err(io::Error::other(why)),
+        None => Ok(file),
+    }
+}
+
+/// Why a file that was there is not taken: somebody else might read it, or change what it says.
+fn unfit(owner: u32, mode: u32, us: u32) -> Option<String> {
+    if owner != us {
+        return Some(format!("belongs to user {owner}, not to {us}"));
+    }
+    (mode & 0o077 != 0).then(|| {
+        let mode = mode & 0o777;
+        format!("open to others, mode {mode:o}: chmod 600 mends it")
+    })
+}
+
+/// Whether the last line has no end: the disk was full, or the machine went down.
+fn is_torn(file: &File) -> io::Result<bool> {
+    let mut last = *b"\n";
+    if let Some(at) = file.metadata()?.len().checked_sub(1) {
+        file.read_at(&mut last, at)?;
+    }
+    Ok(last != *b"\n")
 }
 
 /// The file, open; None: there is to be none.
@@ -150,7 +176,10 @@ impl Open {
             path: path.clone(),
             source,
         };
-        let line = record.line().map_err(failed)?;
+        let mut line = record.line().map_err(failed)?;
+        if is_torn(file).map_err(failed)? {
+            line.insert(0, b'\n');
+        }
         // In one call, so that lines of two programs do not mix.
         file.write_all(&line).map_err(failed)
     }
@@ -270,7 +299,7 @@ mod tests {
     use std::ffi::OsStr;
     use std::fs;
     use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::{MetadataExt, symlink};
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
@@ -335,6 +364,41 @@ mod tests {
             );
         }
         assert!(!directory.join("elsewhere").exists());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn half_a_line_spoils_no_other() {
+        let directory = directory("torn");
+        let path = directory.join("audit.jsonl");
+        let log = Log::File(path.clone());
+        log.open().unwrap();
+        fs::write(&path, "{\"schema\":\"slabsc").unwrap();
+        let record = Record::new(Action::Prune, Path::new("/"), 7);
+        for _ in 0..2 {
+            log.open().unwrap().write(&record).unwrap();
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let whole = |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert_eq!(text.lines().filter(whole).count(), 2, "{text}");
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn what_others_may_read_or_own_is_refused() {
+        let directory = directory("others");
+        let path = directory.join("audit.jsonl");
+        let log = Log::File(path.clone());
+        log.open().unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = log.open().unwrap_err().to_string();
+        assert!(error.ends_with("mode 644: chmod 600 mends it"), "{error}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        log.open().unwrap();
+        assert_eq!(unfit(0, 0o100_600, 0), None);
+        let why = unfit(1_000, 0o100_600, 0).unwrap();
+        assert_eq!(why, "belongs to user 1000, not to 0");
         fs::remove_dir_all(directory).unwrap();
     }
 
