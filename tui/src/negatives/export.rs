@@ -139,22 +139,40 @@ struct Aside {
 
 impl Aside {
     fn new(dir: OwnedFd, beside: &OsStr) -> Result<Self, Errno> {
+        // A program of the same number that was killed may have left one.
+        const MOST: u32 = 100;
+        let mut result = Err(Errno::EXIST);
+        for n in 0..MOST {
+            let name = Self::name(beside, n);
+            result = Self::create(&dir, &name).map(|file| (name, file));
+            if !matches!(result, Err(Errno::EXIST)) {
+                break;
+            }
+        }
+        let (name, file) = result?;
+        Ok(Self { dir, name, file })
+    }
+
+    /// The `n`th name for it.
+    fn name(beside: &OsStr, n: u32) -> OsString {
         // Of a long name the end would not fit; its own would.
-        let name = format!(".slabscope-{}.part", std::process::id());
-        let name = match beside.len() {
+        let name = match n {
+            0 => format!(".slabscope-{}.part", std::process::id()),
+            n => format!(".slabscope-{}-{n}.part", std::process::id()),
+        };
+        match beside.len() {
             0..200 => [OsStr::new("."), beside, OsStr::new(&name)]
                 .into_iter()
                 .collect(),
             _ => OsString::from(name),
-        };
+        }
+    }
+
+    fn create(dir: &OwnedFd, name: &OsStr) -> Result<File, Errno> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&dir, &*name, flags, Mode::RUSR | Mode::WUSR)?;
-        Ok(Self {
-            dir,
-            name,
-            file: file.into(),
-        })
+        let file = openat(dir, name, flags, Mode::RUSR | Mode::WUSR)?;
+        Ok(file.into())
     }
 
     /// Gives it its name, if nothing has that.
@@ -211,6 +229,18 @@ mod tests {
             std::fs::remove_file(&to).unwrap();
         }
         std::fs::remove_dir(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_program_left_is_in_nobodys_way() {
+        let dir = scratch("left");
+        let to = dir.join("names");
+        let left = dir.join(Aside::name(OsStr::new("names"), 0));
+        std::fs::write(&left, "half").unwrap();
+        write_new(&to, |out| names(out, Format::Lines)).unwrap();
+        assert_eq!(std::fs::read(&left).unwrap(), b"half");
+        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 2);
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]
