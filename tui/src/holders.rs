@@ -1,6 +1,12 @@
 //! Who holds what is below a directory, as the links of /proc tell: working directories, roots,
-//! programs, open files, mapped files. Nothing is opened but maps, and nothing looked up but names
-//! in procfs, which makes dentries there.
+//! programs, open files, mapped files. Nothing is opened but maps and mountinfo, and nothing looked
+//! up but names in procfs, which makes dentries there.
+//!
+//! A link tells a path as the process's own mounts have it: in a container, or by a bind mount, the
+//! same directory has another path, and another directory the same. So a path is taken for what it
+//! is on its filesystem, by the mounts of the process's namespace.
+
+mod place;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -9,6 +15,9 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use place::{Mounts, Namespaces, Place};
 
 /// How often something below is held in each of the ways.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +78,11 @@ pub fn scan(
     flow: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> io::Result<Holders> {
     let own = fs::read_link(proc.join("self")).ok();
+    let mut namespaces = Namespaces::default();
+    let below: Vec<Place> = below
+        .iter()
+        .map(|path| namespaces.place(proc, path))
+        .collect::<io::Result<_>>()?;
     let mut holders = Holders::default();
     for entry in fs::read_dir(proc)? {
         let name = entry?.file_name();
@@ -80,13 +94,14 @@ pub fn scan(
             continue;
         }
         let mut look = Look {
-            below,
+            below: &below,
+            mounts: None,
             uses: Uses::default(),
             example: None,
             unseen: false,
             flow,
         };
-        let ended = look.process(&proc.join(&name)).is_break();
+        let ended = look.process(&mut namespaces, &proc.join(&name)).is_break();
         holders.processes += 1;
         holders.unseen += u64::from(look.unseen);
         if let Some(example) = look.example {
@@ -110,7 +125,8 @@ pub fn scan(
 
 /// A look at one process.
 struct Look<'a> {
-    below: &'a [PathBuf],
+    below: &'a [Place],
+    mounts: Option<Rc<Mounts>>,
     uses: Uses,
     example: Option<PathBuf>,
     unseen: bool,
@@ -118,7 +134,16 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn process(&mut self, directory: &Path) -> ControlFlow<()> {
+    fn process(&mut self, namespaces: &mut Namespaces, directory: &Path) -> ControlFlow<()> {
+        match namespaces.of(directory) {
+            Ok(mounts) => self.mounts = Some(mounts),
+            // It has ended, and holds nothing more.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return (self.flow)(),
+            Err(_) => {
+                self.unseen = true;
+                return (self.flow)();
+            }
+        }
         self.uses.cwd = self.link(&directory.join("cwd"));
         self.uses.root = self.link(&directory.join("root"));
         self.uses.exe = self.link(&directory.join("exe"));
@@ -151,8 +176,11 @@ impl Look<'_> {
     }
 
     fn is_below(&mut self, path: &Path) -> bool {
-        let is_below = |above: &PathBuf| path != above && path.starts_with(above);
-        let found = self.below.iter().any(is_below);
+        let mounts = self.mounts.as_deref();
+        let Some(place) = mounts.and_then(|mounts| mounts.place(path)) else {
+            return false;
+        };
+        let found = self.below.iter().any(|above| place.is_below(above));
         if found && self.example.is_none() {
             self.example = Some(path.into());
         }
@@ -177,9 +205,17 @@ impl Look<'_> {
 /// The path in a line of maps, behind five fields; a newline in it is `\012` (fs/proc/task_mmu.c:
 /// `show_map_vma()`, Linux 7.3).
 fn mapped(line: &[u8]) -> Option<OsString> {
-    let at = line.iter().position(|&byte| byte == b'/')?;
-    let mut path = Vec::with_capacity(line.len() - at);
-    let mut rest = &line[at..];
+    let mut rest = line;
+    for _ in 0..5 {
+        let blank = rest.iter().position(|&byte| byte == b' ')?;
+        rest = &rest[blank + 1..];
+    }
+    rest = rest.trim_ascii_start();
+    // What is mapped may have a name of its own too, as `[anon:a/b]`.
+    if !rest.starts_with(b"/") {
+        return None;
+    }
+    let mut path = Vec::with_capacity(rest.len());
     while let Some((&byte, tail)) = rest.split_first() {
         match rest.strip_prefix(b"\\012") {
             Some(tail) => {
@@ -201,6 +237,8 @@ mod tests {
 
     use super::*;
 
+    const ROOT: &str = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n";
+
     /// A /proc with these processes: name, cwd, open files, mapped files.
     fn proc(name: &str, processes: &[(u32, &str, &[&str], &str)]) -> PathBuf {
         let root = std::env::temp_dir().join(format!("slabscope-{name}-{}", std::process::id()));
@@ -215,6 +253,9 @@ mod tests {
                 symlink(file, process.join(format!("fd/{number}"))).unwrap();
             }
             fs::write(process.join("maps"), maps).unwrap();
+            fs::write(process.join("mountinfo"), ROOT).unwrap();
+            fs::create_dir(process.join("ns")).unwrap();
+            symlink("mnt:[1]", process.join("ns/mnt")).unwrap();
             fs::write(process.join("comm"), format!("app-{pid}\n")).unwrap();
         }
         symlink("7", root.join("self")).unwrap();
@@ -263,11 +304,52 @@ mod tests {
 
     #[test]
     fn it_ends_when_it_is_told_to() {
-        let root = proc("told", &[(3, "/a/b", &[], ""), (4, "/a/b", &[], "")]);
+        let processes: [(u32, &str, &[&str], &str); 3] = [
+            (3, "/a/b", &[], ""),
+            (4, "/a/b", &[], ""),
+            (7, "/", &[], ""),
+        ];
+        let root = proc("told", &processes);
         let mut stop = || ControlFlow::Break(());
         let holders = scan(&root, &["/a".into()], &mut stop).unwrap();
         assert_eq!((holders.processes, holders.partial), (1, true));
         assert_eq!(holders.found.len(), 1, "what was found stays");
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    /// Moves a process to a namespace of its own, with these mounts.
+    fn moved(proc: &Path, pid: u32, mountinfo: &str) {
+        let process = proc.join(pid.to_string());
+        fs::write(process.join("mountinfo"), mountinfo).unwrap();
+        fs::remove_file(process.join("ns/mnt")).unwrap();
+        symlink(format!("mnt:[{pid}]"), process.join("ns/mnt")).unwrap();
+    }
+
+    #[test]
+    fn a_directory_is_the_same_by_whatever_path_a_container_has_it() {
+        let root = proc(
+            "container",
+            &[
+                (3, "/data/run", &[], ""),
+                (4, "/srv/app/run", &[], ""),
+                (5, "/srv/app/run", &[], ""),
+                (7, "/", &[], ""),
+            ],
+        );
+        let container = "1 0 0:9 / / rw - overlay overlay rw\n";
+        moved(
+            &root,
+            3,
+            &format!("{container}2 1 8:1 /srv/app /data rw - ext4 /dev/sda1 rw\n"),
+        );
+        moved(&root, 4, container);
+        let held = |below: PathBuf| -> Vec<u32> {
+            let holders = scan(&root, &[below], &mut go_on).unwrap();
+            holders.found.iter().map(|holder| holder.pid).collect()
+        };
+        assert_eq!(held("/srv/app".into()), [3, 5]);
+        assert_eq!(held("/proc/3/root/data".into()), [3, 5]);
+        assert_eq!(held("/proc/4/root/srv".into()), [4]);
         fs::remove_dir_all(root).unwrap();
     }
 
@@ -288,7 +370,9 @@ mod tests {
     fn a_mapped_path_may_hold_anything() {
         assert_eq!(mapped(b"1-2 r 0 0:0 0 /a b").unwrap(), "/a b");
         assert_eq!(mapped(b"1-2 r 0 0:0 0 /a\\012").unwrap(), "/a\n");
+        assert_eq!(mapped(b"1-2 r 0 0:0 0    /a").unwrap(), "/a");
         assert_eq!(mapped(b"1-2 r 0 0:0 0 [stack]"), None);
+        assert_eq!(mapped(b"1-2 r 0 0:0 0 [anon:a/b]"), None);
         assert_eq!(mapped(b""), None);
     }
 }
