@@ -16,6 +16,7 @@ use crate::model::comes_back;
 use crate::prune::{PruneError, Target};
 use crate::session::{Counters, Device, SessionError};
 use crate::source::{Kernel, Mount, Source, SourceError};
+use crate::text::printable;
 
 /// Directories that are kept of each order.
 const KEPT: usize = 500;
@@ -74,6 +75,17 @@ pub struct Counted {
     pub result: Result<Counters, PruneError>,
     /// All of it was counted.
     pub complete: bool,
+}
+
+impl Counted {
+    /// Why it was not counted, and which it is, ready for the terminal; None: it was.
+    pub fn error(&self) -> Option<String> {
+        Some(match self.result.as_ref().err()? {
+            // The module knows no path.
+            PruneError::Session(error) => format!("{}: {error}", printable(&self.mount.point)),
+            error => error.to_string(),
+        })
+    }
 }
 
 /// The hotspots of all filesystems.

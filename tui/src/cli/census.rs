@@ -139,11 +139,12 @@ struct Below<'a> {
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         context.live("a census")?;
-        let interrupt = Interrupt::catch()?;
         // Before the census: the tool's own first look at sysfs is not to be seen in it.
         let path = self.directory.absolute();
         let sizes = Sizes::of(&path, &mut Kernel::new("/"));
+        // A server may never answer: while it opens, Ctrl-C ends the program as it usually does.
         let target = self.directory.open()?;
+        let interrupt = Interrupt::catch()?;
         let mut census = census(target.dir.as_fd(), self.depth, &mut |_| interrupt.flow())?;
         census.rows.sort_by_cached_key(|row| key(row, self.sort));
         let all = census.rows.len();

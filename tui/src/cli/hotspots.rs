@@ -16,7 +16,8 @@ use crate::text::{bytes, count, printable};
 /// Find the directories that directly hold the most negative dentries, over all filesystems
 ///
 /// Each filesystem on disk is counted once, and one on a network if what is cached leads to it;
-/// those in memory and the kernel's own are left out. No name is looked up.
+/// those in memory and the kernel's own are left out. Nothing in a filesystem is looked up; the path
+/// to one on disk is, if it is not cached.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// At most so many directories
@@ -79,7 +80,7 @@ impl From<HotspotsError> for Failure {
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         context.live("hotspots")?;
-        let interrupt = Interrupt::catch()?;
+        let interrupt = Interrupt::catch_once()?;
         let mut kernel = Kernel::new(&context.root);
         let mut found = hotspots(&mut kernel, self.lookup, &mut |_| interrupt.flow())?;
         found.sort(self.sort);
@@ -122,10 +123,10 @@ fn tell(found: &Hotspots, out: &mut dyn Write) -> Result<(), Failure> {
     table.write(out)?;
     for filesystem in &found.filesystems {
         let point = printable(&filesystem.mount.point);
-        match &filesystem.result {
-            Ok(_) if filesystem.complete => {}
-            Ok(_) => writeln!(out, "{point}: counted in part")?,
-            Err(error) => writeln!(out, "not counted: {}", printable(error.to_string()))?,
+        match filesystem.error() {
+            None if filesystem.complete => {}
+            None => writeln!(out, "{point}: counted in part")?,
+            Some(error) => writeln!(out, "not counted: {error}")?,
         }
     }
     Ok(())
@@ -144,7 +145,7 @@ fn document(found: &Hotspots) -> Document<'_> {
             complete: filesystem.complete,
             dentries: counted.map(|counters| counters.total),
             negative: counted.map(|counters| counters.negative),
-            error: filesystem.result.as_ref().err().map(ToString::to_string),
+            error: filesystem.error(),
         }
     });
     let directories = found.rows.iter().map(|row| Directory {
@@ -168,7 +169,7 @@ mod tests {
     use super::*;
     use crate::hotspots::{Counted, Hotspot};
     use crate::prune::PruneError;
-    use crate::session::Counters;
+    use crate::session::{Counters, SessionError};
     use crate::source::Mount;
 
     fn found() -> Hotspots {
@@ -218,6 +219,28 @@ mod tests {
 not counted: /net: not a directory
 ";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_error_names_its_filesystem_once_and_is_escaped_once() {
+        let mut found = found();
+        let failed = |found: &mut Hotspots, result| {
+            found.filesystems[1].result = Err(result);
+            let mut out = Vec::new();
+            tell(found, &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            text.lines().last().unwrap().to_owned()
+        };
+        let malformed = SessionError::Malformed("too short").into();
+        assert_eq!(
+            failed(&mut found, malformed),
+            "not counted: /net: the module sent a record that is not of its ABI: too short"
+        );
+        let odd = PruneError::NoDirectory("/n\u{1b}".into());
+        assert_eq!(
+            failed(&mut found, odd),
+            "not counted: /n\\u{1b}: not a directory"
+        );
     }
 
     #[test]

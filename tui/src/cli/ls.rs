@@ -58,8 +58,9 @@ struct Document<'a> {
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         context.live("ls")?;
-        let interrupt = Interrupt::catch()?;
+        // A server may never answer: while it opens, Ctrl-C ends the program as it usually does.
         let target = self.directory.open()?;
+        let interrupt = Interrupt::catch()?;
         if self.shapes {
             return self.tell_shapes(&target, &interrupt, out);
         }

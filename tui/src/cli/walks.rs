@@ -1,5 +1,6 @@
 //! What `census`, `ls` and `prune` share: the directory, its errors, Ctrl-C, sizes of objects.
 
+use std::ffi::c_int;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -80,11 +81,25 @@ impl Directory {
 #[derive(Debug)]
 pub struct Interrupt(Arc<AtomicBool>);
 
+const SIGNALS: [c_int; 3] = [SIGHUP, SIGINT, SIGTERM];
+
 impl Interrupt {
     /// From here on these signals end the walk, not the process.
     pub fn catch() -> io::Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
+        for signal in SIGNALS {
+            signal_hook::flag::register(signal, Arc::clone(&flag))?;
+        }
+        Ok(Self(flag))
+    }
+
+    /// From here on the first of these signals ends the walk, and the second the process: a walk
+    /// that opens directories on the way may wait for a server for ever.
+    pub fn catch_once() -> io::Result<Self> {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in SIGNALS {
+            // Those registered first are called first: the first signal finds the flag down.
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag))?;
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
         }
         Ok(Self(flag))

@@ -104,9 +104,9 @@ fn counted(model: &Model, found: &Hotspots, width: u16) -> Line<'static> {
     let (well, ill): (Vec<_>, Vec<_>) = found.filesystems.iter().partition(|fs| fs.complete);
     for filesystem in ill {
         let mount = &filesystem.mount;
-        let text = match &filesystem.result {
-            Ok(_) => format!(" {}: in part ", printable(&mount.point)),
-            Err(error) => format!(" not counted: {} ", printable(error.to_string())),
+        let text = match filesystem.error() {
+            None => format!(" {}: in part ", printable(&mount.point)),
+            Some(error) => format!(" not counted: {error} "),
         };
         let text = cut(&text, usize::from(width) / 2);
         spans.push(Span::styled(text, model.look.warn()));
