@@ -1,6 +1,7 @@
 //! How much of a file is in memory, as user space may know it: cachestat(2), since Linux 6.5, or
 //! mincore(2).
 
+use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::{io, ptr};
 
@@ -19,8 +20,12 @@ pub enum Unknown {
     Failed,
 }
 
-/// Bytes of a regular file that are in the page cache.
-pub fn resident(file: BorrowedFd<'_>) -> Result<u64, Unknown> {
+/// Bytes of a regular file that are in the page cache; None: `flow`, which is asked again and again
+/// where that takes long, ended it.
+pub fn resident(
+    file: BorrowedFd<'_>,
+    flow: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<Option<u64>, Unknown> {
     let stat = fstat(file).map_err(|_| Unknown::Failed)?;
     let euid = geteuid();
     let owned = euid.is_root() || euid.as_raw() == stat.st_uid;
@@ -31,15 +36,15 @@ pub fn resident(file: BorrowedFd<'_>) -> Result<u64, Unknown> {
     let pages = match cachestat(file) {
         Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
             let len = u64::try_from(stat.st_size).unwrap_or(0);
-            mincore(file, len, page)
+            mincore(file, len, page, flow)
         }
-        pages => pages,
+        pages => pages.map(Some),
     };
     let pages = pages.map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => Unknown::NotYours,
         _ => Unknown::Failed,
     })?;
-    Ok(pages.saturating_mul(page as u64))
+    Ok(pages.map(|pages| pages.saturating_mul(page as u64)))
 }
 
 fn is_writable(file: BorrowedFd<'_>) -> bool {
@@ -91,9 +96,18 @@ fn cachestat(file: BorrowedFd<'_>) -> io::Result<u64> {
 /// Bytes mapped at a time: the answer takes a byte a page.
 const WINDOW: u64 = 1 << 30;
 
-fn mincore(file: BorrowedFd<'_>, len: u64, page: usize) -> io::Result<u64> {
+fn mincore(
+    file: BorrowedFd<'_>,
+    len: u64,
+    page: usize,
+    flow: &mut dyn FnMut() -> ControlFlow<()>,
+) -> io::Result<Option<u64>> {
     let mut resident = 0;
     for offset in (0..len).step_by(WINDOW as usize) {
+        // A sparse file may have millions of windows.
+        if flow().is_break() {
+            return Ok(None);
+        }
         let window = (len - offset).min(WINDOW) as usize;
         let mut pages = vec![0_u8; window.div_ceil(page)];
         let offset = libc::off_t::try_from(offset).map_err(io::Error::other)?;
@@ -120,7 +134,7 @@ fn mincore(file: BorrowedFd<'_>, len: u64, page: usize) -> io::Result<u64> {
         }
         resident += pages.iter().filter(|&&page| page & 1 != 0).count() as u64;
     }
-    Ok(resident)
+    Ok(Some(resident))
 }
 
 #[cfg(test)]
@@ -131,6 +145,10 @@ mod tests {
 
     use super::*;
 
+    fn go_on() -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
     #[test]
     fn both_calls_tell_of_what_was_just_written() {
         let path = std::env::temp_dir().join(format!("slabscope-pages-{}", std::process::id()));
@@ -138,19 +156,23 @@ mod tests {
         let page = rustix::param::page_size();
         file.write_all(&vec![1; 3 * page]).unwrap();
         let file = File::open(&path).unwrap();
-        assert_eq!(mincore(file.as_fd(), 3 * page as u64, page).unwrap(), 3);
+        let len = 3 * page as u64;
+        let fd = file.as_fd();
+        assert_eq!(mincore(fd, len, page, &mut go_on).unwrap(), Some(3));
+        let mut stop = || ControlFlow::Break(());
+        assert_eq!(mincore(fd, len, page, &mut stop).unwrap(), None);
         match cachestat(file.as_fd()) {
             Ok(pages) => assert_eq!(pages, 3),
             Err(error) => assert_eq!(error.raw_os_error(), Some(libc::ENOSYS)),
         }
-        assert_eq!(resident(file.as_fd()), Ok(3 * page as u64));
-        assert_eq!(mincore(file.as_fd(), 0, page).unwrap(), 0);
+        assert_eq!(resident(fd, &mut go_on), Ok(Some(len)));
+        assert_eq!(mincore(fd, 0, page, &mut go_on).unwrap(), Some(0));
         std::fs::remove_file(path).unwrap();
     }
 
     #[test]
     fn what_has_no_page_cache_is_not_made_up() {
-        let pipe = File::open("/dev/null").unwrap();
-        assert!(!matches!(resident(pipe.as_fd()), Ok(1..)));
+        let null = File::open("/dev/null").unwrap();
+        assert_eq!(resident(null.as_fd(), &mut go_on), Ok(Some(0)));
     }
 }

@@ -109,11 +109,16 @@ fn open_cached(dir: BorrowedFd<'_>, name: &OsStr, how: OFlags) -> Result<File, E
     Ok(file.into())
 }
 
-/// Bytes of page cache of a regular file in `dir`. One that is not cached is not looked up.
-pub fn pages(dir: BorrowedFd<'_>, name: &OsStr) -> Result<u64, Unknown> {
+/// Bytes of page cache of a regular file in `dir`; None: it was ended. One that is not cached is not
+/// looked up.
+pub fn pages(
+    dir: BorrowedFd<'_>,
+    name: &OsStr,
+    goes_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<Option<u64>, Unknown> {
     let how = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
     match open_cached(dir, name, how) {
-        Ok(file) => page_cache::resident(file.as_fd()),
+        Ok(file) => page_cache::resident(file.as_fd(), goes_on),
         Err(Errno::AGAIN) => Err(Unknown::NotCached),
         Err(Errno::ACCESS | Errno::PERM) => Err(Unknown::NotYours),
         Err(_) => Err(Unknown::Failed),
@@ -149,10 +154,12 @@ mod tests {
             ]
         );
         assert!(!found.partial);
-        // What was just written is in memory, where the filesystem has a page cache.
-        let bytes = pages(open.as_fd(), OsStr::new("file")).unwrap();
-        assert!(bytes == 0 || (10_000..20_000).contains(&bytes), "{bytes}");
-        assert!(pages(open.as_fd(), OsStr::new("none")).is_err());
+        let mut go_on = || ControlFlow::Continue(());
+        let mut ask = |name: &str| pages(open.as_fd(), OsStr::new(name), &mut go_on);
+        // What was just written is in memory.
+        let written = 10_000_u64.next_multiple_of(rustix::param::page_size() as u64);
+        assert_eq!(ask("file"), Ok(Some(written)));
+        assert!(ask("none").is_err());
         let stopped = read(open.as_fd(), &mut || ControlFlow::Break(())).unwrap();
         assert!(stopped.partial && stopped.entries.is_empty());
         fs::remove_dir_all(dir).unwrap();

@@ -45,9 +45,10 @@ impl Work {
             .into_iter()
             .take_while(|_| self.goes_on(job).is_continue());
         let ask = |name: OsString| {
-            let bytes = readdir::pages(target.dir.as_fd(), &name);
-            (name, bytes)
+            let mut goes_on = || self.goes_on(job);
+            let bytes = readdir::pages(target.dir.as_fd(), &name, &mut goes_on);
+            Some((name, bytes.transpose()?))
         };
-        Ok(names.map(ask).collect())
+        Ok(names.map_while(ask).collect())
     }
 }
