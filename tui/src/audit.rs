@@ -76,16 +76,11 @@ impl AuditError {
 impl Log {
     /// `variable` is asked for XDG_STATE_HOME and HOME.
     pub fn new(setting: &Setting, variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        // A relative path is to be ignored (XDG Base Directory Specification).
-        let absolute = |name| {
-            let path = variable(name).map(PathBuf::from);
-            path.filter(|path| path.is_absolute())
-        };
-        let home = || absolute("HOME").map(|home| home.join(".local/state"));
+        let state = || crate::xdg::directory(variable, "XDG_STATE_HOME", ".local/state");
         match setting {
             Setting::None => Self::Off,
             Setting::File(path) => Self::File(path.clone()),
-            Setting::Auto => match absolute("XDG_STATE_HOME").or_else(home) {
+            Setting::Auto => match state() {
                 Some(state) => Self::File(state.join("slabscope/audit.jsonl")),
                 None => Self::Homeless,
             },

@@ -16,6 +16,7 @@ use crate::audit;
 use crate::keymap::{self, Keymap};
 use crate::model::Column;
 use crate::view::look::Theme;
+use crate::xdg;
 
 const DEFAULT: &str = r#"# slabscope reads this from $XDG_CONFIG_HOME/slabscope/config.toml, else from
 # ~/.config/slabscope/config.toml. What stands here is what holds without it.
@@ -38,7 +39,8 @@ reverse = false
 # The mouse: a click selects and sorts; marking text in the terminal then wants Shift.
 mouse = true
 
-# Only look, as with --read-only: nothing is pruned or shrunk. `slabscope prune` heeds it too.
+# Only look, as with --read-only: nothing is pruned or shrunk. `slabscope prune` heeds it too. With
+# sudo it is root's file that is read, mostly /root/.config/slabscope/config.toml: set it there.
 read-only = false
 
 # Where a line of JSON is appended for each prune and each shrink, those of `slabscope prune` too:
@@ -138,14 +140,7 @@ pub struct ConfigError {
 impl Config {
     /// Where the file is: `variable` is asked for XDG_CONFIG_HOME and HOME.
     pub fn path(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-        // A relative path is to be ignored (XDG Base Directory Specification).
-        let absolute = |name| {
-            variable(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
-        };
-        let home = || absolute("HOME").map(|home| home.join(".config"));
-        let directory = absolute("XDG_CONFIG_HOME").or_else(home)?;
+        let directory = xdg::directory(variable, "XDG_CONFIG_HOME", ".config")?;
         Some(directory.join("slabscope/config.toml"))
     }
 

@@ -29,3 +29,4 @@ pub mod source;
 pub mod text;
 pub mod update;
 pub mod view;
+mod xdg;

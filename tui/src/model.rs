@@ -316,12 +316,7 @@ impl Model {
     /// Bytes of what is counted on the filesystem of `mount`, from the newest slabinfo.
     pub fn sizes(&self, mount: &Mount) -> Sizes {
         let sample = self.latest.as_ref().map(|latest| &latest.sample);
-        let size = |cache: &str| Some(sample?.cache(cache)?.object_size);
-        Sizes {
-            dentry: size("dentry"),
-            inode: mount.inode_cache().and_then(size),
-            page: self.host.page_size,
-        }
+        Sizes::of(sample, Some(mount), self.host.page_size)
     }
 
     /// Puts the rows of the directory shown in order.

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::json::{self, Name};
 use super::table::{Align, Table};
-use super::walks::{Directory, Interrupt, Sizes};
+use super::walks::{self, Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
 use crate::census::{Census, Row, census};
-use crate::model::comes_back;
+use crate::model::{Sizes, comes_back};
 use crate::session::Counters;
 use crate::source::Kernel;
 use crate::text::{bytes, count, printable};
@@ -141,7 +141,7 @@ impl Run for Args {
         context.live("a census")?;
         // Before the census: the tool's own first look at sysfs is not to be seen in it.
         let path = self.directory.absolute();
-        let sizes = Sizes::of(&path, &mut Kernel::new("/"));
+        let sizes = walks::sizes(&path, &mut Kernel::new("/"));
         // A server may never answer: while it opens, Ctrl-C ends the program as it usually does.
         let target = self.directory.open()?;
         let interrupt = Interrupt::catch()?;

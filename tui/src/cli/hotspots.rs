@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::census::Figures;
 use super::json::{self, Name};
 use super::table::{Align, Table};
-use super::walks::{Interrupt, Sizes};
+use super::walks::Interrupt;
 use super::{Context, Exit, Failure, Run};
 use crate::hotspots::{Heat, Hotspots, HotspotsError, hotspots};
+use crate::model::Sizes;
 use crate::source::Kernel;
 use crate::text::{bytes, count, printable};
 
@@ -135,7 +136,7 @@ fn tell(found: &Hotspots, out: &mut dyn Write) -> Result<(), Failure> {
 fn document(found: &Hotspots) -> Document<'_> {
     let sizes = Sizes {
         dentry: found.dentry_size,
-        inode: None,
+        ..Sizes::default()
     };
     let filesystems = found.filesystems.iter().map(|filesystem| {
         let counted = filesystem.result.as_ref().ok();

@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{Exit, Failure};
+use crate::model::Sizes;
 use crate::prune::{PruneError, Target};
 use crate::session::{Device, SessionError};
-use crate::source::{Kernel, Mount, Sample, Source};
+use crate::source::{Kernel, Mount, Source};
 
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
@@ -115,28 +116,10 @@ impl Interrupt {
     }
 }
 
-/// Bytes of the objects that a walk counts, out of slabinfo. None where it cannot be read.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sizes {
-    /// A dentry.
-    pub dentry: Option<u64>,
-    /// An inode of the filesystem.
-    pub inode: Option<u64>,
-}
-
-impl Sizes {
-    /// Of a directory's filesystem.
-    pub fn of(path: &Path, kernel: &mut Kernel) -> Self {
-        let sample = kernel.sample();
-        let mounts = kernel.mounts().unwrap_or_default();
-        let inodes = Mount::of(&mounts, path).and_then(Mount::inode_cache);
-        Self {
-            dentry: object_size(&sample, "dentry"),
-            inode: inodes.and_then(|name| object_size(&sample, name)),
-        }
-    }
-}
-
-fn object_size(sample: &Sample, cache: &str) -> Option<u64> {
-    sample.cache(cache).map(|cache| cache.object_size)
+/// Bytes of what a walk counts on a directory's filesystem.
+pub fn sizes(path: &Path, kernel: &mut Kernel) -> Sizes {
+    let sample = kernel.sample();
+    let mounts = kernel.mounts().unwrap_or_default();
+    let page = rustix::param::page_size() as u64;
+    Sizes::of(Some(&sample), Mount::of(&mounts, path), page)
 }

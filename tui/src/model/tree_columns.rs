@@ -3,6 +3,7 @@
 
 use crate::census::Row;
 use crate::model::comes_back;
+use crate::source::{Mount, Sample};
 use crate::text::{bytes, count_in, short_signed};
 
 /// A column of the tree's table.
@@ -51,6 +52,18 @@ pub struct Sizes {
     pub inode: Option<u64>,
     /// A page.
     pub page: u64,
+}
+
+impl Sizes {
+    /// On the filesystem of `mount`, as slabinfo in the sample tells, with pages of `page` bytes.
+    pub fn of(sample: Option<&Sample>, mount: Option<&Mount>, page: u64) -> Self {
+        let size = |cache: &str| Some(sample?.cache(cache)?.object_size);
+        Self {
+            dentry: size("dentry"),
+            inode: mount.and_then(Mount::inode_cache).and_then(size),
+            page,
+        }
+    }
 }
 
 impl TreeLine<'_> {

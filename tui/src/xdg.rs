@@ -1,0 +1,18 @@
+//! Where a person's files are, by the XDG Base Directory Specification.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The directory that the environment's `name` tells, else `otherwise` in the home directory; None:
+/// neither is known. `variable` is asked for `name` and HOME. A relative path is to be ignored.
+pub fn directory(
+    variable: impl Fn(&str) -> Option<OsString>,
+    name: &str,
+    otherwise: &str,
+) -> Option<PathBuf> {
+    let absolute = |name| {
+        let path = variable(name).map(PathBuf::from);
+        path.filter(|path| path.is_absolute())
+    };
+    absolute(name).or_else(|| absolute("HOME").map(|home| home.join(otherwise)))
+}
