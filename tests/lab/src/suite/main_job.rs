@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::reading::{STILL, close, numbers, numbers_of, row_of, select, text_behind};
+use super::reading::{
+    SOON, STILL, close, numbers, numbers_of, quit, row_of, select_directory, start, text_behind,
+    walk_into_ext4,
+};
 use super::{Case, Context};
 use crate::guest::Guest;
 use crate::guest::screen::Screen;
@@ -21,7 +24,6 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-const SOON: Duration = Duration::from_secs(30);
 const LOOKUPS: u64 = 1_000_000;
 const SIBLINGS: u64 = 1_000;
 
@@ -32,7 +34,7 @@ fn main_job(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.failed_lookups("/mnt/ext4/1/2/3", LOOKUPS, "sess_")?;
     guest.failed_lookups("/mnt/ext4/other", SIBLINGS, "conf_")?;
     let before = guest.slab("dentry")?;
-    let mut screen = guest.screen("exec slabscope", 80, 24)?;
+    let mut screen = start(guest)?;
     frozen_figures_are_the_kernels(guest, &mut screen)?;
     walk_to(&mut screen)?;
     prune(&mut screen)?;
@@ -44,10 +46,7 @@ fn main_job(_: &Context<'_>, guest: &Guest) -> Result<()> {
     );
     the_sibling_is_untouched(guest)?;
     the_drop_is_charted(&mut screen)?;
-    screen.send("q")?;
-    let status = screen.wait_exit(SOON)?;
-    ensure!(status == 0, "slabscope ended with {status}");
-    drop(screen);
+    quit(screen)?;
     guest.sh("umount /mnt/ext4")?;
     guest.unload_module()
 }
@@ -73,8 +72,8 @@ fn frozen_figures_are_the_kernels(guest: &Guest, screen: &mut Screen<'_>) -> Res
     close(row[1], slab.active_objects as f64, "ACTIVE of dentry")?;
     for (label, kernel) in [
         ("dentries ", state.dentries),
-        ("on LRU (unused)", state.unused),
-        ("negative on LRU", state.negative),
+        ("let go, on LRU", state.unused),
+        ("  negative ", state.negative),
     ] {
         let text = text_behind(screen, label)?;
         close(numbers(&text)[0], kernel as f64, label)?;
@@ -122,24 +121,34 @@ fn sreclaimable(guest: &Guest) -> Result<u64> {
 
 /// From the filesystems down to /mnt/ext4/1.
 fn walk_to(screen: &mut Screen<'_>) -> Result<()> {
-    screen.send("2")?;
-    screen.wait_for("/mnt/ext4", SOON)?;
-    select(screen, |row| {
-        row.split_whitespace().nth(2) == Some("/mnt/ext4")
-    })?;
-    screen.send("\r")?;
-    // Rows come as they are counted: their figures are right at the end.
-    screen.wait_for(" below: ", SOON)?;
+    walk_into_ext4(screen)?;
     let text = row_of(screen, |row| row.trim_end().ends_with(" other/"))?;
     ensure!(
         numbers(&text)[0] == SIBLINGS as f64,
         "negatives in other/: {text}"
     );
-    select(screen, |row| row.trim_end().ends_with(" 1/"))?;
+    sort_by_negatives(screen)?;
+    select_directory(screen, "1")?;
     screen.send("\r")?;
     screen.wait_for("/mnt/ext4/1 ", SOON)?;
     screen.wait_for(" below: ", SOON)?;
     screen.wait_for("2/", SOON)
+}
+
+/// The directory with the most of them comes first.
+fn sort_by_negatives(screen: &mut Screen<'_>) -> Result<()> {
+    screen.send("S")?;
+    screen.wait_for("Sort by", SOON)?;
+    screen.send("n")?;
+    screen.wait_gone("Sort by", SOON)?;
+    screen.wait_for("by negative \u{25bc}", SOON)?;
+    let rows = screen.rows();
+    let row_with = |name: &str| rows.iter().position(|row| row.trim_end().ends_with(name));
+    ensure!(
+        row_with(" 1/").is_some() && row_with(" 1/") < row_with(" other/"),
+        "not sorted by negatives: {rows:?}"
+    );
+    Ok(())
 }
 
 /// The plan, Enter that does nothing, the confirmation, the ledger.
@@ -232,16 +241,9 @@ fn killed_in_a_prune(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
     guest.sh("mkdir -p /mnt/ext4/1/2/3")?;
     guest.failed_lookups("/mnt/ext4/1/2/3", LOOKUPS, "sess_")?;
-    let mut screen = guest.screen("exec slabscope", 80, 24)?;
-    screen.wait_for("SReclaimable", SOON)?;
-    screen.send("2")?;
-    screen.wait_for("/mnt/ext4", SOON)?;
-    select(&mut screen, |row| {
-        row.split_whitespace().nth(2) == Some("/mnt/ext4")
-    })?;
-    screen.send("\r")?;
-    screen.wait_for(" below: ", SOON)?;
-    select(&mut screen, |row| row.trim_end().ends_with(" 1/"))?;
+    let mut screen = start(guest)?;
+    walk_into_ext4(&mut screen)?;
+    select_directory(&mut screen, "1")?;
     screen.send("p")?;
     screen.wait_for("Prune below /mnt/ext4/1 ", SOON)?;
     let before = guest.dentry_state()?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use crate::guest::Guest;
 use crate::guest::screen::Screen;
 
 /// A drawing is complete when nothing comes for so long: the program draws once a second.
@@ -16,6 +17,42 @@ pub(super) fn close(shown: f64, kernel: f64, what: &str) -> Result<()> {
         (shown - kernel).abs() <= allowed,
         "{what}: the screen shows {shown}, the kernel says {kernel}"
     );
+    Ok(())
+}
+
+/// How long a person waits for the screen to follow.
+pub(super) const SOON: Duration = Duration::from_secs(30);
+
+/// Starts the program and waits for its first screen: what is typed before is lost.
+pub(super) fn start(guest: &Guest) -> Result<Screen<'_>> {
+    let mut screen = guest.screen("exec slabscope", 80, 24)?;
+    screen.wait_for("SReclaimable", SOON)?;
+    Ok(screen)
+}
+
+/// From any screen into the filesystem that is mounted on /mnt/ext4, counted.
+pub(super) fn walk_into_ext4(screen: &mut Screen<'_>) -> Result<()> {
+    screen.send("2")?;
+    screen.wait_for("/mnt/ext4", SOON)?;
+    select(screen, |row| {
+        row.split_whitespace().nth(2) == Some("/mnt/ext4")
+    })?;
+    screen.send("\r")?;
+    // Rows come as they are counted: their figures are right at the end.
+    screen.wait_for(" below: ", SOON)
+}
+
+/// Selects the row of a directory in the tree.
+pub(super) fn select_directory(screen: &mut Screen<'_>, name: &str) -> Result<()> {
+    let end = format!(" {name}/");
+    select(screen, |row| row.trim_end().ends_with(&end))
+}
+
+/// Leaves the program, which has to end well.
+pub(super) fn quit(mut screen: Screen<'_>) -> Result<()> {
+    screen.send("q")?;
+    let status = screen.wait_exit(SOON)?;
+    ensure!(status == 0, "slabscope ended with {status}");
     Ok(())
 }
 
