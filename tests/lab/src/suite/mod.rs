@@ -8,6 +8,7 @@ mod errors;
 mod explorer;
 mod fixture;
 mod main_job;
+mod plans;
 mod reading;
 mod runner;
 mod screen;
@@ -47,6 +48,7 @@ fn cases() -> Vec<Case> {
         screen::CASES,
         main_job::CASES,
         explorer::CASES,
+        plans::CASES,
         classic::CASES,
         census::CASES,
         survive::CASES,
