@@ -25,7 +25,7 @@ fn the_history_lists_what_was_done_and_says_where_it_is_recorded() {
     app.shrunk(Ok(500));
     app.keys("<Esc>3");
     app.shows("1 prune, 1 shrink, recorded");
-    app.shows("shrink          0 of at most");
+    app.shows("shrink          0 of about");
     app.shows("/sys/kernel/slab/kmalloc-512/shrink");
 }
 

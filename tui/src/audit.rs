@@ -207,7 +207,7 @@ pub struct Record {
     pub filesystem: Option<String>,
     /// Which dentries were pruned.
     pub mode: Option<&'static str>,
-    /// Dentries, or slabs, that were expected to go. Of slabs it is the most that can be.
+    /// Dentries, or slabs, that were expected to go. Of slabs it is what unallocated objects would fill.
     pub predicted: u64,
     /// Dentries, or slabs, that went.
     pub freed: u64,

@@ -299,7 +299,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Help, "page-up", &[PageUp], "", "", A::Page(-1)),
     bind(S::Ledger, "shrink", &[Char('K')], "shrink", "give back empty dentry slabs", A::PlanShrink),
     bind(S::Message, "", &[Esc, Enter, Char('q')], "close", "close", A::Close),
-    bind(S::Message, "help", &[Char('?')], "", "", A::Close),
+    bind(S::Help, "help", &[Char('?')], "", "", A::Close),
     bind(S::Message, "slabs", &[Char('1')], "slabs", "", A::Screen(Screen::Slabs)),
     bind(S::Message, "tree", &[Char('2')], "tree", "", A::Screen(Screen::Tree)),
     bind(S::Message, "history", &[Char('3')], "history", "", A::Screen(Screen::History)),

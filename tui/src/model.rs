@@ -30,7 +30,7 @@ pub use detail::Detail;
 pub use filter::{Filter, REGEX};
 pub use hotspots::{HotspotsPage, Hunt};
 pub use journal::Journal;
-pub use ledger::{Ledger, difference, reasons};
+pub use ledger::{Ledger, difference, part_of, reasons};
 pub use names::{Export, Focus, Names, NamesState};
 pub use place::{End, KEPT, Part, Place, State};
 pub use prune::{Confirm, Figures, Held, Pruning, Turn, TurnEnd, bytes as prune_bytes};

@@ -83,9 +83,9 @@ impl Plan {
         })
     }
 
-    /// How many slabs could be empty, by the objects that are not allocated. Objects that CPUs
-    /// keep ready count as allocated until the shrinking itself returns them.
-    pub fn at_most(&self) -> u64 {
+    /// How many slabs the objects that are not allocated would fill. Objects that CPUs keep ready
+    /// count as allocated until the shrinking itself returns them: more slabs may go.
+    pub fn unallocated(&self) -> u64 {
         let idle = self.cache.objects.saturating_sub(self.cache.active);
         idle.checked_div(self.cache.objects_per_slab).unwrap_or(0)
     }
@@ -125,7 +125,7 @@ impl Plan {
 
 /// For the audit, before it is done.
 pub fn record(plan: &Plan) -> Record {
-    Record::new(Action::Shrink, &plan.path, plan.at_most())
+    Record::new(Action::Shrink, &plan.path, plan.unallocated())
 }
 
 /// Notes in the audit's record what came of it. `sreclaimable` is in bytes, before and after.
@@ -193,9 +193,9 @@ mod tests {
             objects_per_slab,
             ..Cache::default()
         };
-        assert_eq!(plan(cache(100, 141, 21)).at_most(), 1);
-        assert_eq!(plan(cache(141, 100, 21)).at_most(), 0);
-        assert_eq!(plan(cache(0, 100, 0)).at_most(), 0);
+        assert_eq!(plan(cache(100, 141, 21)).unallocated(), 1);
+        assert_eq!(plan(cache(141, 100, 21)).unallocated(), 0);
+        assert_eq!(plan(cache(0, 100, 0)).unallocated(), 0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, READ_ONLY, Run};
 use crate::audit;
 use crate::config::Config;
-use crate::model::{Figures, difference, reasons};
+use crate::model::{Figures, difference, part_of, reasons};
 use crate::prune::{self, Outcome, Plan, PruneError};
 use crate::session::{Bounds, Counters, Mode, Status};
 use crate::source::{Cache, Kernel, Mount, Source};
@@ -388,6 +388,7 @@ fn why(outcome: &Outcome, expected: Option<u64>, figures: [&Figures; 2], page: u
         let busy = count(outcome.counters.busy);
         why.push(format!("{busy} were being used or evicted by others"));
     }
+    let expected = expected.and_then(|bytes| part_of(bytes, freed, outcome.predicted));
     why.extend(reasons(freed, expected, figures[0], figures[1], page));
     why
 }

@@ -53,10 +53,7 @@ impl Ledger {
 
     /// The part of [`Self::predicted_bytes`] that belongs to the dentries that went.
     pub fn moved_bytes(&self) -> Option<u64> {
-        let bytes = u128::from(self.predicted_bytes()?);
-        let moved = bytes * u128::from(self.moved());
-        let share = moved.checked_div(self.predicted().into())?;
-        u64::try_from(share).ok()
+        part_of(self.predicted_bytes()?, self.moved(), self.predicted())
     }
 
     /// Dentries that others were using or evicting.
@@ -98,6 +95,12 @@ pub fn difference(predicted: u64, moved: u64, complete: bool) -> Option<String> 
         std::cmp::Ordering::Greater if complete => Some(format!("{n} were used or gone meanwhile")),
         std::cmp::Ordering::Greater => Some(format!("{n} not reached")),
     }
+}
+
+/// The part of the bytes that were expected of all dentries predicted that falls to those that went.
+pub fn part_of(bytes: u64, moved: u64, predicted: u64) -> Option<u64> {
+    let share = u128::from(bytes) * u128::from(moved);
+    u64::try_from(share.checked_div(predicted.into())?).ok()
 }
 
 /// Why bytes that came back are not the objects that went, and those not the dentries. `moved` is

@@ -87,7 +87,7 @@ fn lines(model: &Model, record: &Record, width: u16) -> Vec<Line<'static>> {
     };
     let of = match record.action {
         Action::Prune => "of",
-        Action::Shrink => "of at most",
+        Action::Shrink => "of about",
     };
     // Why it failed takes a line of its own.
     let (outcome, why) = match record.outcome.split_once(WHY) {

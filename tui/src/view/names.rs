@@ -203,7 +203,7 @@ fn names_line(names: &Names, listing: &Listing, style: Style) -> Line<'static> {
     };
     if listing.not_kept() > 0 {
         let kept = count(listing.names.len() as u64);
-        text += &format!(", among the first {kept} (export writes all)");
+        text += &format!("; the first {kept} are kept, export writes all");
     }
     Line::styled(text + " ", style)
 }

@@ -32,8 +32,8 @@ pub(super) fn confirm(model: &Model, confirm: &ConfirmShrink, frame: &mut Frame<
     let size = bytes(cache.size(model.host.page_size));
     let partial = plan.partial.map_or("?".into(), count);
     let slab = cache.pages_per_slab.saturating_mul(model.host.page_size);
-    let at_most = plan.at_most();
-    let most = bytes(at_most.saturating_mul(slab));
+    let unallocated = plan.unallocated();
+    let most = bytes(unallocated.saturating_mul(slab));
     let reach = match plan.merged.len() {
         0 => "reach  this cache only".into(),
         n => {
@@ -53,9 +53,9 @@ pub(super) fn confirm(model: &Model, confirm: &ConfirmShrink, frame: &mut Frame<
         )),
         Line::raw(format!(
             "       unallocated objects would fill {}, {most};",
-            counted(at_most, "slab")
+            counted(unallocated, "slab")
         )),
-        Line::raw("       how many slabs are empty shows only once it is done"),
+        Line::raw("       what CPUs keep ready comes on top: how many are empty shows once it is done"),
         Line::raw("stays  every allocated object: nothing is evicted, no data goes"),
         Line::raw(reach),
         Line::raw("costs  a pass over its partial slabs; later allocations take new slabs"),
