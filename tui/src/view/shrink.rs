@@ -55,7 +55,9 @@ pub(super) fn confirm(model: &Model, confirm: &ConfirmShrink, frame: &mut Frame<
             "       unallocated objects would fill {}, {most};",
             counted(unallocated, "slab")
         )),
-        Line::raw("       what CPUs keep ready comes on top: how many are empty shows once it is done"),
+        Line::raw(
+            "       what CPUs keep ready comes on top: how many are empty shows once it is done",
+        ),
         Line::raw("stays  every allocated object: nothing is evicted, no data goes"),
         Line::raw(reach),
         Line::raw("costs  a pass over its partial slabs; later allocations take new slabs"),

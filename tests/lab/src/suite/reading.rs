@@ -1,5 +1,6 @@
 //! Reading the screen as a person does, and moving about on it.
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -60,6 +61,7 @@ pub(super) fn quit(mut screen: Screen<'_>) -> Result<()> {
 pub(super) fn select(screen: &mut Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<()> {
     screen.send("g")?;
     // Else the row that was selected before could pass for one that the first step leads to.
+    thread::sleep(STILL);
     screen.wait_still(STILL, Duration::from_secs(5))?;
     for _ in 0..30 {
         let row = selected(&screen.snapshot());
