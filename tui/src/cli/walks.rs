@@ -123,3 +123,36 @@ pub fn sizes(path: &Path, kernel: &mut Kernel) -> Sizes {
     let page = rustix::param::page_size() as u64;
     Sizes::of(Some(&sample), Mount::of(&mounts, path), page)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::*;
+
+    /// In a process of its own, which is this test again.
+    #[test]
+    fn the_second_signal_ends_what_the_first_did_not() {
+        const INSIDE: &str = "SLABSCOPE_TEST_SECOND_SIGNAL";
+        if std::env::var_os(INSIDE).is_none() {
+            let name = "cli::walks::tests::the_second_signal_ends_what_the_first_did_not";
+            let mut test = Command::new(std::env::current_exe().unwrap());
+            let status = test.args(["--exact", name]).env(INSIDE, "1").status();
+            assert_eq!(status.unwrap().signal(), Some(SIGTERM));
+            return;
+        }
+        let interrupt = Interrupt::catch_once().unwrap();
+        assert!(interrupt.flow().is_continue());
+        for _ in 0..2 {
+            kill_process(getpid(), Signal::TERM).unwrap();
+            while interrupt.flow().is_continue() {
+                std::thread::yield_now();
+            }
+        }
+        // The second is not waited for in vain for ever.
+        std::thread::sleep(std::time::Duration::from_secs(5));
+    }
+}
