@@ -107,6 +107,22 @@ fn without_the_module_the_tree_says_so() {
     assert_eq!(tty.ends_restored().exit_code(), 0);
 }
 
+/// The shell reads the first line; the rest waits in the terminal until somebody reads it.
+#[test]
+fn what_was_typed_before_the_screen_was_there_is_not_obeyed() {
+    let mut command = CommandBuilder::new("sh");
+    let program = env!("CARGO_BIN_EXE_slabscope");
+    command.args(["-c", "read line; exec \"$0\"", program]);
+    command.env("TERM", "xterm-256color");
+    let mut tty = Tty::spawn(80, 24, command);
+    tty.type_keys("go\nq3q");
+    tty.wait_for("SReclaimable");
+    tty.type_keys("?");
+    tty.wait_for("Every screen");
+    tty.type_keys("\x03");
+    assert_eq!(tty.ends_restored().exit_code(), 0);
+}
+
 #[test]
 fn signals_end_it_and_the_terminal_is_restored() {
     for (signal, name) in [

@@ -1,6 +1,6 @@
 //! The terminal: taken at the start, given back on every way out.
 
-use std::io::{self, BufWriter, Stdout, Write, stdout};
+use std::io::{self, BufWriter, Stdout, Write, stdin, stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::cursor::Show;
@@ -12,7 +12,7 @@ use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use ratatui::{Frame, Terminal};
-use rustix::termios::tcgetwinsize;
+use rustix::termios::{QueueSelector, tcflush, tcgetwinsize};
 use signal_hook::consts::SIGTSTP;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -45,6 +45,9 @@ impl Screen {
         if screen.is_err() {
             restore();
         }
+        // What was typed before the screen was there was not meant for it. An input that is no
+        // terminal has nothing typed ahead.
+        let _ = tcflush(stdin(), QueueSelector::IFlush);
         Ok(Self { terminal: screen? })
     }
 
