@@ -61,6 +61,8 @@ pub struct Args {
 const IN_MEMORY: &str = "this filesystem lives in its dentries: each holds its file until that is removed, and of \
                          absent names none is kept";
 
+const REACH: &str = "below this directory only, on this filesystem only";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum ModeArg {
     /// Names that are cached as absent
@@ -86,10 +88,16 @@ struct Document<'a> {
     mode: &'static str,
     predicted: u64,
     predicted_bytes: Option<u64>,
+    /// Of those predicted, at most so many go.
+    max: Option<NonZeroU64>,
     stays_in_use: u64,
+    /// Unused, but not of the kind that this mode evicts.
+    stays_unused: u64,
     stays_pinned: u64,
     /// Why all of it does, on a filesystem whose dentries are all there is of its files.
     stays_because: Option<&'static str>,
+    /// Where dentries may go at all.
+    reach: &'static str,
     #[serde(flatten)]
     done: Option<Done>,
 }
@@ -251,9 +259,15 @@ impl Args {
             mode: self.mode().name(),
             predicted: plan.predicted(self.mode()),
             predicted_bytes: size.map(|size| self.bytes(plan, size)),
+            max: self.max,
             stays_in_use: plan.found.in_use,
+            stays_unused: plan
+                .found
+                .prunable
+                .saturating_sub(plan.predicted(self.mode())),
             stays_pinned: plan.found.pinned,
             stays_because: self.in_memory().then_some(IN_MEMORY),
+            reach: REACH,
             done,
         }
     }
@@ -284,10 +298,20 @@ impl Args {
         let (in_use, pinned) = (count(document.stays_in_use), count(document.stays_pinned));
         writeln!(out, "{what} below {path}")?;
         writeln!(out, "  would go      {predicted:>14}  {size:>10}")?;
+        if let Some(max) = document.max {
+            let max = count(max.get());
+            writeln!(out, "  at most       {max:>14}  of them, by --max")?;
+        }
         writeln!(
             out,
             "  stays         {in_use:>14}  in use, and {pinned} directories that hold them"
         )?;
+        if document.stays_unused > 0 {
+            let unused = count(document.stays_unused);
+            let why = "unused, but not negative: --mode dentries evicts those too";
+            writeln!(out, "                {unused:>14}  {why}")?;
+        }
+        writeln!(out, "  reach         {}", document.reach)?;
         if let Some(why) = document.stays_because {
             writeln!(out, "  {why}")?;
         }
@@ -391,4 +415,64 @@ fn why(outcome: &Outcome, expected: Option<u64>, figures: [&Figures; 2], page: u
     let expected = expected.and_then(|bytes| part_of(bytes, freed, outcome.predicted));
     why.extend(reasons(freed, expected, figures[0], figures[1], page));
     why
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::prune::Target;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// What is told of a plan in text, and in JSON.
+    fn told(more: &[&str]) -> (String, serde_json::Value) {
+        let args = Line::parse_from(["prune", "/"].iter().chain(more)).args;
+        let dir = std::fs::File::open("/").unwrap();
+        let target = Target {
+            path: "/".into(),
+            dir: dir.into(),
+        };
+        let found = Counters {
+            in_use: 4,
+            prunable: 12_000,
+            negative_prunable: 5_000,
+            ..Counters::default()
+        };
+        let plan = Plan { target, found };
+        let document = args.document(Path::new("/"), &plan, Some(192), None);
+        let mut text = Vec::new();
+        args.tell_text(&document, &mut text).unwrap();
+        let json = serde_json::to_value(&document).unwrap();
+        (String::from_utf8(text).unwrap(), json)
+    }
+
+    #[test]
+    fn a_plan_says_how_far_it_goes_and_what_stays() {
+        let (text, json) = told(&["--max", "1000"]);
+        let reach = "below this directory only, on this filesystem only";
+        for line in [
+            "  would go               5,000     938 KiB",
+            "  at most                1,000  of them, by --max",
+            "                         7,000  unused, but not negative: --mode dentries evicts those too",
+            &format!("  reach         {reach}"),
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+        }
+        assert_eq!(json["max"], 1_000);
+        assert_eq!(json["stays_unused"], 7_000);
+        assert_eq!(json["reach"], reach);
+        let (text, json) = told(&["--mode", "dentries"]);
+        assert!(
+            !text.contains("at most") && !text.contains("negative"),
+            "{text}"
+        );
+        assert_eq!(json["max"], serde_json::Value::Null);
+        assert_eq!(json["stays_unused"], 0);
+    }
 }
