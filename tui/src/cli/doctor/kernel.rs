@@ -8,11 +8,12 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 
 use super::{Check, State};
 use crate::cli::Context;
-use crate::session::{Device, SessionError};
+use crate::session::{Device, SessionError, too_old};
 use crate::source::{Cause, Kernel, Mount, Source, SourceError, slab_attributes};
 use crate::text::count;
 
 const SUDO: &str = "sudo slabscope";
+const RUST: &str = "CONFIG_RUST";
 
 /// The first is /proc/slabinfo.
 pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
@@ -53,7 +54,11 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
     ];
     if context.is_live() {
         checks.push(cached_lookups());
-        checks.push(module(release));
+        let module = module(release);
+        if matches!(module.state, State::Ok | State::Denied) {
+            built(&mut checks);
+        }
+        checks.push(module);
     }
     checks
 }
@@ -114,7 +119,7 @@ fn sysfs(root: &Path) -> Check {
 
 /// The kernel's configuration, as distributions install it.
 fn rust(root: &Path, release: Option<&str>) -> Check {
-    let check = |state, found: &str| Check::new("CONFIG_RUST", "building the module", state, found);
+    let check = |state, found: &str| Check::new(RUST, "building the module", state, found);
     let release = release.unwrap_or_default();
     let files = [
         format!("boot/config-{release}"),
@@ -133,6 +138,16 @@ fn rust(root: &Path, release: Option<&str>) -> Check {
     } else {
         check(State::Missing, "not set")
             .remedy("a kernel with CONFIG_RUST=y, as Debian's from 7.2 on")
+    }
+}
+
+/// Where the module is loaded, nobody has to be told how to find out whether it can be built.
+fn built(checks: &mut [Check]) {
+    let unknown = |check: &&mut Check| check.name == RUST && check.state == State::Unknown;
+    if let Some(rust) = checks.iter_mut().find(unknown) {
+        rust.state = State::Ok;
+        rust.found = "not told, but the module is loaded".into();
+        rust.remedy = None;
     }
 }
 
@@ -228,6 +243,9 @@ fn module(release: Option<&str>) -> Check {
     };
     match &error {
         SessionError::NoModule(_) => {
+            if let Some((found, remedy)) = release.and_then(no_module_for) {
+                return check(State::Missing, found).remedy(remedy);
+            }
             let installed = release.is_some_and(installed);
             let (found, remedy) = if installed {
                 ("not loaded", "sudo slabscope module load")
@@ -244,6 +262,15 @@ fn module(release: Option<&str>) -> Check {
     }
 }
 
+/// What is found, and what mends it, where the kernel is older than any that there is a module for.
+fn no_module_for(release: &str) -> Option<(String, String)> {
+    let (major, minor) = too_old(release)?;
+    Some((
+        format!("there is none for a kernel older than {major}.{minor}"),
+        format!("a kernel from {major}.{minor} on, with CONFIG_RUST=y"),
+    ))
+}
+
 /// Whether modprobe would find it.
 fn installed(release: &str) -> bool {
     let list = Path::new("/lib/modules").join(release).join("modules.dep");
@@ -254,4 +281,26 @@ fn installed(release: &str) -> bool {
             .is_some_and(|path| path.contains("/slabscope.ko"))
     };
     list.lines().any(module)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn for_an_old_kernel_there_is_no_module() {
+        let (found, remedy) = no_module_for("6.12.0-amd64").unwrap();
+        assert_eq!(found, "there is none for a kernel older than 7.2");
+        assert!(remedy.starts_with("a kernel from 7.2 on"), "{remedy}");
+        assert_eq!(no_module_for("7.3.4"), None);
+    }
+
+    #[test]
+    fn where_the_module_is_loaded_it_need_not_be_known_whether_it_can_be_built() {
+        let mut checks = [rust(Path::new("/nowhere"), Some("7.3.4"))];
+        assert!(checks[0].remedy.is_some());
+        built(&mut checks);
+        assert_eq!(checks[0].state, State::Ok);
+        assert_eq!(checks[0].remedy, None);
+    }
 }
