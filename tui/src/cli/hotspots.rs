@@ -85,17 +85,27 @@ impl Run for Args {
         let mut kernel = Kernel::new(&context.root);
         let mut found = hotspots(&mut kernel, self.lookup, &mut |_| interrupt.flow())?;
         found.sort(self.sort);
-        found
-            .rows
-            .truncate(found.above_zero(self.sort).min(self.limit));
+        let left_out = cut(&mut found, self.sort, self.limit);
         if self.json {
             json::write(out, "slabscope.hotspots/1", &document(&found))?;
         } else {
             tell(&found, out)?;
         }
+        if left_out > 0 {
+            // Of those that hold less than all these nothing is kept.
+            super::left_out(format_args!("at least {left_out} directories"));
+        }
         let ended = interrupt.flow().is_break() || !found.complete();
         Ok(if ended { Exit::Partial } else { Exit::Ok })
     }
+}
+
+/// Keeps the first `limit` of those that hold something, and counts the others that do.
+fn cut(found: &mut Hotspots, sort: Heat, limit: usize) -> usize {
+    found.rows.truncate(found.above_zero(sort));
+    let left_out = found.rows.len().saturating_sub(limit);
+    found.rows.truncate(limit);
+    left_out
 }
 
 fn tell(found: &Hotspots, out: &mut dyn Write) -> Result<(), Failure> {
@@ -220,6 +230,16 @@ mod tests {
 not counted: /net: not a directory
 ";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_the_limit_leaves_out_is_counted() {
+        let cut = |limit| {
+            let mut found = found();
+            (cut(&mut found, Heat::Negative, limit), found.rows.len())
+        };
+        assert_eq!(cut(1), (1, 1));
+        assert_eq!(cut(2), (0, 2));
     }
 
     #[test]

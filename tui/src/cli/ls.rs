@@ -19,6 +19,9 @@ use crate::shapes::Shapes;
 use crate::text::printable;
 
 /// Name what the kernel has cached in a directory, absent names too, looking nothing up
+///
+/// A name is `referenced` while a user holds it or names below it are cached, for each of these
+/// refers to its directory; the tree's IN USE leaves out those that only such names refer to.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
