@@ -146,6 +146,20 @@ fn one_is_pruned_after_the_other_and_each_has_its_line_in_the_ledger() {
 }
 
 #[test]
+fn what_had_nothing_to_prune_is_in_the_ledger_too() {
+    let mut app = marked();
+    app.keys("p");
+    app.plan_all(&[census().rows[0].below, counters(0, 5, 0)]);
+    app.keys("y");
+    app.prune_began();
+    app.part_pruned(Ok(App::outcome(Status::Complete, 1_000_000)), 51_000, true);
+    app.shows("Pruned negative dentries below 2 directories");
+    assert!(app.line("/mnt/ext4/1").contains("1,000,000"));
+    let other = app.line("/mnt/ext4/other");
+    assert!(other.trim_start().starts_with("0  "), "{other}");
+}
+
+#[test]
 fn stopped_between_two_the_rest_is_not_begun() {
     let mut app = planned();
     app.keys("y");

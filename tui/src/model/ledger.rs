@@ -1,5 +1,6 @@
 //! The ledger: what a prune was predicted to free, what it freed, and why they differ.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::{Figures, Refill, Turn};
@@ -14,6 +15,8 @@ pub struct Ledger {
     pub mode: Mode,
     /// The directories. Those at the end may never have been begun.
     pub parts: Vec<Turn>,
+    /// Those of the plan that had nothing to prune.
+    pub skipped: Vec<PathBuf>,
     /// Whether what was pruned comes back.
     pub refill: Refill,
     /// After the dentry cache was shrunk, too: slabs given back, and the figures then.
@@ -22,7 +25,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Of a prune that has ended `at` so long after the start.
-    pub fn new(mode: Mode, parts: Vec<Turn>, at: Duration) -> Self {
+    pub fn new(mode: Mode, parts: Vec<Turn>, skipped: Vec<PathBuf>, at: Duration) -> Self {
         let ran = parts.iter().filter(|part| part.outcome().is_some());
         let left = ran
             .map(|part| part.cached.saturating_sub(part.moved()))
@@ -31,6 +34,7 @@ impl Ledger {
         Self {
             mode,
             parts,
+            skipped,
             refill: Refill::new(at, left, freed),
             shrunk: None,
         }

@@ -76,6 +76,8 @@ pub struct Pruning {
     /// The directories, in the order in which they are pruned. The plans themselves went with the
     /// effect: they hold the directories open, which would keep them in use.
     pub parts: Vec<Turn>,
+    /// Those of the plan with nothing to prune.
+    pub skipped: Vec<PathBuf>,
     /// When the first began.
     pub since: Duration,
     /// Done so far below the directory whose turn it is.

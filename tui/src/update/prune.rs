@@ -176,7 +176,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     let mut effects = stop_looking(&confirm);
     let mode = confirm.mode;
     let would_go = |task: &Task| task.plan.predicted(mode) > 0;
-    let tasks: Vec<Task> = confirm.tasks.into_iter().filter(would_go).collect();
+    let (tasks, idle): (Vec<Task>, Vec<Task>) = confirm.tasks.into_iter().partition(would_go);
     if tasks.is_empty() {
         model.notice = Some("nothing would go: nothing was done".into());
         return effects;
@@ -192,6 +192,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
         job,
         mode,
         parts: tasks.iter().map(part).collect(),
+        skipped: idle.into_iter().map(|task| task.plan.target.path).collect(),
         since: model.now,
         so_far: Box::default(),
         stopping: false,
@@ -312,7 +313,7 @@ fn closed(model: &mut Model, pruning: Pruning) -> Mode {
             error: error.to_owned(),
         };
     }
-    let ledger = Ledger::new(pruning.mode, pruning.parts, model.now);
+    let ledger = Ledger::new(pruning.mode, pruning.parts, pruning.skipped, model.now);
     model.ledgers.push(ledger);
     Mode::Ledger
 }

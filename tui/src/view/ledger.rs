@@ -64,9 +64,9 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 /// What was pruned, how it ended, and what of it went.
 fn head_of(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
     let look = model.look;
-    let below = match &ledger.parts[..] {
-        [part] => printable(&part.path),
-        parts => format!("{} directories", parts.len()),
+    let below = match (&ledger.parts[..], ledger.skipped.len()) {
+        ([part], 0) => printable(&part.path),
+        (parts, skipped) => format!("{} directories", parts.len() + skipped),
     };
     let title = format!(" Pruned {} below ", what(ledger.mode));
     let room = usize::from(model.size.0).saturating_sub(title.len() + 1);
@@ -106,19 +106,19 @@ fn elapsed(took: std::time::Duration) -> String {
 /// Each directory for itself where there are several, in at most `room` lines.
 fn parts(model: &Model, ledger: &Ledger, room: usize) -> Vec<Line<'static>> {
     let parts = match &ledger.parts[..] {
-        [_] => return Vec::new(),
+        [_] if ledger.skipped.is_empty() => return Vec::new(),
         parts => parts,
     };
+    let all = parts.len() + ledger.skipped.len();
     // One line says how many more there are.
-    let shown = if parts.len() > room {
+    let shown = if all > room {
         room.saturating_sub(1)
     } else {
-        parts.len()
+        all
     };
     let width = usize::from(model.size.0).saturating_sub(46);
     let mut text: Vec<_> = parts
         .iter()
-        .take(shown)
         .map(|part| {
             let figures = [count(part.predicted), count(part.moved())];
             let path = printable(&part.path);
@@ -130,12 +130,18 @@ fn parts(model: &Model, ledger: &Ledger, room: usize) -> Vec<Line<'static>> {
                     Err(_) => "FAILED: ".into(),
                 },
             };
-            line(model.look, "", figures, words + &tail(&path, width))
+            (figures, words + &tail(&path, width))
         })
+        .chain(ledger.skipped.iter().map(|path| {
+            let path = tail(&printable(path), width);
+            ([count(0), count(0)], path)
+        }))
+        .take(shown)
+        .map(|(figures, words)| line(model.look, "", figures, words))
         .collect();
-    if shown < parts.len() && room > 0 {
+    if shown < all && room > 0 {
         let key = model.keymap.key("history");
-        let words = format!("{} more: {key} has the log", parts.len() - shown);
+        let words = format!("{} more: {key} has the log", all - shown);
         text.push(line(model.look, "", [String::new(), String::new()], words));
     }
     text

@@ -230,7 +230,14 @@ fn command(confirm: &Confirm) -> String {
 fn urge(model: &Model, confirm: &Confirm) -> Line<'static> {
     let look = model.look;
     if confirm.predicted(confirm.mode) == 0 {
-        let words = "nothing would go: there is nothing to prune this way";
+        let unused = confirm.predicted(Mode::Dentries);
+        let words = match confirm.mode {
+            Mode::Negative if unused > 0 => {
+                let unused = count(unused);
+                format!("nothing negative here: 2 takes {unused} unused dentries")
+            }
+            _ => "nothing would go: there is nothing to prune this way".into(),
+        };
         return Line::styled(words, look.warn());
     }
     if confirm.urged {
