@@ -135,7 +135,7 @@ fn escape_ends_a_listing_and_keeps_what_it_has() {
 fn where_nothing_is_absent_or_listed_it_says_so() {
     let mut app = App::listing_names(80, 24);
     app.listed(Listing::of([]));
-    app.shows("no name is cached as absent directly in this directory");
+    app.shows("none directly here; 1,000,000 below: Esc, then walk in, or H finds them");
     app.keys("e");
     app.shows("no names to export");
     let mut app = App::listing_names(80, 24);
@@ -180,8 +180,10 @@ fn what_is_not_known_to_be_cached_is_not_looked_up() {
 #[test]
 fn an_export_asks_for_the_file_and_tells_errors_in_place() {
     let mut app = App::in_names(80, 24);
+    app.model.directory = "/root".into();
     app.keys("e");
     app.shows("negatives-1.txt");
+    app.shows("in /root ");
     app.keys("<Backspace><Backspace><Backspace>lst<Tab>");
     app.shows("a NUL behind each (Tab");
     app.effects();
@@ -223,6 +225,11 @@ fn an_export_asks_for_the_file_and_tells_errors_in_place() {
     app.shows_no("Write the names");
     app.keys("e<Esc>");
     app.shows("in 3 shapes");
+    app.keys("e<Enter><Esc>");
+    let (job, result) = (app.model.last_job, Err(ExportError::Ended));
+    app.msg(Msg::Names(NamesMsg::Exported { job, result }));
+    app.shows("the export ended before its end: nothing was written");
+    app.shows_no("Write the names");
 }
 
 #[test]

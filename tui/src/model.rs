@@ -182,6 +182,8 @@ pub struct Shown {
 pub struct Model {
     /// The machine.
     pub host: Host,
+    /// The program's own directory, below which a relative path is; empty: it is not known.
+    pub directory: PathBuf,
     /// Glyphs and colours for this terminal.
     pub look: Look,
     /// What the keys do where.
@@ -240,6 +242,7 @@ impl Model {
     pub fn new(host: Host, look: Look, size: (u16, u16)) -> Self {
         Self {
             host,
+            directory: PathBuf::new(),
             look,
             keymap: Keymap::default(),
             size,

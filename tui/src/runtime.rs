@@ -130,6 +130,7 @@ fn model(options: &Options, size: (u16, u16)) -> Model {
         _ if captured => Some(Inert::Captured(options.root.clone())),
         read_only => read_only.then_some(Inert::ReadOnly),
     };
+    model.directory = std::env::current_dir().unwrap_or_default();
     model.keymap.clone_from(&options.keymap);
     model.journal.file.clone_from(&options.audit);
     model.interval = options.interval;

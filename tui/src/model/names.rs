@@ -56,6 +56,8 @@ pub struct Names {
     pub mount: Mount,
     /// Its path may be looked up: a census has shown it, or the person asked for it.
     pub lookup: bool,
+    /// Names cached as absent at any depth below it, as the census told; 0 where none did.
+    pub below: u64,
     /// The page that one came from.
     pub from: Option<Page>,
     /// How far it is listed.
@@ -83,6 +85,7 @@ impl Names {
             path,
             mount,
             lookup: true,
+            below: 0,
             from: None,
             state: NamesState::Listing {
                 job,

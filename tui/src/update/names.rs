@@ -128,7 +128,9 @@ fn open(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let row = place.rows().get(place.index());
-    let (path, mount, lookup) = match row.filter(|row| !row.name.is_empty()) {
+    let row = row.filter(|row| !row.name.is_empty());
+    let below = row.map_or(0, |row| row.below.negative);
+    let (path, mount, lookup) = match row {
         Some(row) => {
             let path = place.path.join(&row.name);
             let mount = Mount::of(model.tree.mounts(), &path).unwrap_or(&place.mount);
@@ -136,7 +138,11 @@ fn open(model: &mut Model) -> Vec<Effect> {
         }
         None => (place.path.clone(), place.mount.clone(), place.lookup),
     };
-    show(model, path, mount, lookup)
+    let effects = show(model, path, mount, lookup);
+    if let Some(names) = &mut model.names {
+        names.below = below;
+    }
+    effects
 }
 
 /// Lists the names of a directory, and shows them.
@@ -146,6 +152,11 @@ pub(super) fn show(model: &mut Model, path: PathBuf, mount: Mount, lookup: bool)
     let job = model.last_job;
     let mut names = Names::new(path.clone(), mount, job, model.now);
     names.lookup = lookup;
+    if let Some(before) = &model.names
+        && before.path == names.path
+    {
+        names.below = before.below;
+    }
     names.from = match (model.page, &model.names) {
         (Some(Page::Names), Some(before)) => before.from,
         (page, _) => page,
@@ -377,6 +388,10 @@ fn exported(model: &mut Model, job: u64, result: Result<Exported, ExportError>) 
         Ok(exported) => {
             let (names, path) = (count(exported.names), printable(&exported.path));
             model.notice = Some(format!("{names} names are in {path}"));
+            model.mode = model.below();
+        }
+        Err(error @ ExportError::Ended) => {
+            model.notice = Some(format!("the export {error}"));
             model.mode = model.below();
         }
         Err(error) => export.error = Some(error.to_string()),

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 
 use super::tree::{directory_line, failed, row_line};
-use super::{cut, first_row, popup, rule};
+use super::{cut, first_row, inside, popup, rule, tail};
 use crate::model::{Export, Focus, Model, Names, NamesState};
 use crate::negatives::export::Format;
 use crate::negatives::{Listing, Only};
@@ -46,7 +46,7 @@ pub(super) fn render(model: &Model, names: &Names, frame: &mut Frame<'_>, area: 
             failed(model, what, error, frame, rest);
         }
         NamesState::Listed { listing, .. } => {
-            frame.render_widget(told(model, listing), summary);
+            frame.render_widget(told(model, names, listing), summary);
             if listing.count > 0 {
                 lists(model, names, listing, frame, rest);
             }
@@ -82,8 +82,14 @@ fn listing(model: &Model, names: &Names) -> String {
     )
 }
 
-fn told(model: &Model, listing: &Listing) -> Line<'static> {
+fn told(model: &Model, names: &Names, listing: &Listing) -> Line<'static> {
     let look = model.look;
+    if listing.count == 0 && listing.complete && names.below > 0 {
+        let (below, key) = (count(names.below), model.keymap.key("hotspots"));
+        return Line::raw(format!(
+            " none directly here; {below} below: Esc, then walk in, or {key} finds them"
+        ));
+    }
     if listing.count == 0 && listing.complete {
         return Line::raw(" no name is cached as absent directly in this directory");
     }
@@ -224,6 +230,7 @@ fn name_list(model: &Model, names: &Names, frame: &mut Frame<'_>, area: Rect) {
 /// ```text
 ///  ┌ Write the names to a new file ───────────────────────────────────────────────┐
 ///  │ negatives-sessions.txt                                                       │
+///  │ in /root                                                                     │
 ///  │ one a line, escaped (Tab: as they are, a NUL behind each)                    │
 ///  └──────────────────────────────────────────────────────────────────────────────┘
 /// ```
@@ -235,7 +242,13 @@ pub(super) fn export(model: &Model, export: &Export, frame: &mut Frame<'_>, area
     };
     let cursor = Span::styled(" ", look.selected());
     let typed = Span::styled(printable(&export.path), look.strong());
-    let mut text = vec![Line::from(vec![typed, cursor]), Line::raw(format)];
+    let mut text = vec![Line::from(vec![typed, cursor])];
+    let file = model.directory.join(&export.path);
+    if let Some(dir) = file.parent().filter(|dir| dir.is_absolute()) {
+        let room = usize::from(inside(area)).saturating_sub(3);
+        text.push(Line::raw(format!("in {}", tail(&printable(dir), room))));
+    }
+    text.push(Line::raw(format));
     if let Some((_, written)) = export.job {
         let text_of = format!("{} names so far, Esc stops", count(written));
         text.push(Line::styled(text_of, look.accent()));
