@@ -112,7 +112,7 @@ pub const REC_ENTER: u32 = 1;
 pub const REC_LEAVE: u32 = 2;
 /// A child in [`MODE_LIST`]: its name, no counters; any of the `ENTRY_` flags.
 pub const REC_ENTRY: u32 = 3;
-/// One [`Counters`]: all so far. At least every 100 ms of walking.
+/// One [`Counters`]: all so far. At least every 100 ms of walking, every 10 ms of the first 100.
 pub const REC_PROGRESS: u32 = 4;
 /// One [`Counters`]: everything. Always the last record; after it `read()` returns 0.
 pub const REC_TOTAL: u32 = 5;

@@ -53,6 +53,9 @@ const PRUNE: Limits = Limits {
 /// How long a `read()` walks before it returns what it has.
 const SLICE: Delta = Delta::from_millis(100);
 
+/// The same until a first slice is over: somebody waits to see that something happens.
+const FIRST_SLICE: Delta = Delta::from_millis(10);
+
 /// A directory on the stack. Fields are dropped in this order: the cursor holds a reference to
 /// the directory, whose pin has to be the last to go.
 struct Frame {
@@ -172,7 +175,8 @@ impl Walk {
             self.step(out)?;
             let walked = self.walked + start.elapsed();
             self.check_bounds(walked);
-            if walked - self.reported >= SLICE && !self.ended() {
+            let slice = if walked < SLICE { FIRST_SLICE } else { SLICE };
+            if walked - self.reported >= slice && !self.ended() {
                 self.reported = walked;
                 let total = self.as_told(&self.total);
                 return self.put(out, abi::REC_PROGRESS, 0, 0, &[&total]);

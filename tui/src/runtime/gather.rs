@@ -7,7 +7,7 @@ use crate::census::{Census, Row, Seen, greatest, keep_greatest, minus, plus};
 use crate::model::{KEPT, Part};
 use crate::session::Counters;
 
-/// Time between two parts; the first is told at once.
+/// Time between two parts; the first of all and the first with a row are told at once.
 const PACE: Duration = Duration::from_millis(100);
 
 /// Rows of a part: several screens of them, and so few that putting them in order does not keep a
@@ -18,6 +18,8 @@ const TOLD: usize = 256;
 #[derive(Default)]
 pub(super) struct Gather {
     sent: Option<Instant>,
+    /// A row was among what was told.
+    told: bool,
     /// Those with the most dentries, of all so far.
     rows: Vec<Row>,
     /// How many others there were.
@@ -46,7 +48,9 @@ impl Gather {
             Seen::SoFar(so_far) => self.so_far = *so_far,
         }
         let due = |sent| now.duration_since(sent) >= PACE;
-        self.sent.is_none_or(due).then(|| {
+        let first = !self.told && !self.rows.is_empty();
+        (first || self.sent.is_none_or(due)).then(|| {
+            self.told |= first;
             self.sent = Some(now);
             self.part(TOLD)
         })
@@ -121,19 +125,20 @@ mod tests {
         let mut gather = Gather::default();
         let part = gather.see(Seen::Entered("a".into()), at(1)).unwrap();
         assert_eq!(part.under_way, Some(("a".into(), counters(0))), "at once");
-        assert!(gather.see(boxed("a", 10), at(2)).is_none());
+        let part = gather.see(boxed("a", 10), at(2)).unwrap();
+        assert_eq!(part.rows, [row("a", 10)], "nor does the first row wait");
         assert!(gather.see(Seen::Entered("b".into()), at(3)).is_none());
         let so_far = Box::new(counters(1_000));
-        let part = gather.see(Seen::SoFar(so_far), at(101)).unwrap();
+        let part = gather.see(Seen::SoFar(so_far), at(102)).unwrap();
         assert_eq!(part.rows, [row("a", 10)]);
         assert_eq!(part.under_way, Some(("b".into(), counters(990))));
         assert_eq!(part.so_far.total, 1_000);
-        assert!(gather.see(boxed("b", 2_000), at(102)).is_none());
-        let part = gather.see(Seen::Entered("c".into()), at(201)).unwrap();
+        assert!(gather.see(boxed("b", 2_000), at(103)).is_none());
+        let part = gather.see(Seen::Entered("c".into()), at(202)).unwrap();
         assert_eq!(part.rows, [row("a", 10), row("b", 2_000)]);
         assert_eq!(part.so_far.total, 2_010, "two directories are known");
         assert_eq!(part.under_way, Some(("c".into(), counters(0))));
-        gather.see(boxed("c", 1), at(202));
+        gather.see(boxed("c", 1), at(203));
         let census = gather.finish(Census::default());
         assert_eq!(census.rows, [row("a", 10), row("b", 2_000), row("c", 1)]);
     }
