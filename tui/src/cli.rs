@@ -79,7 +79,11 @@ impl From<io::Error> for Failure {
 /// A configuration with a mistake in it is wrong use.
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::new(Exit::Usage, error)
+        let exit = match error.denied {
+            true => Exit::Permission,
+            false => Exit::Usage,
+        };
+        Self::new(exit, error)
     }
 }
 

@@ -135,6 +135,8 @@ pub struct ConfigError {
     pub path: PathBuf,
     /// The line and what is wrong with it.
     pub what: String,
+    /// It is there, and may not be read.
+    pub denied: bool,
 }
 
 impl Config {
@@ -149,10 +151,18 @@ impl Config {
         let failed = |what| ConfigError {
             path: path.into(),
             what,
+            denied: false,
         };
         match fs::read_to_string(path) {
             Ok(text) => text.parse().map_err(failed),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            // It may say that nothing may be done: it is not passed over.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(ConfigError {
+                denied: true,
+                ..failed(format!(
+                    "{error}: is HOME another user's? Set it, or use sudo"
+                ))
+            }),
             Err(error) => Err(failed(error.to_string())),
         }
     }
