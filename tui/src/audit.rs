@@ -1,4 +1,4 @@
-//! The record of what was done: a line of JSON for each prune and each shrink, appended to a file
+//! The record of what was done: a line of JSON for each prune, shrink and so on, appended to a file
 //! that outlives the session. What cannot be recorded does not run.
 
 use std::ffi::OsString;
@@ -188,6 +188,25 @@ pub enum Action {
     Prune,
     /// A slab cache was shrunk.
     Shrink,
+    /// One of the wider rungs of the ladder; which, says [`Record::mode`].
+    Reclaim,
+    /// A setting of the kernel was changed.
+    Tune,
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Prune, Self::Shrink, Self::Reclaim, Self::Tune];
+
+    /// As in the record.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prune => "prune",
+            Self::Shrink => "shrink",
+            Self::Reclaim => "reclaim",
+            Self::Tune => "tune",
+        }
+    }
 }
 
 /// One thing that was done, or was to be.
@@ -205,12 +224,15 @@ pub struct Record {
     pub path: PathBuf,
     /// The type of the filesystem that was pruned.
     pub filesystem: Option<String>,
-    /// Which dentries were pruned.
+    /// Which dentries were pruned; which rung was it; which setting.
     pub mode: Option<&'static str>,
-    /// Dentries, or slabs, that were expected to go. Of slabs it is what unallocated objects would fill.
+    /// Dentries, slabs or bytes that were expected to go. Of slabs it is what unallocated objects would
+    /// fill, of bytes the most that can.
     pub predicted: u64,
-    /// Dentries, or slabs, that went.
+    /// Dentries, slabs or bytes that went.
     pub freed: u64,
+    /// Of a setting: its value before, and the one that it was to have.
+    pub setting: Option<[u64; 2]>,
     /// `complete`, why it ended early, or why it did not run.
     pub outcome: String,
     /// How long it took.
@@ -233,6 +255,7 @@ impl Record {
             mode: None,
             predicted,
             freed: 0,
+            setting: None,
             outcome: String::new(),
             took: Duration::ZERO,
             sreclaimable: [None; 2],
@@ -244,6 +267,8 @@ impl Record {
         match self.action {
             Action::Prune => "dentries",
             Action::Shrink => "slabs",
+            Action::Reclaim => "bytes",
+            Action::Tune => "value",
         }
     }
 
@@ -262,6 +287,10 @@ impl Record {
             unit: &'static str,
             predicted: u64,
             freed: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            from: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            to: Option<u64>,
             outcome: &'a str,
             took_ns: u64,
             sreclaimable_before_bytes: Option<u64>,
@@ -279,6 +308,8 @@ impl Record {
             unit: self.unit(),
             predicted: self.predicted,
             freed: self.freed,
+            from: self.setting.map(|[from, _]| from),
+            to: self.setting.map(|[_, to]| to),
             outcome: &self.outcome,
             took_ns: u64::try_from(self.took.as_nanos()).unwrap_or(u64::MAX),
             sreclaimable_before_bytes: self.sreclaimable[0],

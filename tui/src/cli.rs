@@ -5,16 +5,20 @@
 
 pub mod census;
 pub mod config;
+mod confirm;
 pub mod doctor;
 pub mod generate;
 pub mod hotspots;
 pub mod json;
+mod ladder;
 pub mod ls;
 pub mod module;
 pub mod prune;
+pub mod reclaim;
 pub mod slabs;
 pub mod table;
 mod tui;
+pub mod tune;
 mod walks;
 
 use std::fmt::Display;
@@ -170,6 +174,8 @@ enum Command {
     Ls(ls::Args),
     Hotspots(hotspots::Args),
     Prune(prune::Args),
+    Reclaim(reclaim::Args),
+    Tune(tune::Args),
     Module(module::Args),
     Doctor(doctor::Args),
     Config(config::Args),
@@ -185,6 +191,8 @@ impl Command {
             Self::Ls(ls) => ls,
             Self::Hotspots(hotspots) => hotspots,
             Self::Prune(prune) => prune,
+            Self::Reclaim(reclaim) => reclaim,
+            Self::Tune(tune) => tune,
             Self::Module(module) => module,
             Self::Doctor(doctor) => doctor,
             Self::Config(config) => config,
@@ -196,6 +204,9 @@ impl Command {
 
 /// Does what the arguments of the process say.
 pub fn main() -> ExitCode {
+    if let Some(status) = crate::reclaim::aside::asked(std::env::args_os()) {
+        return ExitCode::from(status);
+    }
     let args = Cli::parse();
     if !args.root.is_dir() {
         let root = crate::text::printable(&args.root);

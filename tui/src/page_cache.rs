@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::{io, ptr};
 
-use rustix::fs::{Access, AtFlags, accessat, fstat};
-use rustix::process::geteuid;
+use rustix::fs::{Access, AtFlags, Stat, accessat, fstat};
+use rustix::process::{Uid, geteuid};
 
 /// Why it is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,31 +20,76 @@ pub enum Unknown {
     Failed,
 }
 
-/// Bytes of a regular file that are in the page cache; None: `flow`, which is asked again and again
-/// where that takes long, ended it.
+/// Page cache of a file, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resident {
+    /// All of it.
+    pub cached: u64,
+    /// Changed and not written yet. None: this kernel does not tell (before Linux 6.5).
+    pub dirty: Option<u64>,
+    /// Being written.
+    pub writeback: Option<u64>,
+}
+
+/// Who asks: looked up once for many files.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker(Uid);
+
+impl Default for Asker {
+    fn default() -> Self {
+        Self(geteuid())
+    }
+}
+
+impl Asker {
+    /// Page cache of a regular file; None: `flow`, which is asked again and again where that takes
+    /// long, ended it.
+    pub fn resident(
+        self,
+        file: BorrowedFd<'_>,
+        stat: &Stat,
+        flow: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<Option<Resident>, Unknown> {
+        let owned = self.0.is_root() || self.0.as_raw() == stat.st_uid;
+        if !owned && !is_writable(file) {
+            return Err(Unknown::NotYours);
+        }
+        let page = rustix::param::page_size();
+        let bytes = |pages: u64| pages.saturating_mul(page as u64);
+        let resident = match cachestat(file) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+                let len = u64::try_from(stat.st_size).unwrap_or(0);
+                let pages = mincore(file, len, page, flow);
+                pages.map(|pages| {
+                    pages.map(|pages| Resident {
+                        cached: bytes(pages),
+                        ..Resident::default()
+                    })
+                })
+            }
+            told => told.map(|told| {
+                Some(Resident {
+                    cached: bytes(told.cache),
+                    dirty: Some(bytes(told.dirty)),
+                    writeback: Some(bytes(told.writeback)),
+                })
+            }),
+        };
+        resident.map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => Unknown::NotYours,
+            _ => Unknown::Failed,
+        })
+    }
+}
+
+/// Bytes of a regular file that are in the page cache; None: `flow` ended it.
 pub fn resident(
     file: BorrowedFd<'_>,
     flow: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<u64>, Unknown> {
     let stat = fstat(file).map_err(|_| Unknown::Failed)?;
-    let euid = geteuid();
-    let owned = euid.is_root() || euid.as_raw() == stat.st_uid;
-    if !owned && !is_writable(file) {
-        return Err(Unknown::NotYours);
-    }
-    let page = rustix::param::page_size();
-    let pages = match cachestat(file) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
-            let len = u64::try_from(stat.st_size).unwrap_or(0);
-            mincore(file, len, page, flow)
-        }
-        pages => pages.map(Some),
-    };
-    let pages = pages.map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => Unknown::NotYours,
-        _ => Unknown::Failed,
-    })?;
-    Ok(pages.map(|pages| pages.saturating_mul(page as u64)))
+    let resident = Asker::default().resident(file, &stat, flow)?;
+    Ok(resident.map(|resident| resident.cached))
 }
 
 fn is_writable(file: BorrowedFd<'_>) -> bool {
@@ -63,10 +108,10 @@ struct Range {
     len: u64,
 }
 
-/// `struct cachestat`.
+/// `struct cachestat`, in pages.
 #[repr(C)]
 #[derive(Default)]
-struct Stat {
+struct Told {
     cache: u64,
     dirty: u64,
     writeback: u64,
@@ -74,21 +119,21 @@ struct Stat {
     recently_evicted: u64,
 }
 
-fn cachestat(file: BorrowedFd<'_>) -> io::Result<u64> {
-    let (range, mut stat) = (Range::default(), Stat::default());
-    // SAFETY: the kernel reads one `Range` and writes one `Stat`, both of its layout and alive
+fn cachestat(file: BorrowedFd<'_>) -> io::Result<Told> {
+    let (range, mut told) = (Range::default(), Told::default());
+    // SAFETY: the kernel reads one `Range` and writes one `Told`, both of its layout and alive
     // until the call returns; the descriptor is open.
     let result = unsafe {
         libc::syscall(
             SYS_CACHESTAT,
             file.as_raw_fd(),
             ptr::from_ref(&range),
-            ptr::from_mut(&mut stat),
+            ptr::from_mut(&mut told),
             0,
         )
     };
     match result {
-        0 => Ok(stat.cache),
+        0 => Ok(told),
         _ => Err(io::Error::last_os_error()),
     }
 }
@@ -162,7 +207,7 @@ mod tests {
         let mut stop = || ControlFlow::Break(());
         assert_eq!(mincore(fd, len, page, &mut stop).unwrap(), None);
         match cachestat(file.as_fd()) {
-            Ok(pages) => assert_eq!(pages, 3),
+            Ok(told) => assert_eq!(told.cache, 3),
             Err(error) => assert_eq!(error.raw_os_error(), Some(libc::ENOSYS)),
         }
         assert_eq!(resident(fd, &mut go_on), Ok(Some(len)));

@@ -113,7 +113,8 @@ impl Plan {
         (written.map(|()| outcome), after)
     }
 
-    fn write(&self) -> Result<(), ShrinkError> {
+    /// Has the kernel do it.
+    pub(crate) fn write(&self) -> Result<(), ShrinkError> {
         let file = OpenOptions::new().write(true).open(&self.path);
         let written = file.and_then(|mut file| file.write_all(b"1"));
         written.map_err(|source| ShrinkError::Write {

@@ -7,7 +7,9 @@
 pub mod dentry_state;
 pub mod inode_nr;
 pub mod meminfo;
+pub mod memory_stat;
 pub mod mounts;
+pub mod shrinkers;
 pub mod slab_attributes;
 pub mod slabinfo;
 pub mod totals;
@@ -25,8 +27,9 @@ use std::time::{Duration, Instant};
 
 pub use dentry_state::DentryState;
 pub use inode_nr::InodeNr;
-pub use meminfo::Memory;
-pub use mounts::Mount;
+pub use meminfo::{Memory, PageCache};
+pub use memory_stat::MemoryStat;
+pub use mounts::{Mount, Mounted};
 pub use slab_attributes::{Attributes, Class, Merged};
 pub use slabinfo::Cache;
 pub use totals::Totals;
@@ -170,21 +173,51 @@ impl Kernel {
         }
     }
 
+    /// Where it is read.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The mounts of this process's namespace.
     pub fn mounts(&self) -> Result<Vec<Mount>, SourceError> {
         self.read("proc/self/mountinfo", mounts::parse)
     }
 
+    /// All of them, those that others are mounted over too, with the options of their superblocks.
+    pub fn mounted(&self) -> Result<Vec<Mounted>, SourceError> {
+        self.read("proc/self/mountinfo", mounts::parse_all)
+    }
+
+    /// The page cache of the whole machine.
+    pub fn page_cache(&self) -> Result<PageCache, SourceError> {
+        self.read("proc/meminfo", |bytes| meminfo::page_cache(&text(bytes)))
+    }
+
+    /// The memory of a cgroup (v2), by its directory.
+    pub fn memory_stat(&self, cgroup: &Path) -> Result<MemoryStat, SourceError> {
+        let below = cgroup.strip_prefix("/").unwrap_or(cgroup);
+        let path = below.join("memory.stat");
+        self.read(path, |bytes| memory_stat::parse(&text(bytes)))
+    }
+
+    /// A setting of one number, by its path below the root.
+    pub fn setting(&self, path: &str) -> Result<u64, SourceError> {
+        self.read(path, |bytes| {
+            let [value] = numbers(&text(bytes), ["the value"])?;
+            Ok(value)
+        })
+    }
+
     /// The mounts of a process's namespace, by the paths that lead to them from here; and its name.
     pub fn mounts_of(&self, pid: u32) -> Result<(String, Vec<Mount>), SourceError> {
-        let mut mounts = self.read(&format!("proc/{pid}/mountinfo"), mounts::parse)?;
+        let mut mounts = self.read(format!("proc/{pid}/mountinfo"), mounts::parse)?;
         let root = PathBuf::from(format!("/proc/{pid}/root"));
         for mount in &mut mounts {
             let below = mount.point.strip_prefix("/").unwrap_or(&mount.point);
             // Joined to nothing, the root would end in a slash.
             mount.point = root.join(below).components().collect();
         }
-        let name = self.read(&format!("proc/{pid}/comm"), |bytes| {
+        let name = self.read(format!("proc/{pid}/comm"), |bytes| {
             Ok(text(bytes).trim_end().to_owned())
         })?;
         Ok((name, mounts))
@@ -204,7 +237,7 @@ impl Kernel {
 
     fn read<T>(
         &self,
-        path: &str,
+        path: impl AsRef<Path>,
         parse: fn(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, SourceError> {
         let path = self.root.join(path);

@@ -39,15 +39,7 @@ pub fn parse(text: &str) -> Result<Memory, Malformed> {
         let Some(figure) = NAMES.iter().position(|known| *known == name) else {
             continue;
         };
-        let value = value.trim_ascii();
-        let bytes = value
-            .strip_suffix(" kB")
-            .and_then(number)
-            .and_then(|kib| kib.checked_mul(1024))
-            .ok_or_else(|| {
-                Malformed::new(at, format!("{name} is no count of kB: {}", excerpt(value)))
-            })?;
-        figures[figure] = Some(bytes);
+        figures[figure] = Some(kib(name, value.trim_ascii(), at)?);
         if figures.iter().all(Option::is_some) {
             break;
         }
@@ -63,6 +55,46 @@ pub fn parse(text: &str) -> Result<Memory, Malformed> {
         sreclaimable: needed(3)?,
         sunreclaim: needed(4)?,
     })
+}
+
+/// The page cache, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageCache {
+    /// Pages of files and of block devices, without those in memory alone (Cached + Buffers -
+    /// Shmem): what can be read again.
+    pub file: u64,
+    /// Changed and not written yet (Dirty).
+    pub dirty: u64,
+    /// Being written (Writeback).
+    pub writeback: u64,
+}
+
+/// The same lines, of which the refresh needs none: read when something is reclaimed.
+pub fn page_cache(text: &str) -> Result<PageCache, Malformed> {
+    let figure = |name: &'static str| {
+        let line = text.lines().zip(1..).find_map(|(line, at)| {
+            let (key, value) = line.split_once(':')?;
+            (key == name).then_some((value.trim_ascii(), at))
+        });
+        let (value, at) = line.ok_or_else(|| {
+            Malformed::new(text.lines().count().max(1), format!("{name} is missing"))
+        })?;
+        kib(name, value, at)
+    };
+    let pages = figure("Cached")?.saturating_add(figure("Buffers")?);
+    Ok(PageCache {
+        file: pages.saturating_sub(figure("Shmem")?),
+        dirty: figure("Dirty")?,
+        writeback: figure("Writeback")?,
+    })
+}
+
+/// `123 kB` of line `at`, in bytes.
+fn kib(name: &str, value: &str, at: usize) -> Result<u64, Malformed> {
+    let bytes = value.strip_suffix(" kB").and_then(number);
+    bytes
+        .and_then(|kib| kib.checked_mul(1024))
+        .ok_or_else(|| Malformed::new(at, format!("{name} is no count of kB: {}", excerpt(value))))
 }
 
 #[cfg(test)]
@@ -82,6 +114,24 @@ mod tests {
             sunreclaim: 10 * 1024,
         };
         assert_eq!(parse(&text), Ok(memory));
+    }
+
+    #[test]
+    fn the_page_cache_is_without_what_is_in_memory_alone() {
+        let text = "MemFree: 1 kB\nBuffers:  4 kB\nCached: 30 kB\nSwapCached: 9 kB\n\
+            Dirty:  2 kB\nWriteback:  1 kB\nShmem: 10 kB\n";
+        let cache = page_cache(text).unwrap();
+        let [file, dirty, writeback] = [24, 2, 1].map(|kib| kib * 1024);
+        let expected = PageCache {
+            file,
+            dirty,
+            writeback,
+        };
+        assert_eq!(cache, expected);
+        let error = page_cache("Cached: x kB\n").unwrap_err().to_string();
+        assert_eq!(error, "line 1: Cached is no count of kB: x kB");
+        let error = page_cache("Cached: 1 kB\n").unwrap_err().to_string();
+        assert_eq!(error, "line 1: Buffers is missing");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! /proc/self/mountinfo.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStringExt;
@@ -107,13 +108,22 @@ impl Mount {
     }
 }
 
-/// A mount a line; mounted over one another, only the uppermost can be reached. On disk first, in
-/// memory next, the kernel's own last; in the order of their paths.
-pub fn parse(bytes: &[u8]) -> Result<Vec<Mount>, Malformed> {
-    let mut mounts: Vec<Mount> = Vec::new();
-    for (line, number) in ascii(bytes).lines().zip(1..) {
-        let info = MountInfo::from_line(line)
-            .map_err(|_| Malformed::new(number, "not a line of mountinfo"))?;
+/// A mount, and what is told of it besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mounted {
+    /// The mount.
+    pub mount: Mount,
+    /// Its number, as statx(2) tells it of an open file.
+    pub id: u64,
+    /// Options of the superblock, which all mounts of it share: `rw`, `errors=remount-ro`.
+    pub options: BTreeMap<String, Option<String>>,
+}
+
+impl Mounted {
+    /// A line of the file, `number` for a message.
+    fn parse(line: &str, number: usize) -> Result<Self, Malformed> {
+        let malformed = || Malformed::new(number, "not a line of mountinfo");
+        let info = MountInfo::from_line(line).map_err(|_| malformed())?;
         let text = |field: &str| {
             let name: PathBuf = unescape(field).into();
             name.to_string_lossy().into_owned()
@@ -125,6 +135,28 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Mount>, Malformed> {
             superblock: info.majmin,
             root: unescape(&info.root).into(),
         };
+        Ok(Self {
+            mount,
+            id: u64::try_from(info.mnt_id).map_err(|_| malformed())?,
+            options: info.super_options.into_iter().collect(),
+        })
+    }
+}
+
+/// A mount a line, as the kernel has them: those that others are mounted over too.
+pub fn parse_all(bytes: &[u8]) -> Result<Vec<Mounted>, Malformed> {
+    let text = ascii(bytes);
+    let lines = text.lines().zip(1..);
+    lines
+        .map(|(line, number)| Mounted::parse(line, number))
+        .collect()
+}
+
+/// Mounted over one another, only the uppermost can be reached. On disk first, in memory next, the
+/// kernel's own last; in the order of their paths.
+pub fn parse(bytes: &[u8]) -> Result<Vec<Mount>, Malformed> {
+    let mut mounts: Vec<Mount> = Vec::new();
+    for Mounted { mount, .. } in parse_all(bytes)? {
         mounts.retain(|below| below.point != mount.point);
         mounts.push(mount);
     }
@@ -187,6 +219,19 @@ mod tests {
         let mounts = parse(text).unwrap();
         assert_eq!(mounts.len(), 1);
         assert_eq!(mounts[0].fs, "xfs");
+    }
+
+    #[test]
+    fn a_superblocks_options_are_told_of_each_of_its_mounts() {
+        let text =
+            b"36 35 98:0 /srv /mnt/a rw,noatime shared:7 - ext4 /dev/v ro,errors=remount-ro\n\
+            37 35 98:0 / /mnt/a rw - ext4 /dev/v ro,errors=remount-ro\n";
+        let mounts = parse_all(text).unwrap();
+        assert_eq!((mounts[0].id, mounts[1].id), (36, 37));
+        let options = [("errors", Some("remount-ro")), ("ro", None)];
+        let options = options.map(|(key, value)| (key.to_owned(), value.map(str::to_owned)));
+        assert_eq!(mounts[0].options, BTreeMap::from(options));
+        assert_eq!(mounts[0].options, mounts[1].options);
     }
 
     #[test]

@@ -55,12 +55,12 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 fn title_line(model: &Model, area: Rect) -> Line<'static> {
     let look = model.look;
     let mut what = Vec::new();
-    for (action, word) in [(Action::Prune, "prune"), (Action::Shrink, "shrink")] {
+    for action in Action::ALL {
         let records = model.journal.records.iter();
         let n = records.filter(|record| record.action == action).count();
         if n > 0 {
             let plural = if n == 1 { "" } else { "s" };
-            what.push(format!("{n} {word}{plural}"));
+            what.push(format!("{n} {}{plural}", action.name()));
         }
     }
     let what = format!(" {}", what.join(", "));
@@ -80,14 +80,17 @@ fn title_line(model: &Model, area: Rect) -> Line<'static> {
 }
 
 fn lines(model: &Model, record: &Record, width: u16) -> Vec<Line<'static>> {
-    let action = match (record.action, record.mode) {
-        (Action::Prune, Some(mode)) => format!("prune {mode}"),
-        (Action::Prune, None) => "prune".into(),
-        (Action::Shrink, _) => "shrink".into(),
+    let action = match record.mode {
+        Some(mode) => format!("{} {mode}", record.action.name()),
+        None => record.action.name().into(),
     };
-    let of = match record.action {
-        Action::Prune => "of",
-        Action::Shrink => "of about",
+    let [freed, predicted] = [record.freed, record.predicted];
+    let what = match (record.action, record.setting) {
+        (Action::Prune, _) => format!("{} of {} dentries", count(freed), count(predicted)),
+        (Action::Shrink, _) => format!("{} of about {} slabs", count(freed), count(predicted)),
+        (Action::Reclaim, _) => format!("{} of at most {}", bytes(freed), bytes(predicted)),
+        (Action::Tune, Some([from, to])) => format!("{from} {} {to}", model.look.glyphs.arrow),
+        (Action::Tune, None) => String::new(),
     };
     // Why it failed takes a line of its own.
     let (outcome, why) = match record.outcome.split_once(WHY) {
@@ -100,12 +103,7 @@ fn lines(model: &Model, record: &Record, width: u16) -> Vec<Line<'static>> {
     };
     let mut first = vec![
         Span::styled(format!(" {}", record.time), model.look.dim()),
-        Span::raw(format!(
-            "  {action:<14}  {} {of} {} {}  ",
-            count(record.freed),
-            count(record.predicted),
-            record.unit(),
-        )),
+        Span::raw(format!("  {action:<14}  {what}  ")),
         Span::styled(outcome.to_owned(), style),
     ];
     let size = |size: Option<u64>| size.map_or("?".into(), bytes);

@@ -1,0 +1,58 @@
+//! The ladder as commands tell it: this rung, and the narrower ones with why they do or do not apply.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::ladder::{Rung, Step};
+
+/// A rung.
+#[derive(Serialize)]
+pub(super) struct Row {
+    rung: &'static str,
+    reach: &'static str,
+    /// The one that was asked for.
+    this: bool,
+    applies: bool,
+    why_not: Option<String>,
+    command: String,
+}
+
+/// The rung of this name, and those before it.
+pub(super) fn rows(steps: &[Step], name: &str) -> Vec<Row> {
+    let this = Rung::ALL.into_iter().find(|rung| rung.name() == name);
+    let narrower = steps
+        .iter()
+        .take_while(|step| this.is_none_or(|this| step.rung <= this));
+    let row = |step: &Step| Row {
+        rung: step.rung.name(),
+        reach: step.rung.reach(),
+        this: Some(step.rung) == this,
+        applies: step.why_not.is_none(),
+        why_not: step.why_not.clone(),
+        command: step.command.clone(),
+    };
+    narrower.map(row).collect()
+}
+
+/// The narrower rungs as text: nothing if there is none.
+pub(super) fn write(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
+    let narrower: Vec<&Row> = rows.iter().filter(|row| !row.this).collect();
+    if narrower.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  narrower:")?;
+    for row in narrower {
+        let line = match &row.why_not {
+            None => row.command.clone(),
+            Some(why) => format!("not here: {why}"),
+        };
+        writeln!(
+            out,
+            "    {:<12}{}",
+            row.rung,
+            line.lines().next().unwrap_or_default()
+        )?;
+    }
+    Ok(())
+}

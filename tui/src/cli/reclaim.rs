@@ -1,0 +1,243 @@
+//! `slabscope reclaim`: the wider rungs of the ladder: the plan, the confirmation, the deed, the ledger.
+
+mod plan;
+mod report;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::walks::Interrupt;
+use super::{Context, Exit, Failure, READ_ONLY, Run, confirm};
+use crate::audit;
+use crate::config::Config;
+use crate::ladder::{self, Place};
+use crate::reclaim::everybody::What;
+use crate::reclaim::{Ended, Progress, ReclaimError, carry_out};
+use crate::source::Kernel;
+use crate::text::count;
+use report::Report;
+
+/// Reclaim more widely than below one directory: a filesystem, a cgroup, a slab cache, everybody
+///
+/// What is hit is shown first, with the narrower ways, and asked for confirmation. Nothing but clean
+/// cache and empty slabs go: no file, no data. Ctrl-C ends the wait.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("rung").required(true)))]
+pub struct Args {
+    /// All unused dentries of the filesystem that PATH is on
+    #[arg(long, value_name = "PATH", group = "rung")]
+    superblock: Option<PathBuf>,
+
+    /// Slabs and page cache of the memory cgroup (v2) with this directory
+    #[arg(long, value_name = "DIR", group = "rung", requires = "amount")]
+    cgroup: Option<PathBuf>,
+
+    /// The slabs of this slab cache that hold no object
+    #[arg(long, value_name = "NAME", group = "rung")]
+    cache: Option<String>,
+
+    /// What the whole machine can spare: 1 page cache, 2 dentries and inodes, 3 both
+    #[arg(
+        long,
+        value_name = "1|2|3",
+        group = "rung",
+        num_args = 0..=1,
+        default_missing_value = "2",
+        value_parser = everything
+    )]
+    all: Option<What>,
+
+    /// How much of the cgroup: 64M, 2G
+    #[arg(long, value_name = "SIZE", requires = "cgroup", value_parser = size)]
+    amount: Option<u64>,
+
+    /// Unused inodes of the filesystem too, where the kernel shows its shrinker (CONFIG_SHRINKER_DEBUG)
+    #[arg(long, requires = "superblock")]
+    inodes: bool,
+
+    /// Whatever the type of the filesystem
+    #[arg(long, requires = "superblock")]
+    any_filesystem: bool,
+
+    /// Write all that is dirty first
+    #[arg(long, requires = "all")]
+    sync: bool,
+
+    /// Wait no longer than so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
+    timeout: Option<Duration>,
+
+    /// Only show what would be hit
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn everything(text: &str) -> Result<What, String> {
+    let number = text.parse().ok().and_then(What::of);
+    number.ok_or_else(|| "1 (page cache), 2 (dentries and inodes) or 3 (both) is wanted".into())
+}
+
+/// A number of bytes, as the kernel takes it (lib/cmdline.c: `memparse()`): `64M`, `2GiB`.
+fn size(text: &str) -> Result<u64, String> {
+    let wrong = || "a size is wanted, such as 64M or 2G".to_owned();
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let unit = unit.to_ascii_uppercase();
+    let unit = unit
+        .strip_suffix("IB")
+        .or(unit.strip_suffix('B'))
+        .unwrap_or(&unit);
+    let power = match unit {
+        "" => 0,
+        unit => {
+            1 + "KMGTPE"
+                .find(unit)
+                .filter(|_| unit.len() == 1)
+                .ok_or_else(wrong)?
+        }
+    };
+    let bytes = number.checked_mul(1_u64 << (10 * power));
+    bytes.ok_or_else(|| "more than there can be".into())
+}
+
+impl From<ReclaimError> for Failure {
+    fn from(error: ReclaimError) -> Self {
+        let exit = match &error {
+            ReclaimError::Missing(_) => Exit::Missing,
+            error if error.is_permission() => Exit::Permission,
+            _ => Exit::Failed,
+        };
+        let remedy = error.remedy();
+        let gap = if remedy.is_empty() { "" } else { "\n" };
+        Self::new(exit, format!("{error}{gap}{remedy}"))
+    }
+}
+
+impl Run for Args {
+    fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+        context.live("reclaiming")?;
+        let audit = self.audit(context)?;
+        let mut kernel = Kernel::new("/");
+        let rung = self.plan(&mut kernel)?;
+        let steps = ladder::ladder(&Place::read(&kernel, self.directory().as_deref()));
+        let mut report = Report::new(rung.as_ref(), &steps, &mut kernel);
+        if self.dry_run {
+            report.write(self.json, out)?;
+            return Ok(Exit::Ok);
+        }
+        // What cannot be recorded need not be asked for.
+        audit.open().map_err(ReclaimError::from)?;
+        if !self.yes && !confirm::ask(|text| report.text(text), "reclaim")? {
+            eprintln!("slabscope: nothing was reclaimed");
+            return Ok(Exit::Partial);
+        }
+        let interrupt = Interrupt::catch()?;
+        let done = carry_out(rung.as_ref(), &mut kernel, &audit, &mut |progress| {
+            show(progress);
+            interrupt.flow()
+        });
+        hide();
+        if let Err(error) = done.recorded {
+            eprintln!("slabscope: not recorded: {error}");
+        }
+        let outcome = done.result?;
+        let complete = outcome.ended == Ended::Complete;
+        report.done(outcome);
+        report.write(self.json, out)?;
+        Ok(if complete { Exit::Ok } else { Exit::Partial })
+    }
+}
+
+impl Args {
+    /// Where it is recorded, unless it must not be. A dry run does not ask the configuration.
+    fn audit(&self, context: &Context) -> Result<audit::Log, Failure> {
+        if self.dry_run {
+            return Ok(audit::Log::Off);
+        }
+        let config = Config::load()?;
+        if context.read_only || config.read_only {
+            return Err(Failure::new(Exit::Usage, READ_ONLY));
+        }
+        Ok(audit::Log::of(&config.audit))
+    }
+
+    /// The directory that narrower rungs are about.
+    fn directory(&self) -> Option<PathBuf> {
+        self.superblock.as_deref().map(absolute)
+    }
+}
+
+/// A path from the root, as the shell's directory has it, and without a slash at its end.
+fn absolute(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    absolute.components().collect()
+}
+
+/// Says on a terminal how far it is.
+pub(super) fn show(progress: &Progress) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let Progress {
+        done,
+        of,
+        unit,
+        doing,
+    } = *progress;
+    let of = of.map_or(String::new(), |of| format!(" of {}", count(of)));
+    match unit {
+        "" => eprint!("\r{doing} "),
+        unit => eprint!("\r{doing}: {}{of} {unit} ", count(done)),
+    }
+}
+
+/// Takes it back.
+pub(super) fn hide() {
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[K");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_as_the_kernel_takes_them() {
+        for (text, bytes) in [
+            ("4096", 4096),
+            ("64M", 64 << 20),
+            ("2g", 2 << 30),
+            ("1KiB", 1024),
+            ("3TB", 3 << 40),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in [
+            "",
+            "M",
+            "-1",
+            "1.5G",
+            "64X",
+            "64MM",
+            "1 M",
+            "99999999999999999999",
+            "16E",
+            "KM",
+        ] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Which rung the arguments mean.
+
+use super::{Args, Failure, absolute};
+use crate::reclaim::superblock::Request;
+use crate::reclaim::{ReclaimError, Rung, cgroup, everybody, superblock};
+use crate::shrink;
+use crate::source::{Kernel, Source};
+
+impl Args {
+    /// The plan for the one rung that was asked for.
+    pub(super) fn plan(&self, kernel: &mut Kernel) -> Result<Box<dyn Rung>, Failure> {
+        if let Some(path) = &self.superblock {
+            let request = Request {
+                inodes: self.inodes,
+                any_filesystem: self.any_filesystem,
+                bound: self.timeout,
+            };
+            let plan = superblock::Plan::new(kernel, &absolute(path), request)?;
+            return Ok(Box::new(plan));
+        }
+        if let (Some(path), Some(amount)) = (&self.cgroup, self.amount) {
+            let plan = cgroup::Plan::new(kernel, &absolute(path), amount, self.timeout)?;
+            return Ok(Box::new(plan));
+        }
+        if let Some(name) = &self.cache {
+            let sample = kernel.sample();
+            // Who may not read slabinfo is not told that the cache is gone.
+            sample
+                .caches
+                .as_ref()
+                .map_err(|error| ReclaimError::from(error.clone()))?;
+            let plan = shrink::Plan::new(kernel.root(), name, &sample);
+            return Ok(Box::new(plan.map_err(ReclaimError::from)?));
+        }
+        let what = self.all.unwrap_or(everybody::What::Slab);
+        let plan = everybody::Plan::new(kernel, what, self.sync, self.timeout)?;
+        Ok(Box::new(plan))
+    }
+}

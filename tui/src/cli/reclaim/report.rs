@@ -1,0 +1,180 @@
+//! What is told of a plan and of what came of it, as text and as JSON.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::cli::json::{self, Name};
+use crate::cli::{Failure, ladder};
+use crate::ladder::Step;
+use crate::reclaim::{Change, Figure, Outcome, Rung, Unit};
+use crate::source::Kernel;
+use crate::text::{bytes, duration, printable};
+
+/// A plan, and what came of it.
+#[derive(Serialize)]
+pub(super) struct Report<'a> {
+    rung: &'static str,
+    #[serde(flatten)]
+    path: Name<'a>,
+    filesystem: Option<&'a str>,
+    /// Whom it hits.
+    reach: String,
+    notes: Vec<String>,
+    /// The command that does the same.
+    command: String,
+    /// At most so much is expected to come back.
+    predicted_bytes: Option<u64>,
+    figures: Vec<Row>,
+    ladder: Vec<ladder::Row>,
+    #[serde(flatten)]
+    done: Option<Done>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    key: &'static str,
+    #[serde(skip)]
+    what: &'static str,
+    unit: Unit,
+    value: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Done {
+    status: String,
+    took_ns: u64,
+    #[serde(skip)]
+    took: String,
+    freed_bytes: u64,
+    ledger: Vec<Changed>,
+    notes_after: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Changed {
+    key: &'static str,
+    #[serde(skip)]
+    what: &'static str,
+    unit: Unit,
+    before: Option<u64>,
+    after: Option<u64>,
+}
+
+impl From<Figure> for Row {
+    fn from(figure: Figure) -> Self {
+        let Figure {
+            key,
+            what,
+            unit,
+            value,
+        } = figure;
+        Self {
+            key,
+            what,
+            unit,
+            value,
+        }
+    }
+}
+
+impl From<Change> for Changed {
+    fn from(change: Change) -> Self {
+        let Figure {
+            key,
+            what,
+            unit,
+            value,
+        } = change.before;
+        Self {
+            key,
+            what,
+            unit,
+            before: value,
+            after: change.after.value,
+        }
+    }
+}
+
+impl<'a> Report<'a> {
+    /// Of a plan, with the figures as they are now.
+    pub(super) fn new(rung: &'a dyn Rung, steps: &[Step], kernel: &mut Kernel) -> Self {
+        let now = rung.measure(kernel);
+        Self {
+            rung: rung.name(),
+            path: Name::keyed("path", rung.path()),
+            filesystem: rung.filesystem(),
+            reach: rung.reach(),
+            notes: rung.notes(),
+            command: rung.command(),
+            predicted_bytes: rung.predicted(&now),
+            figures: now.into_iter().map(Row::from).collect(),
+            ladder: ladder::rows(steps, rung.name()),
+            done: None,
+        }
+    }
+
+    /// What came of it.
+    pub(super) fn done(&mut self, outcome: Outcome) {
+        self.done = Some(Done {
+            status: outcome.ended.name(),
+            took_ns: u64::try_from(outcome.took.as_nanos()).unwrap_or(u64::MAX),
+            took: duration(outcome.took),
+            freed_bytes: outcome.freed(),
+            ledger: outcome.ledger.into_iter().map(Changed::from).collect(),
+            notes_after: outcome.notes,
+        });
+    }
+
+    /// To standard output.
+    pub(super) fn write(&self, json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+        match json {
+            true => json::write(out, "slabscope.reclaim/1", self),
+            false => self.text(out),
+        }
+    }
+
+    /// For people.
+    pub(super) fn text(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        writeln!(out, "{} {}", self.rung, self.path.printable())?;
+        writeln!(out, "  reach         {}", printable_words(&self.reach))?;
+        let most = self.predicted_bytes.map_or("?".into(), bytes);
+        writeln!(out, "  at most       {most}")?;
+        for note in &self.notes {
+            writeln!(out, "  {}", printable_words(note))?;
+        }
+        writeln!(out, "  same as       {}", self.command)?;
+        ladder::write(&self.ladder, out)?;
+        match &self.done {
+            None => {
+                for row in &self.figures {
+                    let value = row.value.map_or("?".into(), |value| row.unit.show(value));
+                    writeln!(out, "  {:<18}{value:>14}", row.what)?;
+                }
+            }
+            Some(done) => done.text(out)?,
+        }
+        Ok(())
+    }
+}
+
+/// Names in it are escaped already; a backslash stays one.
+fn printable_words(text: &str) -> String {
+    printable(text).replace("\\\\", "\\")
+}
+
+impl Done {
+    fn text(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        writeln!(out, "  {}, took {}", self.status, self.took)?;
+        for row in &self.ledger {
+            let known =
+                |figure: Option<u64>| figure.map_or("?".into(), |value| row.unit.show(value));
+            let (before, after) = (known(row.before), known(row.after));
+            writeln!(out, "  {:<18}{before:>14} -> {after}", row.what)?;
+        }
+        for note in &self.notes_after {
+            writeln!(out, "  {}", printable_words(note))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! `slabscope tune`: two settings of the kernel that say how long dentries and inodes stay.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::{Context, Exit, Failure, READ_ONLY, Run, confirm, json};
+use crate::audit;
+use crate::config::Config;
+use crate::reclaim::ReclaimError;
+use crate::source::Kernel;
+use crate::tune::{SETTINGS, Setting, why_not};
+
+/// Show what says how long dentries and inodes stay, change it, put it back
+///
+/// Without arguments both settings are shown, with what they mean. A change holds until the machine
+/// starts anew; the old value is kept in the record, and --restore puts it back.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// vm.vfs_cache_pressure or fs.dentry-negative
+    #[arg(value_name = "SETTING", value_parser = setting)]
+    setting: Option<&'static Setting>,
+
+    /// Its new value
+    #[arg(value_parser = super::whole::<u64>, requires = "setting", conflicts_with = "restore")]
+    value: Option<u64>,
+
+    /// Put back what it was before it was last changed
+    #[arg(long, requires = "setting")]
+    restore: bool,
+
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn setting(text: &str) -> Result<&'static Setting, String> {
+    let names = SETTINGS.map(|setting| setting.name).join(" or ");
+    Setting::of(text).ok_or_else(|| format!("{names} is wanted"))
+}
+
+#[derive(Serialize)]
+struct Shown {
+    name: &'static str,
+    value: Option<u64>,
+    default: u64,
+    /// Before it was last changed, by the record.
+    former: Option<u64>,
+    meaning: &'static str,
+    change: &'static str,
+    why_not: Option<String>,
+}
+
+impl Run for Args {
+    fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let kernel = Kernel::new(&context.root);
+        match self.setting {
+            Some(setting) if self.value.is_some() || self.restore => {
+                context.live("a change")?;
+                self.change(setting, &kernel, context, out)
+            }
+            _ => self.show(&kernel, out),
+        }
+    }
+}
+
+impl Args {
+    fn show(&self, kernel: &Kernel, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let audit = Config::load().map(|config| audit::Log::of(&config.audit));
+        let audit = audit.unwrap_or_default();
+        let wanted = |setting: &&Setting| self.setting.is_none_or(|this| this == *setting);
+        let all: Vec<Shown> = SETTINGS
+            .iter()
+            .filter(wanted)
+            .map(|setting| shown(setting, kernel, &audit))
+            .collect();
+        if self.json {
+            #[derive(Serialize)]
+            struct Document {
+                settings: Vec<Shown>,
+            }
+            json::write(out, "slabscope.tune/1", &Document { settings: all })?;
+            return Ok(Exit::Ok);
+        }
+        for shown in &all {
+            let value = shown.value.map_or("?".into(), |value| value.to_string());
+            writeln!(
+                out,
+                "{} = {value} (the kernel's own: {})",
+                shown.name, shown.default
+            )?;
+            if let Some(why) = &shown.why_not {
+                writeln!(out, "  {why}")?;
+            }
+            writeln!(out, "  {}", shown.meaning)?;
+            writeln!(out, "  {}", shown.change)?;
+            if let Some(former) = shown.former {
+                writeln!(
+                    out,
+                    "  was {former}: slabscope tune {} --restore",
+                    shown.name
+                )?;
+            }
+        }
+        Ok(Exit::Ok)
+    }
+
+    fn change(
+        &self,
+        setting: &'static Setting,
+        kernel: &Kernel,
+        context: &Context,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        let config = Config::load()?;
+        if context.read_only || config.read_only {
+            return Err(Failure::new(Exit::Usage, READ_ONLY));
+        }
+        let audit = audit::Log::of(&config.audit);
+        let name = setting.name;
+        let value = match self.value {
+            Some(value) => value,
+            None => setting.former(&audit)?.ok_or_else(|| {
+                Failure::new(
+                    Exit::Failed,
+                    format!("{name}: the record knows of no change of it"),
+                )
+            })?,
+        };
+        let now = setting.read(kernel).map_err(|error| {
+            let exit = match error.cause {
+                crate::source::Cause::Unreadable(std::io::ErrorKind::NotFound, _) => Exit::Missing,
+                _ => Exit::Failed,
+            };
+            Failure::new(exit, format!("{name}: {}", why_not(setting, &error)))
+        })?;
+        let plan = |text: &mut dyn Write| {
+            writeln!(
+                text,
+                "{name}: {now} -> {value}, for the whole machine, until it starts anew"
+            )?;
+            Ok(writeln!(text, "  {}", setting.change)?)
+        };
+        if !self.yes && !confirm::ask(plan, "change it")? {
+            eprintln!("slabscope: nothing was changed");
+            return Ok(Exit::Partial);
+        }
+        setting
+            .set(kernel, value, &audit)
+            .map_err(|error| match error {
+                error @ ReclaimError::Refused(_) => Failure::new(Exit::Usage, error),
+                error => error.into(),
+            })?;
+        if self.json {
+            let shown = shown(setting, kernel, &audit);
+            json::write(out, "slabscope.tune/1", &shown)?;
+        } else {
+            writeln!(
+                out,
+                "{name}: {now} -> {value}; back with: slabscope tune {name} --restore"
+            )?;
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+fn shown(setting: &Setting, kernel: &Kernel, audit: &audit::Log) -> Shown {
+    let read = setting.read(kernel);
+    Shown {
+        name: setting.name,
+        default: setting.default,
+        former: setting.former(audit).ok().flatten(),
+        meaning: setting.meaning,
+        change: setting.change,
+        why_not: read.as_ref().err().map(|error| why_not(setting, error)),
+        value: read.ok(),
+    }
+}

@@ -1,0 +1,524 @@
+//! The rungs of the ladder that user space climbs alone: page cache below a directory, a superblock,
+//! a memory cgroup, everybody. One file each; what they have in common is here.
+//!
+//! A [`Rung`] is a plan: whom it hits, what it is known to hold, the command that does the same. To
+//! [`carry_out`] a plan takes the figures, opens the record, acts, waits for what was freed to come
+//! back, takes the figures again and writes the record.
+
+pub mod aside;
+pub mod cache;
+pub mod cgroup;
+pub mod everybody;
+pub mod pages;
+pub mod shrinker;
+pub mod superblock;
+
+use std::fmt::Debug;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use serde::Serialize;
+
+use crate::audit::{self, Action, AuditError, Log, Record};
+use crate::shrink::ShrinkError;
+use crate::source::{Kernel, SourceError};
+use crate::text::{bytes, count, printable};
+
+/// Why there is no plan, or a plan was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ReclaimError {
+    /// A file of the kernel, or a directory, cannot be opened or written.
+    #[error("{}: {source}", printable(.path))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of the kernel cannot be read or understood.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// It would do harm, or might wait for ever: what, and why.
+    #[error("{0}")]
+    Refused(String),
+    /// This kernel does not have it: what, and what mends that.
+    #[error("{0}")]
+    Missing(String),
+    /// Only root may.
+    #[error("{0}")]
+    Permission(String),
+    /// It is not any more what the plan was made for.
+    #[error("{}: {what}; look again", printable(.path))]
+    Changed {
+        /// What.
+        path: PathBuf,
+        /// How.
+        what: String,
+    },
+    /// A slab cache was not shrunk.
+    #[error(transparent)]
+    Shrink(#[from] ShrinkError),
+    /// It cannot be recorded.
+    #[error("{0}\n{remedy}", remedy = AuditError::REMEDY)]
+    Unrecorded(#[from] AuditError),
+}
+
+impl ReclaimError {
+    /// Of a file.
+    pub fn file(path: &Path, source: impl Into<io::Error>) -> Self {
+        let (path, source) = (path.into(), source.into());
+        Self::File { path, source }
+    }
+
+    /// Whether somebody with more rights could.
+    pub fn is_permission(&self) -> bool {
+        match self {
+            Self::Permission(_) => true,
+            Self::File { source, .. } | Self::Shrink(ShrinkError::Write { source, .. }) => {
+                source.kind() == io::ErrorKind::PermissionDenied
+            }
+            _ => false,
+        }
+    }
+
+    /// What a person can do about it; empty where the message says it.
+    pub fn remedy(&self) -> &'static str {
+        if self.is_permission() {
+            return "only root may: sudo slabscope";
+        }
+        match self {
+            Self::File { source, .. } => match source.kind() {
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    "it is read-only here, as in a container: run slabscope outside of it"
+                }
+                io::ErrorKind::NotFound => "look at the path: it was removed, or never there",
+                _ => "",
+            },
+            Self::Source(error) => error.remedy(),
+            Self::Shrink(error) => error.remedy(),
+            _ => "",
+        }
+    }
+}
+
+/// What a figure counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Things.
+    Count,
+    /// Bytes.
+    Bytes,
+}
+
+impl Unit {
+    /// As text.
+    pub fn show(self, value: u64) -> String {
+        match self {
+            Self::Count => count(value),
+            Self::Bytes => bytes(value),
+        }
+    }
+}
+
+/// A figure of the machine, or of what a rung reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// In JSON: with its unit.
+    pub key: &'static str,
+    /// For people.
+    pub what: &'static str,
+    /// In what.
+    pub unit: Unit,
+    /// None: the kernel does not tell.
+    pub value: Option<u64>,
+}
+
+impl Figure {
+    /// A number of things.
+    pub fn count(key: &'static str, what: &'static str, value: Option<u64>) -> Self {
+        let unit = Unit::Count;
+        Self {
+            key,
+            what,
+            unit,
+            value,
+        }
+    }
+
+    /// Bytes.
+    pub fn bytes(key: &'static str, what: &'static str, value: Option<u64>) -> Self {
+        let unit = Unit::Bytes;
+        Self {
+            key,
+            what,
+            unit,
+            value,
+        }
+    }
+
+    /// As text.
+    pub fn show(&self) -> String {
+        self.value.map_or("?".into(), |value| self.unit.show(value))
+    }
+}
+
+/// A figure before and after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Right before.
+    pub before: Figure,
+    /// Once what was freed had come back.
+    pub after: Figure,
+}
+
+/// The figures of the machine that reclaim moves, whichever rung: dentries, inodes, SReclaimable, page
+/// cache.
+pub fn machine(kernel: &mut Kernel) -> Vec<Figure> {
+    let sample = kernel.sample_bare();
+    let pages = kernel.page_cache().ok();
+    let dentries = sample.dentries.ok();
+    let memory = sample.memory.ok();
+    vec![
+        Figure::count("dentries", "dentries", dentries.map(|state| state.total)),
+        Figure::count(
+            "dentries_on_lru",
+            "on the LRU",
+            dentries.map(|state| state.lru),
+        ),
+        Figure::count(
+            "inodes",
+            "inodes",
+            sample.inodes.ok().map(|inodes| inodes.total),
+        ),
+        Figure::bytes(
+            "sreclaimable_bytes",
+            "SReclaimable",
+            memory.map(|memory| memory.sreclaimable),
+        ),
+        Figure::bytes(
+            "page_cache_bytes",
+            "page cache",
+            pages.map(|pages| pages.file),
+        ),
+        Figure::bytes("dirty_bytes", "dirty", pages.map(|pages| pages.dirty)),
+    ]
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// So much of it.
+    pub done: u64,
+    /// Of so much, if that is known.
+    pub of: Option<u64>,
+    /// Of what: `files`, `bytes`. Empty: the kernel does not tell how far it is.
+    pub unit: &'static str,
+    /// What is being done.
+    pub doing: &'static str,
+}
+
+/// Hears how far it is, and may end it.
+pub type Flow<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// As it should.
+    Complete,
+    /// The kernel found less than was asked of it.
+    Less,
+    /// Told to stop.
+    Stopped,
+    /// So many, or so long, and no further.
+    Bound,
+    /// Left to itself: a system call that cannot be interrupted goes on, in a process of its own.
+    Left(u32),
+}
+
+impl Ended {
+    /// For people, and for the record.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Complete => "complete".into(),
+            Self::Less => "less reclaimed than asked".into(),
+            Self::Stopped => "stopped".into(),
+            Self::Bound => "bound reached".into(),
+            Self::Left(pid) => format!("left: the kernel goes on with it in process {pid}"),
+        }
+    }
+}
+
+/// What a rung did, as it knows itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// How it ended.
+    pub ended: Ended,
+    /// What there is to know besides the figures.
+    pub notes: Vec<String>,
+}
+
+impl From<Ended> for Ran {
+    fn from(ended: Ended) -> Self {
+        let notes = Vec::new();
+        Self { ended, notes }
+    }
+}
+
+/// A plan for one rung of the ladder.
+pub trait Rung: Debug + Send {
+    /// Its name, as in the record: `superblock`.
+    fn name(&self) -> &'static str;
+    /// The path that it is about.
+    fn path(&self) -> &Path;
+    /// Whom it hits, in words.
+    fn reach(&self) -> String;
+    /// What goes besides, and what there is to know before.
+    fn notes(&self) -> Vec<String>;
+    /// The command that does the same.
+    fn command(&self) -> String;
+    /// The figures that it may move, now.
+    fn measure(&self, kernel: &mut Kernel) -> Vec<Figure>;
+    /// At most so many bytes are expected to come back, by figures of [`Rung::measure`].
+    fn predicted(&self, now: &[Figure]) -> Option<u64>;
+    /// The type of the filesystem, where it is one that is hit.
+    fn filesystem(&self) -> Option<&str> {
+        None
+    }
+    /// For the audit, before it is done; `now` are the figures then.
+    fn record(&self, now: &[Figure]) -> Record {
+        Record {
+            filesystem: self.filesystem().map(str::to_owned),
+            mode: Some(self.name()),
+            ..Record::new(
+                Action::Reclaim,
+                self.path(),
+                self.predicted(now).unwrap_or(0),
+            )
+        }
+    }
+    /// What went, in the record's unit.
+    fn freed(&self, outcome: &Outcome) -> u64 {
+        outcome.freed()
+    }
+    /// Does it.
+    fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError>;
+}
+
+/// The figure of this key.
+pub fn figure(figures: &[Figure], key: &str) -> Option<u64> {
+    figures.iter().find(|figure| figure.key == key)?.value
+}
+
+/// What a rung did, with the figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub ended: Ended,
+    /// How long it took, without the wait for what was freed.
+    pub took: Duration,
+    /// Each figure, before and after.
+    pub ledger: Vec<Change>,
+    /// What there is to know besides.
+    pub notes: Vec<String>,
+}
+
+impl Outcome {
+    /// Bytes of slabs and page cache that came back.
+    pub fn freed(&self) -> u64 {
+        let fell = |key| self.fell(key).unwrap_or(0);
+        fell("sreclaimable_bytes").saturating_add(fell("page_cache_bytes"))
+    }
+
+    /// By how much a figure fell; 0 if it rose, None if it is not known.
+    pub fn fell(&self, key: &str) -> Option<u64> {
+        let change = self.change(key)?;
+        Some(change.before.value?.saturating_sub(change.after.value?))
+    }
+
+    /// The figure of this key.
+    pub fn change(&self, key: &str) -> Option<&Change> {
+        self.ledger.iter().find(|change| change.before.key == key)
+    }
+}
+
+/// What came of a plan.
+#[derive(Debug)]
+pub struct Done {
+    /// What it did.
+    pub result: Result<Outcome, ReclaimError>,
+    /// What was recorded.
+    pub record: Record,
+    /// Whether it was.
+    pub recorded: Result<(), AuditError>,
+}
+
+/// Carries a plan out and records it: what cannot be recorded does not run.
+pub fn carry_out(rung: &dyn Rung, kernel: &mut Kernel, audit: &Log, flow: &mut Flow<'_>) -> Done {
+    let before = rung.measure(kernel);
+    let mut record = rung.record(&before);
+    let (result, file) = match audit.open() {
+        Ok(file) => (run(rung, kernel, before, flow), Some(file)),
+        Err(error) => (Err(error.into()), None),
+    };
+    note(rung, &mut record, &result);
+    let recorded = file.map_or(Ok(()), |mut file: audit::Open| file.write(&record));
+    Done {
+        result,
+        record,
+        recorded,
+    }
+}
+
+fn run(
+    rung: &dyn Rung,
+    kernel: &mut Kernel,
+    before: Vec<Figure>,
+    flow: &mut Flow<'_>,
+) -> Result<Outcome, ReclaimError> {
+    let start = Instant::now();
+    let ran = rung.run(flow)?;
+    let took = start.elapsed();
+    let after = settled(&mut || rung.measure(kernel));
+    let ledger = before
+        .into_iter()
+        .zip(after)
+        .map(|(before, after)| Change { before, after })
+        .collect();
+    Ok(Outcome {
+        ended: ran.ended,
+        took,
+        ledger,
+        notes: ran.notes,
+    })
+}
+
+/// Figures once none of them falls any more: what was freed comes back an RCU grace period late.
+fn settled(measure: &mut dyn FnMut() -> Vec<Figure>) -> Vec<Figure> {
+    const STEP: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(3);
+    let begin = Instant::now();
+    let mut figures = measure();
+    loop {
+        thread::sleep(STEP);
+        let next = measure();
+        // A page that somebody else frees is no reason to wait.
+        let fell = figures.iter().zip(&next).any(|(before, after)| {
+            let fell = before
+                .value
+                .zip(after.value)
+                .map(|(a, b)| a.saturating_sub(b));
+            fell.is_some_and(|fell| fell > before.value.unwrap_or(0) / 100)
+        });
+        figures = next;
+        if !fell || begin.elapsed() > LONGEST {
+            return figures;
+        }
+    }
+}
+
+/// Notes in the record what came of it.
+fn note(rung: &dyn Rung, record: &mut Record, result: &Result<Outcome, ReclaimError>) {
+    match result {
+        Ok(outcome) => {
+            if let Some(change) = outcome.change("sreclaimable_bytes") {
+                record.sreclaimable = [change.before.value, change.after.value];
+            }
+            record.freed = rung.freed(outcome);
+            record.took = outcome.took;
+            record.outcome = outcome.ended.name();
+        }
+        Err(error) => record.outcome = format!("failed: {error}"),
+    }
+}
+
+/// What a system call's failure means for somebody who asked for `what`.
+fn refused(what: &str, path: &Path, errno: Errno) -> ReclaimError {
+    match errno {
+        Errno::PERM | Errno::ACCESS => {
+            ReclaimError::Permission(format!("{what} {}: {errno}", printable(path)))
+        }
+        Errno::BUSY => ReclaimError::Refused(format!(
+            "{}: the filesystem is frozen: fsfreeze -u thaws it",
+            printable(path)
+        )),
+        errno => ReclaimError::file(path, errno),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A rung that takes what it is told to.
+    #[derive(Debug)]
+    struct Taking(std::sync::Mutex<Vec<u64>>);
+
+    impl Rung for Taking {
+        fn name(&self) -> &'static str {
+            "taking"
+        }
+        fn path(&self) -> &Path {
+            Path::new("/taken")
+        }
+        fn reach(&self) -> String {
+            String::new()
+        }
+        fn notes(&self) -> Vec<String> {
+            Vec::new()
+        }
+        fn command(&self) -> String {
+            String::new()
+        }
+        fn measure(&self, _: &mut Kernel) -> Vec<Figure> {
+            let mut left = self.0.lock().unwrap();
+            let value = if left.len() > 1 {
+                left.remove(0)
+            } else {
+                left[0]
+            };
+            vec![Figure::bytes(
+                "sreclaimable_bytes",
+                "SReclaimable",
+                Some(value),
+            )]
+        }
+        fn predicted(&self, now: &[Figure]) -> Option<u64> {
+            figure(now, "sreclaimable_bytes")
+        }
+        fn run(&self, _: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
+            Ok(Ended::Less.into())
+        }
+    }
+
+    fn go_on(_: &Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    #[test]
+    fn the_ledger_waits_until_nothing_falls_any_more_and_is_recorded() {
+        let rung = Taking(vec![1_000, 900, 500, 200, 199].into());
+        let mut kernel = Kernel::new("/");
+        let done = carry_out(&rung, &mut kernel, &Log::Off, &mut go_on);
+        let outcome = done.result.unwrap();
+        assert_eq!(outcome.ledger[0].before.value, Some(1_000));
+        assert_eq!(outcome.ledger[0].after.value, Some(199));
+        assert_eq!(outcome.freed(), 801);
+        let record = done.record;
+        assert_eq!((record.predicted, record.freed), (1_000, 801));
+        assert_eq!(record.sreclaimable, [Some(1_000), Some(199)]);
+        assert_eq!(record.outcome, "less reclaimed than asked");
+    }
+
+    #[test]
+    fn what_cannot_be_recorded_does_not_run() {
+        let rung = Taking(vec![5].into());
+        let done = carry_out(&rung, &mut Kernel::new("/"), &Log::Homeless, &mut go_on);
+        assert!(matches!(done.result, Err(ReclaimError::Unrecorded(_))));
+        assert!(done.record.outcome.starts_with("failed: "));
+    }
+}

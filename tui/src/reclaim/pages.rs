@@ -1,0 +1,430 @@
+//! Page cache of the files below a directory without the module: each regular file is opened, and its
+//! clean pages are given up by posix_fadvise(2) (mm/fadvise.c: `POSIX_FADV_DONTNEED`, Linux 7.3). Mapped
+//! pages stay, and dirty ones, which the kernel then begins to write.
+//!
+//! To find the files their directories are read, which caches the names of directories and of what is
+//! opened: how many more dentries there are after the walk is told.
+
+mod walk;
+
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::{Advice, Stat, fadvise, fdatasync};
+use rustix::io::Errno;
+
+use super::{Ended, Figure, Flow, Ran, ReclaimError, Rung, machine};
+use crate::page_cache::{Asker, Resident};
+use crate::prune::Target;
+use crate::shell::quoted;
+use crate::source::{Kernel, Mount};
+use crate::text::{bytes, count, counted, printable};
+use walk::Walk;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// What is dirty is written first, file by file.
+    pub writeback: bool,
+    /// No more files than that.
+    pub max: Option<u64>,
+    /// No longer than that.
+    pub bound: Option<Duration>,
+    /// On a filesystem too that asks a server or a program.
+    pub any_filesystem: bool,
+}
+
+/// What a walk found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Regular files that were opened.
+    pub files: u64,
+    /// Directories that were read.
+    pub directories: u64,
+    /// Files and directories that may not be opened or read, or went meanwhile.
+    pub skipped: u64,
+    /// Of the files, those of others: the kernel tells their page cache to nobody else.
+    pub not_told: u64,
+    /// Bytes of page cache of the files that it tells of.
+    pub resident: u64,
+    /// Of those, not written yet.
+    pub dirty: u64,
+    /// Of those, being written.
+    pub writeback: u64,
+    /// By how much dentry-state's total grew meanwhile; None: it does not tell.
+    pub dentries: Option<u64>,
+    /// Why it is not all.
+    pub cut: Option<Cut>,
+}
+
+/// Why a walk ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Told to.
+    Stopped,
+    /// So many files, or so long.
+    Bound,
+}
+
+/// The plan.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Below which directory.
+    pub target: Target,
+    /// Its filesystem.
+    pub mount: Option<Mount>,
+    /// What was asked for.
+    pub request: Request,
+    /// What there is.
+    pub found: Found,
+    root: PathBuf,
+}
+
+impl Plan {
+    /// Walks the directory and counts. None: `flow` ended it.
+    pub fn new(
+        kernel: &mut Kernel,
+        path: &Path,
+        request: Request,
+        flow: &mut Flow<'_>,
+    ) -> Result<Option<Self>, ReclaimError> {
+        let mounts = kernel.mounts()?;
+        let mount = Mount::of(&mounts, path).cloned();
+        if let Some(why) = mount
+            .as_ref()
+            .and_then(|mount| unfit(mount, request.any_filesystem))
+        {
+            return Err(ReclaimError::Refused(format!("{}: {why}", printable(path))));
+        }
+        let opened = File::open(path).and_then(|dir| match dir.metadata()?.is_dir() {
+            true => Ok(dir),
+            false => Err(Errno::NOTDIR.into()),
+        });
+        let dir = opened.map_err(|error| ReclaimError::file(path, error))?;
+        let target = Target {
+            path: path.into(),
+            dir: Arc::new(dir),
+        };
+        let mut plan = Self {
+            target,
+            mount,
+            request,
+            found: Found::default(),
+            root: kernel.root().into(),
+        };
+        plan.found = Walk::new(&plan, "counting").run(kernel, &mut |_, _, _| (), flow)?;
+        Ok((plan.found.cut != Some(Cut::Stopped)).then_some(plan))
+    }
+
+    /// What stays of what is resident.
+    fn stays(&self) -> u64 {
+        match self.request.writeback {
+            true => 0,
+            false => self.found.dirty.saturating_add(self.found.writeback),
+        }
+    }
+}
+
+/// Why it is not wise on this filesystem.
+pub(crate) fn unfit(mount: &Mount, any: bool) -> Option<String> {
+    let fs = printable(&mount.fs);
+    if mount.is_memory() {
+        Some(format!(
+            "on {fs} the page cache is all there is of a file: none of it can go"
+        ))
+    } else if mount.is_remote() && !any {
+        Some(format!(
+            "on {fs} a server or a program that does not answer would be waited for, maybe for ever; \
+             --any-filesystem does it all the same"
+        ))
+    } else {
+        None
+    }
+}
+
+/// Gives up what is cached of a file. With `writeback` what is dirty is written first.
+fn give_up(file: &File, resident: Option<&Resident>, writeback: bool) -> Result<(), Errno> {
+    let dirty = resident.is_none_or(|of| {
+        let unwritten = of.dirty.zip(of.writeback);
+        unwritten.is_none_or(|(dirty, writeback)| dirty + writeback > 0)
+    });
+    if writeback && dirty {
+        fdatasync(file)?;
+    }
+    fadvise(file, 0, None, Advice::DontNeed)
+}
+
+impl Rung for Plan {
+    fn name(&self) -> &'static str {
+        "pages"
+    }
+
+    fn path(&self) -> &Path {
+        &self.target.path
+    }
+
+    fn filesystem(&self) -> Option<&str> {
+        self.mount.as_ref().map(|mount| mount.fs.as_str())
+    }
+
+    fn reach(&self) -> String {
+        "below this directory only, on this filesystem only; files with further names elsewhere too"
+            .into()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let found = &self.found;
+        let mut notes = vec![format!(
+            "{} in {}",
+            counted(found.files, "file"),
+            match found.directories {
+                1 => "1 directory".into(),
+                n => format!("{} directories", count(n)),
+            }
+        )];
+        if found.dirty + found.writeback > 0 {
+            let dirty = bytes(found.dirty);
+            let writeback = bytes(found.writeback);
+            notes.push(match self.request.writeback {
+                true => format!("{dirty} dirty and {writeback} being written: written first, and waited for"),
+                false => format!(
+                    "{dirty} dirty and {writeback} being written stay: --writeback writes them first; \
+                     the kernel begins to write them in any case"
+                ),
+            });
+        }
+        if found.not_told > 0 {
+            notes.push(format!(
+                "page cache not told by the kernel for {} of others: theirs goes too, uncounted",
+                counted(found.not_told, "file")
+            ));
+        }
+        if found.skipped > 0 {
+            notes.push(format!(
+                "{} may not be opened, or went meanwhile",
+                count(found.skipped)
+            ));
+        }
+        if found.cut == Some(Cut::Bound) {
+            notes.push("bound reached: there may be more".into());
+        }
+        if let Some(made) = found.dentries {
+            notes.push(format!(
+                "looking made {}: the names of what was opened",
+                counted_dentries(made)
+            ));
+        }
+        notes.push(
+            "mapped pages stay; what goes is read from the disk again when it is used".into(),
+        );
+        notes
+    }
+
+    fn command(&self) -> String {
+        let mut command = format!("slabscope prune {} --mode pages", quoted(&self.target.path));
+        if self.request.writeback {
+            command += " --writeback";
+        }
+        if let Some(max) = self.request.max {
+            command += &format!(" --max {max}");
+        }
+        command
+    }
+
+    fn measure(&self, kernel: &mut Kernel) -> Vec<Figure> {
+        machine(kernel)
+    }
+
+    fn predicted(&self, _: &[Figure]) -> Option<u64> {
+        Some(self.found.resident.saturating_sub(self.stays()))
+    }
+
+    fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
+        let mut kernel = Kernel::new(&self.root);
+        let asker = Asker::default();
+        let (mut gone, mut failed) = (0_u64, 0_u64);
+        let mut act = |file: &File, stat: &Stat, before: Option<&Resident>| {
+            // Nothing is cached of it.
+            if before.is_some_and(|before| before.cached == 0) {
+                return;
+            }
+            if give_up(file, before, self.request.writeback).is_err() {
+                failed += 1;
+                return;
+            }
+            if let Some(before) = before {
+                let mut go_on = || ControlFlow::Continue(());
+                let after = asker.resident(file.as_fd(), stat, &mut go_on);
+                let after = after.ok().flatten().unwrap_or_default();
+                gone += before.cached.saturating_sub(after.cached);
+            }
+        };
+        let walked = Walk::new(self, "giving up").run(&mut kernel, &mut act, flow)?;
+        let ended = match walked.cut {
+            None => Ended::Complete,
+            Some(Cut::Stopped) => Ended::Stopped,
+            Some(Cut::Bound) => Ended::Bound,
+        };
+        Ok(Ran {
+            ended,
+            notes: told(&walked, gone, failed),
+        })
+    }
+}
+
+/// What came of it, file by file.
+fn told(walked: &Found, gone: u64, failed: u64) -> Vec<String> {
+    let left = walked.resident.saturating_sub(gone);
+    let mut notes = vec![format!(
+        "{} of {} went from {}",
+        bytes(gone),
+        bytes(walked.resident),
+        counted(walked.files, "file")
+    )];
+    if left > 0 {
+        notes.push(format!(
+            "{} stayed: dirty, mapped or used meanwhile",
+            bytes(left)
+        ));
+    }
+    if failed > 0 {
+        notes.push(format!(
+            "of {} nothing could be given up",
+            counted(failed, "file")
+        ));
+    }
+    if let Some(made) = walked.dentries {
+        notes.push(format!("walking made {}", counted_dentries(made)));
+    }
+    notes
+}
+
+fn counted_dentries(n: u64) -> String {
+    match n {
+        0 => "no dentry".into(),
+        1 => "1 dentry".into(),
+        n => format!("{} dentries", count(n)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use super::super::Progress;
+    use super::*;
+
+    fn go_on(_: &Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// A tree on a disk's filesystem: of what is in memory nothing can be given up.
+    fn tree(name: &str) -> PathBuf {
+        let target = std::env::var_os("CARGO_TARGET_TMPDIR");
+        let above = target.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+        let name = format!("slabscope-pages-{name}-{}", std::process::id());
+        let root = above.join(name);
+        let _ = fs::remove_dir_all(&root);
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        root
+    }
+
+    fn plan(root: &Path, request: Request) -> Plan {
+        let mut kernel = Kernel::new("/");
+        let plan = Plan::new(&mut kernel, root, request, &mut go_on);
+        plan.unwrap().unwrap()
+    }
+
+    fn write(path: &Path, size: usize) {
+        let mut file = File::create(path).unwrap();
+        file.write_all(&vec![7; size]).unwrap();
+    }
+
+    #[test]
+    fn what_is_cached_goes_and_nothing_else_changes() {
+        let root = tree("goes");
+        let page = rustix::param::page_size();
+        for name in ["one", "a/two", "a/b/three"] {
+            write(&root.join(name), 5 * page);
+        }
+        std::os::unix::fs::symlink("/etc/passwd", root.join("a/link")).unwrap();
+        let request = Request {
+            writeback: true,
+            ..Request::default()
+        };
+        let planned = plan(&root, request);
+        assert_eq!((planned.found.files, planned.found.directories), (3, 3));
+        let told = planned.found.resident;
+        assert_eq!(told, 15 * page as u64);
+        let ran = planned.run(&mut go_on).unwrap();
+        assert_eq!(ran.ended, Ended::Complete);
+        assert!(
+            ran.notes[0].starts_with("60.0 KiB of 60.0 KiB went from 3 files"),
+            "{ran:?}"
+        );
+        assert_eq!(plan(&root, request).found.resident, 0);
+        assert_eq!(fs::read(root.join("a/two")).unwrap(), vec![7; 5 * page]);
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn it_is_bounded_and_stopped() {
+        let root = tree("bounded");
+        for n in 0..9 {
+            write(&root.join(n.to_string()), 10);
+        }
+        let request = Request {
+            max: Some(4),
+            ..Request::default()
+        };
+        let found = plan(&root, request).found;
+        assert_eq!((found.files, found.cut), (4, Some(Cut::Bound)));
+        let mut stop = |_: &Progress| ControlFlow::Break(());
+        let stopped = Plan::new(&mut Kernel::new("/"), &root, Request::default(), &mut stop);
+        assert!(stopped.unwrap().is_none());
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_lives_in_memory_or_far_away_is_refused() {
+        let on = |fs: &str| Mount {
+            fs: fs.into(),
+            ..Mount::default()
+        };
+        let why = |fs: &str, any: bool| unfit(&on(fs), any);
+        assert_eq!((why("ext4", false), why("nfs", true)), (None, None));
+        assert!(why("nfs", false).unwrap().contains("does not answer"));
+        assert!(why("tmpfs", true).unwrap().contains("none of it can go"));
+    }
+
+    #[test]
+    fn what_stays_is_not_predicted_to_go() {
+        let root = tree("predicted");
+        let mut planned = plan(&root, Request::default());
+        planned.found = Found {
+            resident: 100,
+            dirty: 30,
+            writeback: 5,
+            not_told: 2,
+            ..planned.found
+        };
+        assert_eq!(planned.predicted(&[]), Some(65));
+        let notes = planned.notes().join("\n");
+        assert!(
+            notes.contains("30 B dirty and 5 B being written stay"),
+            "{notes}"
+        );
+        assert!(
+            notes.contains("not told by the kernel for 2 files of others"),
+            "{notes}"
+        );
+        planned.request.writeback = true;
+        assert_eq!(planned.predicted(&[]), Some(100));
+        fs::remove_dir_all(root).unwrap();
+    }
+}

@@ -1,0 +1,168 @@
+//! The shrinker of one superblock, where the kernel shows it in debugfs (CONFIG_SHRINKER_DEBUG): it
+//! evicts dentries and inodes by memory cgroup and node.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use super::{Ended, Flow, Progress, ReclaimError};
+use crate::source::shrinkers::{self, Share};
+use crate::source::{Cause, Mount, SourceError};
+
+/// Where they are.
+pub const DIRECTORY: &str = "sys/kernel/debug/shrinker";
+
+/// The shrinker of one superblock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shrinker {
+    directory: PathBuf,
+}
+
+impl Shrinker {
+    /// That of a mount's superblock. None: the kernel shows none, or more than one could be meant.
+    pub fn of(root: &Path, mount: &Mount) -> Option<Self> {
+        let device = device(root, mount);
+        let entries = fs::read_dir(root.join(DIRECTORY)).ok()?;
+        let mut found = entries.flatten().filter(|entry| {
+            let name = entry.file_name();
+            let name = name.to_str().unwrap_or_default();
+            shrinkers::is_of(name, &mount.fs, device.as_deref())
+        });
+        let directory = found.next()?.path();
+        found.next().is_none().then_some(Self { directory })
+    }
+
+    /// What it could free, in dentries and inodes on the LRU, in the proportion of
+    /// vm.vfs_cache_pressure.
+    pub fn count(&self) -> Result<u64, ReclaimError> {
+        Ok(self.shares()?.iter().map(|share| share.objects).sum())
+    }
+
+    fn shares(&self) -> Result<Vec<Share>, ReclaimError> {
+        let path = self.directory.join("count");
+        let text = fs::read_to_string(&path).map_err(|error| ReclaimError::file(&path, error))?;
+        let malformed = |malformed| SourceError {
+            path,
+            cause: Cause::Malformed(malformed),
+        };
+        Ok(shrinkers::parse(&text).map_err(malformed)?)
+    }
+
+    /// Has it free all that it can. What was used of late is spared once (fs/dcache.c:
+    /// `dentry_lru_isolate()`, fs/inode.c: `inode_lru_isolate()`), so it takes turns.
+    pub fn scan(&self, flow: &mut Flow<'_>) -> Result<Ended, ReclaimError> {
+        const TURNS: usize = 8;
+        let first = self.count()?;
+        for _ in 0..TURNS {
+            let before = self.count()?;
+            for share in self.shares()? {
+                if self.scan_share(&share, first, before, flow)?.is_break() {
+                    return Ok(Ended::Stopped);
+                }
+            }
+            let left = self.count()?;
+            if left == 0 || left >= before {
+                break;
+            }
+        }
+        Ok(Ended::Complete)
+    }
+
+    fn scan_share(
+        &self,
+        share: &Share,
+        first: u64,
+        left: u64,
+        flow: &mut Flow<'_>,
+    ) -> Result<ControlFlow<()>, ReclaimError> {
+        /// Objects at a time.
+        const SLICE: u64 = 8192;
+        let path = self.directory.join("scan");
+        let mut scanned = 0;
+        while scanned < share.objects {
+            let progress = Progress {
+                done: first
+                    .saturating_sub(left)
+                    .saturating_add(scanned)
+                    .min(first),
+                of: Some(first),
+                unit: "objects",
+                doing: "scanning",
+            };
+            if flow(&progress).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            let slice = SLICE.min(share.objects - scanned);
+            let line = format!("{} {} {slice}", share.cgroup, share.node);
+            let opened = OpenOptions::new().write(true).open(&path);
+            match opened.and_then(|mut file| file.write_all(line.as_bytes())) {
+                Ok(()) => scanned += slice,
+                // The cgroup is gone.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(error) => return Err(ReclaimError::file(&path, error)),
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// The kernel's name of the superblock's device (fs/super.c: `setup_bdev_super()`).
+fn device(root: &Path, mount: &Mount) -> Option<String> {
+    let name = |path: PathBuf| Some(path.file_name()?.to_str()?.to_owned());
+    let link = root.join("sys/dev/block").join(&mount.superblock);
+    match fs::read_link(link) {
+        Ok(device) => name(device),
+        // btrfs has a number of its own for each.
+        Err(_) if mount.device.starts_with("/dev/") => name(fs::canonicalize(&mount.device).ok()?),
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tree with the files of shrinkers.
+    fn tree(name: &str) -> PathBuf {
+        let name = format!("slabscope-shrinker-{name}-{}", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&root);
+        root
+    }
+
+    #[test]
+    fn a_superblocks_is_found_by_the_name_of_its_device_and_scanned_by_cgroup() {
+        let root = tree("scan");
+        let mount = Mount {
+            fs: "ext4".into(),
+            superblock: "254:1".into(),
+            ..Mount::default()
+        };
+        assert_eq!(Shrinker::of(&root, &mount), None);
+        for directory in ["sb-ext4:vda1-42", "sb-ext4:vda11-43"] {
+            let directory = root.join(DIRECTORY).join(directory);
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join("count"), "1 10000 2\n21 98 0\n").unwrap();
+            fs::write(directory.join("scan"), "").unwrap();
+        }
+        let devices = root.join("sys/dev/block");
+        fs::create_dir_all(&devices).unwrap();
+        std::os::unix::fs::symlink("../../devices/x/vda1", devices.join("254:1")).unwrap();
+        let shrinker = Shrinker::of(&root, &mount).unwrap();
+        assert!(shrinker.directory.ends_with("sb-ext4:vda1-42"));
+        assert_eq!(shrinker.count().unwrap(), 10_100);
+        let mut heard = Vec::new();
+        let mut flow = |progress: &Progress| {
+            heard.push((progress.done, progress.of));
+            ControlFlow::Continue(())
+        };
+        // Nothing falls here: after a turn it ends.
+        assert_eq!(shrinker.scan(&mut flow).unwrap(), Ended::Complete);
+        assert_eq!(heard.len(), 4, "{heard:?}");
+        assert_eq!(heard[1], (8192, Some(10_100)));
+        let scan = fs::read_to_string(shrinker.directory.join("scan")).unwrap();
+        assert!(scan.starts_with("21 0 98"), "{scan}");
+        fs::remove_dir_all(root).unwrap();
+    }
+}

@@ -1,0 +1,414 @@
+//! One superblock: its dentries, by a reconfiguration that changes nothing (fspick(2), fsconfig(2)): the
+//! kernel then lets go of all unused dentries of it (fs/super.c: `reconfigure_super()` calls
+//! `shrink_dcache_sb()`, Linux 7.3). `mount -o remount` would merge what fstab says.
+//!
+//! What a filesystem makes of a reconfiguration without options is its own affair. Read in Linux 7.3:
+//! ext4, XFS and btrfs take a missing `ro` for a wish to write (`__ext4_remount()`,
+//! `xfs_fs_reconfigure()`, `btrfs_reconfigure()`), XFS a missing `inode32` or `max_atomic_write` for the
+//! default. Those are said again, the rest is kept by them; and the options are read before and after.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx};
+use rustix::io::Errno;
+use rustix::mount::{FsPickFlags, fsconfig_set_flag, fsconfig_set_string, fspick};
+
+use super::aside::{Deed, Waited, aside};
+use super::shrinker::Shrinker;
+use super::{Ended, Figure, Flow, Progress, Ran, ReclaimError, Rung, figure, machine, refused};
+use crate::shell::quoted;
+use crate::source::{Kernel, Mount, Mounted};
+use crate::text::{count, printable};
+
+type Options = BTreeMap<String, Option<String>>;
+
+/// Filesystems of which it is known, and tested, that nothing changes.
+pub const TESTED: [&str; 4] = ["ext4", "xfs", "btrfs", "overlay"];
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Inodes too, by the shrinker's file in debugfs.
+    pub inodes: bool,
+    /// Whatever the type of the filesystem.
+    pub any_filesystem: bool,
+    /// It is waited for so long; None: until it is done, or stopped.
+    pub bound: Option<Duration>,
+}
+
+/// The plan.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What was asked for.
+    pub request: Request,
+    /// The mount that was named.
+    pub mount: Mount,
+    /// Where else its superblock is mounted.
+    pub others: Vec<PathBuf>,
+    /// Options of the superblock.
+    pub options: Options,
+    /// What its shrinker could free, dentries and inodes together, where the kernel tells.
+    pub shrinkable: Option<u64>,
+    shrinker: Option<Shrinker>,
+    id: u64,
+    root: PathBuf,
+    /// The mount's root.
+    dir: Arc<File>,
+}
+
+impl Plan {
+    /// For the superblock that `path` is on.
+    pub fn new(kernel: &Kernel, path: &Path, request: Request) -> Result<Self, ReclaimError> {
+        let all = kernel.mounted()?;
+        // Before the path is touched: a server that is gone would be waited for.
+        let mounts = kernel.mounts()?;
+        if let Some(mount) = Mount::of(&mounts, path) {
+            fit(mount, request.any_filesystem)?;
+        }
+        let id = mount_id(&open(path)?, path)?;
+        let found = all.iter().find(|mounted| mounted.id == id);
+        let Mounted { mount, options, .. } =
+            found.ok_or_else(|| changed(path, "its mount is gone"))?;
+        fit(mount, request.any_filesystem)?;
+        let dir = open(&mount.point)?;
+        if mount_id(&dir, &mount.point)? != id {
+            return Err(changed(&mount.point, "something is mounted over it"));
+        }
+        let shrinker = Shrinker::of(kernel.root(), mount);
+        if request.inodes && shrinker.is_none() {
+            return Err(ReclaimError::Missing(format!(
+                "{}: inodes of one superblock alone need its shrinker below /sys/kernel/debug/shrinker, \
+                 which a kernel with CONFIG_SHRINKER_DEBUG shows; without --inodes its dentries go",
+                printable(&mount.point)
+            )));
+        }
+        let shares =
+            |other: &&Mounted| other.mount.superblock == mount.superblock && other.id != id;
+        Ok(Self {
+            request,
+            others: all
+                .iter()
+                .filter(shares)
+                .map(|other| other.mount.point.clone())
+                .collect(),
+            mount: mount.clone(),
+            options: options.clone(),
+            shrinkable: shrinker.as_ref().and_then(|shrinker| shrinker.count().ok()),
+            shrinker,
+            id,
+            root: kernel.root().into(),
+            dir: Arc::new(dir.into()),
+        })
+    }
+}
+
+fn changed(path: &Path, what: &str) -> ReclaimError {
+    ReclaimError::Changed {
+        path: path.into(),
+        what: what.into(),
+    }
+}
+
+fn open(path: &Path) -> Result<OwnedFd, ReclaimError> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let opened = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::empty());
+    opened.map_err(|errno| ReclaimError::file(path, errno))
+}
+
+/// The number of the mount that an open file is on.
+fn mount_id(file: &OwnedFd, path: &Path) -> Result<u64, ReclaimError> {
+    // A server is not asked.
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let stat = statx(file, "", flags, StatxFlags::MNT_ID);
+    let stat = stat.map_err(|errno| ReclaimError::file(path, errno))?;
+    let told = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
+    told.then_some(stat.stx_mnt_id).ok_or_else(|| {
+        ReclaimError::Missing(
+            "this kernel does not tell a file's mount; Linux 5.8 and newer do".into(),
+        )
+    })
+}
+
+/// Why it is not wise on this filesystem. What cannot be forced comes first.
+pub(crate) fn unfit(mount: &Mount, any: bool) -> Option<String> {
+    let fs = printable(&mount.fs);
+    let why = if mount.is_memory() {
+        return Some(format!(
+            "{fs} lives in its dentries: each holds its file until that is removed; nothing would go"
+        ));
+    } else if any || TESTED.contains(&mount.fs.as_str()) {
+        return None;
+    } else if mount.is_remote() {
+        "a server or a program that does not answer would be waited for, maybe for ever"
+    } else if mount.is_internal() {
+        "the kernel makes it up, and its few dentries are not what fills memory"
+    } else {
+        "what it makes of a reconfiguration without options is not tested"
+    };
+    let tested = TESTED.join(", ");
+    Some(format!(
+        "{fs} is not one of {tested}: {why}; --any-filesystem does it all the same"
+    ))
+}
+
+fn fit(mount: &Mount, any: bool) -> Result<(), ReclaimError> {
+    match unfit(mount, any) {
+        Some(why) => Err(ReclaimError::Refused(format!(
+            "{}: {why}",
+            printable(&mount.point)
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What has to be said again for nothing to change.
+fn said_again(fs: &str, options: &Options) -> Vec<(&'static str, Option<String>)> {
+    let keys: &[&str] = match fs {
+        "xfs" => &["ro", "inode32", "max_atomic_write"],
+        _ => &["ro"],
+    };
+    let said = keys
+        .iter()
+        .filter_map(|key| Some((*key, options.get(*key)?.clone())));
+    said.collect()
+}
+
+impl Rung for Plan {
+    fn name(&self) -> &'static str {
+        "superblock"
+    }
+
+    fn path(&self) -> &Path {
+        &self.mount.point
+    }
+
+    fn filesystem(&self) -> Option<&str> {
+        Some(&self.mount.fs)
+    }
+
+    fn reach(&self) -> String {
+        let mut reach = format!(
+            "all of this {} filesystem, {}",
+            printable(&self.mount.fs),
+            printable(&self.mount.device)
+        );
+        if !self.others.is_empty() {
+            let others = self.others.iter().map(printable);
+            reach += &format!(", mounted at {} too", others.collect::<Vec<_>>().join(", "));
+        }
+        reach + "; other namespaces may have more mounts of it"
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.request.inodes {
+            notes.push("unused dentries go, then unused inodes with their clean page cache".into());
+        } else {
+            notes.push(
+                "all its unused dentries go; inodes stay, though one without a name or page cache may follow".into(),
+            );
+            notes.push(
+                "the filesystem is reconfigured without a change; who mounts or unmounts it waits"
+                    .into(),
+            );
+        }
+        if let Some(n) = self.shrinkable {
+            let n = count(n);
+            notes.push(format!(
+                "at most {n} dentries and inodes on its LRU lists, its shrinker says"
+            ));
+        }
+        match self.mount.fs.as_str() {
+            "btrfs" if !self.request.inodes => {
+                notes.push("btrfs writes all that is dirty first, and waits for it".into());
+            }
+            "overlay" => notes.push(
+                "overlay's dentries hold those of the filesystems below, which then are unused, not gone".into(),
+            ),
+            "xfs" => notes.push("XFS frees inodes later, in the background".into()),
+            _ => {}
+        }
+        notes
+    }
+
+    fn command(&self) -> String {
+        let mut command = format!(
+            "slabscope reclaim --superblock {}",
+            quoted(&self.mount.point)
+        );
+        if self.request.inodes {
+            command += " --inodes";
+        }
+        if self.request.any_filesystem {
+            command += " --any-filesystem";
+        }
+        command
+    }
+
+    fn measure(&self, kernel: &mut Kernel) -> Vec<Figure> {
+        let mut figures = machine(kernel);
+        if let Some(name) = self.mount.inode_cache() {
+            let sample = kernel.sample_bare();
+            let objects = sample.cache(name).map(|cache| cache.active);
+            figures.push(Figure::count("inode_objects", name, objects));
+        }
+        if let Some(shrinker) = &self.shrinker {
+            let shrinkable = shrinker.count().ok();
+            figures.push(Figure::count("shrinkable", "its shrinker's", shrinkable));
+        }
+        figures
+    }
+
+    fn predicted(&self, now: &[Figure]) -> Option<u64> {
+        figure(now, "sreclaimable_bytes")
+    }
+
+    fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
+        if self.now()? != self.options {
+            let what = "its options are others than when the plan was made";
+            return Err(changed(&self.mount.point, what));
+        }
+        match (&self.shrinker, self.request.inodes) {
+            (Some(shrinker), true) => shrinker.scan(flow).map(Ran::from),
+            _ => self.reconfigure(flow),
+        }
+    }
+}
+
+impl Plan {
+    /// Its options as they are now.
+    fn now(&self) -> Result<Options, ReclaimError> {
+        let mut all = Kernel::new(&self.root).mounted()?.into_iter();
+        let mounted = all.find(|mounted| mounted.id == self.id);
+        let gone = || changed(&self.mount.point, "it was unmounted");
+        Ok(mounted.ok_or_else(gone)?.options)
+    }
+
+    fn context(&self) -> Result<OwnedFd, Errno> {
+        let flags = FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH;
+        let context = fspick(self.dir.as_fd(), "", flags)?;
+        for (key, value) in said_again(&self.mount.fs, &self.options) {
+            match value {
+                None => fsconfig_set_flag(&context, key)?,
+                Some(value) => fsconfig_set_string(&context, key, value)?,
+            }
+        }
+        Ok(context)
+    }
+
+    fn reconfigure(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
+        let point = &self.mount.point;
+        let failed = |errno| refused("reconfiguring", point, errno);
+        let context = self.context().map_err(failed)?;
+        let progress = Progress {
+            doing: "shrinking",
+            ..Progress::default()
+        };
+        let waited = aside(
+            Deed::Reconfigure,
+            Some(context),
+            self.request.bound,
+            &mut || flow(&progress),
+        );
+        let ended = match waited.map_err(|error| ReclaimError::file(point, error))? {
+            Waited::Done(result) => {
+                result.map_err(failed)?;
+                Ended::Complete
+            }
+            Waited::Ended { bound: true } => Ended::Bound,
+            Waited::Ended { bound: false } => Ended::Stopped,
+            Waited::Left(pid) => Ended::Left(pid),
+        };
+        let mut ran = Ran::from(ended);
+        let now = self.now()?;
+        if now != self.options {
+            ran.notes.push(format!(
+                "its options changed meanwhile: {}",
+                difference(&self.options, &now)
+            ));
+        }
+        Ok(ran)
+    }
+}
+
+/// What is in one and not in the other.
+fn difference(before: &Options, after: &Options) -> String {
+    let show = |(key, value): (&String, &Option<String>)| match value {
+        Some(value) => format!("{}={}", printable(key), printable(value)),
+        None => printable(key),
+    };
+    let only = |of: &Options, other: &Options, sign: char| {
+        let only = of
+            .iter()
+            .filter(|(key, value)| other.get(*key) != Some(value));
+        only.map(|option| format!("{sign}{}", show(option)))
+            .collect::<Vec<_>>()
+    };
+    let mut words = only(before, after, '-');
+    words.extend(only(after, before, '+'));
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(all: &[(&str, Option<&str>)]) -> Options {
+        let owned =
+            |(key, value): &(&str, Option<&str>)| ((*key).to_owned(), value.map(str::to_owned));
+        all.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn what_a_filesystem_would_change_is_said_again() {
+        let all = options(&[("ro", None), ("inode32", None), ("noquota", None)]);
+        assert_eq!(said_again("ext4", &all), [("ro", None)]);
+        assert_eq!(said_again("xfs", &all), [("ro", None), ("inode32", None)]);
+        assert_eq!(said_again("xfs", &options(&[("rw", None)])), []);
+        let atomic = options(&[("max_atomic_write", Some("64k"))]);
+        assert_eq!(
+            said_again("xfs", &atomic),
+            [("max_atomic_write", Some("64k".into()))]
+        );
+    }
+
+    #[test]
+    fn a_filesystem_that_is_not_known_is_refused_with_the_reason() {
+        let why = |fs: &str, any: bool| {
+            let mount = Mount {
+                fs: fs.into(),
+                point: "/mnt".into(),
+                ..Mount::default()
+            };
+            fit(&mount, any).err().map(|error| error.to_string())
+        };
+        assert_eq!(why("ext4", false), None);
+        for (fs, part) in [
+            ("nfs4", "does not answer"),
+            ("fuse.sshfs", "does not answer"),
+            ("vfat", "not tested"),
+            ("proc", "the kernel makes it up"),
+        ] {
+            let said = why(fs, false).unwrap();
+            assert!(
+                said.contains(part) && said.contains("--any-filesystem"),
+                "{said}"
+            );
+            assert_eq!(why(fs, true), None);
+        }
+        assert!(why("tmpfs", true).unwrap().contains("nothing would go"));
+    }
+
+    #[test]
+    fn a_change_of_options_is_told() {
+        let before = options(&[("rw", None), ("commit", Some("5"))]);
+        let after = options(&[("ro", None), ("commit", Some("30"))]);
+        assert_eq!(difference(&before, &after), "-commit=5 -rw +commit=30 +ro");
+        assert_eq!(difference(&before, &before), "");
+    }
+}

@@ -1,0 +1,96 @@
+//! memory.stat of a cgroup (v2).
+
+use super::{Malformed, excerpt, number};
+
+/// What a cgroup and those below it hold, in bytes (mm/memcontrol.c: `memory_stat_format()`, Linux
+/// 7.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryStat {
+    /// Anonymous memory: what processes have made.
+    pub anon: u64,
+    /// Page cache, with shared memory.
+    pub file: u64,
+    /// The part of [`Self::file`] that no disk has: tmpfs, shared memory.
+    pub shmem: u64,
+    /// Changed and not written yet.
+    pub file_dirty: u64,
+    /// Being written.
+    pub file_writeback: u64,
+    /// Objects of slab caches that a shrinker can empty. By object, not by slab.
+    pub slab_reclaimable: u64,
+    /// Objects of the others.
+    pub slab_unreclaimable: u64,
+}
+
+/// Lines of `name 123`. What a kernel does not write is 0, but for the slabs: without the controller
+/// there is no file.
+pub fn parse(text: &str) -> Result<MemoryStat, Malformed> {
+    let mut stat = MemoryStat::default();
+    let mut known = false;
+    for (line, at) in text.lines().zip(1..) {
+        let Some((name, value)) = line.split_once(' ') else {
+            return Err(Malformed::new(at, format!("no figure: {}", excerpt(line))));
+        };
+        let figure = match name {
+            "anon" => &mut stat.anon,
+            "file" => &mut stat.file,
+            "shmem" => &mut stat.shmem,
+            "file_dirty" => &mut stat.file_dirty,
+            "file_writeback" => &mut stat.file_writeback,
+            "slab_reclaimable" => {
+                known = true;
+                &mut stat.slab_reclaimable
+            }
+            "slab_unreclaimable" => &mut stat.slab_unreclaimable,
+            _ => continue,
+        };
+        *figure = number(value)
+            .ok_or_else(|| Malformed::new(at, format!("{name} is no count: {}", excerpt(value))))?;
+    }
+    match known {
+        true => Ok(stat),
+        false => Err(Malformed::new(
+            text.lines().count().max(1),
+            "slab_reclaimable is missing",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of Linux 7.3, cut short.
+    const TEXT: &str = "anon 188416\nfile 4096\nkernel 1388544\nkernel_stack 16384\n\
+        pagetables 45056\nsec_pagetables 0\npercpu 5632\nsock 0\nvmalloc 0\nshmem 0\n\
+        file_mapped 0\nfile_dirty 4096\nfile_writeback 0\nswapcached 0\nunevictable 0\n\
+        slab_reclaimable 1197000\nslab_unreclaimable 95376\nslab 1292376\nworkingset_refault_anon 0\n";
+
+    #[test]
+    fn what_is_shown_is_read() {
+        let stat = MemoryStat {
+            anon: 188_416,
+            file: 4096,
+            file_dirty: 4096,
+            slab_reclaimable: 1_197_000,
+            slab_unreclaimable: 95_376,
+            ..MemoryStat::default()
+        };
+        assert_eq!(parse(TEXT), Ok(stat));
+    }
+
+    #[test]
+    fn hostile() {
+        for (text, what) in [
+            ("", "line 1: slab_reclaimable is missing"),
+            ("anon 1\nfile\n", "line 2: no figure: file"),
+            ("anon -1\n", "line 1: anon is no count: -1"),
+            (
+                "file 1\nfile 18446744073709551616",
+                "line 2: file is no count: 18446744073709551616",
+            ),
+        ] {
+            assert_eq!(parse(text).unwrap_err().to_string(), what);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! /sys/kernel/debug/shrinker: what each shrinker could free, where the kernel has it (Linux 6.0,
+//! CONFIG_SHRINKER_DEBUG).
+
+use super::{Malformed, excerpt, number};
+
+/// Objects that a shrinker could free of one memory cgroup on one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Number of the cgroup's directory; 0: all of the machine's.
+    pub cgroup: u64,
+    /// Number of the node.
+    pub node: u64,
+    /// Objects: of a superblock, dentries and inodes on its LRU lists together, in the proportion of
+    /// vm.vfs_cache_pressure (fs/super.c: `super_cache_count()`, Linux 7.3).
+    pub objects: u64,
+}
+
+/// `count`: a line for each cgroup, and in it a figure for each node (mm/shrinker_debug.c:
+/// `shrinker_debugfs_count_show()`, Linux 7.3). What has none is left out.
+pub fn parse(text: &str) -> Result<Vec<Share>, Malformed> {
+    let mut shares = Vec::new();
+    for (line, at) in text.lines().zip(1..) {
+        let mut fields = line.split(' ').map(|field| {
+            let malformed = || format!("no count: {}", excerpt(field));
+            number(field).ok_or_else(|| Malformed::new(at, malformed()))
+        });
+        let missing = || Malformed::new(at, "no cgroup");
+        let cgroup = fields.next().ok_or_else(missing)??;
+        let before = shares.len();
+        for (objects, node) in fields.zip(0..) {
+            let objects = objects?;
+            shares.push(Share {
+                cgroup,
+                node,
+                objects,
+            });
+        }
+        if shares.len() == before {
+            return Err(Malformed::new(at, "no node"));
+        }
+    }
+    shares.retain(|share| share.objects > 0);
+    Ok(shares)
+}
+
+/// Whether a directory is that of a superblock: `sb-ext4:vda1-42`, `sb-tmpfs-12`. Filesystems without a
+/// device are told apart by their type alone (fs/super.c: `alloc_super()`,
+/// `setup_bdev_super()`, Linux 7.3).
+pub fn is_of(directory: &str, fs: &str, device: Option<&str>) -> bool {
+    let Some((name, number)) = directory.rsplit_once('-') else {
+        return false;
+    };
+    let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    numbered
+        && match device {
+            Some(device) => name == format!("sb-{fs}:{device}"),
+            None => name == format!("sb-{fs}"),
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn per_cgroup_and_node() {
+        let share = |cgroup, node, objects| Share {
+            cgroup,
+            node,
+            objects,
+        };
+        // As Documentation/admin-guide/mm/shrinker_debugfs.rst shows it.
+        let text = "1 224 2\n21 98 0\n55 818 10\n2367 2 0\n2401 30 0\n";
+        let shares = parse(text).unwrap();
+        assert_eq!(
+            shares[..3],
+            [share(1, 0, 224), share(1, 1, 2), share(21, 0, 98)]
+        );
+        assert_eq!(shares.len(), 7);
+        assert_eq!(parse(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn hostile() {
+        for (text, what) in [
+            ("1\n", "line 1: no node"),
+            ("1 2\n\n", "line 2: no count: "),
+            ("1 -2\n", "line 1: no count: -2"),
+            ("x 2\n", "line 1: no count: x"),
+        ] {
+            assert_eq!(parse(text).unwrap_err().to_string(), what);
+        }
+    }
+
+    #[test]
+    fn a_superblocks_directory_by_its_type_and_device() {
+        assert!(is_of("sb-ext4:vda1-42", "ext4", Some("vda1")));
+        assert!(is_of("sb-tmpfs-12", "tmpfs", None));
+        assert!(is_of("sb-xfs:dm-0-7", "xfs", Some("dm-0")));
+        for other in [
+            "sb-ext4:vda1",
+            "sb-ext4:vda1-",
+            "sb-ext4:vda11-42",
+            "sb-ext4-42",
+            "mm-zspool:zram0-4",
+        ] {
+            assert!(!is_of(other, "ext4", Some("vda1")), "{other}");
+        }
+    }
+}
