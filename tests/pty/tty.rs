@@ -134,14 +134,17 @@ impl Tty {
     pub fn wait_until_stopped(&mut self) {
         let end = Instant::now() + PATIENCE;
         let stat = format!("/proc/{}/stat", self.pid().as_raw_nonzero());
+        let mut stopped = false;
         loop {
             while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(20)) {
                 self.take(&bytes);
             }
-            let stat = std::fs::read_to_string(&stat).unwrap();
-            if stat.rsplit_once(')').unwrap().1.starts_with(" T") {
+            // What it wrote last may come after it was seen to have stopped.
+            if stopped && !self.parser.screen().alternate_screen() {
                 return;
             }
+            let stat = std::fs::read_to_string(&stat).unwrap();
+            stopped = stat.rsplit_once(')').unwrap().1.starts_with(" T");
             assert!(Instant::now() < end, "it does not stop: {stat}");
         }
     }
