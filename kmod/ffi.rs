@@ -458,7 +458,7 @@ impl Buffer {
     /// Allocates `capacity` bytes.
     pub(crate) fn new(capacity: usize) -> Result<Self> {
         Ok(Self {
-            bytes: KVVec::with_capacity(capacity, GFP_KERNEL)?,
+            bytes: KVVec::with_capacity(capacity, GFP_KERNEL_ACCOUNT)?,
             from: 0,
         })
     }

@@ -119,7 +119,7 @@ impl MiscDevice for Session {
             try_pin_init!(Session {
                 state <- new_mutex!(State::Idle),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 

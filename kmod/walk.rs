@@ -107,7 +107,7 @@ impl Walk {
         if begin.batch != 0 {
             limits.children = begin.batch.min(limits.children);
         }
-        let mut frames = KVVec::with_capacity(MAX_DEPTH, GFP_KERNEL)?;
+        let mut frames = KVVec::with_capacity(MAX_DEPTH, GFP_KERNEL_ACCOUNT)?;
         let dir = root.dir();
         let dev = dir.dev();
         let frame = Frame::new(SpareCursor::new(&dir)?, dir, 0);

@@ -22,6 +22,7 @@ use slabscope::abi::{self, Begin};
 /// Runs the steps in their order.
 pub fn run(steps: &[String]) -> Result<()> {
     let mut device = None;
+    let mut limit = None;
     for step in steps {
         let (name, value) = step.split_once(':').unwrap_or((step, ""));
         let word = match name {
@@ -29,6 +30,15 @@ pub fn run(steps: &[String]) -> Result<()> {
             "inherited" => opened(&mut device, Device::inherited()),
             "sh" => shell(value)?,
             "state" => state()?,
+            "cgroup" => {
+                limit = Some(move_to(Path::new(value))?);
+                "ok".to_owned()
+            }
+            "limit" => {
+                let mut limit = limit.as_ref().context("not in a cgroup of its own")?;
+                limit.write_all(value.as_bytes()).context("no limit")?;
+                "ok".to_owned()
+            }
             "sleep" => {
                 thread::sleep(Duration::from_millis(value.parse()?));
                 "ok".to_owned()
@@ -49,6 +59,18 @@ pub fn run(steps: &[String]) -> Result<()> {
         std::io::stdout().flush().ok();
     }
     Ok(())
+}
+
+/// Moves this process to a memory cgroup in which nothing is killed for want of memory, and opens its limit.
+fn move_to(cgroup: &Path) -> Result<File> {
+    std::fs::write("/proc/self/oom_score_adj", "-1000").context("may be killed")?;
+    let pid = std::process::id().to_string();
+    std::fs::write(cgroup.join("cgroup.procs"), pid).context("stays where it is")?;
+    let limit = cgroup.join("memory.max");
+    File::options()
+        .write(true)
+        .open(limit)
+        .context("no limit to set")
 }
 
 fn opened(device: &mut Option<Device>, result: Result<Device, Errno>) -> String {

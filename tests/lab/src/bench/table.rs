@@ -31,7 +31,7 @@ pub struct Measure {
 }
 
 /// All measures, those of one bench beside each other.
-pub static MEASURES: [Measure; 13] = [
+pub static MEASURES: [Measure; 15] = [
     measure(
         "negative",
         Bench::Negatives,
@@ -60,7 +60,19 @@ pub static MEASURES: [Measure; 13] = [
         "stall",
         Bench::Stall,
         Bound::AtMost(0.25, 0.25),
-        "worst stall in NEGATIVE by that in drop_caches",
+        "worst stall in NEGATIVE by shrink_dcache_parent's",
+    ),
+    measure(
+        "stall_caches",
+        Bench::Stall,
+        Bound::AtMost(2.0, 2.0),
+        "the same by that in drop_caches",
+    ),
+    measure(
+        "stall_nothing",
+        Bench::Stall,
+        Bound::AtMost(2.0, 2.0),
+        "the same by that with nothing under way",
     ),
     measure(
         "kill",

@@ -32,6 +32,10 @@ pub(super) const CASES: &[Case] = &[
         name: "errors::frozen",
         run: frozen,
     },
+    Case {
+        name: "errors::memory",
+        run: memory,
+    },
 ];
 
 /// A request that is not as defined is refused, and harms neither the session nor the walk.
@@ -240,5 +244,43 @@ fn frozen(_: &Context, guest: &Guest) -> Result<()> {
         ],
     )?;
     guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
+
+/// A session's memory is charged to whoever asks for it: where that one's cgroup is full, it is refused.
+fn memory(_: &Context, guest: &Guest) -> Result<()> {
+    const TIGHT: &str = "/sys/fs/cgroup/tight";
+    const ALL: &str = "/sys/module/printk/parameters/ignore_loglevel";
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    // The kernel tells with a call trace who asked in vain for memory: that is no complaint here.
+    guest.sh(&format!(
+        "echo +memory >/sys/fs/cgroup/cgroup.subtree_control; mkdir -p {TIGHT}; dmesg -C; \
+         dmesg -n 1; echo N >{ALL}"
+    ))?;
+    device(
+        guest,
+        &[
+            ("open", "ok"),
+            ("begin:dir=/mnt/ext4,size=0", "EINVAL"),
+            (&format!("cgroup:{TIGHT}"), "ok"),
+            ("limit:49152", "ok"),
+            ("begin:dir=/mnt/ext4", "ENOMEM"),
+            ("limit:max", "ok"),
+            ("begin:dir=/mnt/ext4", "ok"),
+            ("drain", "status 0"),
+        ],
+    )?;
+    let said = guest.sh(&format!(
+        "echo Y >{ALL}; rmdir {TIGHT}; umount /mnt/ext4; dmesg"
+    ))?;
+    ensure!(
+        said.contains("invoked oom-killer"),
+        "not for memory: {said}"
+    );
+    let complaint = ["BUG:", "WARNING:", "Oops"]
+        .iter()
+        .find(|word| said.contains(**word));
+    ensure!(complaint.is_none(), "the kernel complained: {said}");
     guest.unload_module()
 }

@@ -25,6 +25,9 @@ const KILLED: u64 = 500_000;
 const BEHIND: u64 = 16_000;
 const HELD: u64 = 65_000;
 
+/// How long a prune of as many takes under emulation.
+const ACTED: Duration = Duration::from_millis(350);
+
 /// Trials of a stall, of which the least counts: what the kernel does comes again in each, what a host does that
 /// takes a processor away for a while does not.
 const TRIALS: u32 = 3;
@@ -107,8 +110,15 @@ pub fn stall(rounds: u32) -> Result<()> {
         let ours = least_stall(&dir, || {
             walk(&dir, prune(Prune::Negative)).map(|(took, _)| took)
         })?;
-        let other = least_stall(&dir, drop_caches)?;
-        tell("stall", nanoseconds(ours), nanoseconds(other))?;
+        let parent = least_stall(&dir, || shrink_dcache_parent(&dir))?;
+        tell("stall", nanoseconds(ours), nanoseconds(parent))?;
+        let everywhere = least_stall(&dir, drop_caches)?;
+        tell("stall_caches", nanoseconds(ours), nanoseconds(everywhere))?;
+        let nothing = least_stall(&dir, || {
+            sleep(ACTED);
+            Ok(ACTED)
+        })?;
+        tell("stall_nothing", nanoseconds(ours), nanoseconds(nothing))?;
     }
     Ok(())
 }
