@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "cli/cgroups.rs"]
+mod cgroups;
 mod support;
 
 use std::fs;

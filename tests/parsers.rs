@@ -4,8 +4,8 @@
 
 use proptest::prelude::*;
 use slabscope::source::{
-    Cache, DentryState, InodeNr, Memory, Totals, dentry_state, inode_nr, meminfo, mounts, slabinfo,
-    uptime,
+    Cache, DentryState, InodeNr, Memory, Totals, cgroups, dentry_state, inode_nr, meminfo, mounts,
+    slabinfo, uptime,
 };
 
 /// Any cache that the kernel could have: a name of anything but line breaks and blanks at its
@@ -124,5 +124,24 @@ proptest! {
         for error in errors.into_iter().flatten() {
             prop_assert!(!error.to_string().contains(char::is_control), "{}", error);
         }
+    }
+}
+
+proptest! {
+    /// The files of a cgroup (mm/memcontrol.c, kernel/sched/psi.c).
+    #[test]
+    fn a_cgroups_limits_and_pressure_are_read_as_they_were_written(
+        bytes: u64,
+        hundredths in 0..=10_000_u32,
+        text in ".{0,40}",
+    ) {
+        prop_assert_eq!(cgroups::limit(&format!("{bytes}\n")), Ok(Some(bytes)));
+        prop_assert_eq!(cgroups::bytes(&format!("{bytes}\n")), Ok(bytes));
+        let percent = f64::from(hundredths) / 100.0;
+        let line = format!("some avg10={percent:.2} avg60=0.00 avg300=0.00 total=7\n");
+        prop_assert_eq!(cgroups::pressure(&line), Ok(percent));
+        // Any other text is understood or refused.
+        let _ = (cgroups::limit(&text), cgroups::pressure(&text));
+        let _ = cgroups::pressure(&format!("some avg10={text}"));
     }
 }

@@ -12,7 +12,7 @@ fn history(columns: u16, rows: u16) -> App {
     for second in 64..=300 {
         app.sample(second, sample_with(50_100 + second * 100, 1_100));
     }
-    app.keys("3");
+    app.keys("5");
     app.effects();
     app
 }
@@ -94,7 +94,7 @@ fn hours_of_samples_take_no_more_room_and_are_still_there() {
         sample.dentries.as_mut().unwrap().total = 1_000_000 + second;
         app.sample(second, sample.clone());
     }
-    app.keys("3");
+    app.keys("5");
     app.keys("ZZ");
     app.shows(", last 60 min");
     app.keys(&"<".repeat(9));

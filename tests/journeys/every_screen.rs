@@ -24,7 +24,7 @@ fn keys_of_the_configuration_act_and_are_shown() {
     assert!(app.effects().is_empty());
     app.keys("F");
     app.shows("FROZEN");
-    app.keys("3F");
+    app.keys("5F");
     app.shows_no("FROZEN");
     app.keys("B?");
     app.shows("    F freeze the figures");
@@ -41,7 +41,7 @@ fn keys_of_the_configuration_act_and_are_shown() {
 
 #[test]
 fn help_shows_every_key_of_the_screen_and_scrolls_at_80x24() {
-    for screen in ["1", "2", "3"] {
+    for screen in ["1", "2", "3", "4", "5"] {
         let mut app = App::sampled(80, 24);
         app.keys(screen);
         app.keys("?");
@@ -62,7 +62,7 @@ fn help_shows_every_key_of_the_screen_and_scrolls_at_80x24() {
 
 #[test]
 fn q_leaves() {
-    for screen in ["1", "2", "3"] {
+    for screen in ["1", "2", "3", "4", "5"] {
         let mut app = App::sampled(80, 24);
         app.keys(screen);
         app.keys("q");
@@ -87,13 +87,16 @@ fn no_size_is_too_small_or_too_large_to_draw() {
             App::in_ext4,
             App::in_names,
             App::in_hotspots,
+            App::on_filesystems,
+            App::on_cgroups,
+            App::in_settings,
             App::planned,
             App::pruning,
         ] {
             let mut app = app(80, 24);
             app.resize(columns, rows);
             app.screen();
-            app.keys("<Esc>3");
+            app.keys("<Esc>5");
             app.screen();
             app.keys("?");
             app.screen();
@@ -132,12 +135,15 @@ fn without_unicode_every_screen_is_ascii() {
         App::in_ext4,
         App::in_names,
         App::in_hotspots,
+        App::on_filesystems,
+        App::on_cgroups,
+        App::in_settings,
         App::planned,
         App::pruning,
     ] {
         let mut app = app(80, 24);
         app.model.look = look;
-        for keys in ["", "<Esc>3", "?"] {
+        for keys in ["", "<Esc>5", "?"] {
             app.keys(keys);
             let screen = app.screen();
             assert!(screen.is_ascii(), "{screen}");
@@ -170,16 +176,7 @@ fn without_unicode_every_screen_is_ascii() {
 
 #[test]
 fn the_main_screens() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    let _bound = settings.bind_to_scope();
-    for (columns, rows) in [(80, 24), (200, 50)] {
-        for (name, mut app) in main_screens(columns, rows) {
-            insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), app.screen());
-        }
-    }
+    crate::snapshots(main_screens);
 }
 
 /// Each screen with figures that could be.
@@ -215,12 +212,12 @@ fn main_screens(columns: u16, rows: u16) -> Vec<(&'static str, App)> {
     let result = Err(no_module());
     missing.msg(Msg::Counted { job, at, result });
     let mut history = pruned();
-    history.keys("<Esc>3");
+    history.keys("<Esc>5");
     let mut history_cursor = pruned();
-    history_cursor.keys("<Esc>3zp<Right><Right>");
+    history_cursor.keys("<Esc>5zp<Right><Right>");
     let mut history_plain = pruned();
     history_plain.model.look = Look::new(false, false);
-    history_plain.keys("<Esc>3z<Left><Left><Left>");
+    history_plain.keys("<Esc>5z<Left><Left><Left>");
     let mut help = App::in_ext4(columns, rows);
     help.keys("?");
     let grown = || {

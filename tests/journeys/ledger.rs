@@ -108,7 +108,7 @@ fn the_cache_is_shrunk_from_the_ledger_and_measured_again() {
     app.shrunk(Ok(500));
     app.shows("Pruned negative dentries below /mnt/ext4/1");
     app.shows("shrunk 500 slabs more: dentry slabs");
-    app.keys("<Esc>3");
+    app.keys("<Esc>5");
     app.shows("1 prune, 1 shrink");
 }
 

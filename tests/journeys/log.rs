@@ -9,7 +9,7 @@ fn pruned(columns: u16, rows: u16) -> App {
     let mut app = App::pruning(columns, rows);
     app.model.journal.file = Log::File("/root/.local/state/slabscope/audit.jsonl".into());
     app.pruned(Status::Complete, 999_900);
-    app.keys("<Esc>3");
+    app.keys("<Esc>5");
     app
 }
 
@@ -23,7 +23,7 @@ fn the_history_lists_what_was_done_and_says_where_it_is_recorded() {
     app.shrink_planned();
     app.keys("y");
     app.shrunk(Ok(500));
-    app.keys("<Esc>3");
+    app.keys("<Esc>5");
     app.shows("1 prune, 1 shrink, recorded");
     app.shows("shrink          0 of about");
     app.shows("/sys/kernel/slab/kmalloc-512/shrink");
@@ -44,7 +44,7 @@ fn what_cannot_be_recorded_does_not_run_and_the_screen_says_so() {
     app.shows("The prune did not run to its end");
     app.shows("neither XDG_STATE_HOME nor HOME is set");
     app.shows("What cannot be recorded does not run");
-    app.keys("<Esc>3");
+    app.keys("<Esc>5");
     app.shows("dentries  failed");
     app.shows("1 prune, NOT RECORDED: there is no audit file");
     app.shows("   there is no audit file: neither XDG_STATE_HOME");
@@ -62,7 +62,7 @@ fn a_record_that_could_not_be_written_is_shown() {
     );
     app.shows("Pruned negative dentries below /mnt/ext4/1");
     app.shows("not recorded: there is no audit file");
-    app.keys("<Esc>3");
+    app.keys("<Esc>5");
     app.shows("1 prune, NOT RECORDED: there is no audit file");
 }
 

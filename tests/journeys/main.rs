@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 mod browse;
+mod cgroups;
 mod charts;
 mod every_screen;
+mod filesystems;
 mod holders;
 mod hotspots;
 mod jump;
@@ -16,6 +18,8 @@ mod names;
 mod prune;
 mod prune_screens;
 mod read_only;
+mod rungs;
+mod settings;
 mod slab_detail;
 mod slabs;
 mod small;
@@ -29,6 +33,20 @@ mod tree_table;
 use slabscope::prune::PruneError;
 use slabscope::session::SessionError;
 use slabscope::source::{Cause, SourceError};
+
+/// Compares screens with those of the snapshots, in the smallest usual terminal and a large one.
+fn snapshots(screens: impl Fn(u16, u16) -> Vec<(&'static str, support::App)>) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let _bound = settings.bind_to_scope();
+    for (columns, rows) in [(80, 24), (200, 50)] {
+        for (name, mut app) in screens(columns, rows) {
+            insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), app.screen());
+        }
+    }
+}
 
 fn no_module() -> PruneError {
     SessionError::NoModule("/dev/slabscope".into()).into()

@@ -141,7 +141,7 @@ fn one_is_pruned_after_the_other_and_each_has_its_line_in_the_ledger() {
     let other = app.line("/mnt/ext4/other");
     assert!(other.contains("1,000") && other.contains("999"), "{other}");
     assert_eq!(app.model.history.markers.len(), 2);
-    app.keys("<Esc>3");
+    app.keys("<Esc>5");
     app.shows("2 prunes, recorded");
 }
 

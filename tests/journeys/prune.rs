@@ -75,7 +75,8 @@ fn y_read_together_with_escape_does_not_prune() {
 
 #[test]
 fn nothing_but_y_in_a_plan_prunes() {
-    let every: String = (' '..='~').filter(|c| !"ynqw<".contains(*c)).collect();
+    // 5 to 8 make plans for wider rungs in its place.
+    let every: String = (' '..='~').filter(|c| !"ynqw<5678".contains(*c)).collect();
     let mut app = App::planned(80, 24);
     app.effects();
     app.keys("<Enter>");
@@ -199,7 +200,7 @@ fn the_ledger_compares_and_the_chart_marks_the_prune() {
     app.keys("<Esc>");
     app.shows("counting");
     app.sample(90, sample_with(50_100, 1_100));
-    app.keys("3");
+    app.keys("5");
     app.shows("pruned 1/ 999,900 03:12:44 ┆");
     app.shows("2026-11-22T03:12:44Z  prune negative  999,900 of 1,000,000 dentries  complete");
 }
@@ -253,7 +254,7 @@ fn what_is_no_more_as_it_was_planned_is_not_pruned_and_the_screen_says_why() {
         app.shows("The prune did not run to its end");
         app.shows(why);
         assert!(app.model.history.markers.is_empty(), "nothing was pruned");
-        app.keys("<Esc>3");
+        app.keys("<Esc>5");
         app.shows_no("┆");
         app.shows("0 of 1,000,000 dentries  failed");
     }
@@ -272,7 +273,7 @@ fn a_prune_that_fails_midway_says_what_it_did() {
     app.shows("The prune did not run to its end");
     app.shows("least 320,000 dentries had been pruned");
     assert!(app.model.history.markers[0].label.contains("320,000"));
-    app.keys("<Esc>3");
+    app.keys("<Esc>5");
     app.shows("320,000 of 1,000,000 dentries  failed");
 }
 

@@ -138,7 +138,7 @@ fn logged(columns: u16, rows: u16) -> App {
     app.prune_began();
     let unloaded = SessionError::NoModule("/dev/slabscope".into());
     app.part_pruned(Err(unloaded.into()), 50_000, true);
-    app.keys("<Esc>3");
+    app.keys("<Esc>5");
     app
 }
 

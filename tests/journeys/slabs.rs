@@ -331,7 +331,7 @@ fn the_mouse_sorts_selects_opens_and_scrolls() {
     let (x, y) = app.position("Acpi-State");
     app.click(x, y);
     app.shows("interpreter of ACPI");
-    let (x, y) = app.position("3 History");
+    let (x, y) = app.position("5 History");
     app.click(x, y);
     app.shows("let go");
     app.keys("1<Esc>");
@@ -386,7 +386,7 @@ fn themes_follow_one_another() {
 
 #[test]
 fn ctrl_z_suspends_in_every_mode() {
-    for keys in ["", "/", "S", "?", "<Enter>", "2", "3"] {
+    for keys in ["", "/", "S", "?", "<Enter>", "2", "3", "4", "5"] {
         let mut app = App::sampled(80, 24);
         app.keys(keys);
         app.effects();

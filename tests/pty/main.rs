@@ -46,7 +46,7 @@ fn start_sort_freeze_resize_quit() {
     });
     tty.type_keys("2");
     tty.wait_for("filesystems:");
-    tty.type_keys("3");
+    tty.type_keys("5");
     tty.wait_for("let go");
     tty.type_keys("q");
     assert_eq!(tty.ends_restored().exit_code(), 0);
@@ -63,7 +63,7 @@ fn a_serial_line_that_knows_no_size_is_taken_for_80x24() {
             ..Default::default()
         })
         .unwrap();
-    tty.type_keys("3");
+    tty.type_keys("5");
     tty.wait("the hints in the last of 24 lines", |screen| {
         screen
             .lines()
@@ -295,7 +295,7 @@ fn ctrl_z_stops_it_and_fg_brings_it_back() {
         });
         assert!(tty.parser.screen().alternate_screen());
         assert!(tty.mouse());
-        tty.type_keys("3");
+        tty.type_keys("5");
         tty.wait_for("f freeze");
         tty.type_keys("q");
         tty.leaves = 2;

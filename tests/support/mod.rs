@@ -2,10 +2,12 @@
 
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
+mod cgroups;
 mod figures;
 mod keys;
 pub mod names;
 mod prune;
+mod rungs;
 mod screen;
 mod shrink;
 mod tree;
@@ -19,6 +21,8 @@ use slabscope::source::Sample;
 use slabscope::update::{Effect, Msg, update};
 use slabscope::view::look::Look;
 
+#[allow(unused_imports, reason = "every test binary uses a part of it")]
+pub use cgroups::cgroups;
 pub use figures::*;
 
 /// The program under test.

@@ -4,6 +4,7 @@
 //! of [`Command`] and a line in [`Command::run`].
 
 pub mod census;
+pub mod cgroups;
 pub mod config;
 mod confirm;
 pub mod doctor;
@@ -173,6 +174,7 @@ enum Command {
     Census(census::Args),
     Ls(ls::Args),
     Hotspots(hotspots::Args),
+    Cgroups(cgroups::Args),
     Prune(prune::Args),
     Reclaim(reclaim::Args),
     Tune(tune::Args),
@@ -190,6 +192,7 @@ impl Command {
             Self::Census(census) => census,
             Self::Ls(ls) => ls,
             Self::Hotspots(hotspots) => hotspots,
+            Self::Cgroups(cgroups) => cgroups,
             Self::Prune(prune) => prune,
             Self::Reclaim(reclaim) => reclaim,
             Self::Tune(tune) => tune,

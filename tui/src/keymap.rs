@@ -10,12 +10,14 @@ use std::borrow::Cow;
 
 use crossterm::event::KeyCode;
 
-use crate::model::{Column, Mode, Model, Screen};
+use crate::ladder::Rung;
+use crate::model::{Ask, Column, Mode, Model, Screen};
 use crate::session;
 pub use chosen::{Keymap, configurable};
 pub use names::{control, key, label};
-pub use pages::{HotspotsAction, NamesAction};
-pub use scope::Scope;
+pub use pages::{HotspotsAction, NamesAction, RungAction, SettingsAction};
+use scope::TOGETHER;
+pub use scope::{Scope, scopes};
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,8 @@ pub enum Action {
     Urge,
     Holders,
     Prune,
+    Rung(RungAction),
+    Settings(SettingsAction),
 }
 
 impl Action {
@@ -99,6 +103,9 @@ impl Action {
         match self {
             Self::PlanShrink | Self::Shrink => Some("shrinking"),
             Self::PlanRow | Self::PlanHere | Self::Prune => Some("pruning"),
+            Self::Rung(_) => Some("reclaiming"),
+            Self::Settings(SettingsAction::Open) => None,
+            Self::Settings(_) => Some("changing a setting"),
             Self::MarkRow | Self::Unmark => Some("marking for a prune"),
             _ => None,
         }
@@ -160,7 +167,9 @@ use Action as A;
 use HotspotsAction as H;
 use KeyCode::{Backspace, Char, Down, End, Enter, Esc, Home, Left, PageDown, PageUp, Right, Up};
 use NamesAction as N;
+use RungAction as R;
 use Scope as S;
+use SettingsAction as T;
 
 /// The table. Of two bindings of a key the scope that comes first in [`scopes`] wins.
 #[rustfmt::skip]
@@ -217,7 +226,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Detail, "", &[Esc, Enter, Char('q'), Backspace, Left], "table", "back to the table", A::DetailClose),
     bind(S::Detail, "slabs", &[Char('1')], "slabs", "", A::DetailClose),
     bind(S::Detail, "tree", &[Char('2')], "tree", "", A::Screen(Screen::Tree)),
-    bind(S::Detail, "history", &[Char('3')], "history", "", A::Screen(Screen::History)),
+    bind(S::Detail, "filesystems", &[Char('3')], "", "", A::Screen(Screen::Filesystems)),
+    bind(S::Detail, "cgroups", &[Char('4')], "", "", A::Screen(Screen::Cgroups)),
+    bind(S::Detail, "history", &[Char('5')], "history", "", A::Screen(Screen::History)),
     bind(S::Detail, "help", &[Char('?')], "help", "this help", A::Help),
     bind(S::ShrinkPlan, "", &[Char('y')], "shrink", "carry the plan out", A::Shrink),
     bind(S::ShrinkPlan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
@@ -253,6 +264,27 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Tree, "names", &[Char('n')], "names", "the row's negative names, by shape", A::Names(N::Open)),
     bind(S::Tree, "hotspots", &[Char('H')], "hotspots", "directories that hold most, anywhere", A::Hotspots(H::Open)),
     bind(S::Mounts, "hotspots", &[Char('H')], "hotspots", "directories that hold most, anywhere", A::Hotspots(H::Open)),
+    bind(S::Filesystems, "walk-in", &[Enter, Char('l'), Right], "tree", "open it in the tree", A::Enter),
+    bind(S::Filesystems, "recount-row", &[Char('u')], "count", "count what is cached of one", A::RecountRow),
+    bind(S::Filesystems, "count-all", &[Char('a')], "count all", "count all on disk or network", A::CountAll),
+    bind(S::Filesystems, "plan-rung", &[Char('p')], "reclaim", "plan to reclaim from the superblock", A::Rung(R::PlanRow)),
+    bind(S::Filesystems, "sort-menu", &[Char('S')], "sort", "sort by any column", A::SortMenu),
+    bind(S::Filesystems, "filter", &[Char('/')], "filter", "names with a text, or ~regex", A::Filter),
+    bind(S::Filesystems, "recount", &[Char('R')], "reread", "read the list again", A::Recount),
+    bind(S::Filesystems, "next-sort", &[Char('s')], "", "sort by the next column", A::CycleSort),
+    bind(S::Filesystems, "reverse", &[Char('r')], "", "reverse the order", A::Reverse),
+    bind(S::Filesystems, "stop-count", &[Char('c')], "", "end a count under way, as Esc", A::Cancel),
+    bind(S::Filesystems, "", &[Esc], "", "", A::Cancel),
+    bind(S::Cgroups, "walk-in", &[Enter, Char('l'), Right], "open, close", "show what is below, or do not", A::Enter),
+    bind(S::Cgroups, "walk-out", &[Backspace, Char('h'), Left], "", "close; to the one above", A::Up),
+    bind(S::Cgroups, "plan-rung", &[Char('p')], "reclaim", "plan to reclaim from the cgroup", A::Rung(R::PlanRow)),
+    bind(S::Cgroups, "sort-menu", &[Char('S')], "sort", "sort by any column", A::SortMenu),
+    bind(S::Cgroups, "filter", &[Char('/')], "filter", "paths with a text, or ~regex", A::Filter),
+    bind(S::Cgroups, "freeze", &[Char('f')], "freeze", "freeze the figures", A::Freeze),
+    bind(S::Cgroups, "refresh", &[Char(' ')], "", "refresh at once", A::Refresh),
+    bind(S::Cgroups, "next-sort", &[Char('s')], "", "sort by the next column", A::CycleSort),
+    bind(S::Cgroups, "reverse", &[Char('r')], "", "reverse the order", A::Reverse),
+    bind(S::Cgroups, "", &[Esc], "", "", A::Cancel),
     bind(S::Hotspots, "walk-in", &[Enter, Char('l'), Right], "go there", "walk to the directory", A::Hotspots(H::Enter)),
     bind(S::Hotspots, "names", &[Char('n')], "names", "its negative names, by shape", A::Hotspots(H::Names)),
     bind(S::Hotspots, "next-sort", &[Char('s')], "sort", "by negatives, by what comes back", A::Hotspots(H::Sort)),
@@ -284,6 +316,10 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Plan, "", &[Char('y')], "prune", "carry the plan out", A::Prune),
     bind(S::Plan, "", &[Char('1')], "negatives", "only negative dentries", A::Choose(session::Mode::Negative)),
     bind(S::Plan, "", &[Char('2')], "all unused", "all unused dentries", A::Choose(session::Mode::Dentries)),
+    bind(S::Plan, "", &[Char('5')], "", "instead: its whole filesystem", A::Rung(R::Step(Rung::Superblock))),
+    bind(S::Plan, "", &[Char('6')], "", "instead: a cgroup, on their screen", A::Rung(R::Step(Rung::Cgroup))),
+    bind(S::Plan, "", &[Char('7')], "", "instead: empty slabs of dentries", A::Rung(R::Step(Rung::Cache))),
+    bind(S::Plan, "", &[Char('8')], "", "instead: everybody", A::Rung(R::Step(Rung::Everybody))),
     bind(S::Plan, "", &[Up, Char('k')], "", "", A::Choose(session::Mode::Negative)),
     bind(S::Plan, "", &[Down, Char('j')], "", "", A::Choose(session::Mode::Dentries)),
     bind(S::Plan, "", &[Char('w')], "who", "who holds what stays", A::Holders),
@@ -291,6 +327,32 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Plan, "", &[PageUp], "", "", A::Page(-1)),
     bind(S::Plan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
     bind(S::Plan, "", &[Esc, Char('n'), Char('q')], "cancel", "cancel", A::Cancel),
+    bind(S::RungPlan, "", &[Char('y')], "reclaim", "carry the plan out", A::Rung(R::Run)),
+    bind(S::RungPlan, "", &[Char('+'), Char('='), Down, Char('j')], "more", "more; the next choice", A::Rung(R::Adjust(true))),
+    bind(S::RungPlan, "", &[Char('-'), Up, Char('k')], "less", "less; the choice before", A::Rung(R::Adjust(false))),
+    bind(S::RungPlan, "", &[Char('i')], "option", "turn the plan's option", A::Rung(R::Option)),
+    bind(S::RungPlan, "", &[Char('a')], "amount", "type an amount", A::Rung(R::Type)),
+    bind(S::RungPlan, "", &[Char('1')], "", "", A::Rung(R::Step(Rung::Negative))),
+    bind(S::RungPlan, "", &[Char('2')], "", "", A::Rung(R::Step(Rung::Dentries))),
+    bind(S::RungPlan, "", &[Char('3')], "", "", A::Rung(R::Step(Rung::Inodes))),
+    bind(S::RungPlan, "", &[Char('4')], "", "below one directory (also 1, 2, 3)", A::Rung(R::Step(Rung::Pages))),
+    bind(S::RungPlan, "", &[Char('5')], "", "its whole filesystem", A::Rung(R::Step(Rung::Superblock))),
+    bind(S::RungPlan, "", &[Char('6')], "", "a cgroup: choose it on their screen", A::Rung(R::Step(Rung::Cgroup))),
+    bind(S::RungPlan, "", &[Char('7')], "", "empty slabs of the dentry cache", A::Rung(R::Step(Rung::Cache))),
+    bind(S::RungPlan, "", &[Char('8')], "", "everybody", A::Rung(R::Step(Rung::Everybody))),
+    bind(S::RungPlan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
+    bind(S::RungPlan, "", &[Esc, Char('n'), Char('q')], "cancel", "cancel", A::Cancel),
+    bind(S::RungAmount, "", &[Enter], "take it", "take the amount", A::Rung(R::Typed)),
+    bind(S::RungAmount, "", &[Esc], "as before", "the amount as before", A::Rung(R::Untype)),
+    bind(S::RungAmount, "", &[Backspace], "", "", A::Rung(R::Erase)),
+    bind(S::Settings, "", &[Char('y')], "change", "change it", A::Settings(T::Change)),
+    bind(S::Settings, "", &[Char('j'), Down], "next", "the next setting", A::Move(1)),
+    bind(S::Settings, "", &[Char('k'), Up], "", "the one before", A::Move(-1)),
+    bind(S::Settings, "", &[Char('+'), Char('='), Right], "more", "propose more", A::Settings(T::Adjust(true))),
+    bind(S::Settings, "", &[Char('-'), Left], "less", "propose less", A::Settings(T::Adjust(false))),
+    bind(S::Settings, "", &[Char('b')], "back", "make it what it was before", A::Settings(T::Back)),
+    bind(S::Settings, "", &[Enter], "", "does nothing: no accidents", A::Urge),
+    bind(S::Settings, "", &[Esc, Char('n'), Char('q')], "leave", "leave", A::Close),
     bind(S::Running, "", &[Esc, Char('q')], "stop", "stop it", A::Cancel),
     bind(S::Help, "down", &[Char('j'), Down], "down", "", A::Move(1)),
     bind(S::Help, "up", &[Char('k'), Up], "up", "", A::Move(-1)),
@@ -302,10 +364,16 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Help, "help", &[Char('?')], "", "", A::Close),
     bind(S::Message, "slabs", &[Char('1')], "slabs", "", A::Screen(Screen::Slabs)),
     bind(S::Message, "tree", &[Char('2')], "tree", "", A::Screen(Screen::Tree)),
-    bind(S::Message, "history", &[Char('3')], "history", "", A::Screen(Screen::History)),
+    bind(S::Message, "filesystems", &[Char('3')], "", "", A::Screen(Screen::Filesystems)),
+    bind(S::Message, "cgroups", &[Char('4')], "", "", A::Screen(Screen::Cgroups)),
+    bind(S::Message, "history", &[Char('5')], "history", "", A::Screen(Screen::History)),
     bind(S::Everywhere, "slabs", &[Char('1')], "slabs", "slab caches", A::Screen(Screen::Slabs)),
     bind(S::Everywhere, "tree", &[Char('2')], "tree", "tree by what is cached", A::Screen(Screen::Tree)),
-    bind(S::Everywhere, "history", &[Char('3')], "history", "charts over time", A::Screen(Screen::History)),
+    bind(S::Everywhere, "filesystems", &[Char('3')], "filesystems", "what each filesystem holds", A::Screen(Screen::Filesystems)),
+    bind(S::Everywhere, "cgroups", &[Char('4')], "cgroups", "slab of each cgroup", A::Screen(Screen::Cgroups)),
+    bind(S::Everywhere, "history", &[Char('5')], "history", "charts over time", A::Screen(Screen::History)),
+    bind(S::Everywhere, "everybody", &[Char('E')], "", "plan to drop everybody's caches", A::Rung(R::Everybody)),
+    bind(S::Everywhere, "settings", &[Char('V')], "", "settings of the kernel for caches", A::Settings(T::Open)),
     bind(S::Everywhere, "faster", &[Char('+'), Char('=')], "", "refresh more often", A::Faster),
     bind(S::Everywhere, "slower", &[Char('-')], "", "refresh less often", A::Slower),
     bind(S::Everywhere, "theme", &[Char('T')], "", "the next theme of four", A::Theme),
@@ -314,59 +382,6 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Everywhere, "help", &[Char('?')], "help", "this help", A::Help),
     bind(S::Everywhere, "quit", &[Char('q')], "quit", "quit, like Ctrl-C", A::Quit),
 ];
-
-/// The scopes that hold together, the innermost first: within them a key does one thing.
-const TOGETHER: &[&[Scope]] = &[
-    SLABS,
-    MOUNTS,
-    TREE,
-    HISTORY,
-    HELP,
-    LEDGER,
-    NAMES,
-    HOTSPOTS,
-    &[S::Export],
-    &[S::Filter],
-    &[S::Jump],
-    &[S::SortMenu],
-    &[S::Detail],
-    &[S::ShrinkPlan],
-    &[S::Shrinking],
-    &[S::Plan],
-    &[S::Running],
-];
-const SLABS: &[Scope] = &[S::Slabs, S::Lists, S::Everywhere];
-const MOUNTS: &[Scope] = &[S::Mounts, S::Lists, S::Everywhere];
-const TREE: &[Scope] = &[S::Tree, S::Lists, S::Everywhere];
-const HOTSPOTS: &[Scope] = &[S::Hotspots, S::Lists, S::Everywhere];
-const NAMES: &[Scope] = &[S::Names, S::Lists, S::Everywhere];
-const HISTORY: &[Scope] = &[S::History, S::Lists, S::Everywhere];
-const LEDGER: &[Scope] = &[S::Ledger, S::Message];
-const HELP: &[Scope] = &[S::Help, S::Message];
-
-/// Where the keys are now, the innermost first.
-pub fn scopes(model: &Model) -> &'static [Scope] {
-    match (&model.mode, model.screen) {
-        (Mode::Filter, _) => &[S::Filter],
-        (Mode::Names, _) => NAMES,
-        (Mode::Hotspots, _) => HOTSPOTS,
-        (Mode::Export(_), _) => &[S::Export],
-        (Mode::Jump { .. }, _) => &[S::Jump],
-        (Mode::Planning { .. } | Mode::Pruning(_), _) => &[S::Running],
-        (Mode::Confirm(_), _) => &[S::Plan],
-        (Mode::SortMenu { .. }, _) => &[S::SortMenu],
-        (Mode::Detail, _) => &[S::Detail],
-        (Mode::ConfirmShrink(_), _) => &[S::ShrinkPlan],
-        (Mode::PlanningShrink { .. } | Mode::Shrinking { .. }, _) => &[S::Shrinking],
-        (Mode::Help { .. }, _) => HELP,
-        (Mode::Ledger, _) => LEDGER,
-        (Mode::Shrunk(_) | Mode::Failed { .. }, _) => &[S::Message],
-        (Mode::Browse, Screen::Slabs) => SLABS,
-        (Mode::Browse, Screen::History) => HISTORY,
-        (Mode::Browse, Screen::Tree) if model.tree.stack.is_empty() => MOUNTS,
-        (Mode::Browse, Screen::Tree) => TREE,
-    }
-}
 
 /// What `key` does now.
 pub fn action(model: &Model, key: KeyCode) -> Option<Action> {
@@ -385,13 +400,30 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &Binding> {
         let of_scope =
             move |b: &&Binding| b.scope == scope && !b.hint.is_empty() && b.action != shown;
         let bindings = model.keymap.bindings().filter(of_scope);
-        bindings.filter(|binding| is_offered(model, binding))
+        bindings.filter(|binding| is_offered(model, binding) && fits_plan(model, binding.action))
     })
+}
+
+/// Whether a key has something to change in the plan that is shown.
+fn fits_plan(model: &Model, action: Action) -> bool {
+    let (Mode::ConfirmRung(confirm), Action::Rung(action)) = (&model.mode, action) else {
+        return true;
+    };
+    let ask = &confirm.plan.ask;
+    match action {
+        RungAction::Type => matches!(ask, Ask::Cgroup { .. }),
+        RungAction::Adjust(_) => matches!(ask, Ask::Cgroup { .. } | Ask::Everybody { .. }),
+        RungAction::Option => !matches!(ask, Ask::Cgroup { .. }),
+        _ => true,
+    }
 }
 
 /// Whether a binding is to be shown at all: where nothing may act, nothing that acts is.
 pub fn is_offered(model: &Model, binding: &Binding) -> bool {
-    let way = matches!(binding.scope, S::Plan | S::ShrinkPlan);
+    let way = matches!(
+        binding.scope,
+        S::Plan | S::ShrinkPlan | S::RungPlan | S::RungAmount
+    );
     model.inert.is_none() || !way && binding.action.acts().is_none()
 }
 
@@ -404,6 +436,8 @@ mod tests {
         for (action, scope) in [
             (Action::Prune, Scope::Plan),
             (Action::Shrink, Scope::ShrinkPlan),
+            (Action::Rung(RungAction::Run), Scope::RungPlan),
+            (Action::Settings(SettingsAction::Change), Scope::Settings),
         ] {
             let acts: Vec<_> = BINDINGS.iter().filter(|b| b.action == action).collect();
             assert_eq!(acts.len(), 1);

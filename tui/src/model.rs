@@ -1,10 +1,13 @@
 //! Everything on the screen, as data. Only [`crate::update`] changes it.
 
 mod browse;
+mod cgroups;
 mod charts;
 mod columns;
 mod detail;
+mod filesystems;
 mod filter;
+mod grid;
 mod hotspots;
 mod journal;
 mod ledger;
@@ -12,6 +15,7 @@ mod names;
 mod place;
 mod prune;
 mod refill;
+mod rung;
 mod shrink;
 mod slabs;
 mod tree;
@@ -24,10 +28,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use browse::{Browse, Listed};
+pub use cgroups::{CGROUP_COLUMNS, CgroupRow, CgroupsPage, growth_text};
 pub use charts::{Charts, Window};
 pub use columns::{Column, Shape, fitting};
 pub use detail::Detail;
+pub use filesystems::{FILESYSTEM_COLUMNS, Filesystem, FilesystemsPage};
 pub use filter::{Filter, REGEX};
+pub use grid::{GridColumn, GridOrder, grid_fitting};
 pub use hotspots::{HotspotsPage, Hunt};
 pub use journal::Journal;
 pub use ledger::{Ledger, difference, part_of, reasons};
@@ -35,6 +42,7 @@ pub use names::{Export, Focus, Names, NamesState};
 pub use place::{End, KEPT, Part, Place, State};
 pub use prune::{Confirm, Figures, Held, Pruning, Turn, TurnEnd, bytes as prune_bytes};
 pub use refill::Refill;
+pub use rung::{Ask, ConfirmRung, Origin, RungLedger, RungPlan, RunningRung, Setting, Settings};
 pub use shrink::{ConfirmShrink, Shrunk};
 pub use slabs::{Line, Row, Slabs};
 pub use tree::{Namespace, Total, Tree, comes_back, negatives_come_back};
@@ -45,6 +53,8 @@ pub use tree_order::Order;
 
 use crate::history::{History, Rates};
 use crate::keymap::Keymap;
+use crate::ladder::Step;
+use crate::reclaim::Progress;
 use crate::session::Counters;
 use crate::source::{Cache, Mount, Sample};
 use crate::view::look::Look;
@@ -77,6 +87,10 @@ pub enum Screen {
     Slabs,
     /// The directory tree by what is cached of it.
     Tree,
+    /// The superblocks.
+    Filesystems,
+    /// The memory controllers.
+    Cgroups,
     /// The charts.
     History,
 }
@@ -157,6 +171,25 @@ pub enum Mode {
     Pruning(Box<Pruning>),
     /// What the last prune did is shown.
     Ledger,
+    /// A plan for a wider rung of the ladder is being made.
+    PlanningRung {
+        /// The worker's number of it.
+        job: u64,
+        /// What for.
+        ask: Ask,
+        /// Where it was asked for.
+        from: Origin,
+        /// How far it is.
+        progress: Progress,
+    },
+    /// Such a plan is shown: the only way to it.
+    ConfirmRung(Box<ConfirmRung>),
+    /// Such a plan is being carried out.
+    RunningRung(Box<RunningRung>),
+    /// What it did is shown.
+    RungLedger(Box<RungLedger>),
+    /// The kernel's settings are shown: the only way to a change.
+    Settings(Box<Settings>),
     /// What was asked for failed.
     Failed {
         /// What.
@@ -210,6 +243,10 @@ pub struct Model {
     pub slabs: Slabs,
     /// The tree screen.
     pub tree: Tree,
+    /// The screen of filesystems.
+    pub filesystems: FilesystemsPage,
+    /// The screen of cgroups.
+    pub cgroups: CgroupsPage,
     /// What covers the tree screen.
     pub page: Option<Page>,
     /// The negative names of a directory.
@@ -220,6 +257,8 @@ pub struct Model {
     pub ledgers: Vec<Ledger>,
     /// The directories that hold the most, over all filesystems.
     pub hotspots: HotspotsPage,
+    /// The rungs of the ladder, as they are for the plan that was made last.
+    pub ladder: Vec<Step>,
     /// All that was done in this session.
     pub journal: Journal,
     /// Directories of the tree that are marked for one plan, with the mount each was seen on: the
@@ -256,11 +295,14 @@ impl Model {
             charts: Charts::default(),
             slabs: Slabs::default(),
             tree: Tree::default(),
+            filesystems: FilesystemsPage::default(),
+            cgroups: CgroupsPage::default(),
             page: None,
             names: None,
             started: None,
             hotspots: HotspotsPage::default(),
             ledgers: Vec::new(),
+            ladder: Vec::new(),
             journal: Journal::default(),
             marks: BTreeMap::new(),
             inert: None,
@@ -333,11 +375,20 @@ impl Model {
         }
     }
 
+    /// Makes the rows of the screen of filesystems anew.
+    pub fn arrange_filesystems(&mut self) {
+        let sample = self.latest.as_ref().map(|latest| &latest.sample);
+        self.filesystems
+            .arrange(&self.tree, sample, self.host.page_size);
+    }
+
     /// The filter of the screen shown.
     pub fn filter(&self) -> &Filter {
         match (self.screen, self.page, &self.names) {
             (Screen::Tree, Some(Page::Names), Some(names)) => &names.filter,
             (Screen::Tree, ..) => &self.tree.order.filter,
+            (Screen::Filesystems, ..) => &self.filesystems.order.filter,
+            (Screen::Cgroups, ..) => &self.cgroups.order.filter,
             _ => &self.slabs.filter,
         }
     }
@@ -347,6 +398,8 @@ impl Model {
         match (self.screen, self.page, &mut self.names) {
             (Screen::Tree, Some(Page::Names), Some(names)) => &mut names.filter,
             (Screen::Tree, ..) => &mut self.tree.order.filter,
+            (Screen::Filesystems, ..) => &mut self.filesystems.order.filter,
+            (Screen::Cgroups, ..) => &mut self.cgroups.order.filter,
             _ => &mut self.slabs.filter,
         }
     }

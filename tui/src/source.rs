@@ -4,6 +4,7 @@
 //! Reading is done here, below a root that tests put elsewhere. A source that fails is an error
 //! of its own in the [`Sample`] and leaves the others alone.
 
+pub mod cgroups;
 pub mod dentry_state;
 pub mod inode_nr;
 pub mod meminfo;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use cgroups::{Cgroup, Cgroups, CgroupsError};
 pub use dentry_state::DentryState;
 pub use inode_nr::InodeNr;
 pub use meminfo::{Memory, PageCache};

@@ -1,8 +1,11 @@
 //! The only place that changes the model: messages in, effects out. No I/O, no clock.
 
 mod browse;
+mod cgroups;
 mod charts;
+mod filesystems;
 mod filter;
+mod grid;
 mod hotspots;
 mod jump;
 mod make_way;
@@ -13,6 +16,8 @@ mod mouse;
 mod names;
 mod prune;
 mod refill;
+mod rung;
+mod settings;
 mod shrink;
 mod slabs;
 mod tree;
@@ -24,15 +29,17 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::history::Rates;
-use crate::keymap::{self, Action};
+use crate::keymap::{self, Action, RungAction, SettingsAction};
 use crate::model::{Inert, Mode, Model, Page, Screen, Shown};
 use crate::session::Counters;
 use crate::source::Sample;
-use crate::view::{shows_figures, too_small};
+use crate::view::{shows_figures, shows_reach, too_small};
 pub use browse::{BrowseEffect, BrowseMsg, Pages};
 pub use hotspots::HotspotsMsg;
 pub use messages::{Done, Effect, Msg, Pruned};
 pub use names::{NamesEffect, NamesMsg};
+pub use rung::{EndedRung, RungMsg};
+pub use settings::SettingsMsg;
 
 /// Changes the model by what happened.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -41,6 +48,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let effects = make_way::make_way(model, effects);
     if arranged {
         model.arrange();
+        if model.screen == Screen::Filesystems {
+            model.arrange_filesystems();
+        }
     }
     effects
 }
@@ -53,6 +63,8 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Size(columns, rows) => model.size = (columns, rows),
         Msg::Sample { at, sample } => return take(model, at, *sample),
         Msg::Mounts(mounts) => return mounts::ours(model, mounts),
+        Msg::Freeable(freeable) => model.filesystems.freeable = freeable,
+        Msg::Cgroups { job, at, result } => cgroups::read(model, job, at, result),
         Msg::MountsOf { pid, result } => return mounts::of_process(model, pid, result),
         Msg::Started { dentries } => model.started = Some(dentries),
         Msg::Open(path) => return jump::open(model, path),
@@ -74,6 +86,9 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
             pruned,
             last,
         } => return prune::ended(model, job, at, *pruned, last),
+        Msg::Ladder(ladder) => model.ladder = ladder,
+        Msg::Rung(msg) => return rung::happened(model, msg),
+        Msg::Settings(msg) => return settings::happened(model, msg),
         Msg::Hotspots(msg) => hotspots::happened(model, msg),
         Msg::Browse(msg) => browse::happened(model, msg),
         Msg::Names(msg) => return names::happened(model, msg),
@@ -105,6 +120,7 @@ fn take(model: &mut Model, at: Duration, sample: Sample) -> Vec<Effect> {
     }
     model.latest = Some(shown);
     let mut effects = slabs::reread(model);
+    effects.extend(cgroups::due(model));
     effects.extend(refill::due(model));
     effects
 }
@@ -163,7 +179,10 @@ fn is_a_byte(key: KeyCode) -> bool {
 fn behind_escape(model: &mut Model, mut event: KeyEvent) -> Vec<Effect> {
     let mut effects = pressed(model, KeyCode::Esc);
     // Esc does not close each plan at once. What came with it is no answer to one.
-    if !matches!(model.mode, Mode::Confirm(_) | Mode::ConfirmShrink(_)) {
+    if !matches!(
+        model.mode,
+        Mode::Confirm(_) | Mode::ConfirmShrink(_) | Mode::ConfirmRung(_) | Mode::Settings(_)
+    ) {
         event.modifiers.remove(KeyModifiers::ALT);
         effects.extend(key(model, event));
     }
@@ -186,8 +205,16 @@ fn pressed(model: &mut Model, key: KeyCode) -> Vec<Effect> {
                 (Mode::Jump { .. }, KeyCode::Char(c)) if !c.is_control() => jump::typed(model, c),
                 (Mode::SortMenu { .. }, KeyCode::Char(c)) => match model.screen {
                     Screen::Tree => tree_order::letter(model, c),
+                    Screen::Filesystems | Screen::Cgroups => grid::letter(model, c),
                     _ => slabs::sort_letter(model, c),
                 },
+                (Mode::ConfirmRung(confirm), KeyCode::Char(c)) if confirm.typing.is_some() => {
+                    if let Some(text) = rung::typing(model).filter(|_| !c.is_control()) {
+                        text.push(c);
+                    }
+                }
+                (Mode::ConfirmRung(confirm), _) => confirm.urged = true,
+                (Mode::Settings(settings), _) => settings.urged = true,
                 (Mode::Confirm(confirm), _) => confirm.urged = true,
                 (Mode::ConfirmShrink(confirm), _) => confirm.urged = true,
                 _ => {}
@@ -201,6 +228,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     if let Some(why) = off(model, action) {
         model.notice = Some(why);
         return Vec::new();
+    }
+    if let Some(effects) = grid::act(model, action) {
+        return effects;
     }
     match action {
         Action::Quit => return vec![Effect::Quit],
@@ -267,6 +297,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Follow => model.charts.follow(),
         Action::Holders => return prune::ask_holders(model),
         Action::Prune => return prune::confirmed(model),
+        Action::Rung(action) => return rung::act(model, action),
+        Action::Settings(action) => return settings::act(model, action),
     }
     Vec::new()
 }
@@ -277,13 +309,14 @@ fn off(model: &Model, action: Action) -> Option<String> {
     // In so small a terminal the plan is not shown that would be carried out.
     let hidden = match action {
         Action::Prune => too_small(model.size) || !shows_figures(model),
-        Action::Shrink => too_small(model.size),
+        Action::Shrink | Action::Settings(SettingsAction::Change) => too_small(model.size),
+        Action::Rung(RungAction::Run) => too_small(model.size) || !shows_reach(model),
         _ => false,
     };
     if hidden {
         return Some("the terminal is too small for the plan".into());
     }
-    let counts = action.counts() && model.screen == Screen::Tree;
+    let counts = action.counts() && matches!(model.screen, Screen::Tree | Screen::Filesystems);
     match (model.inert.as_ref()?, action.acts()) {
         (Inert::Captured(root), acts) => {
             let what = acts.or(counts.then_some("counting"))?;
@@ -328,6 +361,8 @@ fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {
     match screen {
         // Mounts come and go: they are read each time their list comes up.
         Screen::Tree if model.tree.stack.is_empty() => vec![mounts::read(model)],
+        Screen::Filesystems => filesystems::show(model),
+        Screen::Cgroups => cgroups::due(model).into_iter().collect(),
         _ => Vec::new(),
     }
 }
@@ -346,6 +381,10 @@ fn moved(model: &mut Model, steps: i64) {
             *scroll = scrolled(*scroll, steps);
             return;
         }
+        Mode::Settings(settings) => {
+            settings::moved(settings, steps);
+            return;
+        }
         Mode::Confirm(confirm) => {
             confirm.scroll = stepped(confirm.scroll, steps.signum(), confirm.tasks.len());
             return;
@@ -357,6 +396,7 @@ fn moved(model: &mut Model, steps: i64) {
         Screen::Tree if model.page == Some(Page::Names) => names::moved(model, steps),
         Screen::Slabs => slabs::moved(model, steps),
         Screen::Tree => tree::moved(model, steps),
+        Screen::Filesystems | Screen::Cgroups => grid::moved(model, steps),
         Screen::History => {
             let journal = &mut model.journal;
             journal.scroll = stepped(journal.scroll, steps, journal.records.len());

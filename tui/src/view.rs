@@ -1,13 +1,17 @@
 //! The model, drawn. Layout only: nothing is kept and nothing is changed.
 
 mod browse;
+mod cgroups;
 pub mod chart;
 mod detail;
 mod figures;
+mod filesystems;
 mod fit;
+mod grid;
 mod help;
 mod history;
 mod hotspots;
+mod ladder;
 mod ledger;
 mod log;
 pub mod look;
@@ -15,6 +19,8 @@ mod mounts;
 mod names;
 mod pen;
 mod plan;
+mod rung;
+mod settings;
 mod shrink;
 mod slabs;
 mod sort_menu;
@@ -35,13 +41,15 @@ use crate::model::{Column, Inert, Mode, Model, Page, REGEX, Screen, TreeColumn};
 use crate::text::printable;
 pub use fit::{LEAST, too_small};
 use fit::{boxed, cut, first_row, rate_bytes, tail, trend};
+pub use grid::GridHit;
 use look::Look;
 use pen::Pen;
 pub use plan::shows_figures;
+pub use rung::shows_reach;
 pub use slabs::shows_summary;
 
 /// ```text
-///  slabscope  web-07  7.3.4                          1 Slabs  2 Tree  3 History
+///  slabscope  web-07  7.3.4   1 Slabs  2 Tree  3 Filesystems  4 Cgroups  5 History
 ///  the screen, or what is shown in its place
 ///  Enter in  Bksp up  p prune row                                 ? help  q quit
 /// ```
@@ -63,6 +71,8 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
             (Some(Page::Hotspots), _) => hotspots::render(model, frame, body),
             _ => tree::render(model, frame, body),
         },
+        (_, Screen::Filesystems) => filesystems::render(model, frame, body),
+        (_, Screen::Cgroups) => cgroups::render(model, frame, body),
         (_, Screen::History) => history::render(model, frame, body),
     }
     match &model.mode {
@@ -77,6 +87,13 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         Mode::ConfirmShrink(confirm) => shrink::confirm(model, confirm, frame, body),
         Mode::Shrinking { cache, .. } => shrink::waiting(model, "Shrinking", cache, frame, body),
         Mode::Shrunk(shrunk) => shrink::ledger(model, shrunk, frame, body),
+        Mode::PlanningRung { ask, progress, .. } => {
+            rung::planning(model, ask, progress, frame, body)
+        }
+        Mode::ConfirmRung(confirm) => rung::confirm(model, confirm, frame, body),
+        Mode::RunningRung(running) => rung::running(model, running, frame, body),
+        Mode::RungLedger(ledger) => rung::ledger(model, ledger, frame, body),
+        Mode::Settings(settings) => settings::render(model, settings, frame, body),
         Mode::Failed { what, error } => {
             let lines = error.lines().map(|line| Line::raw(printable(line)));
             popup(model.look, what, lines.collect(), frame, body);
@@ -106,14 +123,26 @@ fn areas(area: Rect) -> [Rect; 3] {
     .areas(area)
 }
 
-/// The screens, with their keys.
-fn tabs(model: &Model) -> [(String, Screen); 3] {
+/// The screens, with their keys; only the shown one is named where there is no room for all.
+fn tabs(model: &Model) -> [(String, Screen); 5] {
+    /// Columns of a terminal with room for the program's name as well.
+    const ROOM: u16 = 66;
+    let narrow = model.size.0 < ROOM;
     [
         ("slabs", "Slabs", Screen::Slabs),
         ("tree", "Tree", Screen::Tree),
+        ("filesystems", "Filesystems", Screen::Filesystems),
+        ("cgroups", "Cgroups", Screen::Cgroups),
         ("history", "History", Screen::History),
     ]
-    .map(|(name, words, screen)| (format!(" {} {words} ", model.keymap.key(name)), screen))
+    .map(|(name, words, screen)| {
+        let key = model.keymap.key(name);
+        let text = match narrow && screen != model.screen {
+            true => format!(" {key} "),
+            false => format!(" {key} {words} "),
+        };
+        (text, screen)
+    })
 }
 
 /// What is under the mouse.
@@ -129,6 +158,8 @@ pub enum Hit {
     TreeHead(TreeColumn),
     /// A row of the tree.
     TreeRow(usize),
+    /// On the screen of filesystems, or of cgroups.
+    Grid(GridHit),
 }
 
 /// What is at a column and row of the terminal.
@@ -144,6 +175,10 @@ pub fn hit(model: &Model, column: u16, row: u16) -> Option<Hit> {
     match (&model.mode, model.screen) {
         (Mode::Browse, Screen::Slabs) => slabs::hit(model, body, column, row),
         (Mode::Browse, Screen::Tree) => tree::hit(model, body, column, row),
+        (Mode::Browse, Screen::Filesystems) => {
+            filesystems::hit(model, body, column, row).map(Hit::Grid)
+        }
+        (Mode::Browse, Screen::Cgroups) => cgroups::hit(model, body, column, row).map(Hit::Grid),
         _ => None,
     }
 }
@@ -299,6 +334,14 @@ fn popup(look: Look, title: &str, text: Vec<Line<'_>>, frame: &mut Frame<'_>, ar
         .padding(ratatui::widgets::Padding::horizontal(1));
     frame.render_widget(Clear, area);
     frame.render_widget(paragraph.block(block), area);
+}
+
+/// Lines that a box over `area` has left below `text`, for more than an empty line and one behind it.
+fn room_below(text: &[Line<'_>], area: Rect) -> usize {
+    let paragraph = Paragraph::new(text.to_vec()).wrap(Wrap { trim: false });
+    let above = paragraph_height(&paragraph, inside(area));
+    // Borders, an empty line, the last.
+    usize::from(area.height).saturating_sub(above + 4)
 }
 
 /// Columns for the text of a box over `area`.

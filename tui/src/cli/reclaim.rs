@@ -87,7 +87,7 @@ fn everything(text: &str) -> Result<What, String> {
 }
 
 /// A number of bytes, as the kernel takes it (lib/cmdline.c: `memparse()`): `64M`, `2GiB`.
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let wrong = || "a size is wanted, such as 64M or 2G".to_owned();
     let end = text
         .find(|c: char| !c.is_ascii_digit())

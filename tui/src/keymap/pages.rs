@@ -1,4 +1,6 @@
-//! What keys ask for on the pages that cover the tree.
+//! What keys ask for on the pages that cover the tree, and in the boxes over a screen.
+
+use crate::ladder::Rung;
 
 /// What a key asks for about a directory's negative names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +17,32 @@ pub enum NamesAction {
     Erase,
     Write,
     Cancel,
+}
+
+/// What a key asks for about a wider rung of the ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the table below says what each does")]
+pub enum RungAction {
+    PlanRow,
+    Everybody,
+    Step(Rung),
+    Option,
+    Adjust(bool),
+    Type,
+    Erase,
+    Typed,
+    Untype,
+    Run,
+}
+
+/// What a key asks for about the kernel's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the table below says what each does")]
+pub enum SettingsAction {
+    Open,
+    Adjust(bool),
+    Change,
+    Back,
 }
 
 /// What a key asks for about the hotspots.

@@ -1,5 +1,9 @@
 //! Where keys hold.
 
+use Scope as S;
+
+use crate::model::{Mode, Model, Screen};
+
 /// Where a binding holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -9,6 +13,10 @@ pub enum Scope {
     Mounts,
     /// In a directory.
     Tree,
+    /// On the screen of filesystems.
+    Filesystems,
+    /// On the screen of cgroups.
+    Cgroups,
     /// On the page of negative names.
     Names,
     /// On the page of hotspots.
@@ -33,6 +41,12 @@ pub enum Scope {
     ShrinkPlan,
     /// While a cache is being shrunk.
     Shrinking,
+    /// While a plan for a wider rung of the ladder is shown.
+    RungPlan,
+    /// While its amount is typed.
+    RungAmount,
+    /// While the kernel's settings are shown.
+    Settings,
     /// While a plan is shown.
     Plan,
     /// While a dry run or a prune is under way.
@@ -52,6 +66,8 @@ impl Scope {
             Self::Slabs => "Slabs, with slabtop's sort keys",
             Self::Mounts => "Tree: mounts",
             Self::Tree => "Tree",
+            Self::Filesystems => "Filesystems",
+            Self::Cgroups => "Cgroups",
             Self::Names => "Negative names",
             Self::Hotspots => "Hotspots",
             Self::Export => "An export",
@@ -64,11 +80,80 @@ impl Scope {
             Self::Detail => "A cache",
             Self::ShrinkPlan => "A plan to shrink",
             Self::Shrinking => "While a cache is being shrunk",
+            Self::RungPlan => "A plan to reclaim",
+            Self::RungAmount => "Typing an amount",
+            Self::Settings => "The kernel's settings",
             Self::Plan => "A plan",
             Self::Running => "While counting or pruning",
             Self::Help => "Help",
             Self::Ledger => "A ledger",
             Self::Message => "Ledger, error, help",
         }
+    }
+}
+
+/// The scopes that hold together, the innermost first: within them a key does one thing.
+pub(super) const TOGETHER: &[&[Scope]] = &[
+    SLABS,
+    MOUNTS,
+    TREE,
+    FILESYSTEMS,
+    CGROUPS,
+    HISTORY,
+    HELP,
+    LEDGER,
+    NAMES,
+    HOTSPOTS,
+    &[S::Export],
+    &[S::Filter],
+    &[S::Jump],
+    &[S::SortMenu],
+    &[S::Detail],
+    &[S::ShrinkPlan],
+    &[S::Shrinking],
+    &[S::Plan],
+    &[S::RungPlan],
+    &[S::RungAmount],
+    &[S::Settings],
+    &[S::Running],
+];
+const SLABS: &[Scope] = &[S::Slabs, S::Lists, S::Everywhere];
+const MOUNTS: &[Scope] = &[S::Mounts, S::Lists, S::Everywhere];
+const FILESYSTEMS: &[Scope] = &[S::Filesystems, S::Lists, S::Everywhere];
+const CGROUPS: &[Scope] = &[S::Cgroups, S::Lists, S::Everywhere];
+const TREE: &[Scope] = &[S::Tree, S::Lists, S::Everywhere];
+const HOTSPOTS: &[Scope] = &[S::Hotspots, S::Lists, S::Everywhere];
+const NAMES: &[Scope] = &[S::Names, S::Lists, S::Everywhere];
+const HISTORY: &[Scope] = &[S::History, S::Lists, S::Everywhere];
+const LEDGER: &[Scope] = &[S::Ledger, S::Message];
+const HELP: &[Scope] = &[S::Help, S::Message];
+
+/// Where the keys are now, the innermost first.
+pub fn scopes(model: &Model) -> &'static [Scope] {
+    match (&model.mode, model.screen) {
+        (Mode::Filter, _) => &[S::Filter],
+        (Mode::Names, _) => NAMES,
+        (Mode::Hotspots, _) => HOTSPOTS,
+        (Mode::Export(_), _) => &[S::Export],
+        (Mode::Jump { .. }, _) => &[S::Jump],
+        (Mode::Planning { .. } | Mode::Pruning(_), _) => &[S::Running],
+        (Mode::PlanningRung { .. } | Mode::RunningRung(_), _) => &[S::Running],
+        (Mode::ConfirmRung(confirm), _) if confirm.typing.is_some() => &[S::RungAmount],
+        (Mode::ConfirmRung(_), _) => &[S::RungPlan],
+        (Mode::Settings(_), _) => &[S::Settings],
+        (Mode::Confirm(_), _) => &[S::Plan],
+        (Mode::SortMenu { .. }, _) => &[S::SortMenu],
+        (Mode::Detail, _) => &[S::Detail],
+        (Mode::ConfirmShrink(_), _) => &[S::ShrinkPlan],
+        (Mode::PlanningShrink { .. } | Mode::Shrinking { .. }, _) => &[S::Shrinking],
+        (Mode::Help { .. }, _) => HELP,
+        (Mode::Ledger, _) => LEDGER,
+        (Mode::Shrunk(_) | Mode::RungLedger(_) | Mode::Failed { .. }, _) => &[S::Message],
+        (Mode::Browse, Screen::Slabs) => SLABS,
+        (Mode::Browse, Screen::Filesystems) => FILESYSTEMS,
+        (Mode::Browse, Screen::Cgroups) => CGROUPS,
+        (Mode::Browse, Screen::History) => HISTORY,
+        (Mode::Browse, Screen::Tree) if model.tree.stack.is_empty() => MOUNTS,
+        (Mode::Browse, Screen::Tree) => TREE,
     }
 }

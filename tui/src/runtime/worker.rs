@@ -5,6 +5,7 @@ mod browse;
 mod cancelled;
 mod hotspots;
 mod names;
+mod rungs;
 
 use std::convert::Infallible;
 use std::io;
@@ -27,7 +28,7 @@ use crate::model::Part;
 use crate::prune::{Plan, PruneError, Target};
 use crate::session::Counters;
 use crate::shrink;
-use crate::source::{Kernel, Source, slab_attributes};
+use crate::source::{Kernel, Source, cgroups, slab_attributes};
 use crate::update::{Effect, Msg, NamesEffect};
 use cancelled::Cancelled;
 
@@ -110,7 +111,11 @@ impl Worker {
 fn leaves(effect: &Effect) -> bool {
     matches!(
         effect,
-        Effect::Prune { .. } | Effect::Shrink { .. } | Effect::Names(NamesEffect::Export { .. })
+        Effect::Prune { .. }
+            | Effect::Shrink { .. }
+            | Effect::Rung { .. }
+            | Effect::Change { .. }
+            | Effect::Names(NamesEffect::Export { .. })
     )
 }
 
@@ -149,6 +154,12 @@ impl Work {
             }
             Effect::Shrink { job, plan } => self.shrink(job, plan),
             Effect::ReadMounts => Msg::Mounts(self.kernel.mounts()),
+            Effect::ReadFreeable => Msg::Freeable(self.freeable()),
+            Effect::ReadCgroups { job } => {
+                let result = cgroups::read(&self.root, &mut || self.goes_on(job));
+                let at = self.start.elapsed();
+                Msg::Cgroups { job, at, result }
+            }
             Effect::ReadMountsOf { pid } => {
                 let result = self.kernel.mounts_of(pid);
                 Msg::MountsOf { pid, result }
@@ -167,9 +178,14 @@ impl Work {
             Effect::Names(effect) => self.names(effect),
             Effect::Browse(effect) => self.browse(effect),
             Effect::Plan { job, paths } => {
+                self.tell_ladder(paths.first().map(PathBuf::as_path));
                 let result = self.plan(job, &paths);
                 Msg::Planned { job, result }
             }
+            Effect::PlanRung { job, ask } => self.plan_rung(job, ask),
+            Effect::Rung { job, plan } => self.rung(job, &plan),
+            Effect::ReadSettings => self.settings(),
+            Effect::Change { which, to } => return self.change(which, to),
             Effect::Holders { job, below } => Msg::Held {
                 job,
                 result: self.holders(job, &below),

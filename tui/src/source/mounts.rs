@@ -86,6 +86,14 @@ impl Mount {
         all().filter(once).cloned().collect()
     }
 
+    /// The points of those of `mounts`, which are of one superblock, that together reach all that
+    /// the others do.
+    pub fn reaching_all(mounts: &[Self]) -> Vec<PathBuf> {
+        let inside = |mount: &&Self| mounts.iter().any(|other| mount.is_in(other));
+        let outside = mounts.iter().filter(|mount| !inside(mount));
+        outside.map(|mount| mount.point.clone()).collect()
+    }
+
     /// The slab cache that its inodes come from (Linux 7.3: the `kmem_cache_create()` of each
     /// `init_inodecache()`).
     pub fn inode_cache(&self) -> Option<&'static str> {
@@ -93,8 +101,26 @@ impl Mount {
             "ext4" => "ext4_inode_cache",
             "xfs" => "xfs_inode",
             "btrfs" => "btrfs_inode",
+            "f2fs" => "f2fs_inode_cache",
+            "vfat" | "msdos" => "fat_inode_cache",
+            "exfat" => "exfat_inode_cache",
+            "ntfs3" => "ntfs_inode_cache",
+            "iso9660" => "isofs_inode_cache",
+            "squashfs" => "squashfs_inode_cache",
+            "erofs" => "erofs_inode",
             "overlay" => "ovl_inode",
+            "nfs" | "nfs4" => "nfs_inode_cache",
+            "cifs" | "smb3" => "cifs_inode_cache",
+            "ceph" => "ceph_inode_info",
+            "9p" => "v9fs_inode_cache",
             "tmpfs" | "devtmpfs" => "shmem_inode_cache",
+            "hugetlbfs" => "hugetlbfs_inode_cache",
+            "mqueue" => "mqueue_inode_cache",
+            "proc" => "proc_inode_cache",
+            "tracefs" => "tracefs_inode_cache",
+            "debugfs" => "debugfs_inode_cache",
+            "sysfs" | "cgroup" | "cgroup2" | "devpts" => "inode_cache",
+            fuse if fuse.starts_with("fuse") && fuse != "fusectl" => "fuse_inode",
             _ => return None,
         })
     }

@@ -1,6 +1,6 @@
 //! Typing the filter of the screen shown.
 
-use super::{Effect, names};
+use super::{Effect, grid, names};
 use crate::model::{Filter, Model, Page, Screen};
 
 pub(super) fn typed(model: &mut Model, c: char) -> Vec<Effect> {
@@ -25,7 +25,7 @@ fn set(model: &mut Model, filter: Filter) -> Vec<Effect> {
     match (model.screen, model.page) {
         (Screen::Tree, Some(Page::Names)) => return names::sift(model),
         (Screen::Tree, _) => model.arrange_tree(),
-        _ => {}
+        _ => grid::arrange(model),
     }
     Vec::new()
 }

@@ -29,6 +29,8 @@ fn is_waited_for(effect: &Effect) -> bool {
         Effect::Census { .. }
             | Effect::Plan { .. }
             | Effect::PlanShrink { .. }
+            | Effect::PlanRung { .. }
+            | Effect::Rung { .. }
             | Effect::Holders { .. }
             | Effect::Prune { .. }
             | Effect::Shrink { .. }

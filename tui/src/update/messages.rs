@@ -1,5 +1,6 @@
 //! What comes in and what goes out: messages and effects.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,14 +9,17 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use super::browse::{BrowseEffect, BrowseMsg};
 use super::hotspots::HotspotsMsg;
 use super::names::{NamesEffect, NamesMsg};
+use super::rung::RungMsg;
+use super::settings::SettingsMsg;
 use crate::audit::{AuditError, Record};
 use crate::census::Census;
 use crate::holders::Holders;
-use crate::model::Part;
+use crate::ladder::Step;
+use crate::model::{Ask, Part, RungPlan};
 use crate::prune::{Outcome, Plan, PruneError, Task};
 use crate::session::{self, Counters};
 use crate::shrink::{self as shrinking, ShrinkError};
-use crate::source::{Attributes, Mount, Sample, SourceError};
+use crate::source::{Attributes, Cgroups, CgroupsError, Mount, Sample, SourceError};
 
 /// What happened. Times are since the start of the program.
 #[derive(Debug)]
@@ -41,6 +45,17 @@ pub enum Msg {
         pid: u32,
         /// Its name and its mounts.
         result: Result<(String, Vec<Mount>), SourceError>,
+    },
+    /// What the shrinkers of superblocks could free, by superblock, where the kernel tells.
+    Freeable(HashMap<String, u64>),
+    /// The cgroups were read.
+    Cgroups {
+        /// The job's number.
+        job: u64,
+        /// When.
+        at: Duration,
+        /// They, or why there are none; None: it was ended.
+        result: Result<Option<Cgroups>, CgroupsError>,
     },
     /// What the start of the program did to the number of all dentries.
     Started {
@@ -127,6 +142,12 @@ pub enum Msg {
     Browse(BrowseMsg),
     /// Something became of a directory's negative names.
     Names(NamesMsg),
+    /// The ladder for the plan that is being made.
+    Ladder(Vec<Step>),
+    /// Something became of a wider rung of the ladder.
+    Rung(RungMsg),
+    /// Something became of the kernel's settings.
+    Settings(SettingsMsg),
     /// The attributes of a cache were read.
     Attributes {
         /// Whose.
@@ -195,6 +216,13 @@ pub enum Effect {
     ReadMountsOf {
         /// Which.
         pid: u32,
+    },
+    /// Read what the shrinkers of superblocks could free.
+    ReadFreeable,
+    /// Read the cgroups.
+    ReadCgroups {
+        /// The job's number.
+        job: u64,
     },
     /// Count what is cached below a directory.
     Census {
@@ -271,6 +299,29 @@ pub enum Effect {
         job: u64,
         /// The plan that was on the screen.
         plan: shrinking::Plan,
+    },
+    /// Find out what a wider rung of the ladder would reach.
+    PlanRung {
+        /// The job's number.
+        job: u64,
+        /// Which.
+        ask: Ask,
+    },
+    /// Carry such a plan out. Comes out of [`crate::model::Mode::ConfirmRung`] alone.
+    Rung {
+        /// The job's number.
+        job: u64,
+        /// The plan that was on the screen.
+        plan: RungPlan,
+    },
+    /// Read the kernel's settings.
+    ReadSettings,
+    /// Change one. Comes out of [`crate::model::Mode::Settings`] alone.
+    Change {
+        /// Which of [`crate::tune::SETTINGS`].
+        which: usize,
+        /// The value that was on the screen.
+        to: u64,
     },
     /// Sample now.
     Refresh,

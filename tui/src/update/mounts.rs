@@ -91,7 +91,7 @@ pub(super) fn count_all(model: &mut Model) -> Vec<Effect> {
     count(model, points)
 }
 
-fn count(model: &mut Model, points: Vec<PathBuf>) -> Vec<Effect> {
+pub(super) fn count(model: &mut Model, points: Vec<PathBuf>) -> Vec<Effect> {
     let mut effects = Vec::new();
     for path in points {
         if model.tree.counting.iter().any(|(_, point)| *point == path) {

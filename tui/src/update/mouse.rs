@@ -2,9 +2,9 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Effect, show, slabs, tree, tree_order};
+use super::{Effect, grid, show, slabs, tree, tree_order};
 use crate::model::{Mode, Model};
-use crate::view::{self, Hit};
+use crate::view::{self, GridHit, Hit};
 
 /// Lines that a notch of the wheel scrolls.
 const NOTCH: i64 = 3;
@@ -39,6 +39,8 @@ fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
         Some(Hit::Row(row)) if row == model.slabs.at => return slabs::detail(model),
         Some(Hit::Row(row)) => slabs::select(model, row),
         Some(Hit::TreeHead(column)) => tree_order::sort_or_reverse(model, column),
+        Some(Hit::Grid(GridHit::Head(column))) => grid::sort_or_reverse(model, column),
+        Some(Hit::Grid(GridHit::Row(row))) => return grid::clicked(model, row),
         Some(Hit::TreeRow(row)) => return tree::clicked(model, row),
         None => {}
     }

@@ -8,7 +8,10 @@ use super::{Effect, marks, shrink, tree};
 use crate::audit::Record;
 use crate::history::Marker;
 use crate::holders::Holders;
-use crate::model::{Confirm, Figures, Held, Ledger, Mode, Model, Pruning, Screen, Turn, TurnEnd};
+use crate::ladder::Rung;
+use crate::model::{
+    Ask, Confirm, Figures, Held, Ledger, Mode, Model, Origin, Pruning, Screen, Turn, TurnEnd,
+};
 use crate::prune::{Plan, PruneError, Task};
 use crate::session::{self, Counters};
 use crate::source::{Mount, Sample};
@@ -23,6 +26,10 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
     let Some(place) = model.tree.place() else {
         return Vec::new();
     };
+    if place.listed().is_some() {
+        let selected = super::browse::selected(model);
+        return selected.map_or(Vec::new(), |place| plan_pages(model, place.path));
+    }
     let path = match place.rows().get(place.index()) {
         Some(row) if !row.name.is_empty() => place.path.join(&row.name),
         // Alone, what is directly here is all there is below.
@@ -42,6 +49,10 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
 /// Plans for the directory shown.
 pub(super) fn plan_here(model: &mut Model) -> Vec<Effect> {
     match model.tree.place() {
+        Some(place) if place.listed().is_some() => {
+            let path = place.path.clone();
+            plan_pages(model, path)
+        }
         Some(place) => plan(model, vec![place.path.clone()]),
         None => Vec::new(),
     }
@@ -124,6 +135,8 @@ pub(super) fn urge(model: &mut Model) {
     match &mut model.mode {
         Mode::Confirm(confirm) => confirm.urged = true,
         Mode::ConfirmShrink(confirm) => confirm.urged = true,
+        Mode::ConfirmRung(confirm) => confirm.urged = true,
+        Mode::Settings(settings) => settings.urged = true,
         _ => {}
     }
 }
@@ -154,6 +167,35 @@ pub(super) fn held(model: &mut Model, job: u64, result: std::io::Result<Holders>
             Err(error) => Held::Failed(error.to_string()),
         };
     }
+}
+
+/// What ends with the plan on the screen.
+pub(super) fn leave_plan(model: &mut Model) -> Vec<Effect> {
+    match &model.mode {
+        Mode::Confirm(confirm) => stop_looking(confirm),
+        _ => Vec::new(),
+    }
+}
+
+/// Plans for a directory, on one of the rungs that reach below it alone.
+pub(super) fn plan_for(model: &mut Model, path: PathBuf, rung: Rung) -> Vec<Effect> {
+    let no_module = model
+        .ladder
+        .iter()
+        .any(|step| step.rung == Rung::Negative && step.why_not.is_some());
+    match rung {
+        Rung::Pages if no_module => plan_pages(model, path),
+        _ => plan(model, vec![path]),
+    }
+}
+
+/// Without the module: the narrowest that works, the page cache of the files below.
+fn plan_pages(model: &mut Model, path: PathBuf) -> Vec<Effect> {
+    let ask = Ask::Pages {
+        path: path.clone(),
+        writeback: false,
+    };
+    super::rung::plan(model, ask, Origin::Directory(path))
 }
 
 /// Ends a look for holders that is under way.
@@ -320,6 +362,9 @@ fn closed(model: &mut Model, pruning: Pruning) -> Mode {
 
 /// Esc: ends what is under way, or says no to the plan.
 pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
+    if let Some(effects) = super::rung::cancel(model) {
+        return effects;
+    }
     match &mut model.mode {
         Mode::Planning { job, .. } => {
             let job = *job;

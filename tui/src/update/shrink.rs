@@ -30,6 +30,18 @@ pub(super) fn plan(model: &mut Model) -> Vec<Effect> {
     vec![Effect::PlanShrink { job, cache }]
 }
 
+/// The same of the dentries' cache, whatever is selected.
+pub(super) fn plan_dentries(model: &mut Model) -> Vec<Effect> {
+    model.last_job += 1;
+    let (job, cache) = (model.last_job, "dentry".to_owned());
+    model.mode = Mode::PlanningShrink {
+        job,
+        cache: cache.clone(),
+        from_ledger: false,
+    };
+    vec![Effect::PlanShrink { job, cache }]
+}
+
 pub(super) fn planned(model: &mut Model, job: u64, result: Result<Plan, ShrinkError>) {
     let from_ledger = match model.mode {
         Mode::PlanningShrink {

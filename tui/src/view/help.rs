@@ -5,8 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
 
 use super::fit::wrapped;
+use super::grid::meanings;
 use crate::keymap::{Binding, Scope, is_offered, label};
-use crate::model::{Model, Page, Screen, TREE_SHAPES};
+use crate::model::{CGROUP_COLUMNS, FILESYSTEM_COLUMNS, Model, Page, Screen, TREE_SHAPES};
 
 /// Words that the screens use.
 const WORDS: [&str; 13] = [
@@ -55,6 +56,8 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
         Screen::Tree if model.page == Some(Page::Names) => &[Scope::Names, Scope::Export],
         Screen::Tree if model.tree.stack.is_empty() => &[Scope::Mounts],
         Screen::Tree => &[Scope::Tree, Scope::Plan],
+        Screen::Filesystems => &[Scope::Filesystems],
+        Screen::Cgroups => &[Scope::Cgroups],
         Screen::History => &[Scope::History],
     };
     let (left, right) = (
@@ -67,6 +70,11 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
         lines.extend(tree_columns(area.width));
         lines.push(Line::styled(" What looking costs", model.look.strong()));
         lines.extend(costs(model, area.width));
+    }
+    match model.screen {
+        Screen::Filesystems => columns(model, meanings(FILESYSTEM_COLUMNS, area.width), &mut lines),
+        Screen::Cgroups => columns(model, meanings(CGROUP_COLUMNS, area.width), &mut lines),
+        _ => {}
     }
     if model.page == Some(Page::Names) {
         lines.push(Line::styled(" Shapes", model.look.strong()));
@@ -91,6 +99,12 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
         };
     }
     frame.render_widget(Text::from(lines), area);
+}
+
+/// With their title.
+fn columns(model: &Model, columns: Vec<Line<'static>>, lines: &mut Vec<Line<'static>>) {
+    lines.push(Line::styled(" Columns", model.look.strong()));
+    lines.extend(columns);
 }
 
 /// What each column of the tree means, in two sentences.

@@ -11,8 +11,10 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
+use super::ladder::Shown;
 use super::tree::filesystem;
 use super::{cut, inside, paragraph_height, popup, tail};
+use crate::ladder::Rung;
 use crate::model::{self, Confirm, Model, Pruning};
 use crate::prune::Task;
 use crate::session::{Counters, Mode};
@@ -79,13 +81,10 @@ pub(super) fn confirm(model: &Model, confirm: &Confirm, frame: &mut Frame<'_>, a
         text.push(Line::styled(command, look.dim()));
     }
     let inside = inside(area);
-    let above = paragraph_height(
-        &Paragraph::new(text.clone()).wrap(Wrap { trim: false }),
-        inside,
-    );
-    // Borders, an empty line, the last.
-    let room = usize::from(area.height).saturating_sub(above + 4);
-    let held = holders::lines(model, confirm, room);
+    // Who holds what stays was asked for, or takes a line to ask.
+    let room = super::room_below(&text, area).saturating_sub(1);
+    text.extend(super::ladder::lines(model, LADDER, inside.into(), room));
+    let held = holders::lines(model, confirm, super::room_below(&text, area));
     text.extend(
         held.into_iter()
             .map(|(words, style)| Line::styled(cut(&words, inside.into()), style)),
@@ -93,6 +92,15 @@ pub(super) fn confirm(model: &Model, confirm: &Confirm, frame: &mut Frame<'_>, a
     text.extend([Line::raw(""), urge(model, confirm)]);
     popup(look, &title, text, frame, area);
 }
+
+/// The rungs that the modes are.
+const HERE: [Rung; 4] = [Rung::Negative, Rung::Dentries, Rung::Inodes, Rung::Pages];
+
+/// What is shown of the ladder.
+const LADDER: Shown<'_> = Shown {
+    here: &HERE,
+    directory: true,
+};
 
 /// The modes, in the order of their keys.
 const MODES: [Mode; 2] = [Mode::Negative, Mode::Dentries];

@@ -5,18 +5,31 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::{cut, first_row, popup};
-use crate::model::{Column, Model, Screen, TREE_SHAPES};
+use crate::model::{
+    CGROUP_COLUMNS, Column, FILESYSTEM_COLUMNS, GridColumn, GridOrder, Model, Screen, TREE_SHAPES,
+};
+
+/// Whether it is sorted by, its letter, its words; and whether the order is reversed.
+type Columns = (Vec<(bool, char, &'static str)>, bool);
+
+fn grid<L>(columns: &[GridColumn<L>], order: &GridOrder) -> Columns {
+    let columns = columns.iter().enumerate();
+    let columns = columns.map(|(at, of)| (at == order.sort, of.letter, of.words));
+    (columns.collect(), order.reverse)
+}
 
 /// A letter and a column a line; on the slab screen slabtop's letters work without the menu, too.
 pub(super) fn render(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    let (columns, reverse): (Vec<_>, _) = match model.screen {
+    let (columns, reverse): Columns = match model.screen {
         Screen::Tree => {
             let order = &model.tree.order;
             let columns = TREE_SHAPES.iter();
             let columns = columns.map(|s| (s.column == order.sort, s.letter, s.words));
             (columns.collect(), order.reverse)
         }
+        Screen::Filesystems => grid(FILESYSTEM_COLUMNS, &model.filesystems.order),
+        Screen::Cgroups => grid(CGROUP_COLUMNS, &model.cgroups.order),
         _ => {
             let sort = model.slabs.sort;
             let columns = Column::sortable().map(|s| (s.column == sort, s.letter, s.words));

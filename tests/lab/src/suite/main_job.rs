@@ -216,7 +216,7 @@ fn the_sibling_is_untouched(guest: &Guest) -> Result<()> {
 fn the_drop_is_charted(screen: &mut Screen<'_>) -> Result<()> {
     for size in [(80, 24), (200, 50)] {
         screen.resize(size.0, size.1)?;
-        for (key, title) in [("1", "caches by"), ("3", "1 prune")] {
+        for (key, title) in [("1", "caches by"), ("5", "1 prune")] {
             screen.send(key)?;
             screen.wait_for(title, SOON)?;
             screen.wait_for("pruned 1/ ", SOON)?;

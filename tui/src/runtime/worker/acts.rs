@@ -117,7 +117,7 @@ impl Work {
 }
 
 /// Wall clock, for people.
-fn clock() -> String {
+pub(super) fn clock() -> String {
     jiff::Zoned::now().strftime("%H:%M:%S").to_string()
 }
 

@@ -1,0 +1,325 @@
+//! The wider rungs of the ladder: plan, confirmation, progress, ledger.
+
+use crate::support::App;
+use slabscope::ladder::Rung;
+use slabscope::model::{Ask, Inert, Mode};
+use slabscope::reclaim::everybody::What;
+use slabscope::reclaim::{Ended, Progress};
+use slabscope::update::{Effect, Msg, RungMsg};
+use std::path::Path;
+use std::time::Duration;
+
+/// The plan for the web server's cgroup is shown.
+fn cgroup(columns: u16, rows: u16) -> App {
+    let mut app = App::on_cgroups(columns, rows);
+    app.keys("jjp");
+    app.rung_planned();
+    app
+}
+
+fn superblock(columns: u16, rows: u16) -> App {
+    let mut app = App::on_filesystems(columns, rows);
+    app.keys("p");
+    app.rung_planned();
+    app
+}
+
+fn everybody(columns: u16, rows: u16) -> App {
+    let mut app = App::sampled(columns, rows);
+    app.keys("E");
+    app.rung_planned();
+    app
+}
+
+fn carried_out(app: &mut App) -> Vec<Ask> {
+    let effects = app.effects().into_iter();
+    let asks = effects.filter_map(|effect| match effect {
+        Effect::Rung { plan, .. } => Some(plan.ask),
+        _ => None,
+    });
+    asks.collect()
+}
+
+#[test]
+fn only_y_carries_a_plan_out_and_enter_never() {
+    for plan in [cgroup, superblock, everybody] {
+        let mut app = plan(80, 24);
+        app.shows("type y to reclaim");
+        app.effects();
+        app.keys("<Enter>");
+        app.shows("nothing is reclaimed before you type y");
+        app.keys("<Enter><Enter>x");
+        assert!(carried_out(&mut app).is_empty());
+        app.keys("<Esc>");
+        app.shows("cancelled: nothing was reclaimed");
+        app.keys("y");
+        assert!(carried_out(&mut app).is_empty(), "the plan is gone");
+    }
+}
+
+#[test]
+fn the_plan_on_the_screen_is_carried_out() {
+    let mut app = cgroup(80, 24);
+    app.shows("Reclaim: the cgroup ");
+    app.shows("914 MiB: + doubles it, - halves it, a types another amount");
+    app.shows("page cache goes too");
+    app.effects();
+    app.keys("y");
+    let directory = "/sys/fs/cgroup/app.slice/web.service".into();
+    let amount = 914 << 20;
+    assert_eq!(carried_out(&mut app), [Ask::Cgroup { directory, amount }]);
+    let (job, at) = (app.model.last_job, Duration::from_secs(7));
+    let progress = Progress {
+        done: 457 << 20,
+        of: Some(amount),
+        unit: "bytes",
+        doing: "reclaiming",
+    };
+    app.msg(Msg::Rung(RungMsg::Progress { job, at, progress }));
+    app.shows("reclaiming 457 MiB of 914 MiB");
+    app.keys("<Esc>");
+    assert!(matches!(app.effects()[..], [Effect::Cancel { job: of }] if of == job));
+    app.shows("stopping ...");
+    app.rung_ended(Ended::Stopped);
+    app.shows("stopped   took 2.4 s   03:12:44");
+    app.shows("SReclaimable           1.0 GiB       306 MiB      -700 MiB");
+    app.shows("700 MiB came back, at most 900 MiB were expected");
+    app.keys("<Esc>5");
+    app.shows("reclaim superblock  700 MiB of at most 900 MiB  stopped");
+    app.shows("cgroup web.service 03:12:44");
+}
+
+#[test]
+fn an_amount_is_adjusted_and_typed() {
+    let mut app = cgroup(80, 24);
+    let amount = |app: &App| match app.asked().1 {
+        Ask::Cgroup { amount, .. } => amount >> 20,
+        other => panic!("{other:?}"),
+    };
+    app.keys("+");
+    app.shows("looking again ...");
+    app.keys("y");
+    app.shows("look at it first");
+    assert!(
+        carried_out(&mut app).is_empty(),
+        "what is not shown is not done"
+    );
+    app.keys("-");
+    app.keys("+");
+    assert_eq!(amount(&app), 914 * 2);
+    app.rung_planned();
+    app.shows("1.8 GiB: + doubles it");
+    app.keys("a5x");
+    app.shows("5x_   Enter takes it");
+    app.keys("<Enter>");
+    app.shows("a size is wanted");
+    app.keys("<Backspace>12M<Enter>");
+    assert_eq!(amount(&app), 512);
+    app.rung_planned();
+    app.shows("512 MiB: + doubles it");
+    app.keys("ay<Esc>");
+    app.shows("512 MiB: + doubles it");
+    assert!(carried_out(&mut app).is_empty(), "y was typed as text");
+    app.keys("y");
+    assert_eq!(carried_out(&mut app).len(), 1);
+}
+
+#[test]
+fn everybody_is_chosen_in_the_plan() {
+    let mut app = everybody(80, 24);
+    let ask = |what, sync| Ask::Everybody { what, sync };
+    assert_eq!(app.asked().1, ask(What::Slab, false));
+    app.shows("▸ drop_caches 2  unused dentries and inodes");
+    app.shows("every process, container and user of this machine");
+    app.keys("j");
+    assert_eq!(app.asked().1, ask(What::Both, false));
+    app.rung_planned();
+    app.keys("i");
+    assert_eq!(app.asked().1, ask(What::Both, true));
+    app.rung_planned();
+    app.shows("sync first: yes");
+    app.shows("sync; echo 3 > /proc/sys/vm/drop_caches");
+    app.keys("j");
+    app.effects();
+    app.keys("y");
+    assert_eq!(carried_out(&mut app), [ask(What::Both, true)]);
+}
+
+#[test]
+fn what_the_kernel_does_not_offer_leaves_the_plan_as_it_was() {
+    let mut app = superblock(80, 24);
+    app.keys("i");
+    assert!(matches!(
+        app.asked().1,
+        Ask::Superblock { inodes: true, .. }
+    ));
+    app.rung_refused("inodes of one superblock alone need its shrinker");
+    app.shows("inodes of one superblock alone need its shrinker");
+    app.effects();
+    app.keys("y");
+    let asks = carried_out(&mut app);
+    assert!(matches!(asks[..], [Ask::Superblock { inodes: false, .. }]));
+    let mut app = App::on_filesystems(80, 24);
+    app.keys("p");
+    app.rung_refused("this kernel does not offer it");
+    app.shows("There is no plan");
+    app.shows("this kernel does not offer it");
+}
+
+/// What a digit opens in the plan of a prune.
+fn from_a_prune(digit: &str) -> App {
+    let mut app = App::planned(80, 24);
+    app.ladder(true);
+    app.effects();
+    app.keys(digit);
+    app
+}
+
+#[test]
+fn the_plan_of_a_prune_shows_the_ladder_and_digits_climb_it() {
+    let mut app = App::planned(200, 50);
+    app.ladder(true);
+    app.shows("wider  5 the whole filesystem: all unused dentries");
+    app.shows("8 everybody: dentries, inodes, page cache");
+    let app = from_a_prune("5");
+    assert!(matches!(&app.asked().1,
+        Ask::Superblock { point, inodes: false } if point == Path::new("/mnt/ext4/1")));
+    let app = from_a_prune("8");
+    assert!(matches!(app.asked().1, Ask::Everybody { .. }));
+    let mut app = from_a_prune("6");
+    app.shows("choose the cgroup, then p plans");
+    app.shows("4 Cgroups");
+    let app = from_a_prune("7");
+    assert!(matches!(&app.effects[..], [Effect::PlanShrink { cache, .. }] if cache == "dentry"));
+    let mut app = from_a_prune("5");
+    app.rung_planned();
+    app.keys("1");
+    assert!(
+        matches!(&app.effects.last(),
+        Some(Effect::Plan { paths, .. }) if paths == &[Path::new("/mnt/ext4/1")]),
+        "and back"
+    );
+}
+
+#[test]
+fn a_rung_that_does_not_apply_says_why() {
+    let mut app = App::planned(200, 50);
+    app.ladder(true);
+    let step = app
+        .model
+        .ladder
+        .iter_mut()
+        .find(|step| step.rung == Rung::Superblock);
+    step.unwrap().why_not = Some("vfat is not tested".into());
+    app.shows("5 not here: vfat is not tested");
+    app.effects();
+    app.keys("5");
+    app.shows("not here: vfat is not tested");
+    assert!(app.effects().is_empty());
+    assert!(matches!(app.model.mode, Mode::Confirm(_)));
+    app.resize(80, 17);
+    app.shows("others 5 superblock  6 cgroup  7 cache  8 everybody");
+}
+
+#[test]
+fn what_reaches_wider_than_the_row_is_red() {
+    let red = |app: &mut App| {
+        let (x, y) = app.position("reach ");
+        let alarm = app.model.look.alarm().fg.unwrap();
+        app.buffer()[(x, y)].fg == alarm
+    };
+    assert!(!red(&mut cgroup(80, 24)));
+    assert!(!red(&mut superblock(80, 24)), "the row is the superblock");
+    assert!(red(&mut everybody(80, 24)));
+    let mut app = from_a_prune("5");
+    app.rung_planned();
+    assert!(red(&mut app), "the row was a directory");
+}
+
+#[test]
+fn read_only_nothing_of_it_is_there() {
+    for (mut app, words) in [
+        (App::on_filesystems(80, 24), "p reclaim"),
+        (App::on_cgroups(80, 24), "p reclaim"),
+    ] {
+        app.shows(words);
+        app.model.inert = Some(Inert::ReadOnly);
+        app.shows_no(words);
+        app.effects();
+        app.keys("p");
+        app.shows("reclaiming is off: read-only");
+        app.keys("E");
+        app.shows("reclaiming is off: read-only");
+        assert!(app.effects().is_empty());
+        app.keys("?");
+        app.shows_no("plan to reclaim");
+        app.shows_no("drop everybody's caches");
+    }
+}
+
+#[test]
+fn a_plan_that_does_not_fit_is_not_carried_out() {
+    let mut app = everybody(80, 24);
+    app.resize(40, 10);
+    app.effects();
+    app.keys("y");
+    assert!(carried_out(&mut app).is_empty());
+    app.shows("the terminal is too small for the plan");
+    app.keys("x");
+    app.shows("Esc cancel");
+}
+
+#[test]
+fn without_the_module_p_offers_the_page_cache_below_and_says_what_is_wider() {
+    let mut app = crate::browse::browsing(80, 24);
+    app.keys("jp");
+    app.shows("this is no directory");
+    app.keys("P");
+    assert!(matches!(app.asked().1, Ask::Pages { path, .. } if path == Path::new("/mnt/ext4")));
+    app.keys("<Esc>kp");
+    let (_, ask) = app.asked();
+    assert!(
+        matches!(&ask, Ask::Pages { path, writeback: false } if path == Path::new("/mnt/ext4/cold"))
+    );
+    app.rung_planned();
+    app.ladder(false);
+    app.shows("Reclaim: page cache below /mnt/ext4/cold");
+    app.shows("the files below this directory only");
+    app.resize(200, 50);
+    app.shows("1 not here: /dev/slabscope: the module is not loaded");
+    app.shows("wider  5 the whole filesystem");
+    app.keys("i");
+    assert!(matches!(
+        app.asked().1,
+        Ask::Pages {
+            writeback: true,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn the_screens() {
+    crate::snapshots(|columns, rows| {
+        let mut ladder = App::planned(columns, rows);
+        ladder.ladder(true);
+        let mut from_directory = App::planned(columns, rows);
+        from_directory.ladder(true);
+        from_directory.keys("5");
+        from_directory.rung_planned();
+        let mut done = superblock(columns, rows);
+        done.keys("y");
+        done.rung_ended(Ended::Complete);
+        let mut plain = everybody(columns, rows);
+        plain.model.look = slabscope::view::look::Look::new(false, false);
+        vec![
+            ("plan_ladder", ladder),
+            ("plan_superblock", superblock(columns, rows)),
+            ("plan_superblock_of_a_directory", from_directory),
+            ("plan_cgroup", cgroup(columns, rows)),
+            ("plan_everybody", everybody(columns, rows)),
+            ("plan_everybody_plain", plain),
+            ("rung_ledger", done),
+        ]
+    });
+}

@@ -1,0 +1,133 @@
+//! The kernel's settings: shown, changed by y alone, put back by one key.
+
+use crate::support::App;
+use slabscope::audit::{Action, Record};
+use slabscope::model::{Inert, Setting};
+use slabscope::reclaim::ReclaimError;
+use slabscope::update::{Effect, Msg, SettingsMsg};
+use std::path::Path;
+use std::time::Duration;
+
+fn read(app: &mut App, pressure: u64) {
+    let setting = |value| Setting {
+        value,
+        former: None,
+    };
+    let all = vec![
+        setting(Ok(pressure)),
+        setting(Err("this kernel has none; Linux 7.2 and newer do".into())),
+    ];
+    app.msg(Msg::Settings(SettingsMsg::Read(all)));
+}
+
+impl App {
+    /// With the settings shown.
+    pub fn in_settings(columns: u16, rows: u16) -> Self {
+        let mut app = Self::sampled(columns, rows);
+        app.keys("V");
+        assert!(matches!(app.effects()[..], [Effect::ReadSettings]));
+        read(&mut app, 100);
+        app
+    }
+}
+
+fn changed(app: &mut App, from: u64, to: u64) {
+    let record = Record {
+        time: "2026-11-22T03:12:44Z".into(),
+        uid: 0,
+        sudo_uid: None,
+        mode: Some("vm.vfs_cache_pressure"),
+        setting: Some([from, to]),
+        outcome: "complete".into(),
+        ..Record::new(
+            Action::Tune,
+            Path::new("/proc/sys/vm/vfs_cache_pressure"),
+            0,
+        )
+    };
+    let (at, result) = (Duration::from_secs(5), Ok(Box::new(record)));
+    app.msg(Msg::Settings(SettingsMsg::Changed { at, result }));
+}
+
+#[test]
+fn they_are_shown_with_what_they_mean() {
+    let mut app = App::in_settings(80, 24);
+    app.shows("▸ vm.vfs_cache_pressure   100");
+    app.shows("how eagerly dentries and inodes are reclaimed");
+    app.shows("it is heeded when memory is short");
+    app.shows("this kernel has none; Linux 7.2 and newer do");
+    app.keys("y");
+    assert!(app.effects().is_empty(), "nothing is proposed");
+    app.shows("nothing would change");
+}
+
+#[test]
+fn only_y_changes_one_and_b_makes_it_what_it_was() {
+    let mut app = App::in_settings(80, 24);
+    app.keys("++");
+    app.shows("vm.vfs_cache_pressure   100 → 200");
+    app.shows("slabscope tune vm.vfs_cache_pressure 200");
+    app.keys("<Enter>x");
+    app.shows("nothing is changed before you type y");
+    assert!(app.effects().is_empty());
+    app.keys("y");
+    assert!(matches!(
+        app.effects()[..],
+        [Effect::Change { which: 0, to: 200 }]
+    ));
+    changed(&mut app, 100, 200);
+    app.shows("vm.vfs_cache_pressure is 200 now; it was 100");
+    assert!(matches!(app.effects()[..], [Effect::ReadSettings]));
+    read(&mut app, 200);
+    app.shows("it was 100: b puts it back");
+    app.keys("b");
+    assert!(matches!(
+        app.effects()[..],
+        [Effect::Change { which: 0, to: 100 }]
+    ));
+    changed(&mut app, 200, 100);
+    read(&mut app, 100);
+    app.keys("<Esc>5");
+    app.shows("tune vm.vfs_cache_pressure  100 → 200  complete");
+    app.shows("2 tunes");
+}
+
+#[test]
+fn what_cannot_be_changed_says_why() {
+    let mut app = App::in_settings(80, 24);
+    app.keys("j+");
+    app.keys("y");
+    app.shows("nothing would change");
+    app.keys("b");
+    app.shows("nothing is known of a change to it");
+    app.keys("k-y");
+    let error = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    let result = Err(ReclaimError::file(
+        Path::new("/proc/sys/vm/vfs_cache_pressure"),
+        error,
+    ));
+    let at = Duration::from_secs(5);
+    app.msg(Msg::Settings(SettingsMsg::Changed { at, result }));
+    app.shows("/proc/sys/vm/vfs_cache_pressure: permission denied");
+}
+
+#[test]
+fn read_only_they_are_shown_and_stay() {
+    let mut app = App::in_settings(80, 24);
+    app.model.inert = Some(Inert::ReadOnly);
+    app.shows("vm.vfs_cache_pressure   100");
+    app.shows_no("type y");
+    app.keys("+");
+    app.shows("changing a setting is off: read-only");
+    app.keys("y");
+    assert!(app.effects().is_empty());
+}
+
+#[test]
+fn the_screens() {
+    crate::snapshots(|columns, rows| {
+        let mut app = App::in_settings(columns, rows);
+        app.keys("++");
+        vec![("settings", app)]
+    });
+}

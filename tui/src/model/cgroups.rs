@@ -1,0 +1,338 @@
+//! The screen of cgroups: the tree of them by what their memory is used for.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::grid::{GridColumn, GridOrder};
+use crate::source::{Cgroup, Cgroups, CgroupsError, MemoryStat};
+use crate::text::{bytes, printable, signed_bytes};
+
+/// A cgroup with what two readings tell.
+#[derive(Clone, Debug)]
+pub struct CgroupRow {
+    /// It.
+    pub cgroup: Cgroup,
+    /// Bytes of reclaimable slab more or less per second; None: it was not there before.
+    pub growth: Option<f64>,
+    /// It has cgroups below it.
+    pub has_children: bool,
+}
+
+/// The state of the screen. Cgroups are read while it is shown, and at no other time.
+#[derive(Debug, Default)]
+pub struct CgroupsPage {
+    /// Where cgroup2 is mounted.
+    pub mount: PathBuf,
+    /// All cgroups, as they were read last, parents before their children.
+    pub rows: Vec<CgroupRow>,
+    /// Those shown, by their places in `rows`.
+    pub shown: Vec<usize>,
+    /// When they were read; None: never.
+    pub at: Option<Duration>,
+    /// How long that took.
+    pub took: Duration,
+    /// Why they could not be read, the last time.
+    pub error: Option<CgroupsError>,
+    /// The worker's number of the reading under way.
+    pub reading: Option<u64>,
+    /// Which are shown, and in which order.
+    pub order: GridOrder,
+    /// Those that were opened where others are closed, and closed where others are open.
+    pub toggled: BTreeSet<PathBuf>,
+    /// The selected one. None: the first.
+    pub selected: Option<PathBuf>,
+}
+
+/// Cgroups so deep are open until they are closed: of most machines that shows the services.
+const OPEN: usize = 2;
+
+/// Reading the cgroups takes at most a part of the time, one in so many.
+const PART: u32 = 10;
+
+impl CgroupsPage {
+    /// Takes a reading.
+    pub fn take(&mut self, at: Duration, read: Cgroups) {
+        let elapsed = self
+            .at
+            .map(|before| at.saturating_sub(before).as_secs_f64());
+        let known = |row: &CgroupRow| {
+            let stat = row.cgroup.stat.as_ref()?;
+            Some((row.cgroup.id, (stat.slab_reclaimable, row.growth)))
+        };
+        let before: HashMap<u64, _> = self.rows.iter().filter_map(known).collect();
+        let row = |cgroup: Cgroup| CgroupRow {
+            growth: growth(&cgroup, &before, elapsed),
+            has_children: false,
+            cgroup,
+        };
+        self.rows = read.all.into_iter().map(row).collect();
+        for at in 0..self.rows.len() {
+            if let Some(parent) = self.rows[at].cgroup.parent {
+                self.rows[parent].has_children = true;
+            }
+        }
+        self.mount = read.mount;
+        self.took = read.took;
+        self.at = Some(at);
+        self.error = None;
+        self.arrange();
+    }
+
+    /// Whether it is time to read them again.
+    pub fn is_due(&self, now: Duration) -> bool {
+        let soon = |at: Duration| now.saturating_sub(at) < self.took * (PART - 1);
+        self.reading.is_none() && !self.at.is_some_and(soon)
+    }
+
+    /// Puts those that are shown in order: as a tree, or flat if only some names are.
+    pub fn arrange(&mut self) {
+        let (rows, order) = (&self.rows, &self.order);
+        let compare = |&a: &usize, &b: &usize| {
+            let key = |at: usize| (&rows[at], &rows[at].cgroup.path);
+            order.compare(CGROUP_COLUMNS, key(a), key(b))
+        };
+        let mut shown = Vec::with_capacity(rows.len());
+        if order.filter.is_none() {
+            let mut below: Vec<Vec<usize>> = vec![Vec::new(); rows.len()];
+            let mut waiting = Vec::new();
+            for (at, row) in rows.iter().enumerate() {
+                match row.cgroup.parent {
+                    Some(parent) => below[parent].push(at),
+                    None => waiting.push(at),
+                }
+            }
+            while let Some(at) = waiting.pop() {
+                shown.push(at);
+                if self.is_open(&rows[at].cgroup) {
+                    below[at].sort_unstable_by(compare);
+                    waiting.extend(below[at].iter().rev());
+                }
+            }
+        } else {
+            let fits = |&at: &usize| order.filter.fits(&printable(rows[at].cgroup.full()));
+            shown.extend((0..rows.len()).filter(fits));
+            shown.sort_unstable_by(compare);
+        }
+        self.shown = shown;
+    }
+
+    /// Whether what is below it is shown.
+    pub fn is_open(&self, cgroup: &Cgroup) -> bool {
+        (cgroup.depth < OPEN) != self.toggled.contains(&cgroup.path)
+    }
+
+    /// Shows what is below it, or does not.
+    pub fn toggle(&mut self, path: &Path) {
+        if !self.toggled.remove(path) {
+            self.toggled.insert(path.to_owned());
+        }
+        self.arrange();
+    }
+
+    /// A row that is shown.
+    pub fn row(&self, at: usize) -> Option<&CgroupRow> {
+        self.rows.get(*self.shown.get(at)?)
+    }
+
+    /// Where the selected one is among those shown; the first if it is gone.
+    pub fn index(&self) -> usize {
+        let Some(path) = &self.selected else {
+            return 0;
+        };
+        let mut shown = self.shown.iter();
+        shown
+            .position(|&at| self.rows[at].cgroup.path == *path)
+            .unwrap_or(0)
+    }
+
+    /// The selected one.
+    pub fn selected(&self) -> Option<&CgroupRow> {
+        self.row(self.index())
+    }
+}
+
+fn growth(
+    cgroup: &Cgroup,
+    before: &HashMap<u64, (u64, Option<f64>)>,
+    elapsed: Option<f64>,
+) -> Option<f64> {
+    /// Over less a change is noise: what was known is kept.
+    const SHORTEST: f64 = 0.1;
+    let now = cgroup.stat.as_ref()?.slab_reclaimable;
+    let &(then, growth) = before.get(&cgroup.id)?;
+    match elapsed? {
+        elapsed if elapsed < SHORTEST => growth,
+        elapsed => Some((now as f64 - then as f64) / elapsed),
+    }
+}
+
+fn stat(row: &CgroupRow, figure: fn(&MemoryStat) -> u64) -> i128 {
+    row.cgroup
+        .stat
+        .as_ref()
+        .map_or(-1, |stat| figure(stat).into())
+}
+
+fn stat_text(row: &CgroupRow, figure: fn(&MemoryStat) -> u64) -> String {
+    let stat = row.cgroup.stat.as_ref();
+    stat.map_or(String::new(), |stat| bytes(figure(stat)))
+}
+
+/// Bytes per second with their sign.
+pub fn growth_text(growth: Option<f64>) -> String {
+    match growth {
+        Some(growth) => signed_bytes(growth.round() as i64),
+        None => String::new(),
+    }
+}
+
+/// The columns as they stand beside one another.
+#[rustfmt::skip]
+pub const CGROUP_COLUMNS: &[GridColumn<CgroupRow>] = &[
+    GridColumn { letter: 'k', name: "slab_reclaimable", words: "reclaimable slab", head: "SLAB RECL", width: 9, rank: 0,
+        means: ["Bytes of slabs charged to the cgroup that memory pressure can empty: dentries, inodes (slab_reclaimable).",
+            "Who looks a name up first is charged for it, and stays so when others use it; each figure counts all cgroups below in."],
+        figure: |row| stat(row, |stat| stat.slab_reclaimable),
+        text: |row| stat_text(row, |stat| stat.slab_reclaimable) },
+    GridColumn { letter: 'g', name: "growth", words: "growth", head: "GROWTH/S", width: 9, rank: 1,
+        means: ["Bytes that its reclaimable slab grew or fell per second, between the last two readings.",
+            "Nothing stands there for a cgroup that was not there the time before."],
+        figure: |row| row.growth.map_or(i128::MIN, |growth| growth as i128),
+        text: |row| growth_text(row.growth) },
+    GridColumn { letter: 'u', name: "slab_unreclaimable", words: "unreclaimable slab", head: "SLAB UNR", width: 8, rank: 6,
+        means: ["Bytes of slabs that nothing can empty but their owners: open files, sockets, processes (slab_unreclaimable).",
+            "No rung of the ladder takes any of it."],
+        figure: |row| stat(row, |stat| stat.slab_unreclaimable),
+        text: |row| stat_text(row, |stat| stat.slab_unreclaimable) },
+    GridColumn { letter: 'f', name: "file", words: "page cache", head: "FILE", width: 8, rank: 7,
+        means: ["Bytes of page cache, tmpfs and shared memory.",
+            "Reclaiming a cgroup takes clean page cache as well as slab: the kernel chooses."],
+        figure: |row| stat(row, |stat| stat.file), text: |row| stat_text(row, |stat| stat.file) },
+    GridColumn { letter: 'a', name: "anon", words: "anonymous memory", head: "ANON", width: 8, rank: 8,
+        means: ["Bytes that programs allocated for themselves.",
+            "Only swap could take them, and slabscope asks for none (swappiness=0)."],
+        figure: |row| stat(row, |stat| stat.anon), text: |row| stat_text(row, |stat| stat.anon) },
+    GridColumn { letter: 'c', name: "current", words: "all memory", head: "CURRENT", width: 8, rank: 2,
+        means: ["Bytes that count against the limit, slab among them (memory.current).",
+            "The root has no such figure."],
+        figure: |row| row.cgroup.current.map_or(-1, i128::from),
+        text: |row| row.cgroup.current.map_or(String::new(), bytes) },
+    GridColumn { letter: 'l', name: "limit", words: "limit", head: "LIMIT", width: 8, rank: 3,
+        means: ["The lower of memory.max and memory.high of the cgroup itself; those above it have limits of their own.",
+            "At memory.high its tasks are slowed down, at memory.max the kernel kills one if reclaim does not help."],
+        figure: |row| row.cgroup.limit().map_or(-1, |(limit, _)| limit.into()),
+        text: limit_text },
+    GridColumn { letter: 'd', name: "used", words: "part of the limit", head: "USED", width: 5, rank: 4,
+        means: ["CURRENT in percent of LIMIT.",
+            "From 90 % on with more slab than anything else the row is marked: slab fills it."],
+        figure: |row| row.cgroup.used().map_or(-1, i128::from),
+        text: |row| row.cgroup.used().map_or(String::new(), |used| format!("{used}%")) },
+    GridColumn { letter: 'p', name: "pressure", words: "pressure", head: "PRESS", width: 6, rank: 5,
+        means: ["Percent of the last ten seconds in which some task waited for memory (memory.pressure, some avg10).",
+            "Above 0 reclaim already costs the cgroup time."],
+        figure: |row| row.cgroup.pressure.map_or(-1, |percent| (percent * 100.0) as i128),
+        text: |row| row.cgroup.pressure.map_or(String::new(), |percent| format!("{percent:.1}%")) },
+    GridColumn { letter: 'n', name: "name", words: "name", head: "CGROUP", width: 24, rank: 0,
+        means: ["The cgroup; + in front of one that is closed, - of one that is open.",
+            "! in front of a row marks one that is near its limit because of slab."],
+        figure: |_| 0, text: |row| printable(row.cgroup.full()) },
+];
+
+fn limit_text(row: &CgroupRow) -> String {
+    match (row.cgroup.limit(), row.cgroup.current) {
+        (Some((limit, _)), _) => bytes(limit),
+        (None, Some(_)) => "none".into(),
+        (None, None) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cgroup(path: &str, id: u64, parent: Option<usize>, slab: u64) -> Cgroup {
+        Cgroup {
+            path: path.into(),
+            id,
+            parent,
+            depth: Path::new(path).components().count(),
+            stat: Some(MemoryStat {
+                slab_reclaimable: slab,
+                ..MemoryStat::default()
+            }),
+            ..Cgroup::default()
+        }
+    }
+
+    fn read(slabs: [u64; 5]) -> Cgroups {
+        let all = vec![
+            cgroup("", 1, None, slabs[0]),
+            cgroup("a", 2, Some(0), slabs[1]),
+            cgroup("a/x", 3, Some(1), slabs[2]),
+            cgroup("a/x/deep", 4, Some(2), slabs[3]),
+            cgroup("b", 5, Some(0), slabs[4]),
+        ];
+        Cgroups {
+            all,
+            ..Cgroups::default()
+        }
+    }
+
+    fn shown(page: &CgroupsPage) -> Vec<&str> {
+        let rows = page.shown.iter();
+        rows.filter_map(|&at| page.rows[at].cgroup.path.to_str())
+            .collect()
+    }
+
+    #[test]
+    fn siblings_are_sorted_and_stay_below_their_parents() {
+        let mut page = CgroupsPage::default();
+        page.take(Duration::from_secs(1), read([100, 10, 5, 5, 90]));
+        assert_eq!(shown(&page), ["", "b", "a", "a/x"], "deep is closed");
+        page.toggle(Path::new("a/x"));
+        assert_eq!(shown(&page), ["", "b", "a", "a/x", "a/x/deep"]);
+        page.toggle(Path::new("a"));
+        assert_eq!(shown(&page), ["", "b", "a"]);
+        page.order.sort_or_reverse(0);
+        page.arrange();
+        assert_eq!(shown(&page), ["", "a", "b"], "reversed");
+        page.order.filter = super::super::Filter::new("x");
+        page.arrange();
+        assert_eq!(
+            shown(&page),
+            ["a/x/deep", "a/x"],
+            "flat, and reversed still"
+        );
+    }
+
+    #[test]
+    fn growth_is_that_of_the_very_cgroup() {
+        let mut page = CgroupsPage::default();
+        page.take(Duration::from_secs(1), read([100, 10, 5, 5, 90]));
+        let mut next = read([300, 10, 1, 5, 90]);
+        next.all[4].id = 6;
+        page.take(Duration::from_secs(3), next);
+        let growth: Vec<_> = page.rows.iter().map(|row| row.growth).collect();
+        assert_eq!(growth[..3], [Some(100.0), Some(0.0), Some(-2.0)]);
+        assert_eq!(growth[4], None, "it was made anew");
+    }
+
+    #[test]
+    fn the_longer_reading_takes_the_less_often_it_is_done() {
+        let mut page = CgroupsPage::default();
+        let second = Duration::from_secs(1);
+        assert!(page.is_due(Duration::ZERO));
+        let took = Duration::from_millis(500);
+        page.take(
+            second,
+            Cgroups {
+                took,
+                ..read([0; 5])
+            },
+        );
+        assert!(!page.is_due(2 * second) && page.is_due(6 * second));
+        page.reading = Some(7);
+        assert!(!page.is_due(60 * second));
+    }
+}

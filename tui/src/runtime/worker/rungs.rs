@@ -1,0 +1,141 @@
+//! The wider rungs of the ladder, and the kernel's settings.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Work;
+use crate::ladder::{Place, ladder};
+use crate::model::{Ask, RungPlan, Setting};
+use crate::reclaim::{
+    Progress, ReclaimError, Rung, carry_out, cgroup, everybody, pages, shrinker, superblock,
+};
+use crate::source::Source;
+use crate::tune::{self, SETTINGS};
+use crate::update::{EndedRung, Msg, RungMsg, SettingsMsg};
+
+/// Time between two messages of how far it is.
+const PACE: Duration = Duration::from_millis(100);
+
+impl Work {
+    pub(super) fn plan_rung(&mut self, job: u64, ask: Ask) -> Msg {
+        self.tell_ladder(ask.path());
+        let result = self.make_rung(job, &ask).map(|rung| {
+            let rung = rung?;
+            let now = rung.measure(&mut self.kernel);
+            Some(RungPlan { ask, rung, now })
+        });
+        Msg::Rung(RungMsg::Planned { job, result })
+    }
+
+    /// The ladder as it is for a directory.
+    pub(super) fn tell_ladder(&self, path: Option<&Path>) {
+        let place = Place::read(&self.kernel, path);
+        self.send(Msg::Ladder(ladder(&place)));
+    }
+
+    /// None: it was ended.
+    fn make_rung(&mut self, job: u64, ask: &Ask) -> Result<Option<Box<dyn Rung>>, ReclaimError> {
+        let rung: Box<dyn Rung> = match ask {
+            Ask::Pages { path, writeback } => {
+                let request = pages::Request {
+                    writeback: *writeback,
+                    ..pages::Request::default()
+                };
+                let mut flow = self.flow(job);
+                match pages::Plan::new(&mut self.kernel, path, request, &mut flow)? {
+                    Some(plan) => Box::new(plan),
+                    None => return Ok(None),
+                }
+            }
+            Ask::Superblock { point, inodes } => {
+                let request = superblock::Request {
+                    inodes: *inodes,
+                    ..superblock::Request::default()
+                };
+                Box::new(superblock::Plan::new(&self.kernel, point, request)?)
+            }
+            Ask::Cgroup { directory, amount } => {
+                Box::new(cgroup::Plan::new(&self.kernel, directory, *amount, None)?)
+            }
+            Ask::Everybody { what, sync } => {
+                Box::new(everybody::Plan::new(&mut self.kernel, *what, *sync, None)?)
+            }
+        };
+        Ok(Some(rung))
+    }
+
+    /// Tells how far a job is, now and then, and whether it goes on.
+    fn flow(&self, job: u64) -> impl FnMut(&Progress) -> ControlFlow<()> + use<> {
+        let (events, cancelled) = (self.events.clone(), std::sync::Arc::clone(&self.cancelled));
+        let start = self.start;
+        let mut told: Option<Instant> = None;
+        move |progress| {
+            if told.is_none_or(|told| told.elapsed() >= PACE) {
+                told = Some(Instant::now());
+                let (at, progress) = (start.elapsed(), *progress);
+                let msg = Msg::Rung(RungMsg::Progress { job, at, progress });
+                // Nobody listens any more once the program is ending.
+                drop(events.send(crate::runtime::msg(msg)));
+            }
+            cancelled.flow(job)
+        }
+    }
+
+    pub(super) fn rung(&mut self, job: u64, plan: &RungPlan) -> Msg {
+        let before = self.kernel.sample();
+        let began = self.start.elapsed();
+        let clock = super::acts::clock();
+        self.send(Msg::Sample {
+            at: began,
+            sample: Box::new(before),
+        });
+        let mut flow = self.flow(job);
+        let done = carry_out(&*plan.rung, &mut self.kernel, &self.audit, &mut flow);
+        let sample = self.kernel.sample();
+        let at = self.start.elapsed();
+        let ended = Box::new(EndedRung {
+            began,
+            clock,
+            done,
+            sample,
+        });
+        Msg::Rung(RungMsg::Ended { job, at, ended })
+    }
+
+    /// What the shrinkers of superblocks could free, where the kernel tells.
+    pub(super) fn freeable(&self) -> HashMap<String, u64> {
+        if !self.root.join(shrinker::DIRECTORY).is_dir() {
+            return HashMap::new();
+        }
+        let mut seen = BTreeSet::new();
+        let mounts = self.kernel.mounts().unwrap_or_default().into_iter();
+        let mounts = mounts.filter(|mount| seen.insert(mount.superblock.clone()));
+        let count = |mount: crate::source::Mount| {
+            let shrinker = shrinker::Shrinker::of(&self.root, &mount)?;
+            Some((mount.superblock, shrinker.count().ok()?))
+        };
+        mounts.filter_map(count).collect()
+    }
+
+    pub(super) fn settings(&self) -> Msg {
+        let setting = |setting: &tune::Setting| Setting {
+            value: setting
+                .read(&self.kernel)
+                .map_err(|error| tune::why_not(setting, &error)),
+            former: setting.former(&self.audit).ok().flatten(),
+        };
+        Msg::Settings(SettingsMsg::Read(SETTINGS.iter().map(setting).collect()))
+    }
+
+    /// None: there is no such setting.
+    pub(super) fn change(&self, which: usize, to: u64) -> Option<Msg> {
+        let result = SETTINGS
+            .get(which)?
+            .set(&self.kernel, to, &self.audit)
+            .map(Box::new);
+        let at = self.start.elapsed();
+        Some(Msg::Settings(SettingsMsg::Changed { at, result }))
+    }
+}

@@ -1,0 +1,107 @@
+//! The kernel's settings: shown, and changed by `y` alone. One that was changed can be made what it was
+//! by one key.
+
+use std::time::Duration;
+
+use super::Effect;
+use crate::audit::{Action, Record};
+use crate::history::Marker;
+use crate::keymap::SettingsAction;
+use crate::model::{Mode, Model, Setting, Settings};
+use crate::reclaim::ReclaimError;
+use crate::text::printable;
+use crate::tune::SETTINGS;
+
+/// What became of the kernel's settings.
+#[derive(Debug)]
+pub enum SettingsMsg {
+    /// They were read.
+    Read(Vec<Setting>),
+    /// One was changed, or not.
+    Changed {
+        /// When.
+        at: Duration,
+        /// What was recorded.
+        result: Result<Box<Record>, ReclaimError>,
+    },
+}
+
+pub(super) fn act(model: &mut Model, action: SettingsAction) -> Vec<Effect> {
+    match action {
+        SettingsAction::Open => {
+            model.mode = Mode::Settings(Box::default());
+            return vec![Effect::ReadSettings];
+        }
+        SettingsAction::Adjust(up) => {
+            if let Mode::Settings(settings) = &mut model.mode {
+                settings.adjust(up);
+            }
+        }
+        SettingsAction::Change => {
+            if let Mode::Settings(settings) = &model.mode
+                && let Some(to) = settings.proposed
+            {
+                let which = settings.at;
+                return vec![Effect::Change { which, to }];
+            }
+            model.notice = Some("nothing would change".into());
+        }
+        SettingsAction::Back => return back(model),
+    }
+    Vec::new()
+}
+
+/// Makes the selected one what it was before it was last changed.
+fn back(model: &mut Model) -> Vec<Effect> {
+    let Mode::Settings(settings) = &model.mode else {
+        return Vec::new();
+    };
+    let which = settings.at;
+    let former = model.former(settings, which);
+    match former.filter(|&to| settings.value() != Some(to)) {
+        Some(to) => vec![Effect::Change { which, to }],
+        None => {
+            model.notice = Some("nothing is known of a change to it".into());
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn moved(settings: &mut Settings, steps: i64) {
+    settings.at = super::stepped(settings.at, steps, SETTINGS.len());
+    settings.proposed = None;
+    settings.urged = false;
+}
+
+pub(super) fn happened(model: &mut Model, msg: SettingsMsg) -> Vec<Effect> {
+    match msg {
+        SettingsMsg::Read(now) => {
+            if let Mode::Settings(settings) = &mut model.mode {
+                settings.now = now;
+            }
+            return Vec::new();
+        }
+        SettingsMsg::Changed { at, result } => {
+            model.now = model.now.max(at);
+            match result {
+                Ok(record) => changed(model, at, *record),
+                Err(error) => model.notice = Some(printable(error.to_string())),
+            }
+        }
+    }
+    if let Mode::Settings(settings) = &mut model.mode {
+        settings.proposed = None;
+        return vec![Effect::ReadSettings];
+    }
+    Vec::new()
+}
+
+fn changed(model: &mut Model, at: Duration, record: Record) {
+    debug_assert_eq!(record.action, Action::Tune);
+    if let (Some(name), Some([was, now])) = (record.mode, record.setting) {
+        let label = format!("{name} {now}");
+        model.history.markers.push(Marker { at, label });
+        model.notice = Some(format!("{name} is {now} now; it was {was}"));
+    }
+    model.journal.push(record, None);
+}
