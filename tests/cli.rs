@@ -185,11 +185,45 @@ fn wrong_use() {
         &["--interval", "2", "slabs"],
         &["--interval", "x"],
         &["completions", "cobol"],
+        &["reclaim"],
+        &["reclaim", "--all", "4"],
+        &["reclaim", "--all", "--superblock", "/"],
+        &["reclaim", "--cgroup", "/sys/fs/cgroup"],
+        &["reclaim", "--superblock", "/", "--amount", "1M"],
+        &["reclaim", "--superblock", "/", "--sync"],
+        &["reclaim", "--all", "--root", "/tmp"],
+        &["tune", "vm.swappiness"],
+        &["tune", "vm.vfs_cache_pressure", "x"],
+        &["tune", "--restore"],
         // There is no terminal here.
         &[],
     ] {
         assert_eq!(slabscope(args).status.code(), Some(2), "{args:?}");
     }
+}
+
+#[test]
+fn settings_are_shown_with_what_they_mean() {
+    let root = captured("tune", &[("proc/sys/vm/vfs_cache_pressure", b"150\n")]);
+    fs::create_dir_all(root.join("proc/sys/fs")).unwrap();
+    let root = root.to_str().unwrap();
+    let output = slabscope(&["tune", "--root", root, "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let settings = &json["settings"];
+    assert_eq!(settings[0]["value"], 150);
+    assert_eq!(settings[1]["value"], Value::Null);
+    assert_eq!(
+        settings[1]["why_not"],
+        "this kernel has none; newer ones do"
+    );
+    let text = slabscope(&["tune", "--root", root, "vfs_cache_pressure"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.starts_with("vm.vfs_cache_pressure = 150 (the kernel's own: 100)"),
+        "{text}"
+    );
+    assert!(!text.contains("dentry-negative"), "{text}");
 }
 
 #[test]

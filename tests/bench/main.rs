@@ -1,10 +1,12 @@
 //! What the program costs, as ratios to what it cannot do without and to slabtop, each with its
-//! bound: `cargo bench -p slabscope`, as root, with procps installed. It fails if a bound is missed.
+//! bound: `cargo bench -p slabscope`, as root, with procps and vmtouch installed. It
+//! fails if a bound is missed.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark may fail")]
 
 mod explorer;
 mod inside;
+mod pages;
 mod terminal;
 
 use std::process::ExitCode;
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         tell(measured);
     }
     tell(explorer::sift());
+    tell(pages::pages());
     tell(terminal::start());
     for measured in terminal::running() {
         tell(measured);

@@ -1,7 +1,9 @@
 //! What was done this session, and where it is recorded.
 
+use std::path::Path;
+
 use crate::support::App;
-use slabscope::audit::{AuditError, Log};
+use slabscope::audit::{Action, AuditError, Log, Record};
 use slabscope::prune::PruneError;
 use slabscope::session::Status;
 
@@ -27,6 +29,28 @@ fn the_history_lists_what_was_done_and_says_where_it_is_recorded() {
     app.shows("1 prune, 1 shrink, recorded");
     app.shows("shrink          0 of about");
     app.shows("/sys/kernel/slab/kmalloc-512/shrink");
+}
+
+#[test]
+fn wider_rungs_and_settings_are_listed_too() {
+    let mut app = pruned(80, 24);
+    let record = |action, mode, path: &str| Record {
+        mode: Some(mode),
+        outcome: "complete".into(),
+        ..Record::new(action, Path::new(path), 2 << 20)
+    };
+    let records = &mut app.model.journal.records;
+    records.push(Record {
+        freed: 1 << 20,
+        ..record(Action::Reclaim, "superblock", "/srv")
+    });
+    records.push(Record {
+        setting: Some([100, 200]),
+        ..record(Action::Tune, "vm.vfs_cache_pressure", "/proc/sys/vm/x")
+    });
+    app.shows("1 prune, 1 reclaim, 1 tune, recorded");
+    app.shows("reclaim superblock  1.0 MiB of at most 2.0 MiB  complete");
+    app.shows("tune vm.vfs_cache_pressure  100 → 200  complete");
 }
 
 #[test]

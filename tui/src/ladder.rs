@@ -160,6 +160,7 @@ fn why_not(rung: Rung, place: &Place) -> Option<String> {
 fn command(rung: Rung, place: &Place) -> String {
     let path = place.path.as_ref().map_or("DIR".into(), quoted);
     match rung {
+        Rung::Pages if place.no_module.is_some() => format!("slabscope reclaim --pages {path}"),
         Rung::Negative | Rung::Dentries | Rung::Inodes | Rung::Pages => {
             format!("slabscope prune {path} --mode {}", rung.name())
         }
@@ -214,6 +215,10 @@ mod tests {
             ..place("ext4")
         };
         assert_eq!(applies(&without), all[3..]);
+        assert_eq!(
+            ladder(&without)[3].command,
+            "slabscope reclaim --pages '/srv/a b'"
+        );
         assert_eq!(applies(&place("tmpfs")), ["cgroup", "cache", "everybody"]);
         assert_eq!(
             applies(&place("nfs4")),

@@ -190,6 +190,12 @@ impl Kernel {
         self.read("proc/self/mountinfo", mounts::parse_all)
     }
 
+    /// All dentries of the machine.
+    pub fn dentry_state(&self) -> Result<DentryState, SourceError> {
+        let parse = |bytes: &[u8]| dentry_state::parse(&text(bytes));
+        self.read("proc/sys/fs/dentry-state", parse)
+    }
+
     /// The page cache of the whole machine.
     pub fn page_cache(&self) -> Result<PageCache, SourceError> {
         self.read("proc/meminfo", |bytes| meminfo::page_cache(&text(bytes)))

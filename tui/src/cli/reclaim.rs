@@ -4,6 +4,7 @@ mod plan;
 mod report;
 
 use std::io::{self, IsTerminal, Write};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::audit;
 use crate::config::Config;
 use crate::ladder::{self, Place};
 use crate::reclaim::everybody::What;
-use crate::reclaim::{Ended, Progress, ReclaimError, carry_out};
+use crate::reclaim::{Ended, Progress, ReclaimError, Rung, carry_out};
 use crate::source::Kernel;
 use crate::text::count;
 use report::Report;
@@ -24,7 +25,12 @@ use report::Report;
 /// cache and empty slabs go: no file, no data. Ctrl-C ends the wait.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("rung").required(true)))]
+#[command(group(clap::ArgGroup::new("on_a_filesystem").args(["pages", "superblock"])))]
 pub struct Args {
+    /// Clean page cache of the files below DIR, without the module; their names come to be cached
+    #[arg(long, value_name = "DIR", group = "rung")]
+    pages: Option<PathBuf>,
+
     /// All unused dentries of the filesystem that PATH is on
     #[arg(long, value_name = "PATH", group = "rung")]
     superblock: Option<PathBuf>,
@@ -57,8 +63,16 @@ pub struct Args {
     inodes: bool,
 
     /// Whatever the type of the filesystem
-    #[arg(long, requires = "superblock")]
+    #[arg(long, requires = "on_a_filesystem")]
     any_filesystem: bool,
+
+    /// Write dirty pages first, so that they go too
+    #[arg(long, requires = "pages")]
+    writeback: bool,
+
+    /// No more files than that
+    #[arg(long, value_name = "N", requires = "pages", value_parser = super::whole::<NonZeroU64>)]
+    max: Option<NonZeroU64>,
 
     /// Write all that is dirty first
     #[arg(long, requires = "all")]
@@ -128,11 +142,50 @@ impl From<ReclaimError> for Failure {
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         context.live("reclaiming")?;
-        let audit = self.audit(context)?;
+        let how = How {
+            dry_run: self.dry_run,
+            yes: self.yes,
+            json: self.json,
+        };
+        let audit = how.audit(context)?;
         let mut kernel = Kernel::new("/");
         let rung = self.plan(&mut kernel)?;
-        let steps = ladder::ladder(&Place::read(&kernel, self.directory().as_deref()));
-        let mut report = Report::new(rung.as_ref(), &steps, &mut kernel);
+        how.climb(rung.as_ref(), self.directory(), &mut kernel, &audit, out)
+    }
+}
+
+/// What a person wants of a plan.
+struct How {
+    dry_run: bool,
+    yes: bool,
+    json: bool,
+}
+
+impl How {
+    /// Where it is recorded, unless it must not be. A dry run does not ask the configuration.
+    fn audit(&self, context: &Context) -> Result<audit::Log, Failure> {
+        if self.dry_run {
+            return Ok(audit::Log::Off);
+        }
+        let config = Config::load()?;
+        if context.read_only || config.read_only {
+            return Err(Failure::new(Exit::Usage, READ_ONLY));
+        }
+        Ok(audit::Log::of(&config.audit))
+    }
+
+    /// Shows a plan, asks, carries it out, shows what came of it. `directory` is what narrower rungs
+    /// are about.
+    fn climb(
+        &self,
+        rung: &dyn Rung,
+        directory: Option<PathBuf>,
+        kernel: &mut Kernel,
+        audit: &audit::Log,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        let steps = ladder::ladder(&Place::read(kernel, directory.as_deref()));
+        let mut report = Report::new(rung, &steps, kernel);
         if self.dry_run {
             report.write(self.json, out)?;
             return Ok(Exit::Ok);
@@ -143,8 +196,8 @@ impl Run for Args {
             eprintln!("slabscope: nothing was reclaimed");
             return Ok(Exit::Partial);
         }
-        let interrupt = Interrupt::catch()?;
-        let done = carry_out(rung.as_ref(), &mut kernel, &audit, &mut |progress| {
+        let interrupt = Interrupt::catch_once()?;
+        let done = carry_out(rung, kernel, audit, &mut |progress| {
             show(progress);
             interrupt.flow()
         });
@@ -161,21 +214,10 @@ impl Run for Args {
 }
 
 impl Args {
-    /// Where it is recorded, unless it must not be. A dry run does not ask the configuration.
-    fn audit(&self, context: &Context) -> Result<audit::Log, Failure> {
-        if self.dry_run {
-            return Ok(audit::Log::Off);
-        }
-        let config = Config::load()?;
-        if context.read_only || config.read_only {
-            return Err(Failure::new(Exit::Usage, READ_ONLY));
-        }
-        Ok(audit::Log::of(&config.audit))
-    }
-
     /// The directory that narrower rungs are about.
     fn directory(&self) -> Option<PathBuf> {
-        self.superblock.as_deref().map(absolute)
+        let named = self.pages.as_deref().or(self.superblock.as_deref());
+        named.map(absolute)
     }
 }
 
@@ -185,8 +227,8 @@ fn absolute(path: &Path) -> PathBuf {
     absolute.components().collect()
 }
 
-/// Says on a terminal how far it is.
-pub(super) fn show(progress: &Progress) {
+/// Says on a terminal how far it is, not at every file.
+fn show(progress: &Progress) {
     if !io::stderr().is_terminal() {
         return;
     }
@@ -204,7 +246,7 @@ pub(super) fn show(progress: &Progress) {
 }
 
 /// Takes it back.
-pub(super) fn hide() {
+fn hide() {
     if io::stderr().is_terminal() {
         eprint!("\r\x1b[K");
     }

@@ -87,11 +87,18 @@ pub struct Plan {
 impl Plan {
     /// Walks the directory and counts. None: `flow` ended it.
     pub fn new(
-        kernel: &mut Kernel,
+        kernel: &Kernel,
         path: &Path,
         request: Request,
         flow: &mut Flow<'_>,
     ) -> Result<Option<Self>, ReclaimError> {
+        let mut plan = Self::unwalked(kernel, path, request)?;
+        plan.found = Walk::new(&plan, "counting").run(kernel, &mut |_, _, _| (), flow)?;
+        Ok((plan.found.cut != Some(Cut::Stopped)).then_some(plan))
+    }
+
+    /// Before the walk.
+    fn unwalked(kernel: &Kernel, path: &Path, request: Request) -> Result<Self, ReclaimError> {
         let mounts = kernel.mounts()?;
         let mount = Mount::of(&mounts, path).cloned();
         if let Some(why) = mount
@@ -109,15 +116,13 @@ impl Plan {
             path: path.into(),
             dir: Arc::new(dir),
         };
-        let mut plan = Self {
+        Ok(Self {
             target,
             mount,
             request,
             found: Found::default(),
             root: kernel.root().into(),
-        };
-        plan.found = Walk::new(&plan, "counting").run(kernel, &mut |_, _, _| (), flow)?;
-        Ok((plan.found.cut != Some(Cut::Stopped)).then_some(plan))
+        })
     }
 
     /// What stays of what is resident.
@@ -225,12 +230,15 @@ impl Rung for Plan {
     }
 
     fn command(&self) -> String {
-        let mut command = format!("slabscope prune {} --mode pages", quoted(&self.target.path));
+        let mut command = format!("slabscope reclaim --pages {}", quoted(&self.target.path));
         if self.request.writeback {
             command += " --writeback";
         }
         if let Some(max) = self.request.max {
             command += &format!(" --max {max}");
+        }
+        if self.request.any_filesystem {
+            command += " --any-filesystem";
         }
         command
     }
@@ -244,7 +252,7 @@ impl Rung for Plan {
     }
 
     fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
-        let mut kernel = Kernel::new(&self.root);
+        let kernel = Kernel::new(&self.root);
         let asker = Asker::default();
         let (mut gone, mut failed) = (0_u64, 0_u64);
         let mut act = |file: &File, stat: &Stat, before: Option<&Resident>| {
@@ -263,7 +271,7 @@ impl Rung for Plan {
                 gone += before.cached.saturating_sub(after.cached);
             }
         };
-        let walked = Walk::new(self, "giving up").run(&mut kernel, &mut act, flow)?;
+        let walked = Walk::new(self, "giving up").run(&kernel, &mut act, flow)?;
         let ended = match walked.cut {
             None => Ended::Complete,
             Some(Cut::Stopped) => Ended::Stopped,
@@ -335,8 +343,7 @@ mod tests {
     }
 
     fn plan(root: &Path, request: Request) -> Plan {
-        let mut kernel = Kernel::new("/");
-        let plan = Plan::new(&mut kernel, root, request, &mut go_on);
+        let plan = Plan::new(&Kernel::new("/"), root, request, &mut go_on);
         plan.unwrap().unwrap()
     }
 
@@ -385,7 +392,7 @@ mod tests {
         let found = plan(&root, request).found;
         assert_eq!((found.files, found.cut), (4, Some(Cut::Bound)));
         let mut stop = |_: &Progress| ControlFlow::Break(());
-        let stopped = Plan::new(&mut Kernel::new("/"), &root, Request::default(), &mut stop);
+        let stopped = Plan::new(&Kernel::new("/"), &root, Request::default(), &mut stop);
         assert!(stopped.unwrap().is_none());
         fs::remove_dir_all(root).unwrap();
     }

@@ -7,6 +7,7 @@ mod command_line;
 mod errors;
 mod explorer;
 mod fixture;
+mod ladder;
 mod main_job;
 mod plans;
 mod reading;
@@ -55,6 +56,7 @@ fn cases() -> Vec<Case> {
         errors::CASES,
         sessions::CASES,
         command_line::CASES,
+        ladder::CASES,
     ]
     .concat()
 }

@@ -8,6 +8,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 
 use super::{Check, State};
 use crate::cli::Context;
+use crate::reclaim::shrinker;
 use crate::session::{Device, SessionError, too_old};
 use crate::source::{Cause, Kernel, Mount, Source, SourceError, slab_attributes};
 use crate::text::count;
@@ -50,6 +51,7 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
             "/sys/kernel/tracing",
         ),
         cgroup(root, &mounts),
+        shrinkers(root),
         symbol(root, "cachestat", "pages cached of a file (Linux 6.5)"),
     ];
     if context.is_live() {
@@ -180,6 +182,23 @@ fn mounted(mounts: &[Mount], fs: &'static str, purpose: &'static str, point: &st
         Some(mount) => Check::new(fs, purpose, State::Ok, mount.point.display()),
         None => Check::new(fs, purpose, State::Missing, "not mounted")
             .remedy(format!("mount -t {fs} {fs} {point}")),
+    }
+}
+
+/// Shown by kernels with CONFIG_SHRINKER_DEBUG. Who may not look into debugfs is not told whether
+/// they are there.
+fn shrinkers(root: &Path) -> Check {
+    let purpose = "inodes of one superblock (reclaim --superblock --inodes)";
+    let check = |state, found: &str| Check::new("shrinkers", purpose, state, found);
+    match fs::read_dir(root.join(shrinker::DIRECTORY)) {
+        Ok(_) => check(State::Ok, "in debugfs"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            check(State::Missing, "not in debugfs").remedy("a kernel with CONFIG_SHRINKER_DEBUG")
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            check(State::Denied, "debugfs may not be read").remedy(SUDO)
+        }
+        Err(error) => check(State::Failed, &error.to_string()),
     }
 }
 

@@ -1,14 +1,21 @@
 //! Which rung the arguments mean.
 
-use super::{Args, Failure, absolute};
+use std::num::NonZeroU64;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::{Args, Exit, Failure, absolute, hide, show};
 use crate::reclaim::superblock::Request;
-use crate::reclaim::{ReclaimError, Rung, cgroup, everybody, superblock};
+use crate::reclaim::{Progress, ReclaimError, Rung, cgroup, everybody, pages, superblock};
 use crate::shrink;
 use crate::source::{Kernel, Source};
 
 impl Args {
     /// The plan for the one rung that was asked for.
     pub(super) fn plan(&self, kernel: &mut Kernel) -> Result<Box<dyn Rung>, Failure> {
+        if let Some(path) = &self.pages {
+            return self.pages(kernel, path);
+        }
         if let Some(path) = &self.superblock {
             let request = Request {
                 inodes: self.inodes,
@@ -35,5 +42,23 @@ impl Args {
         let what = self.all.unwrap_or(everybody::What::Slab);
         let plan = everybody::Plan::new(kernel, what, self.sync, self.timeout)?;
         Ok(Box::new(plan))
+    }
+
+    fn pages(&self, kernel: &Kernel, path: &Path) -> Result<Box<dyn Rung>, Failure> {
+        let request = pages::Request {
+            writeback: self.writeback,
+            max: self.max.map(NonZeroU64::get),
+            bound: self.timeout,
+            any_filesystem: self.any_filesystem,
+        };
+        // Nothing is half-done yet: Ctrl-C ends the program as it usually does.
+        let mut go_on = |progress: &Progress| {
+            show(progress);
+            ControlFlow::Continue(())
+        };
+        let plan = pages::Plan::new(kernel, &absolute(path), request, &mut go_on);
+        hide();
+        let stopped = || Failure::new(Exit::Partial, "");
+        Ok(Box::new(plan?.ok_or_else(stopped)?))
     }
 }

@@ -42,11 +42,11 @@ impl<'a> Walk<'a> {
     /// From the first file to the last.
     pub(super) fn run(
         mut self,
-        kernel: &mut Kernel,
+        kernel: &Kernel,
         act: &mut Act<'_>,
         flow: &mut Flow<'_>,
     ) -> Result<Found, ReclaimError> {
-        let mut dentries = || Some(kernel.sample_bare().dentries.ok()?.total);
+        let dentries = || Some(kernel.dentry_state().ok()?.total);
         let before = dentries();
         let root = &self.plan.target.path;
         for entry in WalkDir::new(root).same_file_system(true) {

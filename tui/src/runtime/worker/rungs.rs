@@ -44,7 +44,7 @@ impl Work {
                     ..pages::Request::default()
                 };
                 let mut flow = self.flow(job);
-                match pages::Plan::new(&mut self.kernel, path, request, &mut flow)? {
+                match pages::Plan::new(&self.kernel, path, request, &mut flow)? {
                     Some(plan) => Box::new(plan),
                     None => return Ok(None),
                 }
