@@ -231,6 +231,10 @@ fn what_reaches_wider_than_the_row_is_red() {
     assert!(!red(&mut cgroup(80, 24)));
     assert!(!red(&mut superblock(80, 24)), "the row is the superblock");
     assert!(red(&mut everybody(80, 24)));
+    let mut app = App::on_cgroups(80, 24);
+    app.keys("p");
+    app.rung_planned();
+    assert!(red(&mut app), "the root is the whole machine");
     let mut app = from_a_prune("5");
     app.rung_planned();
     assert!(red(&mut app), "the row was a directory");

@@ -115,14 +115,15 @@ fn plan_row(model: &mut Model) -> Vec<Effect> {
                 return Vec::new();
             };
             let path = row.cgroup.path.as_os_str();
-            let directory = match path.is_empty() {
-                true => page.mount.clone(),
-                false => page.mount.join(path),
+            // The root's row is the whole machine.
+            let (directory, from) = match path.is_empty() {
+                true => (page.mount.clone(), Origin::Anywhere),
+                false => (page.mount.join(path), Origin::Row),
             };
             // Less than this is not worth a plan; the kernel takes no less than a page.
             const LEAST: u64 = 1 << 20;
             let amount = stat.slab_reclaimable.max(LEAST);
-            plan(model, Ask::Cgroup { directory, amount }, Origin::Row)
+            plan(model, Ask::Cgroup { directory, amount }, from)
         }
         _ => Vec::new(),
     }

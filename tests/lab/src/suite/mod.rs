@@ -11,6 +11,7 @@ mod ladder;
 mod main_job;
 mod plans;
 mod reading;
+mod rungs;
 mod runner;
 mod screen;
 mod sessions;
@@ -50,6 +51,7 @@ fn cases() -> Vec<Case> {
         main_job::CASES,
         explorer::CASES,
         plans::CASES,
+        rungs::CASES,
         classic::CASES,
         census::CASES,
         survive::CASES,
