@@ -162,42 +162,43 @@ fn superblock(_: &Context, guest: &Guest) -> Result<()> {
 
 /// On no filesystem does a reconfiguration without options change an option.
 fn superblock_options(_: &Context, guest: &Guest) -> Result<()> {
-    for (fs, remount) in [
+    for (fs, changed) in [
         (Fs::Ext4, "rw,noatime,commit=17,errors=continue"),
-        (Fs::Ext4, "ro"),
         (Fs::Xfs, "rw,inode32"),
-        (Fs::Xfs, "ro"),
         (Fs::Btrfs, "rw,compress=zstd:3,commit=17"),
-        (Fs::Btrfs, "ro"),
         (Fs::Overlay, "rw"),
-        (Fs::Overlay, "ro"),
     ] {
         let dir = fs.fresh(guest)?;
-        // By the older call, which overlay takes options by.
-        guest.sh(&format!(
-            "mkdir {dir}/d && LIBMOUNT_FORCE_MOUNT2=always mount -o remount,{remount} {dir}"
-        ))?;
-        guest.failed_lookups(&format!("{dir}/d"), 2_000, "name_")?;
-        let options = || guest.sh(&format!("grep ' {dir} ' /proc/self/mountinfo"));
-        let before = options()?;
-        let done = json(
-            guest,
-            &format!("slabscope reclaim --superblock {dir} --yes --json"),
-            0,
-        )?;
-        let after = options()?;
-        ensure!(
-            before == after,
-            "{remount}: the options were\n{before}and are\n{after}"
-        );
-        let [told, left] = ledger(&done, "dentries")?;
-        ensure!(
-            told - left > 1_800,
-            "{fs:?} {remount}: {told} dentries, then {left}"
-        );
+        guest.sh(&format!("mkdir {dir}/d"))?;
+        for options in [changed, "ro"] {
+            stays_as_it_is(guest, dir, options)?;
+        }
         fs.unmount(guest)?;
         fs.check(guest)?;
     }
+    Ok(())
+}
+
+fn stays_as_it_is(guest: &Guest, dir: &str, options: &str) -> Result<()> {
+    // By the older call, which overlay takes options by.
+    guest.sh(&format!(
+        "LIBMOUNT_FORCE_MOUNT2=always mount -o remount,{options} {dir}"
+    ))?;
+    guest.failed_lookups(&format!("{dir}/d"), 2_000, "name_")?;
+    let read = || guest.sh(&format!("grep ' {dir} ' /proc/self/mountinfo"));
+    let before = read()?;
+    let reclaim = format!("slabscope reclaim --superblock {dir} --yes --json");
+    let done = json(guest, &reclaim, 0)?;
+    let after = read()?;
+    ensure!(
+        before == after,
+        "the options were\n{before}and are\n{after}"
+    );
+    let [told, left] = ledger(&done, "dentries")?;
+    ensure!(
+        told - left > 1_800,
+        "{dir} {options}: {told} dentries, then {left}"
+    );
     Ok(())
 }
 
@@ -212,14 +213,14 @@ fn memory(guest: &Guest, cgroup: &str, name: &str) -> Result<i64> {
 
 /// Of two cgroups full of negative dentries one is reclaimed.
 fn cgroup(_: &Context, guest: &Guest) -> Result<()> {
-    const AMOUNT: i64 = 8 << 20;
+    const AMOUNT: i64 = 4 << 20;
     guest.fresh_ext4()?;
     guest.sh("echo +memory >/sys/fs/cgroup/cgroup.subtree_control && mkdir /sys/fs/cgroup/one /sys/fs/cgroup/two")?;
     for name in ["one", "two"] {
         guest.sh_within(
             &format!(
                 "mkdir /mnt/ext4/{name} && echo $$ >/sys/fs/cgroup/{name}/cgroup.procs && \
-                 agent lookups /mnt/ext4/{name} 60000 name_"
+                 agent lookups /mnt/ext4/{name} 30000 name_"
             ),
             Duration::from_secs(120),
         )?;
@@ -233,10 +234,10 @@ fn cgroup(_: &Context, guest: &Guest) -> Result<()> {
         before[0] > AMOUNT,
         "only {before:?} bytes of slabs were made"
     );
-    let reclaim = "slabscope reclaim --cgroup /sys/fs/cgroup/one --amount 8M";
+    let reclaim = "slabscope reclaim --cgroup /sys/fs/cgroup/one --amount 4M";
     let plan = ends_with(guest, &format!("{reclaim} --dry-run"), 0)?;
     ensure!(
-        plan.contains("page cache goes too") && plan.contains("echo '8388608 swappiness=0'"),
+        plan.contains("page cache goes too") && plan.contains("echo '4194304 swappiness=0'"),
         "the plan is {plan}"
     );
     let done = json(guest, &format!("{reclaim} --yes --json"), 0)?;
@@ -324,7 +325,7 @@ fn everybody(_: &Context, guest: &Guest) -> Result<()> {
 /// Page cache of the files below one directory goes, beside it none; of dirty files what was written is lost by none.
 fn pages(_: &Context, guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
-    guest.sh("cd /mnt/ext4 && agent files one 2000 && agent files two 2000 && sync -f .")?;
+    guest.sh("cd /mnt/ext4 && agent files one 500 && agent files two 500 && sync -f .")?;
     let resident = |dir: &str| -> Result<i64> {
         let plan = format!("slabscope reclaim --pages /mnt/ext4/{dir} --dry-run --json");
         let told = json(guest, &plan, 0)?["predicted_bytes"].as_i64();
@@ -332,7 +333,7 @@ fn pages(_: &Context, guest: &Guest) -> Result<()> {
     };
     let [one, two] = [resident("one")?, resident("two")?];
     ensure!(
-        one > 2_000 * 1_000 && two > 2_000 * 1_000,
+        one > 2_000_000 && two > 2_000_000,
         "only {one} and {two} bytes are cached"
     );
     let part = json(
