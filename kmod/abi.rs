@@ -8,7 +8,7 @@
 //! The walk runs only inside `read()`: a caller that stops reading has paused it.
 
 /// Version of everything in this file. Compared for equality in [`Begin::version`].
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const fn ioc(dir: u32, nr: u32, size: usize) -> u32 {
     (dir << 30) | ((size as u32) << 16) | (0xDC << 8) | nr
@@ -65,8 +65,9 @@ pub struct Begin {
     pub batch: u32,
     /// 0.
     pub reserved: u32,
-    /// End with [`STATUS_MAX_DENTRIES`] once so many dentries were evicted (in a prune) or seen
-    /// (otherwise); exceeded by less than a batch. 0: no bound.
+    /// End with [`STATUS_MAX_DENTRIES`] once so many dentries were evicted (in a prune; in
+    /// [`MODE_PAGES`] once so many files were handled) or seen (otherwise); exceeded by less than a
+    /// batch. 0: no bound.
     pub max_dentries: u64,
     /// End with [`STATUS_MAX_TIME`] after so many nanoseconds spent walking. 0: no bound.
     pub max_ns: u64,
@@ -80,11 +81,19 @@ pub const MODE_LIST: u32 = 1;
 pub const MODE_NEGATIVE: u32 = 2;
 /// Evict unused dentries, negative or not.
 pub const MODE_DENTRIES: u32 = 3;
+/// Evict unused dentries, then the inodes that are left without users, with their page cache. What
+/// is dirty stays, unless [`BEGIN_WRITEBACK`] has it written first.
+pub const MODE_INODES: u32 = 4;
+/// Drop the page cache of the regular files that are cached below; dentries and inodes stay. What is
+/// dirty stays, unless [`BEGIN_WRITEBACK`] has it written first.
+pub const MODE_PAGES: u32 = 5;
 
 /// In a mode that prunes: only count what would go.
 pub const BEGIN_DRY_RUN: u32 = 1 << 0;
 /// Prune on a filesystem type that is not on the tested list.
 pub const BEGIN_ANY_FS: u32 = 1 << 1;
+/// In [`MODE_INODES`] and [`MODE_PAGES`]: write dirty files and inodes first, so that they go, too.
+pub const BEGIN_WRITEBACK: u32 = 1 << 2;
 
 /// What every record begins with. `ncounters` of [`Header::counters`] and then the name follow;
 /// the record is padded with zero bytes to a multiple of 8.
@@ -198,12 +207,27 @@ pub struct Counters {
     pub writeback: u64,
     /// Prune: dentries handed to eviction. Dry run: those that would have been.
     pub moved: u64,
-    /// Prune: inodes whose eviction was attempted.
+    /// Prune of inodes: those handed to eviction (a filesystem may free them later). Of pages: files
+    /// that were handled. Dry run of inodes: those that would have been.
     pub evict_attempted: u64,
-    /// Prune: unused dentries that someone else was taking into use or evicting.
+    /// Prune: unused dentries that someone else was taking into use or evicting, and inodes or files
+    /// whose inode or pages somebody uses.
     pub busy: u64,
-    /// Prune: inodes left alone because they were dirty.
+    /// Prune of inodes or pages: inodes, or files, left alone because they were dirty or being
+    /// written. Its dry run: those that a prune of inodes would leave alone.
     pub skipped_dirty: u64,
+    /// Dry run of inodes or pages: inodes that would go in a prune of inodes now. Their only dentry
+    /// is prunable, nothing else refers to them, and they are clean.
+    pub inodes_prunable: u64,
+    /// Page cache of those, in pages.
+    pub pages_prunable: u64,
+    /// Prune: pages that went from the page cache. Dry run of inodes or pages: those that would
+    /// have.
+    pub pages_evicted: u64,
+    /// Prune of inodes or pages: dirty pages of what was skipped; its dry run: of all files.
+    pub dirty_pages: u64,
+    /// The same of pages under writeback.
+    pub writeback_pages: u64,
 }
 
 /// How many `u64` a [`Counters`] is.
@@ -218,7 +242,7 @@ const _: () = {
     assert!(core::mem::size_of::<Info>() == 24);
     assert!(core::mem::size_of::<Begin>() == 48);
     assert!(core::mem::size_of::<Header>() == 32);
-    assert!(core::mem::size_of::<Counters>() == 23 * 8);
+    assert!(core::mem::size_of::<Counters>() == 28 * 8);
     assert!(MAX_RECORD >= core::mem::size_of::<Header>() + 256);
     assert!(MAX_RECORD <= MIN_READ);
 };

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The dcache, behind a safe interface. All of the module's `unsafe` and all its bindings are
-//! here; the other side is shim.c, which states the lock order.
+//! The dcache, behind a safe interface. All of the module's `unsafe` and all its bindings are here,
+//! in held.rs and in device.rs; the other side is shim.c, which states the lock order.
 //!
 //! A [`Dir`] is a counted reference to a directory's dentry, a [`Cursor`] one to the place among
-//! its children. Both are only made below the directory of a [`Root`], whose open file keeps the
-//! superblock mounted.
+//! its children, a [`Held`] some to inodes. All are only made below the directory of a [`Root`],
+//! whose open file keeps the superblock mounted.
 
-use crate::abi::Counters;
+use crate::{
+    abi::Counters,
+    device::Who,
+    held::{
+        Held,
+        RawHeld, //
+    }, //
+};
 use core::{
     mem::{
         size_of,
@@ -20,10 +27,6 @@ use kernel::{
     fs::{
         File,
         LocalFile, //
-    },
-    miscdevice::{
-        MiscDevice,
-        MiscDeviceRegistration, //
     },
     prelude::*,
     sync::aref::ARef,
@@ -47,6 +50,7 @@ struct RawBatch {
     list: *mut u8,
     list_room: u64,
     dev: u64,
+    held: *mut RawHeld,
     listed: u64,
     found: Counters,
     child: *mut bindings::dentry,
@@ -65,21 +69,13 @@ pub(crate) struct Left {
     pub(crate) external_bytes: u64,
     evicted: u32,
     in_use: u32,
-}
-
-/// shim.h: `struct slabscope_who`.
-#[repr(C)]
-#[derive(Default)]
-pub(crate) struct Who {
-    uid: u32,
-    pid: i32,
-    comm: [u8; 16],
+    inode_prunable: u32,
+    inode_dirty: u32,
 }
 
 const _: () = {
-    assert!(size_of::<Who>() == 24);
-    assert!(size_of::<RawBatch>() == 48 + 23 * 8 + 32 + 256);
-    assert!(size_of::<Left>() == 16);
+    assert!(size_of::<RawBatch>() == 56 + 28 * 8 + 32 + 256);
+    assert!(size_of::<Left>() == 24);
 };
 
 // Without lockdep `struct lock_class_key` is empty, which the lint takes for a mistake.
@@ -94,118 +90,34 @@ extern "C" {
         cursor: *mut bindings::dentry,
         batch: *mut RawBatch,
     );
-    fn slabscope_leave(dir: *mut bindings::dentry, refs: u64, evict: bool, left: *mut Left);
+    fn slabscope_leave(
+        dir: *mut bindings::dentry,
+        refs: u64,
+        evict: bool,
+        held: *mut RawHeld,
+        left: *mut Left,
+    );
     fn slabscope_check(file: *mut bindings::file, prune: bool, any_fs: bool) -> c_int;
     fn slabscope_dev(dentry: *mut bindings::dentry) -> u64;
-    fn slabscope_who(who: *mut Who);
     fn slabscope_log(
         file: *mut bindings::file,
         who: *const Who,
-        mode: *const c_char,
-        moved: u64,
-        busy: u64,
+        what: *const c_char,
+        found: *const Counters,
+        inodes: bool,
         status: *const c_char,
     );
-    fn slabscope_debugfs_init();
-    fn slabscope_debugfs_exit();
-}
-
-/// The file in debugfs, as long as it is there.
-pub(crate) struct Debugfs(());
-
-impl Debugfs {
-    /// Makes the file. To be called once.
-    pub(crate) fn new() -> Self {
-        // SAFETY: there are no requirements.
-        unsafe { slabscope_debugfs_init() };
-        Self(())
-    }
-}
-
-impl Drop for Debugfs {
-    fn drop(&mut self) {
-        // SAFETY: `new` has made the file.
-        unsafe { slabscope_debugfs_exit() };
-    }
-}
-
-/// shim.h: for debugfs.c.
-///
-/// # Safety
-///
-/// `file` has to be valid and no `fdget_pos` region of it active on this thread, `found` valid for
-/// writes.
-#[no_mangle]
-unsafe extern "C" fn slabscope_shrink(file: *mut bindings::file, found: *mut Counters) -> c_int {
-    // SAFETY: by the contract.
-    let file: ARef<File> = unsafe { File::from_raw_file(file) }.into();
-    match crate::shrink(Root(file)) {
-        Ok(counters) => {
-            // SAFETY: by the contract.
-            unsafe { found.write(counters) };
-            0
-        }
-        Err(error) => error.to_errno(),
-    }
-}
-
-/// Whether the caller has `CAP_SYS_ADMIN` in the initial user namespace.
-pub(crate) fn may_use() -> Result {
-    // SAFETY: `capable` may be called in any process context.
-    if unsafe { bindings::capable(bindings::CAP_SYS_ADMIN as c_int) } {
-        Ok(())
-    } else {
-        Err(EPERM)
-    }
-}
-
-impl Who {
-    /// The calling process.
-    pub(crate) fn current() -> Self {
-        let mut who = Self::default();
-        // SAFETY: `who` is valid for writes.
-        unsafe { slabscope_who(&mut who) };
-        who
-    }
-}
-
-/// The device's file operations with this module as their owner, so that an open file keeps the
-/// module loaded. `kernel::miscdevice` sets no owner before Linux 7.3.
-pub(crate) struct Owned(#[allow(dead_code)] KBox<bindings::file_operations>);
-
-// SAFETY: never written to once the device uses it.
-unsafe impl Send for Owned {}
-// SAFETY: as above.
-unsafe impl Sync for Owned {}
-
-impl Owned {
-    /// Makes this module the owner. The value has to outlive the registration.
-    pub(crate) fn new<T: MiscDevice>(
-        device: &MiscDeviceRegistration<T>,
-        module: &'static ThisModule,
-    ) -> Result<Self> {
-        // SAFETY: the device is registered, so its `fops` points to valid operations.
-        let mut fops = unsafe { (*device.as_raw()).fops.read() };
-        fops.owner = module.as_ptr();
-        let fops = KBox::new(fops, GFP_KERNEL)?;
-        // SAFETY: `misc_open` reads the pointer under a lock that is not to be had here, but an
-        // aligned pointer is written whole, and both values lead to valid operations; `is_owner_of`
-        // lets `open` refuse the files that got the first.
-        unsafe { (&raw mut (*device.as_raw()).fops).write_volatile(&*fops) };
-        Ok(Self(fops))
-    }
-
-    /// Whether an open file keeps the module loaded.
-    pub(crate) fn is_owner_of(file: &File) -> bool {
-        // SAFETY: `f_op` of an open file is valid and does not change after `misc_open`.
-        unsafe { !(*(*file.as_ptr()).f_op).owner.is_null() }
-    }
 }
 
 /// The open directory that a walk begins at.
 pub(crate) struct Root(ARef<File>);
 
 impl Root {
+    /// Of a file.
+    pub(crate) fn of(file: ARef<File>) -> Self {
+        Self(file)
+    }
+
     /// The directory that the caller has open as `fd`. To be called from an ioctl.
     pub(crate) fn new(fd: i32) -> Result<Self> {
         let file = LocalFile::fget(u32::try_from(fd).map_err(|_| EBADF)?)?;
@@ -227,15 +139,22 @@ impl Root {
     }
 
     /// One line in the kernel log about a prune.
-    pub(crate) fn log(&self, who: &Who, mode: &CStr, found: &Counters, status: &CStr) {
+    pub(crate) fn log(
+        &self,
+        who: &Who,
+        what: &CStr,
+        found: &Counters,
+        inodes: bool,
+        status: &CStr,
+    ) {
         // SAFETY: as in `check`; what the other pointers lead to outlives the call.
         unsafe {
             slabscope_log(
                 self.0.as_ptr(),
                 who,
-                kernel::str::as_char_ptr_in_const_context(mode),
-                found.moved,
-                found.busy,
+                kernel::str::as_char_ptr_in_const_context(what),
+                found,
+                inodes,
                 kernel::str::as_char_ptr_in_const_context(status),
             )
         }
@@ -266,12 +185,13 @@ impl Dir {
     }
 
     /// Drops the pin without disturbing the LRU; see `slabscope_leave`.
-    pub(crate) fn leave(self, refs: u64, evict: bool) -> Left {
+    /// The inode of one that is evicted is held in `held`, which has to have room.
+    pub(crate) fn leave(self, refs: u64, evict: bool, held: Option<&mut Held>) -> Left {
         let mut left = Left::default();
         let dir = ManuallyDrop::new(self);
-        // SAFETY: by the type invariant; `dir` is not used again, so the reference is given up
+        // SAFETY: by the type invariants; `dir` is not used again, so the reference is given up
         // exactly once.
-        unsafe { slabscope_leave(dir.0.as_ptr(), refs, evict, &mut left) };
+        unsafe { slabscope_leave(dir.0.as_ptr(), refs, evict, Held::raw(held), &mut left) };
         left
     }
 }
@@ -279,7 +199,7 @@ impl Dir {
 impl Drop for Dir {
     fn drop(&mut self) {
         // SAFETY: by the type invariant; `leave` does not get here.
-        unsafe { slabscope_leave(self.0.as_ptr(), 0, false, &mut Left::default()) };
+        unsafe { slabscope_leave(self.0.as_ptr(), 0, false, Held::raw(None), &mut Left::default()) };
     }
 }
 
@@ -292,6 +212,16 @@ impl Left {
     /// Something besides its children refers to the directory.
     pub(crate) fn in_use(&self) -> bool {
         self.in_use != 0
+    }
+
+    /// Nothing besides the directory refers to its inode, which is clean.
+    pub(crate) fn inode_prunable(&self) -> bool {
+        self.inode_prunable != 0
+    }
+
+    /// The same, but for its being clean.
+    pub(crate) fn inode_dirty(&self) -> bool {
+        self.inode_dirty != 0
     }
 }
 
@@ -360,8 +290,16 @@ pub(crate) struct Batch(RawBatch);
 
 impl Batch {
     /// Handles the next children of `dir`, of which `cursor` has to be one; see `slabscope_batch`.
-    pub(crate) fn run(dir: &Dir, cursor: &mut Cursor, evict: Evict, limits: Limits) -> Self {
-        Self::run_raw(dir, cursor, evict, limits, (core::ptr::null_mut(), 0))
+    /// Inodes are held in `held`, which has to be empty.
+    pub(crate) fn run(
+        dir: &Dir,
+        cursor: &mut Cursor,
+        evict: Evict,
+        limits: Limits,
+        held: Option<&mut Held>,
+    ) -> Self {
+        let list = (core::ptr::null_mut(), 0);
+        Self::run_raw(dir, cursor, evict, limits, list, held)
     }
 
     /// Lists the next children of `dir` into `out`, leaving `keep` bytes of its room.
@@ -374,7 +312,8 @@ impl Batch {
     ) -> Self {
         let room = out.room().saturating_sub(keep);
         let spare = out.bytes.spare_capacity_mut().as_mut_ptr().cast();
-        let batch = Self::run_raw(dir, cursor, Evict::Nothing, limits, (spare, room as u64));
+        let list = (spare, room as u64);
+        let batch = Self::run_raw(dir, cursor, Evict::Nothing, limits, list, None);
         // SAFETY: `slabscope_batch` has written so many bytes to the spare capacity.
         unsafe { out.bytes.inc_len(batch.0.listed as usize) };
         batch
@@ -386,6 +325,7 @@ impl Batch {
         evict: Evict,
         limits: Limits,
         (list, list_room): (*mut u8, u64),
+        held: Option<&mut Held>,
     ) -> Self {
         let mut raw = RawBatch {
             evict: evict as u32,
@@ -394,6 +334,7 @@ impl Batch {
             list,
             list_room,
             dev: dir.dev(),
+            held: Held::raw(held),
             listed: 0,
             found: Counters::default(),
             child: core::ptr::null_mut(),
@@ -404,7 +345,8 @@ impl Batch {
             name: [0; 256],
         };
         // SAFETY: by the type invariants of `Dir` and `Cursor`; the cursor is borrowed mutably, so
-        // nobody else moves it. The callers above pass no list, or one with room.
+        // nobody else moves it. The callers above pass no list, or one with room;
+        // by that of `Held`, what is held there is as the other side expects it.
         unsafe { slabscope_batch(dir.0.as_ptr(), cursor.0.as_ptr(), &mut raw) };
         Self(raw)
     }
@@ -505,12 +447,3 @@ impl Buffer {
         Ok(self.bytes.extend_from_slice(bytes, GFP_KERNEL)?)
     }
 }
-
-// SAFETY: `repr(C)`, made of integers alone, without padding (sizes are asserted in abi.rs).
-unsafe impl kernel::transmute::AsBytes for crate::abi::Header {}
-// SAFETY: as above.
-unsafe impl kernel::transmute::AsBytes for crate::abi::Counters {}
-// SAFETY: as above.
-unsafe impl kernel::transmute::AsBytes for crate::abi::Info {}
-// SAFETY: `repr(C)` and made of integers alone: every bit pattern is valid.
-unsafe impl kernel::transmute::FromBytes for crate::abi::Begin {}

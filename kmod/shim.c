@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The sections of the walk that hold a dentry's lock, and what is inline in the kernel's headers.
- * Policy, stack and lifetimes are in the .rs files. Everything that is read out of a dentry or an
- * inode is read here.
+ * Policy, stack and lifetimes are in the .rs files. Everything that is read out of a dentry is
+ * read here; what is done with inodes is in inodes.c.
  *
  * Lock order (fs/dcache.c):
  *
  *   directory->d_lock
  *     child->d_lock (DENTRY_D_LOCK_NESTED)
  *
- * No other lock is held while one of these is taken here. rename_lock is never held: a directory
+ * No other lock is held while one of these is taken here, and none is taken under them. rename_lock is never held: a directory
  * on the stack is pinned, and its cursor keeps the place among its children.
  */
 
-#define pr_fmt(fmt) "slabscope: " fmt
-
-#include <linux/array_size.h>
-#include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
 #include <linux/ktime.h>
 #include <linux/pagemap.h>
-#include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -146,9 +141,37 @@ static bool may_evict(const struct dentry *dentry, u32 evict)
 	       (flags & DCACHE_ENTRY_TYPE) == DCACHE_MISS_TYPE && !(flags & DCACHE_OP_PRUNE);
 }
 
-/* Called under the parent's d_lock and RCU. */
-static bool evict_child(struct dentry *child, u32 evict, struct list_head *dispose)
+/* Whether nothing but this dentry, which nobody uses, keeps its inode. As stale as the above. */
+static bool is_sole_user(const struct dentry *dentry, struct inode *inode)
 {
+	return READ_ONCE(inode->i_dentry.first) == &dentry->d_alias &&
+	       !READ_ONCE(dentry->d_alias.next) && icount_read_once(inode) == 1;
+}
+
+/* Counts the inode of a child that would go. Called under the parent's d_lock and RCU. */
+static void count_prunable_inode(const struct dentry *child, struct slabscope_counters *found)
+{
+	struct inode *inode = READ_ONCE(child->d_inode);
+
+	if (!inode || !is_sole_user(child, inode))
+		return;
+	if (slabscope_is_dirty(inode)) {
+		found->skipped_dirty++;
+		return;
+	}
+	found->inodes_prunable++;
+	if (S_ISREG(inode->i_mode))
+		found->pages_prunable += READ_ONCE(inode->i_data.nrpages);
+}
+
+/*
+ * Called under the parent's d_lock and RCU. The inode is held before the dentry, whose lock is
+ * held, can let go of it; igrab() would take i_lock, which is taken before d_lock.
+ */
+static bool evict_child(struct dentry *child, const struct slabscope_batch *batch,
+			struct list_head *dispose)
+{
+	u32 evict = batch->evict;
 	bool moved = false;
 
 	spin_lock_nested(&child->d_lock, DENTRY_D_LOCK_NESTED);
@@ -160,9 +183,28 @@ static bool evict_child(struct dentry *child, u32 evict, struct list_head *dispo
 		if (evict == SLABSCOPE_EVICT_NEGATIVE)
 			__d_drop(child);
 		moved = __move_to_shrink_list(child, dispose);
+		if (moved && batch->held)
+			slabscope_hold(child->d_inode, batch->held);
 	}
 	spin_unlock(&child->d_lock);
 	return moved;
+}
+
+/*
+ * Holds the inode of a child that stays, if there is something to do with it. Called under the
+ * parent's d_lock and RCU.
+ */
+static void hold_child(struct dentry *child, struct slabscope_held *held)
+{
+	struct inode *inode = READ_ONCE(child->d_inode);
+
+	if (!inode || !S_ISREG(inode->i_mode) || !READ_ONCE(inode->i_data.nrpages) ||
+	    (held->how == SLABSCOPE_HOLD_DIRTY && !slabscope_is_dirty(inode)))
+		return;
+	spin_lock_nested(&child->d_lock, DENTRY_D_LOCK_NESTED);
+	if (child->d_inode == inode)
+		slabscope_hold(inode, held);
+	spin_unlock(&child->d_lock);
 }
 
 /* Called under the parent's d_lock and RCU, for a child without children. */
@@ -185,10 +227,12 @@ static void handle_leaf(struct dentry *child, struct slabscope_batch *batch,
 	if (negative) {
 		found->negative_prunable++;
 		found->negative_external_bytes += external;
+	} else if (batch->held && batch->held->how == SLABSCOPE_HOLD_DIRTY) {
+		count_prunable_inode(child, found);
 	}
 	if (batch->evict == SLABSCOPE_EVICT_UNUSED ||
 	    (batch->evict == SLABSCOPE_EVICT_NEGATIVE && negative)) {
-		if (evict_child(child, batch->evict, dispose)) {
+		if (evict_child(child, batch, dispose)) {
 			found->moved++;
 			return;
 		}
@@ -238,14 +282,15 @@ static u32 plain_run(struct hlist_node *node, u32 most, struct dentry **last)
 }
 
 /* What handle_child() does, for a plain negative. Called under the parent's d_lock and RCU. */
-static void handle_plain(struct dentry *child, unsigned int flags, u32 evict, struct plain *plain,
+static void handle_plain(struct dentry *child, unsigned int flags,
+			 const struct slabscope_batch *batch, struct plain *plain,
 			 struct list_head *dispose)
 {
 	plain->seen++;
 	plain->lru += (flags & (DCACHE_LRU_LIST | DCACHE_SHRINK_LIST)) == DCACHE_LRU_LIST;
-	if (!evict)
+	if (!batch->evict)
 		return;
-	if (evict_child(child, evict, dispose))
+	if (evict_child(child, batch, dispose))
 		plain->moved++;
 	else
 		plain->busy++;
@@ -286,60 +331,6 @@ static bool enter_child(struct dentry *child, struct slabscope_batch *batch)
 	return true;
 }
 
-static u32 entry_flags(const struct dentry *child)
-{
-	unsigned int flags = READ_ONCE(child->d_flags);
-	u32 entry = 0;
-
-	switch (flags & DCACHE_ENTRY_TYPE) {
-	case DCACHE_MISS_TYPE:
-		entry |= SLABSCOPE_ENTRY_NEGATIVE;
-		break;
-	case DCACHE_DIRECTORY_TYPE:
-	case DCACHE_AUTODIR_TYPE:
-		entry |= SLABSCOPE_ENTRY_DIR;
-		break;
-	case DCACHE_REGULAR_TYPE:
-		entry |= SLABSCOPE_ENTRY_FILE;
-		break;
-	}
-	if (READ_ONCE(child->d_lockref.count))
-		entry |= SLABSCOPE_ENTRY_REFERENCED;
-	if (!hlist_empty(&child->d_children))
-		entry |= SLABSCOPE_ENTRY_CHILDREN;
-	if ((flags & (DCACHE_LRU_LIST | DCACHE_SHRINK_LIST)) == DCACHE_LRU_LIST)
-		entry |= SLABSCOPE_ENTRY_LRU;
-	if (flags & DCACHE_MOUNTED)
-		entry |= SLABSCOPE_ENTRY_MOUNTPOINT;
-	if (flags & DCACHE_PAR_LOOKUP)
-		entry |= SLABSCOPE_ENTRY_IN_LOOKUP;
-	return entry;
-}
-
-/*
- * Writes the record of one child. Called under the parent's d_lock, which __d_move() needs to
- * change a child's name, and RCU.
- */
-static void list_child(const struct dentry *child, struct slabscope_batch *batch)
-{
-	u32 name_len = min_t(u32, child->d_name.len, NAME_MAX);
-	struct inode *inode = READ_ONCE(child->d_inode);
-	struct slabscope_header header = {
-		.len = ALIGN(sizeof(header) + name_len, 8),
-		.kind = SLABSCOPE_REC_ENTRY,
-		.flags = entry_flags(child),
-		.name_len = name_len,
-		.ino = inode ? inode->i_ino : 0,
-		.dev = batch->dev,
-	};
-	u8 *record = batch->list + batch->listed;
-
-	memcpy(record, &header, sizeof(header));
-	memcpy(record + sizeof(header), child->d_name.name, name_len);
-	memset(record + sizeof(header) + name_len, 0, header.len - sizeof(header) - name_len);
-	batch->listed += header.len;
-}
-
 /*
  * Handles one child and returns whether it was pinned, to be walked next. Called under the
  * parent's d_lock and RCU.
@@ -363,7 +354,9 @@ static bool handle_child(struct dentry *child, struct slabscope_batch *batch,
 	count_type(READ_ONCE(child->d_flags), found);
 	count_inode(child, found);
 	if (batch->list)
-		list_child(child, batch);
+		slabscope_list_child(child, batch);
+	if (batch->held && batch->held->how != SLABSCOPE_HOLD_EVICTED)
+		hold_child(child, batch->held);
 	if (!hlist_empty(&child->d_children)) {
 		if (batch->list) {
 			found->pinned++;
@@ -390,7 +383,8 @@ static bool list_is_full(const struct slabscope_batch *batch)
 static bool batch_is_over(struct dentry *dir, const struct slabscope_batch *batch, u32 handled,
 			  u64 start)
 {
-	if (handled >= batch->limit || list_is_full(batch))
+	if (handled >= batch->limit || list_is_full(batch) ||
+	    (batch->held && batch->held->count == SLABSCOPE_HELD))
 		return true;
 	if (handled & ((batch->evict ? SLABSCOPE_EVICT_STRIDE : SLABSCOPE_STRIDE) - 1))
 		return false;
@@ -446,7 +440,7 @@ void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope
 		last = child;
 		handled++;
 		if (!batch->list && is_plain_negative(child, flags))
-			handle_plain(child, flags, batch->evict, &plain, &dispose);
+			handle_plain(child, flags, batch, &plain, &dispose);
 		else if (handle_child(child, batch, &dispose))
 			break;
 		if (batch_is_over(dir, batch, handled, start))
@@ -470,19 +464,27 @@ void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope
  * @dir: the directory; its cursor is gone
  * @refs: its children that stay, each of which holds a reference
  * @evict: evict the directory if nothing refers to it
+ * @held: where to hold its inode then, or NULL
  * @left: what became of it
  *
  * A plain dput() of a directory that is on the LRU would set DCACHE_REFERENCED and so keep it
  * there longer: where others hold the directory, and its children do, the count is lowered under
  * the lock instead.
  */
-void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_left *left)
+void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_held *held,
+		     struct slabscope_left *left)
 {
+	struct inode *inode;
 	LIST_HEAD(dispose);
 
 	spin_lock(&dir->d_lock);
 	left->external_bytes = external_bytes(dir);
 	left->in_use = dir->d_lockref.count - 1 > refs;
+	inode = dir->d_inode;
+	if (inode && is_sole_user(dir, inode)) {
+		left->inode_dirty = slabscope_is_dirty(inode);
+		left->inode_prunable = !left->inode_dirty;
+	}
 	if (dir->d_lockref.count > 1) {
 		dir->d_lockref.count--;
 		spin_unlock(&dir->d_lock);
@@ -491,75 +493,12 @@ void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_
 	if (evict && may_evict(dir, SLABSCOPE_EVICT_UNUSED)) {
 		dir->d_lockref.count--;
 		left->evicted = __move_to_shrink_list(dir, &dispose);
+		if (left->evicted && held)
+			slabscope_hold(inode, held);
 		spin_unlock(&dir->d_lock);
 		shrink_dentry_list(&dispose);
 		return;
 	}
 	spin_unlock(&dir->d_lock);
 	dput(dir);
-}
-
-/* The filesystems on which pruning is tested. */
-static bool is_tested(const struct super_block *sb)
-{
-	static const char *const tested[] = { "ext4", "xfs", "btrfs", "overlay", "tmpfs" };
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(tested); i++)
-		if (!strcmp(sb->s_type->name, tested[i]))
-			return true;
-	return false;
-}
-
-/**
- * slabscope_check - whether a walk of @file may begin or go on
- * @file: what is to be walked
- * @prune: the walk evicts
- * @any_fs: on any type of filesystem
- *
- * Return: 0, -ENOTDIR, -EINVAL for a filesystem internal to the kernel, -EOPNOTSUPP for a type
- * that is not tested, -EBUSY for a frozen filesystem (iput() of an unlinked inode would wait).
- */
-int slabscope_check(struct file *file, bool prune, bool any_fs)
-{
-	struct super_block *sb = file->f_path.dentry->d_sb;
-
-	if (!d_is_dir(file->f_path.dentry))
-		return -ENOTDIR;
-	if (sb->s_flags & (SB_NOUSER | SB_KERNMOUNT))
-		return -EINVAL;
-	if (!prune)
-		return 0;
-	if (!any_fs && !is_tested(sb))
-		return -EOPNOTSUPP;
-	if (READ_ONCE(sb->s_writers.frozen) != SB_UNFROZEN)
-		return -EBUSY;
-	return 0;
-}
-
-/* Asked when a prune begins: another task, or a kernel thread, may close the session. */
-void slabscope_who(struct slabscope_who *who)
-{
-	who->uid = from_kuid(&init_user_ns, current_uid());
-	who->pid = task_tgid_nr(current);
-	strscpy_pad(who->comm, current->comm, sizeof(who->comm));
-}
-
-/*
- * One line a prune, the path last since a long one may be cut off. The path is the one within the
- * filesystem: d_path() needs current->fs, which is gone when an exiting task closes its session.
- */
-void slabscope_log(struct file *file, const struct slabscope_who *who, const char *mode,
-		   u64 moved, u64 busy, const char *status)
-{
-	struct dentry *dentry = file->f_path.dentry;
-	char *buf = kmalloc(PATH_MAX, GFP_KERNEL);
-	const char *path = buf ? dentry_path_raw(dentry, buf, PATH_MAX) : ERR_PTR(-ENOMEM);
-
-	if (IS_ERR(path))
-		path = "?";
-	pr_info("uid %u, pid %d (%*pE) pruned %s dentries: %llu evicted, %llu busy, %s; %s (%s) below \"%*pE\"\n",
-		who->uid, who->pid, (int)strlen(who->comm), who->comm, mode, moved, busy, status,
-		dentry->d_sb->s_type->name, dentry->d_sb->s_id, (int)strlen(path), path);
-	kfree(buf);
 }

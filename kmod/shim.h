@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The sections of the walk that hold a dentry's lock, for the Rust side. Its mirror is ffi.rs;
- * sizes are asserted on both sides.
+ * The sections of the walk that hold a dentry's lock, for the Rust side. Its mirrors are
+ * ffi.rs and device.rs; sizes are asserted on both sides.
  */
 #ifndef SLABSCOPE_SHIM_H
 #define SLABSCOPE_SHIM_H
@@ -11,6 +11,7 @@
 
 struct dentry;
 struct file;
+struct inode;
 
 /* abi.rs: Counters */
 struct slabscope_counters {
@@ -19,9 +20,10 @@ struct slabscope_counters {
 	u64 external_names, external_bytes, negative_external_bytes;
 	u64 inodes, pages, dirty, writeback;
 	u64 moved, evict_attempted, busy, skipped_dirty;
+	u64 inodes_prunable, pages_prunable, pages_evicted, dirty_pages, writeback_pages;
 };
 
-static_assert(sizeof(struct slabscope_counters) == 23 * sizeof(u64));
+static_assert(sizeof(struct slabscope_counters) == 28 * sizeof(u64));
 
 /* What is evicted. */
 enum slabscope_evict {
@@ -29,6 +31,30 @@ enum slabscope_evict {
 	SLABSCOPE_EVICT_NEGATIVE,
 	SLABSCOPE_EVICT_UNUSED,
 };
+
+/* What is done with the inodes that a walk holds. */
+enum slabscope_hold {
+	SLABSCOPE_HOLD_DIRTY,	/* of dirty files: count their dirty pages */
+	SLABSCOPE_HOLD_EVICTED,	/* of dentries that were evicted: evict them too */
+	SLABSCOPE_HOLD_PAGES,	/* of files with page cache: drop that */
+};
+
+/* Most inodes held at once, and thus most children in a batch that holds any. */
+#define SLABSCOPE_HELD 256
+
+/* The inodes that a batch found, until they are handled; the last is the next. */
+struct slabscope_held {
+	u32 how;		/* enum slabscope_hold */
+	u32 write_back;		/* write dirty files and inodes first */
+	u32 count;
+	u32 flushed;		/* whose writeback was begun, from the first */
+	u32 written;		/* the last one was written */
+	u32 reserved;
+	u64 index;		/* of the last one's page cache, up to where it is handled */
+	struct inode *inodes[SLABSCOPE_HELD];
+};
+
+static_assert(sizeof(struct slabscope_held) == 32 + SLABSCOPE_HELD * sizeof(void *));
 
 /* abi.rs: Header */
 struct slabscope_header {
@@ -58,6 +84,7 @@ struct slabscope_batch {
 	u8 *list;		/* write ENTRY records here and enter no child, or NULL */
 	u64 list_room;		/* bytes at @list */
 	u64 dev;		/* for those records */
+	struct slabscope_held *held;	/* hold inodes here, or NULL; empty */
 	/* out */
 	u64 listed;		/* bytes written */
 	struct slabscope_counters found;
@@ -69,7 +96,7 @@ struct slabscope_batch {
 	u8 name[256];
 };
 
-static_assert(sizeof(struct slabscope_batch) == 48 + 23 * 8 + 32 + 256);
+static_assert(sizeof(struct slabscope_batch) == 56 + 28 * 8 + 32 + 256);
 
 /* Who began a prune. */
 struct slabscope_who {
@@ -85,27 +112,43 @@ struct slabscope_left {
 	u64 external_bytes;	/* of its name, 0: the name is inline */
 	u32 evicted;
 	u32 in_use;		/* by anything but its children */
+	u32 inode_prunable;	/* its inode has no other user and is clean */
+	u32 inode_dirty;	/* or dirty */
 };
 
-static_assert(sizeof(struct slabscope_left) == 16);
+static_assert(sizeof(struct slabscope_left) == 24);
 
 struct dentry *slabscope_root(struct file *file);
 struct dentry *slabscope_cursor_alloc(struct dentry *dir);
 void slabscope_cursor_attach(struct dentry *cursor, struct dentry *dir);
 void slabscope_cursor_free(struct dentry *cursor);
 void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope_batch *batch);
-void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_left *left);
-int slabscope_check(struct file *file, bool prune, bool any_fs);
+void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_held *held,
+		     struct slabscope_left *left);
 u64 slabscope_dev(struct dentry *dentry);
+
+/* list.c */
+void slabscope_list_child(const struct dentry *child, struct slabscope_batch *batch);
+
+/* inodes.c */
+bool slabscope_is_dirty(struct inode *inode);
+void slabscope_hold(struct inode *inode, struct slabscope_held *held);
+void slabscope_handle(struct slabscope_held *held, u64 limit_ns,
+		      struct slabscope_counters *found);
+void slabscope_release(struct slabscope_held *held);
+void slabscope_drain(void);
+
+/* session.c */
+int slabscope_check(struct file *file, bool prune, bool any_fs);
 void slabscope_who(struct slabscope_who *who);
-void slabscope_log(struct file *file, const struct slabscope_who *who, const char *mode,
-		   u64 moved, u64 busy, const char *status);
+void slabscope_log(struct file *file, const struct slabscope_who *who, const char *what,
+		   const struct slabscope_counters *found, bool inodes, const char *status);
 
 /* debugfs.c */
 void slabscope_debugfs_init(void);
 void slabscope_debugfs_exit(void);
 
-/* ffi.rs, for debugfs.c: evicts the unused dentries below the directory. */
+/* device.rs, for debugfs.c: evicts the unused dentries below the directory. */
 int slabscope_shrink(struct file *file, struct slabscope_counters *found);
 
 #endif

@@ -2,8 +2,8 @@
 
 //! slabscope: counts and prunes what the dentry cache holds below one directory.
 //!
-//! This file is the device and its sessions; walk.rs is the walk, ffi.rs and shim.c the dcache,
-//! abi.rs what is spoken with user space.
+//! This file is the device and its sessions; walk.rs is the walk, told.rs what it tells, ffi.rs and
+//! shim.c the dcache, held.rs and inodes.c inodes, abi.rs what is spoken with user space.
 
 // `kernel::prelude` brings these into scope in some kernel series and not in others.
 #[allow(unused_imports)]
@@ -34,7 +34,10 @@ use kernel::{
 // Public in the program, which shares it.
 #[allow(dead_code, unreachable_pub)]
 mod abi;
+mod device;
 mod ffi;
+mod held;
+mod told;
 mod walk;
 
 use abi::{
@@ -60,25 +63,29 @@ module! {
 }
 
 /// Every mode that [`Begin::mode`] accepts, as [`Info::modes`] tells them.
-const MODES: u32 =
-    1 << abi::MODE_CENSUS | 1 << abi::MODE_LIST | 1 << abi::MODE_NEGATIVE | 1 << abi::MODE_DENTRIES;
+const MODES: u32 = 1 << abi::MODE_CENSUS
+    | 1 << abi::MODE_LIST
+    | 1 << abi::MODE_NEGATIVE
+    | 1 << abi::MODE_DENTRIES
+    | 1 << abi::MODE_INODES
+    | 1 << abi::MODE_PAGES;
 
 /// Fields are dropped in this order.
 struct Slabscope {
-    _debugfs: ffi::Debugfs,
+    _debugfs: device::Debugfs,
     _device: Pin<KBox<MiscDeviceRegistration<Session>>>,
-    _owned: ffi::Owned,
+    _owned: device::Owned,
 }
 
 impl kernel::Module for Slabscope {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let options = MiscDeviceOptions { name: c"slabscope" };
         let device = KBox::pin_init(MiscDeviceRegistration::register(options), GFP_KERNEL)?;
-        let owned = ffi::Owned::new(&device, module)?;
+        let owned = device::Owned::new(&device, module)?;
         let ro = if is_read_only() { ", read-only" } else { "" };
         pr_info!("ABI {}{}\n", abi::VERSION, ro);
         Ok(Self {
-            _debugfs: ffi::Debugfs::new(),
+            _debugfs: device::Debugfs::new(),
             _device: device,
             _owned: owned,
         })
@@ -111,8 +118,8 @@ impl MiscDevice for Session {
     type Ptr = Pin<KBox<Self>>;
 
     fn open(file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
-        ffi::may_use()?;
-        if !ffi::Owned::is_owner_of(file) {
+        device::may_use()?;
+        if !device::Owned::is_owner_of(file) {
             return Err(EAGAIN); // the module is still being loaded
         }
         KBox::try_pin_init(
@@ -124,7 +131,7 @@ impl MiscDevice for Session {
     }
 
     fn ioctl(me: Pin<&Self>, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
-        ffi::may_use()?;
+        device::may_use()?;
         let user = |len| UserSlice::new(UserPtr::from_addr(arg), len);
         match cmd {
             abi::IOC_INFO => user(size_of::<Info>()).writer().write(&info())?,
@@ -139,7 +146,7 @@ impl MiscDevice for Session {
     }
 
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
-        ffi::may_use()?;
+        device::may_use()?;
         if iov.len() < abi::MIN_READ {
             return Err(EINVAL);
         }
@@ -164,12 +171,13 @@ fn info() -> Info {
 
 impl State {
     fn begin(&mut self, begin: Begin) -> Result {
-        let prunes = matches!(begin.mode, abi::MODE_NEGATIVE | abi::MODE_DENTRIES);
-        let flags = if prunes {
-            abi::BEGIN_DRY_RUN | abi::BEGIN_ANY_FS
-        } else {
-            0
-        };
+        let mut flags = 0;
+        if begin.prunes() {
+            flags |= abi::BEGIN_DRY_RUN | abi::BEGIN_ANY_FS;
+        }
+        if begin.holds() {
+            flags |= abi::BEGIN_WRITEBACK;
+        }
         if begin.size as usize != size_of::<Begin>()
             || begin.version != abi::VERSION
             || begin.mode >= u32::BITS
@@ -179,15 +187,15 @@ impl State {
         {
             return Err(EINVAL);
         }
-        let evicts = prunes && begin.flags & abi::BEGIN_DRY_RUN == 0;
-        if evicts && is_read_only() {
+        let changes = begin.changes();
+        if changes && is_read_only() {
             return Err(EROFS);
         }
         if matches!(self, Self::Walking(..)) {
             return Err(EBUSY);
         }
         let root = ffi::Root::new(begin.fd)?;
-        root.check(evicts, begin.flags & abi::BEGIN_ANY_FS != 0)?;
+        root.check(changes, begin.flags & abi::BEGIN_ANY_FS != 0)?;
         let out = ffi::Buffer::new(walk::BUFFER)?;
         *self = Self::Walking(Walk::new(root, begin)?, out);
         Ok(())
@@ -288,6 +296,11 @@ impl Counters {
             evict_attempted,
             busy,
             skipped_dirty,
+            inodes_prunable,
+            pages_prunable,
+            pages_evicted,
+            dirty_pages,
+            writeback_pages,
         } = other;
         self.total += total;
         self.negative += negative;
@@ -312,5 +325,10 @@ impl Counters {
         self.evict_attempted += evict_attempted;
         self.busy += busy;
         self.skipped_dirty += skipped_dirty;
+        self.inodes_prunable += inodes_prunable;
+        self.pages_prunable += pages_prunable;
+        self.pages_evicted += pages_evicted;
+        self.dirty_pages += dirty_pages;
+        self.writeback_pages += writeback_pages;
     }
 }

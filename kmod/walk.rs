@@ -7,9 +7,9 @@ use crate::{
     abi::{
         self,
         Begin,
-        Counters,
-        Header, //
+        Counters, //
     },
+    device::Who,
     ffi::{
         Batch,
         Buffer,
@@ -19,8 +19,12 @@ use crate::{
         Left,
         Limits,
         Root,
-        SpareCursor,
-        Who, //
+        SpareCursor, //
+    },
+    held::{
+        self,
+        Held,
+        Hold, //
     },
 };
 use kernel::{
@@ -56,6 +60,10 @@ const SLICE: Delta = Delta::from_millis(100);
 /// The same until a first slice is over: somebody waits to see that something happens.
 const FIRST_SLICE: Delta = Delta::from_millis(10);
 
+/// How long inodes that are held are handled before the walk looks about; one that is being written
+/// may take longer.
+const HANDLE_NS: u64 = 10_000_000;
+
 /// A directory on the stack. Fields are dropped in this order: the cursor holds a reference to
 /// the directory, whose pin has to be the last to go.
 struct Frame {
@@ -67,6 +75,8 @@ struct Frame {
     /// Children that hold a reference to the directory and stay.
     refs: u64,
     partial: bool,
+    /// All children were seen.
+    at_end: bool,
 }
 
 /// A walk under way.
@@ -75,34 +85,36 @@ pub(crate) struct Walk {
     frames: KVVec<Frame>,
     /// Allocated before a directory is pinned, so that entering it cannot fail.
     spare: Option<SpareCursor>,
-    begin: Begin,
+    /// Inodes of the innermost directory's children, to be handled before the walk goes on.
+    held: Option<Held>,
+    pub(crate) begin: Begin,
     evict: Evict,
     limits: Limits,
-    dev: u64,
-    total: Counters,
-    status: u32,
+    pub(crate) dev: u64,
+    pub(crate) total: Counters,
+    pub(crate) status: u32,
     walked: Delta,
     /// What `walked` was at the last PROGRESS record.
     reported: Delta,
     /// Until the prune is logged.
-    who: Option<Who>,
+    pub(crate) who: Option<Who>,
     /// Dropped last: keeps the superblock.
-    root: Root,
+    pub(crate) root: Root,
 }
 
 impl Walk {
     /// Starts a walk of what [`Begin`], which was checked, asks for.
     pub(crate) fn new(root: Root, begin: Begin) -> Result<Self> {
         let evict = match begin.mode {
-            _ if begin.flags & abi::BEGIN_DRY_RUN != 0 => Evict::Nothing,
+            _ if !begin.changes() => Evict::Nothing,
             abi::MODE_NEGATIVE => Evict::Negative,
-            abi::MODE_DENTRIES => Evict::Unused,
+            abi::MODE_DENTRIES | abi::MODE_INODES => Evict::Unused,
             _ => Evict::Nothing,
         };
-        let mut limits = if evict == Evict::Nothing {
-            CENSUS
-        } else {
-            PRUNE
+        let held = hold(&begin);
+        let mut limits = match (evict, held) {
+            (Evict::Nothing, None) => CENSUS,
+            _ => PRUNE,
         };
         if begin.batch != 0 {
             limits.children = begin.batch.min(limits.children);
@@ -112,9 +124,16 @@ impl Walk {
         let dev = dir.dev();
         let frame = Frame::new(SpareCursor::new(&dir)?, dir, 0);
         frames.push(frame, GFP_KERNEL)?;
+        let write_back = begin.flags & abi::BEGIN_WRITEBACK != 0;
+        let held = held.map(|how| Held::new(how, write_back)).transpose()?;
+        if held.is_some() && begin.changes() {
+            held::drain();
+        }
+        let who = begin.changes().then(Who::current);
         Ok(Self {
             frames,
             spare: None,
+            held,
             begin,
             evict,
             limits,
@@ -123,7 +142,7 @@ impl Walk {
             status: abi::STATUS_COMPLETE,
             walked: Delta::ZERO,
             reported: Delta::ZERO,
-            who: (evict != Evict::Nothing).then(Who::current),
+            who,
             root,
         })
     }
@@ -191,10 +210,10 @@ impl Walk {
             max_ns,
             ..
         } = self.begin;
-        let done = if self.evict == Evict::Nothing {
-            self.total.total
-        } else {
-            self.total.moved
+        let done = match self.begin.mode {
+            _ if !self.begin.changes() => self.total.total,
+            abi::MODE_PAGES => self.total.evict_attempted,
+            _ => self.total.moved,
         };
         if max_dentries != 0 && done >= max_dentries {
             self.stop(abi::STATUS_MAX_DENTRIES);
@@ -207,6 +226,9 @@ impl Walk {
     /// One batch of the innermost directory, or its end.
     fn step(&mut self, out: &mut Buffer) -> Result {
         if self.is_stopped() {
+            if let Some(held) = &mut self.held {
+                held.release();
+            }
             self.set_partial();
             return self.leave(out);
         }
@@ -215,13 +237,22 @@ impl Walk {
             return Ok(());
         };
         // A filesystem may be frozen at any time.
-        let evicts = self.evict != Evict::Nothing;
+        let changes = self.begin.changes();
         self.root
-            .check(evicts, self.begin.flags & abi::BEGIN_ANY_FS != 0)?;
+            .check(changes, self.begin.flags & abi::BEGIN_ANY_FS != 0)?;
+        if let Some(held) = self.held.as_mut().filter(|held| !held.is_empty()) {
+            let found = held.handle(HANDLE_NS);
+            frame.own.add(&found);
+            self.total.add(&found);
+            return Ok(());
+        }
+        if frame.at_end {
+            return self.leave(out);
+        }
         if self.spare.is_none() {
             self.spare = Some(SpareCursor::new(&frame.dir)?);
         }
-        if evicts && depth > 0 && !self.is_in_place() {
+        if changes && depth > 0 && !self.is_in_place() {
             self.leave_out(abi::STATUS_MOVED);
             return self.leave(out);
         }
@@ -251,13 +282,16 @@ impl Walk {
         let mut batch = if self.begin.mode == abi::MODE_LIST {
             Batch::list(dir, cursor, self.limits, out, 2 * abi::MAX_RECORD)
         } else {
-            Batch::run(dir, cursor, self.evict, self.limits)
+            Batch::run(dir, cursor, self.evict, self.limits, self.held.as_mut())
         };
         frame.own.add(batch.found());
         frame.refs += batch.refs();
         self.total.add(batch.found());
+        frame.at_end = batch.end();
         let Some(child) = batch.take_child() else {
-            return if batch.end() { self.leave(out) } else { Ok(()) };
+            // What is held is handled first.
+            let held = self.held.as_ref().is_some_and(|held| !held.is_empty());
+            return if batch.end() && !held { self.leave(out) } else { Ok(()) };
         };
         if depth == MAX_DEPTH {
             self.leave_out(abi::STATUS_DEPTH);
@@ -299,10 +333,11 @@ impl Walk {
             mut below,
             refs,
             partial,
+            at_end: _,
         } = frame;
         drop(cursor);
         let evict = self.evict == Evict::Unused && depth > 0 && !partial;
-        let left = dir.leave(refs, evict);
+        let left = dir.leave(refs, evict, self.held.as_mut());
         below.add(&own);
         let Some(parent) = self.frames.last_mut() else {
             return self.end(out);
@@ -330,6 +365,7 @@ impl Walk {
             }
         }
         let busy = self.evict == Evict::Unused;
+        let dry = self.held.is_some() && !self.begin.changes();
         self.count(|found| {
             if left.evicted() {
                 found.moved += 1;
@@ -345,6 +381,8 @@ impl Walk {
             found.prunable += 1;
             found.external_names += u64::from(left.external_bytes != 0);
             found.external_bytes += left.external_bytes;
+            found.inodes_prunable += u64::from(dry && left.inode_prunable());
+            found.skipped_dirty += u64::from(dry && left.inode_dirty());
         });
     }
 
@@ -353,75 +391,6 @@ impl Walk {
         let total = self.as_told(&self.total);
         self.put(out, abi::REC_TOTAL, self.status, 0, &[&total])
     }
-
-    fn log(&mut self) {
-        let Some(who) = self.who.take() else {
-            return;
-        };
-        let mode = match self.evict {
-            Evict::Negative => c"negative",
-            _ => c"unused",
-        };
-        let status = match self.status {
-            _ if !self.ended() => c"closed before the end",
-            abi::STATUS_COMPLETE => c"complete",
-            abi::STATUS_STOPPED => c"stopped",
-            abi::STATUS_DEPTH => c"all but directories that are too deep",
-            abi::STATUS_MOVED => c"all but directories that were moved out",
-            _ => c"ended at its bound",
-        };
-        self.root.log(&who, mode, &self.total, status);
-    }
-
-    /// In a dry run, `moved` is what would have been moved.
-    fn as_told(&self, found: &Counters) -> Counters {
-        let mut found = *found;
-        if self.begin.flags & abi::BEGIN_DRY_RUN != 0 {
-            found.moved = match self.begin.mode {
-                abi::MODE_NEGATIVE => found.negative_prunable,
-                _ => found.prunable,
-            };
-        }
-        found
-    }
-
-    fn put(
-        &self,
-        out: &mut Buffer,
-        kind: u32,
-        flags: u32,
-        ino: u64,
-        found: &[&Counters],
-    ) -> Result {
-        let len = size_of::<Header>() + found.len() * size_of::<Counters>();
-        out.push(&Header {
-            len: len as u32,
-            kind,
-            flags,
-            name_len: 0,
-            ino,
-            dev: self.dev,
-        })?;
-        for found in found {
-            out.push(*found)?;
-        }
-        Ok(())
-    }
-
-    fn put_name(&self, out: &mut Buffer, batch: &Batch) -> Result {
-        let name = batch.name();
-        let padding = name.len().next_multiple_of(8) - name.len();
-        out.push(&Header {
-            len: (size_of::<Header>() + name.len() + padding) as u32,
-            kind: abi::REC_ENTER,
-            flags: 0,
-            name_len: name.len() as u32,
-            ino: batch.ino(),
-            dev: self.dev,
-        })?;
-        out.push_bytes(name)?;
-        out.push_bytes(&[0; 8][..padding])
-    }
 }
 
 impl Drop for Walk {
@@ -429,6 +398,36 @@ impl Drop for Walk {
         self.log();
         // Innermost first, as a walk leaves them.
         while self.frames.pop().is_some() {}
+    }
+}
+
+impl Begin {
+    /// Whether anything is evicted, or written.
+    pub(crate) fn changes(&self) -> bool {
+        self.prunes() && self.flags & abi::BEGIN_DRY_RUN == 0
+    }
+
+    /// Whether the mode is one of a prune.
+    pub(crate) fn prunes(&self) -> bool {
+        matches!(
+            self.mode,
+            abi::MODE_NEGATIVE | abi::MODE_DENTRIES | abi::MODE_INODES | abi::MODE_PAGES
+        )
+    }
+
+    /// Whether the mode has to do with inodes.
+    pub(crate) fn holds(&self) -> bool {
+        matches!(self.mode, abi::MODE_INODES | abi::MODE_PAGES)
+    }
+}
+
+/// What is done with inodes that are held; None: none are.
+fn hold(begin: &Begin) -> Option<Hold> {
+    match begin.mode {
+        _ if !begin.holds() => None,
+        _ if !begin.changes() => Some(Hold::Dirty),
+        abi::MODE_INODES => Some(Hold::Evicted),
+        _ => Some(Hold::Pages),
     }
 }
 
@@ -442,6 +441,7 @@ impl Frame {
             below: Counters::default(),
             refs: 0,
             partial: false,
+            at_end: false,
         }
     }
 }

@@ -198,6 +198,7 @@ fn mounted_over() -> Mount {
         device: "/dev/vdc".into(),
         superblock: "254:32".into(),
         root: "/".into(),
+        ..Mount::default()
     }
 }
 

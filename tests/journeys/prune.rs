@@ -265,6 +265,7 @@ fn a_prune_that_fails_midway_says_what_it_did() {
     let mut app = App::pruning(80, 24);
     let unloaded = SessionError::NoModule("/dev/slabscope".into());
     let error = PruneError::Midway {
+        unit: "dentries",
         source: Box::new(unloaded.into()),
         moved: 320_000,
         took: Duration::from_secs(2),
@@ -305,4 +306,99 @@ fn a_refused_plan_is_shown_in_place() {
     app.shows("only root of the initial user namespace");
     app.keys("<Enter>");
     app.shows("below:");
+}
+
+/// A plan for a tree with dirty files in it.
+fn dirty() -> App {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("p");
+    app.plan(Counters {
+        inodes_prunable: 4,
+        skipped_dirty: 1,
+        dirty: 1,
+        pages: 3_000,
+        pages_prunable: 2_560,
+        dirty_pages: 256,
+        ..counters(5, 0, 5)
+    });
+    app
+}
+
+#[test]
+fn inodes_and_pages_say_what_the_next_reads_cost_and_what_is_dirty() {
+    let mut app = dirty();
+    app.shows("3 and their inodes");
+    app.shows("4 page cache, pages");
+    app.shows_no("dirty");
+    app.keys("3");
+    app.shows("costs  the next use of each reads its inode again, and 10.0 MiB of data");
+    app.shows("1 dirty, with 1.0 MiB to write; W writes them first");
+    app.shows("as     slabscope prune /mnt/ext4/1 --mode inodes ");
+    app.keys("4");
+    app.shows("costs  the next reads of these files read 10.7 MiB again");
+    app.keys("W");
+    app.shows("first  writes 1.0 MiB of 1 dirty files; W leaves them");
+    app.shows("--mode pages --writeback");
+}
+
+#[test]
+fn files_are_written_first_only_where_that_was_asked_for() {
+    for (keys, chosen, first) in [
+        ("3y", Mode::Inodes, false),
+        ("3Wy", Mode::Inodes, true),
+        ("4WWy", Mode::Pages, false),
+        ("jjjWy", Mode::Pages, true),
+        // Nothing is written where no file is touched.
+        ("W2y", Mode::Dentries, false),
+    ] {
+        let mut app = dirty();
+        app.effects();
+        app.keys(keys);
+        match &app.effects()[..] {
+            [
+                Effect::Prune {
+                    mode, writeback, ..
+                },
+            ] => {
+                assert_eq!((*mode, *writeback), (chosen, first), "{keys}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_overlay_says_where_its_inodes_are() {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("p");
+    app.plan(counters(5, 0, 5));
+    let slabscope::model::Mode::Confirm(confirm) = &mut app.model.mode else {
+        panic!("{:?}", app.model.mode);
+    };
+    let mount = &mut confirm.tasks[0].mount;
+    mount.fs = "overlay".into();
+    mount.made_of = vec!["/upper".into(), "/low er".into()];
+    app.keys("3");
+    app.shows("lower  its files' inodes and pages are cached apart, of /upper '/low er'");
+    app.keys("2");
+    app.shows_no("lower  ");
+}
+
+#[test]
+fn the_ledger_of_inodes_tells_them_and_what_is_pending() {
+    let mut app = dirty();
+    app.keys("3y");
+    app.prune_began();
+    let mut outcome = App::outcome(Status::Complete, 9);
+    outcome.mode = Mode::Inodes;
+    outcome.predicted = 10;
+    outcome.counters.evict_attempted = 4;
+    outcome.counters.pages_evicted = 2_560;
+    outcome.counters.skipped_dirty = 1;
+    outcome.counters.dirty_pages = 256;
+    app.part_pruned(Ok(outcome), 1_049_990, true);
+    app.shows("Pruned unused dentries and inodes below /mnt/ext4/1");
+    app.shows("inodes                     4              4");
+    app.shows("page cache          10.0 MiB       10.0 MiB");
+    app.shows("1 stay: dirty, 1.0 MiB to write");
 }

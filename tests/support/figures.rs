@@ -83,6 +83,7 @@ pub fn mounts() -> Vec<Mount> {
             device: "/dev/vdb".into(),
             superblock: "254:16".into(),
             root: "/".into(),
+            ..Mount::default()
         },
     );
     mounts

@@ -37,7 +37,7 @@ pub use filter::{Filter, REGEX};
 pub use grid::{GridColumn, GridOrder, grid_fitting};
 pub use hotspots::{HotspotsPage, Hunt};
 pub use journal::Journal;
-pub use ledger::{Ledger, difference, part_of, reasons};
+pub use ledger::{Ledger, difference, part_of, pending, reasons};
 pub use names::{Export, Focus, Names, NamesState};
 pub use place::{End, KEPT, Part, Place, State};
 pub use prune::{Confirm, Figures, Held, Pruning, Turn, TurnEnd, bytes as prune_bytes};

@@ -1,6 +1,8 @@
 //! Pruning below one directory: a plan from a dry run, then the prune of the very directory that
 //! the plan was made for.
 
+pub mod settle;
+
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
@@ -54,12 +56,14 @@ pub enum PruneError {
     #[error(transparent)]
     Session(#[from] SessionError),
     /// It failed after a part was done.
-    #[error("{source} (at least {} dentries had been pruned)", count(*.moved))]
+    #[error("{source} (at least {} {unit} had been pruned)", count(*.moved))]
     Midway {
         /// Why.
         source: Box<PruneError>,
-        /// Dentries that went, as far as was heard.
+        /// Dentries, or pages, that went, as far as was heard.
         moved: u64,
+        /// Which of the two.
+        unit: &'static str,
         /// How long it took until then.
         took: Duration,
     },
@@ -67,12 +71,13 @@ pub enum PruneError {
 
 impl PruneError {
     /// Tells what had been done by then, if something had.
-    fn after(self, moved: u64, took: Duration) -> Self {
+    fn after(self, moved: u64, mode: Mode, took: Duration) -> Self {
         match moved {
             0 => self,
             _ => Self::Midway {
                 source: Box::new(self),
                 moved,
+                unit: mode.unit(),
                 took,
             },
         }
@@ -206,16 +211,43 @@ impl Plan {
         target: Target,
         progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
     ) -> Result<Option<Self>, PruneError> {
-        let (status, found) = run(&target, Walk::DryRun(Mode::Dentries), progress)?;
+        // It counts what goes in every mode, and the dirty pages of files.
+        let (status, found) = run(&target, Walk::DryRun(Mode::Inodes), progress)?;
         Ok((status != Status::Stopped).then_some(Self { target, found }))
     }
 
-    /// How many dentries are expected to go in `mode`.
-    pub fn predicted(&self, mode: Mode) -> u64 {
+    /// How many dentries are expected to go in `mode`; of page cache, how many pages.
+    pub fn predicted(&self, mode: Mode, writeback: bool) -> u64 {
         match mode {
             Mode::Negative => self.found.negative_prunable,
-            Mode::Dentries => self.found.prunable,
+            Mode::Dentries | Mode::Inodes => self.found.prunable,
+            Mode::Pages if writeback => self.found.pages,
+            Mode::Pages => self.found.pages.saturating_sub(self.unwritten()),
         }
+    }
+
+    /// How many inodes are expected to go in `mode`.
+    pub fn inodes(&self, mode: Mode, writeback: bool) -> u64 {
+        match mode {
+            Mode::Inodes if writeback => self.found.inodes_prunable + self.found.skipped_dirty,
+            Mode::Inodes => self.found.inodes_prunable,
+            Mode::Negative | Mode::Dentries | Mode::Pages => 0,
+        }
+    }
+
+    /// How many pages of page cache are expected to go in `mode`. Of dirty files that are written
+    /// first it is not known which have other users.
+    pub fn pages(&self, mode: Mode, writeback: bool) -> u64 {
+        match mode {
+            Mode::Pages => self.predicted(mode, writeback),
+            Mode::Inodes => self.found.pages_prunable,
+            Mode::Negative | Mode::Dentries => 0,
+        }
+    }
+
+    /// Pages that are not on the disk yet.
+    pub fn unwritten(&self) -> u64 {
+        self.found.dirty_pages + self.found.writeback_pages
     }
 
     /// Carries the plan out in `mode`. `progress` hears of what was done so far and may end the
@@ -233,13 +265,14 @@ impl Plan {
         let mut moved = 0;
         let walk = Walk::Prune(mode, bounds);
         let ended = run(&self.target, walk, &mut |so_far| {
-            moved = so_far.moved;
+            moved = mode.went(so_far);
             progress(so_far)
         });
-        let (status, counters) = ended.map_err(|error| error.after(moved, start.elapsed()))?;
+        let (status, counters) =
+            ended.map_err(|error| error.after(moved, mode, start.elapsed()))?;
         Ok(Outcome {
             mode,
-            predicted: self.predicted(mode),
+            predicted: self.predicted(mode, bounds.writeback),
             counters,
             status,
             took: start.elapsed(),
@@ -257,11 +290,17 @@ pub struct Task {
 }
 
 /// For the audit, before it is done in `mode`.
-pub fn record(plan: &Plan, path: &Path, mount: Option<&Mount>, mode: Mode) -> audit::Record {
+pub fn record(
+    plan: &Plan,
+    path: &Path,
+    mount: Option<&Mount>,
+    mode: Mode,
+    writeback: bool,
+) -> audit::Record {
     audit::Record {
         filesystem: mount.map(|mount| mount.fs.clone()),
         mode: Some(mode.name()),
-        ..audit::Record::new(Action::Prune, path, plan.predicted(mode))
+        ..audit::Record::new(Action::Prune, path, plan.predicted(mode, writeback))
     }
 }
 
@@ -274,7 +313,7 @@ pub fn note(
     record.sreclaimable = sreclaimable;
     match result {
         Ok(outcome) => {
-            record.freed = outcome.counters.moved;
+            record.freed = outcome.went();
             record.took = outcome.took;
             record.outcome = outcome.status.name().into();
         }
@@ -292,7 +331,7 @@ pub fn note(
 pub struct Outcome {
     /// How.
     pub mode: Mode,
-    /// Dentries that the plan expected to go.
+    /// Dentries that the plan expected to go; of page cache, pages.
     pub predicted: u64,
     /// What the module counted; [`Counters::moved`] were handed to eviction.
     pub counters: Counters,
@@ -300,6 +339,21 @@ pub struct Outcome {
     pub status: Status,
     /// How long it took.
     pub took: Duration,
+}
+
+impl Outcome {
+    /// Dentries that went; of page cache, pages.
+    pub fn went(&self) -> u64 {
+        self.mode.went(&self.counters)
+    }
+
+    /// Inodes that were handed to eviction.
+    pub fn inodes(&self) -> u64 {
+        match self.mode {
+            Mode::Inodes => self.counters.evict_attempted,
+            Mode::Negative | Mode::Dentries | Mode::Pages => 0,
+        }
+    }
 }
 
 fn run(
@@ -335,11 +389,11 @@ mod tests {
             record
         };
         let took = Duration::from_secs(3);
-        let record = recorded(error().after(5_000, took));
+        let record = recorded(error().after(5_000, Mode::Negative, took));
         assert_eq!((record.freed, record.took), (5_000, took));
         let told = "cut off (at least 5,000 dentries had been pruned)";
         assert!(record.outcome.ends_with(told), "{}", record.outcome);
-        let record = recorded(error().after(0, took));
+        let record = recorded(error().after(0, Mode::Negative, took));
         assert_eq!((record.freed, record.took), (0, Duration::ZERO));
         assert!(record.outcome.ends_with("cut off"), "{}", record.outcome);
     }

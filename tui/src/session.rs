@@ -213,7 +213,14 @@ pub enum Mode {
     Negative = abi::MODE_NEGATIVE,
     /// Unused dentries, negative or not.
     Dentries = abi::MODE_DENTRIES,
+    /// Those, then the inodes that are left without users, with their page cache.
+    Inodes = abi::MODE_INODES,
+    /// The page cache of files; dentries and inodes stay.
+    Pages = abi::MODE_PAGES,
 }
+
+/// Each reaches further than the one before it.
+pub const MODES: [Mode; 4] = [Mode::Negative, Mode::Dentries, Mode::Inodes, Mode::Pages];
 
 impl Mode {
     /// On the command line and in JSON.
@@ -221,19 +228,44 @@ impl Mode {
         match self {
             Self::Negative => "negative",
             Self::Dentries => "dentries",
+            Self::Inodes => "inodes",
+            Self::Pages => "pages",
         }
+    }
+
+    /// What a prune of this mode is counted in, in plans and ledgers.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Negative | Self::Dentries | Self::Inodes => "dentries",
+            Self::Pages => "pages",
+        }
+    }
+
+    /// How many of [`Self::unit`] went.
+    pub fn went(self, counters: &Counters) -> u64 {
+        match self {
+            Self::Negative | Self::Dentries | Self::Inodes => counters.moved,
+            Self::Pages => counters.pages_evicted,
+        }
+    }
+
+    /// Whether dirty files are of concern: they stay, unless they are written first.
+    pub fn may_write(self) -> bool {
+        matches!(self, Self::Inodes | Self::Pages)
     }
 }
 
-/// How far a prune may go. None: no bound.
+/// How far a prune may go, and what it does on the way. None: no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
-    /// Dentries evicted in a prune, seen otherwise; exceeded by less than a batch.
+    /// Dentries evicted in a prune, or files handled in one of pages; exceeded by less than a batch.
     pub dentries: Option<NonZeroU64>,
     /// Time spent walking.
     pub time: Option<Duration>,
     /// Prune on a filesystem type that pruning is not tested on.
     pub any_filesystem: bool,
+    /// Write dirty files first, in a mode that [may](Mode::may_write).
+    pub writeback: bool,
 }
 
 /// At least 1, since 0 means no bound.
@@ -264,11 +296,13 @@ impl Walk {
             Self::List => (abi::MODE_LIST, 0, 0, Bounds::default()),
             Self::DryRun(mode) => (mode as u32, abi::BEGIN_DRY_RUN, 0, Bounds::default()),
             Self::Prune(mode, bounds) => {
-                let flags = if bounds.any_filesystem {
-                    abi::BEGIN_ANY_FS
-                } else {
-                    0
-                };
+                let mut flags = 0;
+                if bounds.any_filesystem {
+                    flags |= abi::BEGIN_ANY_FS;
+                }
+                if bounds.writeback && mode.may_write() {
+                    flags |= abi::BEGIN_WRITEBACK;
+                }
                 (mode as u32, flags, 0, bounds)
             }
         };

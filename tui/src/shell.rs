@@ -9,8 +9,13 @@ use crate::session::Mode;
 use crate::text::printable;
 
 /// The command that prunes the same.
-pub fn prune(path: &Path, mode: Mode) -> String {
-    format!("slabscope prune {} --mode {}", quoted(path), mode.name())
+pub fn prune(path: &Path, mode: Mode, writeback: bool) -> String {
+    let first = if writeback { " --writeback" } else { "" };
+    format!(
+        "slabscope prune {} --mode {}{first}",
+        quoted(path),
+        mode.name()
+    )
 }
 
 /// A name as one word of a shell: as it is, in quotes, or, where it holds what must not reach a
@@ -60,8 +65,8 @@ mod tests {
         assert_eq!(quoted("/größe"), "'/größe'");
         assert_eq!(quoted("/a\n\u{202e}"), "$'/a\\012\\342\\200\\256'");
         assert_eq!(
-            prune(Path::new("/a b"), Mode::Negative),
-            "slabscope prune '/a b' --mode negative"
+            prune(Path::new("/a b"), Mode::Inodes, true),
+            "slabscope prune '/a b' --mode inodes --writeback"
         );
     }
 

@@ -289,6 +289,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::PlanHere => return prune::plan_here(model),
         Action::Cancel => return prune::cancel(model),
         Action::Choose(mode) => prune::choose(model, mode),
+        Action::ChooseNext(by) => prune::choose_next(model, by),
+        Action::WriteBack => prune::write_back(model),
         Action::Urge => prune::urge(model),
         Action::Zoom(closer) => charts::zoom(model, closer),
         Action::Pan(steps) => charts::pan(model, steps),

@@ -1,28 +1,31 @@
 //! `slabscope prune`: the plan, the confirmation, the prune, the ledger.
 
+mod report;
+
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::json::{self, Name};
 use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, READ_ONLY, Run};
 use crate::audit;
 use crate::config::Config;
-use crate::model::{Figures, difference, part_of, reasons};
-use crate::prune::{self, Outcome, Plan, PruneError};
+use crate::model::{Figures, Sizes, prune_bytes};
+use crate::prune::{self, Outcome, Plan, PruneError, settle};
 use crate::session::{Bounds, Counters, Mode, Status};
-use crate::source::{Cache, Kernel, Mount, Source};
-use crate::text::{bytes, count, duration, printable};
+use crate::shell;
+use crate::source::{Kernel, Mount, Source};
+use crate::text::count;
+use report::{Document, Done};
 
 /// Evict what is cached and unused below a directory
 ///
 /// Nothing but clean cache goes: no file, no data. What would go is shown first, and asked for
-/// confirmation. Ctrl-C stops it between two batches; what is pruned stays pruned.
+/// confirmation. Ctrl-C stops it between two batches; what is pruned stays pruned. What was dirty
+/// stays cached, unless it is written first with --writeback.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -32,11 +35,15 @@ pub struct Args {
     #[arg(long, value_name = "MODE", default_value = "negative")]
     mode: ModeArg,
 
+    /// Write dirty files first, so that they go too: in modes inodes and pages
+    #[arg(long)]
+    writeback: bool,
+
     /// Only show what would go
     #[arg(long)]
     dry_run: bool,
 
-    /// End after so many dentries; exceeded by less than a batch of 256
+    /// End after so many dentries (of pages: files); exceeded by less than a batch of 256
     #[arg(long, value_name = "N", value_parser = super::whole::<NonZeroU64>)]
     max: Option<NonZeroU64>,
 
@@ -69,6 +76,11 @@ enum ModeArg {
     Negative,
     /// All unused dentries
     Dentries,
+    /// Those, then their inodes and with these their page cache
+    #[value(alias = "all")]
+    Inodes,
+    /// The page cache of the files that are cached; dentries and inodes stay
+    Pages,
 }
 
 impl From<ModeArg> for Mode {
@@ -76,88 +88,54 @@ impl From<ModeArg> for Mode {
         match mode {
             ModeArg::Negative => Self::Negative,
             ModeArg::Dentries => Self::Dentries,
+            ModeArg::Inodes => Self::Inodes,
+            ModeArg::Pages => Self::Pages,
         }
     }
-}
-
-/// What is told of a prune or a dry run.
-#[derive(Serialize)]
-struct Document<'a> {
-    #[serde(flatten)]
-    path: Name<'a>,
-    mode: &'static str,
-    predicted: u64,
-    predicted_bytes: Option<u64>,
-    /// Of those predicted, at most so many go.
-    max: Option<NonZeroU64>,
-    stays_in_use: u64,
-    /// Unused, but not of the kind that this mode evicts.
-    stays_unused: u64,
-    stays_pinned: u64,
-    /// Why all of it does, on a filesystem whose dentries are all there is of its files.
-    stays_because: Option<&'static str>,
-    /// Where dentries may go at all.
-    reach: &'static str,
-    #[serde(flatten)]
-    done: Option<Done>,
-}
-
-#[derive(Serialize)]
-struct Done {
-    status: &'static str,
-    /// The module's own count.
-    freed: u64,
-    busy: u64,
-    took_ns: u64,
-    dentry_active_objects_before: Option<u64>,
-    dentry_active_objects_after: Option<u64>,
-    dentry_slabs_before_bytes: Option<u64>,
-    dentry_slabs_after_bytes: Option<u64>,
-    /// The slab cache that the filesystem's inodes come from, if it is known.
-    inode_cache: Option<String>,
-    inode_active_objects_before: Option<u64>,
-    inode_active_objects_after: Option<u64>,
-    inode_slabs_before_bytes: Option<u64>,
-    inode_slabs_after_bytes: Option<u64>,
-    sreclaimable_before_bytes: Option<u64>,
-    sreclaimable_after_bytes: Option<u64>,
-    why_they_differ: Vec<String>,
 }
 
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         context.live("a prune")?;
+        if self.writeback && !self.mode().may_write() {
+            let message =
+                "--writeback goes with --mode inodes and --mode pages: other modes touch no file";
+            return Err(Failure::new(Exit::Usage, message));
+        }
         let audit = self.audit(context)?;
         let mut kernel = Kernel::new("/");
-        let before = kernel.sample();
-        let size = before.cache("dentry").map(|cache| cache.object_size);
+        let mount = self.mount(&kernel);
+        let sizes = Sizes::of(
+            Some(&kernel.sample()),
+            mount.as_ref(),
+            rustix::param::page_size() as u64,
+        );
         let target = self.directory.open()?;
         // Until the prune begins nothing is half-done: Ctrl-C ends the program as it usually does.
         let Some(plan) = Plan::new(target, &mut |_| ControlFlow::Continue(()))? else {
             return Ok(Exit::Partial);
         };
         if self.dry_run {
-            self.tell(&plan, size, None, out)?;
+            self.tell(&plan, mount.as_ref(), sizes, None, out)?;
             return Ok(Exit::Ok);
         }
-        if plan.predicted(self.mode()) == 0 {
-            self.tell(&plan, size, None, out)?;
+        if plan.predicted(self.mode(), self.writeback) == 0 {
+            self.tell(&plan, mount.as_ref(), sizes, None, out)?;
             eprintln!("slabscope: nothing would go: nothing was done");
             return Ok(Exit::Ok);
         }
         // What cannot be recorded need not be asked for.
         let mut file = audit.open().map_err(PruneError::from)?;
-        if !self.yes && !self.confirm(&plan, size)? {
+        if !self.yes && !self.confirm(&plan, mount.as_ref(), sizes)? {
             eprintln!("slabscope: nothing was pruned");
             return Ok(Exit::Partial);
         }
         let interrupt = Interrupt::catch()?;
-        let mount = self.mount(&kernel);
         let path = self.directory.absolute();
-        let mut record = prune::record(&plan, &path, mount.as_ref(), self.mode());
+        let mut record = prune::record(&plan, &path, mount.as_ref(), self.mode(), self.writeback);
         let before = Figures::of(&kernel.sample(), mount.as_ref());
         let result = self.carry_out(&plan, &interrupt);
-        let after = Figures::of(&kernel.settled("dentry"), mount.as_ref());
+        let after = settled(&mut kernel, mount.as_ref(), &before, &result, &interrupt);
         prune::note(
             &mut record,
             &result,
@@ -167,9 +145,9 @@ impl Run for Args {
             eprintln!("slabscope: not recorded: {error}");
         }
         let outcome = result?;
-        let expected = size.map(|size| self.bytes(&plan, size));
-        let done = Done::new(&outcome, expected, &before, &after);
-        self.tell(&plan, size, Some(done), out)?;
+        let expected = self.bytes(&plan, sizes);
+        let done = Done::new(&outcome, expected, &before, &after, mount.as_ref());
+        self.tell(&plan, mount.as_ref(), sizes, Some(done), out)?;
         Ok(match outcome.status {
             Status::Complete => Exit::Ok,
             _ => Exit::Partial,
@@ -182,8 +160,9 @@ impl Args {
         self.mode.into()
     }
 
-    fn bytes(&self, plan: &Plan, size: u64) -> u64 {
-        crate::model::prune_bytes(&plan.found, self.mode(), size)
+    /// Of slab objects.
+    fn bytes(&self, plan: &Plan, sizes: Sizes) -> Option<u64> {
+        prune_bytes(plan, self.mode(), self.writeback, sizes)
     }
 
     /// Where a prune is recorded, unless it must not be. A dry run does not ask the configuration.
@@ -198,25 +177,21 @@ impl Args {
         Ok(audit::Log::of(&config.audit))
     }
 
-    fn in_memory(&self) -> bool {
-        let mount = self.mount(&Kernel::new("/"));
-        mount.is_some_and(|mount| mount.is_memory())
-    }
-
     fn mount(&self, kernel: &Kernel) -> Option<Mount> {
         let mounts = kernel.mounts().unwrap_or_default();
         Mount::of(&mounts, &self.directory.absolute()).cloned()
     }
 
     /// Shows the plan and reads the answer: anything but `yes` is a no.
-    fn confirm(&self, plan: &Plan, size: Option<u64>) -> Result<bool, Failure> {
+    fn confirm(&self, plan: &Plan, mount: Option<&Mount>, sizes: Sizes) -> Result<bool, Failure> {
         if !io::stdin().is_terminal() {
             let message = "nobody is there to confirm: look with --dry-run, then use --yes";
             return Err(Failure::new(Exit::Usage, message));
         }
         let mut text = Vec::new();
         let path = self.directory.absolute();
-        self.tell_text(&self.document(&path, plan, size, None), &mut text)?;
+        let document = self.document(&path, plan, mount, sizes, None);
+        document.tell(&self.directory.path, &mut text)?;
         let mut terminal = io::stderr();
         terminal.write_all(&text)?;
         write!(terminal, "type yes to prune: ")?;
@@ -231,13 +206,15 @@ impl Args {
             dentries: self.max,
             time: self.timeout,
             any_filesystem: self.any_filesystem,
+            writeback: self.writeback,
         };
-        let predicted = plan.predicted(self.mode());
+        let predicted = plan.predicted(self.mode(), self.writeback);
         let shown = io::stderr().is_terminal();
         let outcome = plan.carry_out(self.mode(), bounds, &mut |so_far: &Counters| {
             if shown {
-                let moved = count(so_far.moved);
-                eprint!("\r{moved} of {} dentries ", count(predicted));
+                let went = count(self.mode().went(so_far));
+                let unit = self.mode().unit();
+                eprint!("\r{went} of {} {unit} ", count(predicted));
             }
             interrupt.flow()
         });
@@ -251,22 +228,39 @@ impl Args {
         &self,
         path: &'a Path,
         plan: &Plan,
-        size: Option<u64>,
+        mount: Option<&Mount>,
+        sizes: Sizes,
         done: Option<Done>,
     ) -> Document<'a> {
+        let (mode, writeback) = (self.mode(), self.writeback);
+        let predicted = plan.predicted(mode, writeback);
+        let pages = |pages: u64| pages.saturating_mul(sizes.page);
+        let dentries = mode != Mode::Pages;
         Document {
             path: Name::keyed("path", path),
-            mode: self.mode().name(),
-            predicted: plan.predicted(self.mode()),
-            predicted_bytes: size.map(|size| self.bytes(plan, size)),
+            mode: mode.name(),
+            writeback,
+            predicted,
+            predicted_bytes: self.bytes(plan, sizes).filter(|_| dentries),
+            predicted_inodes: plan.inodes(mode, writeback),
+            predicted_page_cache_bytes: pages(plan.pages(mode, writeback)),
             max: self.max,
             stays_in_use: plan.found.in_use,
-            stays_unused: plan
-                .found
-                .prunable
-                .saturating_sub(plan.predicted(self.mode())),
+            stays_unused: match mode {
+                Mode::Negative => plan.found.prunable.saturating_sub(predicted),
+                Mode::Dentries | Mode::Inodes | Mode::Pages => 0,
+            },
             stays_pinned: plan.found.pinned,
-            stays_because: self.in_memory().then_some(IN_MEMORY),
+            dirty_files: plan.found.dirty.max(plan.found.writeback),
+            dirty_bytes: pages(plan.found.dirty_pages),
+            writeback_bytes: pages(plan.found.writeback_pages),
+            stays_because: mount.is_some_and(Mount::is_memory).then_some(IN_MEMORY),
+            cached_apart: mount
+                .filter(|mount| mount.fs == "overlay" && mode.may_write())
+                .map_or_else(Vec::new, |mount| mount.made_of.clone())
+                .iter()
+                .map(|dir| shell::prune(dir, mode, writeback))
+                .collect(),
             reach: REACH,
             done,
         }
@@ -275,146 +269,38 @@ impl Args {
     fn tell(
         &self,
         plan: &Plan,
-        size: Option<u64>,
+        mount: Option<&Mount>,
+        sizes: Sizes,
         done: Option<Done>,
         out: &mut dyn Write,
     ) -> Result<(), Failure> {
         let path = self.directory.absolute();
-        let document = self.document(&path, plan, size, done);
+        let document = self.document(&path, plan, mount, sizes, done);
         if self.json {
             return json::write(out, "slabscope.prune/1", &document);
         }
-        self.tell_text(&document, out)
-    }
-
-    fn tell_text(&self, document: &Document<'_>, out: &mut dyn Write) -> Result<(), Failure> {
-        let what = match self.mode {
-            ModeArg::Negative => "negative dentries",
-            ModeArg::Dentries => "unused dentries",
-        };
-        let path = printable(&self.directory.path);
-        let (predicted, size) = (count(document.predicted), document.predicted_bytes);
-        let size = size.map_or("?".into(), bytes);
-        let (in_use, pinned) = (count(document.stays_in_use), count(document.stays_pinned));
-        writeln!(out, "{what} below {path}")?;
-        writeln!(out, "  would go      {predicted:>14}  {size:>10}")?;
-        if let Some(max) = document.max {
-            let max = count(max.get());
-            writeln!(out, "  at most       {max:>14}  of them, by --max")?;
-        }
-        writeln!(
-            out,
-            "  stays         {in_use:>14}  in use, and {pinned} directories that hold them"
-        )?;
-        if document.stays_unused > 0 {
-            let unused = count(document.stays_unused);
-            let why = "unused, but not negative: --mode dentries evicts those too";
-            writeln!(out, "                {unused:>14}  {why}")?;
-        }
-        writeln!(out, "  reach         {}", document.reach)?;
-        if let Some(why) = document.stays_because {
-            writeln!(out, "  {why}")?;
-        }
-        if let Some(done) = &document.done {
-            done.tell(out)?;
-        }
-        Ok(())
+        document.tell(&self.directory.path, out)
     }
 }
 
-impl Done {
-    fn new(outcome: &Outcome, expected: Option<u64>, before: &Figures, after: &Figures) -> Self {
-        let page = rustix::param::page_size() as u64;
-        let active = |cache: &Option<Cache>| cache.as_ref().map(|cache| cache.active);
-        let size = |cache: &Option<Cache>| cache.as_ref().map(|cache| cache.size(page));
-        Self {
-            status: outcome.status.name(),
-            freed: outcome.counters.moved,
-            busy: outcome.counters.busy,
-            took_ns: u64::try_from(outcome.took.as_nanos()).unwrap_or(u64::MAX),
-            dentry_active_objects_before: active(&before.dentry),
-            dentry_active_objects_after: active(&after.dentry),
-            dentry_slabs_before_bytes: size(&before.dentry),
-            dentry_slabs_after_bytes: size(&after.dentry),
-            inode_cache: before.inode.as_ref().map(|cache| cache.name.clone()),
-            inode_active_objects_before: active(&before.inode),
-            inode_active_objects_after: active(&after.inode),
-            inode_slabs_before_bytes: size(&before.inode),
-            inode_slabs_after_bytes: size(&after.inode),
-            sreclaimable_before_bytes: before.sreclaimable,
-            sreclaimable_after_bytes: after.sreclaimable,
-            why_they_differ: why(outcome, expected, [before, after], page),
+/// The figures once what went has left its slab caches, or that takes too long.
+fn settled(
+    kernel: &mut Kernel,
+    mount: Option<&Mount>,
+    before: &Figures,
+    result: &Result<Outcome, PruneError>,
+    interrupt: &Interrupt,
+) -> Figures {
+    let sample = kernel.settled("dentry");
+    let inodes = match (result, mount, &before.inode) {
+        (Ok(outcome), Some(mount), Some(cache)) => {
+            settle::inodes(kernel, mount, cache.active, outcome, &mut || {
+                interrupt.flow()
+            })
         }
-    }
-
-    fn tell(&self, out: &mut dyn Write) -> io::Result<()> {
-        let took = duration(Duration::from_nanos(self.took_ns));
-        writeln!(
-            out,
-            "  freed         {:>14}  {}, took {took}",
-            count(self.freed),
-            self.status
-        )?;
-        let inodes = self.inode_cache.as_ref().map(|_| {
-            [
-                (
-                    "inode objects",
-                    self.inode_active_objects_before,
-                    self.inode_active_objects_after,
-                    count as fn(u64) -> String,
-                ),
-                (
-                    "inode slabs",
-                    self.inode_slabs_before_bytes,
-                    self.inode_slabs_after_bytes,
-                    bytes,
-                ),
-            ]
-        });
-        let dentries = [
-            (
-                "dentry objects",
-                self.dentry_active_objects_before,
-                self.dentry_active_objects_after,
-                count as fn(u64) -> String,
-            ),
-            (
-                "dentry slabs",
-                self.dentry_slabs_before_bytes,
-                self.dentry_slabs_after_bytes,
-                bytes as fn(u64) -> String,
-            ),
-        ];
-        let memory = (
-            "SReclaimable",
-            self.sreclaimable_before_bytes,
-            self.sreclaimable_after_bytes,
-            bytes as fn(u64) -> String,
-        );
-        let rows = dentries.into_iter().chain(inodes.into_iter().flatten());
-        for (what, before, after, show) in rows.chain([memory]) {
-            let known = |figure: Option<u64>| figure.map_or("?".into(), show);
-            writeln!(out, "  {what:<14}{:>14} -> {}", known(before), known(after))?;
-        }
-        for why in &self.why_they_differ {
-            writeln!(out, "  {why}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Why what was freed is not what was predicted, and bytes are not objects.
-fn why(outcome: &Outcome, expected: Option<u64>, figures: [&Figures; 2], page: u64) -> Vec<String> {
-    let freed = outcome.counters.moved;
-    let complete = outcome.status == Status::Complete;
-    let mut why = Vec::from_iter(difference(outcome.predicted, freed, complete));
-    if outcome.counters.busy > 0 {
-        let busy = count(outcome.counters.busy);
-        why.push(format!("{busy} were being used or evicted by others"));
-    }
-    let expected = expected.and_then(|bytes| part_of(bytes, freed, outcome.predicted));
-    why.extend(reasons(freed, expected, figures[0], figures[1], page));
-    why
+        _ => None,
+    };
+    Figures::of(&inodes.unwrap_or(sample), mount)
 }
 
 #[cfg(test)]
@@ -432,6 +318,10 @@ mod tests {
 
     /// What is told of a plan in text, and in JSON.
     fn told(more: &[&str]) -> (String, serde_json::Value) {
+        told_on(&Mount::default(), more)
+    }
+
+    fn told_on(mount: &Mount, more: &[&str]) -> (String, serde_json::Value) {
         let args = Line::parse_from(["prune", "/"].iter().chain(more)).args;
         let dir = std::fs::File::open("/").unwrap();
         let target = Target {
@@ -442,12 +332,23 @@ mod tests {
             in_use: 4,
             prunable: 12_000,
             negative_prunable: 5_000,
+            inodes_prunable: 6_000,
+            skipped_dirty: 2,
+            dirty: 3,
+            pages: 10_000,
+            pages_prunable: 8_000,
+            dirty_pages: 256,
             ..Counters::default()
         };
         let plan = Plan { target, found };
-        let document = args.document(Path::new("/"), &plan, Some(192), None);
+        let sizes = Sizes {
+            dentry: Some(192),
+            inode: Some(1_024),
+            page: 4_096,
+        };
+        let document = args.document(Path::new("/"), &plan, Some(mount), sizes, None);
         let mut text = Vec::new();
-        args.tell_text(&document, &mut text).unwrap();
+        document.tell(Path::new("/"), &mut text).unwrap();
         let json = serde_json::to_value(&document).unwrap();
         (String::from_utf8(text).unwrap(), json)
     }
@@ -474,5 +375,61 @@ mod tests {
         );
         assert_eq!(json["max"], serde_json::Value::Null);
         assert_eq!(json["stays_unused"], 0);
+    }
+    fn has(text: &str, line: &str) {
+        assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+    }
+
+    #[test]
+    fn a_plan_of_inodes_says_what_goes_with_them_and_what_is_dirty() {
+        let (text, json) = told(&["--mode", "all"]);
+        has(&text, "unused dentries and their inodes below /");
+        has(&text, "  would go              12,000     8.1 MiB");
+        has(
+            &text,
+            "                         6,000  inodes of these, with 31.2 MiB of page cache",
+        );
+        has(
+            &text,
+            "                             3  dirty: --writeback has them written first (1.0 MiB to write, 0 B being written)",
+        );
+        assert_eq!(json["mode"], "inodes");
+        assert_eq!(json["predicted_inodes"], 6_000);
+        assert_eq!(json["dirty_bytes"], 1 << 20);
+        let (text, json) = told(&["--mode", "inodes", "--writeback"]);
+        assert!(text.contains("3  dirty, written first"), "{text}");
+        assert_eq!(json["predicted_inodes"], 6_002);
+    }
+
+    #[test]
+    fn a_plan_of_pages_is_in_pages() {
+        let (text, json) = told(&["--mode", "pages"]);
+        has(&text, "page cache of files below /");
+        has(&text, "  would go               9,744  pages, 38.1 MiB");
+        assert_eq!(json["predicted"], 9_744);
+        assert_eq!(json["predicted_bytes"], serde_json::Value::Null);
+        assert_eq!(
+            told(&["--mode", "pages", "--writeback"]).1["predicted"],
+            10_000
+        );
+    }
+
+    #[test]
+    fn an_overlay_names_what_it_is_made_of() {
+        let mount = Mount {
+            fs: "overlay".into(),
+            made_of: vec!["/up per".into(), "/lower".into()],
+            ..Mount::default()
+        };
+        let (text, json) = told_on(&mount, &["--mode", "inodes"]);
+        has(
+            &text,
+            "  inodes and pages of these files are cached apart: slabscope prune '/up per' --mode inodes",
+        );
+        assert_eq!(
+            json["cached_apart"][1],
+            "slabscope prune /lower --mode inodes"
+        );
+        assert!(!told_on(&mount, &[]).0.contains("apart"));
     }
 }

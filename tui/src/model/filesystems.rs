@@ -218,6 +218,7 @@ mod tests {
             device: "/dev/vda".into(),
             superblock: superblock.into(),
             root: root.into(),
+            made_of: Vec::new(),
         }
     }
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::{Figures, Refill, Turn};
-use crate::session::{Mode, Status};
-use crate::source::Cache;
+use crate::prune::settle;
+use crate::session::{Counters, Mode, Status};
+use crate::source::{Cache, Mount};
 use crate::text::{bytes, count};
 
 /// What a prune did.
@@ -40,7 +41,7 @@ impl Ledger {
         }
     }
 
-    /// Dentries that were expected to go.
+    /// Dentries, or pages, that were expected to go.
     pub fn predicted(&self) -> u64 {
         self.parts.iter().map(|part| part.predicted).sum()
     }
@@ -50,9 +51,15 @@ impl Ledger {
         self.parts.iter().map(|part| part.predicted_bytes).sum()
     }
 
-    /// Dentries that went.
+    /// Dentries, or pages, that went.
     pub fn moved(&self) -> u64 {
         self.parts.iter().map(Turn::moved).sum()
+    }
+
+    /// The sum of a figure of what the module counted.
+    pub fn counted(&self, figure: impl Fn(&Counters) -> u64) -> u64 {
+        let outcomes = self.parts.iter().filter_map(Turn::outcome);
+        outcomes.map(|outcome| figure(&outcome.counters)).sum()
     }
 
     /// The part of [`Self::predicted_bytes`] that belongs to the dentries that went.
@@ -62,8 +69,7 @@ impl Ledger {
 
     /// Dentries that others were using or evicting.
     pub fn busy(&self) -> u64 {
-        let outcomes = self.parts.iter().filter_map(Turn::outcome);
-        outcomes.map(|outcome| outcome.counters.busy).sum()
+        self.counted(|counters| counters.busy)
     }
 
     /// Before the first.
@@ -141,6 +147,25 @@ pub fn reasons(
         }
     }
     reasons
+}
+
+/// Inodes that were evicted, and have not left their slab cache yet.
+pub fn pending(
+    evicted: u64,
+    before: &Figures,
+    after: &Figures,
+    mount: Option<&Mount>,
+) -> Option<String> {
+    let (before, after) = (before.inode.as_ref()?, after.inode.as_ref()?);
+    let still = match settle::unsettled(evicted, before.active, after.active) {
+        0 => return None,
+        still => count(still),
+    };
+    let xfs = mount.is_some_and(|mount| mount.fs == "xfs");
+    Some(match xfs {
+        true => format!("{still} inodes are not freed yet: XFS does that in the background"),
+        false => format!("{still} inodes still count as objects: others came, or wait for RCU"),
+    })
 }
 
 /// slabinfo counts an object as active until the RCU grace period is over, and where a CPU has it

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::holders::Holders;
+use crate::model::Sizes;
 use crate::model::comes_back;
 use crate::model::tree::negatives_come_back;
-use crate::prune::{Outcome, Task};
+use crate::prune::{Outcome, Plan, Task};
 use crate::session::{Counters, Mode};
 use crate::source::{Cache, Mount, Sample};
 
@@ -17,6 +18,8 @@ pub struct Confirm {
     pub tasks: Vec<Task>,
     /// Which of its modes is chosen.
     pub mode: Mode,
+    /// Dirty files are written first.
+    pub writeback: bool,
     /// Another key was pressed than the ones that say yes or no.
     pub urged: bool,
     /// Who holds what stays.
@@ -46,24 +49,51 @@ impl Confirm {
         figures.fold(0, u64::saturating_add)
     }
 
-    /// Dentries that are expected to go in `mode`.
-    pub fn predicted(&self, mode: Mode) -> u64 {
-        let tasks = self.tasks.iter();
-        tasks.map(|task| task.plan.predicted(mode)).sum()
+    /// The sum of a figure of the plans.
+    fn sum_of(&self, figure: impl Fn(&Plan) -> u64) -> u64 {
+        let figures = self.tasks.iter().map(|task| figure(&task.plan));
+        figures.fold(0, u64::saturating_add)
     }
 
-    /// Bytes that come back in `mode`, given the bytes of a dentry object.
-    pub fn bytes(&self, mode: Mode, dentry_size: u64) -> u64 {
-        self.sum(|found| bytes(found, mode, dentry_size))
+    /// Dentries, or pages, that are expected to go in `mode`.
+    pub fn predicted(&self, mode: Mode) -> u64 {
+        self.sum_of(|plan| plan.predicted(mode, self.writeback))
+    }
+
+    /// Inodes that are expected to go in `mode`.
+    pub fn inodes(&self, mode: Mode) -> u64 {
+        self.sum_of(|plan| plan.inodes(mode, self.writeback))
+    }
+
+    /// Pages of page cache that are expected to go in `mode`.
+    pub fn pages(&self, mode: Mode) -> u64 {
+        self.sum_of(|plan| plan.pages(mode, self.writeback))
+    }
+
+    /// Pages that are not on the disk yet.
+    pub fn unwritten(&self) -> u64 {
+        self.sum_of(Plan::unwritten)
+    }
+
+    /// Bytes of slab objects that come back in `mode`, given the sizes of those of a task.
+    pub fn bytes(&self, mode: Mode, sizes: impl Fn(&Task) -> Sizes) -> Option<u64> {
+        let bytes = |task: &Task| bytes(&task.plan, mode, self.writeback, sizes(task));
+        self.tasks.iter().map(bytes).sum()
     }
 }
 
-/// Bytes that come back in `mode`, given the bytes of a dentry object.
-pub fn bytes(found: &Counters, mode: Mode, dentry_size: u64) -> u64 {
-    match mode {
-        Mode::Negative => negatives_come_back(found, dentry_size),
-        Mode::Dentries => comes_back(found, dentry_size),
-    }
+/// Bytes of slab objects that come back in `mode`.
+pub fn bytes(plan: &Plan, mode: Mode, writeback: bool, sizes: Sizes) -> Option<u64> {
+    let found = &plan.found;
+    Some(match mode {
+        Mode::Negative => negatives_come_back(found, sizes.dentry?),
+        Mode::Dentries => comes_back(found, sizes.dentry?),
+        Mode::Inodes => {
+            let inodes = plan.inodes(mode, writeback).saturating_mul(sizes.inode?);
+            comes_back(found, sizes.dentry?).saturating_add(inodes)
+        }
+        Mode::Pages => 0,
+    })
 }
 
 /// A prune under way.
@@ -93,15 +123,15 @@ impl Pruning {
         parts.find(|(_, part)| part.end.is_none())
     }
 
-    /// Dentries that are expected to go.
+    /// Dentries, or pages, that are expected to go.
     pub fn predicted(&self) -> u64 {
         self.parts.iter().map(|part| part.predicted).sum()
     }
 
-    /// Dentries that went so far.
+    /// Dentries, or pages, that went so far.
     pub fn moved(&self) -> u64 {
         let done: u64 = self.parts.iter().map(Turn::moved).sum();
-        done.saturating_add(self.so_far.moved)
+        done.saturating_add(self.mode.went(&self.so_far))
     }
 }
 
@@ -112,11 +142,15 @@ pub struct Turn {
     pub path: PathBuf,
     /// The filesystem it is on.
     pub mount: Mount,
-    /// Dentries of the kind that were cached, gone or not.
+    /// Dentries of the kind, or pages, that were cached, gone or not.
     pub cached: u64,
-    /// Dentries that are expected to go.
+    /// Dentries, or pages, that are expected to go.
     pub predicted: u64,
-    /// Bytes that are expected to come back.
+    /// Inodes that are.
+    pub predicted_inodes: u64,
+    /// Pages of page cache that are.
+    pub predicted_pages: u64,
+    /// Bytes of slab objects that are expected to come back.
     pub predicted_bytes: Option<u64>,
     /// When it began; None: it has not.
     pub began: Option<Duration>,
@@ -130,16 +164,20 @@ pub struct Turn {
 
 impl Turn {
     /// Of a task, in `mode`.
-    pub fn new(task: &Task, mode: Mode, dentry_size: Option<u64>) -> Self {
+    pub fn new(task: &Task, mode: Mode, writeback: bool, sizes: Sizes) -> Self {
+        let plan = &task.plan;
         Self {
             path: task.plan.target.path.clone(),
             mount: task.mount.clone(),
             cached: match mode {
-                Mode::Negative => task.plan.found.negative,
-                Mode::Dentries => task.plan.found.total,
+                Mode::Negative => plan.found.negative,
+                Mode::Dentries | Mode::Inodes => plan.found.total,
+                Mode::Pages => plan.found.pages,
             },
-            predicted: task.plan.predicted(mode),
-            predicted_bytes: dentry_size.map(|size| bytes(&task.plan.found, mode, size)),
+            predicted: plan.predicted(mode, writeback),
+            predicted_inodes: plan.inodes(mode, writeback),
+            predicted_pages: plan.pages(mode, writeback),
+            predicted_bytes: bytes(plan, mode, writeback, sizes),
             began: None,
             clock: String::new(),
             before: None,
@@ -158,7 +196,7 @@ impl Turn {
         end.result.as_ref().err().map(String::as_str)
     }
 
-    /// Dentries that went.
+    /// Dentries, or pages, that went.
     pub fn moved(&self) -> u64 {
         self.end.as_ref().map_or(0, |end| end.moved)
     }
@@ -169,7 +207,7 @@ impl Turn {
 pub struct TurnEnd {
     /// What the module says it did, or why it failed.
     pub result: Result<Outcome, String>,
-    /// Dentries that went, as far as is known if it failed.
+    /// Dentries, or pages, that went, as far as is known if it failed.
     pub moved: u64,
     /// After it.
     pub after: Figures,

@@ -195,8 +195,13 @@ impl Work {
                 let at = self.start.elapsed();
                 Msg::Recounted { job, at, result }
             }
-            Effect::Prune { job, tasks, mode } => {
-                self.prune(job, tasks, mode);
+            Effect::Prune {
+                job,
+                tasks,
+                mode,
+                writeback,
+            } => {
+                self.prune(job, tasks, mode, writeback);
                 return None;
             }
         })

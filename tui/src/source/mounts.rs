@@ -1,6 +1,6 @@
 //! /proc/self/mountinfo.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStringExt;
@@ -23,6 +23,8 @@ pub struct Mount {
     pub superblock: String,
     /// The directory of that filesystem that is mounted: not `/` of a bind mount.
     pub root: PathBuf,
+    /// Of overlayfs: the directories of other filesystems that it is made of, the upper one first.
+    pub made_of: Vec<PathBuf>,
 }
 
 impl Mount {
@@ -160,6 +162,7 @@ impl Mounted {
             device: text(info.mount_source.as_deref().unwrap_or("none")),
             superblock: info.majmin,
             root: unescape(&info.root).into(),
+            made_of: made_of(&info.super_options),
         };
         Ok(Self {
             mount,
@@ -191,6 +194,29 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Mount>, Malformed> {
         (kind(a), &a.point).cmp(&(kind(b), &b.point))
     });
     Ok(mounts)
+}
+
+/// The directories that an overlay is made of (fs/overlayfs/params.c: `ovl_show_options()`, Linux
+/// 7.3). A colon within a name is told from those between names by a backslash.
+fn made_of(options: &HashMap<String, Option<String>>) -> Vec<PathBuf> {
+    let values = ["upperdir", "lowerdir", "lowerdir+"].into_iter();
+    let values = values.filter_map(|key| options.get(key)?.as_deref());
+    let mut dirs = Vec::new();
+    for value in values {
+        let text = unescape(value).into_vec();
+        let mut dir = Vec::new();
+        let mut bytes = text.into_iter();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'\\' => dir.extend(bytes.next()),
+                b':' => dirs.push(std::mem::take(&mut dir)),
+                byte => dir.push(byte),
+            }
+        }
+        dirs.push(dir);
+    }
+    let paths = dirs.into_iter().filter(|dir| !dir.is_empty());
+    paths.map(|dir| OsString::from_vec(dir).into()).collect()
 }
 
 /// What is no ASCII becomes an octal escape, as the kernel already writes blanks and backslashes
@@ -290,6 +316,15 @@ mod tests {
         );
         let remote: Vec<_> = worth.iter().map(Mount::is_remote).collect();
         assert_eq!(remote, [false, false, true, false]);
+    }
+
+    #[test]
+    fn an_overlay_tells_what_it_is_made_of() {
+        let text =
+            b"1 0 0:1 / /m rw - overlay o rw,lowerdir=/a\\134:b:/c,upperdir=/u\\040p,workdir=/w\n";
+        let made_of = &parse(text).unwrap()[0].made_of;
+        let paths: Vec<_> = made_of.iter().map(|path| path.to_str().unwrap()).collect();
+        assert_eq!(paths, ["/u p", "/a:b", "/c"]);
     }
 
     #[test]

@@ -266,6 +266,8 @@ pub enum Effect {
         tasks: Vec<Task>,
         /// The mode chosen.
         mode: session::Mode,
+        /// Dirty files are written first.
+        writeback: bool,
     },
     /// End a job early, if it has not ended.
     Cancel {

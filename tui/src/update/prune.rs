@@ -107,6 +107,7 @@ pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Pla
                 Some(tasks) => Mode::Confirm(Box::new(Confirm {
                     tasks,
                     mode: session::Mode::Negative,
+                    writeback: false,
                     urged: false,
                     held: Held::Unasked,
                     scroll: 0,
@@ -127,6 +128,24 @@ pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Pla
 pub(super) fn choose(model: &mut Model, mode: session::Mode) {
     if let Mode::Confirm(confirm) = &mut model.mode {
         confirm.mode = mode;
+        confirm.urged = false;
+    }
+}
+
+/// The mode before or behind the one chosen.
+pub(super) fn choose_next(model: &mut Model, by: isize) {
+    if let Mode::Confirm(confirm) = &mut model.mode {
+        let at = session::MODES.iter().position(|mode| *mode == confirm.mode);
+        let next = at.and_then(|at| session::MODES.get(at.checked_add_signed(by)?));
+        confirm.mode = *next.unwrap_or(&confirm.mode);
+        confirm.urged = false;
+    }
+}
+
+/// Whether dirty files are written first.
+pub(super) fn write_back(model: &mut Model) {
+    if let Mode::Confirm(confirm) = &mut model.mode {
+        confirm.writeback = !confirm.writeback;
         confirm.urged = false;
     }
 }
@@ -216,8 +235,8 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
         }
     };
     let mut effects = stop_looking(&confirm);
-    let mode = confirm.mode;
-    let would_go = |task: &Task| task.plan.predicted(mode) > 0;
+    let (mode, writeback) = (confirm.mode, confirm.writeback && confirm.mode.may_write());
+    let would_go = |task: &Task| task.plan.predicted(mode, writeback) > 0;
     let (tasks, idle): (Vec<Task>, Vec<Task>) = confirm.tasks.into_iter().partition(would_go);
     if tasks.is_empty() {
         model.notice = Some("nothing would go: nothing was done".into());
@@ -228,18 +247,23 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     // The drop is to be seen.
     model.frozen = None;
     model.marks.clear();
-    let size = model.dentry_size();
-    let part = |task: &Task| Turn::new(task, mode, size);
+    let part = |task: &Task| Turn::new(task, mode, writeback, model.sizes(&task.mount));
+    let parts = tasks.iter().map(part).collect();
     model.mode = Mode::Pruning(Box::new(Pruning {
         job,
         mode,
-        parts: tasks.iter().map(part).collect(),
+        parts,
         skipped: idle.into_iter().map(|task| task.plan.target.path).collect(),
         since: model.now,
         so_far: Box::default(),
         stopping: false,
     }));
-    effects.push(Effect::Prune { job, tasks, mode });
+    effects.push(Effect::Prune {
+        job,
+        tasks,
+        mode,
+        writeback,
+    });
     effects
 }
 

@@ -7,8 +7,8 @@ use ratatui::text::{Line, Span, Text};
 
 use super::plan::what;
 use super::{rule, slabs, tail};
-use crate::model::{Figures, Ledger, Model, Turn, difference, reasons};
-use crate::session::Status;
+use crate::model::{Figures, Ledger, Model, Turn, difference, pending, reasons};
+use crate::session::{Mode, Status};
 use crate::source::Cache;
 use crate::text::{bytes, count, duration, mebibytes, printable};
 use crate::view::look::Look;
@@ -86,11 +86,44 @@ fn head_of(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
         Line::styled(title, look.strong()),
         Line::raw(format!(" {}   took {took}   {clock}", status(ledger))),
         head(look, "predicted", "pruned"),
-        line(look, "dentries", [count(predicted), count(moved)], why),
+        line(
+            look,
+            ledger.mode.unit(),
+            [count(predicted), count(moved)],
+            why,
+        ),
     ];
+    text.extend(files(model, ledger));
     if ledger.busy() > 0 {
         let busy = count(ledger.busy());
         let why = format!("{busy} were being used or evicted by others");
+        text.push(line(look, "", [String::new(), String::new()], why));
+    }
+    text
+}
+
+/// What became of inodes and of page cache, in the modes that touch them.
+fn files(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
+    let look = model.look;
+    if !ledger.mode.may_write() {
+        return Vec::new();
+    }
+    let size = |pages: u64| bytes(pages.saturating_mul(model.host.page_size));
+    let sum = |figure: fn(&Turn) -> u64| ledger.parts.iter().map(figure).sum::<u64>();
+    let mut text = Vec::new();
+    if ledger.mode == Mode::Inodes {
+        let evicted = ledger.counted(|found| found.evict_attempted);
+        let expected = sum(|part| part.predicted_inodes);
+        let figures = [count(expected), count(evicted)];
+        text.push(line(look, "inodes", figures, String::new()));
+    }
+    let freed = ledger.counted(|found| found.pages_evicted);
+    let figures = [size(sum(|part| part.predicted_pages)), size(freed)];
+    text.push(line(look, "page cache", figures, String::new()));
+    let dirty = ledger.counted(|found| found.skipped_dirty);
+    if dirty > 0 {
+        let unwritten = ledger.counted(|found| found.dirty_pages + found.writeback_pages);
+        let why = format!("{} stay: dirty, {} to write", count(dirty), size(unwritten));
         text.push(line(look, "", [String::new(), String::new()], why));
     }
     text
@@ -209,8 +242,15 @@ fn words(model: &Model, ledger: &Ledger, before: &Figures, after: &Figures) -> V
     let page = model.host.page_size;
     let errors = ledger.parts.iter().filter_map(Turn::error);
     let errors = errors.map(|error| printable(error.lines().next().unwrap_or_default()));
-    let why = reasons(ledger.moved(), ledger.moved_bytes(), before, after, page);
-    let why = errors.take(2).chain(why).take(3);
+    let evicted = ledger.parts.iter().filter_map(Turn::outcome);
+    let evicted = evicted.map(|outcome| outcome.inodes()).sum();
+    let mount = ledger.parts.first().map(|part| &part.mount);
+    let pending = pending(evicted, before, after, mount);
+    let reasons = match ledger.mode {
+        Mode::Pages => Vec::new(),
+        _ => reasons(ledger.moved(), ledger.moved_bytes(), before, after, page),
+    };
+    let why = errors.take(2).chain(pending).chain(reasons).take(3);
     let mut text: Vec<_> = why
         .zip(["why", "", ""])
         .map(|(why, label)| Line::raw(format!(" {label:<7}{why}")))

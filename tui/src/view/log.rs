@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span, Text};
 use super::{rule, tail};
 use crate::audit::{Action, Log, Record};
 use crate::model::Model;
+use crate::session::Mode;
 use crate::text::{bytes, count, printable};
 
 /// Columns that a record takes in one line.
@@ -86,7 +87,11 @@ fn lines(model: &Model, record: &Record, width: u16) -> Vec<Line<'static>> {
     };
     let [freed, predicted] = [record.freed, record.predicted];
     let what = match (record.action, record.setting) {
-        (Action::Prune, _) => format!("{} of {} dentries", count(freed), count(predicted)),
+        (Action::Prune, _) => {
+            let pages = record.mode == Some(Mode::Pages.name());
+            let unit = if pages { Mode::Pages } else { Mode::Negative }.unit();
+            format!("{} of {} {unit}", count(freed), count(predicted))
+        }
         (Action::Shrink, _) => format!("{} of about {} slabs", count(freed), count(predicted)),
         (Action::Reclaim, _) => format!("{} of at most {}", bytes(freed), bytes(predicted)),
         (Action::Tune, Some([from, to])) => format!("{from} {} {to}", model.look.glyphs.arrow),

@@ -17,7 +17,7 @@ use super::{cut, inside, paragraph_height, popup, tail};
 use crate::ladder::Rung;
 use crate::model::{self, Confirm, Model, Pruning};
 use crate::prune::Task;
-use crate::session::{Counters, Mode};
+use crate::session::{Counters, MODES, Mode};
 use crate::shell;
 use crate::text::{bytes, count, duration, percent, printable, short};
 
@@ -46,6 +46,8 @@ pub(super) fn planning(
 ///  │                                                                        │
 ///  │ ▸ 1 negative dentries    40,100,212   7.2 GiB                          │
 ///  │   2 unused dentries      40,100,221   7.2 GiB                          │
+///  │   3 and their inodes             13   7.2 GiB                          │
+///  │   4 page cache, pages           307   1.2 MiB                          │
 ///  │                                                                        │
 ///  │ stays  4 in use; all files and their data                              │
 ///  │        9 unused, but not negative                                      │
@@ -66,16 +68,15 @@ pub(super) fn confirm(model: &Model, confirm: &Confirm, frame: &mut Frame<'_>, a
         let label = if line == 0 { "stays" } else { "" };
         text.push(Line::raw(format!("{label:<6} {words}")));
     }
+    text.extend(written(model, confirm));
     text.extend([
-        Line::raw(match confirm.mode {
-            Mode::Dentries => "costs  the next use of each such file asks the filesystem again",
-            Mode::Negative => "costs  the next lookup of each such name asks the filesystem again",
-        }),
+        Line::raw(costs(model, confirm)),
         Line::raw(match confirm.tasks.len() {
             1 => "reach  below this directory only, on this filesystem only",
             _ => "reach  below these directories only, each on its filesystem only",
         }),
     ]);
+    text.extend(made_of(confirm));
     let command = format!("as     {}", command(confirm));
     if command.len() < 4 * usize::from(area.width) {
         text.push(Line::styled(command, look.dim()));
@@ -101,9 +102,6 @@ const LADDER: Shown<'_> = Shown {
     here: &HERE,
     directory: true,
 };
-
-/// The modes, in the order of their keys.
-const MODES: [Mode; 2] = [Mode::Negative, Mode::Dentries];
 
 /// Whether the box of the plan has room for what would go in the mode chosen.
 pub fn shows_figures(model: &Model) -> bool {
@@ -160,7 +158,7 @@ fn several(model: &Model, confirm: &Confirm, area: Rect) -> (String, Vec<Line<'s
         .skip(first)
         .take(height)
         .map(|task| {
-            let figure = count(task.plan.predicted(confirm.mode));
+            let figure = count(task.plan.predicted(confirm.mode, confirm.writeback));
             let fs = printable(&task.mount.fs);
             // A row each, so that long paths do not push the figures out of the box.
             let room = usize::from(inside(area)).saturating_sub(14 + 2 + 3 + fs.len());
@@ -181,14 +179,79 @@ fn choice(model: &Model, confirm: &Confirm, mode: Mode) -> Line<'static> {
     let words = match mode {
         Mode::Negative => "1 negative dentries",
         Mode::Dentries => "2 unused dentries",
+        Mode::Inodes => "3 and their inodes",
+        Mode::Pages => "4 page cache, pages",
     };
-    let size = model.dentry_size();
-    let size = size.map_or("?".into(), |size| bytes(confirm.bytes(mode, size)));
+    let size = match mode {
+        Mode::Pages => Some(pages(model, confirm.pages(mode))),
+        _ => confirm.bytes(mode, |task| model.sizes(&task.mount)),
+    };
+    let size = size.map_or("?".into(), bytes);
     let chosen = mode == confirm.mode;
     let mark = if chosen { look.glyphs.chosen } else { " " };
-    let figure = count(confirm.predicted(mode));
+    let figure = count(match mode {
+        Mode::Inodes => confirm.inodes(mode),
+        _ => confirm.predicted(mode),
+    });
     let text = format!("{mark} {words:<20} {figure:>14}   {size:>9}");
     Line::styled(text, if chosen { look.strong() } else { Style::new() })
+}
+
+fn pages(model: &Model, pages: u64) -> u64 {
+    pages.saturating_mul(model.host.page_size)
+}
+
+/// What the mode chosen makes others wait for afterwards.
+fn costs(model: &Model, confirm: &Confirm) -> String {
+    let bytes = bytes(pages(model, confirm.pages(confirm.mode)));
+    match confirm.mode {
+        Mode::Negative => {
+            "costs  the next lookup of each such name asks the filesystem again".into()
+        }
+        Mode::Dentries => "costs  the next use of each such file asks the filesystem again".into(),
+        Mode::Inodes => {
+            format!("costs  the next use of each reads its inode again, and {bytes} of data")
+        }
+        Mode::Pages => format!("costs  the next reads of these files read {bytes} again"),
+    }
+}
+
+/// What of files is not on the disk yet, and what becomes of it.
+fn written(model: &Model, confirm: &Confirm) -> Option<Line<'static>> {
+    let dirty = confirm.sum(|found| found.dirty.max(found.writeback));
+    if !confirm.mode.may_write() || dirty == 0 {
+        return None;
+    }
+    let unwritten = bytes(pages(model, confirm.unwritten()));
+    let words = if confirm.writeback {
+        format!(
+            "first  writes {unwritten} of {} dirty files; W leaves them",
+            count(dirty)
+        )
+    } else {
+        format!(
+            "       {} dirty, with {unwritten} to write; W writes them first",
+            count(dirty)
+        )
+    };
+    Some(Line::raw(words))
+}
+
+/// An overlay has names alone: what its files are is cached on other filesystems.
+fn made_of(confirm: &Confirm) -> Option<Line<'static>> {
+    let mut mounts = confirm.tasks.iter().map(|task| &task.mount);
+    let mount = mounts.find(|mount| mount.fs == "overlay")?;
+    if !confirm.mode.may_write() {
+        return None;
+    }
+    let dirs: Vec<_> = mount.made_of.iter().map(shell::quoted).collect();
+    let dirs = match &dirs[..] {
+        [] => "below it".into(),
+        dirs => dirs.join(" "),
+    };
+    Some(Line::raw(format!(
+        "lower  its files' inodes and pages are cached apart, of {dirs}"
+    )))
 }
 
 /// What stays, and why: as the dry run counted.
@@ -226,7 +289,8 @@ fn stays(confirm: &Confirm) -> Vec<String> {
 
 /// What does the same without this screen.
 fn command(confirm: &Confirm) -> String {
-    let command = |task: &Task| shell::prune(&task.plan.target.path, confirm.mode);
+    let writeback = confirm.writeback && confirm.mode.may_write();
+    let command = |task: &Task| shell::prune(&task.plan.target.path, confirm.mode, writeback);
     match &confirm.tasks[..] {
         [first, _, rest @ ..] if !rest.is_empty() => {
             format!("{}; and so for each", command(first))
@@ -275,9 +339,10 @@ pub(super) fn pruning(model: &Model, pruning: &Pruning, frame: &mut Frame<'_>, a
     let [.., full] = look.glyphs.bar;
     let mut text = vec![
         Line::raw(format!(
-            "{} of {} dentries, {share} %{rate}",
+            "{} of {} {}, {share} %{rate}",
             count(moved),
-            count(predicted)
+            count(predicted),
+            pruning.mode.unit()
         )),
         Line::styled(full.repeat(filled as usize), look.accent()),
     ];
@@ -316,5 +381,7 @@ pub(super) fn what(mode: Mode) -> &'static str {
     match mode {
         Mode::Negative => "negative dentries",
         Mode::Dentries => "unused dentries",
+        Mode::Inodes => "unused dentries and inodes",
+        Mode::Pages => "the page cache",
     }
 }

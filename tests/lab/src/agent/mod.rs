@@ -7,6 +7,7 @@ mod init;
 pub mod lookups;
 pub mod protocol;
 mod raw;
+mod reads;
 mod scene;
 mod serve;
 mod storm;
@@ -14,6 +15,7 @@ mod stream;
 mod survive;
 mod tools;
 mod tree;
+mod writers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,6 +69,36 @@ enum Task {
         dir: PathBuf,
         /// How many files
         count: u64,
+    },
+    /// Make a tree of files of two pages each
+    Make {
+        /// Its top, made if it is not there
+        dir: PathBuf,
+        /// How many files
+        count: u64,
+    },
+    /// Read a tree of files, and say what came from the disk
+    Read {
+        /// Its top
+        dir: PathBuf,
+    },
+    /// Say how many bytes of a tree of files are in the page cache
+    Resident {
+        /// Its top
+        dir: PathBuf,
+    },
+    /// Read files of a tree at random until killed
+    Disturb {
+        /// Its top
+        dir: PathBuf,
+    },
+    /// Write on trees that are pruned meanwhile, and see whether all is there
+    Writers {
+        /// How long
+        seconds: u64,
+        /// Where
+        #[arg(required = true)]
+        dirs: Vec<PathBuf>,
     },
     /// Hold files open until killed
     Hold {
@@ -140,6 +172,11 @@ fn run(task: Task) -> Result<()> {
             progress,
         } => lookups::run(&dir, count, &prefix, progress),
         Task::Files { dir, count } => tools::make_files(&dir, count),
+        Task::Make { dir, count } => reads::make(&dir, count),
+        Task::Read { dir } => reads::read(&dir),
+        Task::Resident { dir } => reads::resident(&dir),
+        Task::Disturb { dir } => reads::disturb(&dir),
+        Task::Writers { seconds, dirs } => writers::run(&dirs, Duration::from_secs(seconds)),
         Task::Hold { files } => tools::hold(&files),
         Task::Bench { bench, rounds } => bench::run(bench, rounds),
         Task::BenchVictim { which, dir } => bench::victim(which, &dir),

@@ -24,12 +24,18 @@ const MOVED: u64 = 200;
 /// Who does what to the tree, again and again.
 type Actor = fn(&Storm, u64) -> Result<()>;
 
-const ACTORS: [(&str, Actor); 10] = [
+const ACTORS: [(&str, Actor); 12] = [
     ("prunes of negatives", |storm, _| {
         storm.walk(abi::MODE_NEGATIVE)
     }),
     ("prunes of dentries", |storm, _| {
         storm.walk(abi::MODE_DENTRIES)
+    }),
+    ("prunes of inodes", |storm, time| {
+        storm.walk_with(abi::MODE_INODES, time)
+    }),
+    ("prunes of pages", |storm, time| {
+        storm.walk_with(abi::MODE_PAGES, time)
     }),
     ("censuses", |storm, _| storm.walk(abi::MODE_CENSUS)),
     ("pauses", Storm::pause),
@@ -115,8 +121,23 @@ impl Storm {
     }
 
     fn walk(&self, mode: u32) -> Result<()> {
+        self.walk_in(mode, 0)
+    }
+
+    /// Every other time what is dirty is written first.
+    fn walk_with(&self, mode: u32, time: u64) -> Result<()> {
+        let flags = if time.is_multiple_of(2) {
+            0
+        } else {
+            abi::BEGIN_WRITEBACK
+        };
+        self.walk_in(mode, flags)
+    }
+
+    fn walk_in(&self, mode: u32, flags: u32) -> Result<()> {
         let begin = Begin {
             mode,
+            flags,
             depth: 3,
             ..Begin::default()
         };
@@ -135,7 +156,7 @@ impl Storm {
     fn pause(&self, time: u64) -> Result<()> {
         let device = self.begin(Begin {
             mode: if time.is_multiple_of(2) {
-                abi::MODE_DENTRIES
+                abi::MODE_INODES
             } else {
                 abi::MODE_CENSUS
             },
@@ -156,7 +177,7 @@ impl Storm {
     }
 
     fn kill(&self, time: u64) -> Result<()> {
-        let mode = 2 + time % 2;
+        let mode = 2 + time % 4;
         let tree = self.tree.to_str().context("no UTF-8")?;
         let mut child = Command::new("agent")
             .args(["device", "open"])

@@ -28,7 +28,8 @@ const CONTROL: &str = "/sys/kernel/debug/slabscope/shrink_dcache";
 pub fn run(top: &Path) -> Result<()> {
     fs::create_dir(top)?;
     let mut uses = Uses::new(top)?;
-    for (round, mode) in ["negative", "dentries", "debugfs"].into_iter().enumerate() {
+    let modes = ["negative", "pages", "dentries", "inodes", "debugfs"];
+    for (round, mode) in modes.into_iter().enumerate() {
         // What there is to evict: names, and files that were looked at.
         lookups::run(&top.join("idle"), ABSENT, mode, false)?;
         uses.check_idle()?;
@@ -63,11 +64,11 @@ fn prune(top: &Path, mode: &str) -> Result<()> {
     let after = census(top)?;
     let positive = |found: &abi::Counters| found.total - found.negative;
     ensure!(
-        after.negative_prunable == 0,
+        mode == "pages" || after.negative_prunable == 0,
         "{} negative dentries stay",
         after.negative_prunable
     );
-    if mode == "negative" {
+    if matches!(mode, "negative" | "pages") {
         ensure!(
             positive(&before) == positive(&after),
             "positive dentries: {} before, {} after",

@@ -40,16 +40,21 @@ fn tool(measure: &Measure) -> Option<String> {
 /// Rounds of a measurement: one that takes minutes is made less often.
 fn rounds(bench: Bench, wanted: u32) -> u32 {
     match bench {
-        Bench::Negatives | Bench::Tree | Bench::Stall | Bench::Kill => wanted,
+        Bench::Negatives | Bench::Tree | Bench::Inodes | Bench::Stall | Bench::Kill => wanted,
         Bench::Unlink | Bench::Held => wanted.div_ceil(4),
-        Bench::Scale | Bench::Keys => wanted.div_ceil(5),
+        Bench::Scale | Bench::Keys | Bench::Reread => wanted.div_ceil(5),
     }
 }
 
 /// Whether what is measured is work, which instructions tell, rather than who waits for whom.
 fn is_work(bench: Bench) -> bool {
     match bench {
-        Bench::Negatives | Bench::Tree | Bench::Unlink | Bench::Scale => true,
+        Bench::Negatives
+        | Bench::Tree
+        | Bench::Inodes
+        | Bench::Reread
+        | Bench::Unlink
+        | Bench::Scale => true,
         Bench::Stall | Bench::Kill | Bench::Held | Bench::Keys => false,
     }
 }

@@ -46,7 +46,7 @@ fn requests(_: &Context, guest: &Guest) -> Result<()> {
     let dir = |fields: &str| format!("begin:dir=/mnt/ext4{fields}");
     let mut steps = vec![
         ("open".to_owned(), "ok"),
-        ("info".to_owned(), "24/1/15/0/256/0"),
+        ("info".to_owned(), "24/2/63/0/256/0"),
         ("nowhere:info".to_owned(), "EFAULT"),
         ("nowhere:begin".to_owned(), "EFAULT"),
         // An unknown number, a known one with another size, and another driver's (TCGETS).
@@ -64,22 +64,26 @@ fn requests(_: &Context, guest: &Guest) -> Result<()> {
         ",size=47",
         ",size=49",
         ",version=0",
-        ",version=2",
-        ",mode=4",
+        ",version=1",
+        ",version=3",
+        ",mode=6",
         ",mode=32",
         ",mode=4294967295",
         // Flags that go with a prune alone, and one that is not defined.
         ",mode=0,flags=1",
         ",mode=0,flags=2",
         ",mode=1,flags=1",
+        ",mode=0,flags=4",
         ",mode=2,flags=4",
+        ",mode=3,flags=4",
+        ",mode=4,flags=8",
         ",mode=3,flags=2147483649",
         ",reserved=1",
     ] {
         steps.push((dir(fields), "EINVAL"));
     }
     // As a 32-bit process asks, and then the good one, after all that.
-    steps.push(("begin-32:dir=/mnt/ext4,version=2".to_owned(), "EINVAL"));
+    steps.push(("begin-32:dir=/mnt/ext4,version=3".to_owned(), "EINVAL"));
     steps.push(("begin-32:dir=/mnt/ext4".to_owned(), "ok"));
     steps.push(("drain".to_owned(), "status 0"));
     steps.push((
@@ -172,10 +176,14 @@ fn read_only(_: &Context, guest: &Guest) -> Result<()> {
         guest,
         &[
             ("open", "ok"),
-            ("info", "24/1/15/1/256/0"),
+            ("info", "24/2/63/1/256/0"),
             ("begin:dir=/mnt/ext4,mode=2", "EROFS"),
             ("begin:dir=/mnt/ext4,mode=3", "EROFS"),
             ("begin:dir=/mnt/ext4,mode=3,flags=2", "EROFS"),
+            ("begin:dir=/mnt/ext4,mode=4", "EROFS"),
+            ("begin:dir=/mnt/ext4,mode=5,flags=4", "EROFS"),
+            ("begin:dir=/mnt/ext4,mode=4,flags=5", "ok"),
+            ("drain", "status 0"),
             ("begin:dir=/mnt/ext4,mode=3,flags=1", "ok"),
             ("drain", "status 0"),
             ("begin:dir=/mnt/ext4", "ok"),
@@ -208,6 +216,8 @@ fn filesystems(_: &Context, guest: &Guest) -> Result<()> {
             ("begin:dir=/proc,mode=2", "EOPNOTSUPP"),
             ("begin:dir=/mnt/second,mode=2", "EOPNOTSUPP"),
             ("begin:dir=/mnt/second,mode=3", "EOPNOTSUPP"),
+            ("begin:dir=/mnt/second,mode=4", "EOPNOTSUPP"),
+            ("begin:dir=/mnt/second,mode=5", "EOPNOTSUPP"),
             ("begin:dir=/mnt/second,mode=3,flags=2", "ok"),
             ("drain", "status 0"),
             ("begin:dir=/proc,mode=3,flags=2", "ok"),
@@ -227,10 +237,24 @@ fn frozen(_: &Context, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
     guest.failed_lookups("/mnt/ext4", 20_000, "name_")?;
+    guest.sh("agent files /mnt/ext4/tree 3000; sync")?;
     device(
         guest,
         &[
             ("open", "ok"),
+            ("sh:fsfreeze -f /mnt/ext4", "ok"),
+            ("begin:dir=/mnt/ext4,mode=4", "EBUSY"),
+            ("begin:dir=/mnt/ext4,mode=5,flags=4", "EBUSY"),
+            ("begin:dir=/mnt/ext4,mode=4,flags=1", "ok"),
+            ("drain", "status 0"),
+            ("sh:fsfreeze -u /mnt/ext4", "ok"),
+            // With what it holds, it stands still and goes on.
+            ("begin:dir=/mnt/ext4/tree,mode=4", "ok"),
+            ("read:4096", "some"),
+            ("sh:fsfreeze -f /mnt/ext4", "ok"),
+            ("read", "EBUSY"),
+            ("sh:fsfreeze -u /mnt/ext4", "ok"),
+            ("drain", "status 0"),
             ("sh:fsfreeze -f /mnt/ext4", "ok"),
             ("begin:dir=/mnt/ext4,mode=2", "EBUSY"),
             ("begin:dir=/mnt/ext4,mode=2,flags=1", "ok"),

@@ -7,8 +7,10 @@ mod command_line;
 mod errors;
 mod explorer;
 mod fixture;
+mod inodes;
 mod ladder;
 mod main_job;
+mod pages;
 mod plans;
 mod reading;
 mod rungs;
@@ -55,6 +57,8 @@ fn cases() -> Vec<Case> {
         classic::CASES,
         census::CASES,
         survive::CASES,
+        inodes::CASES,
+        pages::CASES,
         errors::CASES,
         sessions::CASES,
         command_line::CASES,

@@ -5,19 +5,19 @@ use std::path::PathBuf;
 
 use super::Work;
 use crate::census::census;
-use crate::prune::{self, PruneError, Target, Task};
+use crate::prune::{self, PruneError, Target, Task, settle};
 use crate::session::{Bounds, Mode};
 use crate::shrink;
-use crate::source::{Sample, Source};
+use crate::source::{Mount, Sample, Source};
 use crate::update::{Done, Msg, Pruned};
 
 impl Work {
     /// Prunes one directory after the other, until it is told to stop.
-    pub(super) fn prune(&mut self, job: u64, tasks: Vec<Task>, mode: Mode) {
+    pub(super) fn prune(&mut self, job: u64, tasks: Vec<Task>, mode: Mode, writeback: bool) {
         let mut tasks = tasks.into_iter().peekable();
         // Each lets go of its directory at the end of its turn.
         while let Some(task) = tasks.next() {
-            let pruned = Box::new(self.prune_one(job, &task, mode));
+            let pruned = Box::new(self.prune_one(job, &task, mode, writeback));
             let last = tasks.peek().is_none() || self.goes_on(job).is_break();
             let at = self.start.elapsed();
             self.send(Msg::Pruned {
@@ -32,7 +32,7 @@ impl Work {
         }
     }
 
-    /// Dentries of a prune's kind below its directories; None: it was ended early.
+    /// Dentries, or pages, of a prune's kind below its directories; None: it was ended early.
     pub(super) fn recount(
         &self,
         job: u64,
@@ -48,17 +48,19 @@ impl Work {
             }
             sum += match mode {
                 Mode::Negative => census.here.negative,
-                Mode::Dentries => census.here.total,
+                Mode::Dentries | Mode::Inodes => census.here.total,
+                Mode::Pages => census.here.pages,
             };
         }
         Ok(Some(sum))
     }
 
-    fn prune_one(&mut self, job: u64, task: &Task, mode: Mode) -> Pruned {
+    fn prune_one(&mut self, job: u64, task: &Task, mode: Mode, writeback: bool) -> Pruned {
         let path = &task.plan.target.path;
-        let mut record = prune::record(&task.plan, path, Some(&task.mount), mode);
+        let mut record = prune::record(&task.plan, path, Some(&task.mount), mode, writeback);
         let before = self.kernel.sample();
         let sreclaimable_before = sreclaimable(&before);
+        let inodes_before = inodes(&before, &task.mount);
         let at = self.start.elapsed();
         let (clock, sample) = (clock(), Box::new(before));
         self.send(Msg::PruneBegan {
@@ -71,13 +73,23 @@ impl Work {
         let (result, file) = match opened {
             Ok(file) => {
                 let mut progress = |so_far: &_| self.progress(job, so_far);
-                let bounds = Bounds::default();
+                let bounds = Bounds {
+                    writeback,
+                    ..Bounds::default()
+                };
                 let result = task.plan.carry_out(mode, bounds, &mut progress);
                 (result, Some(file))
             }
             Err(error) => (Err(error), None),
         };
-        let sample = Box::new(self.kernel.settled("dentry"));
+        let mut sample = self.kernel.settled("dentry");
+        if let (Ok(outcome), Some(before)) = (&result, inodes_before) {
+            let cancelled = &self.cancelled;
+            let mut flow = || cancelled.flow(job);
+            let settled = settle::inodes(&mut self.kernel, &task.mount, before, outcome, &mut flow);
+            sample = settled.unwrap_or(sample);
+        }
+        let sample = Box::new(sample);
         let memory = [sreclaimable_before, sreclaimable(&sample)];
         prune::note(&mut record, &result, memory);
         let recorded = file.map_or(Ok(()), |mut file| file.write(&record));
@@ -119,6 +131,11 @@ impl Work {
 /// Wall clock, for people.
 pub(super) fn clock() -> String {
     jiff::Zoned::now().strftime("%H:%M:%S").to_string()
+}
+
+/// Objects in the cache that the filesystem's inodes come from.
+fn inodes(sample: &Sample, mount: &Mount) -> Option<u64> {
+    Some(sample.cache(mount.inode_cache()?)?.active)
 }
 
 fn sreclaimable(sample: &Sample) -> Option<u64> {

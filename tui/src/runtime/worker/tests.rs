@@ -27,6 +27,7 @@ fn task(path: &Path) -> Task {
             device: "/dev/vda".into(),
             superblock: "254:0".into(),
             root: "/".into(),
+            ..Mount::default()
         },
     }
 }
@@ -40,7 +41,12 @@ fn a_prune_that_is_left_is_recorded() {
     let worker = Worker::start(Instant::now(), "/".into(), log, events);
     let (job, tasks) = (1, vec![task(&dir), task(&dir)]);
     let mode = Mode::Negative;
-    worker.take(Effect::Prune { job, tasks, mode });
+    worker.take(Effect::Prune {
+        job,
+        tasks,
+        mode,
+        writeback: false,
+    });
     let began =
         |event: &Event| matches!(event, Event::Msg(msg) if matches!(**msg, Msg::PruneBegan { .. }));
     assert!(received.iter().any(|event| began(&event)));

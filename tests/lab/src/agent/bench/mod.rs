@@ -7,6 +7,7 @@ mod keys;
 mod memory;
 mod peers;
 mod races;
+mod reread;
 mod speed;
 mod terminal;
 
@@ -26,6 +27,10 @@ pub enum Bench {
     Negatives,
     /// A tree of files against shrink_dcache_parent()
     Tree,
+    /// Inodes and pages of a tree against drop_caches
+    Inodes,
+    /// What the next read costs after each kind of prune
+    Reread,
     /// Negatives against creating and removing each
     Unlink,
     /// How long others wait meanwhile
@@ -59,6 +64,8 @@ pub fn run(bench: Bench, rounds: u32) -> Result<()> {
     match bench {
         Bench::Negatives => speed::negatives(rounds),
         Bench::Tree => speed::tree(rounds),
+        Bench::Inodes => reread::inodes(rounds),
+        Bench::Reread => reread::reread(rounds),
         Bench::Unlink => speed::unlink(rounds),
         Bench::Stall => races::stall(rounds),
         Bench::Kill => races::kill(rounds),

@@ -51,8 +51,13 @@ pub fn negative(dir: &Path, count: u64) -> Result<Duration> {
 
 /// `echo 2 >/proc/sys/vm/drop_caches`
 pub fn drop_caches() -> Result<Duration> {
+    drop_caches_of(2)
+}
+
+/// 1: page cache, 2: slab objects, 3: both
+pub fn drop_caches_of(which: u32) -> Result<Duration> {
     let started = Instant::now();
-    fs::write("/proc/sys/vm/drop_caches", "2").context("cannot drop the caches")?;
+    fs::write("/proc/sys/vm/drop_caches", which.to_string()).context("cannot drop the caches")?;
     Ok(started.elapsed())
 }
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Inodes that a walk holds, behind a safe interface. The other side is inodes.c, which states the
+//! lock order.
+
+use crate::abi::Counters;
+use core::mem::size_of;
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+/// shim.h: `enum slabscope_hold`.
+#[repr(u32)]
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Hold {
+    Dirty = 0,
+    Evicted = 1,
+    Pages = 2,
+}
+
+/// shim.h: `SLABSCOPE_HELD`.
+const HELD: usize = 256;
+
+/// shim.h: `struct slabscope_held`.
+#[repr(C)]
+#[derive(Zeroable)]
+pub(crate) struct RawHeld {
+    how: u32,
+    write_back: u32,
+    count: u32,
+    flushed: u32,
+    written: u32,
+    reserved: u32,
+    index: u64,
+    inodes: [*mut bindings::inode; HELD],
+}
+
+const _: () = assert!(size_of::<RawHeld>() == 32 + HELD * size_of::<*mut bindings::inode>());
+
+// Without lockdep `struct lock_class_key` is empty, which the lint takes for a mistake.
+#[allow(improper_ctypes)]
+extern "C" {
+    fn slabscope_handle(held: *mut RawHeld, limit_ns: u64, found: *mut Counters);
+    fn slabscope_release(held: *mut RawHeld);
+    fn slabscope_drain();
+}
+
+/// Inodes that a walk holds from the batch that found them until they are handled.
+///
+/// # Invariants
+///
+/// The first `count` of `inodes` point to live inodes and own one reference each.
+pub(crate) struct Held(KBox<RawHeld>);
+
+// SAFETY: a reference to an inode may be used and dropped from any thread.
+unsafe impl Send for Held {}
+
+impl Held {
+    /// Room for inodes, with which `how` is to be done.
+    pub(crate) fn new(how: Hold, write_back: bool) -> Result<Self> {
+        let mut raw = KBox::<RawHeld>::zeroed(GFP_KERNEL)?;
+        raw.how = how as u32;
+        raw.write_back = write_back.into();
+        Ok(Self(raw))
+    }
+
+    /// Whether none is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.count == 0
+    }
+
+    /// Handles those that are held for at most so many nanoseconds; see `slabscope_handle`.
+    pub(crate) fn handle(&mut self, limit_ns: u64) -> Counters {
+        let mut found = Counters::default();
+        if !self.is_empty() {
+            // SAFETY: by the type invariant; there is one, and no lock is held in Rust code.
+            unsafe { slabscope_handle(&mut *self.0, limit_ns, &mut found) };
+        }
+        found
+    }
+
+    /// Lets go of all.
+    pub(crate) fn release(&mut self) {
+        // SAFETY: by the type invariant.
+        unsafe { slabscope_release(&mut *self.0) };
+    }
+
+    /// For the other side of a batch; null: no inodes are held.
+    pub(crate) fn raw(held: Option<&mut Self>) -> *mut RawHeld {
+        held.map_or(core::ptr::null_mut(), |held| &raw mut *held.0)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// Has pages that were just read counted as what they are; see `slabscope_drain`.
+pub(crate) fn drain() {
+    // SAFETY: called in process context without locks.
+    unsafe { slabscope_drain() };
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What surrounds a walk: whether it may begin, who began it, and what the kernel log says of it.
+ */
+
+#define pr_fmt(fmt) "slabscope: " fmt
+
+#include <linux/array_size.h>
+#include <linux/cred.h>
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "shim.h"
+
+/* The filesystems on which pruning is tested. */
+static bool is_tested(const struct super_block *sb)
+{
+	static const char *const tested[] = { "ext4", "xfs", "btrfs", "overlay", "tmpfs" };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(tested); i++)
+		if (!strcmp(sb->s_type->name, tested[i]))
+			return true;
+	return false;
+}
+
+/**
+ * slabscope_check - whether a walk of @file may begin or go on
+ * @file: what is to be walked
+ * @prune: the walk evicts
+ * @any_fs: on any type of filesystem
+ *
+ * Return: 0, -ENOTDIR, -EINVAL for a filesystem internal to the kernel, -EOPNOTSUPP for a type
+ * that is not tested, -EBUSY for a frozen filesystem (iput() of an unlinked inode would wait).
+ */
+int slabscope_check(struct file *file, bool prune, bool any_fs)
+{
+	struct super_block *sb = file->f_path.dentry->d_sb;
+
+	if (!d_is_dir(file->f_path.dentry))
+		return -ENOTDIR;
+	if (sb->s_flags & (SB_NOUSER | SB_KERNMOUNT))
+		return -EINVAL;
+	if (!prune)
+		return 0;
+	if (!any_fs && !is_tested(sb))
+		return -EOPNOTSUPP;
+	if (READ_ONCE(sb->s_writers.frozen) != SB_UNFROZEN)
+		return -EBUSY;
+	return 0;
+}
+
+/* Asked when a prune begins: another task, or a kernel thread, may close the session. */
+void slabscope_who(struct slabscope_who *who)
+{
+	who->uid = from_kuid(&init_user_ns, current_uid());
+	who->pid = task_tgid_nr(current);
+	strscpy_pad(who->comm, current->comm, sizeof(who->comm));
+}
+
+/*
+ * One line a prune, the path last since a long one may be cut off. The path is the one within the
+ * filesystem: d_path() needs current->fs, which is gone when an exiting task closes its session.
+ */
+void slabscope_log(struct file *file, const struct slabscope_who *who, const char *what,
+		   const struct slabscope_counters *found, bool inodes, const char *status)
+{
+	struct dentry *dentry = file->f_path.dentry;
+	char *buf = kmalloc(PATH_MAX, GFP_KERNEL);
+	const char *path = buf ? dentry_path_raw(dentry, buf, PATH_MAX) : ERR_PTR(-ENOMEM);
+	char more[96] = "";
+
+	if (IS_ERR(path))
+		path = "?";
+	if (inodes)
+		snprintf(more, sizeof(more), " %llu inodes, %llu pages, %llu left dirty,",
+			 found->evict_attempted, found->pages_evicted, found->skipped_dirty);
+	pr_info("uid %u, pid %d (%*pE) pruned %s: %llu evicted,%s %llu busy, %s; %s (%s) below \"%*pE\"\n",
+		who->uid, who->pid, (int)strlen(who->comm), who->comm, what, found->moved, more,
+		found->busy, status, dentry->d_sb->s_type->name, dentry->d_sb->s_id,
+		(int)strlen(path), path);
+	kfree(buf);
+}

@@ -1,0 +1,83 @@
+//! Inodes and page cache: what evicting them takes, and what the next read costs after each kind of prune.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use slabscope::session::Mode as Prune;
+
+use super::peers::{directory, drop_caches_of, nanoseconds, prune, settle, walk};
+use super::tell;
+use crate::agent::{lookups, tools};
+
+const FILES: u64 = 50_000;
+/// Names that are looked for among them in vain.
+const ABSENT: u64 = 50_000;
+
+/// Reads every file of the tree, and asks for names that are not there.
+fn read(top: &Path) -> Result<Duration> {
+    let started = Instant::now();
+    for index in 0..FILES {
+        let path = tools::file(top, index);
+        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    }
+    lookups::run(top, ABSENT, "absent_", false)?;
+    Ok(started.elapsed())
+}
+
+fn tree(name: &str) -> Result<std::path::PathBuf> {
+    let top = directory(name)?;
+    tools::make_files(&top, FILES)?;
+    rustix::fs::sync();
+    drop_caches_of(3)?;
+    Ok(top)
+}
+
+/// Inodes and pages of a tree of files that were read, by all of `drop_caches`.
+pub fn inodes(rounds: u32) -> Result<()> {
+    let top = tree("inodes")?;
+    for _ in 0..rounds {
+        read(&top)?;
+        settle();
+        let (ours, found) = walk(&top, prune(Prune::Inodes))?;
+        ensure!(
+            found.evict_attempted * 100 >= FILES * 99,
+            "{} of {FILES} inodes evicted: {found:?}",
+            found.evict_attempted
+        );
+        // What XFS, say, would do in the background is not to burden the other.
+        settle();
+        read(&top)?;
+        settle();
+        let other = drop_caches_of(3)?;
+        tell("inodes", nanoseconds(ours), nanoseconds(other))?;
+    }
+    Ok(())
+}
+
+/// Reads again, with nothing pruned and after each prune, by a read of what is all cached.
+pub fn reread(rounds: u32) -> Result<()> {
+    let top = tree("reread")?;
+    let modes = [
+        ("reread_negative", Prune::Negative),
+        ("reread_dentries", Prune::Dentries),
+        ("reread_pages", Prune::Pages),
+        ("reread_inodes", Prune::Inodes),
+    ];
+    for _ in 0..rounds {
+        read(&top)?;
+        let warm = read(&top)?;
+        let tell = |name: &str, again: Duration| tell(name, nanoseconds(again), nanoseconds(warm));
+        tell("reread_nothing", read(&top)?)?;
+        for (name, mode) in modes {
+            walk(&top, prune(mode))?;
+            settle();
+            tell(name, read(&top)?)?;
+        }
+        drop_caches_of(3)?;
+        settle();
+        tell("reread_dropped", read(&top)?)?;
+    }
+    Ok(())
+}

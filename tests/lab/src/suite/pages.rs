@@ -1,0 +1,138 @@
+//! Prunes of page cache, and that what is dirty is never lost by any prune.
+
+use anyhow::{Result, ensure};
+
+use super::fixture::Fs;
+use super::inodes::{number, pruned, read, two_trees};
+use super::{Case, Context};
+use crate::agent::SCRATCH_DISK;
+use crate::guest::Guest;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "ext4::pages",
+        run: |_, guest| pages(guest, Fs::Ext4),
+    },
+    Case {
+        name: "xfs::pages",
+        run: |_, guest| pages(guest, Fs::Xfs),
+    },
+    Case {
+        name: "btrfs::pages",
+        run: |_, guest| pages(guest, Fs::Btrfs),
+    },
+    Case {
+        name: "ext4::dirty",
+        run: |context, guest| dirty(context, guest, Fs::Ext4),
+    },
+    Case {
+        name: "xfs::dirty",
+        run: |context, guest| dirty(context, guest, Fs::Xfs),
+    },
+    Case {
+        name: "btrfs::dirty",
+        run: |context, guest| dirty(context, guest, Fs::Btrfs),
+    },
+];
+
+const FILES: u64 = 500;
+
+/// Bytes of a tree that cachestat(2) says are in the page cache.
+fn resident(guest: &Guest, top: &str) -> Result<u64> {
+    Ok(guest.sh(&format!("agent resident {top}"))?.trim().parse()?)
+}
+
+/// Of one tree no page stays, of the other all do; names and inodes stay of both.
+fn pages(guest: &Guest, fs: Fs) -> Result<()> {
+    guest.load_module()?;
+    two_trees(guest, fs, FILES)?;
+    let [one, other] = ["one", "other"].map(|tree| format!("{}/{tree}", fs.dir()));
+    read(guest, &one)?;
+    read(guest, &other)?;
+    let [before, beside] = [resident(guest, &one)?, resident(guest, &other)?];
+    ensure!(
+        before >= FILES * 8192 && beside >= FILES * 8192,
+        "{before} and {beside} bytes"
+    );
+    let census = |top: &str| -> Result<String> {
+        let said = guest.sh(&format!(
+            "agent device open begin:dir={top} count | sed 's/.*total: \\([0-9]*\\),.* inodes: \\([0-9]*\\),.*/\\1 \\2/'"
+        ))?;
+        Ok(said)
+    };
+    let names = census(&one)?;
+    let done = pruned(guest, &format!("{one} --mode pages"))?;
+    let freed = number(&done, "page_cache_freed_bytes")?;
+    ensure!(freed == before, "{freed} of {before} bytes: {done}");
+    ensure!(census(&one)? == names, "names or inodes went: {names}");
+    let left = [resident(guest, &one)?, resident(guest, &other)?];
+    ensure!(
+        left == [0, beside],
+        "bytes in memory: {left:?} of {before} and {beside}"
+    );
+    let [count, bytes, sectors] = read(guest, &one)?;
+    ensure!(
+        count == FILES && sectors * 512 >= bytes,
+        "{count} files, of {bytes} bytes {sectors} sectors were read again"
+    );
+    fs.unmount(guest)?;
+    fs.check(guest)?;
+    guest.unload_module()
+}
+
+/// Files that were written and are not on the disk yet stay, or are written first if that is asked for; after the next
+/// mount they are what was written.
+fn dirty(_: &Context<'_>, guest: &Guest, fs: Fs) -> Result<()> {
+    guest.load_module()?;
+    let dir = fs.fresh(guest)?;
+    let top = format!("{dir}/top");
+    // Nobody else is to write them in between.
+    guest.sh(
+        "cd /proc/sys/vm; cat dirty_writeback_centisecs dirty_expire_centisecs >/tmp/dirty
+         echo 0 >dirty_writeback_centisecs; echo 360000 >dirty_expire_centisecs",
+    )?;
+    let tried = stay_and_go(guest, &top);
+    guest.sh("cd /proc/sys/vm; { read -r a; read -r b; } </tmp/dirty
+         echo $a >dirty_writeback_centisecs; echo $b >dirty_expire_centisecs")?;
+    tried?;
+    fs.unmount(guest)?;
+    fs.check(guest)?;
+    guest.sh(&format!(
+        "mount {SCRATCH_DISK} {dir} && cd {top} && sha256sum --quiet -c /tmp/sums && cd / && umount {dir}"
+    ))?;
+    guest.unload_module()
+}
+
+fn stay_and_go(guest: &Guest, top: &str) -> Result<()> {
+    let write = |text: &str| {
+        guest.sh(&format!(
+            "mkdir -p {top}; cd {top}; for file in $(seq 200); do seq $file 1000{text} >$file; done
+             find . -type f -exec sha256sum {{}} + >/tmp/sums"
+        ))
+    };
+    write("")?;
+    for mode in ["pages", "inodes"] {
+        let done = pruned(guest, &format!("{top} --mode {mode}"))?;
+        let (stay, bytes) = (
+            number(&done, "skipped_dirty")?,
+            number(&done, "skipped_dirty_bytes")?,
+        );
+        ensure!(stay >= 200 && bytes >= 200 * 4096, "{mode}: {done}");
+        ensure!(
+            number(&done, "dirty_bytes")? == bytes,
+            "the plan said otherwise: {done}"
+        );
+        // Names went with the inodes' dentries; the files are what they were.
+        guest.sh(&format!("cd {top} && sha256sum --quiet -c /tmp/sums"))?;
+    }
+    let done = pruned(guest, &format!("{top} --mode pages --writeback"))?;
+    ensure!(
+        number(&done, "skipped_dirty")? == 0 && resident(guest, top)? == 0,
+        "pages: {done}"
+    );
+    write("1")?;
+    let done = pruned(guest, &format!("{top} --mode inodes --writeback"))?;
+    let evicted = number(&done, "inodes_evicted")?;
+    ensure!(evicted >= 198, "{evicted} of 200 inodes: {done}");
+    Ok(())
+}

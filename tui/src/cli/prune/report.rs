@@ -1,0 +1,289 @@
+//! What `slabscope prune` tells: the plan, and what came of it.
+
+use std::io::{self, Write};
+use std::num::NonZeroU64;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::cli::Failure;
+use crate::cli::json::Name;
+use crate::model::{Figures, difference, part_of, pending, reasons};
+use crate::prune::Outcome;
+use crate::session::{Counters, Mode, Status};
+use crate::source::{Cache, Mount};
+use crate::text::{bytes, count, duration, printable};
+
+/// What is told of a prune or a dry run.
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    #[serde(flatten)]
+    pub path: Name<'a>,
+    pub mode: &'static str,
+    /// Dirty files are written first.
+    pub writeback: bool,
+    /// Dentries; in mode `pages`, pages.
+    pub predicted: u64,
+    /// Of slab objects.
+    pub predicted_bytes: Option<u64>,
+    pub predicted_inodes: u64,
+    pub predicted_page_cache_bytes: u64,
+    /// Of those predicted, at most so many go; in mode `pages`, pages of so many files.
+    pub max: Option<NonZeroU64>,
+    pub stays_in_use: u64,
+    /// Unused, but not of the kind that this mode evicts.
+    pub stays_unused: u64,
+    pub stays_pinned: u64,
+    /// Files and directories that are dirty or being written; these stay, unless they are written first.
+    pub dirty_files: u64,
+    pub dirty_bytes: u64,
+    pub writeback_bytes: u64,
+    /// Why all of it does, on a filesystem whose dentries are all there is of its files.
+    pub stays_because: Option<&'static str>,
+    /// Commands that prune what an overlay's files are cached by on other filesystems.
+    pub cached_apart: Vec<String>,
+    /// Where dentries may go at all.
+    pub reach: &'static str,
+    #[serde(flatten)]
+    pub done: Option<Done>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Done {
+    status: &'static str,
+    /// The module's own count, of what is predicted.
+    freed: u64,
+    /// Handed to eviction.
+    inodes_evicted: u64,
+    page_cache_freed_bytes: u64,
+    busy: u64,
+    /// Files and directories that stayed since they are dirty or being written, and their bytes.
+    skipped_dirty: u64,
+    skipped_dirty_bytes: u64,
+    took_ns: u64,
+    dentry_active_objects_before: Option<u64>,
+    dentry_active_objects_after: Option<u64>,
+    dentry_slabs_before_bytes: Option<u64>,
+    dentry_slabs_after_bytes: Option<u64>,
+    /// The slab cache that the filesystem's inodes come from, if it is known.
+    inode_cache: Option<String>,
+    inode_active_objects_before: Option<u64>,
+    inode_active_objects_after: Option<u64>,
+    inode_slabs_before_bytes: Option<u64>,
+    inode_slabs_after_bytes: Option<u64>,
+    sreclaimable_before_bytes: Option<u64>,
+    sreclaimable_after_bytes: Option<u64>,
+    why_they_differ: Vec<String>,
+}
+
+impl Document<'_> {
+    /// In text, of a path as it was given.
+    pub fn tell(&self, path: &Path, out: &mut dyn Write) -> Result<(), Failure> {
+        let pages = self.mode == Mode::Pages.name();
+        let what = match self.mode {
+            "negative" => "negative dentries",
+            "dentries" => "unused dentries",
+            "inodes" => "unused dentries and their inodes",
+            _ => "page cache of files",
+        };
+        writeln!(out, "{what} below {}", printable(path))?;
+        if pages {
+            let (predicted, size) = (self.predicted, self.predicted_page_cache_bytes);
+            let (predicted, size) = (count(predicted), bytes(size));
+            writeln!(out, "  would go      {predicted:>14}  pages, {size}")?;
+        } else {
+            let size = self.predicted_bytes.map_or("?".into(), bytes);
+            let predicted = count(self.predicted);
+            writeln!(out, "  would go      {predicted:>14}  {size:>10}")?;
+        }
+        if self.predicted_inodes > 0 {
+            let inodes = count(self.predicted_inodes);
+            let size = bytes(self.predicted_page_cache_bytes);
+            let more = format!("inodes of these, with {size} of page cache");
+            writeln!(out, "                {inodes:>14}  {more}")?;
+        }
+        if let Some(max) = self.max {
+            let max = count(max.get());
+            let what = if pages { "files" } else { "of them" };
+            writeln!(out, "  at most       {max:>14}  {what}, by --max")?;
+        }
+        self.tell_what_stays(out)?;
+        writeln!(out, "  reach         {}", self.reach)?;
+        if let Some(why) = self.stays_because {
+            writeln!(out, "  {why}")?;
+        }
+        for command in &self.cached_apart {
+            let why = "inodes and pages of these files are cached apart";
+            writeln!(out, "  {why}: {command}")?;
+        }
+        if let Some(done) = &self.done {
+            done.tell(self.mode, out)?;
+        }
+        Ok(())
+    }
+
+    fn tell_what_stays(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (in_use, pinned) = (count(self.stays_in_use), count(self.stays_pinned));
+        if self.mode != Mode::Pages.name() {
+            let what = format!("in use, and {pinned} directories that hold them");
+            writeln!(out, "  stays         {in_use:>14}  {what}")?;
+        }
+        if self.stays_unused > 0 {
+            let unused = count(self.stays_unused);
+            let why = "unused, but not negative: --mode dentries evicts those too";
+            writeln!(out, "                {unused:>14}  {why}")?;
+        }
+        let touches = [Mode::Inodes, Mode::Pages].map(Mode::name);
+        if self.dirty_files > 0 && touches.contains(&self.mode) {
+            let files = count(self.dirty_files);
+            let (dirty, writing) = (bytes(self.dirty_bytes), bytes(self.writeback_bytes));
+            let what = match self.writeback {
+                true => "dirty, written first",
+                false => "dirty: --writeback has them written first",
+            };
+            let sizes = format!("{dirty} to write, {writing} being written");
+            writeln!(out, "                {files:>14}  {what} ({sizes})")?;
+        }
+        Ok(())
+    }
+}
+
+/// Pages that are not on the disk yet.
+fn unwritten(counters: &Counters) -> u64 {
+    counters
+        .dirty_pages
+        .saturating_add(counters.writeback_pages)
+}
+
+impl Done {
+    /// `expected` is in bytes of slab objects.
+    pub fn new(
+        outcome: &Outcome,
+        expected: Option<u64>,
+        before: &Figures,
+        after: &Figures,
+        mount: Option<&Mount>,
+    ) -> Self {
+        let page = rustix::param::page_size() as u64;
+        let active = |cache: &Option<Cache>| cache.as_ref().map(|cache| cache.active);
+        let size = |cache: &Option<Cache>| cache.as_ref().map(|cache| cache.size(page));
+        Self {
+            status: outcome.status.name(),
+            freed: outcome.went(),
+            inodes_evicted: outcome.inodes(),
+            page_cache_freed_bytes: outcome.counters.pages_evicted.saturating_mul(page),
+            busy: outcome.counters.busy,
+            skipped_dirty: match outcome.mode.may_write() {
+                true => outcome.counters.skipped_dirty,
+                false => 0,
+            },
+            skipped_dirty_bytes: unwritten(&outcome.counters).saturating_mul(page),
+            took_ns: u64::try_from(outcome.took.as_nanos()).unwrap_or(u64::MAX),
+            dentry_active_objects_before: active(&before.dentry),
+            dentry_active_objects_after: active(&after.dentry),
+            dentry_slabs_before_bytes: size(&before.dentry),
+            dentry_slabs_after_bytes: size(&after.dentry),
+            inode_cache: before.inode.as_ref().map(|cache| cache.name.clone()),
+            inode_active_objects_before: active(&before.inode),
+            inode_active_objects_after: active(&after.inode),
+            inode_slabs_before_bytes: size(&before.inode),
+            inode_slabs_after_bytes: size(&after.inode),
+            sreclaimable_before_bytes: before.sreclaimable,
+            sreclaimable_after_bytes: after.sreclaimable,
+            why_they_differ: why(outcome, expected, [before, after], mount, page),
+        }
+    }
+
+    fn tell(&self, mode: &str, out: &mut dyn Write) -> io::Result<()> {
+        let took = duration(Duration::from_nanos(self.took_ns));
+        writeln!(
+            out,
+            "  freed         {:>14}  {}, took {took}",
+            count(self.freed),
+            self.status
+        )?;
+        let cache = bytes(self.page_cache_freed_bytes);
+        if mode == Mode::Pages.name() {
+            writeln!(out, "  page cache    {cache:>14}  freed")?;
+        }
+        if mode == Mode::Inodes.name() {
+            let inodes = count(self.inodes_evicted);
+            let more = format!("evicted, {cache} of page cache freed");
+            writeln!(out, "  inodes        {inodes:>14}  {more}")?;
+        }
+        if self.skipped_dirty > 0 {
+            let (files, size) = (count(self.skipped_dirty), bytes(self.skipped_dirty_bytes));
+            writeln!(out, "  stayed dirty  {files:>14}  {size} to write")?;
+        }
+        let inodes = self.inode_cache.as_ref().map(|_| {
+            [
+                (
+                    "inode objects",
+                    self.inode_active_objects_before,
+                    self.inode_active_objects_after,
+                    count as fn(u64) -> String,
+                ),
+                (
+                    "inode slabs",
+                    self.inode_slabs_before_bytes,
+                    self.inode_slabs_after_bytes,
+                    bytes,
+                ),
+            ]
+        });
+        let dentries = [
+            (
+                "dentry objects",
+                self.dentry_active_objects_before,
+                self.dentry_active_objects_after,
+                count as fn(u64) -> String,
+            ),
+            (
+                "dentry slabs",
+                self.dentry_slabs_before_bytes,
+                self.dentry_slabs_after_bytes,
+                bytes as fn(u64) -> String,
+            ),
+        ];
+        let memory = (
+            "SReclaimable",
+            self.sreclaimable_before_bytes,
+            self.sreclaimable_after_bytes,
+            bytes as fn(u64) -> String,
+        );
+        let rows = dentries.into_iter().chain(inodes.into_iter().flatten());
+        for (what, before, after, show) in rows.chain([memory]) {
+            let known = |figure: Option<u64>| figure.map_or("?".into(), show);
+            writeln!(out, "  {what:<14}{:>14} -> {}", known(before), known(after))?;
+        }
+        for why in &self.why_they_differ {
+            writeln!(out, "  {why}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why what was freed is not what was predicted, and bytes are not objects.
+fn why(
+    outcome: &Outcome,
+    expected: Option<u64>,
+    figures: [&Figures; 2],
+    mount: Option<&Mount>,
+    page: u64,
+) -> Vec<String> {
+    let freed = outcome.went();
+    let complete = outcome.status == Status::Complete;
+    let mut why = Vec::from_iter(difference(outcome.predicted, freed, complete));
+    if outcome.counters.busy > 0 {
+        let busy = count(outcome.counters.busy);
+        why.push(format!("{busy} were being used or evicted by others"));
+    }
+    why.extend(pending(outcome.inodes(), figures[0], figures[1], mount));
+    if outcome.mode == Mode::Pages {
+        return why;
+    }
+    let expected = expected.and_then(|bytes| part_of(bytes, freed, outcome.predicted));
+    why.extend(reasons(freed, expected, figures[0], figures[1], page));
+    why
+}
