@@ -199,7 +199,15 @@ impl Dir {
 impl Drop for Dir {
     fn drop(&mut self) {
         // SAFETY: by the type invariant; `leave` does not get here.
-        unsafe { slabscope_leave(self.0.as_ptr(), 0, false, Held::raw(None), &mut Left::default()) };
+        unsafe {
+            slabscope_leave(
+                self.0.as_ptr(),
+                0,
+                false,
+                Held::raw(None),
+                &mut Left::default(),
+            )
+        };
     }
 }
 

@@ -291,7 +291,11 @@ impl Walk {
         let Some(child) = batch.take_child() else {
             // What is held is handled first.
             let held = self.held.as_ref().is_some_and(|held| !held.is_empty());
-            return if batch.end() && !held { self.leave(out) } else { Ok(()) };
+            return if batch.end() && !held {
+                self.leave(out)
+            } else {
+                Ok(())
+            };
         };
         if depth == MAX_DEPTH {
             self.leave_out(abi::STATUS_DEPTH);
