@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "parsers/who.rs"]
+mod who;
+
 use proptest::prelude::*;
 use slabscope::source::{
     Cache, DentryState, InodeNr, Memory, Totals, cgroups, dentry_state, inode_nr, meminfo, mounts,

@@ -90,6 +90,8 @@ fn no_size_is_too_small_or_too_large_to_draw() {
             App::on_filesystems,
             App::on_cgroups,
             App::in_settings,
+            App::watching,
+            App::watching_a_cache,
             App::planned,
             App::pruning,
         ] {
@@ -138,6 +140,8 @@ fn without_unicode_every_screen_is_ascii() {
         App::on_filesystems,
         App::on_cgroups,
         App::in_settings,
+        App::watching,
+        App::watching_a_cache,
         App::planned,
         App::pruning,
     ] {

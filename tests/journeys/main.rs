@@ -29,6 +29,7 @@ mod tree;
 mod tree_counting;
 mod tree_screens;
 mod tree_table;
+mod who;
 
 use slabscope::prune::PruneError;
 use slabscope::session::SessionError;

@@ -109,7 +109,7 @@ pub fn stream(
     let mut entered = PathBuf::new();
     while let Some(record) = session.next() {
         let seen = match record? {
-            Record::Enter { name } => {
+            Record::Enter { name, .. } => {
                 let top = entered.as_os_str().is_empty();
                 entered.push(&name);
                 if !top {

@@ -21,6 +21,7 @@ pub mod table;
 mod tui;
 pub mod tune;
 mod walks;
+pub mod who;
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
@@ -175,6 +176,7 @@ enum Command {
     Ls(ls::Args),
     Hotspots(hotspots::Args),
     Cgroups(cgroups::Args),
+    Who(who::Args),
     Prune(prune::Args),
     Reclaim(reclaim::Args),
     Tune(tune::Args),
@@ -193,6 +195,7 @@ impl Command {
             Self::Ls(ls) => ls,
             Self::Hotspots(hotspots) => hotspots,
             Self::Cgroups(cgroups) => cgroups,
+            Self::Who(who) => who,
             Self::Prune(prune) => prune,
             Self::Reclaim(reclaim) => reclaim,
             Self::Tune(tune) => tune,

@@ -15,7 +15,7 @@ use crate::model::{Ask, Column, Mode, Model, Screen};
 use crate::session;
 pub use chosen::{Keymap, configurable};
 pub use names::{control, key, label};
-pub use pages::{HotspotsAction, NamesAction, RungAction, SettingsAction};
+pub use pages::{HotspotsAction, NamesAction, RungAction, SettingsAction, WhoAction};
 use scope::TOGETHER;
 pub use scope::{Scope, scopes};
 
@@ -50,6 +50,7 @@ pub enum Action {
     DetailClose,
     Names(NamesAction),
     Hotspots(HotspotsAction),
+    Who(WhoAction),
     PlanShrink,
     Shrink,
     CycleSort,
@@ -111,6 +112,9 @@ impl Action {
             Self::Settings(SettingsAction::Open) => None,
             Self::Settings(_) => Some("changing a setting"),
             Self::MarkRow | Self::Unmark => Some("marking for a prune"),
+            Self::Who(WhoAction::Open | WhoAction::Again | WhoAction::Start) => {
+                Some("having the kernel trace")
+            }
             _ => None,
         }
     }
@@ -174,6 +178,7 @@ use NamesAction as N;
 use RungAction as R;
 use Scope as S;
 use SettingsAction as T;
+use WhoAction as W;
 
 /// The table. Of two bindings of a key the scope that comes first in [`scopes`] wins.
 #[rustfmt::skip]
@@ -192,6 +197,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Slabs, "class", &[Char('t')], "R/U", "all, reclaimable, unreclaimable", A::Class),
     bind(S::Slabs, "reverse", &[Char('r')], "reverse", "reverse the order", A::Reverse),
     bind(S::Slabs, "shrink", &[Char('K')], "shrink", "give back the cache's empty slabs", A::PlanShrink),
+    bind(S::Slabs, "who", &[Char('w')], "who", "who allocates its objects: asks first", A::Who(W::Open)),
     bind(S::Slabs, "summary", &[Char('i')], "info", "slabtop's summary on, off", A::Summary),
     bind(S::Slabs, "refresh", &[Char(' ')], "", "refresh at once", A::Refresh),
     bind(S::Slabs, "sort-active", &[Char('a')], "", "by active objects", A::Sort(Column::Active)),
@@ -218,6 +224,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::SortMenu, "", &[Esc, Char('q')], "close", "close", A::Close),
     bind(S::SortMenu, "sort-menu", &[Char('S')], "", "", A::Close),
     bind(S::Detail, "shrink", &[Char('K')], "shrink", "give back its empty slabs", A::PlanShrink),
+    bind(S::Detail, "who", &[Char('w')], "who", "who allocates its objects: asks first", A::Who(W::Open)),
     bind(S::Detail, "down", &[Char('j'), Down], "down", "more of the text", A::Move(1)),
     bind(S::Detail, "up", &[Char('k'), Up], "up", "", A::Move(-1)),
     bind(S::Detail, "page-down", &[PageDown], "", "", A::Page(1)),
@@ -289,6 +296,19 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Cgroups, "next-sort", &[Char('s')], "", "sort by the next column", A::CycleSort),
     bind(S::Cgroups, "reverse", &[Char('r')], "", "reverse the order", A::Reverse),
     bind(S::Cgroups, "", &[Esc], "", "", A::Cancel),
+    bind(S::Tree, "who", &[Char('w')], "who", "who makes dentries below here: asks first", A::Who(W::Open)),
+    bind(S::Mounts, "who", &[Char('w')], "who", "who makes dentries, anywhere: asks first", A::Who(W::Open)),
+    bind(S::Who, "walk-in", &[Enter, Char('l'), Right], "go there", "to the directory, in the tree", A::Who(W::Enter)),
+    bind(S::Who, "stop-count", &[Char('c')], "stop", "end it: nothing stays armed", A::Who(W::Stop)),
+    bind(S::Who, "jump", &[Char('o')], "open files", "what the process has open", A::Who(W::Files)),
+    bind(S::Who, "next-sort", &[Char('s')], "sort", "by what was made, is made now, is left; by process", A::Who(W::Sort)),
+    bind(S::Who, "filter", &[Char('/')], "filter", "rows with a text, or ~regex", A::Filter),
+    bind(S::Who, "recount", &[Char('R')], "again", "begin again: asks first", A::Who(W::Again)),
+    bind(S::Who, "", &[Esc], "back", "back: it goes on", A::Who(W::Back)),
+    bind(S::Who, "walk-out", &[Backspace, Char('h'), Left], "", "the same", A::Who(W::Back)),
+    bind(S::WhoPlan, "", &[Char('y')], "watch", "have the kernel watch", A::Who(W::Start)),
+    bind(S::WhoPlan, "", &[Enter], "", "does nothing: no accidents", A::Who(W::Urge)),
+    bind(S::WhoPlan, "", &[Esc, Char('n'), Char('q')], "cancel", "cancel", A::Close),
     bind(S::Hotspots, "walk-in", &[Enter, Char('l'), Right], "go there", "walk to the directory", A::Hotspots(H::Enter)),
     bind(S::Hotspots, "names", &[Char('n')], "names", "its negative names, by shape", A::Hotspots(H::Names)),
     bind(S::Hotspots, "next-sort", &[Char('s')], "sort", "by negatives, by what comes back", A::Hotspots(H::Sort)),
@@ -429,7 +449,7 @@ fn fits_plan(model: &Model, action: Action) -> bool {
 pub fn is_offered(model: &Model, binding: &Binding) -> bool {
     let way = matches!(
         binding.scope,
-        S::Plan | S::ShrinkPlan | S::RungPlan | S::RungAmount
+        S::Plan | S::ShrinkPlan | S::RungPlan | S::RungAmount | S::WhoPlan
     );
     model.inert.is_none() || !way && binding.action.acts().is_none()
 }

@@ -32,4 +32,5 @@ pub mod text;
 pub mod tune;
 pub mod update;
 pub mod view;
+pub mod who;
 mod xdg;

@@ -21,6 +21,7 @@ mod slabs;
 mod tree;
 mod tree_columns;
 mod tree_order;
+mod who;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -50,6 +51,10 @@ pub use tree_columns::{
     Sizes, TREE_NAME, TREE_SHAPES, TreeColumn, TreeLine, TreeShape, bar_width, tree_fitting,
 };
 pub use tree_order::Order;
+pub use who::{
+    ConfirmWho, Course, Opened, PAST, WATCH_LIMIT, WatchState, Watching, WhoId, WhoOrder, WhoPage,
+    who_id,
+};
 
 use crate::history::{History, Rates};
 use crate::keymap::Keymap;
@@ -127,6 +132,10 @@ pub enum Mode {
     Names,
     /// They move about on the page of hotspots.
     Hotspots,
+    /// They move about on the who screen.
+    Who,
+    /// What would be watched is shown: the only way to it.
+    ConfirmWho(Box<ConfirmWho>),
     /// They are typed into the path of the file that names are exported to.
     Export(Box<Export>),
     /// They move about in the help, or close it.
@@ -251,6 +260,8 @@ pub struct Model {
     pub page: Option<Page>,
     /// The negative names of a directory.
     pub names: Option<Names>,
+    /// Who fills a cache.
+    pub who: WhoPage,
     /// Dentries that the program's own start made.
     pub started: Option<i64>,
     /// What the prunes of this session did, oldest first.
@@ -299,6 +310,7 @@ impl Model {
             cgroups: CgroupsPage::default(),
             page: None,
             names: None,
+            who: WhoPage::default(),
             started: None,
             hotspots: HotspotsPage::default(),
             ledgers: Vec::new(),
@@ -345,11 +357,17 @@ impl Model {
     /// What the keys do once a box over the screen is closed.
     pub fn below(&self) -> Mode {
         match (self.screen, self.page) {
+            _ if self.who_is_shown() => Mode::Who,
             (Screen::Slabs, _) if self.slabs.detail.is_some() => Mode::Detail,
             (Screen::Tree, Some(Page::Names)) => Mode::Names,
             (Screen::Tree, Some(Page::Hotspots)) => Mode::Hotspots,
             _ => Mode::Browse,
         }
+    }
+
+    /// Whether the who screen covers the screen shown.
+    pub fn who_is_shown(&self) -> bool {
+        self.who.over == Some(self.screen)
     }
 
     /// Bytes of a dentry object, from the newest slabinfo.
@@ -385,6 +403,7 @@ impl Model {
     /// The filter of the screen shown.
     pub fn filter(&self) -> &Filter {
         match (self.screen, self.page, &self.names) {
+            _ if self.who_is_shown() => &self.who.filter,
             (Screen::Tree, Some(Page::Names), Some(names)) => &names.filter,
             (Screen::Tree, ..) => &self.tree.order.filter,
             (Screen::Filesystems, ..) => &self.filesystems.order.filter,
@@ -395,7 +414,9 @@ impl Model {
 
     /// The same, to be changed.
     pub fn filter_mut(&mut self) -> &mut Filter {
+        let who = self.who_is_shown();
         match (self.screen, self.page, &mut self.names) {
+            _ if who => &mut self.who.filter,
             (Screen::Tree, Some(Page::Names), Some(names)) => &mut names.filter,
             (Screen::Tree, ..) => &mut self.tree.order.filter,
             (Screen::Filesystems, ..) => &mut self.filesystems.order.filter,

@@ -5,6 +5,7 @@ mod dentries;
 mod gather;
 mod sampler;
 mod terminal;
+mod watcher;
 mod worker;
 
 use std::io;
@@ -26,6 +27,7 @@ use crate::view;
 use crate::view::look::{Look, Theme};
 use sampler::Sampler;
 pub use terminal::Screen;
+use watcher::Watcher;
 use worker::Worker;
 
 /// How the program was asked to run.
@@ -101,6 +103,7 @@ pub fn run(options: Options) -> io::Result<()> {
             options.interval,
             sender.clone(),
         ),
+        watcher: Watcher::start(start, model.inert.is_none(), sender.clone()),
         worker: Worker::start(start, options.root, options.audit, sender.clone()),
     };
     input(sender);
@@ -109,6 +112,7 @@ pub fn run(options: Options) -> io::Result<()> {
         perform(effects, &mut screen, &threads)?;
     }
     let signal = main_loop(&mut screen, &mut model, &receiver, &threads);
+    threads.watcher.finish();
     threads.worker.finish();
     drop(screen);
     match signal? {
@@ -144,6 +148,7 @@ fn model(options: &Options, size: (u16, u16)) -> Model {
 /// Those that take orders.
 struct Threads {
     sampler: Sampler,
+    watcher: Watcher,
     worker: Worker,
 }
 
@@ -165,7 +170,10 @@ fn main_loop(
                         return Ok(None);
                     }
                 }
-                Event::Signal(SIGTSTP) => screen.suspend()?,
+                Event::Signal(SIGTSTP) => {
+                    threads.watcher.halt();
+                    screen.suspend()?;
+                }
                 // Stopped by somebody else, and the terminal may be as the shell has it.
                 Event::Signal(SIGCONT) => screen.retake()?,
                 Event::Signal(signal) => return Ok(Some(signal)),
@@ -184,7 +192,11 @@ fn perform(effects: Vec<Effect>, screen: &mut Screen, threads: &Threads) -> io::
             Effect::Refresh => threads.sampler.now(),
             Effect::Interval(interval) => threads.sampler.every(interval),
             Effect::Mouse(on) => screen.mouse(on)?,
-            Effect::Suspend => screen.suspend()?,
+            Effect::Suspend => {
+                threads.watcher.halt();
+                screen.suspend()?;
+            }
+            Effect::Who(effect) => threads.watcher.take(effect),
             effect => threads.worker.take(effect),
         }
     }

@@ -22,6 +22,7 @@ mod shrink;
 mod slabs;
 mod tree;
 mod tree_order;
+mod who;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::history::Rates;
-use crate::keymap::{self, Action, RungAction, SettingsAction};
+use crate::keymap::{self, Action, RungAction, SettingsAction, WhoAction};
 use crate::model::{Inert, Mode, Model, Page, Screen, Shown};
 use crate::session::Counters;
 use crate::source::Sample;
@@ -40,6 +41,7 @@ pub use messages::{Done, Effect, Msg, Pruned};
 pub use names::{NamesEffect, NamesMsg};
 pub use rung::{EndedRung, RungMsg};
 pub use settings::SettingsMsg;
+pub use who::{WhoEffect, WhoMsg};
 
 /// Changes the model by what happened.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -91,6 +93,7 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Settings(msg) => return settings::happened(model, msg),
         Msg::Hotspots(msg) => hotspots::happened(model, msg),
         Msg::Browse(msg) => browse::happened(model, msg),
+        Msg::Who(msg) => who::happened(model, msg),
         Msg::Names(msg) => return names::happened(model, msg),
         Msg::Attributes { cache, result } => slabs::attributes(model, &cache, result),
         Msg::ShrinkPlanned { job, result } => shrink::planned(model, job, result),
@@ -179,10 +182,17 @@ fn is_a_byte(key: KeyCode) -> bool {
 fn behind_escape(model: &mut Model, mut event: KeyEvent) -> Vec<Effect> {
     let mut effects = pressed(model, KeyCode::Esc);
     // Esc does not close each plan at once. What came with it is no answer to one.
-    if !matches!(
-        model.mode,
-        Mode::Confirm(_) | Mode::ConfirmShrink(_) | Mode::ConfirmRung(_) | Mode::Settings(_)
-    ) {
+    let asks = |mode: &Mode| {
+        matches!(
+            mode,
+            Mode::Confirm(_)
+                | Mode::ConfirmShrink(_)
+                | Mode::ConfirmRung(_)
+                | Mode::ConfirmWho(_)
+                | Mode::Settings(_)
+        )
+    };
+    if !asks(&model.mode) {
         event.modifiers.remove(KeyModifiers::ALT);
         effects.extend(key(model, event));
     }
@@ -217,6 +227,7 @@ fn pressed(model: &mut Model, key: KeyCode) -> Vec<Effect> {
                 (Mode::Settings(settings), _) => settings.urged = true,
                 (Mode::Confirm(confirm), _) => confirm.urged = true,
                 (Mode::ConfirmShrink(confirm), _) => confirm.urged = true,
+                (Mode::ConfirmWho(confirm), _) => confirm.urged = true,
                 _ => {}
             }
             Vec::new()
@@ -261,6 +272,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Filter => model.mode = Mode::Filter,
         Action::Hotspots(action) => return hotspots::act(model, action),
         Action::Names(action) => return names::act(model, action),
+        Action::Who(action) => return who::act(model, action),
         Action::FilterErase => return filter::erase(model),
         Action::FilterClear => return filter::clear(model),
         Action::Class => slabs::class(model),
@@ -311,7 +323,9 @@ fn off(model: &Model, action: Action) -> Option<String> {
     // In so small a terminal the plan is not shown that would be carried out.
     let hidden = match action {
         Action::Prune => too_small(model.size) || !shows_figures(model),
-        Action::Shrink | Action::Settings(SettingsAction::Change) => too_small(model.size),
+        Action::Shrink
+        | Action::Settings(SettingsAction::Change)
+        | Action::Who(WhoAction::Start) => too_small(model.size),
         Action::Rung(RungAction::Run) => too_small(model.size) || !shows_reach(model),
         _ => false,
     };
@@ -394,6 +408,7 @@ fn moved(model: &mut Model, steps: i64) {
         _ => {}
     }
     match model.screen {
+        _ if model.who_is_shown() => who::moved(model, steps),
         Screen::Tree if model.page == Some(Page::Hotspots) => hotspots::moved(model, steps),
         Screen::Tree if model.page == Some(Page::Names) => names::moved(model, steps),
         Screen::Slabs => slabs::moved(model, steps),

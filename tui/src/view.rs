@@ -28,6 +28,7 @@ mod summary;
 mod table;
 mod tree;
 mod tree_table;
+mod who;
 
 use crossterm::event::KeyCode;
 use ratatui::Frame;
@@ -37,7 +38,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
 use crate::keymap;
-use crate::model::{Column, Inert, Mode, Model, Page, REGEX, Screen, TreeColumn};
+use crate::model::{Column, Inert, Mode, Model, Page, REGEX, Screen, TreeColumn, Watching};
 use crate::text::printable;
 pub use fit::{LEAST, too_small};
 use fit::{boxed, cut, first_row, rate_bytes, tail, trend};
@@ -64,6 +65,7 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
     match (&model.mode, model.screen) {
         (Mode::Help { scroll }, _) => help::render(model, *scroll, frame, body),
         (Mode::Ledger, _) => ledger::render(model, frame, body),
+        _ if model.who_is_shown() => who::render(model, frame, body),
         (_, Screen::Slabs) if model.slabs.detail.is_some() => detail::render(model, frame, body),
         (_, Screen::Slabs) => slabs::render(model, frame, body),
         (_, Screen::Tree) => match (model.page, &model.names) {
@@ -81,6 +83,7 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         Mode::Pruning(pruning) => plan::pruning(model, pruning, frame, body),
         Mode::Export(export) => names::export(model, export, frame, body),
         Mode::SortMenu { at } => sort_menu::render(model, *at, frame, body),
+        Mode::ConfirmWho(confirm) => who::confirm(model, confirm, frame, body),
         Mode::PlanningShrink { cache, .. } => {
             shrink::waiting(model, "Looking at", cache, frame, body)
         }
@@ -191,6 +194,9 @@ fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         Some(Inert::Captured(_)) => tabs.extend([flag(" CAPTURED "), Span::raw("  ")]),
         Some(Inert::ReadOnly) => tabs.extend([flag(" READ-ONLY "), Span::raw("  ")]),
         None => {}
+    }
+    if model.who.watching.as_ref().is_some_and(Watching::is_on) {
+        tabs.extend([flag(" WATCHING "), Span::raw("  ")]);
     }
     if model.frozen.is_some() {
         tabs.extend([flag(" FROZEN "), Span::raw("  ")]);

@@ -2,6 +2,7 @@
 
 mod kernel;
 mod person;
+mod tracing;
 
 use std::io::Write;
 

@@ -44,7 +44,8 @@ fn directory(path: &Path) -> Result<PathBuf, Failure> {
             let names: Vec<_> = names.collect();
             let nearest = nearest(word, names.iter().copied());
             let there = match strsim::damerau_levenshtein(nearest, word) {
-                ..=2 => format!("did you mean {nearest}?"),
+                // Of so short a word half is not enough.
+                edits @ ..=2 if 2 * edits <= word.len() => format!("did you mean {nearest}?"),
                 _ => format!("there are {}", names.join(", ")),
             };
             let word = printable(word);

@@ -45,6 +45,21 @@ pub enum SettingsAction {
     Back,
 }
 
+/// What a key asks for about who fills a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the table below says what each does")]
+pub enum WhoAction {
+    Open,
+    Again,
+    Start,
+    Urge,
+    Stop,
+    Sort,
+    Enter,
+    Files,
+    Back,
+}
+
 /// What a key asks for about the hotspots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the table below says what each does")]

@@ -21,6 +21,10 @@ pub enum Scope {
     Names,
     /// On the page of hotspots.
     Hotspots,
+    /// On the who screen.
+    Who,
+    /// While it is asked whether to watch.
+    WhoPlan,
     /// While the path of an export is typed.
     Export,
     /// On the history screen.
@@ -70,6 +74,8 @@ impl Scope {
             Self::Cgroups => "Cgroups",
             Self::Names => "Negative names",
             Self::Hotspots => "Hotspots",
+            Self::Who => "Who fills it",
+            Self::WhoPlan => "Before watching",
             Self::Export => "An export",
             Self::History => "History",
             Self::Lists => "Every list",
@@ -104,6 +110,8 @@ pub(super) const TOGETHER: &[&[Scope]] = &[
     LEDGER,
     NAMES,
     HOTSPOTS,
+    WHO,
+    &[S::WhoPlan],
     &[S::Export],
     &[S::Filter],
     &[S::Jump],
@@ -123,6 +131,7 @@ const FILESYSTEMS: &[Scope] = &[S::Filesystems, S::Lists, S::Everywhere];
 const CGROUPS: &[Scope] = &[S::Cgroups, S::Lists, S::Everywhere];
 const TREE: &[Scope] = &[S::Tree, S::Lists, S::Everywhere];
 const HOTSPOTS: &[Scope] = &[S::Hotspots, S::Lists, S::Everywhere];
+const WHO: &[Scope] = &[S::Who, S::Lists, S::Everywhere];
 const NAMES: &[Scope] = &[S::Names, S::Lists, S::Everywhere];
 const HISTORY: &[Scope] = &[S::History, S::Lists, S::Everywhere];
 const LEDGER: &[Scope] = &[S::Ledger, S::Message];
@@ -134,6 +143,8 @@ pub fn scopes(model: &Model) -> &'static [Scope] {
         (Mode::Filter, _) => &[S::Filter],
         (Mode::Names, _) => NAMES,
         (Mode::Hotspots, _) => HOTSPOTS,
+        (Mode::Who, _) => WHO,
+        (Mode::ConfirmWho(_), _) => &[S::WhoPlan],
         (Mode::Export(_), _) => &[S::Export],
         (Mode::Jump { .. }, _) => &[S::Jump],
         (Mode::Planning { .. } | Mode::Pruning(_), _) => &[S::Running],

@@ -38,6 +38,8 @@ impl Screen {
         std::panic::set_hook(Box::new(move |info| {
             restore();
             default(info);
+            // The thread that watches may be another one, and is not unwound.
+            crate::who::disarm();
             std::process::exit(1);
         }));
         let screen = take()

@@ -142,6 +142,7 @@ impl Work {
             | Effect::Refresh
             | Effect::Interval(_)
             | Effect::Mouse(_)
+            | Effect::Who(_)
             | Effect::Suspend => return None,
             Effect::ReadAttributes { cache } => {
                 let result = slab_attributes::read(&self.root, &cache);

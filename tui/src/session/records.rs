@@ -94,6 +94,8 @@ pub enum Record {
     Enter {
         /// Its name below its parent.
         name: OsString,
+        /// Its inode number as the kernel keeps it.
+        ino: u64,
     },
     /// The directory entered last is left.
     Leave {
@@ -137,14 +139,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Record, usize), SessionError> {
         let name = name.ok_or(SessionError::Malformed("its name is cut off"))?;
         Ok(OsString::from_vec(name.to_vec()))
     };
+    let ino = header[16..].first_chunk().copied();
+    let ino = ino.map_or(0, u64::from_ne_bytes);
     let record = match kind {
-        abi::REC_ENTER => Record::Enter { name: name()? },
+        abi::REC_ENTER => Record::Enter { name: name()?, ino },
         abi::REC_ENTRY => Record::Entry(Entry {
             name: name()?,
-            ino: header[16..]
-                .first_chunk()
-                .copied()
-                .map_or(0, u64::from_ne_bytes),
+            ino,
             flags,
         }),
         abi::REC_LEAVE => Record::Leave {
@@ -221,7 +222,7 @@ mod tests {
     fn records() {
         let enter = record(abi::REC_ENTER, 0, b"a\xff\n", &[]);
         let name = OsString::from_vec(b"a\xff\n".to_vec());
-        assert_eq!(parse(&enter).unwrap(), (Record::Enter { name }, 40));
+        assert_eq!(parse(&enter).unwrap(), (Record::Enter { name, ino: 0 }, 40));
 
         let both = [figures(1), figures(100)].concat();
         let leave = record(abi::REC_LEAVE, abi::REC_PARTIAL, b"", &both);

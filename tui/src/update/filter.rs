@@ -22,6 +22,10 @@ pub(super) fn clear(model: &mut Model) -> Vec<Effect> {
 /// The rows of the slab table are made anew with each message.
 fn set(model: &mut Model, filter: Filter) -> Vec<Effect> {
     *model.filter_mut() = filter;
+    if model.who_is_shown() {
+        model.who.arrange();
+        return Vec::new();
+    }
     match (model.screen, model.page) {
         (Screen::Tree, Some(Page::Names)) => return names::sift(model),
         (Screen::Tree, _) => model.arrange_tree(),

@@ -11,6 +11,7 @@ use super::hotspots::HotspotsMsg;
 use super::names::{NamesEffect, NamesMsg};
 use super::rung::RungMsg;
 use super::settings::SettingsMsg;
+use super::who::{WhoEffect, WhoMsg};
 use crate::audit::{AuditError, Record};
 use crate::census::Census;
 use crate::holders::Holders;
@@ -138,6 +139,8 @@ pub enum Msg {
     },
     /// All filesystems are being counted, or were.
     Hotspots(HotspotsMsg),
+    /// Something about who fills a cache.
+    Who(WhoMsg),
     /// Something became of reading a directory.
     Browse(BrowseMsg),
     /// Something became of a directory's negative names.
@@ -325,6 +328,8 @@ pub enum Effect {
         /// The value that was on the screen.
         to: u64,
     },
+    /// Something to be done about who fills a cache.
+    Who(WhoEffect),
     /// Sample now.
     Refresh,
     /// Sample so often from now on.

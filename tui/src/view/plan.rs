@@ -1,6 +1,7 @@
 //! The boxes on the way to a prune: dry run, plan, progress.
 
 mod holders;
+mod who;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -83,11 +84,14 @@ pub(super) fn confirm(model: &Model, confirm: &Confirm, frame: &mut Frame<'_>, a
     }
     let inside = inside(area);
     // Who holds what stays was asked for, or takes a line to ask.
-    let room = super::room_below(&text, area).saturating_sub(1);
+    let fills = who::lines(model, confirm);
+    let room = super::room_below(&text, area).saturating_sub(1 + fills.len());
     text.extend(super::ladder::lines(model, LADDER, inside.into(), room));
-    let held = holders::lines(model, confirm, super::room_below(&text, area));
+    let room = super::room_below(&text, area).saturating_sub(fills.len());
+    let held = holders::lines(model, confirm, room);
     text.extend(
         held.into_iter()
+            .chain(fills)
             .map(|(words, style)| Line::styled(cut(&words, inside.into()), style)),
     );
     text.extend([Line::raw(""), urge(model, confirm)]);

@@ -5,6 +5,7 @@ mod device;
 mod exec;
 mod init;
 pub mod lookups;
+mod polls;
 pub mod protocol;
 mod raw;
 mod reads;
@@ -62,6 +63,11 @@ enum Task {
         /// Say how far it is
         #[arg(long)]
         progress: bool,
+    },
+    /// Have an object of kmalloc-512 allocated and freed, so often; stays until killed
+    Polls {
+        /// How often
+        count: u64,
     },
     /// Make a tree of small files and read it
     Files {
@@ -171,6 +177,7 @@ fn run(task: Task) -> Result<()> {
             prefix,
             progress,
         } => lookups::run(&dir, count, &prefix, progress),
+        Task::Polls { count } => polls::run(count),
         Task::Files { dir, count } => tools::make_files(&dir, count),
         Task::Make { dir, count } => reads::make(&dir, count),
         Task::Read { dir } => reads::read(&dir),

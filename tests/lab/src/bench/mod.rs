@@ -42,7 +42,7 @@ fn rounds(bench: Bench, wanted: u32) -> u32 {
     match bench {
         Bench::Negatives | Bench::Tree | Bench::Inodes | Bench::Stall | Bench::Kill => wanted,
         Bench::Unlink | Bench::Held => wanted.div_ceil(4),
-        Bench::Scale | Bench::Keys | Bench::Reread => wanted.div_ceil(5),
+        Bench::Scale | Bench::Keys | Bench::Reread | Bench::Who => wanted.div_ceil(5),
     }
 }
 
@@ -55,7 +55,7 @@ fn is_work(bench: Bench) -> bool {
         | Bench::Reread
         | Bench::Unlink
         | Bench::Scale => true,
-        Bench::Stall | Bench::Kill | Bench::Held | Bench::Keys => false,
+        Bench::Stall | Bench::Kill | Bench::Held | Bench::Keys | Bench::Who => false,
     }
 }
 

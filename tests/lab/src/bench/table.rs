@@ -33,7 +33,7 @@ pub struct Measure {
 }
 
 /// All measures, those of one bench beside each other.
-pub static MEASURES: [Measure; 22] = [
+pub static MEASURES: [Measure; 26] = [
     measure(
         "negative",
         Bench::Negatives,
@@ -165,6 +165,30 @@ pub static MEASURES: [Measure; 22] = [
         Bench::Keys,
         Bound::AtMost(0.1, 0.1),
         "Enter to first row by to the census' end",
+    ),
+    measure(
+        "who_event",
+        Bench::Who,
+        Bound::AtMost(1.5, 1.5),
+        "who: an event by one of a trigger armed by hand",
+    ),
+    measure(
+        "who_lookup",
+        Bench::Who,
+        Bound::AtMost(2.0, 2.0),
+        "a failed lookup while watched by one before",
+    ),
+    measure(
+        "who_after",
+        Bench::Who,
+        Bound::AtMost(1.0, 1.1),
+        "a failed lookup after by one before",
+    ),
+    measure(
+        "who_read",
+        Bench::Who,
+        Bound::AtMost(3.0, 3.0),
+        "2,048 rows read and shown by the bare read",
     ),
 ];
 

@@ -103,6 +103,11 @@ impl<'g> Background<'g> {
         Ok(Self { guest, pid })
     }
 
+    /// Its number.
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Kills it, and waits for its end.
     pub(super) fn end(self) -> Result<()> {
         let pid = self.pid;

@@ -18,6 +18,7 @@ mod runner;
 mod screen;
 mod sessions;
 mod survive;
+mod who;
 
 use std::time::Duration;
 
@@ -63,6 +64,7 @@ fn cases() -> Vec<Case> {
         sessions::CASES,
         command_line::CASES,
         ladder::CASES,
+        who::CASES,
     ]
     .concat()
 }

@@ -55,6 +55,7 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
         symbol(root, "cachestat", "pages cached of a file (Linux 6.5)"),
     ];
     if context.is_live() {
+        checks.extend(super::tracing::checks(context, &mounts));
         checks.push(cached_lookups());
         let module = module(release);
         if matches!(module.state, State::Ok | State::Denied) {

@@ -10,6 +10,7 @@ mod races;
 mod reread;
 mod speed;
 mod terminal;
+mod who;
 
 use std::io::Write as _;
 
@@ -43,6 +44,8 @@ pub enum Bench {
     Scale,
     /// How soon a key shows on the program's screen
     Keys,
+    /// What it costs to have the kernel tell who fills the dentry cache
+    Who,
 }
 
 /// What samples are marked with that tell how long the host takes a processor away.
@@ -72,6 +75,7 @@ pub fn run(bench: Bench, rounds: u32) -> Result<()> {
         Bench::Held => races::held(rounds),
         Bench::Scale => memory::scale(rounds),
         Bench::Keys => keys::keys(rounds),
+        Bench::Who => who::who(rounds),
     }
 }
 

@@ -1,0 +1,505 @@
+//! `slabscope who`: the process, and for dentries the directory, behind the growth of a cache.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::json::{self, Name};
+use super::table::{Align, Table};
+use super::walks::Interrupt;
+use super::{Context, Exit, Failure, Run};
+use crate::config::Config;
+use crate::source::{Kernel, Source};
+use crate::text::{bytes, count, counted, duration, printable, share, short};
+use crate::who::{self, Events, Owner, Reading, Row, Spec, Watch, Way, WhoError};
+
+/// Find out who makes dentries, and in which directories, or who fills another slab cache
+///
+/// The kernel counts for a while, in an instance of its tracing (tracefs) that is taken away in the
+/// end; Ctrl-C ends it before and reports. Each dentry made, or each object allocated, costs an
+/// event meanwhile: docs/who.md has what that is. What a slabscope that was killed left armed is
+/// taken away at the start.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Who allocates objects of this slab cache
+    #[arg(long, value_name = "NAME", conflicts_with = "path")]
+    cache: Option<String>,
+
+    /// Only dentries below this directory, on its filesystem
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+
+    /// Seconds to watch, from 0.1 to 3600
+    #[arg(long, value_name = "S", default_value = "10", value_parser = super::seconds)]
+    duration: Duration,
+
+    /// At most so many rows
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+
+    /// Entries of the kernel's histograms, from 128 to 131072: what finds no room is only counted
+    #[arg(long, value_name = "N", default_value_t = who::ROWS, value_parser = entries)]
+    entries: u32,
+
+    /// Only by this of the kernel's means, instead of the first that it offers
+    #[arg(long, value_name = "WAY")]
+    by: Option<Way>,
+
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is said to whoever may only look: it changes nothing that is cached, but makes others wait.
+const READ_ONLY: &str =
+    "read-only, by --read-only or by read-only in config.toml: the kernel is not made to trace";
+
+fn entries(text: &str) -> Result<u32, String> {
+    who::rows(super::whole(text)?)
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    subject: &'static str,
+    #[serde(flatten)]
+    of: Option<Name<'a>>,
+    by: &'static str,
+    functions: Vec<&'static str>,
+    not_told: &'a str,
+    took_ns: u64,
+    /// It ended before its time, or events were not counted.
+    complete: bool,
+    events: u64,
+    dropped: u64,
+    made: u64,
+    own: u64,
+    elsewhere: u64,
+    unknown: u64,
+    /// By how many active objects the cache grew meanwhile.
+    growth: Option<i64>,
+    rows: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    pid: u32,
+    #[serde(flatten)]
+    process: Name<'a>,
+    #[serde(flatten)]
+    command: Name<'a>,
+    #[serde(flatten)]
+    cgroup: Name<'a>,
+    group: Option<String>,
+    gone: bool,
+    #[serde(flatten)]
+    directory: Option<Name<'a>>,
+    #[serde(flatten)]
+    path: Option<Name<'a>>,
+    inode: Option<u64>,
+    made: u64,
+    per_second: f64,
+    absent: Option<u64>,
+    bytes: Option<u64>,
+    freed: Option<u64>,
+}
+
+impl From<WhoError> for Failure {
+    fn from(error: WhoError) -> Self {
+        let exit = match &error {
+            WhoError::NotMounted | WhoError::NoWay(_) | WhoError::LockedDown(_) => Exit::Missing,
+            WhoError::Denied { .. } => Exit::Permission,
+            WhoError::NoCache(_) | WhoError::NoDirectory { .. } => Exit::Usage,
+            WhoError::Refused { .. } | WhoError::Malformed { .. } => Exit::Failed,
+        };
+        Self::new(exit, error)
+    }
+}
+
+/// What was found out, and under which circumstances.
+struct Found {
+    events: Events,
+    reading: Reading,
+    took: Duration,
+    ended: bool,
+    growth: Option<i64>,
+}
+
+impl Found {
+    fn complete(&self) -> bool {
+        !self.ended && self.reading.dropped == 0
+    }
+}
+
+impl Run for Args {
+    fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+        context.live("who")?;
+        if context.read_only || Config::load()?.read_only {
+            return Err(Failure::new(Exit::Usage, READ_ONLY));
+        }
+        let mut kernel = Kernel::new(&context.root);
+        let spec = self.spec(&mut kernel)?;
+        for owner in left()? {
+            eprintln!(
+                "slabscope: process {} was killed while it watched: what it left armed is taken away",
+                owner.pid()
+            );
+        }
+        let found = self.watch(&spec, &mut kernel)?;
+        if self.json {
+            json::write(out, "slabscope.who/1", &self.document(&spec, &found))?;
+        } else {
+            tell(&spec, &found, self.limit, out)?;
+        }
+        let left_out = found.reading.rows.len().saturating_sub(self.limit);
+        if left_out > 0 {
+            super::left_out(counted(left_out as u64, "row"));
+        }
+        Ok(if found.complete() {
+            Exit::Ok
+        } else {
+            Exit::Partial
+        })
+    }
+}
+
+/// Takes away what dead processes left.
+fn left() -> Result<Vec<Owner>, WhoError> {
+    who::remove_left(&who::tracefs()?, "/proc".as_ref())
+}
+
+impl Args {
+    fn spec(&self, kernel: &mut Kernel) -> Result<Spec, WhoError> {
+        match (&self.cache, &self.path) {
+            (Some(cache), _) => {
+                let sample = kernel.sample();
+                if sample.caches.is_ok() && sample.cache(cache).is_none() {
+                    return Err(WhoError::NoCache(cache.clone()));
+                }
+                Ok(Spec::Cache(cache.clone()))
+            }
+            (None, Some(path)) => match path.canonicalize() {
+                Ok(path) if path.is_dir() => Ok(Spec::Below(path)),
+                Ok(path) => Err(WhoError::NoDirectory {
+                    path,
+                    why: "not a directory".into(),
+                }),
+                Err(error) => Err(WhoError::NoDirectory {
+                    path: path.clone(),
+                    why: error.to_string(),
+                }),
+            },
+            (None, None) => Ok(Spec::Everywhere),
+        }
+    }
+
+    /// Watches until its time is over or somebody ends it.
+    fn watch(&self, spec: &Spec, kernel: &mut Kernel) -> Result<Found, Failure> {
+        // One that comes while a histogram is read is waited for: nothing may stay armed.
+        let interrupt = Interrupt::catch()?;
+        let before = active(spec, kernel);
+        let mut watch = Watch::start(spec, self.entries, self.by)?;
+        let begin = Instant::now();
+        eprintln!(
+            "slabscope: who makes {}: {}, for {}; Ctrl-C ends it and reports",
+            spec.words(),
+            watch.events().words(),
+            duration(self.duration),
+        );
+        // Now and then it is read, since processes that end meanwhile are nobody in the end.
+        const LOOK: Duration = Duration::from_millis(500);
+        const STEP: Duration = Duration::from_millis(50);
+        let mut looked = begin;
+        while begin.elapsed() < self.duration && interrupt.flow().is_continue() {
+            thread::sleep(STEP.min(self.duration.saturating_sub(begin.elapsed())));
+            if looked.elapsed() >= LOOK {
+                watch.read()?;
+                looked = Instant::now();
+            }
+        }
+        let took = begin.elapsed();
+        let reading = watch.read()?;
+        let after = active(spec, kernel);
+        let events = watch.events().clone();
+        watch.end()?;
+        Ok(Found {
+            events,
+            reading,
+            took,
+            ended: interrupt.flow().is_break(),
+            growth: before.zip(after).and_then(grown),
+        })
+    }
+
+    fn document<'a>(&self, spec: &'a Spec, found: &'a Found) -> Document<'a> {
+        let reading = &found.reading;
+        let (subject, of) = match spec {
+            Spec::Everywhere => ("dentries", None),
+            Spec::Below(path) => ("dentries", Some(Name::keyed("below", path))),
+            Spec::Cache(cache) => ("cache", Some(Name::keyed("cache", cache))),
+        };
+        Document {
+            subject,
+            of,
+            by: found.events.way.words(),
+            functions: found.events.functions(),
+            not_told: found.events.lacks,
+            took_ns: u64::try_from(found.took.as_nanos()).unwrap_or(u64::MAX),
+            complete: found.complete(),
+            events: reading.events,
+            dropped: reading.dropped,
+            made: reading.made,
+            own: reading.own,
+            elsewhere: reading.elsewhere,
+            unknown: reading.unknown,
+            growth: found.growth,
+            rows: reading
+                .rows
+                .iter()
+                .take(self.limit)
+                .map(|row| line(row, found.took))
+                .collect(),
+        }
+    }
+}
+
+fn line(row: &Row, took: Duration) -> Line<'_> {
+    let process = &row.process;
+    let directory = row.directory.as_ref();
+    Line {
+        pid: process.pid,
+        process: Name::keyed("process", &process.name),
+        command: Name::keyed("command", &process.command),
+        cgroup: Name::keyed("cgroup", &process.cgroup),
+        group: process.group(),
+        gone: process.gone,
+        directory: directory.map(|directory| Name::keyed("directory", &directory.name)),
+        path: directory.and_then(|directory| Some(Name::keyed("path", directory.path.as_ref()?))),
+        inode: directory.and_then(|directory| directory.identity.ino),
+        made: row.made,
+        per_second: per_second(row.made, took),
+        absent: row.absent,
+        bytes: row.bytes,
+        freed: row.freed,
+    }
+}
+
+/// Active objects of the cache that is watched.
+fn active(spec: &Spec, kernel: &mut Kernel) -> Option<u64> {
+    let name = match spec {
+        Spec::Cache(name) => name,
+        _ => "dentry",
+    };
+    Some(kernel.sample().cache(name)?.active)
+}
+
+fn grown((before, after): (u64, u64)) -> Option<i64> {
+    i64::try_from(i128::from(after) - i128::from(before)).ok()
+}
+
+fn per_second(made: u64, took: Duration) -> f64 {
+    made as f64 / took.as_secs_f64().max(f64::MIN_POSITIVE)
+}
+
+fn tell(spec: &Spec, found: &Found, limit: usize, out: &mut dyn Write) -> Result<(), Failure> {
+    let reading = &found.reading;
+    let cache = matches!(spec, Spec::Cache(_));
+    let mut columns = vec![
+        ("MADE", Align::Right),
+        ("SHARE", Align::Right),
+        ("RATE/S", Align::Right),
+    ];
+    columns.extend(match cache {
+        true => [("FREED", Align::Right), ("BYTES", Align::Right)],
+        false => [("ABSENT", Align::Right), ("PID", Align::Right)],
+    });
+    columns.extend(match cache {
+        true => [
+            ("PID", Align::Right),
+            ("PROCESS", Align::Left),
+            ("GROUP", Align::Left),
+        ],
+        false => [
+            ("PROCESS", Align::Left),
+            ("GROUP", Align::Left),
+            ("DIRECTORY", Align::Left),
+        ],
+    });
+    let mut table = Table::new(&columns);
+    let told = |figure: Option<u64>| figure.map_or("?".into(), count);
+    for row in reading.rows.iter().take(limit) {
+        let process = &row.process;
+        let name = printable(&process.name) + if process.gone { " (gone)" } else { "" };
+        let group = process.group().map_or_else(|| "-".into(), printable);
+        let mut cells = vec![
+            count(row.made),
+            share(row.made, reading.made),
+            short(per_second(row.made, found.took)),
+        ];
+        if cache {
+            cells.extend([told(row.freed), row.bytes.map_or("?".into(), bytes)]);
+            cells.extend([process.pid.to_string(), name, group]);
+        } else {
+            cells.extend([told(row.absent), process.pid.to_string(), name, group]);
+            cells.push(directory(row));
+        }
+        table.row(cells);
+    }
+    table.write(out)?;
+    for line in beside(found) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// The path where it is known; else the name, and the number.
+fn directory(row: &Row) -> String {
+    let Some(directory) = &row.directory else {
+        return "?".into();
+    };
+    match (&directory.path, directory.identity.ino) {
+        (Some(path), _) => printable(path),
+        (None, Some(ino)) => format!("{} (inode {ino})", printable(&directory.name)),
+        (None, None) => printable(&directory.name),
+    }
+}
+
+/// What the rows do not have.
+fn beside(found: &Found) -> Vec<String> {
+    let reading = &found.reading;
+    let mut lines = vec![format!(
+        "{} made in {}, {}/s",
+        count(reading.made),
+        duration(found.took),
+        short(per_second(reading.made, found.took)),
+    )];
+    if let Some(growth) = found.growth {
+        let sign = if growth > 0 { "+" } else { "" };
+        lines[0] += &format!("; the cache's active objects: {sign}{growth}");
+    }
+    let figures = [
+        (reading.own, "by slabscope itself"),
+        (reading.elsewhere, "elsewhere on the filesystem"),
+        (
+            reading.unknown,
+            "in directories of which nobody knows whether they are below",
+        ),
+    ];
+    let figures = figures.iter().filter(|(figure, _)| *figure > 0);
+    lines.extend(figures.map(|(figure, words)| format!("{} {words}", count(*figure))));
+    if reading.dropped > 0 {
+        lines.push(format!(
+            "{} not counted, since the kernel's histogram was full: --entries gives it more room",
+            counted(reading.dropped, "event")
+        ));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::who::{Directory, Identity, Process};
+
+    fn row(pid: u32, name: &str, directory: Option<Directory>) -> Row {
+        Row {
+            process: Process {
+                pid,
+                name: name.into(),
+                cgroup: "/system.slice/app.service".into(),
+                gone: pid == 9,
+                ..Process::default()
+            },
+            made: 1_000_000 / u64::from(pid),
+            absent: directory.is_some().then_some(7),
+            bytes: directory.is_none().then_some(512),
+            freed: None,
+            directory,
+        }
+    }
+
+    fn found(rows: Vec<Row>) -> Found {
+        let made = rows.iter().map(|row| row.made).sum();
+        Found {
+            events: Events {
+                way: Way::Kmem,
+                events: Vec::new(),
+                names: Vec::new(),
+                lacks: "what is freed",
+            },
+            reading: Reading {
+                made,
+                rows,
+                unknown: 3,
+                dropped: 12,
+                events: made,
+                ..Reading::default()
+            },
+            took: Duration::from_secs(10),
+            ended: false,
+            growth: Some(5),
+        }
+    }
+
+    fn told(spec: &Spec, found: &Found, limit: usize) -> String {
+        let mut out = Vec::new();
+        tell(spec, found, limit, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn dentries_by_process_and_directory() {
+        let directory = |path: Option<&str>| Directory {
+            name: OsString::from("\u{1b}[31m"),
+            path: path.map(Into::into),
+            generation: None,
+            identity: Identity {
+                ino: Some(12),
+                ..Identity::default()
+            },
+        };
+        let rows = vec![
+            row(8, "app", Some(directory(Some("/srv/app")))),
+            row(9, "app", Some(directory(None))),
+        ];
+        let expected = "\x20  MADE  SHARE RATE/S ABSENT PID PROCESS    GROUP       DIRECTORY
+125,000 52.9 %  12.5k      7   8 app        app.service /srv/app
+111,111 47.1 %  11.1k      7   9 app (gone) app.service \\u{1b}[31m (inode 12)
+236,111 made in 10 s, 23.6k/s; the cache's active objects: +5
+3 in directories of which nobody knows whether they are below
+12 events not counted, since the kernel's histogram was full: --entries gives it more room
+";
+        assert_eq!(told(&Spec::Everywhere, &found(rows), 20), expected);
+    }
+
+    #[test]
+    fn objects_by_process() {
+        let spec = Spec::Cache("kmalloc-512".into());
+        let rows = vec![row(8, "app", None), row(20, "b", None)];
+        let text = told(&spec, &found(rows), 1);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(
+            lines[0],
+            "   MADE  SHARE RATE/S FREED BYTES PID PROCESS GROUP"
+        );
+        assert_eq!(
+            lines[1],
+            "125,000 71.4 %  12.5k     ? 512 B   8 app     app.service"
+        );
+        assert!(lines[2].starts_with("175,000 made"), "{text}");
+    }
+
+    #[test]
+    fn what_was_left_out_or_ended_early_is_not_complete() {
+        let mut found = found(Vec::new());
+        assert!(!found.complete());
+        found.reading.dropped = 0;
+        assert!(found.complete());
+        found.ended = true;
+        assert!(!found.complete());
+    }
+}

@@ -1,0 +1,267 @@
+//! What is armed in the kernel: events of our own, and an instance of tracefs with a histogram for
+//! each. Whatever way the program ends, it is taken away: here, by [`disarm`] when it panics, or by
+//! the next one that finds it ([`remove_left`]).
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::WhoError;
+use super::events::{Counts, Event, Events, candidates};
+use super::histogram::{self, Histogram};
+use super::owner::Owner;
+use super::tracefs::{Tracefs, append, reason};
+use super::{Refused, Subject, Way};
+
+/// What this process has armed, for [`disarm`].
+static ARMED: Mutex<Option<(Tracefs, String)>> = Mutex::new(None);
+
+/// Events that are counted. Dropping it takes them away.
+#[derive(Debug)]
+pub struct Armed {
+    tracefs: Tracefs,
+    group: String,
+    events: Events,
+    /// The histograms: kept open, so that the kernel's buffer for their text need not grow anew
+    /// with each reading (fs/seq_file.c: `seq_read_iter()`, Linux 7.3).
+    files: Vec<Histo>,
+    names: Vec<Histo>,
+    rows: u32,
+    text: Vec<u8>,
+}
+
+/// What the histograms hold at one moment.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// Who made what, or gave it back.
+    pub made: Vec<(Counts, Histogram)>,
+    /// Names of directories.
+    pub names: Vec<(Counts, Histogram)>,
+}
+
+#[derive(Debug)]
+struct Histo {
+    path: PathBuf,
+    file: File,
+    counts: Counts,
+}
+
+impl Armed {
+    /// Arms the first of the candidates that the kernel takes, with histograms of so many `rows`
+    /// (a power of two). `only`: by no other means.
+    pub fn new(
+        tracefs: &Tracefs,
+        proc: &Path,
+        subject: &Subject,
+        rows: u32,
+        only: Option<Way>,
+    ) -> Result<Self, WhoError> {
+        let own =
+            Owner::this(proc).map_err(|error| WhoError::of(proc.join("self"), error, None))?;
+        let group = own.group();
+        let mut refused = Vec::new();
+        for events in candidates(subject) {
+            if only.is_some_and(|only| only != events.way) {
+                continue;
+            }
+            let (way, functions) = (events.way, events.functions());
+            match Self::arm(tracefs.clone(), &group, events, rows) {
+                Err(error) if error.is_refused() => refused.push(Refused {
+                    way,
+                    functions,
+                    why: error.to_string(),
+                }),
+                armed => return armed,
+            }
+        }
+        Err(WhoError::NoWay(refused))
+    }
+
+    fn arm(tracefs: Tracefs, group: &str, events: Events, rows: u32) -> Result<Self, WhoError> {
+        *armed() = Some((tracefs.clone(), group.to_owned()));
+        // From here on it is taken away again by being dropped.
+        let mut armed = Self {
+            tracefs,
+            group: group.to_owned(),
+            events,
+            files: Vec::new(),
+            names: Vec::new(),
+            rows,
+            text: Vec::new(),
+        };
+        armed.set_up()?;
+        Ok(armed)
+    }
+
+    fn set_up(&mut self) -> Result<(), WhoError> {
+        let instance = self.tracefs.instance(&self.group);
+        let events = self.events.events.clone();
+        self.define(&events)?;
+        fs::create_dir(&instance).map_err(|error| WhoError::of(instance.clone(), error, None))?;
+        // Nothing is ever recorded in its buffers: those of the least size are enough.
+        let _ = append(&instance.join("buffer_size_kb"), "4");
+        self.files = self.count(&events)?;
+        Ok(())
+    }
+
+    fn define(&self, events: &[Event]) -> Result<(), WhoError> {
+        let mut definitions = events
+            .iter()
+            .filter_map(|event| event.definition(&self.group));
+        definitions.try_for_each(|definition| self.tracefs.define(&definition))
+    }
+
+    /// Has the events counted.
+    fn count(&self, events: &[Event]) -> Result<Vec<Histo>, WhoError> {
+        let instance = self.tracefs.instance(&self.group);
+        let log = instance.join("error_log");
+        let count = |event: &Event| {
+            let group = event.group.unwrap_or(&self.group);
+            let directory = instance.join("events").join(group).join(event.name);
+            let trigger = directory.join("trigger");
+            append(&trigger, &event.trigger(self.rows))
+                .map_err(|error| WhoError::of(trigger, error, reason(&log)))?;
+            let path = directory.join("hist");
+            let file =
+                File::open(&path).map_err(|error| WhoError::of(path.clone(), error, None))?;
+            let counts = event.counts;
+            Ok(Histo { path, file, counts })
+        };
+        events.iter().map(count).collect()
+    }
+
+    /// From now on, names of directories are told too.
+    pub fn name_directories(&mut self) -> Result<(), WhoError> {
+        if self.names.is_empty() {
+            let events = std::mem::take(&mut self.events.names);
+            self.define(&events)?;
+            self.names = self.count(&events)?;
+        }
+        Ok(())
+    }
+
+    /// What is armed.
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// What was counted so far.
+    pub fn read(&mut self) -> Result<Counted, WhoError> {
+        let Self {
+            files, names, text, ..
+        } = self;
+        Ok(Counted {
+            made: read_all(files, text)?,
+            // An imitated name is no name, but no reason to tell nothing.
+            names: read_all(names, text).unwrap_or_default(),
+        })
+    }
+
+    /// Takes it away, and says whether that went well.
+    pub fn end(mut self) -> Result<(), WhoError> {
+        self.take_away()
+    }
+
+    fn take_away(&mut self) -> Result<(), WhoError> {
+        self.files.clear();
+        self.names.clear();
+        let done = remove(&self.tracefs, &self.group);
+        if done.is_ok() {
+            *armed() = None;
+        }
+        done
+    }
+}
+
+impl Drop for Armed {
+    fn drop(&mut self) {
+        if armed().is_some() {
+            // Who wants to know of a failure calls `end()`; the next start tries again.
+            let _ = self.take_away();
+        }
+    }
+}
+
+fn read_all(files: &mut [Histo], text: &mut Vec<u8>) -> Result<Vec<(Counts, Histogram)>, WhoError> {
+    let read = |histo: &mut Histo| {
+        text.clear();
+        let read = histo
+            .file
+            .rewind()
+            .and_then(|()| histo.file.read_to_end(text));
+        read.map_err(|error| WhoError::of(histo.path.clone(), error, None))?;
+        let parsed = histogram::parse(text).map_err(|source| WhoError::Malformed {
+            path: histo.path.clone(),
+            source,
+        })?;
+        Ok((histo.counts, parsed))
+    };
+    files.iter_mut().map(read).collect()
+}
+
+fn armed() -> std::sync::MutexGuard<'static, Option<(Tracefs, String)>> {
+    ARMED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes away what this process has armed, from whatever thread: it is about to end.
+pub fn disarm() {
+    let left = ARMED.try_lock().ok().and_then(|mut armed| armed.take());
+    if let Some((tracefs, group)) = left {
+        let _ = remove(&tracefs, &group);
+    }
+}
+
+/// Takes away what processes left that have ended, and tells which those were.
+pub fn remove_left(tracefs: &Tracefs, proc: &Path) -> Result<Vec<Owner>, WhoError> {
+    let left = left(tracefs, proc)?;
+    for owner in &left {
+        remove(tracefs, &owner.group())?;
+    }
+    Ok(left)
+}
+
+/// The processes that have ended and left something armed.
+pub fn left(tracefs: &Tracefs, proc: &Path) -> Result<Vec<Owner>, WhoError> {
+    let mut groups = tracefs.instances()?;
+    let events = tracefs.defined()?;
+    let group = |event: &String| Some(event.split_once('/')?.0.to_owned());
+    groups.extend(events.iter().filter_map(group));
+    groups.sort();
+    groups.dedup();
+    let owners = groups.iter().filter_map(|group| Owner::of_group(group));
+    Ok(owners.filter(|owner| owner.is_dead(proc)).collect())
+}
+
+/// How often, and how long apart, an instance is tried that somebody reads at this moment.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Removes an instance, with all that is armed in it, and the events of its name.
+fn remove(tracefs: &Tracefs, group: &str) -> Result<(), WhoError> {
+    let instance = tracefs.instance(group);
+    let mut tries = 0;
+    let removed = loop {
+        match fs::remove_dir(&instance) {
+            Err(error) if is_busy(&error) && tries < TRIES => {
+                tries += 1;
+                thread::sleep(PAUSE);
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => break Ok(()),
+            done => break done.map_err(|error| WhoError::of(instance, error, None)),
+        }
+    };
+    let prefix = format!("{group}/");
+    for event in tracefs.defined()? {
+        if event.starts_with(&prefix) {
+            tracefs.define(&format!("-:{event}"))?;
+        }
+    }
+    removed
+}
+
+fn is_busy(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::ResourceBusy
+}
