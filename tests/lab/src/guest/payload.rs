@@ -8,6 +8,9 @@ use anyhow::{Context, Result};
 /// Where the guest finds the module.
 pub const MODULE: &str = "/usr/local/lib/slabscope.ko";
 
+/// The one to learn with.
+pub const DEMO: &str = "/usr/local/lib/slabscope_demo.ko";
+
 /// And the one that the measurements compare it with.
 pub const PEER: &str = "/usr/local/lib/lab_peer.ko";
 

@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
 use super::accel::Accel;
-use super::payload::{Archive, MODULE, PEER};
+use super::payload::{Archive, DEMO, MODULE, PEER};
 use crate::agent::protocol::PORT;
 use crate::setup::Lab;
 use crate::setup::cache::{Cache, remove};
@@ -65,6 +65,7 @@ impl Qemu {
         archive.add("/payload/usr/local/bin/agent", &lab.programs.agent)?;
         archive.add("/payload/usr/local/bin/slabscope", &lab.programs.slabscope)?;
         archive.add(&format!("/payload{MODULE}"), &lab.module)?;
+        archive.add(&format!("/payload{DEMO}"), &lab.demo)?;
         if let Some(peer) = &lab.peer {
             archive.add(&format!("/payload{PEER}"), peer)?;
         }

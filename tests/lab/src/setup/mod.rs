@@ -20,7 +20,7 @@ use anyhow::{Context, Result};
 
 use cache::Cache;
 use kernel::Kernel;
-use module::{PEER, SLABSCOPE};
+use module::{DEMO, PEER, SLABSCOPE};
 use programs::Programs;
 use steps::Steps;
 
@@ -41,6 +41,8 @@ pub struct Lab {
     pub root_image: PathBuf,
     /// The module, built for the kernel.
     pub module: PathBuf,
+    /// The module to learn with.
+    pub demo: PathBuf,
     /// The module that the measurements compare with, where they were asked for.
     pub peer: Option<PathBuf>,
     /// The guest's programs.
@@ -82,7 +84,7 @@ pub fn workspace() -> PathBuf {
 pub fn run(options: &Options) -> Result<Lab> {
     let cache = Cache::open()?;
     let _lock = cache.lock()?;
-    let mut steps = Steps::new(&cache, if options.peer { 9 } else { 8 }, options.verbose);
+    let mut steps = Steps::new(&cache, if options.peer { 10 } else { 9 }, options.verbose);
     steps.compilers()?;
     let kernel = steps.kernel(options)?;
     steps.build_tree(&kernel)?;
@@ -95,6 +97,7 @@ pub fn run(options: &Options) -> Result<Lab> {
         |partial, log| image::make_root(&base, partial, log),
     )?;
     let module = steps.module(&kernel, SLABSCOPE)?;
+    let demo = steps.module(&kernel, DEMO)?;
     let peer = if options.peer {
         Some(steps.module(&kernel, PEER)?)
     } else {
@@ -106,6 +109,7 @@ pub fn run(options: &Options) -> Result<Lab> {
         kernel,
         root_image,
         module,
+        demo,
         peer,
         programs,
     })

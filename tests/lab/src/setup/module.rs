@@ -28,6 +28,13 @@ pub const SLABSCOPE: Module = Module {
     kept: "module",
 };
 
+/// Slab caches and a shrinker to play with, for `cargo lab learn`.
+pub const DEMO: Module = Module {
+    name: "slabscope_demo",
+    dir: "kmod/demo",
+    kept: "module-demo",
+};
+
 /// Calls shrink_dcache_parent() when told to. Never shipped.
 pub const PEER: Module = Module {
     name: "lab_peer",

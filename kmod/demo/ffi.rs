@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The slab allocator, RCU and shrinkers, behind a safe interface: the kernel's Rust crate has no
+//! abstractions for them. All of the module's `unsafe` is here, but for the initialization of its
+//! lock.
+
+use crate::Waited;
+use core::{
+    ffi::c_void,
+    mem::size_of,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    fs::File,
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceRegistration, //
+    },
+    prelude::*,
+    str::CString,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
+    },
+};
+
+/// include/linux/shrinker.h, which has them as macros that bindgen does not take.
+const SHRINK_STOP: c_ulong = !0;
+const SHRINK_EMPTY: c_ulong = !0 - 1;
+
+const RECLAIM_ACCOUNT: bindings::slab_flags_t =
+    1 << bindings::_slab_flag_bits__SLAB_RECLAIM_ACCOUNT;
+const NO_MERGE: bindings::slab_flags_t = 1 << bindings::_slab_flag_bits__SLAB_NO_MERGE;
+
+/// Objects that constructors were called for, all caches together.
+static CONSTRUCTED: Atomic<i64> = Atomic::new(0);
+
+/// Objects that RCU has freed.
+static RCU_FREED: Atomic<i64> = Atomic::new(0);
+
+/// How a cache is made.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Options {
+    /// `SLAB_RECLAIM_ACCOUNT`: its slabs count as reclaimable.
+    pub(crate) reclaim: bool,
+    /// With a constructor.
+    pub(crate) ctor: bool,
+    /// `SLAB_NO_MERGE`
+    pub(crate) no_merge: bool,
+}
+
+/// A slab cache and its objects.
+///
+/// # Invariants
+///
+/// `cache` is a cache that this value owns, and `objects` are allocated from it, each once.
+pub(crate) struct Cache {
+    cache: NonNull<bindings::kmem_cache>,
+    objects: KVVec<Object>,
+    /// [`CONSTRUCTED`] before the first object, if there is a constructor.
+    constructed_before: Option<i64>,
+}
+
+/// An object of a cache.
+struct Object(NonNull<c_void>);
+
+// SAFETY: caches and their objects may be used from any thread.
+unsafe impl Send for Cache {}
+// SAFETY: as above.
+unsafe impl Send for Object {}
+
+/// What an object is while it waits for a grace period.
+#[repr(C)]
+struct Waiting {
+    head: bindings::callback_head,
+    cache: *mut bindings::kmem_cache,
+}
+
+const _: () = assert!(size_of::<Waiting>() <= *crate::SIZES.start() as usize);
+
+/// Called for each object of a new slab, not for each allocation.
+unsafe extern "C" fn construct(_object: *mut c_void) {
+    CONSTRUCTED.fetch_add(1, Relaxed);
+}
+
+/// # Safety
+///
+/// `head` is that of a [`Waiting`] whose object is nobody's any more.
+unsafe extern "C" fn free_waiting(head: *mut bindings::callback_head) {
+    let waiting: *mut Waiting = head.cast();
+    // SAFETY: by the contract; caches wait for their callbacks before they are destroyed.
+    unsafe { bindings::kmem_cache_free((*waiting).cache, waiting.cast()) };
+    RCU_FREED.fetch_add(1, Relaxed);
+}
+
+impl Cache {
+    /// Makes a cache.
+    pub(crate) fn new(name: &CString, size: u32, options: Options) -> Result<Self> {
+        let mut args = bindings::kmem_cache_args::default();
+        if options.ctor {
+            args.ctor = Some(construct);
+        }
+        let mut flags = 0;
+        if options.reclaim {
+            flags |= RECLAIM_ACCOUNT;
+        }
+        if options.no_merge {
+            flags |= NO_MERGE;
+        }
+        let name = kernel::str::as_char_ptr_in_const_context(name);
+        // SAFETY: the name is copied, and the arguments are valid.
+        let cache = unsafe { bindings::__kmem_cache_create_args(name, size, &mut args, flags) };
+        // INVARIANT: the cache is this value's own; one that is shared has counted it.
+        Ok(Self {
+            cache: NonNull::new(cache).ok_or(ENOMEM)?,
+            objects: KVVec::new(),
+            constructed_before: options.ctor.then(|| CONSTRUCTED.load(Relaxed)),
+        })
+    }
+
+    /// How many objects are allocated.
+    pub(crate) fn objects(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// How often constructors were called since this cache with one is there.
+    pub(crate) fn constructed(&self) -> i64 {
+        self.constructed_before
+            .map_or(0, |before| CONSTRUCTED.load(Relaxed) - before)
+    }
+
+    /// Allocates objects. Those that were allocated before an error, or a signal, stay.
+    pub(crate) fn alloc(&mut self, count: usize) -> Result {
+        self.objects.reserve(count, GFP_KERNEL)?;
+        for _ in 0..count {
+            if current!().signal_pending() {
+                return Err(EINTR);
+            }
+            // SAFETY: by the type invariant.
+            let object = unsafe {
+                bindings::kmem_cache_alloc_noprof(self.cache.as_ptr(), bindings::GFP_KERNEL)
+            };
+            // INVARIANT: it was just allocated.
+            let object = Object(NonNull::new(object).ok_or(ENOMEM)?);
+            self.objects.push(object, GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+
+    /// Frees the objects that were allocated last, up to so many.
+    pub(crate) fn free_last(&mut self, count: usize) {
+        for _ in 0..count {
+            let Some(object) = self.objects.pop() else {
+                return;
+            };
+            self.free(object);
+        }
+    }
+
+    /// Frees every second object.
+    pub(crate) fn free_every_second(&mut self) {
+        let cache = self.cache;
+        let mut second = false;
+        self.objects.retain(|object| {
+            second = !second;
+            if !second {
+                // SAFETY: by the type invariant; the object is taken out.
+                unsafe { bindings::kmem_cache_free(cache.as_ptr(), object.0.as_ptr()) };
+            }
+            second
+        });
+    }
+
+    /// Frees all objects after a grace period of RCU, and waits for it.
+    pub(crate) fn free_after_grace(&mut self) -> Result<Waited> {
+        if self.constructed_before.is_some() {
+            return Err(EINVAL); // what is freed has to be as it was constructed
+        }
+        let freed_before = RCU_FREED.load(Relaxed);
+        let queued = self.objects.len() as u64;
+        // No grace period that begins from here on ends before the guard is dropped.
+        let guard = rcu::read_lock();
+        while let Some(Object(object)) = self.objects.pop() {
+            let waiting: NonNull<Waiting> = object.cast();
+            // SAFETY: the object is large and aligned enough (asserted above), and nobody's now.
+            unsafe {
+                (&raw mut (*waiting.as_ptr()).cache).write(self.cache.as_ptr());
+                bindings::call_rcu(&raw mut (*waiting.as_ptr()).head, Some(free_waiting));
+            }
+        }
+        let freed = RCU_FREED.load(Relaxed) - freed_before;
+        drop(guard);
+        let start = Instant::<Monotonic>::now();
+        wait_for_callbacks();
+        Ok(Waited {
+            queued,
+            waiting: queued - freed as u64,
+            grace_us: start.elapsed().as_micros_ceil() as u64,
+        })
+    }
+
+    /// Gives free slabs back.
+    pub(crate) fn shrink(&mut self) {
+        // SAFETY: by the type invariant.
+        unsafe { bindings::kmem_cache_shrink(self.cache.as_ptr()) };
+    }
+
+    /// Destroys the cache and forgets its objects: what destroying it is not meant for.
+    pub(crate) fn leak(mut self) {
+        self.objects.clear();
+    }
+
+    fn free(&self, object: Object) {
+        // SAFETY: by the type invariant; the object was taken out.
+        unsafe { bindings::kmem_cache_free(self.cache.as_ptr(), object.0.as_ptr()) };
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        self.free_last(usize::MAX);
+        // SAFETY: by the type invariant; nothing uses the cache any more, RCU included, as
+        // `free_after_grace` has waited for it.
+        unsafe { bindings::kmem_cache_destroy(self.cache.as_ptr()) };
+    }
+}
+
+fn wait_for_callbacks() {
+    // SAFETY: may be called where sleeping is allowed.
+    unsafe { bindings::rcu_barrier() };
+}
+
+/// The registered shrinker. There is one at a time, on `crate::count` and `crate::scan`.
+pub(crate) struct Shrinker(NonNull<bindings::shrinker>);
+
+// SAFETY: shrinkers may be freed from any thread.
+unsafe impl Send for Shrinker {}
+
+unsafe extern "C" fn count_objects(
+    _shrinker: *mut bindings::shrinker,
+    _control: *mut bindings::shrink_control,
+) -> c_ulong {
+    match crate::count() {
+        0 => SHRINK_EMPTY,
+        count => count as c_ulong,
+    }
+}
+
+/// # Safety
+///
+/// `control` is valid for reads.
+unsafe extern "C" fn scan_objects(
+    _shrinker: *mut bindings::shrinker,
+    control: *mut bindings::shrink_control,
+) -> c_ulong {
+    // SAFETY: by the contract.
+    let most = unsafe { (*control).nr_to_scan };
+    crate::scan(most as usize).map_or(SHRINK_STOP, |freed| freed as c_ulong)
+}
+
+impl Shrinker {
+    /// Registers it.
+    pub(crate) fn new() -> Result<Self> {
+        let name = kernel::str::as_char_ptr_in_const_context(c"slabscope-demo");
+        // SAFETY: the name is a format without arguments.
+        let shrinker = NonNull::new(unsafe { bindings::shrinker_alloc(0, name) }).ok_or(ENOMEM)?;
+        // SAFETY: it is not registered yet, so nobody else sees it.
+        unsafe {
+            (*shrinker.as_ptr()).count_objects = Some(count_objects);
+            (*shrinker.as_ptr()).scan_objects = Some(scan_objects);
+            bindings::shrinker_register(shrinker.as_ptr());
+        }
+        Ok(Self(shrinker))
+    }
+}
+
+impl Drop for Shrinker {
+    fn drop(&mut self) {
+        // SAFETY: `new` has registered it. Callbacks that are waited for only try for the lock.
+        unsafe { bindings::shrinker_free(self.0.as_ptr()) };
+    }
+}
+
+/// Whether the caller has `CAP_SYS_ADMIN` in the initial user namespace.
+pub(crate) fn may_use() -> Result {
+    // SAFETY: `capable` may be called in any process context.
+    if unsafe { bindings::capable(bindings::CAP_SYS_ADMIN as c_int) } {
+        Ok(())
+    } else {
+        Err(EPERM)
+    }
+}
+
+/// The device's file operations with this module as their owner, so that an open file keeps the
+/// module loaded. `kernel::miscdevice` sets no owner before Linux 7.3.
+pub(crate) struct Owned(#[allow(dead_code)] KBox<bindings::file_operations>);
+
+// SAFETY: never written to once the device uses it.
+unsafe impl Send for Owned {}
+// SAFETY: as above.
+unsafe impl Sync for Owned {}
+
+impl Owned {
+    /// Makes this module the owner. The value has to outlive the registration.
+    pub(crate) fn new<T: MiscDevice>(
+        device: &MiscDeviceRegistration<T>,
+        module: &'static ThisModule,
+    ) -> Result<Self> {
+        // SAFETY: the device is registered, so its `fops` points to valid operations.
+        let mut fops = unsafe { (*device.as_raw()).fops.read() };
+        fops.owner = module.as_ptr();
+        let fops = KBox::new(fops, GFP_KERNEL)?;
+        // SAFETY: `misc_open` reads the pointer under a lock that is not to be had here, but an
+        // aligned pointer is written whole, and both values lead to valid operations; `is_owner_of`
+        // lets `open` refuse the files that got the first.
+        unsafe { (&raw mut (*device.as_raw()).fops).write_volatile(&*fops) };
+        Ok(Self(fops))
+    }
+
+    /// Whether an open file keeps the module loaded.
+    pub(crate) fn is_owner_of(file: &File) -> bool {
+        // SAFETY: `f_op` of an open file is valid and does not change after `misc_open`.
+        unsafe { !(*(*file.as_ptr()).f_op).owner.is_null() }
+    }
+}
