@@ -5,9 +5,12 @@ mod block;
 mod files;
 mod filesystems;
 mod kernel;
+mod lessons;
 mod memory;
 mod network;
 mod tasks;
+
+pub use lessons::{LESSONS, Lesson, lesson};
 
 /// What is known of a cache, or of a family of caches.
 #[derive(Debug)]

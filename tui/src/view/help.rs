@@ -10,7 +10,7 @@ use crate::keymap::{Binding, Scope, is_offered, label};
 use crate::model::{CGROUP_COLUMNS, FILESYSTEM_COLUMNS, Model, Page, Screen, TREE_SHAPES};
 
 /// Words that the screens use.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 14] = [
     "negative  a name known to be absent: a failed lookup, remembered",
     "in use    referenced by anything but its own children and slabscope",
     "unused    the rest, negatives included: what a prune may take",
@@ -24,6 +24,7 @@ const WORDS: [&str; 13] = [
     "SINCE m   objects allocated more or less since the mark",
     "HISTORY   objects over the chart's time, each row on its own scale",
     "shrink    give back slabs without objects; prune evicts objects",
+    "learn     try all of this in a virtual machine: cargo lab learn",
 ];
 
 /// What the shapes of names are made of.

@@ -31,7 +31,11 @@ pub(super) fn words(model: &Model, detail: &Detail, width: u16) -> Vec<Line<'sta
         .into_iter()
         .map(|(name, text)| (name, text.to_owned()));
     let mut lines = Vec::new();
-    for (name, text) in texts.chain(merged(model, detail)) {
+    let lesson = caches::lesson(&detail.cache).map(|lesson| {
+        let text = format!("{}: cargo lab learn {}", lesson.title, lesson.number);
+        ("try it", text)
+    });
+    for (name, text) in texts.chain(merged(model, detail)).chain(lesson) {
         for (number, part) in wrapped(&text, usize::from(width).saturating_sub(9)).enumerate() {
             let name = if number == 0 { name } else { "" };
             let name = Span::styled(format!(" {name:<6} "), model.look.accent());
