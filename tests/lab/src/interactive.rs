@@ -14,7 +14,7 @@ use crate::setup::Lab;
 /// How long the scene may take to prepare.
 const SCENE_TIMEOUT: Duration = Duration::from_secs(300);
 
-fn boot(lab: &Lab) -> Result<Guest> {
+pub(crate) fn boot(lab: &Lab) -> Result<Guest> {
     let started = Instant::now();
     eprint!("booting Linux {} ... ", lab.kernel.release);
     std::io::stderr().flush().ok();

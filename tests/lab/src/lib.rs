@@ -10,6 +10,7 @@ pub mod agent;
 pub mod bench;
 pub mod guest;
 pub mod interactive;
+pub mod learn;
 pub mod relay;
 pub mod setup;
 pub mod shots;

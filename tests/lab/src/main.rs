@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use slabscope_lab::setup::series::{TESTED, resolve};
 use slabscope_lab::setup::{self, DEFAULT_SERIES, Options};
-use slabscope_lab::{bench, interactive, relay, shots, suite};
+use slabscope_lab::{bench, interactive, learn, relay, shots, suite};
 
 /// Boot a stock Debian kernel in QEMU with the slabscope module, and open slabscope in it.
 ///
@@ -40,6 +40,18 @@ enum Task {
     },
     /// Open a root shell in the guest
     Shell,
+    /// Learn about slab caches and dentries by experiments on a real kernel
+    Learn {
+        /// Which experiment; else there is a list
+        #[arg(value_parser = clap::value_parser!(u8).range(1..=9))]
+        number: Option<u8>,
+        /// Only name the experiments
+        #[arg(long)]
+        list: bool,
+        /// Run all of them with nobody watching, and write their pages with the figures into a directory
+        #[arg(long, value_name = "DIR", conflicts_with = "number")]
+        record: Option<PathBuf>,
+    },
     /// Run one command in the guest; its status is the lab's
     Run {
         /// Seconds it may take
@@ -98,9 +110,14 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if matches!(arguments.task, None | Some(Task::Shell)) && !relay::on_terminal() {
+    let screen = match &arguments.task {
+        None | Some(Task::Shell) => true,
+        Some(Task::Learn { list, record, .. }) => !list && record.is_none(),
+        Some(_) => false,
+    };
+    if screen && !relay::on_terminal() {
         eprintln!(
-            "cargo lab: standard input and output must be a terminal; without one, see `cargo lab run` and `test`"
+            "cargo lab: standard input and output must be a terminal; without one, see `cargo lab run`, `test`, `learn --list`"
         );
         return ExitCode::from(USAGE);
     }
@@ -119,6 +136,24 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.task {
         None => interactive::main_job(&setup::run(&options)?).map(code),
         Some(Task::Shell) => interactive::shell(&setup::run(&options)?).map(code),
+        Some(Task::Learn { list: true, .. }) => {
+            print!("{}", learn::list());
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Task::Learn {
+            record: Some(dir), ..
+        }) => {
+            let series = series.map_or_else(resolve, |series| Ok(vec![series]))?;
+            let labs: Vec<_> = series
+                .iter()
+                .map(|series| setup::run(&Options::new(series)))
+                .collect::<Result<_>>()?;
+            learn::host::record(&labs, &dir)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Task::Learn { number, .. }) => {
+            learn::host::guide(&setup::run(&options)?, number.map(usize::from)).map(code)
+        }
         Some(Task::Setup { update }) => {
             let lab = setup::run(&Options {
                 update,

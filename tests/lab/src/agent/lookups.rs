@@ -6,19 +6,37 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{AtFlags, statat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
+
+/// How a name is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// stat()
+    Stat,
+    /// open()
+    Open,
+}
 
 /// Looks up `count` names in a directory that are not there.
 pub fn run(dir: &Path, count: u64, prefix: &str, progress: bool) -> Result<()> {
+    run_by(How::Stat, dir, count, prefix, progress)
+}
+
+/// Like [`run`], by a system call.
+pub fn run_by(how: How, dir: &Path, count: u64, prefix: &str, progress: bool) -> Result<()> {
     let handle = File::open(dir).with_context(|| format!("cannot open {}", dir.display()))?;
     let mut said = Instant::now();
     for index in 0..count {
         let name = name(prefix, index);
-        match statat(&handle, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+        let found = match how {
+            How::Stat => statat(&handle, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).map(drop),
+            How::Open => openat(&handle, name.as_str(), OFlags::RDONLY, Mode::empty()).map(drop),
+        };
+        match found {
             Err(Errno::NOENT) => {}
             Err(error) => return Err(error).with_context(|| format!("cannot look up {name}")),
-            Ok(_) => bail!("{name} is there"),
+            Ok(()) => bail!("{name} is there"),
         }
         if progress && index % 1024 == 0 && said.elapsed() > Duration::from_secs(1) {
             said = Instant::now();

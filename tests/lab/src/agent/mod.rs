@@ -1,6 +1,7 @@
 //! What runs in the guest: the first process, the command runner, and tools for scenes and tests.
 
 pub mod bench;
+mod calls;
 mod device;
 mod exec;
 mod init;
@@ -14,6 +15,7 @@ mod serve;
 mod storm;
 mod stream;
 mod survive;
+mod temporary;
 mod tools;
 mod tree;
 mod writers;
@@ -22,13 +24,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
 use bench::{Bench, Victim};
+use lookups::How;
+
+use crate::learn::{self, run::Interrupted};
 
 /// The guest's disk for filesystems of scenes and tests.
 pub const SCRATCH_DISK: &str = "/dev/lab-scratch";
+
+/// As a shell calls what SIGINT has ended.
+const INTERRUPTED: u8 = 130;
 
 /// The lab's hand in the guest.
 #[derive(Debug, Parser)]
@@ -63,6 +71,43 @@ enum Task {
         /// Say how far it is
         #[arg(long)]
         progress: bool,
+        /// By open() instead of stat()
+        #[arg(long)]
+        open: bool,
+    },
+    /// Make files and remove each before the next is made
+    Temporary {
+        /// Where
+        dir: PathBuf,
+        /// How many
+        count: u64,
+        /// All of the same name, instead of random names
+        #[arg(long)]
+        same: bool,
+    },
+    /// Say how many bytes of a file are in memory
+    Pages {
+        /// The file; it need not be there
+        file: PathBuf,
+    },
+    /// Run a command and say how often it has the kernel call a function
+    Calls {
+        /// The function
+        function: String,
+        /// The command and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Learn by experiments
+    Learn {
+        /// Which one; else there is a list
+        number: Option<usize>,
+        /// Run it with nobody watching, and write what came of it as JSON
+        #[arg(long, requires = "number")]
+        unattended: bool,
+        /// How many names, files or objects
+        #[arg(long)]
+        count: Option<u64>,
     },
     /// Have an object of kmalloc-512 allocated and freed, so often; stays until killed
     Polls {
@@ -159,7 +204,11 @@ pub fn main() -> ExitCode {
         return init::run();
     }
     match run(Arguments::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
+        Err(error) if error.is::<Interrupted>() => {
+            eprintln!("interrupted; everything that was made is removed");
+            ExitCode::from(INTERRUPTED)
+        }
         Err(error) => {
             eprintln!("agent: {error:#}");
             ExitCode::FAILURE
@@ -167,8 +216,23 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(task: Task) -> Result<()> {
-    match task {
+/// Without a number there is nothing to run unattended: the arguments see to that.
+fn learn(number: Option<usize>, unattended: bool, count: Option<u64>) -> Result<ExitCode> {
+    let experiment = number
+        .map(|number| {
+            learn::find(number).with_context(|| format!("there is no experiment {number}"))
+        })
+        .transpose()?;
+    let Some(experiment) = experiment.filter(|_| unattended) else {
+        return learn::guide::lead(experiment, count).map(ExitCode::from);
+    };
+    let record = learn::run::unattended(experiment, count.unwrap_or(experiment.counts[1]))?;
+    println!("{}", serde_json::to_string(&record)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    let done = match task {
         Task::Serve => serve::run(),
         Task::Scene { lookups, files } => scene::prepare(lookups, files),
         Task::Lookups {
@@ -176,7 +240,19 @@ fn run(task: Task) -> Result<()> {
             count,
             prefix,
             progress,
-        } => lookups::run(&dir, count, &prefix, progress),
+            open,
+        } => {
+            let how = if open { How::Open } else { How::Stat };
+            lookups::run_by(how, &dir, count, &prefix, progress)
+        }
+        Task::Temporary { dir, count, same } => temporary::run(&dir, count, same),
+        Task::Pages { file } => tools::pages(&file),
+        Task::Calls { function, command } => calls::run(&function, &command),
+        Task::Learn {
+            number,
+            unattended,
+            count,
+        } => return learn(number, unattended, count),
         Task::Polls { count } => polls::run(count),
         Task::Files { dir, count } => tools::make_files(&dir, count),
         Task::Make { dir, count } => reads::make(&dir, count),
@@ -191,5 +267,6 @@ fn run(task: Task) -> Result<()> {
         Task::Tree { dir } => tree::run(&dir),
         Task::Survive { dir } => survive::run(&dir),
         Task::Storm { dir, disk, seconds } => storm::run(&dir, &disk, Duration::from_secs(seconds)),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

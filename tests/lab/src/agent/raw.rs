@@ -17,6 +17,40 @@ const DEVICE: &str = "/dev/slabscope";
 /// An address that is nobody's.
 const NOWHERE: usize = 8;
 
+/// `struct cachestat` of include/uapi/linux/mman.h: pages of a file.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cached {
+    /// In memory.
+    pub cached: u64,
+    /// Of these newer than the disk.
+    pub dirty: u64,
+    /// On their way there.
+    pub writeback: u64,
+    evicted: u64,
+    recently_evicted: u64,
+}
+
+/// How much of a file is in memory: cachestat(2), since Linux 6.5.
+pub fn cachestat(file: &File) -> io::Result<Cached> {
+    const SYS_CACHESTAT: libc::c_long = 451;
+    let (whole, mut cached) = ([0_u64; 2], Cached::default());
+    // SAFETY: the kernel reads an offset and a length, and writes a `Cached`; both live until it returns.
+    let done = unsafe {
+        libc::syscall(
+            SYS_CACHESTAT,
+            file.as_raw_fd(),
+            whole.as_ptr(),
+            &raw mut cached,
+            0,
+        )
+    };
+    if done < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(cached)
+}
+
 /// The device, open.
 #[derive(Debug)]
 pub struct Device(File);

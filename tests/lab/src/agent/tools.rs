@@ -1,10 +1,13 @@
 //! Small tools for scenes and tests.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Result};
+
+use super::raw;
 
 /// Files in one directory of a made tree.
 const PER_DIR: u64 = 100;
@@ -27,6 +30,23 @@ pub fn make_files(top: &Path, count: u64) -> Result<()> {
 /// The file with a number in a made tree.
 pub fn file(top: &Path, index: u64) -> PathBuf {
     top.join(format!("part{:03}/file{index:05}", index / PER_DIR))
+}
+
+/// Says how many bytes of a file are in memory, and what of them is newer than the disk; none of one that is not there.
+pub fn pages(path: &Path) -> Result<()> {
+    let cached = match File::open(path) {
+        Ok(file) => raw::cachestat(&file).context("cachestat(2)")?,
+        Err(error) if error.kind() == ErrorKind::NotFound => raw::Cached::default(),
+        Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
+    };
+    let bytes = |pages: u64| pages * rustix::param::page_size() as u64;
+    println!(
+        "cached {} dirty {} writeback {}",
+        bytes(cached.cached),
+        bytes(cached.dirty),
+        bytes(cached.writeback)
+    );
+    Ok(())
 }
 
 /// Holds files open until killed; says so once it does.

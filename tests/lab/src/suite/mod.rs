@@ -4,11 +4,13 @@ mod basics;
 mod census;
 mod classic;
 mod command_line;
+mod demo;
 mod errors;
 mod explorer;
 mod fixture;
 mod inodes;
 mod ladder;
+mod learn;
 mod main_job;
 mod pages;
 mod plans;
@@ -65,6 +67,8 @@ fn cases() -> Vec<Case> {
         command_line::CASES,
         ladder::CASES,
         who::CASES,
+        demo::CASES,
+        learn::CASES,
     ]
     .concat()
 }
