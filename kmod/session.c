@@ -9,12 +9,24 @@
 #include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/kdev_t.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
 #include "shim.h"
+
+/* Taken out of the caller's struct file, which pins it until slabscope_leave(). */
+struct dentry *slabscope_root(struct file *file)
+{
+	return dget(file->f_path.dentry);
+}
+
+u64 slabscope_dev(struct dentry *dentry)
+{
+	return new_encode_dev(dentry->d_sb->s_dev);
+}
 
 /* The filesystems on which pruning is tested. */
 static bool is_tested(const struct super_block *sb)

@@ -15,7 +15,6 @@
 
 #include <linux/dcache.h>
 #include <linux/fs.h>
-#include <linux/kdev_t.h>
 #include <linux/ktime.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
@@ -30,17 +29,6 @@
  */
 #define SLABSCOPE_STRIDE 128
 #define SLABSCOPE_EVICT_STRIDE 8
-
-/* Taken out of the caller's struct file, which pins it until slabscope_leave(). */
-struct dentry *slabscope_root(struct file *file)
-{
-	return dget(file->f_path.dentry);
-}
-
-u64 slabscope_dev(struct dentry *dentry)
-{
-	return new_encode_dev(dentry->d_sb->s_dev);
-}
 
 /*
  * A cursor is a dentry without a name that stands among the children of a directory, as those of

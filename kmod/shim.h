@@ -118,14 +118,12 @@ struct slabscope_left {
 
 static_assert(sizeof(struct slabscope_left) == 24);
 
-struct dentry *slabscope_root(struct file *file);
 struct dentry *slabscope_cursor_alloc(struct dentry *dir);
 void slabscope_cursor_attach(struct dentry *cursor, struct dentry *dir);
 void slabscope_cursor_free(struct dentry *cursor);
 void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope_batch *batch);
 void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_held *held,
 		     struct slabscope_left *left);
-u64 slabscope_dev(struct dentry *dentry);
 
 /* list.c */
 void slabscope_list_child(const struct dentry *child, struct slabscope_batch *batch);
@@ -139,6 +137,8 @@ void slabscope_release(struct slabscope_held *held);
 void slabscope_drain(void);
 
 /* session.c */
+struct dentry *slabscope_root(struct file *file);
+u64 slabscope_dev(struct dentry *dentry);
 int slabscope_check(struct file *file, bool prune, bool any_fs);
 void slabscope_who(struct slabscope_who *who);
 void slabscope_log(struct file *file, const struct slabscope_who *who, const char *what,
