@@ -62,16 +62,16 @@ pub fn inodes(rounds: u32) -> Result<()> {
 pub fn reread(rounds: u32) -> Result<()> {
     let top = tree("reread")?;
     let modes = [
-        ("reread_negative", Prune::Negative),
-        ("reread_dentries", Prune::Dentries),
-        ("reread_pages", Prune::Pages),
-        ("reread_inodes", Prune::Inodes),
+        ("read_negative", Prune::Negative),
+        ("read_dentries", Prune::Dentries),
+        ("read_pages", Prune::Pages),
+        ("read_inodes", Prune::Inodes),
     ];
     for _ in 0..rounds {
         read(&top)?;
         let warm = read(&top)?;
         let tell = |name: &str, again: Duration| tell(name, nanoseconds(again), nanoseconds(warm));
-        tell("reread_nothing", read(&top)?)?;
+        tell("read_nothing", read(&top)?)?;
         for (name, mode) in modes {
             walk(&top, prune(mode))?;
             settle();
@@ -79,7 +79,7 @@ pub fn reread(rounds: u32) -> Result<()> {
         }
         drop_caches_of(3)?;
         settle();
-        tell("reread_dropped", read(&top)?)?;
+        tell("read_dropped", read(&top)?)?;
     }
     Ok(())
 }
