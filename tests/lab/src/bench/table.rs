@@ -104,7 +104,7 @@ pub static MEASURES: [Measure; 26] = [
         "stall",
         Bench::Stall,
         Bound::AtMost(0.25, 0.25),
-        "worst stall in NEGATIVE by shrink_dcache_parent's",
+        "worst stall in NEGATIVE by shrink_dcache_parent",
     ),
     measure(
         "stall_caches",
@@ -279,7 +279,7 @@ fn figure(value: f64) -> String {
 /// The table as it is printed.
 pub fn render(rows: &[Row]) -> String {
     let mut text = format!(
-        "{:15} {:48} {:>6} {:>8}  {:17} {:8}\n",
+        "{:14} {:48} {:>6} {:>8}  {:17} {:8}\n",
         "name", "what", "rounds", "median", "(least - most)", "bound"
     );
     for row in rows {
@@ -292,7 +292,7 @@ pub fn render(rows: &[Row]) -> String {
         // Writing to a String does not fail.
         writeln!(
             text,
-            "{:15} {:48} {:>6} {:>8}  {spread:17} {:8} {}",
+            "{:14} {:48} {:>6} {:>8}  {spread:17} {:8} {}",
             row.measure.name,
             row.measure.what,
             row.figures.len(),
