@@ -5,6 +5,7 @@ use std::io::{Write as _, stdin, stdout};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
@@ -58,10 +59,21 @@ impl Keys {
         Ok(Self(saved))
     }
 
-    fn next(&self) -> Result<Key> {
+    fn next(&self, interrupt: &Interrupt) -> Result<Key> {
+        const LOOK: Timespec = Timespec {
+            tv_sec: 0,
+            tv_nsec: 100_000_000,
+        };
+        // A read goes on after a signal; and one may come right before it.
+        let stdin = rustix::stdio::stdin();
+        while let Ok(0) | Err(Errno::INTR) =
+            poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&LOOK))
+        {
+            interrupt.check()?;
+        }
         let mut byte = [0];
         // Not by std's, which reads ahead what is the program's.
-        match rustix::io::read(rustix::stdio::stdin(), &mut byte) {
+        match rustix::io::read(stdin, &mut byte) {
             Ok(0) => Err(Interrupted.into()),
             Ok(_) => Ok(match byte[0] {
                 b'\r' | b'\n' => Key::Enter,
@@ -86,7 +98,7 @@ fn ask(text: &str, interrupt: &Interrupt) -> Result<Key> {
     interrupt.check()?;
     let keys = Keys::begin()?;
     say(&format!("\n\x1b[7m {text} \x1b[0m "))?;
-    let key = keys.next()?;
+    let key = keys.next(interrupt)?;
     say("\r\x1b[2K")?;
     if key == CTRL_C {
         interrupt.raise();

@@ -25,7 +25,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         NO_EXT4,
     ],
     parts: &[RANDOM, SAME, WITH_SYSCTL, STILL, IN_CGROUP],
-    next: "On a machine of yours: `slabscope hotspots`, then `n` on the directory. Names of one shape, such as sess_<hex32>, \
+    next: "On a machine of yours: `slabscope hotspots`, then `n` on the directory. Names of one shape, such as `sess_<hex32>`, \
            tell which program it is. `cargo lab learn 9` is about what pruning them costs.",
     own_boot: false,
 };

@@ -101,6 +101,9 @@ fn guided(context: &Context<'_>, guest: &Guest) -> Result<()> {
         screen.send("\r")?;
     }
     screen.wait_for("Try next", SOON)?;
+    // What is typed before it is asked for does not count.
+    screen.wait_for("is removed", SOON)?;
+    screen.wait_for("Enter goes on", SOON)?;
     screen.send("\r")?;
     screen.wait_for("1 to 9 begins an experiment", SOON)?;
     screen.send("7")?;
@@ -136,7 +139,7 @@ fn interrupted(context: &Context<'_>, guest: &Guest) -> Result<()> {
     screen.send("\u{3}")?;
     was_interrupted(screen, guest)?;
 
-    let mut screen = guest.screen("exec agent learn 3 --count 1000", 80, 24)?;
+    let mut screen = guest.screen("exec agent learn 3 --count 10000", 80, 24)?;
     begin(&mut screen)?;
     for step in ["3.1 ", "3.2 ", "3.3 "] {
         screen.wait_for(step, SOON)?;
