@@ -237,7 +237,10 @@ fn a_row_leads_to_its_directory_and_to_what_the_process_has_open() {
     app.keys("j<Enter>");
     app.shows("the path of the directory is not known");
     app.effects();
-    app.keys("g<Enter>");
+    app.keys("gC");
+    let cgroup = app.model.cgroups.selected.clone();
+    assert_eq!(cgroup, Some("system.slice/php-fpm.service".into()));
+    app.keys("2g<Enter>");
     assert!(app.effects().iter().any(|effect| matches!(effect,
         Effect::Census { path, .. } if path.as_os_str() == "/mnt/ext4/1/2/3")));
     app.shows("/mnt/ext4/1/2/3 ");

@@ -301,6 +301,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Who, "walk-in", &[Enter, Char('l'), Right], "go there", "to the directory, in the tree", A::Who(W::Enter)),
     bind(S::Who, "stop-count", &[Char('c')], "stop", "end it: nothing stays armed", A::Who(W::Stop)),
     bind(S::Who, "jump", &[Char('o')], "open files", "what the process has open", A::Who(W::Files)),
+    bind(S::Who, "", &[Char('C')], "cgroup", "to the process's cgroup", A::Who(W::Cgroup)),
     bind(S::Who, "next-sort", &[Char('s')], "sort", "by what was made, is made now, is left; by process", A::Who(W::Sort)),
     bind(S::Who, "filter", &[Char('/')], "filter", "rows with a text, or ~regex", A::Filter),
     bind(S::Who, "recount", &[Char('R')], "again", "begin again: asks first", A::Who(W::Again)),

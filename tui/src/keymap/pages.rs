@@ -57,6 +57,7 @@ pub enum WhoAction {
     Sort,
     Enter,
     Files,
+    Cgroup,
     Back,
 }
 

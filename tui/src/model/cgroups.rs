@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::Filter;
 use super::grid::{GridColumn, GridOrder};
 use crate::source::{Cgroup, Cgroups, CgroupsError, MemoryStat};
 use crate::text::{bytes, printable, signed_bytes};
@@ -127,6 +128,20 @@ impl CgroupsPage {
         if !self.toggled.remove(path) {
             self.toggled.insert(path.to_owned());
         }
+        self.arrange();
+    }
+
+    /// Selects one, and opens all above it.
+    pub fn reveal(&mut self, path: &Path) {
+        for above in path.ancestors().skip(1) {
+            if above.components().count() < OPEN {
+                self.toggled.remove(above);
+            } else {
+                self.toggled.insert(above.to_owned());
+            }
+        }
+        self.order.filter = Filter::default();
+        self.selected = Some(path.to_owned());
         self.arrange();
     }
 
@@ -304,6 +319,19 @@ mod tests {
             ["a/x/deep", "a/x"],
             "flat, and reversed still"
         );
+    }
+
+    #[test]
+    fn one_is_revealed_however_deep_it_is() {
+        let mut page = CgroupsPage::default();
+        let mut all = read([1; 5]);
+        all.all.push(cgroup("a/x/deep/er", 6, Some(3), 1));
+        page.take(Duration::ZERO, all);
+        page.toggle(Path::new("a"));
+        for path in ["a/x/deep", "a/x/deep/er"] {
+            page.reveal(Path::new(path));
+            assert_eq!(page.selected().unwrap().cgroup.path, Path::new(path));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The who screen.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Effect, jump, stepped};
@@ -90,6 +91,7 @@ pub(super) fn act(model: &mut Model, action: WhoAction) -> Vec<Effect> {
         }
         WhoAction::Enter => return enter(model),
         WhoAction::Files => return files(model),
+        WhoAction::Cgroup => return cgroup(model),
         WhoAction::Back => back(model),
     }
     Vec::new()
@@ -215,6 +217,21 @@ fn enter(model: &mut Model) -> Vec<Effect> {
     let mut effects = super::tree::stop(model);
     effects.extend(jump::open(model, path));
     effects
+}
+
+/// To the cgroup of the row's process, on their screen.
+fn cgroup(model: &mut Model) -> Vec<Effect> {
+    let Some(row) = model.who.selected() else {
+        return Vec::new();
+    };
+    let path = Path::new(&row.process.cgroup);
+    if path.as_os_str().is_empty() {
+        model.notice = Some("the process is in no cgroup that is known (v2)".into());
+        return Vec::new();
+    }
+    let path = path.strip_prefix("/").unwrap_or(path).to_owned();
+    model.cgroups.reveal(&path);
+    super::show(model, Screen::Cgroups)
 }
 
 fn files(model: &mut Model) -> Vec<Effect> {
