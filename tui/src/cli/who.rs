@@ -1,13 +1,13 @@
 //! `slabscope who`: the process, and for dentries the directory, behind the growth of a cache.
 
+mod document;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
-use super::json::{self, Name};
+use super::json;
 use super::table::{Align, Table};
 use super::walks::Interrupt;
 use super::{Context, Exit, Failure, Run};
@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::source::{Kernel, Source};
 use crate::text::{bytes, count, counted, duration, printable, share, short};
 use crate::who::{self, Events, Owner, Reading, Row, Spec, Watch, Way, WhoError};
+use document::document;
 
 /// Find out who makes dentries, and in which directories, or who fills another slab cache
 ///
@@ -61,51 +62,6 @@ fn entries(text: &str) -> Result<u32, String> {
     who::rows(super::whole(text)?)
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    subject: &'static str,
-    #[serde(flatten)]
-    of: Option<Name<'a>>,
-    by: &'static str,
-    functions: Vec<&'static str>,
-    not_told: &'a str,
-    took_ns: u64,
-    /// It ended before its time, or events were not counted.
-    complete: bool,
-    events: u64,
-    dropped: u64,
-    made: u64,
-    own: u64,
-    elsewhere: u64,
-    unknown: u64,
-    /// By how many active objects the cache grew meanwhile.
-    growth: Option<i64>,
-    rows: Vec<Line<'a>>,
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    pid: u32,
-    #[serde(flatten)]
-    process: Name<'a>,
-    #[serde(flatten)]
-    command: Name<'a>,
-    #[serde(flatten)]
-    cgroup: Name<'a>,
-    group: Option<String>,
-    gone: bool,
-    #[serde(flatten)]
-    directory: Option<Name<'a>>,
-    #[serde(flatten)]
-    path: Option<Name<'a>>,
-    inode: Option<u64>,
-    made: u64,
-    per_second: f64,
-    absent: Option<u64>,
-    bytes: Option<u64>,
-    freed: Option<u64>,
-}
-
 impl From<WhoError> for Failure {
     fn from(error: WhoError) -> Self {
         let exit = match &error {
@@ -149,7 +105,7 @@ impl Run for Args {
         }
         let found = self.watch(&spec, &mut kernel)?;
         if self.json {
-            json::write(out, "slabscope.who/1", &self.document(&spec, &found))?;
+            json::write(out, "slabscope.who/1", &document(&spec, &found, self.limit))?;
         } else {
             tell(&spec, &found, self.limit, out)?;
         }
@@ -231,58 +187,6 @@ impl Args {
             ended: interrupt.flow().is_break(),
             growth: before.zip(after).and_then(grown),
         })
-    }
-
-    fn document<'a>(&self, spec: &'a Spec, found: &'a Found) -> Document<'a> {
-        let reading = &found.reading;
-        let (subject, of) = match spec {
-            Spec::Everywhere => ("dentries", None),
-            Spec::Below(path) => ("dentries", Some(Name::keyed("below", path))),
-            Spec::Cache(cache) => ("cache", Some(Name::keyed("cache", cache))),
-        };
-        Document {
-            subject,
-            of,
-            by: found.events.way.words(),
-            functions: found.events.functions(),
-            not_told: found.events.lacks,
-            took_ns: u64::try_from(found.took.as_nanos()).unwrap_or(u64::MAX),
-            complete: found.complete(),
-            events: reading.events,
-            dropped: reading.dropped,
-            made: reading.made,
-            own: reading.own,
-            elsewhere: reading.elsewhere,
-            unknown: reading.unknown,
-            growth: found.growth,
-            rows: reading
-                .rows
-                .iter()
-                .take(self.limit)
-                .map(|row| line(row, found.took))
-                .collect(),
-        }
-    }
-}
-
-fn line(row: &Row, took: Duration) -> Line<'_> {
-    let process = &row.process;
-    let directory = row.directory.as_ref();
-    Line {
-        pid: process.pid,
-        process: Name::keyed("process", &process.name),
-        command: Name::keyed("command", &process.command),
-        cgroup: Name::keyed("cgroup", &process.cgroup),
-        group: process.group(),
-        gone: process.gone,
-        directory: directory.map(|directory| Name::keyed("directory", &directory.name)),
-        path: directory.and_then(|directory| Some(Name::keyed("path", directory.path.as_ref()?))),
-        inode: directory.and_then(|directory| directory.identity.ino),
-        made: row.made,
-        per_second: per_second(row.made, took),
-        absent: row.absent,
-        bytes: row.bytes,
-        freed: row.freed,
     }
 }
 

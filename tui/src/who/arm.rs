@@ -3,7 +3,7 @@
 //! the next one that finds it ([`remove_left`]).
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Seek};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -25,9 +25,9 @@ pub struct Armed {
     tracefs: Tracefs,
     group: String,
     events: Events,
-    /// The histograms: kept open, so that the kernel's buffer for their text need not grow anew
-    /// with each reading (fs/seq_file.c: `seq_read_iter()`, Linux 7.3).
-    files: Vec<Histo>,
+    /// The histograms: open only while they are read, since an instance of which a file is open is
+    /// not removed (kernel/trace/trace.c: `__remove_instance()`, Linux 7.3), not even in [`disarm`].
+    histograms: Vec<Histo>,
     names: Vec<Histo>,
     rows: u32,
     text: Vec<u8>,
@@ -45,7 +45,6 @@ pub struct Counted {
 #[derive(Debug)]
 struct Histo {
     path: PathBuf,
-    file: File,
     counts: Counts,
 }
 
@@ -87,7 +86,7 @@ impl Armed {
             tracefs,
             group: group.to_owned(),
             events,
-            files: Vec::new(),
+            histograms: Vec::new(),
             names: Vec::new(),
             rows,
             text: Vec::new(),
@@ -103,7 +102,7 @@ impl Armed {
         fs::create_dir(&instance).map_err(|error| WhoError::of(instance.clone(), error, None))?;
         // Nothing is ever recorded in its buffers: those of the least size are enough.
         let _ = append(&instance.join("buffer_size_kb"), "4");
-        self.files = self.count(&events)?;
+        self.histograms = self.count(&events)?;
         Ok(())
     }
 
@@ -124,11 +123,10 @@ impl Armed {
             let trigger = directory.join("trigger");
             append(&trigger, &event.trigger(self.rows))
                 .map_err(|error| WhoError::of(trigger, error, reason(&log)))?;
-            let path = directory.join("hist");
-            let file =
-                File::open(&path).map_err(|error| WhoError::of(path.clone(), error, None))?;
-            let counts = event.counts;
-            Ok(Histo { path, file, counts })
+            Ok(Histo {
+                path: directory.join("hist"),
+                counts: event.counts,
+            })
         };
         events.iter().map(count).collect()
     }
@@ -151,10 +149,13 @@ impl Armed {
     /// What was counted so far.
     pub fn read(&mut self) -> Result<Counted, WhoError> {
         let Self {
-            files, names, text, ..
+            histograms,
+            names,
+            text,
+            ..
         } = self;
         Ok(Counted {
-            made: read_all(files, text)?,
+            made: read_all(histograms, text)?,
             // An imitated name is no name, but no reason to tell nothing.
             names: read_all(names, text).unwrap_or_default(),
         })
@@ -166,8 +167,6 @@ impl Armed {
     }
 
     fn take_away(&mut self) -> Result<(), WhoError> {
-        self.files.clear();
-        self.names.clear();
         let done = remove(&self.tracefs, &self.group);
         if done.is_ok() {
             *armed() = None;
@@ -185,13 +184,13 @@ impl Drop for Armed {
     }
 }
 
-fn read_all(files: &mut [Histo], text: &mut Vec<u8>) -> Result<Vec<(Counts, Histogram)>, WhoError> {
-    let read = |histo: &mut Histo| {
+fn read_all(
+    histograms: &[Histo],
+    text: &mut Vec<u8>,
+) -> Result<Vec<(Counts, Histogram)>, WhoError> {
+    let read = |histo: &Histo| {
         text.clear();
-        let read = histo
-            .file
-            .rewind()
-            .and_then(|()| histo.file.read_to_end(text));
+        let read = File::open(&histo.path).and_then(|mut file| file.read_to_end(text));
         read.map_err(|error| WhoError::of(histo.path.clone(), error, None))?;
         let parsed = histogram::parse(text).map_err(|source| WhoError::Malformed {
             path: histo.path.clone(),
@@ -199,7 +198,7 @@ fn read_all(files: &mut [Histo], text: &mut Vec<u8>) -> Result<Vec<(Counts, Hist
         })?;
         Ok((histo.counts, parsed))
     };
-    files.iter_mut().map(read).collect()
+    histograms.iter().map(read).collect()
 }
 
 fn armed() -> std::sync::MutexGuard<'static, Option<(Tracefs, String)>> {
