@@ -95,7 +95,8 @@ impl Bare {
 fn write(file: &Path, line: &str) -> Result<()> {
     let opened = OpenOptions::new().append(true).open(file);
     opened
-        .and_then(|mut file| writeln!(file, "{line}"))
+        // The kernel takes each write for a line.
+        .and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()))
         .with_context(|| format!("cannot write to {}", file.display()))
 }
 
