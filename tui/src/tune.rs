@@ -36,7 +36,7 @@ pub const SETTINGS: [Setting; 2] = [
     Setting {
         name: "vm.vfs_cache_pressure",
         path: "proc/sys/vm/vfs_cache_pressure",
-        meaning: "how eagerly dentries and inodes are reclaimed beside page cache; 100 is even",
+        meaning: "how eagerly dentries and inodes are reclaimed; page cache is at 100",
         change: "less keeps them longer, 0 for ever (the machine can run out of memory); much more makes \
                  reclaim scan for objects that are not there. Nothing goes at once: it is heeded when \
                  memory is short",

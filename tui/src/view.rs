@@ -178,10 +178,12 @@ pub fn hit(model: &Model, column: u16, row: u16) -> Option<Hit> {
     match (&model.mode, model.screen) {
         (Mode::Browse, Screen::Slabs) => slabs::hit(model, body, column, row),
         (Mode::Browse, Screen::Tree) => tree::hit(model, body, column, row),
-        (Mode::Browse, Screen::Filesystems) => {
-            filesystems::hit(model, body, column, row).map(Hit::Grid)
+        (Mode::Browse, Screen::Filesystems) => filesystems::grid(model)
+            .hit(body, column, row)
+            .map(Hit::Grid),
+        (Mode::Browse, Screen::Cgroups) => {
+            cgroups::grid(model).hit(body, column, row).map(Hit::Grid)
         }
-        (Mode::Browse, Screen::Cgroups) => cgroups::hit(model, body, column, row).map(Hit::Grid),
         _ => None,
     }
 }

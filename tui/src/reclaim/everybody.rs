@@ -53,7 +53,7 @@ impl What {
     pub fn goes(self) -> &'static str {
         match self {
             Self::Pages => "clean page cache",
-            Self::Slab => "unused dentries and inodes, with the clean page cache of those inodes",
+            Self::Slab => "unused dentries and inodes, with their page cache",
             Self::Both => "unused dentries and inodes, and clean page cache",
         }
     }

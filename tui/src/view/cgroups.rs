@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Text};
 
-use super::grid::{Grid, GridHit, Row};
+use super::grid::{Grid, Row, areas};
 use super::{cut, rule, trouble};
 use crate::model::{CGROUP_COLUMNS, CgroupRow, Model, growth_text};
 use crate::source::{CgroupsError, MemoryStat};
@@ -13,25 +13,7 @@ use crate::text::{bytes, counted, duration, percent, printable};
 /// Columns of the terminal for a row's name.
 const NAME: usize = 34;
 
-/// Rows of the terminal for what is told of the selected one.
-const ABOUT: u16 = 4;
-
-/// Title, table, and what is told of the selected row, where there is room.
-fn areas(area: Rect) -> [Rect; 3] {
-    let about = if area.height >= super::fit::LOW {
-        ABOUT
-    } else {
-        0
-    };
-    Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Fill(1),
-        Constraint::Length(about),
-    ])
-    .areas(area)
-}
-
-fn grid(model: &Model) -> Grid<'_, CgroupRow> {
+pub(super) fn grid(model: &Model) -> Grid<'_, CgroupRow> {
     let page = &model.cgroups;
     Grid {
         columns: CGROUP_COLUMNS,
@@ -40,12 +22,6 @@ fn grid(model: &Model) -> Grid<'_, CgroupRow> {
         at: page.index(),
         name: NAME,
     }
-}
-
-/// What is at a column and row of the terminal.
-pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<GridHit> {
-    let [_, table, _] = areas(area);
-    grid(model).hit(table, column, row)
 }
 
 /// ```text

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Text};
 
-use super::grid::{Grid, GridHit, Row};
+use super::grid::{Grid, Row, areas};
 use super::{cut, rule, trouble};
 use crate::model::{FILESYSTEM_COLUMNS, Filesystem, Model};
 use crate::text::{count, counted, printable};
@@ -14,25 +14,7 @@ const NAME: usize = 36;
 const TYPE: usize = 8;
 const DEVICE: usize = 12;
 
-/// Rows of the terminal for what is told of the selected one.
-const ABOUT: u16 = 4;
-
-/// Title, table, and what is told of the selected row, where there is room.
-fn areas(area: Rect) -> [Rect; 3] {
-    let about = if area.height >= super::fit::LOW {
-        ABOUT
-    } else {
-        0
-    };
-    Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Fill(1),
-        Constraint::Length(about),
-    ])
-    .areas(area)
-}
-
-fn grid(model: &Model) -> Grid<'_, Filesystem> {
+pub(super) fn grid(model: &Model) -> Grid<'_, Filesystem> {
     let page = &model.filesystems;
     Grid {
         columns: FILESYSTEM_COLUMNS,
@@ -41,12 +23,6 @@ fn grid(model: &Model) -> Grid<'_, Filesystem> {
         at: page.index(),
         name: NAME,
     }
-}
-
-/// What is at a column and row of the terminal.
-pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<GridHit> {
-    let [_, table, _] = areas(area);
-    grid(model).hit(table, column, row)
 }
 
 /// ```text

@@ -2,12 +2,30 @@
 //! in sight are made into text.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 
 use super::tree::row_line;
 use super::{cut, first_row};
 use crate::model::{GridColumn, GridOrder, Model, grid_fitting};
+
+/// Rows of the terminal for what is told of the selected one.
+const ABOUT: u16 = 4;
+
+/// Title, table, and what is told of the selected row, where there is room.
+pub(super) fn areas(area: Rect) -> [Rect; 3] {
+    let about = if area.height >= super::fit::LOW {
+        ABOUT
+    } else {
+        0
+    };
+    Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(about),
+    ])
+    .areas(area)
+}
 
 /// What is drawn.
 pub(super) struct Grid<'a, L> {
@@ -117,8 +135,9 @@ impl<L> Grid<'_, L> {
         Line::from(spans)
     }
 
-    /// What is at a column and row of the terminal: a heading, or a row.
+    /// What is at a column and row of the terminal, on a screen in this area: a heading, or a row.
     pub(super) fn hit(&self, area: Rect, column: u16, row: u16) -> Option<GridHit> {
+        let [_, area, _] = areas(area);
         if !area.contains((column, row).into()) {
             return None;
         }

@@ -317,7 +317,7 @@ pub(super) fn confirm(model: &Model, confirm: &ConfirmWho, frame: &mut Frame<'_>
             count(ROWS.into()),
             duration(WATCH_LIMIT)
         )),
-        Line::raw("ends   all of it is taken away: at the end, when slabscope is left, or at its next start"),
+        Line::raw("ends   all of it is taken away, at the latest at the next start of slabscope"),
     ]);
     if let Some(other) = model
         .who
