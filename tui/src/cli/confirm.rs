@@ -1,8 +1,54 @@
-//! Asking whether a plan is to be carried out.
+//! What every command that acts asks for: whether to act, where to record it, how to tell.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use super::{Exit, Failure};
+use super::{Context, Exit, Failure, READ_ONLY};
+use crate::audit;
+use crate::config::Config;
+
+/// What a person wants of a plan.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct How {
+    /// Only show what would go
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl How {
+    /// Where it is recorded, unless it must not be. A dry run does not ask the configuration.
+    pub(super) fn audit(self, context: &Context) -> Result<audit::Log, Failure> {
+        match self.dry_run {
+            true => Ok(audit::Log::Off),
+            false => record(context),
+        }
+    }
+
+    /// [`ask`], where nobody has said yes already.
+    pub(super) fn agreed(
+        self,
+        plan: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+        verb: &str,
+    ) -> Result<bool, Failure> {
+        Ok(self.yes || ask(plan, verb)?)
+    }
+}
+
+/// Where a deed is recorded, unless nothing may be done.
+pub(super) fn record(context: &Context) -> Result<audit::Log, Failure> {
+    let config = Config::load()?;
+    if context.read_only || config.read_only {
+        return Err(Failure::new(Exit::Usage, READ_ONLY));
+    }
+    Ok(audit::Log::of(&config.audit))
+}
 
 /// Shows the plan and reads the answer: anything but `yes` is a no.
 pub(super) fn ask(

@@ -35,6 +35,12 @@ pub(super) fn rows(steps: &[Step], name: &str) -> Vec<Row> {
     narrower.map(row).collect()
 }
 
+/// The next rung after the one of this name that applies.
+pub(super) fn wider<'a>(steps: &'a [Step], name: &str) -> Option<&'a Step> {
+    let mut after = steps.iter().skip_while(|step| step.rung.name() != name);
+    after.find(|step| step.why_not.is_none() && step.rung >= Rung::Superblock)
+}
+
 /// The narrower rungs as text: nothing if there is none.
 pub(super) fn write(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
     let narrower: Vec<&Row> = rows.iter().filter(|row| !row.this).collect();

@@ -2,20 +2,21 @@
 
 mod report;
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
+use super::confirm::How;
 use super::json::{self, Name};
 use super::walks::{Directory, Interrupt};
-use super::{Context, Exit, Failure, READ_ONLY, Run};
-use crate::audit;
-use crate::config::Config;
+use super::{Context, Exit, Failure, Run, ladder, reclaim};
+use crate::ladder::{Place, Step};
 use crate::model::{Figures, Sizes, prune_bytes};
 use crate::prune::{self, Outcome, Plan, PruneError, settle};
-use crate::session::{Bounds, Counters, Mode, Status};
+use crate::reclaim::pages::Request;
+use crate::session::{Bounds, Counters, Device, Mode, SessionError, Status};
 use crate::shell;
 use crate::source::{Kernel, Mount, Source};
 use crate::text::count;
@@ -39,10 +40,6 @@ pub struct Args {
     #[arg(long)]
     writeback: bool,
 
-    /// Only show what would go
-    #[arg(long)]
-    dry_run: bool,
-
     /// End after so many dentries (of pages: files); exceeded by less than a batch of 256
     #[arg(long, value_name = "N", value_parser = super::whole::<NonZeroU64>)]
     max: Option<NonZeroU64>,
@@ -55,13 +52,8 @@ pub struct Args {
     #[arg(long)]
     any_filesystem: bool,
 
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-
-    /// As JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    how: How,
 }
 
 /// [`Mount::is_memory`]
@@ -79,7 +71,8 @@ enum ModeArg {
     /// Those, then their inodes and with these their page cache
     #[value(alias = "all")]
     Inodes,
-    /// The page cache of the files that are cached; dentries and inodes stay
+    /// The page cache of the files that are cached; dentries and inodes stay. Without the module:
+    /// as `reclaim --pages`
     Pages,
 }
 
@@ -102,7 +95,10 @@ impl Run for Args {
                 "--writeback goes with --mode inodes and --mode pages: other modes touch no file";
             return Err(Failure::new(Exit::Usage, message));
         }
-        let audit = self.audit(context)?;
+        let audit = self.how.audit(context)?;
+        if let Err(error) = Device::open() {
+            return self.without_module(error, context, out);
+        }
         let mut kernel = Kernel::new("/");
         let mount = self.mount(&kernel);
         let sizes = Sizes::of(
@@ -115,7 +111,7 @@ impl Run for Args {
         let Some(plan) = Plan::new(target, &mut |_| ControlFlow::Continue(()))? else {
             return Ok(Exit::Partial);
         };
-        if self.dry_run {
+        if self.how.dry_run {
             self.tell(&plan, mount.as_ref(), sizes, None, out)?;
             return Ok(Exit::Ok);
         }
@@ -126,12 +122,16 @@ impl Run for Args {
         }
         // What cannot be recorded need not be asked for.
         let mut file = audit.open().map_err(PruneError::from)?;
-        if !self.yes && !self.confirm(&plan, mount.as_ref(), sizes)? {
+        let path = self.directory.absolute();
+        let shown = |text: &mut dyn Write| {
+            let document = self.document(&path, &plan, mount.as_ref(), sizes, None);
+            document.tell(&self.directory.path, text)
+        };
+        if !self.how.agreed(shown, "prune")? {
             eprintln!("slabscope: nothing was pruned");
             return Ok(Exit::Partial);
         }
         let interrupt = Interrupt::catch()?;
-        let path = self.directory.absolute();
         let mut record = prune::record(&plan, &path, mount.as_ref(), self.mode(), self.writeback);
         let before = Figures::of(&kernel.sample(), mount.as_ref());
         let result = self.carry_out(&plan, &interrupt);
@@ -165,40 +165,61 @@ impl Args {
         prune_bytes(plan, self.mode(), self.writeback, sizes)
     }
 
-    /// Where a prune is recorded, unless it must not be. A dry run does not ask the configuration.
-    fn audit(&self, context: &Context) -> Result<audit::Log, Failure> {
-        if self.dry_run {
-            return Ok(audit::Log::Off);
+    /// Page cache can be given up file by file; of everything else, what would do instead.
+    fn without_module(
+        &self,
+        error: SessionError,
+        context: &Context,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        if !matches!(error, SessionError::NoModule(_)) {
+            return Err(error.into());
         }
-        let config = Config::load()?;
-        if context.read_only || config.read_only {
-            return Err(Failure::new(Exit::Usage, READ_ONLY));
+        let path = &self.directory.path;
+        if self.mode() == Mode::Pages {
+            eprintln!(
+                "slabscope: the module is not loaded: page cache is given up file by file, which caches their names"
+            );
+            let request = Request {
+                writeback: self.writeback,
+                max: self.max,
+                bound: self.timeout,
+                any_filesystem: self.any_filesystem,
+            };
+            return reclaim::Args::of_pages(path, request, self.how).run(context, out);
         }
-        Ok(audit::Log::of(&config.audit))
+        let mut failure = Failure::from(error);
+        let steps = self.steps();
+        if let Some(step) = ladder::wider(&steps, self.mode().name()) {
+            let reach = step.rung.reach();
+            failure.message += &format!("\nwithout it the next wider is {reach}: {}", step.command);
+        }
+        Err(failure)
+    }
+
+    fn command(&self, path: &Path) -> String {
+        let mut command = shell::prune(path, self.mode(), self.writeback);
+        if let Some(max) = self.max {
+            command += &format!(" --max {max}");
+        }
+        if let Some(timeout) = self.timeout {
+            command += &format!(" --timeout {}", timeout.as_secs_f64());
+        }
+        if self.any_filesystem {
+            command += " --any-filesystem";
+        }
+        command
+    }
+
+    /// What can be done for this directory's sake.
+    fn steps(&self) -> Vec<Step> {
+        let path = self.directory.absolute();
+        crate::ladder::ladder(&Place::read(&Kernel::new("/"), Some(&path)))
     }
 
     fn mount(&self, kernel: &Kernel) -> Option<Mount> {
         let mounts = kernel.mounts().unwrap_or_default();
         Mount::of(&mounts, &self.directory.absolute()).cloned()
-    }
-
-    /// Shows the plan and reads the answer: anything but `yes` is a no.
-    fn confirm(&self, plan: &Plan, mount: Option<&Mount>, sizes: Sizes) -> Result<bool, Failure> {
-        if !io::stdin().is_terminal() {
-            let message = "nobody is there to confirm: look with --dry-run, then use --yes";
-            return Err(Failure::new(Exit::Usage, message));
-        }
-        let mut text = Vec::new();
-        let path = self.directory.absolute();
-        let document = self.document(&path, plan, mount, sizes, None);
-        document.tell(&self.directory.path, &mut text)?;
-        let mut terminal = io::stderr();
-        terminal.write_all(&text)?;
-        write!(terminal, "type yes to prune: ")?;
-        terminal.flush()?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok(answer.trim() == "yes")
     }
 
     fn carry_out(&self, plan: &Plan, interrupt: &Interrupt) -> Result<Outcome, PruneError> {
@@ -262,6 +283,8 @@ impl Args {
                 .map(|dir| shell::prune(dir, mode, writeback))
                 .collect(),
             reach: REACH,
+            command: self.command(path),
+            ladder: ladder::rows(&self.steps(), mode.name()),
             done,
         }
     }
@@ -276,7 +299,7 @@ impl Args {
     ) -> Result<(), Failure> {
         let path = self.directory.absolute();
         let document = self.document(&path, plan, mount, sizes, done);
-        if self.json {
+        if self.how.json {
             return json::write(out, "slabscope.prune/1", &document);
         }
         document.tell(&self.directory.path, out)
@@ -370,7 +393,7 @@ mod tests {
         assert_eq!(json["reach"], reach);
         let (text, json) = told(&["--mode", "dentries"]);
         assert!(
-            !text.contains("at most") && !text.contains("negative"),
+            !text.contains("at most") && !text.contains("not negative"),
             "{text}"
         );
         assert_eq!(json["max"], serde_json::Value::Null);
@@ -399,6 +422,18 @@ mod tests {
         let (text, json) = told(&["--mode", "inodes", "--writeback"]);
         assert!(text.contains("3  dirty, written first"), "{text}");
         assert_eq!(json["predicted_inodes"], 6_002);
+    }
+
+    #[test]
+    fn a_plan_names_the_command_that_does_it() {
+        let (text, json) = told(&["--mode", "inodes", "--max", "7", "--timeout", "1.5"]);
+        let command = "slabscope prune / --mode inodes --max 7 --timeout 1.5";
+        has(&text, &format!("  same as       {command}"));
+        assert_eq!(json["command"], command);
+        let rungs = json["ladder"].as_array().unwrap();
+        assert_eq!(rungs.len(), 3);
+        assert_eq!(rungs[2]["this"], true);
+        assert!(text.contains("narrower:\n    negative"), "{text}");
     }
 
     #[test]

@@ -8,12 +8,13 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::confirm::How;
 use super::walks::Interrupt;
-use super::{Context, Exit, Failure, READ_ONLY, Run, confirm};
+use super::{Context, Exit, Failure, Run};
 use crate::audit;
-use crate::config::Config;
 use crate::ladder::{self, Place};
 use crate::reclaim::everybody::What;
+use crate::reclaim::pages::Request;
 use crate::reclaim::{Ended, Progress, ReclaimError, Rung, carry_out};
 use crate::source::Kernel;
 use crate::text::count;
@@ -82,17 +83,8 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
     timeout: Option<Duration>,
 
-    /// Only show what would be hit
-    #[arg(long)]
-    dry_run: bool,
-
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-
-    /// As JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    how: How,
 }
 
 fn everything(text: &str) -> Result<What, String> {
@@ -142,57 +134,50 @@ impl From<ReclaimError> for Failure {
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         context.live("reclaiming")?;
-        let how = How {
-            dry_run: self.dry_run,
-            yes: self.yes,
-            json: self.json,
-        };
-        let audit = how.audit(context)?;
+        let audit = self.how.audit(context)?;
         let mut kernel = Kernel::new("/");
         let rung = self.plan(&mut kernel)?;
-        how.climb(rung.as_ref(), self.directory(), &mut kernel, &audit, out)
+        self.climb(rung.as_ref(), &mut kernel, &audit, out)
     }
 }
 
-/// What a person wants of a plan.
-struct How {
-    dry_run: bool,
-    yes: bool,
-    json: bool,
-}
-
-impl How {
-    /// Where it is recorded, unless it must not be. A dry run does not ask the configuration.
-    fn audit(&self, context: &Context) -> Result<audit::Log, Failure> {
-        if self.dry_run {
-            return Ok(audit::Log::Off);
+impl Args {
+    /// Of page cache, without the module.
+    pub(super) fn of_pages(pages: &Path, request: Request, how: How) -> Self {
+        Self {
+            pages: Some(pages.into()),
+            superblock: None,
+            cgroup: None,
+            cache: None,
+            all: None,
+            amount: None,
+            inodes: false,
+            any_filesystem: request.any_filesystem,
+            writeback: request.writeback,
+            max: request.max,
+            sync: false,
+            timeout: request.bound,
+            how,
         }
-        let config = Config::load()?;
-        if context.read_only || config.read_only {
-            return Err(Failure::new(Exit::Usage, READ_ONLY));
-        }
-        Ok(audit::Log::of(&config.audit))
     }
 
-    /// Shows a plan, asks, carries it out, shows what came of it. `directory` is what narrower rungs
-    /// are about.
+    /// Shows a plan, asks, carries it out, shows what came of it.
     fn climb(
         &self,
         rung: &dyn Rung,
-        directory: Option<PathBuf>,
         kernel: &mut Kernel,
         audit: &audit::Log,
         out: &mut dyn Write,
     ) -> Result<Exit, Failure> {
-        let steps = ladder::ladder(&Place::read(kernel, directory.as_deref()));
+        let steps = ladder::ladder(&Place::read(kernel, self.directory().as_deref()));
         let mut report = Report::new(rung, &steps, kernel);
-        if self.dry_run {
-            report.write(self.json, out)?;
+        if self.how.dry_run {
+            report.write(self.how.json, out)?;
             return Ok(Exit::Ok);
         }
         // What cannot be recorded need not be asked for.
         audit.open().map_err(ReclaimError::from)?;
-        if !self.yes && !confirm::ask(|text| report.text(text), "reclaim")? {
+        if !self.how.agreed(|text| report.text(text), "reclaim")? {
             eprintln!("slabscope: nothing was reclaimed");
             return Ok(Exit::Partial);
         }
@@ -208,12 +193,10 @@ impl How {
         let outcome = done.result?;
         let complete = outcome.ended == Ended::Complete;
         report.done(outcome);
-        report.write(self.json, out)?;
+        report.write(self.how.json, out)?;
         Ok(if complete { Exit::Ok } else { Exit::Partial })
     }
-}
 
-impl Args {
     /// The directory that narrower rungs are about.
     fn directory(&self) -> Option<PathBuf> {
         let named = self.pages.as_deref().or(self.superblock.as_deref());

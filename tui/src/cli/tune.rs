@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::{Context, Exit, Failure, READ_ONLY, Run, confirm, json};
+use super::{Context, Exit, Failure, Run, confirm, json};
 use crate::audit;
 use crate::config::Config;
 use crate::reclaim::ReclaimError;
@@ -116,11 +116,7 @@ impl Args {
         context: &Context,
         out: &mut dyn Write,
     ) -> Result<Exit, Failure> {
-        let config = Config::load()?;
-        if context.read_only || config.read_only {
-            return Err(Failure::new(Exit::Usage, READ_ONLY));
-        }
-        let audit = audit::Log::of(&config.audit);
+        let audit = confirm::record(context)?;
         let name = setting.name;
         let value = match self.value {
             Some(value) => value,

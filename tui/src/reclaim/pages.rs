@@ -8,6 +8,7 @@
 mod walk;
 
 use std::fs::File;
+use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ pub struct Request {
     /// What is dirty is written first, file by file.
     pub writeback: bool,
     /// No more files than that.
-    pub max: Option<u64>,
+    pub max: Option<NonZeroU64>,
     /// No longer than that.
     pub bound: Option<Duration>,
     /// On a filesystem too that asks a server or a program.
@@ -386,7 +387,7 @@ mod tests {
             write(&root.join(n.to_string()), 10);
         }
         let request = Request {
-            max: Some(4),
+            max: NonZeroU64::new(4),
             ..Request::default()
         };
         let found = plan(&root, request).found;

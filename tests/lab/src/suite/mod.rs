@@ -15,6 +15,7 @@ mod main_job;
 mod pages;
 mod plans;
 mod reading;
+mod refusals;
 mod rungs;
 mod runner;
 mod screen;
@@ -66,6 +67,7 @@ fn cases() -> Vec<Case> {
         sessions::CASES,
         command_line::CASES,
         ladder::CASES,
+        refusals::CASES,
         who::CASES,
         demo::CASES,
         learn::CASES,

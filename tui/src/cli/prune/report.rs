@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cli::Failure;
 use crate::cli::json::Name;
+use crate::cli::{Failure, ladder};
 use crate::model::{Figures, difference, part_of, pending, reasons};
 use crate::prune::Outcome;
 use crate::session::{Counters, Mode, Status};
@@ -45,6 +45,9 @@ pub(super) struct Document<'a> {
     pub cached_apart: Vec<String>,
     /// Where dentries may go at all.
     pub reach: &'static str,
+    /// The command that does the same.
+    pub command: String,
+    pub ladder: Vec<ladder::Row>,
     #[serde(flatten)]
     pub done: Option<Done>,
 }
@@ -110,6 +113,8 @@ impl Document<'_> {
         }
         self.tell_what_stays(out)?;
         writeln!(out, "  reach         {}", self.reach)?;
+        writeln!(out, "  same as       {}", self.command)?;
+        ladder::write(&self.ladder, out)?;
         if let Some(why) = self.stays_because {
             writeln!(out, "  {why}")?;
         }

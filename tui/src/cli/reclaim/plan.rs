@@ -1,6 +1,5 @@
 //! Which rung the arguments mean.
 
-use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -47,7 +46,7 @@ impl Args {
     fn pages(&self, kernel: &Kernel, path: &Path) -> Result<Box<dyn Rung>, Failure> {
         let request = pages::Request {
             writeback: self.writeback,
-            max: self.max.map(NonZeroU64::get),
+            max: self.max,
             bound: self.timeout,
             any_filesystem: self.any_filesystem,
         };

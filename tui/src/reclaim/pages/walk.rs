@@ -73,7 +73,7 @@ impl<'a> Walk<'a> {
     fn goes_on(&self, flow: &mut Flow<'_>) -> Result<(), Cut> {
         let Found { files, .. } = self.found;
         let request = &self.plan.request;
-        if request.max.is_some_and(|max| files >= max) {
+        if request.max.is_some_and(|max| files >= max.get()) {
             return Err(Cut::Bound);
         }
         let progress = Progress {
