@@ -198,15 +198,14 @@ pub fn unpack_headers(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) 
     remove(&debs)
 }
 
-/// Makes the kernel's build tree with the Rust metadata.
-pub fn prepare(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<()> {
+/// Unpacks the kernel's source. The root returned has it, and the headers.
+pub fn unpack_source(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<Chroot> {
     let source = format!("linux-source-{}", kernel.series);
     let debs = download(cache, kernel, std::slice::from_ref(&source), log)?;
     fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
     let headers = kernel.headers(cache);
     let root = Chroot::new(compilers_path(cache))
         .bind(&debs, "/downloads")
-        .bind(headers, "/headers")
         .bind(target, SOURCE);
     root.run(
         "cd /kernel
@@ -215,8 +214,16 @@ pub fn prepare(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Resu
         &[&source],
         log,
     )?;
-    root.run(PREPARE, &[kernel.local_version(), &kernel.release], log)?;
-    remove(&debs)
+    remove(&debs)?;
+    Ok(Chroot::new(compilers_path(cache))
+        .bind(headers, "/headers")
+        .bind(target, SOURCE))
+}
+
+/// Makes the kernel's build tree with the Rust metadata.
+pub fn prepare(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<()> {
+    let root = unpack_source(cache, kernel, target, log)?;
+    root.run(PREPARE, &[kernel.local_version(), &kernel.release], log)
 }
 
 /// The name and version of the compiler are all that may differ from Debian's own configuration: anything else
@@ -251,20 +258,24 @@ pub const FOR_A_GUEST: [&str; 6] = [
     "DEVTMPFS",
 ];
 
-/// Checks that a kernel is built with all of some options.
-pub fn check(cache: &Cache, kernel: &Kernel, options: &[&str]) -> Result<()> {
+/// Whether a kernel is built with an option.
+pub fn has(cache: &Cache, kernel: &Kernel, option: &str) -> Result<bool> {
     let config = kernel.build_tree(cache).join(".config");
     let text =
         fs::read_to_string(&config).with_context(|| format!("cannot read {}", config.display()))?;
-    let has = |option: &str| {
-        let line = format!("CONFIG_{option}=y");
-        text.lines().any(|have| have == line)
-    };
-    match options.iter().find(|option| !has(option)) {
-        None => Ok(()),
-        Some(option) => bail!(
-            "{} is built without CONFIG_{option}=y: it cannot be used here",
-            kernel.release
-        ),
+    let line = format!("CONFIG_{option}=y");
+    Ok(text.lines().any(|have| have == line))
+}
+
+/// Checks that a kernel is built with all of some options.
+pub fn check(cache: &Cache, kernel: &Kernel, options: &[&str]) -> Result<()> {
+    for option in options {
+        if !has(cache, kernel, option)? {
+            bail!(
+                "{} is built without CONFIG_{option}=y: it cannot be used here",
+                kernel.release
+            );
+        }
     }
+    Ok(())
 }

@@ -8,6 +8,7 @@ pub mod host;
 pub mod image;
 pub mod kernel;
 pub mod module;
+pub mod own;
 pub mod programs;
 pub mod release;
 pub mod series;
@@ -52,7 +53,7 @@ pub struct Lab {
 /// How to go about it.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The series of kernels.
+    /// The series of kernels, or [`own::OWN`].
     pub series: String,
     /// Whether to look for a newer kernel of that series.
     pub update: bool,
@@ -84,10 +85,18 @@ pub fn workspace() -> PathBuf {
 pub fn run(options: &Options) -> Result<Lab> {
     let cache = Cache::open()?;
     let _lock = cache.lock()?;
-    let mut steps = Steps::new(&cache, if options.peer { 10 } else { 9 }, options.verbose);
+    let own = options.series == own::OWN;
+    let total = 9 + usize::from(options.peer) + usize::from(own);
+    let mut steps = Steps::new(&cache, total, options.verbose);
     steps.compilers()?;
-    let kernel = steps.kernel(options)?;
-    steps.build_tree(&kernel)?;
+    let kernel = if own {
+        let stock = steps.kernel(DEFAULT_SERIES, false)?;
+        steps.own_kernel(&stock)?
+    } else {
+        let kernel = steps.kernel(&options.series, options.update)?;
+        steps.build_tree(&kernel)?;
+        kernel
+    };
     kernel::check(&cache, &kernel, &kernel::FOR_A_GUEST)?;
     let root_image = image::root_path(&cache);
     let base = debian::base_path(&cache);

@@ -11,7 +11,7 @@ use super::command::Log;
 use super::kernel::Kernel;
 use super::module::Module;
 use super::programs::Programs;
-use super::{NEEDED_BYTES, Options, archive, debian, host, image, kernel, module, programs};
+use super::{NEEDED_BYTES, archive, debian, host, image, kernel, module, own, programs};
 
 /// Numbers the steps and says how each goes.
 pub(super) struct Steps<'a> {
@@ -157,33 +157,53 @@ impl<'a> Steps<'a> {
     }
 
     /// The kernel chosen before stays, while it is complete, until an update is asked for.
-    pub(super) fn kernel(&mut self, options: &Options) -> Result<Kernel> {
-        let known = archive::complete(self.cache, &options.series).filter(|_| !options.update);
+    pub(super) fn kernel(&mut self, series: &str, update: bool) -> Result<Kernel> {
+        let known = archive::complete(self.cache, series).filter(|_| !update);
         let kernel = match known {
             Some(kernel) => kernel,
             None => {
                 host::require_root("making the lab")?;
                 let log = self.log()?;
-                archive::choose(self.cache, &options.series, &log)
-                    .context("cannot choose a kernel")?
+                archive::choose(self.cache, series, &log).context("cannot choose a kernel")?
             }
         };
-        let image = kernel.modules_image(self.cache);
+        let cache = self.cache;
+        self.modules_image(&kernel, |dir, log| kernel::unpack(cache, &kernel, dir, log))?;
+        Ok(kernel)
+    }
+
+    /// The kernel of our own.
+    pub(super) fn own_kernel(&mut self, stock: &Kernel) -> Result<Kernel> {
+        let cache = self.cache;
+        let kernel = own::kernel(stock);
+        self.make(
+            &format!("kernel {} from source", kernel.release),
+            &kernel.build_tree(cache),
+            |partial, log| own::compile(cache, stock, partial, log),
+        )?;
+        self.modules_image(&kernel, |dir, _| own::install(cache, &kernel, dir))?;
+        Ok(kernel)
+    }
+
+    /// A kernel, by `unpack`, with its modules as a disk.
+    fn modules_image(
+        &mut self,
+        kernel: &Kernel,
+        unpack: impl FnOnce(&Path, &Log) -> Result<()>,
+    ) -> Result<()> {
+        let cache = self.cache;
         self.make(
             &format!("kernel {}", kernel.release),
-            &image,
+            &kernel.modules_image(cache),
             |partial, log| {
-                let unpacked = kernel.unpacked(self.cache);
+                let unpacked = kernel.unpacked(cache);
                 if !unpacked.exists() {
-                    self.cache.publish(&unpacked, |dir| {
-                        kernel::unpack(self.cache, &kernel, dir, log)
-                    })?;
+                    cache.publish(&unpacked, |dir| unpack(dir, log))?;
                 }
                 let modules = unpacked.join("usr/lib/modules").join(&kernel.release);
                 image::make(&modules, partial, 0, log)
             },
-        )?;
-        Ok(kernel)
+        )
     }
 
     /// Cargo itself knows what has changed.
