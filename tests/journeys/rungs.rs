@@ -129,7 +129,7 @@ fn everybody_is_chosen_in_the_plan() {
     let mut app = everybody(80, 24);
     let ask = |what, sync| Ask::Everybody { what, sync };
     assert_eq!(app.asked().1, ask(What::Slab, false));
-    app.shows("▸ drop_caches 2  unused dentries and inodes");
+    app.shows("▸ drop_caches 2  unused dentries, and inodes without page cache");
     app.shows("every process, container and user of this machine");
     app.keys("j");
     assert_eq!(app.asked().1, ask(What::Both, false));
@@ -326,4 +326,19 @@ fn the_screens() {
             ("rung_ledger", done),
         ]
     });
+}
+
+#[test]
+fn another_rung_ends_the_plan_that_is_being_made_anew() {
+    let mut app = superblock(80, 24);
+    app.keys("i");
+    app.shows("looking again ...");
+    let job = app.asked().0;
+    app.effects();
+    app.keys("8");
+    let effects = app.effects();
+    assert!(
+        matches!(effects[..], [Effect::Cancel { job: of }, Effect::PlanRung { .. }] if of == job),
+        "{effects:?}"
+    );
 }

@@ -169,6 +169,7 @@ impl App {
             ledger: changes
                 .map(|(before, after)| Change { before, after })
                 .collect(),
+            freed_bytes: 700 << 20,
             notes: Vec::new(),
         };
         let record = Record {
@@ -176,7 +177,7 @@ impl App {
             uid: 0,
             sudo_uid: None,
             mode: Some("superblock"),
-            freed: outcome.freed(),
+            freed: outcome.freed_bytes,
             outcome: outcome.ended.name(),
             sreclaimable: [Some(1_006 << 20), Some(306 << 20)],
             ..Record::new(Action::Reclaim, Path::new("/mnt/ext4"), 900 << 20)

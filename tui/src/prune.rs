@@ -147,6 +147,10 @@ impl Target {
     fn is_in_place(&self) -> Result<bool, PruneError> {
         let there = match Self::open(&self.path) {
             Ok(there) => there,
+            Err(PruneError::Open { source, .. }) if source.kind() != io::ErrorKind::NotFound => {
+                let path = self.path.clone();
+                return Err(PruneError::Open { path, source });
+            }
             Err(_) => return Ok(false),
         };
         let id = |file: &File| fstat(file.as_fd()).map(|stat| (stat.st_dev, stat.st_ino));

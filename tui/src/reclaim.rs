@@ -137,6 +137,8 @@ pub enum Ended {
     Stopped,
     /// So many, or so long, and no further.
     Bound,
+    /// It failed when a part of it was done: why.
+    Failed(String),
     /// Left to itself: a system call that cannot be interrupted goes on, in a process of its own.
     Left(u32),
 }
@@ -149,6 +151,7 @@ impl Ended {
             Self::Less => "less reclaimed than asked".into(),
             Self::Stopped => "stopped".into(),
             Self::Bound => "bound reached".into(),
+            Self::Failed(why) => format!("failed after a part: {why}"),
             Self::Left(pid) => format!("left: the kernel goes on with it in process {pid}"),
         }
     }
@@ -159,14 +162,19 @@ impl Ended {
 pub struct Ran {
     /// How it ended.
     pub ended: Ended,
+    /// Bytes that went, where it counts them itself.
+    pub freed: Option<u64>,
     /// What there is to know besides the figures.
     pub notes: Vec<String>,
 }
 
 impl From<Ended> for Ran {
     fn from(ended: Ended) -> Self {
-        let notes = Vec::new();
-        Self { ended, notes }
+        Self {
+            ended,
+            freed: None,
+            notes: Vec::new(),
+        }
     }
 }
 
@@ -202,9 +210,14 @@ pub trait Rung: Debug + Send {
             )
         }
     }
+    /// Bytes that came back, by the narrowest figures there are: else slabs and page cache of the machine.
+    fn freed_bytes(&self, outcome: &Outcome) -> u64 {
+        let fell = |key| outcome.fell(key).unwrap_or(0);
+        fell("sreclaimable_bytes").saturating_add(fell("page_cache_bytes"))
+    }
     /// What went, in the record's unit.
     fn freed(&self, outcome: &Outcome) -> u64 {
-        outcome.freed()
+        outcome.freed_bytes
     }
     /// Does it.
     fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError>;
@@ -219,17 +232,13 @@ pub struct Outcome {
     pub took: Duration,
     /// Each figure, before and after.
     pub ledger: Vec<Change>,
+    /// Bytes that came back: see [`Rung::freed_bytes`].
+    pub freed_bytes: u64,
     /// What there is to know besides.
     pub notes: Vec<String>,
 }
 
 impl Outcome {
-    /// Bytes of slabs and page cache that came back.
-    pub fn freed(&self) -> u64 {
-        let fell = |key| self.fell(key).unwrap_or(0);
-        fell("sreclaimable_bytes").saturating_add(fell("page_cache_bytes"))
-    }
-
     /// By how much a figure fell; 0 if it rose, None if it is not known.
     pub fn fell(&self, key: &str) -> Option<u64> {
         let change = self.change(key)?;
@@ -285,12 +294,15 @@ fn run(
         .zip(after)
         .map(|(before, after)| Change { before, after })
         .collect();
-    Ok(Outcome {
+    let mut outcome = Outcome {
         ended: ran.ended,
         took,
         ledger,
+        freed_bytes: 0,
         notes: ran.notes,
-    })
+    };
+    outcome.freed_bytes = ran.freed.unwrap_or_else(|| rung.freed_bytes(&outcome));
+    Ok(outcome)
 }
 
 /// Figures once none of them falls any more: what was freed comes back an RCU grace period late.
@@ -403,7 +415,7 @@ mod tests {
         let outcome = done.result.unwrap();
         assert_eq!(outcome.ledger[0].before.value, Some(1_000));
         assert_eq!(outcome.ledger[0].after.value, Some(199));
-        assert_eq!(outcome.freed(), 801);
+        assert_eq!(outcome.freed_bytes, 801);
         let record = done.record;
         assert_eq!((record.predicted, record.freed), (1_000, 801));
         assert_eq!(record.sreclaimable, [Some(1_000), Some(199)]);

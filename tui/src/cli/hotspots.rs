@@ -81,7 +81,7 @@ impl From<HotspotsError> for Failure {
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         context.live("hotspots")?;
-        let interrupt = Interrupt::catch_once()?;
+        let interrupt = Interrupt::catch()?;
         let mut kernel = Kernel::new(&context.root);
         let mut found = hotspots(&mut kernel, self.lookup, &mut |_| interrupt.flow())?;
         found.sort(self.sort);

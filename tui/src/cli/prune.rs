@@ -14,11 +14,11 @@ use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, Run, ladder, reclaim};
 use crate::ladder::{Place, Step};
 use crate::model::{Figures, Sizes, prune_bytes};
-use crate::prune::{self, Outcome, Plan, PruneError, settle};
+use crate::prune::{self, Outcome, Plan, PruneError, Target, settle};
 use crate::reclaim::pages::Request;
 use crate::session::{Bounds, Counters, Device, Mode, SessionError, Status};
 use crate::shell;
-use crate::source::{Kernel, Mount, Source};
+use crate::source::{Kernel, Mount, Mounted, Source};
 use crate::text::count;
 use report::{Document, Done};
 
@@ -100,13 +100,13 @@ impl Run for Args {
             return self.without_module(error, context, out);
         }
         let mut kernel = Kernel::new("/");
-        let mount = self.mount(&kernel);
+        let target = self.directory.open()?;
+        let mount = self.mount(&kernel, &target);
         let sizes = Sizes::of(
             Some(&kernel.sample()),
             mount.as_ref(),
             rustix::param::page_size() as u64,
         );
-        let target = self.directory.open()?;
         // Until the prune begins nothing is half-done: Ctrl-C ends the program as it usually does.
         let Some(plan) = Plan::new(target, &mut |_| ControlFlow::Continue(()))? else {
             return Ok(Exit::Partial);
@@ -217,9 +217,13 @@ impl Args {
         crate::ladder::ladder(&Place::read(&Kernel::new("/"), Some(&path)))
     }
 
-    fn mount(&self, kernel: &Kernel) -> Option<Mount> {
-        let mounts = kernel.mounts().unwrap_or_default();
-        Mount::of(&mounts, &self.directory.absolute()).cloned()
+    /// Of what was opened, by whatever links; by its path where that is not told.
+    fn mount(&self, kernel: &Kernel, target: &Target) -> Option<Mount> {
+        let opened = Mounted::of(&kernel.mounted().unwrap_or_default(), &target.dir);
+        opened.or_else(|| {
+            let mounts = kernel.mounts().unwrap_or_default();
+            Mount::of(&mounts, &self.directory.absolute()).cloned()
+        })
     }
 
     fn carry_out(&self, plan: &Plan, interrupt: &Interrupt) -> Result<Outcome, PruneError> {
@@ -331,7 +335,6 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::prune::Target;
 
     #[derive(clap::Parser)]
     struct Line {

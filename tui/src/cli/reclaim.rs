@@ -6,7 +6,7 @@ mod report;
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::confirm::How;
 use super::walks::Interrupt;
@@ -41,7 +41,7 @@ pub struct Args {
     cgroup: Option<PathBuf>,
 
     /// The slabs of this slab cache that hold no object
-    #[arg(long, value_name = "NAME", group = "rung")]
+    #[arg(long, value_name = "NAME", group = "rung", conflicts_with = "timeout")]
     cache: Option<String>,
 
     /// What the whole machine can spare: 1 page cache, 2 dentries and inodes, 3 both
@@ -79,7 +79,7 @@ pub struct Args {
     #[arg(long, requires = "all")]
     sync: bool,
 
-    /// Wait no longer than so many seconds
+    /// Wait no longer than so many seconds: to look, and to act
     #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
     timeout: Option<Duration>,
 
@@ -181,12 +181,13 @@ impl Args {
             eprintln!("slabscope: nothing was reclaimed");
             return Ok(Exit::Partial);
         }
-        let interrupt = Interrupt::catch_once()?;
+        let interrupt = Interrupt::catch()?;
+        let mut shown = Shown::default();
         let done = carry_out(rung, kernel, audit, &mut |progress| {
-            show(progress);
+            shown.show(progress);
             interrupt.flow()
         });
-        hide();
+        drop(shown);
         if let Err(error) = done.recorded {
             eprintln!("slabscope: not recorded: {error}");
         }
@@ -210,11 +211,30 @@ fn absolute(path: &Path) -> PathBuf {
     absolute.components().collect()
 }
 
-/// Says on a terminal how far it is, not at every file.
-fn show(progress: &Progress) {
-    if !io::stderr().is_terminal() {
-        return;
+/// Says on a terminal how far it is, now and then; it is taken back at the end.
+#[derive(Default)]
+struct Shown(Option<Instant>);
+
+impl Shown {
+    fn show(&mut self, progress: &Progress) {
+        const EVERY: Duration = Duration::from_millis(100);
+        let due = self.0.is_none_or(|last| last.elapsed() >= EVERY);
+        if due && io::stderr().is_terminal() {
+            self.0 = Some(Instant::now());
+            show(progress);
+        }
     }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+fn show(progress: &Progress) {
     let Progress {
         done,
         of,
@@ -223,15 +243,8 @@ fn show(progress: &Progress) {
     } = *progress;
     let of = of.map_or(String::new(), |of| format!(" of {}", count(of)));
     match unit {
-        "" => eprint!("\r{doing} "),
-        unit => eprint!("\r{doing}: {}{of} {unit} ", count(done)),
-    }
-}
-
-/// Takes it back.
-fn hide() {
-    if io::stderr().is_terminal() {
-        eprint!("\r\x1b[K");
+        "" => eprint!("\r\x1b[K{doing} "),
+        unit => eprint!("\r\x1b[K{doing}: {}{of} {unit} ", count(done)),
     }
 }
 

@@ -85,8 +85,8 @@ pub struct Interrupt(Arc<AtomicBool>);
 const SIGNALS: [c_int; 3] = [SIGHUP, SIGINT, SIGTERM];
 
 impl Interrupt {
-    /// From here on these signals end the walk, not the process.
-    pub fn catch() -> io::Result<Self> {
+    /// From here on these signals end the walk, however many come: what has to be taken back is.
+    pub fn hold() -> io::Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
         for signal in SIGNALS {
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
@@ -96,7 +96,7 @@ impl Interrupt {
 
     /// From here on the first of these signals ends the walk, and the second the process: a walk
     /// that opens directories on the way may wait for a server for ever.
-    pub fn catch_once() -> io::Result<Self> {
+    pub fn catch() -> io::Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
         for signal in SIGNALS {
             // Those registered first are called first: the first signal finds the flag down.
@@ -144,7 +144,7 @@ mod tests {
             assert_eq!(status.unwrap().signal(), Some(SIGTERM));
             return;
         }
-        let interrupt = Interrupt::catch_once().unwrap();
+        let interrupt = Interrupt::catch().unwrap();
         assert!(interrupt.flow().is_continue());
         for _ in 0..2 {
             kill_process(getpid(), Signal::TERM).unwrap();

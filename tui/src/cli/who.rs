@@ -154,7 +154,7 @@ impl Args {
     /// Watches until its time is over or somebody ends it.
     fn watch(&self, spec: &Spec, kernel: &mut Kernel) -> Result<Found, Failure> {
         // One that comes while a histogram is read is waited for: nothing may stay armed.
-        let interrupt = Interrupt::catch()?;
+        let interrupt = Interrupt::hold()?;
         let before = active(spec, kernel);
         let mut watch = Watch::start(spec, self.entries, self.by)?;
         let begin = Instant::now();

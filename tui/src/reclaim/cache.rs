@@ -60,13 +60,18 @@ impl Rung for Plan {
     }
 
     fn predicted(&self, _: &[Figure]) -> Option<u64> {
-        let page = rustix::param::page_size() as u64;
-        let slab = self.cache.pages_per_slab.saturating_mul(page);
-        Some(self.unallocated().saturating_mul(slab))
+        Some(self.unallocated().saturating_mul(self.slab_bytes()))
     }
 
     fn record(&self, _: &[Figure]) -> Record {
         shrink::record(self)
+    }
+
+    fn freed_bytes(&self, outcome: &Outcome) -> u64 {
+        outcome
+            .fell("slabs")
+            .unwrap_or(0)
+            .saturating_mul(self.slab_bytes())
     }
 
     fn freed(&self, outcome: &Outcome) -> u64 {
@@ -76,5 +81,13 @@ impl Rung for Plan {
     fn run(&self, _: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
         self.write()?;
         Ok(Ended::Complete.into())
+    }
+}
+
+impl Plan {
+    /// Bytes of one of its slabs.
+    fn slab_bytes(&self) -> u64 {
+        let page = rustix::param::page_size() as u64;
+        self.cache.pages_per_slab.saturating_mul(page)
     }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::{Ended, Figure, Flow, Progress, Ran, ReclaimError, Rung, machine};
+use super::{Ended, Figure, Flow, Outcome, Progress, Ran, ReclaimError, Rung, machine};
 use crate::shell::quoted;
 use crate::source::{Kernel, MemoryStat, Mount};
 use crate::text::{bytes, printable};
@@ -196,6 +196,11 @@ impl Rung for Plan {
         Some(self.amount)
     }
 
+    fn freed_bytes(&self, outcome: &Outcome) -> u64 {
+        let fell = |key| outcome.fell(key).unwrap_or(0);
+        fell("cgroup_slab_reclaimable_bytes").saturating_add(fell("cgroup_file_bytes"))
+    }
+
     fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
         let kernel = Kernel::new(&self.root);
         let held = || Ok(held(&kernel.memory_stat(&self.path)?));
@@ -205,9 +210,7 @@ impl Rung for Plan {
             let errno = |error: &std::io::Error| Errno::from_io_error(error);
             match written {
                 Ok(()) => Ok(true),
-                Err(error) if matches!(errno(&error), Some(Errno::AGAIN | Errno::INTR)) => {
-                    Ok(false)
-                }
+                Err(error) if errno(&error) == Some(Errno::AGAIN) => Ok(false),
                 Err(error) if errno(&error) == Some(Errno::INVAL) => Err(ReclaimError::Missing(
                     format!("memory.reclaim does not take {HOW}: Linux 6.8 and newer do"),
                 )),
@@ -223,7 +226,8 @@ fn held(stat: &MemoryStat) -> u64 {
     stat.slab_reclaimable.saturating_add(stat.file)
 }
 
-/// Asks for the amount in slices. `ask` tells whether the kernel found that much.
+/// Asks for the amount in slices. `ask` tells whether the kernel found that much. What is cached anew
+/// meanwhile is not asked for again.
 fn slices(
     amount: u64,
     bound: Option<Duration>,
@@ -238,9 +242,13 @@ fn slices(
     let start = Instant::now();
     let first = held()?;
     let mut least = first;
+    let mut found = 0_u64;
     loop {
-        let now = held()?;
-        let done = first.saturating_sub(now);
+        let done = match held() {
+            Ok(now) => found.max(first.saturating_sub(now)),
+            Err(error) if found > 0 => return Ok(Ended::Failed(error.to_string())),
+            Err(error) => return Err(error),
+        };
         if done >= amount {
             return Ok(Ended::Complete);
         }
@@ -256,7 +264,14 @@ fn slices(
         if bound.is_some_and(|bound| start.elapsed() > bound) {
             return Ok(Ended::Bound);
         }
-        if !ask((amount - done).min(slice).next_multiple_of(page))? {
+        let part = (amount - done).min(slice).next_multiple_of(page);
+        let all = match ask(part) {
+            Err(error) if found > 0 => return Ok(Ended::Failed(error.to_string())),
+            asked => asked?,
+        };
+        if all {
+            found += part;
+        } else {
             // What went of slabs is not counted yet: objects are freed an RCU grace period late.
             let now = calm(held)?;
             if now.saturating_add(page) > least {
@@ -336,6 +351,35 @@ mod tests {
         assert_eq!((ended, went), (Ended::Less, 16 * MIB));
         let (ended, went, asked) = reclaimed(0, 0, 32 * MIB, 99);
         assert_eq!((ended, went, asked), (Ended::Less, 0, 1));
+    }
+
+    #[test]
+    fn what_is_cached_anew_meanwhile_is_left_alone() {
+        let (mut asked, mut flow) = (0, |_: &Progress| ControlFlow::Continue(()));
+        let mut ask = |amount: u64| {
+            asked += amount;
+            Ok(true)
+        };
+        let ended = slices(32 * MIB, None, &|| Ok(100 * MIB), &mut ask, &mut flow);
+        assert_eq!((ended.unwrap(), asked), (Ended::Complete, 32 * MIB));
+    }
+
+    #[test]
+    fn a_cgroup_that_goes_meanwhile_leaves_a_part_done() {
+        let mut flow = |_: &Progress| ControlFlow::Continue(());
+        let mut left = 2;
+        let mut ask = |_: u64| {
+            left -= 1;
+            match left {
+                0 => Err(ReclaimError::Refused("gone".into())),
+                _ => Ok(true),
+            }
+        };
+        let ended = slices(32 * MIB, None, &|| Ok(100 * MIB), &mut ask, &mut flow);
+        assert_eq!(ended.unwrap(), Ended::Failed("gone".into()));
+        let mut none = |_: u64| Err(ReclaimError::Refused("gone".into()));
+        let ended = slices(32 * MIB, None, &|| Ok(100 * MIB), &mut none, &mut flow);
+        assert!(ended.is_err());
     }
 
     #[test]

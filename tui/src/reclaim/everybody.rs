@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::aside::{Deed, Waited, aside};
 use super::{Ended, Figure, Flow, Progress, Ran, ReclaimError, Rung, figure, machine};
@@ -15,7 +15,8 @@ use crate::text::{bytes, count, counted};
 pub enum What {
     /// 1: clean page cache.
     Pages,
-    /// 2: dentries and inodes that are not used, and whatever else a shrinker can free.
+    /// 2: dentries and inodes that are not used, and whatever else a shrinker can free. Inodes with page
+    /// cache stay (fs/inode.c: `inode_lru_isolate()`).
     Slab,
     /// 3: both.
     Both,
@@ -53,8 +54,8 @@ impl What {
     pub fn goes(self) -> &'static str {
         match self {
             Self::Pages => "clean page cache",
-            Self::Slab => "unused dentries and inodes, with their page cache",
-            Self::Both => "unused dentries and inodes, and clean page cache",
+            Self::Slab => "unused dentries, and inodes without page cache",
+            Self::Both => "clean page cache, unused dentries and inodes",
         }
     }
 }
@@ -189,23 +190,31 @@ impl Rung for Plan {
     }
 
     fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
+        let begun = Instant::now();
         if self.sync {
-            let waited = self.aside(Deed::Sync, flow)?;
+            let waited = self.aside(Deed::Sync, begun, flow)?;
             if waited != Ended::Complete {
-                let notes =
-                    vec!["what is dirty was not all written yet; nothing was dropped".into()];
-                return Ok(Ran {
-                    ended: waited,
-                    notes,
-                });
+                let mut ran = Ran::from(waited);
+                ran.notes
+                    .push("what is dirty was not all written yet; nothing was dropped".into());
+                return Ok(ran);
             }
         }
-        self.aside(self.what.deed(), flow).map(Ran::from)
+        self.aside(self.what.deed(), begun, flow).map(Ran::from)
     }
 }
 
 impl Plan {
-    fn aside(&self, deed: Deed, flow: &mut Flow<'_>) -> Result<Ended, ReclaimError> {
+    /// The bound is of all that was `begun`.
+    fn aside(
+        &self,
+        deed: Deed,
+        begun: Instant,
+        flow: &mut Flow<'_>,
+    ) -> Result<Ended, ReclaimError> {
+        let left = self
+            .bound
+            .map(|bound| bound.saturating_sub(begun.elapsed()));
         let failed = |error| ReclaimError::file(&self.path, error);
         let doing = match deed {
             Deed::Sync => "writing what is dirty",
@@ -216,7 +225,7 @@ impl Plan {
             ..Progress::default()
         };
         let file = self.file.try_clone().map_err(failed)?;
-        let waited = aside(deed, Some(file.into()), self.bound, &mut || flow(&progress));
+        let waited = aside(deed, Some(file.into()), left, &mut || flow(&progress));
         Ok(match waited.map_err(failed)? {
             Waited::Done(result) => {
                 result.map_err(|errno| ReclaimError::file(&self.path, errno))?;

@@ -22,7 +22,7 @@ use super::{Ended, Figure, Flow, Ran, ReclaimError, Rung, machine};
 use crate::page_cache::{Asker, Resident};
 use crate::prune::Target;
 use crate::shell::quoted;
-use crate::source::{Kernel, Mount};
+use crate::source::{Kernel, Mount, Mounted};
 use crate::text::{bytes, count, counted, printable};
 use walk::Walk;
 
@@ -113,6 +113,14 @@ impl Plan {
             false => Err(Errno::NOTDIR.into()),
         });
         let dir = opened.map_err(|error| ReclaimError::file(path, error))?;
+        // A link may have led to another filesystem than the path says.
+        let mount = Mounted::of(&kernel.mounted()?, &dir).or(mount);
+        if let Some(why) = mount.as_ref().and_then(|mount| {
+            let any = request.any_filesystem;
+            unfit(mount, any).or_else(|| waits(&mounts, path, any))
+        }) {
+            return Err(ReclaimError::Refused(format!("{}: {why}", printable(path))));
+        }
         let target = Target {
             path: path.into(),
             dir: Arc::new(dir),
@@ -133,6 +141,18 @@ impl Plan {
             false => self.found.dirty.saturating_add(self.found.writeback),
         }
     }
+}
+
+/// What is mounted below, and is looked at on the way.
+fn waits(mounts: &[Mount], path: &Path, any: bool) -> Option<String> {
+    let below = |mount: &&Mount| mount.is_remote() && mount.point.starts_with(path);
+    let mount = mounts.iter().find(below).filter(|_| !any)?;
+    Some(format!(
+        "{} below it is on {}, of which a server or a program that does not answer would be waited for: choose a \
+         directory beside it, or --any-filesystem",
+        printable(&mount.point),
+        printable(&mount.fs)
+    ))
 }
 
 /// Why it is not wise on this filesystem.
@@ -280,6 +300,7 @@ impl Rung for Plan {
         };
         Ok(Ran {
             ended,
+            freed: Some(gone),
             notes: told(&walked, gone, failed),
         })
     }
@@ -408,6 +429,19 @@ mod tests {
         assert_eq!((why("ext4", false), why("nfs", true)), (None, None));
         assert!(why("nfs", false).unwrap().contains("does not answer"));
         assert!(why("tmpfs", true).unwrap().contains("none of it can go"));
+    }
+
+    #[test]
+    fn a_server_below_would_be_waited_for() {
+        let mount = |fs: &str, point: &str| Mount {
+            fs: fs.into(),
+            point: point.into(),
+            ..Mount::default()
+        };
+        let mounts = [mount("ext4", "/"), mount("nfs4", "/srv/nfs")];
+        let why = |path: &str, any: bool| waits(&mounts, Path::new(path), any);
+        assert!(why("/srv", false).unwrap().contains("/srv/nfs"));
+        assert_eq!((why("/srv", true), why("/srv/other", false)), (None, None));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The shrinker of one superblock, where the kernel shows it in debugfs (CONFIG_SHRINKER_DEBUG): it
 //! evicts dentries and inodes by memory cgroup and node.
 
+use std::cell::Cell;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::{Ended, Flow, Progress, ReclaimError};
 use crate::source::shrinkers::{self, Share};
@@ -51,14 +53,34 @@ impl Shrinker {
 
     /// Has it free all that it can. What was used of late is spared once (fs/dcache.c:
     /// `dentry_lru_isolate()`, fs/inode.c: `inode_lru_isolate()`), so it takes turns.
-    pub fn scan(&self, flow: &mut Flow<'_>) -> Result<Ended, ReclaimError> {
+    pub fn scan(
+        &self,
+        bound: Option<Duration>,
+        flow: &mut Flow<'_>,
+    ) -> Result<Ended, ReclaimError> {
         const TURNS: usize = 8;
+        let begun = Instant::now();
         let first = self.count()?;
+        let late = Cell::new(false);
+        let mut flow = |progress: &Progress| {
+            late.set(bound.is_some_and(|bound| begun.elapsed() > bound));
+            match late.get() {
+                true => ControlFlow::Break(()),
+                false => flow(progress),
+            }
+        };
         for _ in 0..TURNS {
             let before = self.count()?;
             for share in self.shares()? {
-                if self.scan_share(&share, first, before, flow)?.is_break() {
-                    return Ok(Ended::Stopped);
+                if self
+                    .scan_share(&share, first, before, &mut flow)?
+                    .is_break()
+                {
+                    return Ok(if late.get() {
+                        Ended::Bound
+                    } else {
+                        Ended::Stopped
+                    });
                 }
             }
             let left = self.count()?;
@@ -158,7 +180,7 @@ mod tests {
             ControlFlow::Continue(())
         };
         // Nothing falls here: after a turn it ends.
-        assert_eq!(shrinker.scan(&mut flow).unwrap(), Ended::Complete);
+        assert_eq!(shrinker.scan(None, &mut flow).unwrap(), Ended::Complete);
         assert_eq!(heard.len(), 4, "{heard:?}");
         assert_eq!(heard[1], (8192, Some(10_100)));
         let scan = fs::read_to_string(shrinker.directory.join("scan")).unwrap();

@@ -54,6 +54,8 @@ pub struct Plan {
     pub options: Options,
     /// What its shrinker could free, dentries and inodes together, where the kernel tells.
     pub shrinkable: Option<u64>,
+    /// Bytes of the larger of its objects, a dentry or an inode.
+    object: Option<u64>,
     shrinker: Option<Shrinker>,
     id: u64,
     root: PathBuf,
@@ -63,7 +65,7 @@ pub struct Plan {
 
 impl Plan {
     /// For the superblock that `path` is on.
-    pub fn new(kernel: &Kernel, path: &Path, request: Request) -> Result<Self, ReclaimError> {
+    pub fn new(kernel: &mut Kernel, path: &Path, request: Request) -> Result<Self, ReclaimError> {
         let all = kernel.mounted()?;
         // Before the path is touched: a server that is gone would be waited for.
         let mounts = kernel.mounts()?;
@@ -98,6 +100,7 @@ impl Plan {
                 .collect(),
             mount: mount.clone(),
             options: options.clone(),
+            object: largest(kernel, mount),
             shrinkable: shrinker.as_ref().and_then(|shrinker| shrinker.count().ok()),
             shrinker,
             id,
@@ -105,6 +108,14 @@ impl Plan {
             dir: Arc::new(dir.into()),
         })
     }
+}
+
+/// Bytes of an object of its inodes' cache or of dentries, whichever is larger.
+fn largest(kernel: &mut Kernel, mount: &Mount) -> Option<u64> {
+    let sample = kernel.sample_bare();
+    let names = ["dentry"].into_iter().chain(mount.inode_cache());
+    let sizes = names.map(|name| sample.cache(name).map(|cache| cache.object_size));
+    sizes.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 fn changed(path: &Path, what: &str) -> ReclaimError {
@@ -207,7 +218,7 @@ impl Rung for Plan {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.request.inodes {
-            notes.push("unused dentries go, then unused inodes with their clean page cache".into());
+            notes.push("unused dentries go, then unused inodes without page cache".into());
         } else {
             notes.push(
                 "all its unused dentries go; inodes stay, though one without a name or page cache may follow".into(),
@@ -217,12 +228,16 @@ impl Rung for Plan {
                     .into(),
             );
         }
-        if let Some(n) = self.shrinkable {
-            let n = count(n);
-            notes.push(format!(
-                "at most {n} dentries and inodes on its LRU lists, its shrinker says"
-            ));
-        }
+        notes.push(match self.shrinkable {
+            Some(n) => format!(
+                "at most {} dentries and inodes on its LRU lists, its shrinker says",
+                count(n)
+            ),
+            None => format!(
+                "how much that is this kernel does not tell: slabscope census {}",
+                quoted(&self.mount.point)
+            ),
+        });
         match self.mount.fs.as_str() {
             "btrfs" if !self.request.inodes => {
                 notes.push("btrfs writes all that is dirty first, and waits for it".into());
@@ -264,8 +279,10 @@ impl Rung for Plan {
         figures
     }
 
+    /// Where its shrinker is not shown nobody has counted what is its.
     fn predicted(&self, now: &[Figure]) -> Option<u64> {
-        figure(now, "sreclaimable_bytes")
+        let most = self.shrinkable?.saturating_mul(self.object?);
+        Some(most.min(figure(now, "sreclaimable_bytes")?))
     }
 
     fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
@@ -274,7 +291,7 @@ impl Rung for Plan {
             return Err(changed(&self.mount.point, what));
         }
         match (&self.shrinker, self.request.inodes) {
-            (Some(shrinker), true) => shrinker.scan(flow).map(Ran::from),
+            (Some(shrinker), true) => shrinker.scan(self.request.bound, flow).map(Ran::from),
             _ => self.reconfigure(flow),
         }
     }
@@ -325,12 +342,13 @@ impl Plan {
             Waited::Left(pid) => Ended::Left(pid),
         };
         let mut ran = Ran::from(ended);
-        let now = self.now()?;
-        if now != self.options {
-            ran.notes.push(format!(
+        match self.now() {
+            Ok(now) if now == self.options => {}
+            Ok(now) => ran.notes.push(format!(
                 "its options changed meanwhile: {}",
                 difference(&self.options, &now)
-            ));
+            )),
+            Err(error) => ran.notes.push(error.to_string()),
         }
         Ok(ran)
     }

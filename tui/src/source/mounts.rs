@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use procfs::process::MountInfo;
+use rustix::fs::{AtFlags, StatxFlags, statx};
 
 use super::Malformed;
 
@@ -148,6 +150,17 @@ pub struct Mounted {
 }
 
 impl Mounted {
+    /// The mount of an open file, whatever path led to it. None: the kernel does not tell, or it is in
+    /// another namespace.
+    pub fn of(all: &[Self], file: impl AsFd) -> Option<Mount> {
+        // A server is not asked.
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+        let stat = statx(file, "", flags, StatxFlags::MNT_ID).ok()?;
+        let told = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
+        let found = all.iter().find(|mounted| mounted.id == stat.stx_mnt_id)?;
+        told.then(|| found.mount.clone())
+    }
+
     /// A line of the file, `number` for a message.
     fn parse(line: &str, number: usize) -> Result<Self, Malformed> {
         let malformed = || Malformed::new(number, "not a line of mountinfo");
@@ -263,6 +276,14 @@ mod tests {
             parse(b"36 35 98:0 / /mnt/a\\040b\\134c\xff rw - ext4 /dev/v\\040a rw\n").unwrap();
         assert_eq!(mounts[0].point.as_os_str().as_bytes(), b"/mnt/a b\\c\xff");
         assert_eq!(mounts[0].device, "/dev/v a");
+    }
+
+    #[test]
+    fn an_open_file_is_on_its_mount_whatever_path_led_to_it() {
+        let all = parse_all(&std::fs::read("/proc/self/mountinfo").unwrap()).unwrap();
+        let file = std::fs::File::open("/proc/self/root/proc").unwrap();
+        assert_eq!(Mounted::of(&all, &file).unwrap().point, Path::new("/proc"));
+        assert_eq!(Mounted::of(&[], &file), None);
     }
 
     #[test]

@@ -192,6 +192,10 @@ pub(super) fn held(model: &mut Model, job: u64, result: std::io::Result<Holders>
 pub(super) fn leave_plan(model: &mut Model) -> Vec<Effect> {
     match &model.mode {
         Mode::Confirm(confirm) => stop_looking(confirm),
+        Mode::ConfirmRung(confirm) => {
+            let job = confirm.replanning;
+            job.map(|job| Effect::Cancel { job }).into_iter().collect()
+        }
         _ => Vec::new(),
     }
 }

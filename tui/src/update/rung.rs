@@ -237,7 +237,7 @@ fn planned(model: &mut Model, job: u64, result: Result<Option<RungPlan>, Reclaim
                 Ok(Some(plan)) => confirm.plan = plan,
                 Ok(None) => {}
                 // What was shown stays.
-                Err(error) => model.notice = Some(printable(error.to_string())),
+                Err(error) => model.notice = Some(format!("{error} {}", error.remedy())),
             }
             model.mode = Mode::ConfirmRung(confirm);
         }

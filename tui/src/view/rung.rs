@@ -283,7 +283,7 @@ pub(super) fn ledger(model: &Model, ledger: &RungLedger, frame: &mut Frame<'_>, 
         format!(", at most {} were expected", bytes(predicted))
     });
     text.push(Line::styled(
-        format!("{} came back{predicted}", bytes(outcome.freed())),
+        format!("{} came back{predicted}", bytes(outcome.freed_bytes)),
         look.good(),
     ));
     text.push(Line::styled(

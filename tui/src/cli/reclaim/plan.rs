@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{Args, Exit, Failure, absolute, hide, show};
+use super::{Args, Exit, Failure, Shown, absolute};
 use crate::reclaim::superblock::Request;
 use crate::reclaim::{Progress, ReclaimError, Rung, cgroup, everybody, pages, superblock};
 use crate::shrink;
@@ -51,12 +51,13 @@ impl Args {
             any_filesystem: self.any_filesystem,
         };
         // Nothing is half-done yet: Ctrl-C ends the program as it usually does.
+        let mut shown = Shown::default();
         let mut go_on = |progress: &Progress| {
-            show(progress);
+            shown.show(progress);
             ControlFlow::Continue(())
         };
         let plan = pages::Plan::new(kernel, &absolute(path), request, &mut go_on);
-        hide();
+        drop(shown);
         let stopped = || Failure::new(Exit::Partial, "");
         Ok(Box::new(plan?.ok_or_else(stopped)?))
     }

@@ -120,7 +120,7 @@ impl<'a> Report<'a> {
             status: outcome.ended.name(),
             took_ns: u64::try_from(outcome.took.as_nanos()).unwrap_or(u64::MAX),
             took: duration(outcome.took),
-            freed_bytes: outcome.freed(),
+            freed_bytes: outcome.freed_bytes,
             ledger: outcome.ledger.into_iter().map(Changed::from).collect(),
             notes_after: outcome.notes,
         });

@@ -54,7 +54,7 @@ impl Work {
                     inodes: *inodes,
                     ..superblock::Request::default()
                 };
-                Box::new(superblock::Plan::new(&self.kernel, point, request)?)
+                Box::new(superblock::Plan::new(&mut self.kernel, point, request)?)
             }
             Ask::Cgroup { directory, amount } => {
                 Box::new(cgroup::Plan::new(&self.kernel, directory, *amount, None)?)
