@@ -1,9 +1,10 @@
 //! The kernel's settings: shown, changed by y alone, put back by one key.
 
 use crate::support::App;
-use slabscope::audit::{Action, Record};
+use slabscope::audit::{Action, AuditError, Record};
 use slabscope::model::{Inert, Setting};
 use slabscope::reclaim::ReclaimError;
+use slabscope::tune::Done;
 use slabscope::update::{Effect, Msg, SettingsMsg};
 use std::path::Path;
 use std::time::Duration;
@@ -32,6 +33,10 @@ impl App {
 }
 
 fn changed(app: &mut App, from: u64, to: u64) {
+    changed_and(app, [from, to], Ok(()));
+}
+
+fn changed_and(app: &mut App, [from, to]: [u64; 2], recorded: Result<(), AuditError>) {
     let record = Record {
         time: "2026-11-22T03:12:44Z".into(),
         uid: 0,
@@ -45,7 +50,16 @@ fn changed(app: &mut App, from: u64, to: u64) {
             0,
         )
     };
-    let (at, result) = (Duration::from_secs(5), Ok(Box::new(record)));
+    let done = Done {
+        result: Ok(()),
+        record,
+        recorded,
+    };
+    answered(app, Ok(Some(Box::new(done))));
+}
+
+fn answered(app: &mut App, result: Result<Option<Box<Done>>, ReclaimError>) {
+    let at = Duration::from_secs(5);
     app.msg(Msg::Settings(SettingsMsg::Changed { at, result }));
 }
 
@@ -102,13 +116,48 @@ fn what_cannot_be_changed_says_why() {
     app.shows("nothing is known of a change to it");
     app.keys("k-y");
     let error = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-    let result = Err(ReclaimError::file(
-        Path::new("/proc/sys/vm/vfs_cache_pressure"),
-        error,
+    let path = Path::new("/proc/sys/vm/vfs_cache_pressure");
+    answered(&mut app, Err(ReclaimError::file(path, error)));
+    app.shows("/proc/sys/vm/vfs_cache_pressure: permission denied; only root may");
+    let error = AuditError::File {
+        path: "/root/a\x1bb".into(),
+        source: std::io::Error::from(std::io::ErrorKind::StorageFull),
+    };
+    app.resize(200, 24);
+    answered(&mut app, Err(error.into()));
+    app.shows(
+        "the audit file /root/a\\u{1b}b: no storage space; What cannot be recorded does not run",
+    );
+}
+
+#[test]
+fn a_second_y_or_one_that_changes_nothing_asks_for_nothing() {
+    let mut app = App::in_settings(80, 24);
+    app.keys("++yy");
+    assert!(matches!(
+        app.effects()[..],
+        [Effect::Change { which: 0, to: 200 }]
     ));
-    let at = Duration::from_secs(5);
-    app.msg(Msg::Settings(SettingsMsg::Changed { at, result }));
-    app.shows("/proc/sys/vm/vfs_cache_pressure: permission denied");
+    app.shows("nothing would change");
+    answered(&mut app, Ok(None));
+    app.shows("it is so already: nothing was changed");
+    app.keys("<Esc>5");
+    app.shows_no("tune vm.vfs_cache_pressure");
+}
+
+#[test]
+fn a_change_that_is_not_recorded_is_taken_back_all_the_same() {
+    let mut app = App::in_settings(80, 24);
+    changed_and(&mut app, [100, 200], Err(AuditError::Homeless));
+    app.shows("not recorded: there is no audit file");
+    app.effects();
+    read(&mut app, 200);
+    app.shows("it was 100: b puts it back");
+    app.keys("b");
+    assert!(matches!(
+        app.effects()[..],
+        [Effect::Change { which: 0, to: 100 }]
+    ));
 }
 
 #[test]

@@ -178,6 +178,14 @@ impl Open {
         // In one call, so that lines of two programs do not mix.
         file.write_all(&line).map_err(failed)
     }
+
+    /// One on a disk that is full.
+    #[cfg(test)]
+    pub(crate) fn full() -> Self {
+        let path = PathBuf::from("/dev/full");
+        let file = OpenOptions::new().append(true).open(&path).unwrap();
+        Self(Some((file, path)))
+    }
 }
 
 /// What was done.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::audit::{Action, Log, Record};
+use crate::audit::{self, Action, AuditError, Log, Record};
 use crate::reclaim::ReclaimError;
 use crate::source::{Kernel, SourceError};
 use crate::text::printable;
@@ -56,6 +56,17 @@ pub const SETTINGS: [Setting; 2] = [
     },
 ];
 
+/// What came of a change.
+#[derive(Debug)]
+pub struct Done {
+    /// Whether it was made.
+    pub result: Result<(), ReclaimError>,
+    /// What was recorded.
+    pub record: Record,
+    /// Whether it was.
+    pub recorded: Result<(), AuditError>,
+}
+
 impl Setting {
     /// By its name, or by the last part of it.
     pub fn of(name: &str) -> Option<&'static Self> {
@@ -71,31 +82,47 @@ impl Setting {
         kernel.setting(self.path)
     }
 
-    /// Changes it, and records what it was.
-    pub fn set(&self, kernel: &Kernel, value: u64, audit: &Log) -> Result<Record, ReclaimError> {
+    /// Changes it, and records what it was. None: it has this value already, so nothing is written,
+    /// and the record keeps what it was before.
+    pub fn set(
+        &self,
+        kernel: &Kernel,
+        value: u64,
+        audit: &Log,
+    ) -> Result<Option<Done>, ReclaimError> {
         if value > self.greatest {
             return Err(ReclaimError::Refused(format!(
                 "{} takes 0 to {}, not {value}",
                 self.name, self.greatest
             )));
         }
-        let path = kernel.root().join(self.path);
         let was = self.read(kernel)?;
+        if was == value {
+            return Ok(None);
+        }
+        // What cannot be recorded does not run.
+        let file = audit.open()?;
+        Ok(Some(self.write(kernel, [was, value], file)))
+    }
+
+    fn write(&self, kernel: &Kernel, [was, value]: [u64; 2], mut file: audit::Open) -> Done {
+        let path = kernel.root().join(self.path);
         let mut record = Record {
             mode: Some(self.name),
             setting: Some([was, value]),
             ..Record::new(Action::Tune, &path, 0)
         };
-        let mut file = audit.open()?;
         let opened = OpenOptions::new().write(true).open(&path);
         let written = opened.and_then(|mut file| file.write_all(value.to_string().as_bytes()));
         record.outcome = match &written {
             Ok(()) => "complete".into(),
             Err(error) => format!("failed: {error}"),
         };
-        file.write(&record)?;
-        written.map_err(|error| ReclaimError::file(&path, error))?;
-        Ok(record)
+        Done {
+            result: written.map_err(|error| ReclaimError::file(&path, error)),
+            recorded: file.write(&record),
+            record,
+        }
     }
 
     /// What it was before it was last changed, by the audit's file. None: it was not.
@@ -111,7 +138,7 @@ impl Setting {
     }
 }
 
-/// Of the last line that changed it.
+/// Of the last line that changed it. One from a value to itself would hide what it was.
 fn former(text: &str, name: &str) -> Option<u64> {
     #[derive(Deserialize)]
     struct Line {
@@ -119,6 +146,7 @@ fn former(text: &str, name: &str) -> Option<u64> {
         mode: Option<String>,
         outcome: String,
         from: Option<u64>,
+        to: Option<u64>,
     }
     // Lines that are torn, or of other programs, say nothing.
     let mut lines = text
@@ -129,6 +157,7 @@ fn former(text: &str, name: &str) -> Option<u64> {
         line.action == Action::Tune.name()
             && line.mode.as_deref() == Some(name)
             && line.outcome == "complete"
+            && line.from != line.to
     });
     last?.from
 }
@@ -165,12 +194,42 @@ mod tests {
         let kernel = Kernel::new(&root);
         let pressure = Setting::of("vfs_cache_pressure").unwrap();
         assert_eq!(pressure.former(&audit).unwrap(), None);
-        let record = pressure.set(&kernel, 200, &audit).unwrap();
-        assert_eq!(record.setting, Some([100, 200]));
+        let done = pressure.set(&kernel, 200, &audit).unwrap().unwrap();
+        assert!(done.result.is_ok() && done.recorded.is_ok());
+        assert_eq!(done.record.setting, Some([100, 200]));
         assert_eq!(pressure.read(&kernel).unwrap(), 200);
         assert_eq!(pressure.former(&audit).unwrap(), Some(100));
         pressure.set(&kernel, 100, &audit).unwrap();
         assert_eq!(pressure.former(&audit).unwrap(), Some(200));
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_is_so_already_is_neither_written_nor_recorded() {
+        let root = tree("already");
+        let audit = Log::File(root.join("audit.jsonl"));
+        let kernel = Kernel::new(&root);
+        let pressure = Setting::of("vfs_cache_pressure").unwrap();
+        pressure.set(&kernel, 200, &audit).unwrap();
+        let recorded = fs::read(root.join("audit.jsonl")).unwrap();
+        assert!(pressure.set(&kernel, 200, &audit).unwrap().is_none());
+        assert_eq!(fs::read(root.join("audit.jsonl")).unwrap(), recorded);
+        assert_eq!(pressure.former(&audit).unwrap(), Some(100));
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_change_that_cannot_be_recorded_is_told_as_a_change() {
+        let root = tree("full");
+        let kernel = Kernel::new(&root);
+        let pressure = Setting::of("vfs_cache_pressure").unwrap();
+        let done = pressure.write(&kernel, [100, 200], audit::Open::full());
+        assert!(done.result.is_ok());
+        let error = done.recorded.unwrap_err().to_string();
+        assert!(error.contains("/dev/full"), "{error}");
+        assert_eq!(done.record.setting, Some([100, 200]));
+        assert_eq!(done.record.outcome, "complete");
+        assert_eq!(pressure.read(&kernel).unwrap(), 200);
         fs::remove_dir_all(root).unwrap();
     }
 
@@ -201,6 +260,7 @@ mod tests {
             line("vm.vfs_cache_pressure", "complete", 50),
             line("fs.dentry-negative", "complete", 1),
             line("vm.vfs_cache_pressure", "failed: denied", 60),
+            line("vm.vfs_cache_pressure", "complete", 9),
             "{\"action\":\"prune\",\"outcome\":\"complete\"}\n{\"torn".into(),
         ];
         assert_eq!(former(&text.concat(), "vm.vfs_cache_pressure"), Some(50));

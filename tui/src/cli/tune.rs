@@ -141,27 +141,50 @@ impl Args {
             )?;
             Ok(writeln!(text, "  {}", setting.change)?)
         };
-        if !self.yes && !confirm::ask(plan, "change it")? {
+        if now != value && !self.yes && !confirm::ask(plan, "change it")? {
             eprintln!("slabscope: nothing was changed");
             return Ok(Exit::Partial);
         }
-        setting
-            .set(kernel, value, &audit)
-            .map_err(|error| match error {
-                error @ ReclaimError::Refused(_) => Failure::new(Exit::Usage, error),
-                error => error.into(),
-            })?;
+        let line = set(setting, kernel, [now, value], &audit)?;
         if self.json {
             let shown = shown(setting, kernel, &audit);
             json::write(out, "slabscope.tune/1", &shown)?;
         } else {
-            writeln!(
-                out,
-                "{name}: {now} -> {value}; back with: slabscope tune {name} --restore"
-            )?;
+            writeln!(out, "{line}")?;
         }
         Ok(Exit::Ok)
     }
+}
+
+/// Sets it, and says what came of it.
+fn set(
+    setting: &Setting,
+    kernel: &Kernel,
+    [now, value]: [u64; 2],
+    audit: &audit::Log,
+) -> Result<String, Failure> {
+    let name = setting.name;
+    let done = setting
+        .set(kernel, value, audit)
+        .map_err(|error| match error {
+            error @ ReclaimError::Refused(_) => Failure::new(Exit::Usage, error),
+            error => error.into(),
+        })?;
+    let Some(done) = done else {
+        return Ok(format!("{name} = {value}: already so, nothing was changed"));
+    };
+    if let Err(error) = &done.recorded {
+        eprintln!("slabscope: not recorded: {error}");
+    }
+    done.result?;
+    // Where no record tells it, the command has to.
+    let back = match (audit, &done.recorded) {
+        (audit::Log::File(_), Ok(())) => "--restore".into(),
+        _ => now.to_string(),
+    };
+    Ok(format!(
+        "{name}: {now} -> {value}; back with: slabscope tune {name} {back}"
+    ))
 }
 
 fn shown(setting: &Setting, kernel: &Kernel, audit: &audit::Log) -> Shown {
@@ -174,5 +197,39 @@ fn shown(setting: &Setting, kernel: &Kernel, audit: &audit::Log) -> Shown {
         change: setting.change,
         why_not: read.as_ref().err().map(|error| why_not(setting, error)),
         value: read.ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_came_of_it_says_how_it_is_taken_back() {
+        let name = format!("slabscope-cli-tune-{}", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&root);
+        fs::create_dir_all(root.join("proc/sys/vm")).unwrap();
+        fs::write(root.join("proc/sys/vm/vfs_cache_pressure"), "100\n").unwrap();
+        let kernel = Kernel::new(&root);
+        let pressure = setting("vfs_cache_pressure").unwrap();
+        let file = audit::Log::File(root.join("audit.jsonl"));
+        let said = |change, audit| set(pressure, &kernel, change, audit).unwrap();
+        let name = "vm.vfs_cache_pressure";
+        assert_eq!(
+            said([100, 200], &file),
+            format!("{name}: 100 -> 200; back with: slabscope tune {name} --restore")
+        );
+        assert_eq!(
+            said([200, 200], &file),
+            format!("{name} = 200: already so, nothing was changed")
+        );
+        assert_eq!(
+            said([200, 50], &audit::Log::Off),
+            format!("{name}: 200 -> 50; back with: slabscope tune {name} 200")
+        );
+        fs::remove_dir_all(root).unwrap();
     }
 }

@@ -209,7 +209,9 @@ impl Model {
         let name = SETTINGS.get(at)?.name;
         let mut records = self.journal.records.iter().rev();
         let last = records.find_map(|record| match record.setting {
-            Some([was, _]) if record.mode == Some(name) => Some(was),
+            Some([was, _]) if record.mode == Some(name) && record.outcome == "complete" => {
+                Some(was)
+            }
             _ => None,
         });
         last.or(settings.now.get(at)?.former)

@@ -4,13 +4,12 @@
 use std::time::Duration;
 
 use super::Effect;
-use crate::audit::{Action, Record};
+use crate::audit::Action;
 use crate::history::Marker;
 use crate::keymap::SettingsAction;
 use crate::model::{Mode, Model, Setting, Settings};
 use crate::reclaim::ReclaimError;
-use crate::text::printable;
-use crate::tune::SETTINGS;
+use crate::tune::{Done, SETTINGS};
 
 /// What became of the kernel's settings.
 #[derive(Debug)]
@@ -21,8 +20,8 @@ pub enum SettingsMsg {
     Changed {
         /// When.
         at: Duration,
-        /// What was recorded.
-        result: Result<Box<Record>, ReclaimError>,
+        /// What came of it; None: it was so already.
+        result: Result<Option<Box<Done>>, ReclaimError>,
     },
 }
 
@@ -38,8 +37,9 @@ pub(super) fn act(model: &mut Model, action: SettingsAction) -> Vec<Effect> {
             }
         }
         SettingsAction::Change => {
-            if let Mode::Settings(settings) = &model.mode
-                && let Some(to) = settings.proposed
+            // Taken: another y before the answer is not the same change once more.
+            if let Mode::Settings(settings) = &mut model.mode
+                && let Some(to) = settings.proposed.take()
             {
                 let which = settings.at;
                 return vec![Effect::Change { which, to }];
@@ -84,8 +84,9 @@ pub(super) fn happened(model: &mut Model, msg: SettingsMsg) -> Vec<Effect> {
         SettingsMsg::Changed { at, result } => {
             model.now = model.now.max(at);
             match result {
-                Ok(record) => changed(model, at, *record),
-                Err(error) => model.notice = Some(printable(error.to_string())),
+                Ok(Some(done)) => changed(model, at, *done),
+                Ok(None) => model.notice = Some("it is so already: nothing was changed".into()),
+                Err(error) => model.notice = Some(told(&error)),
             }
         }
     }
@@ -96,12 +97,29 @@ pub(super) fn happened(model: &mut Model, msg: SettingsMsg) -> Vec<Effect> {
     Vec::new()
 }
 
-fn changed(model: &mut Model, at: Duration, record: Record) {
+fn changed(model: &mut Model, at: Duration, done: Done) {
+    let record = done.record;
     debug_assert_eq!(record.action, Action::Tune);
     if let (Some(name), Some([was, now])) = (record.mode, record.setting) {
-        let label = format!("{name} {now}");
-        model.history.markers.push(Marker { at, label });
-        model.notice = Some(format!("{name} is {now} now; it was {was}"));
+        model.notice = Some(match done.result {
+            Ok(()) => {
+                let label = format!("{name} {now}");
+                model.history.markers.push(Marker { at, label });
+                format!("{name} is {now} now; it was {was}")
+            }
+            Err(error) => told(&error),
+        });
     }
-    model.journal.push(record, None);
+    let failed = done.recorded.err().map(|error| error.to_string());
+    if let Some(error) = &failed {
+        model.notice = Some(format!("not recorded: {error}"));
+    }
+    model.journal.push(record, failed);
+}
+
+/// An error with what can be done about it, on one line. Its text is escaped already.
+fn told(error: &ReclaimError) -> String {
+    let text = format!("{error}\n{}", error.remedy());
+    let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+    lines.join("; ")
 }

@@ -134,7 +134,7 @@ impl Work {
         let result = SETTINGS
             .get(which)?
             .set(&self.kernel, to, &self.audit)
-            .map(Box::new);
+            .map(|done| done.map(Box::new));
         let at = self.start.elapsed();
         Some(Msg::Settings(SettingsMsg::Changed { at, result }))
     }
