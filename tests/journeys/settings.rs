@@ -161,6 +161,33 @@ fn a_change_that_is_not_recorded_is_taken_back_all_the_same() {
 }
 
 #[test]
+fn what_is_not_shown_is_neither_changed_nor_put_back() {
+    let mut app = App::in_settings(80, 24);
+    changed(&mut app, 100, 200);
+    read(&mut app, 200);
+    app.keys("+");
+    app.resize(39, 10);
+    app.effects();
+    app.keys("yb");
+    assert!(app.effects().is_empty());
+}
+
+#[test]
+fn a_change_waits_for_no_search_for_hotspots() {
+    let mut app = App::on_tree(80, 24);
+    app.keys("H");
+    let hunt = app.model.last_job;
+    app.keys("V");
+    read(&mut app, 100);
+    app.effects();
+    app.keys("+y");
+    assert!(matches!(
+        app.effects()[..],
+        [Effect::Cancel { job }, Effect::Change { .. }] if job == hunt
+    ));
+}
+
+#[test]
 fn read_only_they_are_shown_and_stay() {
     let mut app = App::in_settings(80, 24);
     app.model.inert = Some(Inert::ReadOnly);

@@ -324,7 +324,7 @@ fn off(model: &Model, action: Action) -> Option<String> {
     let hidden = match action {
         Action::Prune => too_small(model.size) || !shows_figures(model),
         Action::Shrink
-        | Action::Settings(SettingsAction::Change)
+        | Action::Settings(SettingsAction::Change | SettingsAction::Back)
         | Action::Who(WhoAction::Start) => too_small(model.size),
         Action::Rung(RungAction::Run) => too_small(model.size) || !shows_reach(model),
         _ => false,

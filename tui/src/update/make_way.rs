@@ -34,6 +34,7 @@ fn is_waited_for(effect: &Effect) -> bool {
             | Effect::Holders { .. }
             | Effect::Prune { .. }
             | Effect::Shrink { .. }
+            | Effect::Change { .. }
             | Effect::Browse(BrowseEffect::Read { .. } | BrowseEffect::Pages { .. })
             | Effect::Names(NamesEffect::List { .. } | NamesEffect::Export { .. })
     )
