@@ -33,10 +33,11 @@ pub(crate) struct RawHeld {
     written: u32,
     reserved: u32,
     index: u64,
+    last: u64,
     inodes: [*mut bindings::inode; HELD],
 }
 
-const _: () = assert!(size_of::<RawHeld>() == 32 + HELD * size_of::<*mut bindings::inode>());
+const _: () = assert!(size_of::<RawHeld>() == 40 + HELD * size_of::<*mut bindings::inode>());
 
 // Without lockdep `struct lock_class_key` is empty, which the lint takes for a mistake.
 #[allow(improper_ctypes)]
@@ -59,7 +60,7 @@ unsafe impl Send for Held {}
 impl Held {
     /// Room for inodes, with which `how` is to be done.
     pub(crate) fn new(how: Hold, write_back: bool) -> Result<Self> {
-        let mut raw = KBox::<RawHeld>::zeroed(GFP_KERNEL)?;
+        let mut raw = KBox::<RawHeld>::zeroed(GFP_KERNEL_ACCOUNT)?;
         raw.how = how as u32;
         raw.write_back = write_back.into();
         Ok(Self(raw))

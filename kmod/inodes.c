@@ -7,7 +7,7 @@
  *
  * Lock order:
  *
- *   sb_start_write_trylock()		while anything is evicted or written: nothing freezes then
+ *   sb_start_write_trylock()		while an inode is evicted or written: nothing freezes then
  *     inode->i_lock			nothing is taken under it
  *     wait queue of the inode		interrupts off
  *       inode->i_lock			trylock only: find_inode() takes the two the other way round
@@ -15,8 +15,9 @@
  * The superblock stays: the session has a file of it open, which is closed after the last iput().
  */
 
-#include <linux/cpu.h>
+#include <linux/cpumask.h>
 #include <linux/dcache.h>
+#include <linux/errseq.h>
 #include <linux/folio_batch.h>
 #include <linux/fs.h>
 #include <linux/ktime.h>
@@ -24,6 +25,7 @@
 #include <linux/rcupdate_wait.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
+#include <linux/version.h>
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 #include <linux/writeback.h>
@@ -35,6 +37,13 @@
 #define SLABSCOPE_WRITE (SZ_4M >> PAGE_SHIFT)
 #define SLABSCOPE_DROP (SZ_64M >> PAGE_SHIFT)
 
+/* An inode is written, to where only waiting for it tells of. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define SLABSCOPE_METADATA I_METADATA_WRITEBACK
+#else
+#define SLABSCOPE_METADATA 0
+#endif
+
 /* What is to become of an inode that is held. */
 enum fate {
 	FATE_GOES,
@@ -43,17 +52,21 @@ enum fate {
 	FATE_OTHERS,	/* has another name, or none any more: not ours to judge */
 };
 
-/*
- * Whether something would be lost with the inode, or is being written. That a write failed is
- * kept in it for whoever calls fsync() next, so that such an inode stays, too.
- */
+/* Whether a write has failed, and whoever calls fsync() next is to hear of it. */
+static bool has_news(struct address_space *mapping)
+{
+	return READ_ONCE(mapping->wb_err) && !errseq_sample(&mapping->wb_err);
+}
+
+/* Whether something would be lost with the inode, or is being written. */
 bool slabscope_is_dirty(struct inode *inode)
 {
 	struct address_space *mapping = &inode->i_data;
 
-	return (inode_state_read_once(inode) & (I_DIRTY_ALL | I_SYNC | I_SYNC_QUEUED)) ||
+	return (inode_state_read_once(inode) &
+		(I_DIRTY_ALL | I_SYNC | I_SYNC_QUEUED | SLABSCOPE_METADATA)) ||
 	       mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) ||
-	       mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK) || READ_ONCE(mapping->wb_err);
+	       mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK) || has_news(mapping);
 }
 
 /*
@@ -78,6 +91,7 @@ static bool count_marked(struct address_space *mapping, xa_mark_t mark, u64 *pag
 {
 	XA_STATE(xas, &mapping->i_pages, 0);
 	bool counted = true;
+	unsigned int seen = 0;
 	void *entry;
 	u64 sum = 0;
 
@@ -86,13 +100,13 @@ static bool count_marked(struct address_space *mapping, xa_mark_t mark, u64 *pag
 		if (xas_retry(&xas, entry))
 			continue;
 		sum += 1UL << xas_get_order(&xas);
-		if (need_resched()) {
-			xas_pause(&xas);
-			cond_resched_rcu();
-			counted = !signal_pending(current);
-			if (!counted)
-				break;
-		}
+		if (++seen % XA_CHECK_SCHED)
+			continue;
+		xas_pause(&xas);
+		cond_resched_rcu();
+		counted = !signal_pending(current);
+		if (!counted)
+			break;
 	}
 	rcu_read_unlock();
 	if (counted)
@@ -113,30 +127,46 @@ static bool count_dirty(struct inode *inode, struct slabscope_counters *found)
 	return true;
 }
 
-/* The first page at or behind @index that is dirty or being written. */
-static bool next_unwritten(struct address_space *mapping, unsigned long *index)
+/* The first page from @index to @last that is dirty or being written. */
+static bool next_unwritten(struct address_space *mapping, unsigned long *index, unsigned long last)
 {
 	unsigned long dirty = *index, writeback = *index;
 
-	if (!xa_find(&mapping->i_pages, &dirty, ULONG_MAX, PAGECACHE_TAG_DIRTY))
+	if (!xa_find(&mapping->i_pages, &dirty, last, PAGECACHE_TAG_DIRTY))
 		dirty = ULONG_MAX;
-	if (!xa_find(&mapping->i_pages, &writeback, ULONG_MAX, PAGECACHE_TAG_WRITEBACK))
+	if (!xa_find(&mapping->i_pages, &writeback, last, PAGECACHE_TAG_WRITEBACK))
 		writeback = ULONG_MAX;
 	*index = min(dirty, writeback);
 	return *index != ULONG_MAX;
 }
 
 /*
- * Writes the file once from its beginning to its end, however fast others dirty it, then the
- * inode. Errors are not taken notice of: whoever calls fsync() is to hear of them. False: the time
- * was over first, and held->index is where to go on.
+ * Writes the inode alone: write_inode_now() would write all pages that others have dirtied by now,
+ * and wait for them. Into the journal is enough, as for the flusher; where it is not, onto the
+ * disk.
+ */
+static void write_inode_back(struct inode *inode)
+{
+	if (inode_state_read_once(inode) & I_DIRTY_ALL)
+		sync_inode_metadata(inode, 0);
+	if ((inode_state_read_once(inode) & (I_DIRTY_INODE | I_DIRTY_TIME | SLABSCOPE_METADATA)) &&
+	    !mapping_tagged(&inode->i_data, PAGECACHE_TAG_WRITEBACK))
+		sync_inode_metadata(inode, 1);
+}
+
+/*
+ * Writes the file once from its beginning to what is its end now, however fast others dirty it or
+ * add to it, then the inode. Errors are not taken notice of: whoever calls fsync() is to hear of
+ * them. False: the time was over first, and held->index is where to go on.
  */
 static bool write_back(struct slabscope_held *held, struct inode *inode, u64 end_ns)
 {
 	struct address_space *mapping = &inode->i_data;
 	unsigned long index = held->index;
 
-	while (next_unwritten(mapping, &index)) {
+	if (!index)
+		held->last = (i_size_read(inode) - 1) >> PAGE_SHIFT;
+	while (i_size_read(inode) && next_unwritten(mapping, &index, held->last)) {
 		loff_t from = (loff_t)index << PAGE_SHIFT;
 		loff_t to = min_t(u64, (u64)from + SZ_4M - 1, LLONG_MAX);
 
@@ -147,11 +177,7 @@ static bool write_back(struct slabscope_held *held, struct inode *inode, u64 end
 		if (is_over(end_ns))
 			return false;
 	}
-	/* Into the journal is enough, as for the flusher; where it is not, onto the disk. */
-	if (inode_state_read_once(inode) & I_DIRTY_ALL)
-		write_inode_now(inode, 0);
-	if (inode_state_read_once(inode) & I_DIRTY_ALL)
-		write_inode_now(inode, 1);
+	write_inode_back(inode);
 	return true;
 }
 
@@ -228,6 +254,20 @@ static bool is_held_twice(const struct slabscope_held *held, const struct inode 
 	return false;
 }
 
+/*
+ * Whether a filesystem wants the inode gone once nobody uses it: d_mark_dontcache() marks its
+ * dentries, too.
+ */
+static bool is_unwanted(struct inode *inode)
+{
+	struct dentry *alias;
+
+	hlist_for_each_entry(alias, &inode->i_dentry, d_alias)
+		if (READ_ONCE(alias->d_flags) & DCACHE_DONTCACHE)
+			return true;
+	return false;
+}
+
 struct watch {
 	struct wait_queue_entry entry;
 	const void *var;
@@ -271,7 +311,8 @@ static bool put_watched(struct inode *inode, bool flagged)
 		if (watch.evicted || !flagged)
 			break;
 		if (spin_trylock(&inode->i_lock)) {
-			if (!(inode_state_read(inode) & (I_FREEING | I_WILL_FREE)))
+			if (!(inode_state_read(inode) & (I_FREEING | I_WILL_FREE)) &&
+			    !is_unwanted(inode))
 				inode_state_clear(inode, I_DONTCACHE);
 			spin_unlock(&inode->i_lock);
 			break;
@@ -400,7 +441,10 @@ void slabscope_handle(struct slabscope_held *held, u64 limit_ns, struct slabscop
 		sb_end_write(sb);
 }
 
-/* Lets go of what is held; nothing is evicted or written. */
+/*
+ * Lets go of what is held, as close() does of a file: nothing is evicted or written but for a file
+ * that was removed meanwhile and that nobody else uses, which waits for a frozen filesystem.
+ */
 void slabscope_release(struct slabscope_held *held)
 {
 	while (held->count)
@@ -422,13 +466,15 @@ static long drain_cpu(void *unused)
 /*
  * Pages that were just read wait in a list of their CPU, which refers to them: none of those would
  * go. lru_add_drain_all() is not exported, but releasing a batch, were it empty, drains the CPU.
+ * One that goes offline drains its list itself.
  */
 void slabscope_drain(void)
 {
 	unsigned int cpu;
 
-	cpus_read_lock();
-	for_each_online_cpu(cpu)
-		work_on_cpu(cpu, drain_cpu, NULL);
-	cpus_read_unlock();
+	for_each_online_cpu(cpu) {
+		if (signal_pending(current))
+			break;
+		work_on_cpu_safe(cpu, drain_cpu, NULL);
+	}
 }

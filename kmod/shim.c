@@ -410,7 +410,7 @@ void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope
 
 		if (!batch->evict && !batch->list) {
 			u32 stride = SLABSCOPE_STRIDE - handled % SLABSCOPE_STRIDE;
-			u32 run = plain_run(node, stride, &last);
+			u32 run = plain_run(node, min(stride, batch->limit - handled), &last);
 
 			if (run) {
 				plain.seen += run;

@@ -51,10 +51,11 @@ struct slabscope_held {
 	u32 written;		/* the last one was written */
 	u32 reserved;
 	u64 index;		/* of the last one's page cache, up to where it is handled */
+	u64 last;		/* and up to where it is written */
 	struct inode *inodes[SLABSCOPE_HELD];
 };
 
-static_assert(sizeof(struct slabscope_held) == 32 + SLABSCOPE_HELD * sizeof(void *));
+static_assert(sizeof(struct slabscope_held) == 40 + SLABSCOPE_HELD * sizeof(void *));
 
 /* abi.rs: Header */
 struct slabscope_header {

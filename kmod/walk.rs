@@ -90,6 +90,8 @@ pub(crate) struct Walk {
     pub(crate) begin: Begin,
     evict: Evict,
     limits: Limits,
+    /// The frame of which `held` holds children's inodes.
+    holder: usize,
     pub(crate) dev: u64,
     pub(crate) total: Counters,
     pub(crate) status: u32,
@@ -137,6 +139,7 @@ impl Walk {
             begin,
             evict,
             limits,
+            holder: 0,
             dev,
             total: Counters::default(),
             status: abi::STATUS_COMPLETE,
@@ -242,7 +245,9 @@ impl Walk {
             .check(changes, self.begin.flags & abi::BEGIN_ANY_FS != 0)?;
         if let Some(held) = self.held.as_mut().filter(|held| !held.is_empty()) {
             let found = held.handle(HANDLE_NS);
-            frame.own.add(&found);
+            if let Some(parent) = self.frames.get_mut(self.holder) {
+                parent.own.add(&found);
+            }
             self.total.add(&found);
             return Ok(());
         }
@@ -275,6 +280,7 @@ impl Walk {
 
     fn batch(&mut self, out: &mut Buffer) -> Result {
         let depth = self.frames.len();
+        self.holder = depth.saturating_sub(1);
         let Some(frame) = self.frames.last_mut() else {
             return Ok(());
         };
@@ -342,6 +348,7 @@ impl Walk {
         drop(cursor);
         let evict = self.evict == Evict::Unused && depth > 0 && !partial;
         let left = dir.leave(refs, evict, self.held.as_mut());
+        self.holder = depth.saturating_sub(1);
         below.add(&own);
         let Some(parent) = self.frames.last_mut() else {
             return self.end(out);

@@ -8,9 +8,11 @@ use serde_json::Value;
 
 use super::fixture::{Background, Fs, ends_with};
 use super::{Case, Context};
+use crate::agent::SCRATCH_DISK;
 use crate::guest::Guest;
 use crate::guest::payload::DEMO;
 use crate::guest::probe::DentryState;
+use crate::setup::kernel::has;
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -20,6 +22,10 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "ladder::superblock_options",
         run: superblock_options,
+    },
+    Case {
+        name: "ladder::shrinker",
+        run: shrinker,
     },
     Case {
         name: "ladder::cgroup",
@@ -159,6 +165,42 @@ fn superblock(_: &Context, guest: &Guest) -> Result<()> {
             "umount /mnt/tmpfs /mnt/second /mnt/ext4 && rm {LOOP_FILE}"
         ))
         .map(drop)
+}
+
+/// Inodes of one superblock too, by the kernel's own shrinker where it shows that; where it does not, that is said.
+fn shrinker(context: &Context, guest: &Guest) -> Result<()> {
+    const FILES: i64 = 2_000;
+    for fs in [Fs::Ext4, Fs::Xfs, Fs::Btrfs] {
+        let dir = fs.fresh(guest)?;
+        // Empty: an inode with page cache is not on the LRU.
+        guest.sh(&format!(
+            "mkdir {dir}/d && cd {dir}/d && seq {FILES} | xargs touch && sync -f . && cd / && umount {dir} && \
+             mount {SCRATCH_DISK} {dir} && ls -l {dir}/d >/dev/null"
+        ))?;
+        let reclaim = format!("slabscope reclaim --superblock {dir} --inodes --yes --json");
+        if has(&context.lab.cache, &context.lab.kernel, "SHRINKER_DEBUG")? {
+            let done = json(guest, &reclaim, 0)?;
+            for figure in ["inode_objects", "dentries"] {
+                let [before, after] = ledger(&done, figure)?;
+                ensure!(
+                    before - after > FILES * 9 / 10,
+                    "{dir}: of {FILES} files {before} {figure}, then {after}: {done}"
+                );
+            }
+            ensure!(
+                done["predicted_bytes"]
+                    .as_u64()
+                    .is_some_and(|most| most > 0),
+                "{done}"
+            );
+        } else {
+            let said = ends_with(guest, &reclaim, 3)?;
+            ensure!(said.contains("CONFIG_SHRINKER_DEBUG"), "{said}");
+        }
+        fs.unmount(guest)?;
+        fs.check(guest)?;
+    }
+    Ok(())
 }
 
 /// On no filesystem does a reconfiguration without options change an option.

@@ -41,11 +41,6 @@ const SUPERBLOCKS: &[Refusal] = &[
         1,
         "/mnt/ext4/none",
     ),
-    (
-        "slabscope reclaim --superblock /mnt/ext4 --inodes --yes",
-        3,
-        "CONFIG_SHRINKER_DEBUG",
-    ),
 ];
 
 const CGROUPS: &[Refusal] = &[
