@@ -1,6 +1,7 @@
 //! The screen of cgroups.
 
 use crate::support::{App, cgroups, sample};
+use crate::unreadable;
 use slabscope::source::{Cgroup, Cgroups, CgroupsError};
 use slabscope::update::{Effect, Msg};
 use std::time::{Duration, Instant};
@@ -107,6 +108,17 @@ fn without_the_controller_its_memory_counts_as_its_parents() {
 fn names_cannot_reach_the_terminal() {
     let mut app = App::on_cgroups(80, 24);
     app.shows("odd\\u{1b}[31m.service");
+    let error = unreadable(
+        "/sys/fs/cgroup/odd\x1b[31m.service/memory.stat",
+        std::io::ErrorKind::InvalidData,
+        "no figure",
+    );
+    let mut app = App::sampled(80, 24);
+    app.keys("4");
+    let (job, at) = (app.reading(), Duration::from_secs(2));
+    let result = Err(CgroupsError::File(error));
+    app.msg(Msg::Cgroups { job, at, result });
+    app.shows("/odd\\u{1b}[31m.service/memory.stat: no figure");
 }
 
 #[test]

@@ -9,15 +9,16 @@ use std::time::{Duration, Instant};
 use crate::audit::{Action, AuditError, Record};
 use crate::source::slab_attributes::{self, Attributes, directory};
 use crate::source::{Cache, Sample, Source};
+use crate::text::printable;
 
 /// Why a cache was not shrunk.
 #[derive(Debug, thiserror::Error)]
 pub enum ShrinkError {
     /// The kernel does not show the cache any more.
-    #[error("{0}: slabinfo shows no such cache any more")]
+    #[error("{}: slabinfo shows no such cache any more", printable(.0))]
     Gone(String),
     /// Its file in sysfs cannot be written.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}", printable(.path))]
     Write {
         /// The file.
         path: PathBuf,

@@ -87,7 +87,7 @@ impl Sample {
 
 /// A file of the kernel that could not be read or understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {cause}", .path.display())]
+#[error("{}: {cause}", crate::text::printable(.path))]
 pub struct SourceError {
     /// The file.
     pub path: PathBuf,
@@ -364,4 +364,21 @@ fn excerpt(text: &str) -> String {
     let cut: String = text.chars().take(24).collect();
     let dots = if cut.len() < text.len() { "..." } else { "" };
     format!("{}{dots}", crate::text::printable(cut))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_a_path_cannot_reach_the_terminal() {
+        let path = Path::new("/sys/fs/cgroup/odd\x1b[31m.service/memory.stat");
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert_eq!(
+            unreadable(path, &denied).to_string(),
+            "/sys/fs/cgroup/odd\\u{1b}[31m.service/memory.stat: permission denied"
+        );
+        let shown = CgroupsError::NoMemory("/a\x1bb".into()).to_string();
+        assert!(shown.starts_with("/a\\u{1b}b: "), "{shown}");
+    }
 }

@@ -10,7 +10,6 @@ use serde::Deserialize;
 use crate::audit::{self, Action, AuditError, Log, Record};
 use crate::reclaim::ReclaimError;
 use crate::source::{Kernel, SourceError};
-use crate::text::printable;
 
 /// A setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +166,7 @@ pub fn why_not(setting: &Setting, error: &SourceError) -> String {
     let missing = error.path.parent().is_some_and(Path::exists) && !error.path.exists();
     match missing && setting.newer {
         true => "this kernel has none; newer ones do".into(),
-        false => printable(error.to_string()),
+        false => error.to_string(),
     }
 }
 

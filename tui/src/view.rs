@@ -98,7 +98,7 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         Mode::RungLedger(ledger) => rung::ledger(model, ledger, frame, body),
         Mode::Settings(settings) => settings::render(model, settings, frame, body),
         Mode::Failed { what, error } => {
-            let lines = error.lines().map(|line| Line::raw(printable(line)));
+            let lines = error.lines().map(Line::raw);
             popup(model.look, what, lines.collect(), frame, body);
         }
         _ => {}

@@ -65,6 +65,19 @@ impl Check {
         }
     }
 
+    /// With an error: the names in its text are escaped already.
+    fn failed(
+        name: &'static str,
+        purpose: &'static str,
+        state: State,
+        error: &impl std::error::Error,
+    ) -> Self {
+        Self {
+            found: error.to_string(),
+            ..Self::new(name, purpose, state, "")
+        }
+    }
+
     /// With a remedy, unless there is nothing to mend.
     fn remedy(mut self, remedy: impl ToString) -> Self {
         if self.state != State::Ok {

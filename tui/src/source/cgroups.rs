@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use super::memory_stat::{self, MemoryStat};
 use super::{Cause, Kernel, Malformed, Mount, SourceError, excerpt, number, text, unreadable};
+use crate::text::printable;
 
 /// A cgroup.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -117,7 +118,7 @@ pub enum CgroupsError {
     #[error("the memory controller belongs to cgroup v1 here")]
     Version1,
     /// Nobody has it.
-    #[error("{}: there is no memory controller among these cgroups", .0.display())]
+    #[error("{}: there is no memory controller among these cgroups", printable(.0))]
     NoMemory(PathBuf),
 }
 

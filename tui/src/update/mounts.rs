@@ -6,7 +6,6 @@ use super::Effect;
 use crate::census::Census;
 use crate::model::{Model, Namespace, State, Total};
 use crate::source::{Mount, SourceError};
-use crate::text::printable;
 
 /// Reads the list that is shown anew.
 pub(super) fn read(model: &Model) -> Effect {
@@ -42,7 +41,6 @@ pub(super) fn of_process(
         }
         Err(error) => {
             model.tree.opening = None;
-            let error = printable(error.to_string());
             model.notice = Some(format!("no mounts of process {pid}: {error}"));
             match model.tree.mounts {
                 None => vec![Effect::ReadMounts],

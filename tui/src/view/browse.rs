@@ -160,7 +160,7 @@ fn without(model: &Model, why: &PruneError) -> Vec<Line<'static>> {
     };
     let [pages, slabs] = ["page-cache", "slabs"].map(|name| model.keymap.key(name));
     vec![
-        Line::styled(format!(" {}", printable(why.to_string())), look.warn()),
+        Line::styled(format!(" {why}"), look.warn()),
         Line::raw(
             " It adds what is cached below each name, in use or not, negative names, pruning.",
         ),

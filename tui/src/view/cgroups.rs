@@ -79,7 +79,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 fn failed(model: &Model, error: &CgroupsError, frame: &mut Frame<'_>, area: Rect) {
     let text = vec![
         Line::styled("The cgroups cannot be shown", model.look.strong()),
-        Line::raw(printable(error.to_string())),
+        Line::raw(error.to_string()),
         Line::raw(error.remedy()),
     ];
     trouble(model.look, text, frame, area);

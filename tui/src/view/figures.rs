@@ -11,7 +11,7 @@ use crate::history::Rates;
 use crate::model::Model;
 use crate::model::Shown;
 use crate::source::{DentryState, Memory, SourceError};
-use crate::text::{bytes, count, mebibytes, percent, printable, short};
+use crate::text::{bytes, count, mebibytes, percent, short};
 use crate::view::look::Look;
 
 /// Lines of the figures.
@@ -147,8 +147,5 @@ fn dentries(look: Look, state: &DentryState, rates: &Rates, width: u16) -> Vec<L
 
 fn failed(look: Look, error: &SourceError) -> Vec<Line<'static>> {
     let line = |text: String| Line::styled(format!(" {text}"), look.warn());
-    vec![
-        line(printable(error.to_string())),
-        line(error.remedy().into()),
-    ]
+    vec![line(error.to_string()), line(error.remedy().into())]
 }

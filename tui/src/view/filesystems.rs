@@ -44,7 +44,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         Some(Err(error)) => {
             let text = vec![
                 Line::styled("The filesystems cannot be shown", model.look.strong()),
-                Line::raw(printable(error.to_string())),
+                Line::raw(error.to_string()),
                 Line::raw(error.remedy()),
             ];
             return trouble(model.look, text, frame, area);

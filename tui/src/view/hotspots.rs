@@ -37,10 +37,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             failed(model, what, error, frame, list);
         }
         (Some(HotspotsError::Mounts(error)), _) => {
-            let text = vec![
-                Line::raw(printable(error.to_string())),
-                Line::raw(error.remedy()),
-            ];
+            let text = vec![Line::raw(error.to_string()), Line::raw(error.remedy())];
             trouble(look, text, frame, list);
         }
         (None, None) => {}

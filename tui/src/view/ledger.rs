@@ -241,7 +241,7 @@ fn figures(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
 fn words(model: &Model, ledger: &Ledger, before: &Figures, after: &Figures) -> Vec<Line<'static>> {
     let page = model.host.page_size;
     let errors = ledger.parts.iter().filter_map(Turn::error);
-    let errors = errors.map(|error| printable(error.lines().next().unwrap_or_default()));
+    let errors = errors.map(|error| error.lines().next().unwrap_or_default().to_owned());
     let evicted = ledger.parts.iter().filter_map(Turn::outcome);
     let evicted = evicted.map(|outcome| outcome.inodes()).sum();
     let mount = ledger.parts.first().map(|part| &part.mount);

@@ -67,7 +67,7 @@ fn title_line(model: &Model, area: Rect) -> Line<'static> {
     let what = format!(" {}", what.join(", "));
     let room = usize::from(area.width).saturating_sub(what.len() + 30);
     let (file, style) = match (&model.journal.failed, &model.journal.file) {
-        (Some(error), _) => (format!("NOT RECORDED: {}", printable(error)), look.alarm()),
+        (Some(error), _) => (format!("NOT RECORDED: {error}"), look.alarm()),
         (None, Log::File(path)) => {
             let path = tail(&printable(path), room);
             (format!("recorded in {path}"), look.dim())
@@ -134,7 +134,7 @@ fn lines(model: &Model, record: &Record, width: u16) -> Vec<Line<'static>> {
     };
     // Errors come with their remedy in further lines.
     if let Some(why) = why.and_then(|why| why.lines().next()) {
-        lines.push(Line::styled(format!("   {}", printable(why)), style));
+        lines.push(Line::styled(format!("   {why}"), style));
     }
     lines
 }

@@ -50,7 +50,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         Some(Err(error)) => {
             let text = vec![
                 Line::styled("The mounts cannot be shown", look.strong()),
-                Line::raw(printable(error.to_string())),
+                Line::raw(error.to_string()),
                 Line::raw(error.remedy()),
             ];
             trouble(look, text, frame, area);

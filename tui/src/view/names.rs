@@ -253,7 +253,7 @@ pub(super) fn export(model: &Model, export: &Export, frame: &mut Frame<'_>, area
         let text_of = format!("{} names so far, Esc stops", count(written));
         text.push(Line::styled(text_of, look.accent()));
     } else if let Some(error) = &export.error {
-        text.push(Line::styled(printable(error), look.warn()));
+        text.push(Line::styled(error, look.warn()));
     }
     popup(look, "Write the names to a new file", text, frame, area);
 }

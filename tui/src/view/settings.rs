@@ -8,7 +8,6 @@ use ratatui::text::{Line, Span};
 use super::fit::wrapped;
 use super::{inside, popup};
 use crate::model::{Model, Settings};
-use crate::text::printable;
 use crate::tune::{SETTINGS, Setting};
 
 /// ```text
@@ -62,7 +61,7 @@ fn setting(
     let value = match settings.now.get(at).map(|now| &now.value) {
         None => return vec![Line::styled(format!("{name}reading ..."), style)],
         Some(Err(error)) => {
-            let error = format!("  {}", printable(error));
+            let error = format!("  {error}");
             return vec![Line::styled(name, style), Line::styled(error, look.warn())];
         }
         Some(Ok(value)) => *value,

@@ -196,7 +196,7 @@ pub(super) fn source_trouble(
 ) {
     let text = vec![
         Line::styled(what.to_owned(), model.look.strong()),
-        Line::raw(printable(error.to_string())),
+        Line::raw(error.to_string()),
         Line::raw(error.remedy()),
     ];
     trouble(model.look, text, frame, area);

@@ -261,7 +261,7 @@ fn rows_title(model: &Model, place: &Place) -> Line<'static> {
     let text = match &place.state {
         State::Counted { end, .. } => match end {
             End::Failed(error) => {
-                let text = format!(" the count failed: {} ", printable(error.to_string()));
+                let text = format!(" the count failed: {error} ");
                 return Line::styled(text, look.alarm());
             }
             End::Whole if place.mount.is_memory() => {
@@ -313,7 +313,7 @@ pub(super) fn failed(
     let line = |text: &str| Line::raw(text.to_owned());
     let mut text = vec![
         Line::styled(what, look.strong()),
-        Line::raw(printable(error.to_string())),
+        Line::raw(error.to_string()),
     ];
     if matches!(error, PruneError::Session(SessionError::NoModule(_))) {
         text.extend([

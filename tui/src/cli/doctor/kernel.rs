@@ -79,7 +79,7 @@ fn file<T>(
                 Cause::Unreadable(kind, _) => of_kind(*kind),
                 Cause::Malformed(_) => State::Failed,
             };
-            let check = Check::new(name, purpose, state, error);
+            let check = Check::failed(name, purpose, state, error);
             match state {
                 State::Denied => check.remedy(SUDO),
                 State::Missing => check.remedy("mount -t proc proc /proc, or another kernel"),
@@ -100,12 +100,12 @@ fn of_kind(kind: io::ErrorKind) -> State {
 /// Every kernel has a cache for dentries.
 fn sysfs(root: &Path) -> Check {
     let purpose = "reclaimable or not, merged names, details";
-    let check = |state, found| Check::new("/sys/kernel/slab", purpose, state, found);
+    let name = "/sys/kernel/slab";
     match slab_attributes::read(root, "dentry") {
-        Ok(attributes) => check(
-            State::Ok,
-            format!("{} attributes", attributes.iter().count()),
-        ),
+        Ok(attributes) => {
+            let found = format!("{} attributes", attributes.iter().count());
+            Check::new(name, purpose, State::Ok, found)
+        }
         Err(error) => {
             let state = match &error.cause {
                 Cause::Unreadable(kind, _) => of_kind(*kind),
@@ -115,7 +115,7 @@ fn sysfs(root: &Path) -> Check {
                 State::Denied => SUDO,
                 _ => "mount -t sysfs sysfs /sys, or a kernel with CONFIG_SLUB and CONFIG_SYSFS",
             };
-            check(state, error.to_string()).remedy(remedy)
+            Check::failed(name, purpose, state, &error).remedy(remedy)
         }
     }
 }
