@@ -122,6 +122,20 @@ fn names_cannot_reach_the_terminal() {
 }
 
 #[test]
+fn one_that_may_not_be_read_is_told_and_leaves_the_others() {
+    let mut denied = cgroups(900);
+    if let Some(last) = denied.all.last_mut() {
+        last.denied = true;
+    }
+    let mut app = App::on_cgroups(80, 24);
+    app.sample(9, sample());
+    app.cgroups(9, denied);
+    app.shows("web.service");
+    app.keys("/init.scope<Enter>");
+    app.shows("its files may not be read");
+}
+
+#[test]
 fn why_there_are_none_and_what_mends_that() {
     for (error, remedy) in [
         (CgroupsError::Version1, "systemd.unified_cgroup_hierarchy=1"),

@@ -30,6 +30,7 @@ fn cgroup(all: &[Cgroup], path: &str, slab: u64, file: u64, limit: Option<u64>) 
         max: limit.map(|limit| limit * MIB),
         high: None,
         pressure: Some(slab as f64 / 100.0),
+        denied: false,
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::reclaim::{pages, shrinker, superblock};
 use crate::session::Device;
 use crate::shell::quoted;
-use crate::source::{Kernel, Mount};
+use crate::source::{Kernel, Mount, cgroups};
 
 /// What is reclaimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,24 +93,15 @@ impl Place {
     pub fn read(kernel: &Kernel, path: Option<&Path>) -> Self {
         let mounts = kernel.mounts().unwrap_or_default();
         let root = kernel.root();
-        let cgroups = mounts.iter().find(|mount| counts_memory(root, mount));
         Self {
             path: path.map(Path::to_owned),
             mount: path.and_then(|path| Mount::of(&mounts, path)).cloned(),
             no_module: Device::open().err().map(|error| error.to_string()),
-            cgroups: cgroups.map(|mount| mount.point.clone()),
+            cgroups: cgroups::find(root).ok().map(|(mount, _)| mount),
             shrinkers: root.join(shrinker::DIRECTORY).is_dir(),
             slabs: root.join("sys/kernel/slab").is_dir(),
         }
     }
-}
-
-/// Whether a mount is of cgroup v2 with the memory controller.
-fn counts_memory(root: &Path, mount: &Mount) -> bool {
-    let below = mount.point.strip_prefix("/").unwrap_or(&mount.point);
-    let controllers = || std::fs::read_to_string(root.join(below).join("cgroup.controllers"));
-    let memory = |text: String| text.split_ascii_whitespace().any(|name| name == "memory");
-    mount.fs == "cgroup2" && controllers().is_ok_and(memory)
 }
 
 /// A rung, as it is for a place.

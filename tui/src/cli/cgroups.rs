@@ -76,7 +76,8 @@ struct Document<'a> {
 struct Line<'a> {
     #[serde(flatten)]
     path: Name<'a>,
-    /// False: the controller is not enabled for it, and all figures are null.
+    /// False: the controller is not enabled for it, or its files may not be read, and all figures
+    /// are null.
     memory_controller: bool,
     slab_reclaimable_bytes: Option<u64>,
     slab_unreclaimable_bytes: Option<u64>,

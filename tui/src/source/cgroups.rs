@@ -27,8 +27,10 @@ pub struct Cgroup {
     /// How many are above it.
     pub depth: usize,
     /// What its memory is used for; None: the controller is not enabled for it, and its memory
-    /// counts as that of the next above for which it is.
+    /// counts as that of the next above for which it is; or [`Self::denied`].
     pub stat: Option<MemoryStat>,
+    /// Its files may not be read.
+    pub denied: bool,
     /// Bytes that count against its limits (memory.current); the root has none.
     pub current: Option<u64>,
     /// Bytes above which it is reclaimed, and then killed (memory.max); None: no limit.
@@ -95,16 +97,6 @@ pub struct Cgroups {
     pub took: Duration,
 }
 
-impl Cgroups {
-    /// The directory of a cgroup.
-    pub fn directory(&self, cgroup: &Cgroup) -> PathBuf {
-        if cgroup.path.as_os_str().is_empty() {
-            return self.mount.clone();
-        }
-        self.mount.join(&cgroup.path)
-    }
-}
-
 /// Why there are none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CgroupsError {
@@ -154,16 +146,21 @@ pub fn read(
         id,
         ..Cgroup::default()
     }];
-    while let Some(cgroup) = waiting.pop() {
+    while let Some(mut cgroup) = waiting.pop() {
         if goes_on().is_break() {
             return Ok(None);
         }
         let directory = top.join(&cgroup.path);
-        let Some(cgroup) = alive(filled(cgroup, &directory))? else {
-            continue;
-        };
-        let children = alive(children(&cgroup, &directory, all.len()))?;
-        waiting.extend(children.unwrap_or_default());
+        let is_root = cgroup.parent.is_none();
+        match said(fill(&mut cgroup, &directory), is_root)? {
+            Said::This(()) => {}
+            Said::Denied => cgroup.denied = true,
+            Said::Gone => continue,
+        }
+        let children = children(&cgroup, &directory, all.len());
+        if let Said::This(children) = said(children, is_root)? {
+            waiting.extend(children);
+        }
         all.push(cgroup);
     }
     let took = begin.elapsed();
@@ -171,7 +168,7 @@ pub fn read(
 }
 
 /// Where cgroup2 is mounted that has the memory controller, and where that is below `root`.
-fn find(root: &Path) -> Result<(PathBuf, PathBuf), CgroupsError> {
+pub(crate) fn find(root: &Path) -> Result<(PathBuf, PathBuf), CgroupsError> {
     let mounts = Kernel::new(root).mounts()?;
     let below = |mount: &Mount| root.join(mount.point.strip_prefix("/").unwrap_or(&mount.point));
     let mut without = None;
@@ -192,13 +189,28 @@ fn find(root: &Path) -> Result<(PathBuf, PathBuf), CgroupsError> {
     })
 }
 
-/// None for a cgroup that was removed while it was read.
-fn alive<T>(result: Result<T, SourceError>) -> Result<Option<T>, SourceError> {
+/// What one cgroup says.
+#[derive(Debug, PartialEq, Eq)]
+enum Said<T> {
+    This(T),
+    /// Whom it was delegated to keeps it to himself.
+    Denied,
+    /// It was removed while it was read.
+    Gone,
+}
+
+/// One cgroup that says nothing leaves the others alone; where the root is not told none is.
+fn said<T>(result: Result<T, SourceError>, is_root: bool) -> Result<Said<T>, SourceError> {
     match result {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if is_gone(&error.cause) => Ok(None),
+        Ok(this) => Ok(Said::This(this)),
+        Err(error) if is_gone(&error.cause) => Ok(Said::Gone),
+        Err(error) if !is_root && is_denied(&error.cause) => Ok(Said::Denied),
         Err(error) => Err(error),
     }
+}
+
+fn is_denied(cause: &Cause) -> bool {
+    matches!(cause, Cause::Unreadable(ErrorKind::PermissionDenied, _))
 }
 
 /// An open file of a cgroup that is removed fails with ENODEV (fs/kernfs/file.c, Linux 7.3).
@@ -230,21 +242,18 @@ fn children(cgroup: &Cgroup, directory: &Path, parent: usize) -> Result<Vec<Cgro
     Ok(children)
 }
 
-/// With what its files say.
-fn filled(cgroup: Cgroup, directory: &Path) -> Result<Cgroup, SourceError> {
-    let stat = optional(directory, "memory.stat", memory_stat::parse)?;
-    if stat.is_none() {
+/// Takes in what its files say.
+fn fill(cgroup: &mut Cgroup, directory: &Path) -> Result<(), SourceError> {
+    cgroup.stat = optional(directory, "memory.stat", memory_stat::parse)?;
+    if cgroup.stat.is_none() {
         // Where the controller is not enabled none of its files is there.
-        return Ok(cgroup);
+        return Ok(());
     }
-    Ok(Cgroup {
-        stat,
-        current: optional(directory, "memory.current", bytes)?,
-        max: optional(directory, "memory.max", limit)?.flatten(),
-        high: optional(directory, "memory.high", limit)?.flatten(),
-        pressure: optional(directory, "memory.pressure", pressure)?,
-        ..cgroup
-    })
+    cgroup.current = optional(directory, "memory.current", bytes)?;
+    cgroup.max = optional(directory, "memory.max", limit)?.flatten();
+    cgroup.high = optional(directory, "memory.high", limit)?.flatten();
+    cgroup.pressure = optional(directory, "memory.pressure", pressure)?;
+    Ok(())
 }
 
 /// What a file says that not every cgroup has. With psi=0 that of the pressure cannot be read.
@@ -330,6 +339,20 @@ mod tests {
         ] {
             assert!(pressure(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn one_that_says_nothing_leaves_the_others_alone() {
+        let failed = |kind: ErrorKind| {
+            let error = io::Error::from(kind);
+            Err::<(), _>(unreadable(Path::new("/x/memory.stat"), &error))
+        };
+        let denied = || failed(ErrorKind::PermissionDenied);
+        assert_eq!(said(denied(), false), Ok(Said::Denied));
+        assert!(said(denied(), true).is_err(), "of the root it is told");
+        assert_eq!(said(failed(ErrorKind::NotFound), false), Ok(Said::Gone));
+        assert!(said(failed(ErrorKind::InvalidData), false).is_err());
+        assert_eq!(said(Ok(7), true), Ok(Said::This(7)));
     }
 
     #[test]

@@ -132,6 +132,10 @@ fn selected(model: &Model, row: &CgroupRow, frame: &mut Frame<'_>, area: Rect) {
     let path = super::tail(&printable(row.cgroup.full()), usize::from(area.width) - 6);
     rule(model.look, Line::raw(format!(" {path} ")), frame, title);
     let Some(stat) = &row.cgroup.stat else {
+        if row.cgroup.denied {
+            let line = " its files may not be read: who it was delegated to keeps them; root may";
+            return frame.render_widget(Line::raw(line), text);
+        }
         let lines = [
             " the memory controller is not enabled for it: its memory counts as that of the",
             " next cgroup above which has it (cgroup.subtree_control)",
