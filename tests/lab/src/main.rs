@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use slabscope_lab::setup::own::OWN;
 use slabscope_lab::setup::series::{TESTED, resolve};
 use slabscope_lab::setup::{self, DEFAULT_SERIES, Options};
 use slabscope_lab::{bench, interactive, learn, relay, shots, suite};
@@ -25,7 +26,7 @@ struct Arguments {
 
 #[derive(Debug, Args)]
 struct KernelArguments {
-    /// The series of stock kernels to use, from 7.2 on [default: 7.3; for the tests, 7.3 and 7.2]
+    /// The series of stock kernels to use, from 7.2 on, or `own`: one built here [default: 7.3; for the tests, 7.3 and 7.2]
     #[arg(long = "kernel", value_name = "SERIES", global = true)]
     series: Option<String>,
 }
@@ -37,6 +38,9 @@ enum Task {
         /// Look for a newer kernel of the series
         #[arg(long)]
         update: bool,
+        /// Everything that the tests need: each of their series
+        #[arg(long, conflicts_with = "series")]
+        tests: bool,
     },
     /// Open a root shell in the guest
     Shell,
@@ -96,7 +100,7 @@ enum Task {
         /// Only name the tests
         #[arg(long)]
         list: bool,
-        /// Wait longer for races: minutes instead of seconds
+        /// Wait longer for races: minutes instead of seconds, and on a kernel that checks its locks, too
         #[arg(long)]
         soak: bool,
         /// What else the tests of cargo take, such as --exact and --skip
@@ -154,13 +158,20 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Task::Learn { number, .. }) => {
             learn::host::guide(&setup::run(&options)?, number.map(usize::from)).map(code)
         }
-        Some(Task::Setup { update }) => {
-            let lab = setup::run(&Options {
-                update,
-                verbose: true,
-                ..options
-            })?;
-            eprintln!("ready: Linux {}; `cargo lab` boots it", lab.kernel.release);
+        Some(Task::Setup { update, tests }) => {
+            let series = if tests {
+                resolve()?
+            } else {
+                vec![options.series]
+            };
+            for series in series {
+                let lab = setup::run(&Options {
+                    update,
+                    verbose: true,
+                    ..Options::new(&series)
+                })?;
+                eprintln!("ready: Linux {}; `cargo lab` boots it", lab.kernel.release);
+            }
             Ok(ExitCode::SUCCESS)
         }
         Some(Task::Run { timeout, command }) => {
@@ -199,7 +210,10 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             let series = match series {
                 Some(series) => vec![series],
                 None if list => TESTED.map(str::to_owned).to_vec(),
-                None => resolve()?,
+                None => {
+                    let own = soak.then(|| OWN.to_owned());
+                    resolve()?.into_iter().chain(own).collect()
+                }
             };
             let list = list.then(|| "--list".to_owned());
             let arguments: Vec<String> = filter.into_iter().chain(list).chain(more).collect();

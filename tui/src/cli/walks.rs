@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::{Exit, Failure};
 use crate::model::Sizes;
@@ -85,10 +85,11 @@ pub struct Interrupt(Arc<AtomicBool>);
 const SIGNALS: [c_int; 3] = [SIGHUP, SIGINT, SIGTERM];
 
 impl Interrupt {
-    /// From here on these signals end the walk, however many come: what has to be taken back is.
+    /// From here on these signals and SIGQUIT end the walk, however many come: what has to be taken
+    /// back is.
     pub fn hold() -> io::Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in SIGNALS {
+        for signal in SIGNALS.into_iter().chain([SIGQUIT]) {
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
         }
         Ok(Self(flag))

@@ -117,6 +117,13 @@ fn on_device(device: &Device, step: &str, value: &str) -> Result<String> {
             Ok(end) => format!("status {} {:?}", end.status, end.counters),
             Err(error) => name(error),
         },
+        "handled" => {
+            let mut stream = Stream::default();
+            match stream.drain(device, 1 << 16)? {
+                Ok(_) => format!("{:?}", stream.handled),
+                Err(error) => name(error),
+            }
+        }
         "interrupted" => interrupted(device)?,
         _ => bail!("no such step"),
     })

@@ -11,6 +11,8 @@ use slabscope::abi::{self, Counters, Header};
 pub struct Stream {
     depth: usize,
     end: Option<End>,
+    /// Inodes that were handled of each directory's own children, in the order in which these were left.
+    pub handled: Vec<u64>,
 }
 
 /// What the last record says.
@@ -66,6 +68,8 @@ impl Stream {
             }
             abi::REC_LEAVE => {
                 self.depth = self.depth.checked_sub(1).context("left too often")?;
+                let own = raw::counters(body).context("what was left is cut off")?;
+                self.handled.push(own.evict_attempted);
                 name == 0 && counters(2)
             }
             abi::REC_ENTRY => names(name),

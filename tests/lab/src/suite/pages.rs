@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::fixture::Fs;
+use super::fixture::{Background, Fs, device, ends_with};
 use super::inodes::{number, pruned, read, two_trees};
 use super::{Case, Context};
 use crate::agent::SCRATCH_DISK;
@@ -20,6 +20,14 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "btrfs::pages",
         run: |_, guest| pages(guest, Fs::Btrfs),
+    },
+    Case {
+        name: "ext4::pages_by_directory",
+        run: |_, guest| by_directory(guest),
+    },
+    Case {
+        name: "ext4::pages_appended",
+        run: |_, guest| appended(guest),
     },
     Case {
         name: "ext4::dirty",
@@ -77,6 +85,48 @@ fn pages(guest: &Guest, fs: Fs) -> Result<()> {
     );
     fs.unmount(guest)?;
     fs.check(guest)?;
+    guest.unload_module()
+}
+
+/// What is done with files is told of their own directory, not of one that lies beside them.
+fn by_directory(guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    guest.sh(
+        "mkdir -p /mnt/ext4/top/a/b && cd /mnt/ext4/top/a && for i in $(seq 50); do echo $i >$i; done && \
+         for i in $(seq 7); do echo $i >b/$i; done && sync -f .",
+    )?;
+    device(
+        guest,
+        &[
+            ("open", "ok"),
+            ("begin:dir=/mnt/ext4/top,mode=5,depth=9", "ok"),
+            ("handled", "[7, 50]"),
+        ],
+    )?;
+    guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
+
+/// A file that somebody adds to all the time is written up to where it was, and no further.
+fn appended(guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    guest.sh(
+        "mkdir /mnt/ext4/top && dd if=/dev/zero of=/mnt/ext4/top/log bs=1M count=16 status=none",
+    )?;
+    let append = "sh -c 'echo appending; while :; do head -c 8M /dev/zero >>/mnt/ext4/top/log; truncate -s 64M /mnt/ext4/top/log; done'";
+    let append = Background::start(guest, append, "appending")?;
+    for mode in ["pages", "inodes"] {
+        // None waits for the end of what is added.
+        ends_with(
+            guest,
+            &format!("slabscope prune /mnt/ext4/top --mode {mode} --writeback --timeout 60 --yes"),
+            0,
+        )?;
+    }
+    append.end()?;
+    guest.sh("umount /mnt/ext4")?;
     guest.unload_module()
 }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use super::{Case, Context, cases};
@@ -129,6 +129,7 @@ where
         })
         .collect();
     drop(stages);
+    let listed = arguments.list;
     let conclusion = libtest_mimic::run(&arguments, trials);
     for thread in threads {
         thread
@@ -136,5 +137,10 @@ where
             .unwrap_or_else(|_| Err(anyhow!("it panicked")))
             .context("the tests' guest did not end well")?;
     }
+    // A mistyped name is not to pass.
+    ensure!(
+        listed || conclusion.num_passed + conclusion.num_failed + conclusion.num_ignored > 0,
+        "no test has such a name; `cargo lab test --list` has all"
+    );
     Ok(conclusion.exit_code())
 }

@@ -99,6 +99,15 @@ fn bounds(_: &Context, guest: &Guest) -> Result<()> {
             ("drain", "status 4"),
         ],
     )?;
+    let said = guest.sh("agent device open begin:dir=/mnt/ext4,max_dentries=100,batch=10 count")?;
+    let total = said.split_once("total: ").and_then(|(_, rest)| {
+        let (total, _) = rest.split_once(',')?;
+        total.parse::<u64>().ok()
+    });
+    ensure!(
+        total.is_some_and(|total| (100..110).contains(&total)),
+        "exceeded by a batch: {said}"
+    );
     let bottom = guest.sh(&format!("slabscope ls /mnt/ext4/deep/{}", deep(256)))?;
     ensure!(bottom.contains('d'), "what is too deep is gone");
     guest.sh("umount /mnt/ext4")?;
