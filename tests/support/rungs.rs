@@ -137,7 +137,6 @@ impl App {
             mount,
             no_module: (!module).then(|| "/dev/slabscope: the module is not loaded".into()),
             cgroups: Some("/sys/fs/cgroup".into()),
-            shrinkers: false,
             slabs: true,
         };
         self.msg(Msg::Ladder(ladder(&place)));

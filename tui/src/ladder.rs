@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::reclaim::{pages, shrinker, superblock};
+use crate::reclaim::{pages, superblock};
 use crate::session::Device;
 use crate::shell::quoted;
 use crate::source::{Kernel, Mount, cgroups};
@@ -82,8 +82,6 @@ pub struct Place {
     pub no_module: Option<String>,
     /// Where cgroups (v2) are mounted, if their memory is counted.
     pub cgroups: Option<PathBuf>,
-    /// The kernel shows shrinkers in debugfs.
-    pub shrinkers: bool,
     /// The kernel shows slab caches in sysfs.
     pub slabs: bool,
 }
@@ -98,7 +96,6 @@ impl Place {
             mount: path.and_then(|path| Mount::of(&mounts, path)).cloned(),
             no_module: Device::open().err().map(|error| error.to_string()),
             cgroups: cgroups::find(root).ok().map(|(mount, _)| mount),
-            shrinkers: root.join(shrinker::DIRECTORY).is_dir(),
             slabs: root.join("sys/kernel/slab").is_dir(),
         }
     }
@@ -155,10 +152,8 @@ fn command(rung: Rung, place: &Place) -> String {
         Rung::Negative | Rung::Dentries | Rung::Inodes | Rung::Pages => {
             format!("slabscope prune {path} --mode {}", rung.name())
         }
-        Rung::Superblock => {
-            let inodes = if place.shrinkers { " --inodes" } else { "" };
-            format!("slabscope reclaim --superblock {path}{inodes}")
-        }
+        // As far as it is said to reach: inodes are an option of its plan.
+        Rung::Superblock => format!("slabscope reclaim --superblock {path}"),
         Rung::Cgroup => {
             let cgroups = place
                 .cgroups
