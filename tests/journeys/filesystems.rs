@@ -2,6 +2,7 @@
 
 use crate::no_module;
 use crate::support::{App, census, mounts};
+use slabscope::reclaim::shrinker::NoShrinker;
 use slabscope::update::{Effect, Msg};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,12 +14,16 @@ impl App {
         let mut app = Self::sampled(columns, rows);
         app.keys("3");
         let mut all = mounts();
+        let root = all[0].superblock.clone();
         let mut bind = all[1].clone();
         bind.point = "/srv/data".into();
         bind.root = "/data".into();
         all.insert(2, bind);
         app.msg(Msg::Mounts(Ok(all)));
-        app.msg(Msg::Freeable(HashMap::from([("254:16".into(), 1_001_000)])));
+        app.msg(Msg::Freeable(HashMap::from([
+            ("254:16".into(), Ok(1_001_000)),
+            (root, Err(NoShrinker::Several(2).to_string())),
+        ])));
         app.keys("ju");
         app.counted(census());
         app
@@ -54,7 +59,7 @@ fn what_is_not_known_is_said_and_how_to_know_it() {
     let mut app = App::on_filesystems(80, 24);
     app.keys("j");
     app.shows("dentries and inodes are not known: u has the module count them");
-    app.shows("that takes CONFIG_SHRINKER_DEBUG");
+    app.shows("what its shrinker could free is not known: 2 in debugfs have its name");
     app.effects();
     app.keys("u");
     let (job, path) = match &app.effects()[..] {

@@ -25,8 +25,8 @@ pub struct Filesystem {
     /// It could not be counted.
     pub failed: bool,
     /// What its shrinker says it could free: dentries, inodes and what the filesystem adds to
-    /// them; None: the kernel does not tell.
-    pub freeable: Option<u64>,
+    /// them, or why that is not known; None: it was not read yet.
+    pub freeable: Option<Result<u64, String>>,
     /// Bytes of the objects.
     pub sizes: Sizes,
     /// Bytes of the slab cache that inodes of all filesystems of the type come from.
@@ -60,8 +60,8 @@ impl Filesystem {
 pub struct FilesystemsPage {
     /// The superblocks shown, in order.
     pub rows: Vec<Filesystem>,
-    /// What their shrinkers say they could free, by superblock, where the kernel tells.
-    pub freeable: HashMap<String, u64>,
+    /// What their shrinkers say they could free, by superblock, or why that is not known.
+    pub freeable: HashMap<String, Result<u64, String>>,
     /// Which are shown, and in which order.
     pub order: GridOrder,
     /// The superblock of the selected one. None: the first.
@@ -82,7 +82,7 @@ impl FilesystemsPage {
         }
         for row in &mut rows {
             fill(row, tree, sample, page);
-            row.freeable = self.freeable.get(&row.mount().superblock).copied();
+            row.freeable = self.freeable.get(&row.mount().superblock).cloned();
         }
         let order = &self.order;
         if !order.filter.is_none() {
@@ -103,6 +103,10 @@ impl FilesystemsPage {
     pub fn selected(&self) -> Option<&Filesystem> {
         self.rows.get(self.index())
     }
+}
+
+fn freeable(row: &Filesystem) -> Option<u64> {
+    row.freeable.as_ref()?.as_ref().ok().copied()
 }
 
 /// On disk first, in memory next, the kernel's own last.
@@ -190,9 +194,9 @@ pub const FILESYSTEM_COLUMNS: &[GridColumn<Filesystem>] = &[
         text: |row| row.cache_bytes.map_or("?".into(), bytes) },
     GridColumn { letter: 'f', name: "freeable", words: "freeable", head: "FREEABLE", width: 10, rank: 6,
         means: ["Objects that the superblock's shrinker says it could free: dentries and inodes on its LRU lists.",
-            "? is a kernel without CONFIG_SHRINKER_DEBUG, as stock Debian kernels are, or one whose debugfs may not be read."],
-        figure: |row| row.freeable.map_or(-1, i128::from),
-        text: |row| row.freeable.map_or("?".into(), |freeable| count_in(freeable, 10)) },
+            "? is a kernel without CONFIG_SHRINKER_DEBUG, as stock Debian kernels are, or a debugfs that may not be read or has several of its name."],
+        figure: |row| freeable(row).map_or(-1, i128::from),
+        text: |row| freeable(row).map_or("?".into(), |freeable| count_in(freeable, 10)) },
     GridColumn { letter: 'b', name: "comes_back", words: "comes back", head: "COMES BACK", width: 10, rank: 0,
         means: ["Bytes of the dentries that a prune of all unused ones would take, with their long names.",
             "In memory (tmpfs) it is never any: each dentry is its file's only name."],

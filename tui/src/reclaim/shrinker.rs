@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::{Ended, Flow, Progress, ReclaimError};
 use crate::source::shrinkers::{self, Share};
 use crate::source::{Cause, Mount, SourceError};
+use crate::text::printable;
 
 /// Where they are.
 pub const DIRECTORY: &str = "sys/kernel/debug/shrinker";
@@ -21,18 +22,65 @@ pub struct Shrinker {
     directory: PathBuf,
 }
 
+/// Why a superblock's shrinker is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoShrinker {
+    /// The kernel shows none at all.
+    #[error("that takes CONFIG_SHRINKER_DEBUG")]
+    NotShown,
+    /// They may not be looked at.
+    #[error("only root may read debugfs")]
+    Denied,
+    /// They cannot be looked at.
+    #[error("debugfs: {0}")]
+    Unreadable(io::ErrorKind),
+    /// They are shown, and none is its.
+    #[error("debugfs has none of its name")]
+    Nameless,
+    /// So many could be meant: a type without a device is all that names them.
+    #[error("{0} in debugfs have its name")]
+    Several(usize),
+}
+
+impl NoShrinker {
+    fn of(kind: io::ErrorKind) -> Self {
+        match kind {
+            io::ErrorKind::NotFound => Self::NotShown,
+            io::ErrorKind::PermissionDenied => Self::Denied,
+            kind => Self::Unreadable(kind),
+        }
+    }
+
+    /// For somebody who asked for the inodes of what is mounted at `point`.
+    pub fn refused(self, point: &Path) -> ReclaimError {
+        let text = format!(
+            "{}: inodes of one superblock alone need its shrinker below /{DIRECTORY}: {self}; \
+             without --inodes its dentries go",
+            printable(point)
+        );
+        match self {
+            Self::Denied => ReclaimError::Permission(text),
+            _ => ReclaimError::Missing(text),
+        }
+    }
+}
+
 impl Shrinker {
-    /// That of a mount's superblock. None: the kernel shows none, or more than one could be meant.
-    pub fn of(root: &Path, mount: &Mount) -> Option<Self> {
+    /// That of a mount's superblock.
+    pub fn of(root: &Path, mount: &Mount) -> Result<Self, NoShrinker> {
+        let entries = fs::read_dir(root.join(DIRECTORY));
+        let entries = entries.map_err(|error| NoShrinker::of(error.kind()))?;
         let device = device(root, mount);
-        let entries = fs::read_dir(root.join(DIRECTORY)).ok()?;
         let mut found = entries.flatten().filter(|entry| {
             let name = entry.file_name();
             let name = name.to_str().unwrap_or_default();
             shrinkers::is_of(name, &mount.fs, device.as_deref())
         });
-        let directory = found.next()?.path();
-        found.next().is_none().then_some(Self { directory })
+        let directory = found.next().ok_or(NoShrinker::Nameless)?.path();
+        match found.count() {
+            0 => Ok(Self { directory }),
+            more => Err(NoShrinker::Several(more + 1)),
+        }
     }
 
     /// What it could free, in dentries and inodes on the LRU, in the proportion of
@@ -161,13 +209,14 @@ mod tests {
             superblock: "254:1".into(),
             ..Mount::default()
         };
-        assert_eq!(Shrinker::of(&root, &mount), None);
+        assert_eq!(Shrinker::of(&root, &mount), Err(NoShrinker::NotShown));
         for directory in ["sb-ext4:vda1-42", "sb-ext4:vda11-43"] {
             let directory = root.join(DIRECTORY).join(directory);
             fs::create_dir_all(&directory).unwrap();
             fs::write(directory.join("count"), "1 10000 2\n21 98 0\n").unwrap();
             fs::write(directory.join("scan"), "").unwrap();
         }
+        assert_eq!(Shrinker::of(&root, &mount), Err(NoShrinker::Nameless));
         let devices = root.join("sys/dev/block");
         fs::create_dir_all(&devices).unwrap();
         std::os::unix::fs::symlink("../../devices/x/vda1", devices.join("254:1")).unwrap();
@@ -186,5 +235,31 @@ mod tests {
         let scan = fs::read_to_string(shrinker.directory.join("scan")).unwrap();
         assert!(scan.starts_with("21 0 98"), "{scan}");
         fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn why_there_is_none_is_told() {
+        let root = tree("none");
+        let overlay = Mount {
+            fs: "overlay".into(),
+            point: "/var/lib/a\x1bb".into(),
+            ..Mount::default()
+        };
+        for number in [12, 34] {
+            let directory = format!("{DIRECTORY}/sb-overlay-{number}");
+            fs::create_dir_all(root.join(directory)).unwrap();
+        }
+        let why = Shrinker::of(&root, &overlay).unwrap_err();
+        assert_eq!(why, NoShrinker::Several(2));
+        let said = why.refused(&overlay.point).to_string();
+        assert!(said.starts_with("/var/lib/a\\u{1b}b: "), "{said}");
+        assert!(said.contains(": 2 in debugfs have its name;"), "{said}");
+        assert!(!said.contains("CONFIG_SHRINKER_DEBUG"), "{said}");
+        fs::remove_dir_all(&root).unwrap();
+        let denied = NoShrinker::of(io::ErrorKind::PermissionDenied);
+        assert_eq!(denied, NoShrinker::Denied);
+        assert!(denied.refused(&overlay.point).is_permission());
+        let said = NoShrinker::NotShown.refused(&overlay.point).to_string();
+        assert!(said.contains("CONFIG_SHRINKER_DEBUG"), "{said}");
     }
 }

@@ -82,13 +82,10 @@ impl Plan {
             return Err(changed(&mount.point, "something is mounted over it"));
         }
         let shrinker = Shrinker::of(kernel.root(), mount);
-        if request.inodes && shrinker.is_none() {
-            return Err(ReclaimError::Missing(format!(
-                "{}: inodes of one superblock alone need its shrinker below /sys/kernel/debug/shrinker, \
-                 which a kernel with CONFIG_SHRINKER_DEBUG shows; without --inodes its dentries go",
-                printable(&mount.point)
-            )));
+        if let (true, Err(why)) = (request.inodes, &shrinker) {
+            return Err(why.refused(&mount.point));
         }
+        let shrinker = shrinker.ok();
         let shares =
             |other: &&Mounted| other.mount.superblock == mount.superblock && other.id != id;
         Ok(Self {

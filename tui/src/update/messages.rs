@@ -47,8 +47,8 @@ pub enum Msg {
         /// Its name and its mounts.
         result: Result<(String, Vec<Mount>), SourceError>,
     },
-    /// What the shrinkers of superblocks could free, by superblock, where the kernel tells.
-    Freeable(HashMap<String, u64>),
+    /// What the shrinkers of superblocks could free, by superblock, or why that is not known.
+    Freeable(HashMap<String, Result<u64, String>>),
     /// The cgroups were read.
     Cgroups {
         /// The job's number.

@@ -151,13 +151,12 @@ fn census(model: &Model, row: &Filesystem) -> String {
 }
 
 fn shrinker(row: &Filesystem) -> String {
-    match row.freeable {
+    match &row.freeable {
         _ if row.mount().is_memory() => {
             "in memory: no dentry of it can be pruned, each is its file's only name".into()
         }
-        Some(freeable) => format!("its shrinker could free {}", counted(freeable, "object")),
-        None => {
-            "what its shrinker could free is not known: that takes CONFIG_SHRINKER_DEBUG".into()
-        }
+        Some(Ok(freeable)) => format!("its shrinker could free {}", counted(*freeable, "object")),
+        Some(Err(why)) => format!("what its shrinker could free is not known: {why}"),
+        None => "what its shrinker could free was not read yet".into(),
     }
 }

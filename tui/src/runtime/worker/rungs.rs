@@ -104,19 +104,19 @@ impl Work {
         Msg::Rung(RungMsg::Ended { job, at, ended })
     }
 
-    /// What the shrinkers of superblocks could free, where the kernel tells.
-    pub(super) fn freeable(&self) -> HashMap<String, u64> {
-        if !self.root.join(shrinker::DIRECTORY).is_dir() {
-            return HashMap::new();
-        }
+    /// What the shrinkers of superblocks could free, or why that is not known.
+    pub(super) fn freeable(&self) -> HashMap<String, Result<u64, String>> {
         let mut seen = BTreeSet::new();
         let mounts = self.kernel.mounts().unwrap_or_default().into_iter();
         let mounts = mounts.filter(|mount| seen.insert(mount.superblock.clone()));
         let count = |mount: crate::source::Mount| {
-            let shrinker = shrinker::Shrinker::of(&self.root, &mount)?;
-            Some((mount.superblock, shrinker.count().ok()?))
+            let freeable = match shrinker::Shrinker::of(&self.root, &mount) {
+                Ok(shrinker) => shrinker.count().map_err(|error| error.to_string()),
+                Err(why) => Err(why.to_string()),
+            };
+            (mount.superblock, freeable)
         };
-        mounts.filter_map(count).collect()
+        mounts.map(count).collect()
     }
 
     pub(super) fn settings(&self) -> Msg {
