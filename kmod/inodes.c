@@ -15,7 +15,7 @@
  * The superblock stays: the session has a file of it open, which is closed after the last iput().
  */
 
-#include <linux/cpumask.h>
+#include <linux/cpu.h>
 #include <linux/dcache.h>
 #include <linux/errseq.h>
 #include <linux/folio_batch.h>
@@ -472,9 +472,12 @@ void slabscope_drain(void)
 {
 	unsigned int cpu;
 
-	for_each_online_cpu(cpu) {
+	for_each_possible_cpu(cpu) {
 		if (signal_pending(current))
 			break;
-		work_on_cpu_safe(cpu, drain_cpu, NULL);
+		cpus_read_lock();
+		if (cpu_online(cpu))
+			work_on_cpu(cpu, drain_cpu, NULL);
+		cpus_read_unlock();
 	}
 }
