@@ -366,7 +366,7 @@ pub(super) fn ended(
 /// Notes in the log what was done, or was to be, and whether it is in the audit file.
 pub(super) fn record(model: &mut Model, record: Record, recorded: Result<(), String>) {
     if let Err(error) = &recorded {
-        model.notice = Some(format!("not recorded: {}", printable(error)));
+        model.notice = Some(format!("not recorded: {error}"));
     }
     model.journal.push(record, recorded.err());
 }

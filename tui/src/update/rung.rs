@@ -145,7 +145,7 @@ fn place(model: &Model) -> Option<PathBuf> {
 fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
     let found = model.ladder.iter().find(|step| step.rung == rung);
     if let Some(why) = found.and_then(|step| step.why_not.as_ref()) {
-        let why = printable(why.lines().next().unwrap_or_default());
+        let why = why.lines().next().unwrap_or_default();
         model.notice = Some(format!("not here: {why}"));
         return Vec::new();
     }
