@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use super::Outcome;
 use crate::source::{Mount, Sample, Source};
 
-const STEP: Duration = Duration::from_millis(100);
+/// Between two looks.
+pub const STEP: Duration = Duration::from_millis(100);
 
 /// How long a filesystem may take. XFS looks for what is to be freed every five seconds
 /// (fs/xfs/xfs_icache.c: `xfs_reclaim_work_queue()`, Linux 7.3), others free after a grace period of
 /// RCU.
-fn patience(mount: &Mount) -> Duration {
+pub fn patience(mount: &Mount) -> Duration {
     match mount.fs.as_str() {
         "xfs" => Duration::from_secs(12),
         _ => Duration::from_secs(3),

@@ -12,7 +12,8 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx};
 use rustix::io::Errno;
@@ -21,6 +22,7 @@ use rustix::mount::{FsPickFlags, fsconfig_set_flag, fsconfig_set_string, fspick}
 use super::aside::{Deed, Waited, aside};
 use super::shrinker::Shrinker;
 use super::{Ended, Figure, Flow, Progress, Ran, ReclaimError, Rung, figure, machine, refused};
+use crate::prune::settle;
 use crate::shell::quoted;
 use crate::source::{Kernel, Mount, Mounted};
 use crate::text::{count, printable};
@@ -288,13 +290,48 @@ impl Rung for Plan {
             return Err(changed(&self.mount.point, what));
         }
         match (&self.shrinker, self.request.inodes) {
-            (Some(shrinker), true) => shrinker.scan(self.request.bound, flow).map(Ran::from),
+            (Some(shrinker), true) => self.scan(shrinker, flow),
             _ => self.reconfigure(flow),
         }
     }
 }
 
+/// Inodes that went, and still are objects of their slab cache.
+fn pending(before: &[Figure], now: &[Figure]) -> u64 {
+    let both = |key| Some((figure(before, key)?, figure(now, key)?));
+    let (Some(inodes), Some(objects)) = (both("inodes"), both("inode_objects")) else {
+        return 0;
+    };
+    settle::unsettled(inodes.0.saturating_sub(inodes.1), objects.0, objects.1)
+}
+
 impl Plan {
+    /// By its shrinker. XFS frees inodes later: that is waited for, but not for ever.
+    fn scan(&self, shrinker: &Shrinker, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
+        let mut kernel = Kernel::new(&self.root);
+        let before = self.measure(&mut kernel);
+        let mut ran = Ran::from(shrinker.scan(self.request.bound, flow)?);
+        let begin = Instant::now();
+        let progress = Progress {
+            doing: "waiting for inodes to be freed",
+            ..Progress::default()
+        };
+        loop {
+            let left = pending(&before, &self.measure(&mut kernel));
+            if left == 0 {
+                return Ok(ran);
+            }
+            if begin.elapsed() > settle::patience(&self.mount) || flow(&progress).is_break() {
+                ran.notes.push(format!(
+                    "{} inodes went that the filesystem is yet to free, in the background",
+                    count(left)
+                ));
+                return Ok(ran);
+            }
+            thread::sleep(settle::STEP);
+        }
+    }
+
     /// Its options as they are now.
     fn now(&self) -> Result<Options, ReclaimError> {
         let mut all = Kernel::new(&self.root).mounted()?.into_iter();
@@ -377,6 +414,18 @@ mod tests {
         let owned =
             |(key, value): &(&str, Option<&str>)| ((*key).to_owned(), value.map(str::to_owned));
         all.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn inodes_that_went_and_are_not_freed_are_pending() {
+        let figures = |inodes, objects| {
+            [("inodes", inodes), ("inode_objects", objects)]
+                .map(|(key, value)| Figure::count(key, "", Some(value)))
+        };
+        let before = figures(9_000, 8_000);
+        assert_eq!(pending(&before, &figures(4_000, 8_000)), 5_000);
+        assert_eq!(pending(&before, &figures(4_000, 3_020)), 0);
+        assert_eq!(pending(&before, &[]), 0);
     }
 
     #[test]
