@@ -107,9 +107,11 @@ impl Shrinker {
         flow: &mut Flow<'_>,
     ) -> Result<Ended, ReclaimError> {
         const TURNS: usize = 8;
+        /// What was spared goes in the next turn; then inodes follow that lost their dentries, as many again.
+        const IDLE: usize = 3;
         let begun = Instant::now();
         let first = self.count()?;
-        let late = Cell::new(false);
+        let (late, mut idle) = (Cell::new(false), 0);
         let mut flow = |progress: &Progress| {
             late.set(bound.is_some_and(|bound| begun.elapsed() > bound));
             match late.get() {
@@ -132,7 +134,8 @@ impl Shrinker {
                 }
             }
             let left = self.count()?;
-            if left == 0 || left >= before {
+            idle = if left < before { 0 } else { idle + 1 };
+            if left == 0 || idle == IDLE {
                 break;
             }
         }
@@ -228,9 +231,9 @@ mod tests {
             heard.push((progress.done, progress.of));
             ControlFlow::Continue(())
         };
-        // Nothing falls here: after a turn it ends.
+        // Nothing falls here: after three turns it ends.
         assert_eq!(shrinker.scan(None, &mut flow).unwrap(), Ended::Complete);
-        assert_eq!(heard.len(), 4, "{heard:?}");
+        assert_eq!(heard.len(), 12, "{heard:?}");
         assert_eq!(heard[1], (8192, Some(10_100)));
         let scan = fs::read_to_string(shrinker.directory.join("scan")).unwrap();
         assert!(scan.starts_with("21 0 98"), "{scan}");
