@@ -37,6 +37,9 @@
 #define SLABSCOPE_WRITE (SZ_4M >> PAGE_SHIFT)
 #define SLABSCOPE_DROP (SZ_64M >> PAGE_SHIFT)
 
+/* Inodes that are handled between two looks at the clock. */
+#define SLABSCOPE_LOOK 8
+
 /* An inode is written, to where only waiting for it tells of. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
 #define SLABSCOPE_METADATA I_METADATA_WRITEBACK
@@ -208,10 +211,11 @@ static bool drop_pages(struct slabscope_held *held, struct inode *inode, u64 end
 	bool done = true;
 
 	while (done && after && !IS_DAX(inode) &&
-	       xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT)) {
+	       (after <= SLABSCOPE_DROP ||
+		xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT))) {
 		unsigned long last = index + SLABSCOPE_DROP - 1;
 
-		if (last < index)
+		if (after <= SLABSCOPE_DROP || last < index)
 			last = ULONG_MAX;
 		invalidate_mapping_pages(mapping, index, last);
 		after = READ_ONCE(mapping->nrpages);
@@ -269,9 +273,8 @@ static bool is_unwanted(struct inode *inode)
 }
 
 struct watch {
-	struct wait_queue_entry entry;
+	struct wait_queue_entry entry;	/* in its queue until the inode is evicted */
 	const void *var;
-	bool evicted;
 };
 
 static int note_evicted(struct wait_queue_entry *entry, unsigned int mode, int sync, void *arg)
@@ -280,8 +283,22 @@ static int note_evicted(struct wait_queue_entry *entry, unsigned int mode, int s
 	const struct wait_bit_key *key = arg;
 
 	if (key->flags == watch->var)
-		watch->evicted = true;
+		list_del_init_careful(&entry->entry);
 	return 0;	/* whoever waits in earnest is still to be woken */
+}
+
+/*
+ * Takes the flag back from an inode that somebody has taken. False: try again, whoever has i_lock
+ * may be waiting for the queue, whose lock is held here.
+ */
+static bool take_back(struct inode *inode)
+{
+	if (!spin_trylock(&inode->i_lock))
+		return false;
+	if (!(inode_state_read(inode) & (I_FREEING | I_WILL_FREE)) && !is_unwanted(inode))
+		inode_state_clear(inode, I_DONTCACHE);
+	spin_unlock(&inode->i_lock);
+	return true;
 }
 
 /**
@@ -302,27 +319,24 @@ static bool put_watched(struct inode *inode, bool flagged)
 	void *var = inode_state_wait_address(inode, __I_NEW);
 	struct wait_queue_head *queue = __var_waitqueue(var);
 	struct watch watch = { .entry.func = note_evicted, .var = var };
+	bool evicted, done;
 
 	INIT_LIST_HEAD(&watch.entry.entry);
 	add_wait_queue(queue, &watch.entry);
 	iput(inode);
-	for (;;) {
-		spin_lock_irq(&queue->lock);
-		if (watch.evicted || !flagged)
-			break;
-		if (spin_trylock(&inode->i_lock)) {
-			if (!(inode_state_read(inode) & (I_FREEING | I_WILL_FREE)) &&
-			    !is_unwanted(inode))
-				inode_state_clear(inode, I_DONTCACHE);
-			spin_unlock(&inode->i_lock);
-			break;
-		}
-		spin_unlock_irq(&queue->lock);
+	/* As in finish_wait(): whoever removed the entry is done with it. */
+	if (list_empty_careful(&watch.entry.entry))
+		return true;
+	do {
 		cond_resched();
-	}
-	__remove_wait_queue(queue, &watch.entry);
-	spin_unlock_irq(&queue->lock);
-	return watch.evicted;
+		spin_lock_irq(&queue->lock);
+		evicted = list_empty(&watch.entry.entry);
+		done = evicted || !flagged || take_back(inode);
+		if (done)
+			list_del_init(&watch.entry.entry);
+		spin_unlock_irq(&queue->lock);
+	} while (!done);
+	return evicted;
 }
 
 /* Evicts the last inode held, or lets go of it. False: the time was over first. */
@@ -431,7 +445,8 @@ void slabscope_handle(struct slabscope_held *held, u64 limit_ns, struct slabscop
 			held->written = false;
 			held->index = 0;
 			cond_resched();
-			if (is_over(end_ns))
+			if (signal_pending(current) ||
+			    (!(held->count % SLABSCOPE_LOOK) && ktime_get_ns() >= end_ns))
 				break;
 		}
 	}
