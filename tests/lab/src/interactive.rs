@@ -21,7 +21,7 @@ pub(crate) fn boot(lab: &Lab) -> Result<Guest> {
     let guest = Guest::boot(lab)?;
     let how = match guest.accel() {
         Accel::Kvm => "with KVM",
-        Accel::Tcg | Accel::Counted => "emulated: absolute times in it mean nothing",
+        Accel::Tcg | Accel::Counted => "emulated: times mislead",
     };
     eprintln!("{:.0} s, {how}", started.elapsed().as_secs_f64());
     Ok(guest)

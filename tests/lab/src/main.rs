@@ -49,6 +49,9 @@ enum Task {
         /// Which experiment; else there is a list
         #[arg(value_parser = clap::value_parser!(u8).range(1..=9))]
         number: Option<u8>,
+        /// Goes on with the list, from which it was chosen
+        #[arg(long, hide = true, requires = "number")]
+        back: bool,
         /// Only name the experiments
         #[arg(long)]
         list: bool,
@@ -155,8 +158,8 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             learn::host::record(&labs, &dir)?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Task::Learn { number, .. }) => {
-            learn::host::guide(&setup::run(&options)?, number.map(usize::from)).map(code)
+        Some(Task::Learn { number, back, .. }) => {
+            learn::host::guide(&setup::run(&options)?, number.map(usize::from), back).map(code)
         }
         Some(Task::Setup { update, tests }) => {
             let series = if tests {

@@ -247,7 +247,12 @@ fn experiment_with(experiment: &Experiment, n: Option<u64>, interrupt: &Interrup
     let mut lines = card::heading("Try next");
     lines.extend(card::paragraph(experiment.next, ""));
     lines.push(String::new());
-    lines.push("Everything that was made for this is removed.".to_owned());
+    let left = if experiment.own_boot {
+        "This guest ends here, and with it all that was made for this."
+    } else {
+        "Everything that was made for this is removed."
+    };
+    lines.push(left.to_owned());
     show(&lines)?;
     ask("Enter goes on", interrupt).map(drop)
 }

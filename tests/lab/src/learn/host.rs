@@ -73,8 +73,8 @@ pub fn give_sources(guest: &Guest, cache: &Cache, kernel: &Kernel) -> Result<()>
     Ok(())
 }
 
-/// Leads through one experiment, or through the list.
-pub fn guide(lab: &Lab, number: Option<usize>) -> Result<End> {
+/// Leads through one experiment, or through the list; `back`: to which that one leads back.
+pub fn guide(lab: &Lab, number: Option<usize>, back: bool) -> Result<End> {
     let guest = interactive::boot(lab)?;
     guest.load_module()?;
     give_sources(&guest, &lab.cache, &lab.kernel)?;
@@ -83,18 +83,23 @@ pub fn guide(lab: &Lab, number: Option<usize>) -> Result<End> {
     let End::Program(status) = end else {
         return Ok(end);
     };
-    let Some(number) = status
+    let apart = status
         .checked_sub(i32::from(BOOT))
-        .filter(|number| (1..10).contains(number))
-    else {
-        return Ok(end);
-    };
+        .filter(|number| (1..10).contains(number));
+    match apart {
+        Some(number) => begin_anew(guest, lab, &["learn", &number.to_string(), "--back"]),
+        None if back && status == 0 => begin_anew(guest, lab, &["learn"]),
+        None => Ok(end),
+    }
+}
+
+/// In a guest of its own. By a new program: the keyboard's reader of this one would take a key of the next.
+fn begin_anew(guest: Guest, lab: &Lab, arguments: &[&str]) -> Result<End> {
     drop(guest);
-    // Anew from the beginning: the keyboard's reader of this one would take a key of the next.
     let this = std::env::current_exe().context("cannot find this program")?;
-    let series = &lab.kernel.series;
     let error = Command::new(this)
-        .args(["--kernel", series, "learn", &number.to_string()])
+        .args(["--kernel", &lab.kernel.series])
+        .args(arguments)
         .exec();
     Err(error).context("cannot begin anew")
 }
