@@ -37,7 +37,7 @@
 #define SLABSCOPE_WRITE (SZ_4M >> PAGE_SHIFT)
 #define SLABSCOPE_DROP (SZ_64M >> PAGE_SHIFT)
 
-/* Inodes that are handled between two looks at the clock. */
+/* Inodes of little else that are handled between two looks at the clock. */
 #define SLABSCOPE_LOOK 8
 
 /* An inode is written, to where only waiting for it tells of. */
@@ -166,10 +166,11 @@ static bool write_back(struct slabscope_held *held, struct inode *inode, u64 end
 {
 	struct address_space *mapping = &inode->i_data;
 	unsigned long index = held->index;
+	loff_t size = i_size_read(inode);
 
 	if (!index)
-		held->last = (i_size_read(inode) - 1) >> PAGE_SHIFT;
-	while (i_size_read(inode) && next_unwritten(mapping, &index, held->last)) {
+		held->last = size ? (size - 1) >> PAGE_SHIFT : 0;
+	while (size && next_unwritten(mapping, &index, held->last)) {
 		loff_t from = (loff_t)index << PAGE_SHIFT;
 		loff_t to = min_t(u64, (u64)from + SZ_4M - 1, LLONG_MAX);
 
@@ -208,15 +209,15 @@ static bool drop_pages(struct slabscope_held *held, struct inode *inode, u64 end
 	struct address_space *mapping = &inode->i_data;
 	unsigned long before = READ_ONCE(mapping->nrpages), after = before;
 	unsigned long index = held->index;
+	/* By its size, not by its pages: what stands in for those that were reclaimed takes time too. */
+	bool small = i_size_read(inode) <= SZ_64M;
 	bool done = true;
 
 	while (done && after && !IS_DAX(inode) &&
-	       (after <= SLABSCOPE_DROP ||
-		xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT))) {
-		unsigned long last = index + SLABSCOPE_DROP - 1;
+	       (small || xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT))) {
+		/* No folio lies across the end of an aligned piece, which would spare it. */
+		unsigned long last = small ? ULONG_MAX : index | (SLABSCOPE_DROP - 1);
 
-		if (after <= SLABSCOPE_DROP || last < index)
-			last = ULONG_MAX;
 		invalidate_mapping_pages(mapping, index, last);
 		after = READ_ONCE(mapping->nrpages);
 		if (last == ULONG_MAX)
@@ -327,16 +328,18 @@ static bool put_watched(struct inode *inode, bool flagged)
 	/* As in finish_wait(): whoever removed the entry is done with it. */
 	if (list_empty_careful(&watch.entry.entry))
 		return true;
-	do {
-		cond_resched();
+	for (;;) {
 		spin_lock_irq(&queue->lock);
 		evicted = list_empty(&watch.entry.entry);
 		done = evicted || !flagged || take_back(inode);
 		if (done)
 			list_del_init(&watch.entry.entry);
 		spin_unlock_irq(&queue->lock);
-	} while (!done);
-	return evicted;
+		if (done)
+			return evicted;
+		/* On PREEMPT_RT whoever has i_lock may want this CPU, at a lower priority. */
+		schedule_timeout_uninterruptible(1);
+	}
 }
 
 /* Evicts the last inode held, or lets go of it. False: the time was over first. */
@@ -434,6 +437,7 @@ void slabscope_handle(struct slabscope_held *held, u64 limit_ns, struct slabscop
 	struct super_block *sb = held->inodes[0]->i_sb;
 	bool changes = held->how != SLABSCOPE_HOLD_DIRTY;
 	u64 end_ns = ktime_get_ns() + limit_ns;
+	bool look;
 
 	if (changes && !sb_start_write_trylock(sb)) {
 		cond_resched();
@@ -445,8 +449,9 @@ void slabscope_handle(struct slabscope_held *held, u64 limit_ns, struct slabscop
 			held->written = false;
 			held->index = 0;
 			cond_resched();
-			if (signal_pending(current) ||
-			    (!(held->count % SLABSCOPE_LOOK) && ktime_get_ns() >= end_ns))
+			look = held->write_back || !(held->count % SLABSCOPE_LOOK) ||
+			       found->pages_evicted + found->dirty_pages >= SLABSCOPE_WRITE;
+			if (signal_pending(current) || (look && ktime_get_ns() >= end_ns))
 				break;
 		}
 	}

@@ -26,6 +26,10 @@ pub(super) const CASES: &[Case] = &[
         run: |_, guest| by_directory(guest),
     },
     Case {
+        name: "xfs::pages_in_pieces",
+        run: |_, guest| in_pieces(guest),
+    },
+    Case {
         name: "ext4::pages_appended",
         run: |_, guest| appended(guest),
     },
@@ -105,6 +109,24 @@ fn by_directory(guest: &Guest) -> Result<()> {
         ],
     )?;
     guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
+
+/// A file that is dropped in pieces, of which the first cached page is nowhere in particular: no large folio lies across two.
+fn in_pieces(guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    let dir = Fs::Xfs.fresh(guest)?;
+    guest.sh(&format!(
+        "mkdir {dir}/top && cd {dir}/top && dd if=/dev/zero of=file bs=1M count=200 status=none && sync -f . &&
+         echo 3 >/proc/sys/vm/drop_caches && dd if=file of=/dev/null bs=4k skip=5 status=none"
+    ))?;
+    let top = format!("{dir}/top");
+    let before = resident(guest, &top)?;
+    ensure!(before >= 190 << 20, "{before} bytes were read");
+    let done = pruned(guest, &format!("{top} --mode pages"))?;
+    let left = resident(guest, &top)?;
+    ensure!(left == 0, "{left} of {before} bytes stay: {done}");
+    Fs::Xfs.unmount(guest)?;
     guest.unload_module()
 }
 
