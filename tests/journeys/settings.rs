@@ -30,6 +30,15 @@ impl App {
         read(&mut app, 100);
         app
     }
+
+    /// That the pressure is changed, and nothing else.
+    fn asks_for(&mut self, pressure: u64) {
+        let asked = self.effects();
+        assert!(
+            matches!(asked[..], [Effect::Change { which: 0, to }] if to == pressure),
+            "{asked:?}"
+        );
+    }
 }
 
 fn changed(app: &mut App, from: u64, to: u64) {
@@ -85,20 +94,14 @@ fn only_y_changes_one_and_b_makes_it_what_it_was() {
     app.shows("nothing is changed before you type y");
     assert!(app.effects().is_empty());
     app.keys("y");
-    assert!(matches!(
-        app.effects()[..],
-        [Effect::Change { which: 0, to: 200 }]
-    ));
+    app.asks_for(200);
     changed(&mut app, 100, 200);
     app.shows("vm.vfs_cache_pressure is 200 now; it was 100");
     assert!(matches!(app.effects()[..], [Effect::ReadSettings]));
     read(&mut app, 200);
     app.shows("it was 100: b puts it back");
     app.keys("b");
-    assert!(matches!(
-        app.effects()[..],
-        [Effect::Change { which: 0, to: 100 }]
-    ));
+    app.asks_for(100);
     changed(&mut app, 200, 100);
     read(&mut app, 100);
     app.keys("<Esc>5");
@@ -134,10 +137,7 @@ fn what_cannot_be_changed_says_why() {
 fn a_second_y_or_one_that_changes_nothing_asks_for_nothing() {
     let mut app = App::in_settings(80, 24);
     app.keys("++yy");
-    assert!(matches!(
-        app.effects()[..],
-        [Effect::Change { which: 0, to: 200 }]
-    ));
+    app.asks_for(200);
     app.shows("nothing would change");
     answered(&mut app, Ok(None));
     app.shows("it is so already: nothing was changed");
@@ -154,10 +154,7 @@ fn a_change_that_is_not_recorded_is_taken_back_all_the_same() {
     read(&mut app, 200);
     app.shows("it was 100: b puts it back");
     app.keys("b");
-    assert!(matches!(
-        app.effects()[..],
-        [Effect::Change { which: 0, to: 100 }]
-    ));
+    app.asks_for(100);
 }
 
 #[test]
