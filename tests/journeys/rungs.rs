@@ -1,6 +1,6 @@
 //! The wider rungs of the ladder: plan, confirmation, progress, ledger.
 
-use crate::support::App;
+use crate::support::{App, census};
 use slabscope::ladder::Rung;
 use slabscope::model::{Ask, Inert, Mode};
 use slabscope::reclaim::everybody::What;
@@ -199,6 +199,27 @@ fn the_plan_of_a_prune_shows_the_ladder_and_digits_climb_it() {
         Some(Effect::Plan { paths, .. }) if paths == &[Path::new("/mnt/ext4/1")]),
         "and back"
     );
+}
+
+#[test]
+fn a_digit_chooses_what_the_plan_of_a_prune_is_for() {
+    for (digit, chosen) in [
+        ("1", "▸ 1 negative dentries"),
+        ("2", "▸ 2 unused dentries"),
+        ("3", "▸ 3 and their inodes"),
+        ("4", "▸ 4 page cache"),
+    ] {
+        let mut app = from_a_prune("8");
+        app.rung_planned();
+        app.keys(digit);
+        app.plan(census().rows[0].below);
+        app.shows(chosen);
+    }
+    // Of no directory's there is none to choose for, and the plan stays.
+    let mut app = everybody(80, 24);
+    app.keys("3");
+    app.shows("that is a directory's");
+    app.shows("drop_caches 2");
 }
 
 #[test]

@@ -171,6 +171,8 @@ pub enum Mode {
         job: u64,
         /// Below which directories.
         paths: Vec<PathBuf>,
+        /// What is chosen when the plan is shown.
+        mode: crate::session::Mode,
         /// Counted so far.
         so_far: Box<Counters>,
     },

@@ -15,7 +15,7 @@ use crate::text::printable;
 #[derive(Debug, thiserror::Error)]
 pub enum ShrinkError {
     /// The kernel does not show the cache any more.
-    #[error("{}: slabinfo shows no such cache any more", printable(.0))]
+    #[error("{}: slabinfo shows no such cache", printable(.0))]
     Gone(String),
     /// Its file in sysfs cannot be written.
     #[error("{}: {source}", printable(.path))]
@@ -35,7 +35,7 @@ impl ShrinkError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Gone(_) => {
-                "its module was unloaded, or its filesystem unmounted: nothing is left to shrink"
+                "it is spelt otherwise, its module was unloaded, or its filesystem unmounted: nothing is there to shrink"
             }
             Self::Unrecorded(_) => AuditError::REMEDY,
             Self::Write { source, .. } => match source.kind() {

@@ -63,7 +63,7 @@ pub(super) fn ask(
     plan(&mut text)?;
     let mut terminal = io::stderr();
     terminal.write_all(&text)?;
-    write!(terminal, "type yes to {verb}: ")?;
+    write!(terminal, "type yes to {verb}, in full: ")?;
     terminal.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

@@ -18,8 +18,8 @@ pub(super) struct Row {
     command: String,
 }
 
-/// The rung of this name, and those before it.
-pub(super) fn rows(steps: &[Step], name: &str) -> Vec<Row> {
+/// The rung of this name, which the plan's command climbs, and those before it.
+pub(super) fn rows(steps: &[Step], name: &str, command: &str) -> Vec<Row> {
     let this = Rung::ALL.into_iter().find(|rung| rung.name() == name);
     let narrower = steps
         .iter()
@@ -30,7 +30,10 @@ pub(super) fn rows(steps: &[Step], name: &str) -> Vec<Row> {
         this: Some(step.rung) == this,
         applies: step.why_not.is_none(),
         why_not: step.why_not.clone(),
-        command: step.command.clone(),
+        command: match Some(step.rung) == this {
+            true => command.to_owned(),
+            false => step.command.clone(),
+        },
     };
     narrower.map(row).collect()
 }

@@ -288,7 +288,7 @@ impl Args {
                 .collect(),
             reach: REACH,
             command: self.command(path),
-            ladder: ladder::rows(&self.steps(), mode.name()),
+            ladder: ladder::rows(&self.steps(), mode.name(), &self.command(path)),
             done,
         }
     }

@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", group = "rung", conflicts_with = "timeout")]
     cache: Option<String>,
 
-    /// What the whole machine can spare: 1 page cache, 2 dentries and inodes, 3 both
+    /// What the whole machine can spare: 1 page cache, 2 dentries and inodes (without a number), 3 both
     #[arg(
         long,
         value_name = "1|2|3",
@@ -200,8 +200,8 @@ impl Args {
 
     /// The directory that narrower rungs are about.
     fn directory(&self) -> Option<PathBuf> {
-        let named = self.pages.as_deref().or(self.superblock.as_deref());
-        named.map(absolute)
+        let named = self.pages.as_deref().or(self.superblock.as_deref())?;
+        named.is_dir().then(|| absolute(named))
     }
 }
 

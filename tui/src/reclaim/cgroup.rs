@@ -104,7 +104,13 @@ fn hierarchy<'a>(mounts: &'a [Mount], cgroup: &Path) -> Result<&'a Mount, Reclai
 fn no_memory(cgroup: &Path, error: crate::source::SourceError) -> ReclaimError {
     let there = cgroup.join("cgroup.procs").exists();
     if !there {
-        return error.into();
+        let path = printable(cgroup);
+        return match cgroup.exists() {
+            true => error.into(),
+            false => ReclaimError::Refused(format!(
+                "{path}: there is no such cgroup; slabscope cgroups lists them"
+            )),
+        };
     }
     let above = cgroup.parent().unwrap_or(cgroup);
     ReclaimError::Missing(format!(
@@ -155,7 +161,7 @@ impl Rung for Plan {
             "the kernel does not count slabs against the amount: more of them may go than asked"
                 .into(),
         ];
-        let most = file.saturating_add(slab_reclaimable);
+        let most = held(&self.now);
         if self.amount > most {
             notes.push(format!(
                 "{} is more than both hold, {}",
@@ -193,7 +199,7 @@ impl Rung for Plan {
     }
 
     fn predicted(&self, _: &[Figure]) -> Option<u64> {
-        Some(self.amount)
+        Some(self.amount.min(held(&self.now)))
     }
 
     fn freed_bytes(&self, outcome: &Outcome) -> u64 {

@@ -239,10 +239,12 @@ impl Rung for Plan {
             notes.push("bound reached: there may be more".into());
         }
         if let Some(made) = found.dentries {
-            notes.push(format!(
-                "looking made {}: the names of what was opened",
-                counted_dentries(made)
-            ));
+            let of = if made > 0 {
+                ": the names of what was opened"
+            } else {
+                ""
+            };
+            notes.push(format!("looking made {}{of}", counted_dentries(made)));
         }
         notes.push(
             "mapped pages stay; what goes is read from the disk again when it is used".into(),

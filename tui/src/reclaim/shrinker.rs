@@ -54,8 +54,7 @@ impl NoShrinker {
     /// For somebody who asked for the inodes of what is mounted at `point`.
     pub fn refused(self, point: &Path) -> ReclaimError {
         let text = format!(
-            "{}: inodes of one superblock alone need its shrinker below /{DIRECTORY}: {self}; \
-             without --inodes its dentries go",
+            "{}: inodes alone cannot go: {self}; without --inodes its dentries go",
             printable(point)
         );
         match self {

@@ -233,7 +233,7 @@ impl Rung for Plan {
                 count(n)
             ),
             None => format!(
-                "how much that is this kernel does not tell: slabscope census {}",
+                "how much that is this kernel does not tell, the module does: slabscope census {}",
                 quoted(&self.mount.point)
             ),
         });

@@ -21,7 +21,7 @@ use crate::text::{count, printable};
 pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
     let marked = marks::outermost(model);
     if !marked.is_empty() {
-        return plan(model, marked);
+        return plan(model, marked, session::Mode::Negative);
     }
     let Some(place) = model.tree.place() else {
         return Vec::new();
@@ -43,7 +43,7 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
         }
         None => return Vec::new(),
     };
-    plan(model, vec![path])
+    plan(model, vec![path], session::Mode::Negative)
 }
 
 /// Plans for the directory shown.
@@ -53,7 +53,10 @@ pub(super) fn plan_here(model: &mut Model) -> Vec<Effect> {
             let path = place.path.clone();
             plan_pages(model, path)
         }
-        Some(place) => plan(model, vec![place.path.clone()]),
+        Some(place) => {
+            let path = place.path.clone();
+            plan(model, vec![path], session::Mode::Negative)
+        }
         None => Vec::new(),
     }
 }
@@ -66,7 +69,7 @@ pub(super) fn pinned(mount: &Mount) -> String {
     )
 }
 
-fn plan(model: &mut Model, paths: Vec<PathBuf>) -> Vec<Effect> {
+fn plan(model: &mut Model, paths: Vec<PathBuf>, mode: session::Mode) -> Vec<Effect> {
     let mounts = paths.iter().filter_map(|path| mount_of(model, path));
     if let Some(mount) = mounts.into_iter().find(Mount::is_memory) {
         model.notice = Some(pinned(&mount));
@@ -78,6 +81,7 @@ fn plan(model: &mut Model, paths: Vec<PathBuf>) -> Vec<Effect> {
     model.mode = Mode::Planning {
         job,
         paths: paths.clone(),
+        mode,
         so_far: Box::default(),
     };
     effects.push(Effect::Plan { job, paths });
@@ -93,9 +97,10 @@ fn mount_of(model: &Model, path: &Path) -> Option<Mount> {
 }
 
 pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Plan>>, PruneError>) {
-    if !matches!(model.mode, Mode::Planning { job: of, .. } if of == job) {
-        return;
-    }
+    let mode = match model.mode {
+        Mode::Planning { job: of, mode, .. } if of == job => mode,
+        _ => return,
+    };
     model.mode = match result {
         Ok(None) => Mode::Browse,
         Ok(Some(plans)) => {
@@ -106,7 +111,7 @@ pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Pla
             match plans.into_iter().map(task).collect() {
                 Some(tasks) => Mode::Confirm(Box::new(Confirm {
                     tasks,
-                    mode: session::Mode::Negative,
+                    mode,
                     writeback: false,
                     urged: false,
                     held: Held::Unasked,
@@ -208,7 +213,11 @@ pub(super) fn plan_for(model: &mut Model, path: PathBuf, rung: Rung) -> Vec<Effe
         .any(|step| step.rung == Rung::Negative && step.why_not.is_some());
     match rung {
         Rung::Pages if no_module => plan_pages(model, path),
-        _ => plan(model, vec![path]),
+        rung => {
+            let named = |mode: &session::Mode| mode.name() == rung.name();
+            let mode = session::MODES.into_iter().find(named);
+            plan(model, vec![path], mode.unwrap_or(session::Mode::Negative))
+        }
     }
 }
 

@@ -112,13 +112,19 @@ fn lines(model: &Model, record: &Record, width: u16) -> Vec<Line<'static>> {
         Span::styled(outcome.to_owned(), style),
     ];
     let size = |size: Option<u64>| size.map_or("?".into(), bytes);
-    let [before, after] = record.sreclaimable.map(size);
+    let slab = match record.sreclaimable {
+        [None, None] => String::new(),
+        sizes => {
+            let [before, after] = sizes.map(size);
+            let arrow = model.look.glyphs.arrow;
+            format!("SReclaimable {before} {arrow} {after}  ")
+        }
+    };
     let sudo = record
         .sudo_uid
         .map_or(String::new(), |uid| format!(" for {uid}"));
     let second = Span::raw(format!(
-        "   SReclaimable {before} {} {after}  {}uid {}{sudo}  {}",
-        model.look.glyphs.arrow,
+        "   {slab}{}uid {}{sudo}  {}",
         record
             .filesystem
             .as_ref()

@@ -174,8 +174,8 @@ fn asked(model: &Model, confirm: &ConfirmRung) -> Vec<Line<'static>> {
                 })
                 .collect();
             let sync = match sync {
-                true => "sync first: yes (i turns it)",
-                false => "sync first: no, what is dirty stays (i turns it)",
+                true => "sync first: yes (i turns it; + and - the number)",
+                false => "sync first: no, what is dirty stays (i turns it; + and - the number)",
             };
             lines.push(Line::raw(format!("  {sync}")));
             lines

@@ -9,8 +9,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     title: "drop_caches 1, 2, 3",
     about: &[
         "Writing to /proc/sys/vm/drop_caches frees clean caches of the whole machine: 1 the page cache, 2 dentries, inodes and \
-         what else has a shrinker, 3 first 1, then 2. It is for tests, and for nothing else: it takes what is in use \
-         by everybody.",
+         what else has a shrinker, 3 first 1, then 2. It is for tests, and for nothing else: it takes every \
+         process's cache.",
         "What it does not free: pages that are dirty or under writeback, pages that are mapped, dentries and inodes in use, and \
          with 2 alone inodes that have pages. This follows one file's pages from write to eviction first.",
     ],
@@ -155,6 +155,12 @@ const LOOK: Look = Look {
     hint: "The tree: inodes and pages below data/. Key 1 has the caches ext4_inode_cache and dentry.",
 };
 
+/// Once the dentries are gone, the tree has none to find the inodes by.
+const LOOK_AT_CACHES: Look = Look {
+    command: "slabscope",
+    hint: "The caches ext4_inode_cache and dentry. In the tree (key 2) nothing is below data/: it finds inodes by their dentries.",
+};
+
 const READ: Part = Part {
     title: "read() fills it again",
     text: "The file is read from the disk.",
@@ -198,7 +204,7 @@ const TWO: Part = Part {
     ],
     answer: "The dentries. An inode with pages is not on the LRU list of inodes (inode_add_lru() in fs/inode.c): its pages have \
              to go first.",
-    look: Some(LOOK),
+    look: Some(LOOK_AT_CACHES),
     needs: None,
 };
 
@@ -224,6 +230,6 @@ const THREE: Part = Part {
         },
     ],
     answer: "Because the inodes that 2 had to leave are free to go once 1 has taken their pages.",
-    look: Some(LOOK),
+    look: Some(LOOK_AT_CACHES),
     needs: None,
 };

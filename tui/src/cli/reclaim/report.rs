@@ -109,7 +109,7 @@ impl<'a> Report<'a> {
             command: rung.command(),
             predicted_bytes: rung.predicted(&now),
             figures: now.into_iter().map(Row::from).collect(),
-            ladder: ladder::rows(steps, rung.name()),
+            ladder: ladder::rows(steps, rung.name(), &rung.command()),
             done: None,
         }
     }
@@ -147,9 +147,10 @@ impl<'a> Report<'a> {
         ladder::write(&self.ladder, out)?;
         match &self.done {
             None => {
+                writeln!(out, "  now")?;
                 for row in &self.figures {
                     let value = row.value.map_or("?".into(), |value| row.unit.show(value));
-                    writeln!(out, "  {:<18}{value:>14}", row.what)?;
+                    writeln!(out, "    {:<16}{value:>14}", row.what)?;
                 }
             }
             Some(done) => done.text(out)?,
@@ -165,7 +166,12 @@ fn printable_words(text: &str) -> String {
 
 impl Done {
     fn text(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        writeln!(out, "  {}, took {}", self.status, self.took)?;
+        let back = bytes(self.freed_bytes);
+        writeln!(
+            out,
+            "  {}, took {}, {back} came back",
+            self.status, self.took
+        )?;
         for row in &self.ledger {
             let known =
                 |figure: Option<u64>| figure.map_or("?".into(), |value| row.unit.show(value));
