@@ -136,7 +136,7 @@ impl Context {
 }
 
 /// What is said to whoever asks for an action that may not be.
-const READ_ONLY: &str = "read-only, by --read-only or by read-only in config.toml: nothing is pruned; --dry-run shows what would go";
+const READ_ONLY: &str = "read-only, by --read-only or by read-only in config.toml: nothing is pruned, nothing is changed; where there is --dry-run it shows what would go";
 
 const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failed, 2 wrong use, 3 this kernel lacks a feature or the module is \
      not loaded, 4 no permission, 5 only a part was done or it was cancelled.";

@@ -57,7 +57,7 @@ const CGROUPS: &[Refusal] = &[
     (
         "slabscope reclaim --cgroup /sys/fs/cgroup/none --amount 1M --yes",
         1,
-        "No such file",
+        "there is no such cgroup",
     ),
     (
         "slabscope reclaim --cgroup /sys/fs/cgroup --yes",
