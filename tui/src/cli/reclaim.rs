@@ -8,6 +8,8 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Mode, OFlags};
+
 use super::confirm::How;
 use super::walks::Interrupt;
 use super::{Context, Exit, Failure, Run};
@@ -201,7 +203,10 @@ impl Args {
     /// The directory that narrower rungs are about.
     fn directory(&self) -> Option<PathBuf> {
         let named = self.pages.as_deref().or(self.superblock.as_deref())?;
-        named.is_dir().then(|| absolute(named))
+        // A stat() would ask a filesystem that may never answer.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(named, flags, Mode::empty());
+        opened.is_ok().then(|| absolute(named))
     }
 }
 
