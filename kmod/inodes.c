@@ -9,8 +9,7 @@
  *
  *   sb_start_write_trylock()		while an inode is evicted or written: nothing freezes then
  *     inode->i_lock			nothing is taken under it
- *     wait queue of the inode		interrupts off
- *       inode->i_lock			trylock only: find_inode() takes the two the other way round
+ *     what evict.c takes
  *
  * The superblock stays: the session has a file of it open, which is closed after the last iput().
  */
@@ -26,7 +25,6 @@
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/version.h>
-#include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 #include <linux/writeback.h>
 #include <linux/xarray.h>
@@ -37,7 +35,7 @@
 #define SLABSCOPE_WRITE (SZ_4M >> PAGE_SHIFT)
 #define SLABSCOPE_DROP (SZ_64M >> PAGE_SHIFT)
 
-/* Inodes of little else that are handled between two looks at the clock. */
+/* Inodes that are handled between two looks at the clock, if not many pages went with them. */
 #define SLABSCOPE_LOOK 8
 
 /* An inode is written, to where only waiting for it tells of. */
@@ -259,89 +257,6 @@ static bool is_held_twice(const struct slabscope_held *held, const struct inode 
 	return false;
 }
 
-/*
- * Whether a filesystem wants the inode gone once nobody uses it: d_mark_dontcache() marks its
- * dentries, too.
- */
-static bool is_unwanted(struct inode *inode)
-{
-	struct dentry *alias;
-
-	hlist_for_each_entry(alias, &inode->i_dentry, d_alias)
-		if (READ_ONCE(alias->d_flags) & DCACHE_DONTCACHE)
-			return true;
-	return false;
-}
-
-struct watch {
-	struct wait_queue_entry entry;	/* in its queue until the inode is evicted */
-	const void *var;
-};
-
-static int note_evicted(struct wait_queue_entry *entry, unsigned int mode, int sync, void *arg)
-{
-	struct watch *watch = container_of(entry, struct watch, entry);
-	const struct wait_bit_key *key = arg;
-
-	if (key->flags == watch->var)
-		list_del_init_careful(&entry->entry);
-	return 0;	/* whoever waits in earnest is still to be woken */
-}
-
-/*
- * Takes the flag back from an inode that somebody has taken. False: try again, whoever has i_lock
- * may be waiting for the queue, whose lock is held here.
- */
-static bool take_back(struct inode *inode)
-{
-	if (!spin_trylock(&inode->i_lock))
-		return false;
-	if (!(inode_state_read(inode) & (I_FREEING | I_WILL_FREE)) && !is_unwanted(inode))
-		inode_state_clear(inode, I_DONTCACHE);
-	spin_unlock(&inode->i_lock);
-	return true;
-}
-
-/**
- * put_watched - let go of an inode that is to be evicted, and see whether it is
- * @inode: the inode
- * @flagged: it has I_DONTCACHE from us
- *
- * Between unlocking the inode and the count's fall somebody may take it: igrab() needs no lock
- * while the count is not 0. iput() then evicts nothing, and the flag would stay for as long as the
- * inode does. We have no reference any more by which to take it back, but evict() wakes those who
- * wait in __wait_on_freeing_inode() before it frees: as long as we, among them, were not woken
- * and hold the queue's lock, the inode is there.
- *
- * Return: whether it was evicted.
- */
-static bool put_watched(struct inode *inode, bool flagged)
-{
-	void *var = inode_state_wait_address(inode, __I_NEW);
-	struct wait_queue_head *queue = __var_waitqueue(var);
-	struct watch watch = { .entry.func = note_evicted, .var = var };
-	bool evicted, done;
-
-	INIT_LIST_HEAD(&watch.entry.entry);
-	add_wait_queue(queue, &watch.entry);
-	iput(inode);
-	/* As in finish_wait(): whoever removed the entry is done with it. */
-	if (list_empty_careful(&watch.entry.entry))
-		return true;
-	for (;;) {
-		spin_lock_irq(&queue->lock);
-		evicted = list_empty(&watch.entry.entry);
-		done = evicted || !flagged || take_back(inode);
-		if (done)
-			list_del_init(&watch.entry.entry);
-		spin_unlock_irq(&queue->lock);
-		if (done)
-			return evicted;
-		/* On PREEMPT_RT whoever has i_lock may want this CPU, at a lower priority. */
-		schedule_timeout_uninterruptible(1);
-	}
-}
-
 /* Evicts the last inode held, or lets go of it. False: the time was over first. */
 static bool evict(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 		  struct slabscope_counters *found)
@@ -370,7 +285,7 @@ static bool evict(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 	found->skipped_dirty += fate == FATE_DIRTY;
 	if (fate != FATE_GOES)
 		iput(inode);
-	else if (put_watched(inode, flagged))
+	else if (slabscope_put_watched(inode, flagged))
 		found->evict_attempted++;
 	else
 		fate = FATE_BUSY;
@@ -421,6 +336,16 @@ static bool handle(struct slabscope_held *held, u64 end_ns, struct slabscope_cou
 	return drop(held, inode, end_ns, found);
 }
 
+/* Asked after each inode: a look at the clock takes part of what a small file does. */
+static bool is_turn_over(const struct slabscope_held *held, u64 end_ns,
+			 const struct slabscope_counters *found)
+{
+	bool look = held->write_back || !(held->count % SLABSCOPE_LOOK) ||
+		    found->pages_evicted + found->dirty_pages >= SLABSCOPE_WRITE;
+
+	return signal_pending(current) || (look && ktime_get_ns() >= end_ns);
+}
+
 /**
  * slabscope_handle - handle inodes that are held, and let go of them
  * @held: the inodes, at least one
@@ -437,7 +362,6 @@ void slabscope_handle(struct slabscope_held *held, u64 limit_ns, struct slabscop
 	struct super_block *sb = held->inodes[0]->i_sb;
 	bool changes = held->how != SLABSCOPE_HOLD_DIRTY;
 	u64 end_ns = ktime_get_ns() + limit_ns;
-	bool look;
 
 	if (changes && !sb_start_write_trylock(sb)) {
 		cond_resched();
@@ -449,9 +373,7 @@ void slabscope_handle(struct slabscope_held *held, u64 limit_ns, struct slabscop
 			held->written = false;
 			held->index = 0;
 			cond_resched();
-			look = held->write_back || !(held->count % SLABSCOPE_LOOK) ||
-			       found->pages_evicted + found->dirty_pages >= SLABSCOPE_WRITE;
-			if (signal_pending(current) || (look && ktime_get_ns() >= end_ns))
+			if (is_turn_over(held, end_ns, found))
 				break;
 		}
 	}

@@ -137,6 +137,9 @@ void slabscope_handle(struct slabscope_held *held, u64 limit_ns,
 void slabscope_release(struct slabscope_held *held);
 void slabscope_drain(void);
 
+/* evict.c */
+bool slabscope_put_watched(struct inode *inode, bool flagged);
+
 /* session.c */
 struct dentry *slabscope_root(struct file *file);
 u64 slabscope_dev(struct dentry *dentry);

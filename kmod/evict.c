@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Letting go of an inode that was flagged to be evicted, and seeing whether it was.
+ *
+ * Lock order:
+ *
+ *   wait queue of the inode		interrupts off
+ *     inode->i_lock			trylock only: find_inode() takes the two the other way round
+ */
+
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include <linux/wait_bit.h>
+
+#include "shim.h"
+
+/*
+ * Whether a filesystem wants the inode gone once nobody uses it: d_mark_dontcache() marks its
+ * dentries, too.
+ */
+static bool is_unwanted(struct inode *inode)
+{
+	struct dentry *alias;
+
+	hlist_for_each_entry(alias, &inode->i_dentry, d_alias)
+		if (READ_ONCE(alias->d_flags) & DCACHE_DONTCACHE)
+			return true;
+	return false;
+}
+
+struct watch {
+	struct wait_queue_entry entry;	/* in its queue until the inode is evicted */
+	const void *var;
+};
+
+static int note_evicted(struct wait_queue_entry *entry, unsigned int mode, int sync, void *arg)
+{
+	struct watch *watch = container_of(entry, struct watch, entry);
+	const struct wait_bit_key *key = arg;
+
+	if (key->flags == watch->var)
+		list_del_init_careful(&entry->entry);
+	return 0;	/* whoever waits in earnest is still to be woken */
+}
+
+/*
+ * Takes the flag back from an inode that somebody has taken. False: try again, whoever has i_lock
+ * may be waiting for the queue, whose lock is held here.
+ */
+static bool take_back(struct inode *inode)
+{
+	if (!spin_trylock(&inode->i_lock))
+		return false;
+	if (!(inode_state_read(inode) & (I_FREEING | I_WILL_FREE)) && !is_unwanted(inode))
+		inode_state_clear(inode, I_DONTCACHE);
+	spin_unlock(&inode->i_lock);
+	return true;
+}
+
+/**
+ * slabscope_put_watched - let go of an inode that is to be evicted, and see whether it is
+ * @inode: the inode
+ * @flagged: it has I_DONTCACHE from us
+ *
+ * Between unlocking the inode and the count's fall somebody may take it: igrab() needs no lock
+ * while the count is not 0. iput() then evicts nothing, and the flag would stay for as long as the
+ * inode does. We have no reference any more by which to take it back, but evict() wakes those who
+ * wait in __wait_on_freeing_inode() before it frees: as long as we, among them, were not woken
+ * and hold the queue's lock, the inode is there.
+ *
+ * Return: whether it was evicted.
+ */
+bool slabscope_put_watched(struct inode *inode, bool flagged)
+{
+	void *var = inode_state_wait_address(inode, __I_NEW);
+	struct wait_queue_head *queue = __var_waitqueue(var);
+	struct watch watch = { .entry.func = note_evicted, .var = var };
+	bool evicted, done;
+
+	INIT_LIST_HEAD(&watch.entry.entry);
+	add_wait_queue(queue, &watch.entry);
+	iput(inode);
+	/* As in finish_wait(): whoever removed the entry is done with it. */
+	if (list_empty_careful(&watch.entry.entry))
+		return true;
+	for (;;) {
+		spin_lock_irq(&queue->lock);
+		evicted = list_empty(&watch.entry.entry);
+		done = evicted || !flagged || take_back(inode);
+		if (done)
+			list_del_init(&watch.entry.entry);
+		spin_unlock_irq(&queue->lock);
+		if (done)
+			return evicted;
+		/* On PREEMPT_RT whoever has i_lock may want this CPU, at a lower priority. */
+		schedule_timeout_uninterruptible(1);
+	}
+}
