@@ -107,6 +107,7 @@ fn only_y_changes_one_and_b_makes_it_what_it_was() {
     app.keys("<Esc>5");
     app.shows("tune vm.vfs_cache_pressure  100 → 200  complete");
     app.shows("2 tunes");
+    app.shows_no("SReclaimable ?");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::reclaim::{pages, superblock};
-use crate::session::Device;
+use crate::session::{Device, Mode};
 use crate::shell::quoted;
 use crate::source::{Kernel, Mount, cgroups};
 
@@ -53,6 +53,17 @@ impl Rung {
             Self::Cgroup => "cgroup",
             Self::Cache => "cache",
             Self::Everybody => "everybody",
+        }
+    }
+
+    /// What a prune below the directory does; None: it reaches wider.
+    pub fn mode(self) -> Option<Mode> {
+        match self {
+            Self::Negative => Some(Mode::Negative),
+            Self::Dentries => Some(Mode::Dentries),
+            Self::Inodes => Some(Mode::Inodes),
+            Self::Pages => Some(Mode::Pages),
+            Self::Superblock | Self::Cgroup | Self::Cache | Self::Everybody => None,
         }
     }
 

@@ -102,22 +102,20 @@ fn hierarchy<'a>(mounts: &'a [Mount], cgroup: &Path) -> Result<&'a Mount, Reclai
 
 /// Where memory.stat is not there, either the cgroup is not, or the controller is off.
 fn no_memory(cgroup: &Path, error: crate::source::SourceError) -> ReclaimError {
-    let there = cgroup.join("cgroup.procs").exists();
-    if !there {
-        let path = printable(cgroup);
-        return match cgroup.exists() {
-            true => error.into(),
-            false => ReclaimError::Refused(format!(
-                "{path}: there is no such cgroup; slabscope cgroups lists them"
-            )),
-        };
+    let path = printable(cgroup);
+    match cgroup.join("cgroup.procs").try_exists() {
+        Ok(true) => {
+            let above = cgroup.parent().unwrap_or(cgroup);
+            let control = quoted(above.join("cgroup.subtree_control"));
+            ReclaimError::Missing(format!(
+                "{path}: memory is not counted for this cgroup; echo +memory > {control}"
+            ))
+        }
+        Ok(false) => ReclaimError::Refused(format!(
+            "{path}: there is no such cgroup; slabscope cgroups lists them"
+        )),
+        Err(_) => error.into(),
     }
-    let above = cgroup.parent().unwrap_or(cgroup);
-    ReclaimError::Missing(format!(
-        "{}: memory is not counted for this cgroup; echo +memory > {}",
-        printable(cgroup),
-        quoted(above.join("cgroup.subtree_control"))
-    ))
 }
 
 impl Rung for Plan {

@@ -17,11 +17,14 @@ use crate::session::{self, Counters};
 use crate::source::{Mount, Sample};
 use crate::text::{count, printable};
 
+/// What a plan is for until something else is chosen.
+const LEAST: session::Mode = session::Mode::Negative;
+
 /// Plans for the marked rows; without a mark, for the selected one.
 pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
     let marked = marks::outermost(model);
     if !marked.is_empty() {
-        return plan(model, marked, session::Mode::Negative);
+        return plan(model, marked, LEAST);
     }
     let Some(place) = model.tree.place() else {
         return Vec::new();
@@ -43,7 +46,7 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
         }
         None => return Vec::new(),
     };
-    plan(model, vec![path], session::Mode::Negative)
+    plan(model, vec![path], LEAST)
 }
 
 /// Plans for the directory shown.
@@ -53,10 +56,7 @@ pub(super) fn plan_here(model: &mut Model) -> Vec<Effect> {
             let path = place.path.clone();
             plan_pages(model, path)
         }
-        Some(place) => {
-            let path = place.path.clone();
-            plan(model, vec![path], session::Mode::Negative)
-        }
+        Some(place) => plan(model, vec![place.path.clone()], LEAST),
         None => Vec::new(),
     }
 }
@@ -213,11 +213,7 @@ pub(super) fn plan_for(model: &mut Model, path: PathBuf, rung: Rung) -> Vec<Effe
         .any(|step| step.rung == Rung::Negative && step.why_not.is_some());
     match rung {
         Rung::Pages if no_module => plan_pages(model, path),
-        rung => {
-            let named = |mode: &session::Mode| mode.name() == rung.name();
-            let mode = session::MODES.into_iter().find(named);
-            plan(model, vec![path], mode.unwrap_or(session::Mode::Negative))
-        }
+        _ => plan(model, vec![path], rung.mode().unwrap_or(LEAST)),
     }
 }
 

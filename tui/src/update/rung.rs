@@ -150,10 +150,6 @@ fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
         return Vec::new();
     }
     let place = place(model);
-    if place.is_none() && rung <= Rung::Superblock {
-        model.notice = Some("that is a directory's: choose one in the tree, then p plans".into());
-        return Vec::new();
-    }
     let mut effects = super::prune::leave_plan(model);
     let origin = place.clone().map_or(Origin::Anywhere, Origin::Directory);
     effects.extend(match (rung, place) {
@@ -166,7 +162,12 @@ fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
             let (what, sync) = (What::Slab, false);
             plan(model, Ask::Everybody { what, sync }, origin)
         }
-        (_, None) => Vec::new(),
+        // The plan on the screen stays.
+        (_, None) => {
+            let notice = "that is a directory's: choose one in the tree, then p plans";
+            model.notice = Some(notice.into());
+            return Vec::new();
+        }
         (Rung::Superblock, Some(point)) => {
             let inodes = false;
             plan(model, Ask::Superblock { point, inodes }, origin)

@@ -100,16 +100,17 @@ impl<'a> Report<'a> {
     /// Of a plan, with the figures as they are now.
     pub(super) fn new(rung: &'a dyn Rung, steps: &[Step], kernel: &mut Kernel) -> Self {
         let now = rung.measure(kernel);
+        let command = rung.command();
         Self {
             rung: rung.name(),
             path: Name::keyed("path", rung.path()),
             filesystem: rung.filesystem(),
             reach: rung.reach(),
             notes: rung.notes(),
-            command: rung.command(),
             predicted_bytes: rung.predicted(&now),
             figures: now.into_iter().map(Row::from).collect(),
-            ladder: ladder::rows(steps, rung.name(), &rung.command()),
+            ladder: ladder::rows(steps, rung.name(), &command),
+            command,
             done: None,
         }
     }
