@@ -237,13 +237,13 @@ struct plain {
 /*
  * Whether the child is what a directory is full of when pruning is worth it: an unused negative
  * dentry of which nothing else is to be told. Any other, and any in between, takes the long way.
+ * Such a dentry has no inode, and no children, each of which would hold a reference.
  */
 static bool is_plain_negative(const struct dentry *child, unsigned int flags)
 {
 	return !(flags & (DCACHE_ENTRY_TYPE | DCACHE_DENTRY_CURSOR | DCACHE_PAR_LOOKUP |
 			  DCACHE_MOUNTED)) &&
-	       !READ_ONCE(child->d_lockref.count) && !READ_ONCE(child->d_inode) &&
-	       hlist_empty(&child->d_children) &&
+	       !READ_ONCE(child->d_lockref.count) &&
 	       child->d_name.name == child->d_shortname.string;
 }
 
