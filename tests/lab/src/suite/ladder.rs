@@ -144,6 +144,12 @@ fn superblock(_: &Context, guest: &Guest) -> Result<()> {
         0,
     )?;
     let after = guest.dentry_state()?;
+    let rungs = done["ladder"].as_array().context("no ladder")?;
+    let this: Vec<&Value> = rungs.iter().filter(|row| row["this"] == true).collect();
+    ensure!(
+        matches!(this[..], [row] if row["rung"] == "superblock" && row["command"] == done["command"]),
+        "not this rung's command: {done}"
+    );
     let [told, left] = agrees(&done, &before, &after)?;
     ensure!(
         told - left > NAMES as i64 - NOISE && told - left < NAMES as i64 + 2 * NOISE,
