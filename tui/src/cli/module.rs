@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::json;
 use super::{Context, Exit, Failure, Run};
 use crate::abi;
-use crate::session::{Device, SessionError};
+use crate::session::{Device, MODES, SessionError};
 use crate::text::printable;
 
 const NAME: &str = "slabscope";
@@ -110,16 +110,14 @@ fn status(json: bool, out: &mut dyn Write) -> Result<Exit, Failure> {
 }
 
 fn modes(bits: u32) -> Vec<&'static str> {
-    [
-        (abi::MODE_CENSUS, "census"),
-        (abi::MODE_LIST, "list"),
-        (abi::MODE_NEGATIVE, "negative"),
-        (abi::MODE_DENTRIES, "dentries"),
-    ]
-    .into_iter()
-    .filter(|(mode, _)| bits & (1 << mode) != 0)
-    .map(|(_, name)| name)
-    .collect()
+    let walks = [(abi::MODE_CENSUS, "census"), (abi::MODE_LIST, "list")];
+    let prunes = MODES.map(|mode| (mode as u32, mode.name()));
+    walks
+        .into_iter()
+        .chain(prunes)
+        .filter(|(mode, _)| bits & (1 << mode) != 0)
+        .map(|(_, name)| name)
+        .collect()
 }
 
 fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {

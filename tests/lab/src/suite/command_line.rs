@@ -93,6 +93,11 @@ fn command_line(_: &Context, guest: &Guest) -> Result<()> {
                 0,
                 "lives in its dentries",
             ),
+            (
+                "slabscope module status",
+                0,
+                "ready; modes: census, list, negative, dentries, inodes, pages\n",
+            ),
             ("slabscope module load /mnt/ext4/missing", 1, "missing"),
             (
                 "slabscope module load /mnt/ext4/file",
