@@ -68,7 +68,7 @@ enum ModeArg {
     Negative,
     /// All unused dentries
     Dentries,
-    /// Those, then their inodes and with these their page cache
+    /// Those, then their inodes and with these their page cache; `all` is the same
     #[value(alias = "all")]
     Inodes,
     /// The page cache of the files that are cached; dentries and inodes stay. Without the module:

@@ -54,7 +54,7 @@ impl NoShrinker {
     /// For somebody who asked for the inodes of what is mounted at `point`.
     pub fn refused(self, point: &Path) -> ReclaimError {
         let text = format!(
-            "{}: inodes alone cannot go: {self}; without --inodes its dentries go",
+            "{}: inodes: {self}; dentries alone can go",
             printable(point)
         );
         match self {
