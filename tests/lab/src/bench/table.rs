@@ -33,12 +33,18 @@ pub struct Measure {
 }
 
 /// All measures, those of one bench beside each other.
-pub static MEASURES: [Measure; 26] = [
+pub static MEASURES: [Measure; 27] = [
     measure(
         "negative",
         Bench::Negatives,
         Bound::AtMost(1.0, 1.1),
         "NEGATIVE of 1,000,000 by drop_caches",
+    ),
+    measure(
+        "negative_peer",
+        Bench::Negatives,
+        Bound::AtMost(1.0, 1.1),
+        "the same by shrink_dcache_parent",
     ),
     measure(
         "census",

@@ -32,7 +32,10 @@ pub fn negatives(rounds: u32) -> Result<()> {
         let ours = negative(&dir, NEGATIVES)?;
         fill(&dir, NEGATIVES)?;
         let other = drop_caches()?;
+        fill(&dir, NEGATIVES)?;
+        let peer = shrink_dcache_parent(&dir)?;
         tell("negative", nanoseconds(ours), nanoseconds(other))?;
+        tell("negative_peer", nanoseconds(ours), nanoseconds(peer))?;
         tell("census", nanoseconds(census), nanoseconds(ours))?;
     }
     Ok(())
