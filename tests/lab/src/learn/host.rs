@@ -83,18 +83,26 @@ pub fn guide(lab: &Lab, number: Option<usize>, back: bool) -> Result<End> {
     let End::Program(status) = end else {
         return Ok(end);
     };
-    let apart = status
-        .checked_sub(i32::from(BOOT))
-        .filter(|number| (1..10).contains(number));
-    match apart {
-        Some(number) => begin_anew(guest, lab, &["learn", &number.to_string(), "--back"]),
-        None if back && status == 0 => begin_anew(guest, lab, &["learn"]),
+    match after(status, back) {
+        Some(arguments) => begin_anew(guest, lab, &arguments),
         None => Ok(end),
     }
 }
 
+/// What this program is to be begun anew with, once a guide has ended with this status.
+fn after(status: i32, back: bool) -> Option<Vec<String>> {
+    let apart = status
+        .checked_sub(i32::from(BOOT))
+        .filter(|number| (1..10).contains(number));
+    let list = "learn".to_owned();
+    match apart {
+        Some(number) => Some(vec![list, number.to_string(), "--back".to_owned()]),
+        None => (back && status == 0).then(|| vec![list]),
+    }
+}
+
 /// In a guest of its own. By a new program: the keyboard's reader of this one would take a key of the next.
-fn begin_anew(guest: Guest, lab: &Lab, arguments: &[&str]) -> Result<End> {
+fn begin_anew(guest: Guest, lab: &Lab, arguments: &[String]) -> Result<End> {
     drop(guest);
     let this = std::env::current_exe().context("cannot find this program")?;
     let error = Command::new(this)
@@ -195,6 +203,19 @@ fn write(dir: &Path, name: &str, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_experiment_apart_leads_back_to_the_list_unless_it_was_left() {
+        let after = |status, back| after(status, back).map(|arguments| arguments.join(" "));
+        assert_eq!(
+            after(i32::from(BOOT) + 7, false),
+            Some("learn 7 --back".to_owned())
+        );
+        assert_eq!(after(0, true), Some("learn".to_owned()));
+        for (status, back) in [(0, false), (130, true), (1, true), (i32::from(BOOT), true)] {
+            assert_eq!(after(status, back), None, "{status}");
+        }
+    }
 
     #[test]
     fn a_function_is_found_to_its_last_brace() {
