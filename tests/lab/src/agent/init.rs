@@ -15,6 +15,7 @@ use rustix::process::WaitOptions;
 use rustix::system::{RebootCommand, reboot};
 
 use super::SCRATCH_DISK;
+use crate::guest::payload::MODULE;
 
 /// The disks' names in the guest. They are namespaces of one controller, told apart by their numbers: the kernel looks
 /// for them in the background and names them in the order of its finds.
@@ -103,6 +104,11 @@ fn enter_root() -> Result<()> {
     }
     let modules = format!("/usr/lib/modules/{}", release());
     mount_at(MODULES_DISK, &modules, "ext4", MountFlags::RDONLY)?;
+    // That disk is the kernel's own; modprobe finds the module all the same.
+    let install = format!("install slabscope insmod {MODULE} $CMDLINE_OPTS\n");
+    fs::create_dir_all("/etc/modprobe.d").context("cannot make /etc/modprobe.d")?;
+    fs::write("/etc/modprobe.d/slabscope.conf", install)
+        .context("cannot tell modprobe of the module")?;
     rustix::fs::symlinkat("/proc/self/fd", CWD, "/dev/fd").ok();
     rustix::system::sethostname(b"slabscope-lab").context("cannot set the host's name")
 }

@@ -146,6 +146,17 @@ fn without_module(_: &Context, guest: &Guest) -> Result<()> {
             ("slabscope module status", 3, "not loaded"),
             ("slabscope module status --json", 3, "\"loaded\":false"),
             ("slabscope module unload", 3, "not loaded"),
+            (
+                "slabscope module load --read-only && slabscope module status",
+                0,
+                "loaded with read_only=1",
+            ),
+            (
+                "slabscope module unload && slabscope module load && slabscope module status",
+                0,
+                "ready;",
+            ),
+            ("slabscope module unload", 0, ""),
         ],
     )
 }
