@@ -207,7 +207,7 @@ static bool drop_pages(struct slabscope_held *held, struct inode *inode, u64 end
 	struct address_space *mapping = &inode->i_data;
 	unsigned long before = READ_ONCE(mapping->nrpages), after = before;
 	unsigned long index = held->index;
-	/* By its size, not by its pages: what stands in for those that were reclaimed takes time too. */
+	/* By its size: what stands in for pages that were reclaimed takes time, too. */
 	bool small = i_size_read(inode) <= SZ_64M;
 	bool done = true;
 
@@ -293,7 +293,7 @@ static bool evict(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 	return true;
 }
 
-/* Drops the page cache of the last inode held, and lets go of it. False: the time was over first. */
+/* Drops the page cache of the last inode held, lets go of it. False: the time was over first. */
 static bool drop(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 		 struct slabscope_counters *found)
 {
