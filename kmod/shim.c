@@ -8,8 +8,9 @@
  *
  *   directory->d_lock
  *     child->d_lock (DENTRY_D_LOCK_NESTED)
+ *       what __d_drop() and __move_to_shrink_list() take: a chain of the hash, a list of the LRU
  *
- * No other lock is held while one of these is taken here, and none is taken under them. rename_lock is never held: a directory
+ * No other lock is held while one of these is taken here. rename_lock is never held: a directory
  * on the stack is pinned, and its cursor keeps the place among its children.
  */
 
@@ -115,18 +116,18 @@ static void count_type(unsigned int flags, struct slabscope_counters *found)
 		found->mountpoints++;
 }
 
+/* A negative dentry has none of the bits of DCACHE_ENTRY_TYPE. */
+static_assert(DCACHE_MISS_TYPE == 0);
+
 /* Whether the dentry may be moved to a shrink list of ours, if its count is 0. */
 static bool may_evict(const struct dentry *dentry, u32 evict)
 {
-	unsigned int flags = READ_ONCE(dentry->d_flags);
+	unsigned int stays = DCACHE_NORCU | DCACHE_PAR_LOOKUP | DCACHE_SHRINK_LIST;
 
-	if (flags & (DCACHE_NORCU | DCACHE_PAR_LOOKUP | DCACHE_SHRINK_LIST))
-		return false;
-	if (evict == SLABSCOPE_EVICT_UNUSED)
-		return true;
 	/* Unhashing it first (below) would hide it from the filesystem's d_prune(). */
-	return evict == SLABSCOPE_EVICT_NEGATIVE &&
-	       (flags & DCACHE_ENTRY_TYPE) == DCACHE_MISS_TYPE && !(flags & DCACHE_OP_PRUNE);
+	if (evict == SLABSCOPE_EVICT_NEGATIVE)
+		stays |= DCACHE_ENTRY_TYPE | DCACHE_OP_PRUNE;
+	return evict != SLABSCOPE_EVICT_NOTHING && !(READ_ONCE(dentry->d_flags) & stays);
 }
 
 /* Whether nothing but this dentry, which nobody uses, keeps its inode. As stale as the above. */
@@ -152,27 +153,36 @@ static void count_prunable_inode(const struct dentry *child, struct slabscope_co
 		found->pages_prunable += READ_ONCE(inode->i_data.nrpages);
 }
 
+/* What a batch keeps while it holds the directory's lock. */
+struct pass {
+	struct dentry *last;		/* handled last */
+	struct list_head dispose;	/* to be evicted once the lock is dropped */
+	struct slabscope_held *held;	/* where to hold the inodes of those, or NULL */
+	u32 evict;
+	u32 handled;
+	u32 plain;			/* of those, found by is_plain_negative() */
+	u32 moved;			/* and of those moved to dispose */
+};
+
 /*
  * Called under the parent's d_lock and RCU. The inode is held before the dentry, whose lock is
  * held, can let go of it; igrab() would take i_lock, which is taken before d_lock.
  */
-static bool evict_child(struct dentry *child, const struct slabscope_batch *batch,
-			struct list_head *dispose)
+static bool evict_child(struct dentry *child, struct pass *pass)
 {
-	u32 evict = batch->evict;
 	bool moved = false;
 
 	spin_lock_nested(&child->d_lock, DENTRY_D_LOCK_NESTED);
-	if (!child->d_lockref.count && may_evict(child, evict)) {
+	if (!child->d_lockref.count && may_evict(child, pass->evict)) {
 		/*
 		 * Out of the hash nobody can find the negative dentry and make it positive before
 		 * shrink_dentry_list() gets to it.
 		 */
-		if (evict == SLABSCOPE_EVICT_NEGATIVE)
+		if (pass->evict == SLABSCOPE_EVICT_NEGATIVE)
 			__d_drop(child);
-		moved = __move_to_shrink_list(child, dispose);
-		if (moved && batch->held)
-			slabscope_hold(child->d_inode, batch->held);
+		moved = __move_to_shrink_list(child, &pass->dispose);
+		if (moved && pass->held)
+			slabscope_hold(child->d_inode, pass->held);
 	}
 	spin_unlock(&child->d_lock);
 	return moved;
@@ -196,8 +206,7 @@ static void hold_child(struct dentry *child, struct slabscope_held *held)
 }
 
 /* Called under the parent's d_lock and RCU, for a child without children. */
-static void handle_leaf(struct dentry *child, struct slabscope_batch *batch,
-			struct list_head *dispose)
+static void handle_leaf(struct dentry *child, struct slabscope_batch *batch, struct pass *pass)
 {
 	struct slabscope_counters *found = &batch->found;
 	bool negative = (READ_ONCE(child->d_flags) & DCACHE_ENTRY_TYPE) == DCACHE_MISS_TYPE;
@@ -220,7 +229,7 @@ static void handle_leaf(struct dentry *child, struct slabscope_batch *batch,
 	}
 	if (batch->evict == SLABSCOPE_EVICT_UNUSED ||
 	    (batch->evict == SLABSCOPE_EVICT_NEGATIVE && negative)) {
-		if (evict_child(child, batch, dispose)) {
+		if (evict_child(child, pass)) {
 			found->moved++;
 			return;
 		}
@@ -229,75 +238,61 @@ static void handle_leaf(struct dentry *child, struct slabscope_batch *batch,
 	batch->refs++;
 }
 
-/* Children found by is_plain_negative() in one batch. */
-struct plain {
-	u32 seen, lru, moved, busy;
-};
-
 /*
  * Whether the child is what a directory is full of when pruning is worth it: an unused negative
- * dentry of which nothing else is to be told. Any other, and any in between, takes the long way.
- * Such a dentry has no inode, and no children, each of which would hold a reference.
+ * dentry on the LRU, of which nothing else is to be told. Any other, and any in between, takes the
+ * long way. Such a dentry has no children, each of which would hold a reference, and no inode,
+ * which may change for as long as d_lock is not held.
  */
-static bool is_plain_negative(const struct dentry *child, unsigned int flags)
+static bool is_plain_negative(const struct dentry *child)
 {
-	return !(flags & (DCACHE_ENTRY_TYPE | DCACHE_DENTRY_CURSOR | DCACHE_PAR_LOOKUP |
-			  DCACHE_MOUNTED)) &&
+	const unsigned int told = DCACHE_ENTRY_TYPE | DCACHE_DENTRY_CURSOR | DCACHE_PAR_LOOKUP |
+				  DCACHE_MOUNTED | DCACHE_LRU_LIST | DCACHE_SHRINK_LIST;
+
+	return (READ_ONCE(child->d_flags) & told) == DCACHE_LRU_LIST &&
 	       !READ_ONCE(child->d_lockref.count) &&
 	       child->d_name.name == child->d_shortname.string;
 }
 
 /*
- * How many plain negatives on the LRU follow each other from @node on, @most at most; the last of
- * them is told. A census of a directory that is full of them sees little else, so that its speed
- * is that of this loop. Called under the parent's d_lock and RCU.
+ * Handles the plain negatives that follow each other from @node on, @most at most: how many there
+ * were. A directory that is full of them has little else, so that the speed of a walk is that of
+ * this loop. Called under the parent's d_lock and RCU.
  */
-static u32 plain_run(struct hlist_node *node, u32 most, struct dentry **last)
+static u32 handle_plain(struct pass *pass, struct hlist_node *node, u32 most)
 {
 	u32 run;
 
 	for (run = 0; node && run < most; run++) {
 		struct dentry *child = hlist_entry(node, struct dentry, d_sib);
-		unsigned int flags = READ_ONCE(child->d_flags);
 
-		if ((flags & (DCACHE_LRU_LIST | DCACHE_SHRINK_LIST)) != DCACHE_LRU_LIST ||
-		    !is_plain_negative(child, flags))
+		if (!is_plain_negative(child))
 			break;
-		*last = child;
-		node = child->d_sib.next;
+		pass->last = child;
+		node = node->next;
+		if (pass->evict)
+			pass->moved += evict_child(child, pass);
 	}
+	pass->plain += run;
+	pass->handled += run;
 	return run;
 }
 
-/* What handle_child() does, for a plain negative. Called under the parent's d_lock and RCU. */
-static void handle_plain(struct dentry *child, unsigned int flags,
-			 const struct slabscope_batch *batch, struct plain *plain,
-			 struct list_head *dispose)
-{
-	plain->seen++;
-	plain->lru += (flags & (DCACHE_LRU_LIST | DCACHE_SHRINK_LIST)) == DCACHE_LRU_LIST;
-	if (!batch->evict)
-		return;
-	if (evict_child(child, batch, dispose))
-		plain->moved++;
-	else
-		plain->busy++;
-}
-
 /* Counts the plain negatives of a batch all at once: one by one it takes half of a census. */
-static void count_plain(const struct plain *plain, struct slabscope_batch *batch)
+static void count_plain(const struct pass *pass, struct slabscope_batch *batch)
 {
 	struct slabscope_counters *found = &batch->found;
+	u32 left = pass->plain - pass->moved;
 
-	static_assert(DCACHE_MISS_TYPE == 0);
-	found->total += plain->seen;
-	found->negative += plain->seen;
-	found->prunable += plain->seen;
-	found->negative_prunable += plain->seen;
-	found->lru += plain->lru;
-	found->moved += plain->moved;
-	found->busy += plain->busy;
-	batch->refs += plain->seen - plain->moved;
+	found->total += pass->plain;
+	found->negative += pass->plain;
+	found->prunable += pass->plain;
+	found->negative_prunable += pass->plain;
+	found->lru += pass->plain;
+	found->moved += pass->moved;
+	if (pass->evict)
+		found->busy += left;
+	batch->refs += left;
 }
 
 /* Pins @child if it still has children. Called under the parent's d_lock and RCU. */
@@ -323,8 +318,7 @@ static bool enter_child(struct dentry *child, struct slabscope_batch *batch)
  * Handles one child and returns whether it was pinned, to be walked next. Called under the
  * parent's d_lock and RCU.
  */
-static bool handle_child(struct dentry *child, struct slabscope_batch *batch,
-			 struct list_head *dispose)
+static bool handle_child(struct dentry *child, struct slabscope_batch *batch, struct pass *pass)
 {
 	struct slabscope_counters *found = &batch->found;
 
@@ -356,7 +350,7 @@ static bool handle_child(struct dentry *child, struct slabscope_batch *batch,
 			return true;
 		}
 	}
-	handle_leaf(child, batch, dispose);
+	handle_leaf(child, batch, pass);
 	return false;
 }
 
@@ -367,6 +361,11 @@ static bool list_is_full(const struct slabscope_batch *batch)
 	       sizeof(struct slabscope_header) + ALIGN(NAME_MAX, 8);
 }
 
+static u32 stride(const struct slabscope_batch *batch)
+{
+	return batch->evict ? SLABSCOPE_EVICT_STRIDE : SLABSCOPE_STRIDE;
+}
+
 /* Whether to let others have the lock. */
 static bool batch_is_over(struct dentry *dir, const struct slabscope_batch *batch, u32 handled,
 			  u64 start)
@@ -374,7 +373,7 @@ static bool batch_is_over(struct dentry *dir, const struct slabscope_batch *batc
 	if (handled >= batch->limit || list_is_full(batch) ||
 	    (batch->held && batch->held->count == SLABSCOPE_HELD))
 		return true;
-	if (handled & ((batch->evict ? SLABSCOPE_EVICT_STRIDE : SLABSCOPE_STRIDE) - 1))
+	if (handled & (stride(batch) - 1))
 		return false;
 	return need_resched() || spin_needbreak(&dir->d_lock) ||
 	       (batch->limit_ns && ktime_get_ns() - start >= batch->limit_ns);
@@ -394,56 +393,38 @@ static bool batch_is_over(struct dentry *dir, const struct slabscope_batch *batc
  */
 void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope_batch *batch)
 {
-	struct hlist_node *node;
-	struct dentry *last = NULL;
-	struct plain plain = {};
-	LIST_HEAD(dispose);
+	struct pass pass = { .evict = batch->evict, .held = batch->held };
 	u64 start = batch->limit_ns ? ktime_get_ns() : 0;
-	u32 handled = 0;
+	struct hlist_node *node;
 
+	INIT_LIST_HEAD(&pass.dispose);
 	rcu_read_lock();
 	spin_lock(&dir->d_lock);
 	node = hlist_unhashed(&cursor->d_sib) ? dir->d_children.first : cursor->d_sib.next;
 	while (node) {
-		struct dentry *child;
-		unsigned int flags;
+		u32 to_look = stride(batch) - (pass.handled & (stride(batch) - 1));
+		u32 most = min(batch->limit - pass.handled, to_look);
 
-		if (!batch->evict && !batch->list) {
-			u32 stride = SLABSCOPE_STRIDE - handled % SLABSCOPE_STRIDE;
-			u32 run = plain_run(node, min(stride, batch->limit - handled), &last);
-
-			if (run) {
-				plain.seen += run;
-				plain.lru += run;
-				handled += run;
-				node = last->d_sib.next;
-				if (batch_is_over(dir, batch, handled, start))
-					break;
-				continue;
-			}
+		if (batch->list || !handle_plain(&pass, node, most)) {
+			pass.last = hlist_entry(node, struct dentry, d_sib);
+			pass.handled++;
+			if (handle_child(pass.last, batch, &pass))
+				break;
 		}
-		child = hlist_entry(node, struct dentry, d_sib);
-		flags = READ_ONCE(child->d_flags);
-		node = child->d_sib.next;
-		last = child;
-		handled++;
-		if (!batch->list && is_plain_negative(child, flags))
-			handle_plain(child, flags, batch, &plain, &dispose);
-		else if (handle_child(child, batch, &dispose))
-			break;
-		if (batch_is_over(dir, batch, handled, start))
+		node = pass.last->d_sib.next;
+		if (batch_is_over(dir, batch, pass.handled, start))
 			break;
 	}
 	batch->end = !node && !batch->child;
-	if (last && !batch->end) {
+	if (pass.last && !batch->end) {
 		hlist_del_init(&cursor->d_sib);
-		hlist_add_behind(&cursor->d_sib, &last->d_sib);
+		hlist_add_behind(&cursor->d_sib, &pass.last->d_sib);
 	}
 	spin_unlock(&dir->d_lock);
 	rcu_read_unlock();
-	count_plain(&plain, batch);
+	count_plain(&pass, batch);
 
-	shrink_dentry_list(&dispose);
+	shrink_dentry_list(&pass.dispose);
 	cond_resched();
 }
 
