@@ -261,6 +261,7 @@ impl Args {
         let predicted = plan.predicted(mode, writeback);
         let pages = |pages: u64| pages.saturating_mul(sizes.page);
         let dentries = mode != Mode::Pages;
+        let command = self.command(path);
         Document {
             path: Name::keyed("path", path),
             mode: mode.name(),
@@ -287,8 +288,8 @@ impl Args {
                 .map(|dir| shell::prune(dir, mode, writeback))
                 .collect(),
             reach: REACH,
-            command: self.command(path),
-            ladder: ladder::rows(&self.steps(), mode.name(), &self.command(path)),
+            ladder: ladder::rows(&self.steps(), mode.name(), &command),
+            command,
             done,
         }
     }
