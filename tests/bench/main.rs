@@ -3,6 +3,7 @@
 //! fails if a bound is missed.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark may fail")]
+#![allow(clippy::print_stdout, reason = "its result")]
 
 mod explorer;
 mod inside;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+mod lost;
+mod restored;
 mod tty;
 
 use portable_pty::{CommandBuilder, PtySize};

@@ -24,7 +24,7 @@ mod walks;
 pub mod who;
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -33,6 +33,8 @@ use std::time::Duration;
 use clap::Parser;
 
 use crate::config::ConfigError;
+use crate::say::say;
+use crate::signals;
 
 /// What a run comes to: the same in every subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,12 +215,14 @@ pub fn main() -> ExitCode {
     if let Some(status) = crate::reclaim::aside::asked(std::env::args_os()) {
         return ExitCode::from(status);
     }
-    let args = Cli::parse();
+    signals::at_start();
+    let args = match Cli::try_parse() {
+        Ok(args) => args,
+        Err(error) => return parsed(&error),
+    };
     if !args.root.is_dir() {
         let root = crate::text::printable(&args.root);
-        eprintln!(
-            "slabscope: --root {root}: there is no such directory; it has to hold proc and sys"
-        );
+        say!("--root {root}: there is no such directory; it has to hold proc and sys");
         return ExitCode::from(Exit::Usage as u8);
     }
     let context = Context {
@@ -228,27 +232,70 @@ pub fn main() -> ExitCode {
     let run = match &args.command {
         Some(command) => {
             if args.tui.given() {
-                eprintln!("slabscope: --interval and PATH go with the screen, not with a command");
+                say!("--interval and PATH go with the screen, not with a command");
                 return ExitCode::from(Exit::Usage as u8);
             }
             command.run()
         }
         None => &args.tui,
     };
-    let exit = finish(run, &context).unwrap_or_else(|failure| {
-        for line in failure.message.lines() {
-            eprintln!("slabscope: {line}");
-        }
-        failure.exit
-    });
-    ExitCode::from(exit as u8)
+    match finish(run, &context) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) => failed(&failure),
+    }
+}
+
+/// The help or the version was asked for, or the arguments are wrong.
+fn parsed(error: &clap::Error) -> ExitCode {
+    let told = match error.print() {
+        // Only what was asked for is on standard output.
+        Err(failed) if !error.use_stderr() => Err(Failure::from(on_standard_output(failed))),
+        _ => Ok(error.exit_code()),
+    };
+    match told {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(Exit::Failed as u8)),
+        Err(failure) => failed(&failure),
+    }
+}
+
+/// Says why, and what the process exits with.
+fn failed(failure: &Failure) -> ExitCode {
+    for line in failure.message.lines() {
+        say!("{line}");
+    }
+    ExitCode::from(failure.exit as u8)
 }
 
 fn finish(run: &dyn Run, context: &Context) -> Result<Exit, Failure> {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(StandardOutput(io::stdout().lock()));
     let exit = run.run(context, &mut out)?;
-    out.flush()?;
-    Ok(exit)
+    done(exit, out.flush().map_err(Failure::from))
+}
+
+/// What a command comes to once it has told what it did. Nobody being there to read that any more
+/// does not change what was done.
+fn done(exit: Exit, told: Result<(), Failure>) -> Result<Exit, Failure> {
+    match told {
+        Err(failure) if failure.exit != Exit::Ok => Err(failure),
+        _ => Ok(exit),
+    }
+}
+
+/// Its errors say where they are.
+struct StandardOutput(StdoutLock<'static>);
+
+fn on_standard_output(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("standard output: {error}"))
+}
+
+impl Write for StandardOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(on_standard_output)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(on_standard_output)
+    }
 }
 
 /// A whole number as an argument.
@@ -259,7 +306,7 @@ fn whole<T: FromStr>(text: &str) -> Result<T, String> {
 
 /// Says on standard error that --limit left something out.
 fn left_out(what: impl Display) {
-    eprintln!("slabscope: --limit left out {what}");
+    say!("--limit left out {what}");
 }
 
 /// A number of seconds as an argument: from 0.1 to 3600.

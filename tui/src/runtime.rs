@@ -15,13 +15,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossterm::event;
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGTSTP};
 use signal_hook::iterator::Signals;
-use signal_hook::low_level::emulate_default_handler;
 
 use crate::audit;
 use crate::keymap::Keymap;
 use crate::model::{Column, Host, Inert, Model};
+use crate::signals;
 use crate::update::{Effect, Msg, update};
 use crate::view;
 use crate::view::look::{Look, Theme};
@@ -90,7 +90,7 @@ pub(crate) enum Event {
 pub fn run(options: Options) -> io::Result<()> {
     let start = Instant::now();
     let (sender, receiver) = channel();
-    signals(sender.clone())?;
+    watch_signals(sender.clone())?;
     let mut screen = Screen::enter()?;
     let mut model = model(&options, screen.size()?);
     if model.mouse == Some(true) {
@@ -116,7 +116,7 @@ pub fn run(options: Options) -> io::Result<()> {
     threads.worker.finish();
     drop(screen);
     match signal? {
-        Some(signal) => emulate_default_handler(signal),
+        Some(signal) => signals::die_of(signal),
         None => Ok(()),
     }
 }
@@ -226,8 +226,8 @@ fn host(root: &Path) -> Host {
     }
 }
 
-fn signals(sender: Sender<Event>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP])?;
+fn watch_signals(sender: Sender<Event>) -> io::Result<()> {
+    let mut signals = Signals::new(signals::ending().into_iter().chain([SIGCONT, SIGTSTP]))?;
     thread::spawn(move || {
         for signal in signals.forever() {
             if sender.send(Event::Signal(signal)).is_err() {

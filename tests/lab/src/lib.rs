@@ -5,6 +5,11 @@
 
 // Allowed in agent/raw.rs alone.
 #![deny(unsafe_code)]
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a tool of the tests: with nobody to tell it may end"
+)]
 
 pub mod agent;
 pub mod bench;

@@ -1,5 +1,11 @@
 //! `cargo lab`: arguments in, exit code out.
 
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a tool of the tests: with nobody to tell it may end"
+)]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use rustix::termios::{QueueSelector, tcflush};
+
 use super::{Context, Exit, Failure, READ_ONLY};
 use crate::audit;
 use crate::config::Config;
@@ -50,7 +52,8 @@ pub(super) fn record(context: &Context) -> Result<audit::Log, Failure> {
     Ok(audit::Log::of(&config.audit))
 }
 
-/// Shows the plan and reads the answer: anything but `yes` is a no.
+/// Shows the plan and reads the answer: anything but `yes` is a no. What was typed or pasted before
+/// the plan was there is no answer to it, and is dropped.
 pub(super) fn ask(
     plan: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     verb: &str,
@@ -61,10 +64,13 @@ pub(super) fn ask(
     }
     let mut text = Vec::new();
     plan(&mut text)?;
-    let mut terminal = io::stderr();
-    terminal.write_all(&text)?;
-    write!(terminal, "type yes to {verb}, in full: ")?;
-    terminal.flush()?;
+    text.extend(format!("type yes to {verb}, in full: ").into_bytes());
+    let shown = io::stderr().write_all(&text);
+    shown.map_err(|error| {
+        let message = format!("nothing was done: the plan cannot be shown: {error}");
+        Failure::new(Exit::Failed, message)
+    })?;
+    tcflush(io::stdin(), QueueSelector::IFlush).map_err(io::Error::from)?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim() == "yes")

@@ -2,7 +2,7 @@
 
 mod report;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -16,6 +16,7 @@ use crate::ladder::{Place, Step};
 use crate::model::{Figures, Sizes, prune_bytes};
 use crate::prune::{self, Outcome, Plan, PruneError, Target, settle};
 use crate::reclaim::pages::Request;
+use crate::say::{ProgressLine, say};
 use crate::session::{Bounds, Counters, Device, Mode, SessionError, Status};
 use crate::shell;
 use crate::source::{Kernel, Mount, Mounted, Source};
@@ -117,7 +118,7 @@ impl Run for Args {
         }
         if plan.predicted(self.mode(), self.writeback) == 0 {
             self.tell(&plan, mount.as_ref(), sizes, None, out)?;
-            eprintln!("slabscope: nothing would go: nothing was done");
+            say!("nothing would go: nothing was done");
             return Ok(Exit::Ok);
         }
         // What cannot be recorded need not be asked for.
@@ -128,30 +129,34 @@ impl Run for Args {
             document.tell(&self.directory.path, text)
         };
         if !self.how.agreed(shown, "prune")? {
-            eprintln!("slabscope: nothing was pruned");
+            say!("nothing was pruned");
             return Ok(Exit::Partial);
         }
         let interrupt = Interrupt::catch()?;
         let mut record = prune::record(&plan, &path, mount.as_ref(), self.mode(), self.writeback);
         let before = Figures::of(&kernel.sample(), mount.as_ref());
-        let result = self.carry_out(&plan, &interrupt);
+        let mut progress = ProgressLine::default();
+        let result = self.carry_out(&plan, &interrupt, &mut progress);
         let after = settled(&mut kernel, mount.as_ref(), &before, &result, &interrupt);
         prune::note(
             &mut record,
             &result,
             [before.sreclaimable, after.sreclaimable],
         );
-        if let Err(error) = file.write(&record) {
-            eprintln!("slabscope: not recorded: {error}");
+        let recorded = file.write(&record);
+        drop(progress);
+        if let Err(error) = recorded {
+            say!("not recorded: {error}");
         }
         let outcome = result?;
         let expected = self.bytes(&plan, sizes);
         let done = Done::new(&outcome, expected, &before, &after, mount.as_ref());
-        self.tell(&plan, mount.as_ref(), sizes, Some(done), out)?;
-        Ok(match outcome.status {
+        let exit = match outcome.status {
             Status::Complete => Exit::Ok,
             _ => Exit::Partial,
-        })
+        };
+        let told = self.tell(&plan, mount.as_ref(), sizes, Some(done), out);
+        super::done(exit, told)
     }
 }
 
@@ -177,8 +182,8 @@ impl Args {
         }
         let path = &self.directory.path;
         if self.mode() == Mode::Pages {
-            eprintln!(
-                "slabscope: the module is not loaded: page cache is given up file by file, which caches their names"
+            say!(
+                "the module is not loaded: page cache is given up file by file, which caches their names"
             );
             let request = Request {
                 writeback: self.writeback,
@@ -226,7 +231,12 @@ impl Args {
         })
     }
 
-    fn carry_out(&self, plan: &Plan, interrupt: &Interrupt) -> Result<Outcome, PruneError> {
+    fn carry_out(
+        &self,
+        plan: &Plan,
+        interrupt: &Interrupt,
+        progress: &mut ProgressLine,
+    ) -> Result<Outcome, PruneError> {
         let bounds = Bounds {
             dentries: self.max,
             time: self.timeout,
@@ -234,19 +244,13 @@ impl Args {
             writeback: self.writeback,
         };
         let predicted = plan.predicted(self.mode(), self.writeback);
-        let shown = io::stderr().is_terminal();
-        let outcome = plan.carry_out(self.mode(), bounds, &mut |so_far: &Counters| {
-            if shown {
+        plan.carry_out(self.mode(), bounds, &mut |so_far: &Counters| {
+            progress.show(|| {
                 let went = count(self.mode().went(so_far));
-                let unit = self.mode().unit();
-                eprint!("\r{went} of {} {unit} ", count(predicted));
-            }
+                format!("{went} of {} {}", count(predicted), self.mode().unit())
+            });
             interrupt.flow()
-        });
-        if shown {
-            eprint!("\r\x1b[K");
-        }
-        outcome
+        })
     }
 
     fn document<'a>(

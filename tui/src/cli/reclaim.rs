@@ -3,10 +3,10 @@
 mod plan;
 mod report;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 
@@ -17,7 +17,8 @@ use crate::audit;
 use crate::ladder::{self, Place};
 use crate::reclaim::everybody::What;
 use crate::reclaim::pages::Request;
-use crate::reclaim::{Ended, Progress, ReclaimError, Rung, carry_out};
+use crate::reclaim::{self, Ended, ReclaimError, Rung, carry_out};
+use crate::say::{ProgressLine, say};
 use crate::source::Kernel;
 use crate::text::count;
 use report::Report;
@@ -180,24 +181,24 @@ impl Args {
         // What cannot be recorded need not be asked for.
         audit.open().map_err(ReclaimError::from)?;
         if !self.how.agreed(|text| report.text(text), "reclaim")? {
-            eprintln!("slabscope: nothing was reclaimed");
+            say!("nothing was reclaimed");
             return Ok(Exit::Partial);
         }
         let interrupt = Interrupt::catch()?;
-        let mut shown = Shown::default();
+        let mut shown = ProgressLine::default();
         let done = carry_out(rung, kernel, audit, &mut |progress| {
-            shown.show(progress);
+            shown.show(|| so_far(progress));
             interrupt.flow()
         });
         drop(shown);
         if let Err(error) = done.recorded {
-            eprintln!("slabscope: not recorded: {error}");
+            say!("not recorded: {error}");
         }
         let outcome = done.result?;
         let complete = outcome.ended == Ended::Complete;
         report.done(outcome);
-        report.write(self.how.json, out)?;
-        Ok(if complete { Exit::Ok } else { Exit::Partial })
+        let exit = if complete { Exit::Ok } else { Exit::Partial };
+        super::done(exit, report.write(self.how.json, out))
     }
 
     /// The directory that narrower rungs are about.
@@ -216,31 +217,9 @@ fn absolute(path: &Path) -> PathBuf {
     absolute.components().collect()
 }
 
-/// Says on a terminal how far it is, now and then; it is taken back at the end.
-#[derive(Default)]
-struct Shown(Option<Instant>);
-
-impl Shown {
-    fn show(&mut self, progress: &Progress) {
-        const EVERY: Duration = Duration::from_millis(100);
-        let due = self.0.is_none_or(|last| last.elapsed() >= EVERY);
-        if due && io::stderr().is_terminal() {
-            self.0 = Some(Instant::now());
-            show(progress);
-        }
-    }
-}
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        if self.0.is_some() {
-            eprint!("\r\x1b[K");
-        }
-    }
-}
-
-fn show(progress: &Progress) {
-    let Progress {
+/// How far it is, in a line.
+fn so_far(progress: &reclaim::Progress) -> String {
+    let reclaim::Progress {
         done,
         of,
         unit,
@@ -248,8 +227,8 @@ fn show(progress: &Progress) {
     } = *progress;
     let of = of.map_or(String::new(), |of| format!(" of {}", count(of)));
     match unit {
-        "" => eprint!("\r\x1b[K{doing} "),
-        unit => eprint!("\r\x1b[K{doing}: {}{of} {unit} ", count(done)),
+        "" => doing.to_owned(),
+        unit => format!("{doing}: {}{of} {unit}", count(done)),
     }
 }
 

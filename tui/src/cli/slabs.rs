@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Context, Exit, Failure, Run};
 use crate::model::Filter;
+use crate::say::say;
 use crate::source::{Cause, Kernel, Merged, Sample, Source, SourceError};
 use report::Report;
 use sort::Sort;
@@ -124,22 +125,22 @@ fn complain(sample: &Sample) -> Exit {
     let mut exit = Exit::Ok;
     for error in others.into_iter().flatten() {
         exit = Exit::Partial;
-        say(error);
+        report(error);
     }
     if let Some(error) = slabs {
         exit = exit_of(error);
-        say(error);
+        report(error);
     }
     exit
 }
 
-fn say(error: &SourceError) {
+fn report(error: &SourceError) {
     let remedy = match exit_of(error) {
         Exit::Permission => "only root may read it: sudo slabscope slabs",
         _ => error.remedy(),
     };
-    eprintln!("slabscope: {error}");
-    eprintln!("slabscope: {remedy}");
+    say!("{error}");
+    say!("{remedy}");
 }
 
 fn exit_of(error: &SourceError) -> Exit {

@@ -8,6 +8,7 @@ use super::{Context, Exit, Failure, Run, confirm, json};
 use crate::audit;
 use crate::config::Config;
 use crate::reclaim::ReclaimError;
+use crate::say::say;
 use crate::source::Kernel;
 use crate::tune::{SETTINGS, Setting, why_not};
 
@@ -142,7 +143,7 @@ impl Args {
             Ok(writeln!(text, "  {}", setting.change)?)
         };
         if now != value && !self.yes && !confirm::ask(plan, "change it")? {
-            eprintln!("slabscope: nothing was changed");
+            say!("nothing was changed");
             return Ok(Exit::Partial);
         }
         let line = set(setting, kernel, [now, value], &audit)?;
@@ -174,7 +175,7 @@ fn set(
         return Ok(format!("{name} = {value}: already so, nothing was changed"));
     };
     if let Err(error) = &done.recorded {
-        eprintln!("slabscope: not recorded: {error}");
+        say!("not recorded: {error}");
     }
     done.result?;
     // Where no record tells it, the command has to.

@@ -1,18 +1,18 @@
 //! What `census`, `ls` and `prune` share: the directory, its errors, Ctrl-C, sizes of objects.
 
-use std::ffi::c_int;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 
 use super::{Exit, Failure};
 use crate::model::Sizes;
 use crate::prune::{PruneError, Target};
 use crate::session::{Device, SessionError};
+use crate::signals;
 use crate::source::{Kernel, Mount, Source};
 
 impl From<SessionError> for Failure {
@@ -82,26 +82,30 @@ impl Directory {
 #[derive(Debug)]
 pub struct Interrupt(Arc<AtomicBool>);
 
-const SIGNALS: [c_int; 3] = [SIGHUP, SIGINT, SIGTERM];
-
 impl Interrupt {
-    /// From here on these signals and SIGQUIT end the walk, however many come: what has to be taken
-    /// back is.
+    /// From here on each signal that would end the process ends the walk, however many come: what
+    /// has to be taken back is.
     pub fn hold() -> io::Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in SIGNALS.into_iter().chain([SIGQUIT]) {
+        for signal in signals::ending() {
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
         }
         Ok(Self(flag))
     }
 
-    /// From here on the first of these signals ends the walk, and the second the process: a walk
-    /// that opens directories on the way may wait for a server for ever.
+    /// From here on a signal that would end the process ends the walk. Of those that a person sends
+    /// the same one again ends the process: a walk that opens directories on the way may wait for a
+    /// server for ever. A hangup is none of these: it comes from the kernel and again from the shell,
+    /// and at the end of a session with SIGTERM behind it.
     pub fn catch() -> io::Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in SIGNALS {
-            // Those registered first are called first: the first signal finds the flag down.
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag))?;
+        for signal in signals::ending() {
+            if [SIGINT, SIGQUIT, SIGTERM].contains(&signal) {
+                // Those registered first are called first: the first signal finds it down.
+                let came = Arc::new(AtomicBool::new(false));
+                signal_hook::flag::register_conditional_default(signal, Arc::clone(&came))?;
+                signal_hook::flag::register(signal, came)?;
+            }
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
         }
         Ok(Self(flag))

@@ -12,6 +12,7 @@ use super::table::{Align, Table};
 use super::walks::Interrupt;
 use super::{Context, Exit, Failure, Run};
 use crate::config::Config;
+use crate::say::say;
 use crate::source::{Kernel, Source};
 use crate::text::{bytes, count, counted, duration, printable, share, short};
 use crate::who::{self, Events, Owner, Reading, Row, Spec, Watch, Way, WhoError};
@@ -98,8 +99,8 @@ impl Run for Args {
         let mut kernel = Kernel::new(&context.root);
         let spec = self.spec(&mut kernel)?;
         for owner in left()? {
-            eprintln!(
-                "slabscope: process {} was killed while it watched: what it left armed is taken away",
+            say!(
+                "process {} was killed while it watched: what it left armed is taken away",
                 owner.pid()
             );
         }
@@ -158,8 +159,8 @@ impl Args {
         let before = active(spec, kernel);
         let mut watch = Watch::start(spec, self.entries, self.by)?;
         let begin = Instant::now();
-        eprintln!(
-            "slabscope: who makes {}: {}, for {}; Ctrl-C ends it and reports",
+        say!(
+            "who makes {}: {}, for {}; Ctrl-C ends it and reports",
             spec.words(),
             watch.events().words(),
             duration(self.duration),

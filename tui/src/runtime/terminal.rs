@@ -1,6 +1,9 @@
 //! The terminal: taken at the start, given back on every way out.
 
+use std::ffi::c_int;
 use std::io::{self, BufWriter, Stdout, Write, stdin, stdout};
+use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::cursor::Show;
@@ -12,16 +15,25 @@ use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use ratatui::{Frame, Terminal};
-use rustix::termios::{QueueSelector, tcflush, tcgetwinsize};
-use signal_hook::consts::SIGTSTP;
+use rustix::termios::{
+    OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetwinsize, tcsetattr,
+};
+use signal_hook::consts::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGTSTP};
 use signal_hook::low_level::emulate_default_handler;
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// How the terminal was before it was taken first.
+static BEFORE: OnceLock<Termios> = OnceLock::new();
 
 /// Clicks and the wheel, with coordinates of any size (xterm's modes 1000 and 1006). Movements,
 /// which would wake the program for nothing, are not asked for.
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
+/// All that was switched on is switched off, whether it was or not: mouse, alternate screen,
+/// invisible cursor, colours.
+const AFTER_FAULT: &[u8] = b"\x1b[?1006l\x1b[?1000l\x1b[?1049l\x1b[?25h\x1b[0m";
 
 /// The terminal tells of the mouse.
 static MOUSE: AtomicBool = AtomicBool::new(false);
@@ -42,6 +54,7 @@ impl Screen {
             crate::who::disarm();
             std::process::exit(1);
         }));
+        on_faults();
         let screen = take()
             .and_then(|()| Terminal::new(Tty(CrosstermBackend::new(BufWriter::new(stdout())))));
         if screen.is_err() {
@@ -100,7 +113,48 @@ impl Drop for Screen {
     }
 }
 
+/// Signals that a fault raises, memory that cannot be had among them (SIGABRT), give the terminal
+/// back before they end the program.
+fn on_faults() {
+    for signal in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP] {
+        let handler: extern "C" fn(c_int) = fault;
+        // SAFETY: all zero is a valid action. The handler calls nothing but what may be called in
+        // one, on the stack that the runtime keeps for the overflow of another. It holds once: the
+        // next signal of the kind does what it does by default.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = handler as libc::sighandler_t;
+            action.sa_flags = libc::SA_ONSTACK | libc::SA_NODEFER | libc::SA_RESETHAND;
+            libc::sigaction(signal, &action, std::ptr::null_mut());
+        }
+    }
+}
+
+extern "C" fn fault(signal: c_int) {
+    restore_after_fault();
+    // SAFETY: raise(3) may be called in a handler; this one is not installed any more.
+    unsafe { libc::raise(signal) };
+}
+
+/// [`restore`] without a lock: another thread may hold that of standard output for ever.
+fn restore_after_fault() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        // SAFETY: the descriptor is that of standard output, and is not kept.
+        let out = unsafe { BorrowedFd::borrow_raw(1) };
+        let _ = rustix::io::write(out, AFTER_FAULT);
+        // SAFETY: as above, of standard input.
+        let tty = unsafe { BorrowedFd::borrow_raw(0) };
+        if let Some(before) = BEFORE.get() {
+            let _ = tcsetattr(tty, OptionalActions::Now, before);
+        }
+    }
+}
+
 fn take() -> io::Result<()> {
+    // A standard input that is no terminal was none before.
+    if let Ok(now) = tcgetattr(stdin()) {
+        BEFORE.get_or_init(|| now);
+    }
     TAKEN.store(true, Ordering::SeqCst);
     enable_raw_mode()?;
     execute!(stdout(), EnterAlternateScreen)
@@ -125,12 +179,20 @@ fn restore() {
     }
 }
 
-/// Columns and rows. A serial line knows no size and says 0: 80x24 is then the common ground.
-pub(super) fn known(size: (u16, u16)) -> (u16, u16) {
-    match size {
-        (0, 0) => (80, 24),
-        size => size,
-    }
+/// Columns and rows. A serial line knows no size and says 0: 80x24 is then the common ground. Of a
+/// terminal that says to be larger than any is, a part is drawn: a frame of all would not fit into
+/// memory.
+pub(super) fn known((columns, rows): (u16, u16)) -> (u16, u16) {
+    const USUAL: (u16, u16) = (80, 24);
+    const LARGEST: (u16, u16) = (1_000, 500);
+    let known = |size, usual, largest| match size {
+        0 => usual,
+        size => std::cmp::min(size, largest),
+    };
+    (
+        known(columns, USUAL.0, LARGEST.0),
+        known(rows, USUAL.1, LARGEST.1),
+    )
 }
 
 /// Crossterm, but nothing is asked of the terminal itself: one on a serial line may not answer,

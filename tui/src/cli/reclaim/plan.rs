@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{Args, Exit, Failure, Shown, absolute};
+use super::{Args, Exit, Failure, absolute, so_far};
 use crate::reclaim::superblock::Request;
 use crate::reclaim::{Progress, ReclaimError, Rung, cgroup, everybody, pages, superblock};
+use crate::say::ProgressLine;
 use crate::shrink;
 use crate::source::{Kernel, Source};
 
@@ -51,9 +52,9 @@ impl Args {
             any_filesystem: self.any_filesystem,
         };
         // Nothing is half-done yet: Ctrl-C ends the program as it usually does.
-        let mut shown = Shown::default();
+        let mut shown = ProgressLine::default();
         let mut go_on = |progress: &Progress| {
-            shown.show(progress);
+            shown.show(|| so_far(progress));
             ControlFlow::Continue(())
         };
         let plan = pages::Plan::new(kernel, &absolute(path), request, &mut go_on);

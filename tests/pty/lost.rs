@@ -1,0 +1,213 @@
+//! What becomes of a deed, and of what is said, when the terminal goes away or takes nothing more.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// Files that are written one by one before their page cache goes: enough for a second or so.
+const FILES: usize = 1_500;
+
+/// A home of the test's own, with a directory of dirty files in it.
+struct Home(PathBuf);
+
+impl Home {
+    fn new(name: &str) -> Self {
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("lost")
+            .join(name);
+        let _ = fs::remove_dir_all(&home);
+        fs::create_dir_all(home.join("data")).unwrap();
+        for n in 0..FILES {
+            fs::write(home.join(format!("data/{n}")), "dirty").unwrap();
+        }
+        Self(home)
+    }
+
+    fn environment(&self) -> [(&'static str, PathBuf); 3] {
+        [
+            ("HOME", self.0.clone()),
+            ("XDG_CONFIG_HOME", self.0.join("config")),
+            ("XDG_STATE_HOME", self.0.join("state")),
+        ]
+    }
+
+    /// Gives up the page cache of the files, which have to be written first.
+    fn deed(&self) -> Vec<String> {
+        let data = self.0.join("data").into_os_string().into_string().unwrap();
+        ["reclaim", "--pages", &data, "--writeback", "--yes"]
+            .map(str::to_owned)
+            .into()
+    }
+
+    /// The outcomes in the audit's file.
+    fn outcomes(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.0.join("state/slabscope/audit.jsonl"));
+        let text = text.unwrap_or_default();
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines
+            .filter_map(|line| Some(line["outcome"].as_str()?.to_owned()))
+            .collect()
+    }
+
+    /// Runs the deed on a terminal, and does something to it once the deed is under way. Waits for
+    /// the end of it, and gives its exit code, if it has one.
+    fn on_terminal(&self, nohup: bool, then: impl FnOnce(Pid) -> bool) -> Option<u32> {
+        let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+        let program = env!("CARGO_BIN_EXE_slabscope").to_owned();
+        let mut command = CommandBuilder::new("sh");
+        let ignored = if nohup { "trap '' HUP; " } else { "" };
+        command.args(["-c", &format!("{ignored}exec \"$@\""), "sh", &program]);
+        command.args(self.deed());
+        for (name, value) in self.environment() {
+            command.env(name, value);
+        }
+        let mut child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let mut text = Vec::new();
+        let mut buffer = [0; 4096];
+        while !String::from_utf8_lossy(&text).contains("giving up") {
+            match reader.read(&mut buffer) {
+                Ok(len @ 1..) => text.extend(&buffer[..len]),
+                _ => panic!("it ended early: {}", String::from_utf8_lossy(&text)),
+            }
+        }
+        let pid = Pid::from_raw(child.process_id().unwrap().try_into().unwrap()).unwrap();
+        let stays = then(pid);
+        if stays {
+            while let Ok(1..) = reader.read(&mut buffer) {}
+        }
+        drop((reader, pair.master));
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.signal().is_none().then(|| status.exit_code());
+            }
+            assert!(Instant::now() < end, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn deed_whose_terminal_hangs_up_stops_and_is_recorded() {
+    let home = Home::new("hangup");
+    home.on_terminal(false, |_| false);
+    assert_eq!(home.outcomes(), ["stopped"]);
+}
+
+#[test]
+fn deed_under_nohup_outlives_its_terminal_and_is_recorded() {
+    let home = Home::new("nohup");
+    home.on_terminal(true, |_| false);
+    assert_eq!(home.outcomes(), ["complete"]);
+}
+
+/// The kernel hangs up, and so does the shell; at the end of a session comes another signal.
+#[test]
+fn deed_that_is_hung_up_twice_or_quit_or_alarmed_is_recorded() {
+    for signals in [
+        &[Signal::HUP, Signal::HUP, Signal::TERM][..],
+        &[Signal::QUIT],
+        &[Signal::USR1],
+        &[Signal::ALARM],
+        &[Signal::VTALARM],
+    ] {
+        let home = Home::new("signals");
+        let code = home.on_terminal(false, |pid| {
+            for &signal in signals {
+                kill_process(pid, signal).unwrap();
+            }
+            true
+        });
+        assert_eq!(home.outcomes(), ["stopped"], "{signals:?}");
+        assert_eq!(code, Some(5), "{signals:?}");
+    }
+}
+
+#[test]
+fn file_size_limit_ends_no_deed() {
+    let home = Home::new("xfsz");
+    let code = home.on_terminal(false, |pid| {
+        kill_process(pid, Signal::XFSZ).unwrap();
+        true
+    });
+    assert_eq!((home.outcomes(), code), (vec!["complete".into()], Some(0)));
+}
+
+fn full() -> File {
+    File::options().write(true).open("/dev/full").unwrap()
+}
+
+/// A message that finds no room is lost; what the program is there for is done.
+#[test]
+fn full_standard_error_changes_no_exit_code() {
+    let home = Home::new("full");
+    let nowhere = home.0.join("nowhere");
+    let nowhere = nowhere.to_str().unwrap();
+    let deed = home.deed();
+    let deed: Vec<_> = deed.iter().map(String::as_str).collect();
+    for (args, code) in [
+        (&deed[..], 0),
+        (&["--root", nowhere], 2),
+        (&["--interval", "2", "slabs"], 2),
+        (&["census", nowhere], 3),
+        (&["prune", nowhere], 3),
+        (&["reclaim", "--pages", nowhere], 1),
+        (&["--no-such-option"], 2),
+        (&[], 2),
+    ] {
+        if code == 3 && Path::new("/dev/slabscope").exists() {
+            continue;
+        }
+        let status = Command::new(env!("CARGO_BIN_EXE_slabscope"))
+            .args(args)
+            .envs(home.environment())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(full())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(code), "{args:?}");
+    }
+    assert_eq!(home.outcomes(), ["complete"]);
+}
+
+/// Nobody got what was asked for, which is a failure, and says so; a reader that has seen enough
+/// is none.
+#[test]
+fn full_standard_output_fails_and_closed_pipe_does_not() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/6.18.44-fc-v509");
+    let root = root.to_str().unwrap();
+    for args in [
+        &["slabs", "--root", root][..],
+        &["slabs", "--json", "--root", root],
+        &["completions", "bash"],
+        &["config", "--print-default"],
+        &["--help"],
+        &["--version"],
+        &["prune", "--help"],
+    ] {
+        let run = |out: Stdio| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_slabscope"));
+            let child = command.args(args).stdout(out).stderr(Stdio::piped());
+            let output = child.spawn().unwrap().wait_with_output().unwrap();
+            let text = String::from_utf8(output.stderr).unwrap();
+            (output.status.code(), text)
+        };
+        let (code, text) = run(full().into());
+        assert_eq!(code, Some(1), "{args:?}");
+        assert!(text.contains("standard output"), "{args:?}: {text}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(run(writer.into()), (Some(0), String::new()), "{args:?}");
+    }
+}

@@ -1,0 +1,51 @@
+//! Which signals end the program: all that would end it by default, so that none of them leaves a
+//! deed without its record, or the terminal raw.
+
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
+
+use signal_hook::consts::{
+    SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU,
+};
+
+/// signal(7): those of Linux alone.
+const LINUX: [c_int; 2] = [libc::SIGPWR, libc::SIGSTKFLT];
+
+const COMMON: [c_int; 11] = [
+    SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU,
+];
+
+/// The signals that end the program, but for those that it was started with ignored, as by
+/// nohup(1), and those that a fault of its own raises.
+pub fn ending() -> Vec<c_int> {
+    let all = COMMON.into_iter().chain(LINUX);
+    let all = all.chain(libc::SIGRTMIN()..=libc::SIGRTMAX());
+    all.filter(|&signal| !is_ignored(signal)).collect()
+}
+
+fn is_ignored(signal: c_int) -> bool {
+    let mut now = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action the call only writes the present one to `now`, which is valid
+    // for that.
+    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) };
+    // SAFETY: the call has filled it in, as its result says.
+    asked == 0 && unsafe { now.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
+/// At the start of the program: a limit on the size of files (SIGXFSZ) is an error of the write that
+/// meets it, as a full disk is, and ends nothing.
+pub fn at_start() {
+    // SAFETY: to ignore a signal installs no handler.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// Ends the program by a signal, as scripts expect of one that was told to end.
+pub fn die_of(signal: c_int) -> ! {
+    // SAFETY: the default action is no handler; the program ends here in any case.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+    // Only if the signal is blocked. The shell names an end by a signal so, too.
+    std::process::exit(128_i32.saturating_add(signal))
+}
