@@ -2,12 +2,13 @@
 //! as a suffix (`_bytes`, `_ns`), and names that are no UTF-8 told apart.
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
+use serde::ser::SerializeMap;
+use serde_json::ser::{Formatter, Serializer};
 
 use super::Failure;
 
@@ -19,9 +20,37 @@ pub fn write(out: &mut dyn Write, schema: &str, value: &impl Serialize) -> Resul
         #[serde(flatten)]
         value: &'a T,
     }
-    serde_json::to_writer(&mut *out, &Document { schema, value })?;
+    let mut json = Serializer::with_formatter(&mut *out, Escaping);
+    Document { schema, value }.serialize(&mut json)?;
     writeln!(out)?;
     Ok(())
+}
+
+/// Escapes in strings what a terminal would obey or not show, as [`crate::text::printable`] does:
+/// what reads JSON takes both ways for the same.
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        text: &str,
+    ) -> io::Result<()> {
+        let mut plain = 0;
+        for (at, c) in text.char_indices().filter(|(_, c)| is_hidden(*c)) {
+            out.write_all(&text.as_bytes()[plain..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            plain = at + c.len_utf8();
+        }
+        out.write_all(&text.as_bytes()[plain..])
+    }
+}
+
+/// Neither printable nor a space: a control character, a mark of writing direction.
+fn is_hidden(c: char) -> bool {
+    !c.is_ascii_graphic() && c != ' ' && c.escape_debug().len() > 1
 }
 
 /// A name of the kernel or of a file. As UTF-8 it is `"KEY": name`, verbatim; if it is none,
@@ -55,7 +84,7 @@ impl Name<'_> {
 }
 
 impl Serialize for Name<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         match self.name.to_str() {
             Some(name) => map.serialize_entry(self.key, name)?,
@@ -88,6 +117,20 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out, "slabscope.test/1", &row).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    /// C1 controls, DEL, marks of direction, a tag beyond the first plane.
+    #[test]
+    fn what_a_terminal_obeys_is_escaped_and_means_the_same() {
+        let name = "a\u{9b}31m\u{7f}\u{202e}b\u{e0041}\u{2028}\u{e9}\u{65e5}";
+        let text = json(name.as_bytes());
+        assert!(
+            text.contains(r#""name":"a\u009b31m\u007f\u202eb\udb40\udc41\u2028"#),
+            "{text}"
+        );
+        assert!(text.contains("\u{e9}\u{65e5}"), "{text}");
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["name"], name);
     }
 
     #[test]

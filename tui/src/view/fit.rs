@@ -2,6 +2,7 @@
 
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::look::Look;
 
@@ -65,33 +66,32 @@ pub(super) fn rate_bytes(rate: f64) -> String {
 
 /// Text cut to `width` columns, with a mark where it was cut.
 pub(super) fn cut(text: &str, width: usize) -> String {
-    if Span::raw(text).width() <= width {
+    if text.width() <= width {
         return text.into();
     }
-    let mut kept = String::new();
-    for c in text.chars() {
-        kept.push(c);
-        if Span::raw(&kept).width() + 1 > width {
-            kept.pop();
-            break;
-        }
-    }
+    let mut kept = within(text.chars(), width.saturating_sub(1));
     kept.push('~');
     kept
 }
 
 /// Text cut to `width` columns at its beginning: the end of a path tells more.
 pub(super) fn tail(text: &str, width: usize) -> String {
-    if Span::raw(text).width() <= width {
+    if text.width() <= width {
         return text.into();
     }
-    let mut chars = text.chars();
-    while chars.next().is_some() {
-        if Span::raw(chars.as_str()).width() < width {
-            break;
-        }
-    }
-    format!("~{}", chars.as_str())
+    let kept = within(text.chars().rev(), width.saturating_sub(1));
+    std::iter::once('~').chain(kept.chars().rev()).collect()
+}
+
+/// The first of the characters, up to `width` columns.
+fn within(chars: impl Iterator<Item = char>, width: usize) -> String {
+    let mut used = 0;
+    chars
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= width
+        })
+        .collect()
 }
 
 /// Text in lines of at most `width` columns, broken between words.
@@ -123,6 +123,16 @@ mod tests {
         assert_eq!(tail("/var/spool/app", 8), "~ool/app");
         assert_eq!(tail("\u{65e5}\u{672c}\u{8a9e}", 4), "~\u{8a9e}");
         assert_eq!(tail("long", 0), "~");
+    }
+
+    /// A pasted text of this length once took a minute for each frame.
+    #[test]
+    fn long_text_is_cut_in_no_time() {
+        let begin = std::time::Instant::now();
+        let long = "\u{65e5}a".repeat(1 << 20);
+        assert_eq!(cut(&long, 3), "\u{65e5}~");
+        assert_eq!(tail(&long, 3), "~a");
+        assert!(begin.elapsed() < std::time::Duration::from_secs(5));
     }
 
     #[test]
