@@ -119,12 +119,12 @@ fn frame_of(caches: u64) -> Duration {
     for round in 0..100 {
         let cache = |n: u64| Cache {
             name: format!("cache-{n}"),
-            active: n * 1_000 + u64::from(round),
+            active: Some(n * 1_000 + u64::from(round)),
             objects: n * 1_000 + 200,
             object_size: 192,
             objects_per_slab: 21,
             pages_per_slab: 1,
-            active_slabs: n * 48,
+            active_slabs: Some(n * 48),
             slabs: n * 48,
             ..Cache::default()
         };

@@ -91,7 +91,7 @@ fn hours_of_samples_take_no_more_room_and_are_still_there() {
     let mut app = App::new(80, 24);
     let mut sample = sample_of(1, 0);
     for second in 0..3_700 {
-        sample.dentries.as_mut().unwrap().total = 1_000_000 + second;
+        sample.dentries.as_mut().unwrap().total = Some(1_000_000 + second);
         app.sample(second, sample.clone());
     }
     app.keys("5");

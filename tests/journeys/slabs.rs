@@ -10,12 +10,11 @@ fn the_slab_screen_shows_exact_figures_sorted_by_cache_size() {
     let mut app = App::sampled(80, 24);
     let sample = sample();
     let state = sample.dentries.clone().unwrap();
-    app.shows(&slabscope::text::count(state.total));
-    app.shows(&slabscope::text::count(state.lru));
-    app.shows(&slabscope::text::count(state.lru_negative));
-    app.shows(&slabscope::text::mebibytes(
-        sample.memory.clone().unwrap().sreclaimable,
-    ));
+    for figure in [state.total, state.lru, state.lru_negative] {
+        app.shows(&slabscope::text::count(figure.unwrap()));
+    }
+    let memory = sample.memory.clone().unwrap();
+    app.shows(&slabscope::text::mebibytes(memory.sreclaimable.unwrap()));
     let dentry = sample.cache("dentry").unwrap();
     let line = app.line(" dentry");
     assert!(
@@ -23,7 +22,7 @@ fn the_slab_screen_shows_exact_figures_sorted_by_cache_size() {
         "{line}"
     );
     assert!(
-        line.contains(&slabscope::text::count(dentry.active)),
+        line.contains(&slabscope::text::count(dentry.active.unwrap())),
         "{line}"
     );
     assert!(line.starts_with(" R "), "dentry is reclaimable: {line}");
@@ -43,18 +42,16 @@ fn slabtops_letters_sort() {
         (
             "a",
             "active objects",
-            (|c| c.active) as fn(&slabscope::source::Cache) -> u64,
+            (|c| c.active.unwrap()) as fn(&slabscope::source::Cache) -> u64,
         ),
         ("b", "objects per slab", |c| c.objects_per_slab),
         ("c", "cache size", |c| c.size(4096)),
         ("l", "slabs", |c| c.slabs),
-        ("v", "active slabs", |c| c.active_slabs),
+        ("v", "active slabs", |c| c.active_slabs.unwrap()),
         ("o", "objects", |c| c.objects),
         ("p", "pages per slab", |c| c.pages_per_slab),
         ("s", "object size", |c| c.object_size),
-        ("u", "use", |c| {
-            (c.active * 100).checked_div(c.objects).unwrap_or(0)
-        }),
+        ("u", "use", |c| c.used().map_or(0, |used| used + 1)),
     ] {
         app.keys(key);
         app.shows(&format!("caches by {words} ▼"));

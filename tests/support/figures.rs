@@ -25,20 +25,21 @@ pub fn sample_with(dentries: u64, negative: u64) -> Sample {
     let mut sample = sample();
     if let Ok(caches) = &mut sample.caches {
         for cache in caches.iter_mut().filter(|cache| cache.name == "dentry") {
-            cache.active = dentries;
+            cache.active = Some(dentries);
             cache.slabs = dentries.div_ceil(cache.objects_per_slab);
-            cache.active_slabs = cache.slabs;
+            cache.active_slabs = Some(cache.slabs);
             cache.objects = cache.slabs * cache.objects_per_slab;
         }
     }
     if let Ok(state) = &mut sample.dentries {
-        state.total = dentries;
-        state.lru = dentries - 1_000;
-        state.lru_negative = negative;
+        state.total = Some(dentries);
+        state.lru = Some(dentries - 1_000);
+        state.lru_negative = Some(negative);
     }
     if let Ok(memory) = &mut sample.memory {
-        memory.sreclaimable = 300 * (1 << 20) + dentries * 192;
-        memory.slab = memory.sreclaimable + memory.sunreclaim;
+        let sreclaimable = 300 * (1 << 20) + dentries * 192;
+        memory.sreclaimable = Some(sreclaimable);
+        memory.slab = memory.sunreclaim.map(|other| sreclaimable + other);
     }
     sample
 }
@@ -57,12 +58,12 @@ pub fn merged_sample() -> Sample {
 pub fn sample_of(caches: usize, n: u64) -> Sample {
     let cache = |index: usize| Cache {
         name: format!("cache-{index}"),
-        active: if index.is_multiple_of(5) { n * 100 } else { 7 },
+        active: Some(if index.is_multiple_of(5) { n * 100 } else { 7 }),
         objects: 10_000,
         object_size: 64,
         objects_per_slab: 64,
         pages_per_slab: 1,
-        active_slabs: 157,
+        active_slabs: Some(157),
         slabs: 157,
         ..Cache::default()
     };

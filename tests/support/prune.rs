@@ -122,7 +122,7 @@ impl App {
         };
         let sample = Box::new(sample_with(left, left.saturating_sub(49_000)));
         let memory = sample.memory.as_ref().unwrap().sreclaimable;
-        note(&mut record, &result, [Some(500 << 20), Some(memory)]);
+        note(&mut record, &result, [Some(500 << 20), memory]);
         self.msg(Msg::Pruned {
             job: self.model.last_job,
             at: Duration::from_secs(63),

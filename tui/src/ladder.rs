@@ -107,7 +107,7 @@ impl Place {
             mount: path.and_then(|path| Mount::of(&mounts, path)).cloned(),
             no_module: Device::open().err().map(|error| error.to_string()),
             cgroups: cgroups::find(root).ok().map(|(mount, _)| mount),
-            slabs: root.join("sys/kernel/slab").is_dir(),
+            slabs: kernel.files().is_directory("sys/kernel/slab"),
         }
     }
 }

@@ -71,7 +71,8 @@ pub struct Host {
     pub name: String,
     /// The kernel's release.
     pub kernel: String,
-    /// Bytes in a page.
+    /// Bytes in a page of this machine, which the module counts. That of a capture is in its
+    /// [`Sample`].
     pub page_size: u64,
 }
 
@@ -329,8 +330,7 @@ impl Model {
 
     /// Makes the rows of the slab table anew.
     pub fn arrange(&mut self) {
-        let shown = self.shown.as_deref();
-        self.slabs.arrange(shown, self.host.page_size);
+        self.slabs.arrange(self.shown.as_deref());
     }
 
     /// The cache of a row of the slab table, with what its columns are made from.
@@ -341,7 +341,7 @@ impl Model {
             cache: shown.sample.caches.as_ref().ok()?.get(row.index)?,
             row,
             elapsed: shown.rates.elapsed,
-            page_size: self.host.page_size,
+            page_size: shown.sample.page_size,
         })
     }
 

@@ -8,6 +8,7 @@ mod terminal;
 mod watcher;
 mod worker;
 
+use std::ffi::CStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -22,6 +23,7 @@ use crate::audit;
 use crate::keymap::Keymap;
 use crate::model::{Column, Host, Inert, Model};
 use crate::signals;
+use crate::source::Kernel;
 use crate::update::{Effect, Msg, update};
 use crate::view;
 use crate::view::look::{Look, Theme};
@@ -203,25 +205,19 @@ fn perform(effects: Vec<Effect>, screen: &mut Screen, threads: &Threads) -> io::
     Ok(quit)
 }
 
-/// The machine that is looked at: this one, or the one whose files were captured. How large its
-/// pages were, files do not tell.
+/// The machine that is looked at: this one, or the one whose files were captured.
 fn host(root: &Path) -> Host {
     let uname = rustix::system::uname();
-    let live = root == Path::new("/");
-    let captured = |file: &str, of_this: &str| match std::fs::read(root.join(file)) {
-        Ok(name) if !live => String::from_utf8_lossy(name.trim_ascii()).into_owned(),
-        Err(_) if !live => "?".into(),
-        _ => of_this.to_owned(),
+    let kernel = Kernel::new(root);
+    let captured = kernel.files().captured();
+    let known = |name: Result<String, _>, of_this: &CStr| match name {
+        Ok(name) if captured => name,
+        Err(_) if captured => "?".into(),
+        _ => of_this.to_string_lossy().into_owned(),
     };
     Host {
-        name: captured(
-            "proc/sys/kernel/hostname",
-            &uname.nodename().to_string_lossy(),
-        ),
-        kernel: captured(
-            "proc/sys/kernel/osrelease",
-            &uname.release().to_string_lossy(),
-        ),
+        name: known(kernel.hostname(), uname.nodename()),
+        kernel: known(kernel.release(), uname.release()),
         page_size: rustix::param::page_size() as u64,
     }
 }

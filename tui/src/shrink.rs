@@ -87,7 +87,8 @@ impl Plan {
     /// How many slabs the objects that are not allocated would fill. Objects that CPUs keep ready
     /// count as allocated until the shrinking itself returns them: more slabs may go.
     pub fn unallocated(&self) -> u64 {
-        let idle = self.cache.objects.saturating_sub(self.cache.active);
+        let active = self.cache.active.unwrap_or(self.cache.objects);
+        let idle = self.cache.objects.saturating_sub(active);
         idle.checked_div(self.cache.objects_per_slab).unwrap_or(0)
     }
 
@@ -109,7 +110,7 @@ impl Plan {
             took,
             caches: samples.map(|sample| sample.cache(name).cloned()),
             partial: [partial_before, partial(root, name)],
-            slab: samples.map(|sample| sample.memory.as_ref().ok().map(|m| m.slab)),
+            slab: samples.map(|sample| sample.memory.as_ref().ok().and_then(|m| m.slab)),
         };
         (written.map(|()| outcome), after)
     }
@@ -190,7 +191,7 @@ mod tests {
     #[test]
     fn the_bound_is_in_whole_slabs_and_never_below_none() {
         let cache = |active, objects, objects_per_slab| Cache {
-            active,
+            active: Some(active),
             objects,
             objects_per_slab,
             ..Cache::default()

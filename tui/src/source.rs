@@ -6,21 +6,27 @@
 
 pub mod cgroups;
 pub mod dentry_state;
+pub mod files;
 pub mod inode_nr;
+mod lines;
 pub mod meminfo;
 pub mod memory_stat;
 pub mod mounts;
+mod page_size;
 pub mod shrinkers;
 pub mod slab_attributes;
 pub mod slabinfo;
+mod sysctl;
 pub mod totals;
 pub mod uptime;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs::{self, File};
-use std::io::{self, Read, Seek};
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -28,12 +34,14 @@ use std::time::{Duration, Instant};
 
 pub use cgroups::{Cgroup, Cgroups, CgroupsError};
 pub use dentry_state::DentryState;
+pub use files::Files;
 pub use inode_nr::InodeNr;
+pub use lines::{Parsed, Skipped};
 pub use meminfo::{Memory, PageCache};
 pub use memory_stat::MemoryStat;
 pub use mounts::{Mount, Mounted};
 pub use slab_attributes::{Attributes, Class, Merged};
-pub use slabinfo::Cache;
+pub use slabinfo::{Cache, CacheId};
 pub use totals::Totals;
 
 /// Where samples come from.
@@ -75,6 +83,10 @@ pub struct Sample {
     pub inodes: Result<InodeNr, SourceError>,
     /// The links in /sys/kernel/slab.
     pub merged: Arc<Merged>,
+    /// Bytes in a page of the kernel that wrote the files. None: they do not tell.
+    pub page_size: Option<u64>,
+    /// The lines that were not understood, by file.
+    pub gaps: Vec<Gap>,
 }
 
 impl Sample {
@@ -82,6 +94,43 @@ impl Sample {
     pub fn cache(&self, name: &str) -> Option<&Cache> {
         let caches = self.caches.as_deref().ok()?;
         caches.iter().find(|cache| cache.name == name)
+    }
+
+    /// The cache with this identity.
+    pub fn cache_of(&self, id: &CacheId) -> Option<&Cache> {
+        let caches = self.caches.as_deref().ok()?;
+        caches.iter().find(|cache| cache.is(id))
+    }
+}
+
+/// Lines of a file that were not understood, of which the others were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The file.
+    pub path: PathBuf,
+    /// The number of lines.
+    pub lines: usize,
+    /// What is wrong with the first.
+    pub first: Malformed,
+}
+
+impl Gap {
+    fn of(path: PathBuf, skipped: Skipped) -> Option<Self> {
+        Some(Self {
+            path,
+            lines: skipped.lines,
+            first: skipped.first?,
+        })
+    }
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = crate::text::printable(&self.path);
+        match self.lines {
+            1 => write!(f, "{path}: not understood: {}", self.first),
+            n => write!(f, "{path}: {n} lines not understood, first {}", self.first),
+        }
     }
 }
 
@@ -127,6 +176,21 @@ impl Malformed {
 }
 
 impl SourceError {
+    /// As [`fmt::Display`], but with the path as the kernel has it: `/proc/meminfo`.
+    pub fn short(&self) -> String {
+        let parts: Vec<_> = self.path.iter().collect();
+        let from = parts
+            .iter()
+            .rposition(|part| *part == "proc" || *part == "sys");
+        let path = match from {
+            Some(from) if !parts[..from].contains(&OsStr::new("proc")) => {
+                Path::new("/").join(parts[from..].iter().collect::<PathBuf>())
+            }
+            _ => self.path.clone(),
+        };
+        format!("{}: {}", crate::text::printable(path), self.cause)
+    }
+
     /// Whether it is the running kernel's file.
     fn is_live(&self) -> bool {
         let roots = ["/proc", "/sys"];
@@ -143,6 +207,10 @@ impl SourceError {
                 "this kernel does not offer it, or /proc is not mounted here"
             }
             (Cause::Unreadable(io::ErrorKind::NotFound, _), false) => "it was not captured",
+            (
+                Cause::Unreadable(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData, _),
+                false,
+            ) => "a capture holds copies of the kernel's files: capture it again",
             (Cause::Unreadable(..), _) => "it is read again with the next refresh",
             (Cause::Malformed(_), true) => {
                 "this kernel writes it differently: please report the line"
@@ -154,21 +222,22 @@ impl SourceError {
     }
 }
 
-/// The files of a running kernel.
+/// The files of a kernel: of the running one, or those of another that were captured.
 #[derive(Debug)]
 pub struct Kernel {
-    root: PathBuf,
+    files: Files,
     known: slab_attributes::Known,
-    /// What every sample reads, left open: opening takes as long as reading the small ones.
+    /// What every sample reads, left open: opening takes as long as reading the small ones. Of a
+    /// capture none is, as the next one may take its place.
     open: HashMap<&'static str, File>,
     buffer: Vec<u8>,
 }
 
 impl Kernel {
-    /// Reads below `root`, which is `/` but in tests.
+    /// Reads below `root`: `/`, or the directory of a capture.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
-            root: root.into(),
+            files: Files::new(root),
             known: slab_attributes::Known::default(),
             open: HashMap::new(),
             buffer: Vec::new(),
@@ -177,7 +246,12 @@ impl Kernel {
 
     /// Where it is read.
     pub fn root(&self) -> &Path {
-        &self.root
+        self.files.root()
+    }
+
+    /// Its files.
+    pub fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The mounts of this process's namespace.
@@ -190,10 +264,19 @@ impl Kernel {
         self.read("proc/self/mountinfo", mounts::parse_all)
     }
 
+    /// The lines of mountinfo that were not understood.
+    pub fn mounts_gap(&self) -> Option<Gap> {
+        let path = "proc/self/mountinfo";
+        let skipped = self.read(path, |bytes| Ok(mounts::read(bytes)?.skipped));
+        Gap::of(self.root().join(path), skipped.ok()?)
+    }
+
     /// All dentries of the machine.
     pub fn dentry_state(&self) -> Result<DentryState, SourceError> {
-        let parse = |bytes: &[u8]| dentry_state::parse(&text(bytes));
-        self.read("proc/sys/fs/dentry-state", parse)
+        let state = self.read("proc/sys/fs/dentry-state", |bytes| {
+            Ok(dentry_state::parse(&text(bytes))?.value)
+        })?;
+        Ok(state.of_kernel(self.release().ok().as_deref()))
     }
 
     /// The page cache of the whole machine.
@@ -211,8 +294,8 @@ impl Kernel {
     /// A setting of one number, by its path below the root.
     pub fn setting(&self, path: &str) -> Result<u64, SourceError> {
         self.read(path, |bytes| {
-            let [value] = numbers(&text(bytes), ["the value"])?;
-            Ok(value)
+            let [value] = numbers(&text(bytes), ["the value"])?.value;
+            value.ok_or_else(|| Malformed::new(1, "the value is below zero"))
         })
     }
 
@@ -225,9 +308,7 @@ impl Kernel {
             // Joined to nothing, the root would end in a slash.
             mount.point = root.join(below).components().collect();
         }
-        let name = self.read(format!("proc/{pid}/comm"), |bytes| {
-            Ok(text(bytes).trim_end().to_owned())
-        })?;
+        let name = self.read(format!("proc/{pid}/comm"), word)?;
         Ok((name, mounts))
     }
 
@@ -238,9 +319,12 @@ impl Kernel {
 
     /// The kernel's release: `7.3.4-amd64`.
     pub fn release(&self) -> Result<String, SourceError> {
-        self.read("proc/sys/kernel/osrelease", |bytes| {
-            Ok(text(bytes).trim_end().to_owned())
-        })
+        self.read("proc/sys/kernel/osrelease", word)
+    }
+
+    /// The machine's name.
+    pub fn hostname(&self) -> Result<String, SourceError> {
+        self.read("proc/sys/kernel/hostname", word)
     }
 
     fn read<T>(
@@ -248,41 +332,51 @@ impl Kernel {
         path: impl AsRef<Path>,
         parse: fn(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, SourceError> {
-        let path = self.root.join(path);
-        let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
-        parse(&bytes).map_err(|malformed| SourceError {
+        let path = path.as_ref();
+        let bytes = self.files.read(path, limit(path));
+        let bytes = bytes.or_else(|error| sysctl::instead(&self.files, path, error));
+        let path = self.root().join(path);
+        parse(&bytes.map_err(|error| unreadable(&path, &error))?).map_err(|malformed| SourceError {
             path,
             cause: malformed.into(),
         })
     }
 
-    /// As [`Self::read`], for a file that is read again and again.
+    /// As [`Self::read`], for a file that is read again and again. What of it was not understood is
+    /// added to `gaps`.
     fn read_again<T>(
         &mut self,
         path: &'static str,
-        parse: fn(&[u8]) -> Result<T, Malformed>,
+        gaps: &mut Vec<Gap>,
+        parse: fn(&[u8]) -> Result<Parsed<T>, Malformed>,
     ) -> Result<T, SourceError> {
         if let Err(error) = self.refill(path) {
             self.open.remove(path);
-            return Err(unreadable(&self.root.join(path), &error));
+            return Err(unreadable(&self.root().join(path), &error));
         }
-        parse(&self.buffer).map_err(|malformed| SourceError {
-            path: self.root.join(path),
+        let parsed = parse(&self.buffer).map_err(|malformed| SourceError {
+            path: self.root().join(path),
             cause: malformed.into(),
-        })
+        })?;
+        gaps.extend(Gap::of(self.root().join(path), parsed.skipped));
+        Ok(parsed.value)
     }
 
     /// Reads the file from its beginning into the buffer.
     fn refill(&mut self, path: &'static str) -> io::Result<()> {
+        let limit = limit(Path::new(path));
+        if self.files.captured() {
+            let bytes = self.files.read(path, limit);
+            let bytes = bytes.or_else(|error| sysctl::instead(&self.files, path.as_ref(), error));
+            self.buffer = bytes?;
+            return Ok(());
+        }
         let file = match self.open.entry(path) {
             Entry::Occupied(open) => open.into_mut(),
-            Entry::Vacant(slot) => slot.insert(File::open(self.root.join(path))?),
+            Entry::Vacant(slot) => slot.insert(self.files.open(path)?),
         };
         file.rewind()?;
-        self.buffer.clear();
-        // Limited, if without a limit: else its size is asked for, and these files have none.
-        file.take(u64::MAX).read_to_end(&mut self.buffer)?;
-        Ok(())
+        files::read_from(file, limit, &mut self.buffer)
     }
 
     /// A sample without a look at sysfs: a cache of which the class is not yet known has none.
@@ -293,24 +387,60 @@ impl Kernel {
     /// Each cache's class is read once: it cannot change, and two attributes of every cache take
     /// longer than everything else together.
     fn join(&mut self, learn: bool) -> Sample {
-        let mut caches = self.read_again("proc/slabinfo", slabinfo::parse);
+        let mut gaps = Vec::new();
+        let mut caches = self.read_again("proc/slabinfo", &mut gaps, slabinfo::parse);
         let of = caches.as_deref_mut().unwrap_or_default();
         if learn {
-            self.known.learn(&self.root, of);
+            self.known.learn(&self.files, of);
         }
         let merged = self.known.tell(of);
+        let memory = self.read_again("proc/meminfo", &mut gaps, |bytes| {
+            meminfo::parse(&text(bytes))
+        });
+        let dentries = self.read_again("proc/sys/fs/dentry-state", &mut gaps, |bytes| {
+            dentry_state::parse(&text(bytes))
+        });
         Sample {
-            caches,
-            memory: self.read_again("proc/meminfo", |bytes| meminfo::parse(&text(bytes))),
-            dentries: self.read_again("proc/sys/fs/dentry-state", |bytes| {
-                dentry_state::parse(&text(bytes))
-            }),
-            inodes: self.read_again("proc/sys/fs/inode-nr", |bytes| {
+            page_size: self.page_size(of, memory.as_ref().ok()),
+            memory,
+            dentries: dentries.map(|state| self.counted(state)),
+            inodes: self.read_again("proc/sys/fs/inode-nr", &mut gaps, |bytes| {
                 inode_nr::parse(&text(bytes))
             }),
+            caches,
             merged,
+            gaps,
         }
     }
+
+    /// Of this machine as it is; of another as its figures tell.
+    fn page_size(&self, caches: &[Cache], memory: Option<&Memory>) -> Option<u64> {
+        match self.files.captured() {
+            true => page_size::page_size(caches, memory.and_then(|memory| memory.slab)),
+            false => Some(rustix::param::page_size() as u64),
+        }
+    }
+
+    /// Without the negatives, where the kernel does not count them: only a 0 says nothing.
+    fn counted(&self, state: DentryState) -> DentryState {
+        match state.lru_negative {
+            Some(0) => state.of_kernel(self.release().ok().as_deref()),
+            _ => state,
+        }
+    }
+}
+
+/// At most so many bytes are read of a file.
+fn limit(path: &Path) -> u64 {
+    match path.file_name().and_then(OsStr::to_str) {
+        Some("slabinfo" | "mountinfo") => files::TABLE,
+        _ => files::FIGURES,
+    }
+}
+
+/// One line of text.
+fn word(bytes: &[u8]) -> Result<String, Malformed> {
+    Ok(text(bytes.trim_ascii()).into_owned())
 }
 
 impl Source for Kernel {
@@ -331,22 +461,39 @@ fn unreadable(path: &Path, error: &io::Error) -> SourceError {
     }
 }
 
-/// The fields of a line of numbers, for the interfaces of /proc/sys/fs.
-fn numbers<const N: usize>(text: &str, names: [&str; N]) -> Result<[u64; N], Malformed> {
-    let mut fields = text.split_ascii_whitespace();
-    let mut numbers = [0; N];
-    for (slot, name) in numbers.iter_mut().zip(names) {
-        let field = fields
-            .next()
-            .ok_or_else(|| Malformed::new(1, format!("{name} is missing")))?;
-        // Sums of per-CPU counters: the kernel prints a sum that is momentarily negative as 0,
-        // so a sign is not the kernel's.
-        *slot = number(field)
-            .ok_or_else(|| Malformed::new(1, format!("{name} is no count: {}", excerpt(field))))?;
+/// The fields of a line of numbers, for the interfaces of /proc/sys/fs. A counter that is below
+/// zero is none: kernels print a sum that is momentarily negative as 0, but older ones have counters
+/// of 32 bits, which overflow.
+fn numbers<const N: usize>(
+    text: &str,
+    names: [&str; N],
+) -> Result<Parsed<[Option<u64>; N]>, Malformed> {
+    let (at, line) = lines::text_lines(text).next().unwrap_or((1, ""));
+    let mut fields = line.split_ascii_whitespace();
+    let mut parsed = Parsed {
+        value: [None; N],
+        skipped: Skipped::default(),
+    };
+    for (slot, name) in parsed.value.iter_mut().zip(names) {
+        let missing = || Malformed::new(at, format!("{name} is missing"));
+        let field = fields.next().ok_or_else(missing)?;
+        let digits = field.strip_prefix('-').unwrap_or(field);
+        let no_count = || Malformed::new(at, format!("{name} is no count: {}", excerpt(field)));
+        let figure = number(digits).ok_or_else(no_count)?;
+        if digits.len() < field.len() || below_zero(figure) {
+            let below = format!("{name} ran below zero: {field}");
+            parsed
+                .skipped
+                .first
+                .get_or_insert(Malformed::new(at, below));
+            parsed.skipped.lines = 1;
+        } else {
+            *slot = Some(figure);
+        }
     }
     match fields.next() {
-        Some(_) => Err(Malformed::new(1, format!("more than {N} fields"))),
-        None => Ok(numbers),
+        Some(_) => Err(Malformed::new(at, format!("more than {N} fields"))),
+        None => Ok(parsed),
     }
 }
 
@@ -357,6 +504,12 @@ fn number(text: &str) -> Option<u64> {
         _ => None,
     };
     text.bytes().try_fold(0, add).filter(|_| !text.is_empty())
+}
+
+/// Whether a count is one that ran below zero and was printed without a sign: no machine has as
+/// many of anything.
+fn below_zero(figure: u64) -> bool {
+    i64::try_from(figure).is_err()
 }
 
 /// The beginning of what was not understood, for a message.

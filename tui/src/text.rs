@@ -32,6 +32,11 @@ pub fn printable_bytes(name: &[u8]) -> String {
     text
 }
 
+/// A figure, or a dash where it is not known.
+pub fn known<T>(figure: Option<T>, text: impl FnOnce(T) -> String) -> String {
+    figure.map_or_else(|| "-".into(), text)
+}
+
 /// A number with a separator between thousands.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();

@@ -111,10 +111,7 @@ fn take(model: &mut Model, at: Duration, sample: Sample) -> Vec<Effect> {
     let rates = match &model.latest {
         Some(last) if at <= last.at => return Vec::new(),
         Some(last) if at - last.at < SHORTEST => kept(last, &sample),
-        Some(last) => {
-            let page_size = model.host.page_size;
-            Rates::new(&sample, &last.sample, at - last.at, page_size)
-        }
+        Some(last) => Rates::new(&sample, &last.sample, at - last.at),
         None => Rates::default(),
     };
     let shown = Arc::new(Shown { at, sample, rates });
@@ -130,12 +127,14 @@ fn take(model: &mut Model, at: Duration, sample: Sample) -> Vec<Effect> {
 
 /// The rates of `last`, if they are still those of the same caches.
 fn kept(last: &Shown, sample: &Sample) -> Rates {
-    let names = |sample: &Sample| -> Vec<String> {
+    fn caches(sample: &Sample) -> impl Iterator<Item = (&str, u32)> {
         let caches = sample.caches.as_deref().unwrap_or_default();
-        caches.iter().map(|cache| cache.name.clone()).collect()
-    };
+        caches
+            .iter()
+            .map(|cache| (cache.name.as_str(), cache.twins))
+    }
     let mut rates = last.rates.clone();
-    if names(&last.sample) != names(sample) {
+    if !caches(&last.sample).eq(caches(sample)) {
         rates.caches.clear();
     }
     rates

@@ -324,11 +324,10 @@ fn settled(
     interrupt: &Interrupt,
 ) -> Figures {
     let sample = kernel.settled("dentry");
-    let inodes = match (result, mount, &before.inode) {
-        (Ok(outcome), Some(mount), Some(cache)) => {
-            settle::inodes(kernel, mount, cache.active, outcome, &mut || {
-                interrupt.flow()
-            })
+    let active = before.inode.as_ref().and_then(|cache| cache.active);
+    let inodes = match (result, mount, active) {
+        (Ok(outcome), Some(mount), Some(active)) => {
+            settle::inodes(kernel, mount, active, outcome, &mut || interrupt.flow())
         }
         _ => None,
     };

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::{Context, Exit, Failure, Run};
 use crate::model::Filter;
 use crate::say::say;
-use crate::source::{Cause, Kernel, Merged, Sample, Source, SourceError};
+use crate::source::{Cause, Kernel, Sample, Source, SourceError};
 use report::Report;
 use sort::Sort;
 use watch::{Earlier, Grown};
@@ -65,7 +65,7 @@ impl Run for Args {
         let mut first = true;
         loop {
             let (at, sample) = (Instant::now(), kernel.sample());
-            let (rows, left_out) = self.rows(earlier.compare(&sample, at), &sample.merged);
+            let (rows, left_out) = self.rows(earlier.compare(&sample, at), &sample);
             let report = Report::new(&kernel, &sample, &rows, left_out);
             match (self.json, self.csv) {
                 (true, _) => report.json(out)?,
@@ -89,8 +89,8 @@ impl Run for Args {
 
 impl Args {
     /// The caches that are asked for, in order, and how many the limit cut off.
-    fn rows<'a>(&self, mut rows: Vec<Grown<'a>>, merged: &Merged) -> (Vec<Grown<'a>>, usize) {
-        let page_size = rustix::param::page_size() as u64;
+    fn rows<'a>(&self, mut rows: Vec<Grown<'a>>, sample: &Sample) -> (Vec<Grown<'a>>, usize) {
+        let (merged, page_size) = (&sample.merged, sample.page_size);
         if let Some(filter) = &self.filter {
             rows.retain(|row| filter.matches(&row.cache.name, merged));
         }
@@ -121,13 +121,16 @@ fn complain(sample: &Sample) -> Exit {
         sample.dentries.as_ref().err(),
         sample.inodes.as_ref().err(),
     ];
-    let slabs = sample.caches.as_ref().err();
     let mut exit = Exit::Ok;
+    for gap in &sample.gaps {
+        exit = Exit::Partial;
+        say!("{gap}");
+    }
     for error in others.into_iter().flatten() {
         exit = Exit::Partial;
         report(error);
     }
-    if let Some(error) = slabs {
+    if let Err(error) = &sample.caches {
         exit = exit_of(error);
         report(error);
     }

@@ -197,7 +197,7 @@ fn active(spec: &Spec, kernel: &mut Kernel) -> Option<u64> {
         Spec::Cache(name) => name,
         _ => "dentry",
     };
-    Some(kernel.sample().cache(name)?.active)
+    kernel.sample().cache(name)?.active
 }
 
 fn grown((before, after): (u64, u64)) -> Option<i64> {

@@ -10,8 +10,8 @@ use crate::source::Cache;
 pub struct Was {
     /// Milliseconds since the start of the program.
     at: u64,
-    /// Objects allocated.
-    pub active: u64,
+    /// Objects allocated; None: the kernel's figure could not be.
+    pub active: Option<u64>,
     /// Slabs.
     pub slabs: u64,
 }
@@ -38,7 +38,15 @@ impl Was {
 #[derive(Clone, Debug, Default)]
 struct Line {
     name: String,
+    nth: u32,
+    twins: u32,
     changes: VecDeque<Was>,
+}
+
+impl Line {
+    fn is(&self, name: &str, nth: u32) -> bool {
+        self.nth == nth && self.name == name
+    }
 }
 
 /// All caches' changes, oldest first, in the order of the newest sample.
@@ -48,7 +56,7 @@ pub struct Caches {
 }
 
 impl Caches {
-    /// Changes that are kept of all caches together: 24 bytes each.
+    /// Changes that are kept of all caches together: 32 bytes each.
     const TOGETHER: usize = 65_536;
     /// Ten minutes at one a second.
     const EACH: usize = 600;
@@ -72,30 +80,38 @@ impl Caches {
     /// Makes the lines those of `caches`. The kernel keeps the order of its caches: there is
     /// hardly ever something to do.
     fn align(&mut self, caches: &[Cache]) {
-        let aligned = self.lines.len() == caches.len()
-            && self
-                .lines
-                .iter()
-                .zip(caches)
-                .all(|(line, cache)| line.name == cache.name);
+        let aligned =
+            self.lines.len() == caches.len()
+                && self.lines.iter().zip(caches).all(|(line, cache)| {
+                    line.is(&cache.name, cache.nth) && line.twins == cache.twins
+                });
         if aligned {
             return;
         }
-        let old = std::mem::take(&mut self.lines).into_iter();
-        let mut old: HashMap<String, VecDeque<Was>> = old.map(|l| (l.name, l.changes)).collect();
-        self.lines = caches
-            .iter()
-            .map(|cache| Line {
-                name: cache.name.clone(),
-                changes: old.remove(&cache.name).unwrap_or_default(),
-            })
+        let old = std::mem::take(&mut self.lines);
+        let mut old: HashMap<_, _> = old
+            .into_iter()
+            .map(|line| ((line.name, line.nth), (line.twins, line.changes)))
             .collect();
+        let line = |cache: &Cache| {
+            let past = old.remove(&(cache.name.clone(), cache.nth));
+            // Of several of one name nothing tells which has gone.
+            let past = past.filter(|(twins, _)| *twins <= cache.twins);
+            Line {
+                name: cache.name.clone(),
+                nth: cache.nth,
+                twins: cache.twins,
+                changes: past.map(|(_, changes)| changes).unwrap_or_default(),
+            }
+        };
+        self.lines = caches.iter().map(line).collect();
     }
 
-    /// The changes of a cache. `index` is where it is in the newest sample, most likely.
-    pub fn of(&self, index: usize, name: &str) -> impl DoubleEndedIterator<Item = &Was> {
-        let line = self.lines.get(index).filter(|line| line.name == name);
-        let line = line.or_else(|| self.lines.iter().find(|line| line.name == name));
+    /// The changes of a cache, by its name and [`Cache::nth`]. `index` is where it is in the newest
+    /// sample, most likely.
+    pub fn of(&self, index: usize, name: &str, nth: u32) -> impl DoubleEndedIterator<Item = &Was> {
+        let line = self.lines.get(index).filter(|line| line.is(name, nth));
+        let line = line.or_else(|| self.lines.iter().find(|line| line.is(name, nth)));
         line.into_iter().flat_map(|line| line.changes.iter())
     }
 
@@ -103,12 +119,12 @@ impl Caches {
     /// `end`; None before the cache was first seen.
     pub fn sampled(
         &self,
-        (index, name): (usize, &str),
+        (index, name, nth): (usize, &str, u32),
         begin: Duration,
         end: Duration,
         buckets: usize,
     ) -> Vec<Option<u64>> {
-        let mut changes = self.of(index, name).peekable();
+        let mut changes = self.of(index, name, nth).peekable();
         let mut value = None;
         let part = end.saturating_sub(begin) / u32::try_from(buckets.max(1)).unwrap_or(1);
         (1..=buckets)
@@ -118,7 +134,7 @@ impl Caches {
                     _ => end,
                 };
                 while let Some(was) = changes.next_if(|was| was.at() <= until) {
-                    value = Some(was.active);
+                    value = was.active;
                 }
                 value
             })
@@ -133,7 +149,7 @@ mod tests {
     fn cache(name: &str, active: u64) -> Cache {
         Cache {
             name: name.into(),
-            active,
+            active: Some(active),
             ..Cache::default()
         }
     }
@@ -151,12 +167,13 @@ mod tests {
                 &[cache("still", 7), cache("grows", second)],
             );
         }
-        assert_eq!(caches.of(0, "still").count(), 1);
-        assert_eq!(caches.of(1, "grows").count(), Caches::EACH);
+        assert_eq!(caches.of(0, "still", 0).count(), 1);
+        assert_eq!(caches.of(1, "grows", 0).count(), Caches::EACH);
         let many: Vec<_> = (0..2_000).map(|n| cache(&n.to_string(), 0)).collect();
         for second in 0..100 {
             let mut many = many.clone();
-            many.iter_mut().for_each(|cache| cache.active = second);
+            many.iter_mut()
+                .for_each(|cache| cache.active = Some(second));
             caches.push(seconds(2_000 + second), &many);
         }
         let kept: usize = caches.lines.iter().map(|line| line.changes.len()).sum();
@@ -168,10 +185,40 @@ mod tests {
         let mut caches = Caches::default();
         caches.push(seconds(1), &[cache("a", 1), cache("b", 1)]);
         caches.push(seconds(2), &[cache("new", 1), cache("a", 2), cache("b", 1)]);
-        assert_eq!(caches.of(1, "a").count(), 2);
-        assert_eq!(caches.of(9, "a").count(), 2, "found wherever it is");
+        assert_eq!(caches.of(1, "a", 0).count(), 2);
+        assert_eq!(caches.of(9, "a", 0).count(), 2, "found wherever it is");
         caches.push(seconds(3), &[cache("new", 1), cache("b", 1)]);
-        assert_eq!(caches.of(1, "a").count(), 0);
+        assert_eq!(caches.of(1, "a", 0).count(), 0);
+    }
+
+    #[test]
+    fn caches_of_one_name_keep_their_own_past() {
+        let twin = |nth, twins, active| Cache {
+            nth,
+            twins,
+            ..cache("a", active)
+        };
+        let mut caches = Caches::default();
+        caches.push(seconds(1), &[twin(1, 1, 10), twin(0, 1, 20)]);
+        caches.push(
+            seconds(2),
+            &[cache("new", 1), twin(1, 1, 11), twin(0, 1, 20)],
+        );
+        let past = |caches: &Caches, nth| -> Vec<_> {
+            caches
+                .of(9, "a", nth)
+                .filter_map(|was| was.active)
+                .collect()
+        };
+        assert_eq!(past(&caches, 1), [10, 11]);
+        assert_eq!(past(&caches, 0), [20]);
+        caches.push(seconds(3), &[cache("new", 1), cache("a", 20)]);
+        assert_eq!(
+            past(&caches, 0),
+            [20],
+            "begins anew: nothing tells which has gone"
+        );
+        assert_eq!(caches.of(1, "a", 0).next().unwrap().at(), seconds(3));
     }
 
     #[test]
@@ -179,7 +226,7 @@ mod tests {
         let mut caches = Caches::default();
         caches.push(seconds(5), &[cache("a", 10)]);
         caches.push(seconds(9), &[cache("a", 20)]);
-        let sampled = caches.sampled((0, "a"), seconds(0), seconds(16), 4);
+        let sampled = caches.sampled((0, "a", 0), seconds(0), seconds(16), 4);
         assert_eq!(sampled, [None, Some(10), Some(20), Some(20)]);
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::slabs::Line;
-use crate::text::{bytes, count_in, percent, short_signed, signed_bytes};
+use crate::history::Since;
+use crate::text::{bytes, count_in, known, short_signed, signed_bytes};
 
 /// A column of the slab table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,19 @@ fn none(_: &Line<'_>) -> String {
     String::new()
 }
 
+/// What is not known comes behind all that is.
+fn or_last(figure: Option<u64>) -> i128 {
+    figure.map_or(-1, i128::from)
+}
+
+/// A change since the mark: of a cache that was not there at the mark it is not one.
+fn since(line: &Line<'_>, text: fn(&Line<'_>) -> Option<String>) -> String {
+    match line.row.since_mark {
+        Some(Since::New) => "new".into(),
+        _ => known(text(line), |text| text),
+    }
+}
+
 use Column as C;
 
 /// The columns as they stand beside one another. The class stands in front of them, history and
@@ -82,10 +96,9 @@ pub const SHAPES: &[Shape] = &[
     Shape { column: C::Objects, letter: 'o', name: "objects", words: "objects", head: "OBJS", width: 10, rank: 3,
         figure: |l| l.cache.objects.into(), text: |l| count_in(l.cache.objects, 10) },
     Shape { column: C::Active, letter: 'a', name: "active", words: "active objects", head: "ACTIVE", width: 10, rank: 4,
-        figure: |l| l.cache.active.into(), text: |l| count_in(l.cache.active, 10) },
+        figure: |l| or_last(l.cache.active), text: |l| known(l.cache.active, |n| count_in(n, 10)) },
     Shape { column: C::Use, letter: 'u', name: "use", words: "use", head: "USE", width: 4, rank: 5,
-        figure: |l| percent(l.cache.active, l.cache.objects).unwrap_or(0).into(),
-        text: |l| percent(l.cache.active, l.cache.objects).map_or("-".into(), |p| format!("{p}%")) },
+        figure: |l| or_last(l.cache.used()), text: |l| known(l.cache.used(), |p| format!("{p}%")) },
     Shape { column: C::ObjectSize, letter: 's', name: "object-size", words: "object size", head: "OBJ B", width: 5, rank: 7,
         figure: |l| l.cache.object_size.into(), text: |l| count_in(l.cache.object_size, 5) },
     Shape { column: C::ObjectsPerSlab, letter: 'b', name: "objects-per-slab", words: "objects per slab", head: "OBJ/SLAB", width: 8, rank: 12,
@@ -93,22 +106,23 @@ pub const SHAPES: &[Shape] = &[
     Shape { column: C::PagesPerSlab, letter: 'p', name: "pages-per-slab", words: "pages per slab", head: "PG/SLAB", width: 7, rank: 11,
         figure: |l| l.cache.pages_per_slab.into(), text: |l| count_in(l.cache.pages_per_slab, 7) },
     Shape { column: C::ActiveSlabs, letter: 'v', name: "active-slabs", words: "active slabs", head: "ACT SLABS", width: 9, rank: 13,
-        figure: |l| l.cache.active_slabs.into(), text: |l| count_in(l.cache.active_slabs, 9) },
+        figure: |l| or_last(l.cache.active_slabs), text: |l| known(l.cache.active_slabs, |n| count_in(n, 9)) },
     Shape { column: C::Slabs, letter: 'l', name: "slabs", words: "slabs", head: "SLABS", width: 8, rank: 6,
         figure: |l| l.cache.slabs.into(), text: |l| count_in(l.cache.slabs, 8) },
     Shape { column: C::Size, letter: 'c', name: "size", words: "cache size", head: "SIZE", width: 8, rank: 1,
-        figure: |l| l.cache.size(l.page_size).into(), text: |l| bytes(l.cache.size(l.page_size)) },
+        // In pages, which are known where their size is not.
+        figure: |l| l.cache.size(1).into(), text: |l| known(l.size(), bytes) },
     Shape { column: C::Idle, letter: 'i', name: "idle", words: "idle bytes", head: "IDLE", width: 8, rank: 9,
-        figure: |l| l.cache.idle(l.page_size).into(), text: |l| bytes(l.cache.idle(l.page_size)) },
+        figure: |l| or_last(l.idle()), text: |l| known(l.idle(), bytes) },
     Shape { column: C::Change, letter: 'd', name: "change", words: "change since the last refresh", head: "CHANGE", width: 8, rank: 10,
         figure: |l| l.row.change.map_or(0, |c| c.objects).into(),
         text: |l| l.row.change.map_or(String::new(), |c| short_signed(c.objects as f64)) },
     Shape { column: C::SinceMark, letter: 'm', name: "since-mark", words: "change since the mark", head: "SINCE m", width: 8, rank: 20,
-        figure: |l| l.row.since_mark.map_or(0, |c| c.objects).into(),
-        text: |l| l.row.since_mark.map_or("new".into(), |c| short_signed(c.objects as f64)) },
+        figure: |l| l.marked().map_or(0, |c| c.objects).into(),
+        text: |l| since(l, |l| l.marked().map(|c| short_signed(c.objects as f64))) },
     Shape { column: C::BytesSinceMark, letter: 'x', name: "bytes-since-mark", words: "bytes since the mark", head: "BYTES m", width: 9, rank: 21,
-        figure: |l| l.row.since_mark.map_or(0, |c| c.bytes).into(),
-        text: |l| l.row.since_mark.map_or("new".into(), |c| signed_bytes(c.bytes)) },
+        figure: |l| l.marked().map_or(0, |c| c.pages).into(),
+        text: |l| since(l, |l| l.marked_bytes().map(signed_bytes)) },
     Shape { column: C::Growth, letter: 'g', name: "growth", words: "growth", head: "OBJ/S", width: 7, rank: 2,
         figure: |l| (l.growth().unwrap_or(0.0) * 1000.0) as i128,
         text: |l| l.growth().map_or(String::new(), short_signed) },

@@ -1,12 +1,12 @@
 //! One cache looked at closely.
 
-use crate::source::{Attributes, SourceError};
+use crate::source::{Attributes, CacheId, SourceError};
 
 /// The cache that is looked at closely, and how far its text is scrolled.
 #[derive(Debug)]
 pub struct Detail {
-    /// Its name.
-    pub cache: String,
+    /// Which.
+    pub cache: CacheId,
     /// From sysfs; None until they are read.
     pub attributes: Option<Result<Attributes, SourceError>>,
     /// They are being read.
@@ -16,8 +16,8 @@ pub struct Detail {
 }
 
 impl Detail {
-    /// Of the cache of this name, whose attributes are being read.
-    pub fn new(cache: String) -> Self {
+    /// Of the cache whose attributes are being read.
+    pub fn new(cache: CacheId) -> Self {
         Self {
             cache,
             attributes: None,

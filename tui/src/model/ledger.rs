@@ -126,7 +126,8 @@ pub fn reasons(
     if let (Some(before), Some(after)) = (&before.dentry, &after.dentry) {
         reasons.extend(objects(moved, before, after));
     }
-    let idle = after.dentry.as_ref().map_or(0, |cache| cache.idle(page));
+    let idle = after.dentry.as_ref().and_then(|cache| cache.idle(page));
+    let idle = idle.unwrap_or(0);
     // Less than that is the usual slack of a cache in use.
     let worth_telling = (1 << 20) + expected.unwrap_or(0) / 50;
     if idle > worth_telling {
@@ -157,7 +158,7 @@ pub fn pending(
     mount: Option<&Mount>,
 ) -> Option<String> {
     let (before, after) = (before.inode.as_ref()?, after.inode.as_ref()?);
-    let still = match settle::unsettled(evicted, before.active, after.active) {
+    let still = match settle::unsettled(evicted, before.active?, after.active?) {
         0 => return None,
         still => count(still),
     };
@@ -171,7 +172,7 @@ pub fn pending(
 /// slabinfo counts an object as active until the RCU grace period is over, and where a CPU has it
 /// in a sheaf for its next allocation (mm/slub.c, Linux 7.3).
 fn objects(moved: u64, before: &Cache, after: &Cache) -> Option<String> {
-    let fell = before.active.saturating_sub(after.active);
+    let fell = before.active?.saturating_sub(after.active?);
     let still = moved.checked_sub(fell)?;
     (still > 100 + moved / 100).then(|| {
         format!(
@@ -190,7 +191,7 @@ mod tests {
     fn figures(active: u64, slabs: u64, sreclaimable: u64) -> Figures {
         Figures {
             dentry: Some(Cache {
-                active,
+                active: Some(active),
                 slabs,
                 object_size: 192,
                 objects_per_slab: 21,

@@ -231,7 +231,7 @@ impl Figures {
         Self {
             dentry: sample.cache("dentry").cloned(),
             inode: inodes.and_then(|name| sample.cache(name)).cloned(),
-            sreclaimable: sample.memory.as_ref().ok().map(|m| m.sreclaimable),
+            sreclaimable: sample.memory.as_ref().ok().and_then(|m| m.sreclaimable),
         }
     }
 }

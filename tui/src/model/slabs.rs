@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::columns::Column;
 use super::detail::Detail;
 use super::filter::Filter;
-use crate::history::{Change, changes};
+use crate::history::{Change, Since, changes};
 use crate::model::Shown;
-use crate::source::{Cache, Class};
+use crate::source::{Cache, CacheId, Class};
 
 /// A row of the table: which cache, and how it changed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,8 +19,8 @@ pub struct Row {
     pub index: usize,
     /// Since the last refresh.
     pub change: Option<Change>,
-    /// Since the mark.
-    pub since_mark: Option<Change>,
+    /// Since the mark; None: there is no mark.
+    pub since_mark: Option<Since>,
     /// How many other names are merged into it.
     pub merged: usize,
 }
@@ -34,11 +34,31 @@ pub struct Line<'a> {
     pub row: &'a Row,
     /// The time of [`Row::change`].
     pub elapsed: Duration,
-    /// Bytes in a page.
-    pub page_size: u64,
+    /// Bytes in a page; None: it is not known.
+    pub page_size: Option<u64>,
 }
 
 impl Line<'_> {
+    /// Bytes of all its slabs.
+    pub fn size(&self) -> Option<u64> {
+        Some(self.cache.size(self.page_size?))
+    }
+
+    /// Bytes of the slabs that no object occupies.
+    pub fn idle(&self) -> Option<u64> {
+        self.cache.idle(self.page_size?)
+    }
+
+    /// Change since the mark, where it is known.
+    pub fn marked(&self) -> Option<Change> {
+        self.row.since_mark?.change()
+    }
+
+    /// Bytes of slabs more or less than at the mark.
+    pub fn marked_bytes(&self) -> Option<i64> {
+        Some(self.marked()?.bytes(self.page_size?))
+    }
+
     /// Objects more or less per second.
     pub fn growth(&self) -> Option<f64> {
         let seconds = self.elapsed.as_secs_f64();
@@ -60,8 +80,8 @@ pub struct Slabs {
     pub class: Option<Class>,
     /// The columns asked for; none: as many as there is room for.
     pub columns: Vec<Column>,
-    /// The selected cache's name. None: whichever is first.
-    pub selected: Option<String>,
+    /// The selected cache. None: the first.
+    pub selected: Option<CacheId>,
     /// What the figures are compared with.
     pub mark: Option<Arc<Shown>>,
     /// slabtop's summary is shown; None: where there is room.
@@ -94,7 +114,7 @@ impl Default for Slabs {
 
 impl Slabs {
     /// Makes the rows anew, and finds the selected cache among them; the first if it is gone.
-    pub fn arrange(&mut self, shown: Option<&Shown>, page_size: u64) {
+    pub fn arrange(&mut self, shown: Option<&Shown>) {
         self.rows.clear();
         self.at = 0;
         let Some(shown) = shown else {
@@ -105,29 +125,33 @@ impl Slabs {
             .mark
             .as_deref()
             .and_then(|mark| mark.sample.caches.as_deref().ok());
-        let since_mark = marked.map(|mark| changes(caches, mark, page_size));
+        let since_mark = marked.map(|mark| changes(caches, mark));
         let merged = &shown.sample.merged;
         for (index, cache) in caches.iter().enumerate() {
             let of_class = self.class.is_none_or(|class| class == cache.class);
             if of_class && self.filter.matches(&cache.name, merged) {
                 self.rows.push(Row {
                     index,
-                    change: shown.rates.caches.get(index).copied().flatten(),
-                    since_mark: since_mark.as_ref().and_then(|changes| changes[index]),
+                    change: shown
+                        .rates
+                        .caches
+                        .get(index)
+                        .and_then(|since| since.change()),
+                    since_mark: since_mark.as_ref().map(|changes| changes[index]),
                     merged: merged.others(&cache.name).count(),
                 });
             }
         }
-        self.sort(shown, page_size);
+        self.sort(shown);
         if let Some(selected) = &self.selected {
             let mut rows = self.rows.iter();
-            let found = rows.position(|row| caches[row.index].name == *selected);
+            let found = rows.position(|row| caches[row.index].is(selected));
             self.at = found.unwrap_or(0);
         }
     }
 
     /// From the greatest figure, which is taken once of each row; of the alike from A.
-    fn sort(&mut self, shown: &Shown, page_size: u64) {
+    fn sort(&mut self, shown: &Shown) {
         let caches = shown.sample.caches.as_deref().unwrap_or_default();
         let shape = self.sort.shape();
         let reverse = self.reverse;
@@ -136,7 +160,7 @@ impl Slabs {
                 cache: &caches[row.index],
                 row,
                 elapsed: shown.rates.elapsed,
-                page_size,
+                page_size: shown.sample.page_size,
             })
         };
         let mut rows: Vec<_> = self.rows.drain(..).map(|row| (figure(&row), row)).collect();

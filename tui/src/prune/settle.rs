@@ -37,9 +37,10 @@ pub fn inodes(
     let begin = Instant::now();
     loop {
         let sample = source.sample();
-        let now = sample.cache(cache).map_or(0, |cache| cache.active);
+        // A figure that cannot be is read again.
+        let now = sample.cache(cache).map_or(Some(0), |cache| cache.active);
         let over = begin.elapsed() > patience(mount) || flow().is_break();
-        if over || unsettled(evicted, before, now) == 0 {
+        if over || now.is_some_and(|now| unsettled(evicted, before, now) == 0) {
             return Some(sample);
         }
         thread::sleep(STEP);

@@ -84,21 +84,25 @@ pub fn machine(kernel: &mut Kernel) -> Vec<Figure> {
     let dentries = sample.dentries.ok();
     let memory = sample.memory.ok();
     vec![
-        Figure::count("dentries", "dentries", dentries.map(|state| state.total)),
+        Figure::count(
+            "dentries",
+            "dentries",
+            dentries.and_then(|state| state.total),
+        ),
         Figure::count(
             "dentries_on_lru",
             "on the LRU",
-            dentries.map(|state| state.lru),
+            dentries.and_then(|state| state.lru),
         ),
         Figure::count(
             "inodes",
             "inodes",
-            sample.inodes.ok().map(|inodes| inodes.total),
+            sample.inodes.ok().and_then(|inodes| inodes.total),
         ),
         Figure::bytes(
             "sreclaimable_bytes",
             "SReclaimable",
-            memory.map(|memory| memory.sreclaimable),
+            memory.and_then(|memory| memory.sreclaimable),
         ),
         Figure::bytes(
             "page_cache_bytes",

@@ -268,7 +268,7 @@ impl Rung for Plan {
         let mut figures = machine(kernel);
         if let Some(name) = self.mount.inode_cache() {
             let sample = kernel.sample_bare();
-            let objects = sample.cache(name).map(|cache| cache.active);
+            let objects = sample.cache(name).and_then(|cache| cache.active);
             figures.push(Figure::count("inode_objects", name, objects));
         }
         if let Some(shrinker) = &self.shrinker {

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::source::dentry_state;
+use crate::source::{Files, dentry_state};
 
 /// dentry-state, held open: opening it makes dentries of its own.
 pub(super) struct Dentries(Option<File>);
 
 impl Dentries {
     pub(super) fn below(root: &Path) -> Self {
-        Self(File::open(root.join("proc/sys/fs/dentry-state")).ok())
+        Self(Files::new(root).open("proc/sys/fs/dentry-state").ok())
     }
 
     /// All of the machine now.
@@ -19,6 +19,6 @@ impl Dentries {
         let mut buffer = [0; 256];
         let len = self.0.as_ref()?.read_at(&mut buffer, 0).ok()?;
         let text = str::from_utf8(&buffer[..len]).ok()?;
-        i64::try_from(dentry_state::parse(text).ok()?.total).ok()
+        i64::try_from(dentry_state::parse(text).ok()?.value.total?).ok()
     }
 }

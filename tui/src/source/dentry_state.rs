@@ -1,36 +1,52 @@
 //! /proc/sys/fs/dentry-state.
 
+use super::lines::Parsed;
 use super::{Malformed, numbers};
 
-/// All dentries of the machine, in counts (fs/dcache.c: `struct dentry_stat_t`, Linux 7.3).
+/// All dentries of the machine, in counts (fs/dcache.c: `struct dentry_stat_t`, Linux 7.3). None:
+/// the counter ran below zero, or this kernel does not have it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DentryState {
     /// All dentries (`nr_dentry`).
-    pub total: u64,
+    pub total: Option<u64>,
     /// On the LRU list of their superblock (`nr_unused`): let go by all that referenced them, once
     /// at least. The kernel leaves them there when they are referenced again.
-    pub lru: u64,
-    /// Seconds: the kernel sets 45 and never reads it (`age_limit`).
-    pub age_limit: u64,
-    /// Pages asked of it by others: always 0 (`want_pages`).
-    pub want_pages: u64,
-    /// The negative ones of those on the LRU (`nr_negative`). Before Linux 5.0 always 0.
-    pub lru_negative: u64,
-    /// Not used by the kernel.
-    pub dummy: u64,
+    pub lru: Option<u64>,
+    /// The negative ones of those on the LRU (`nr_negative`).
+    pub lru_negative: Option<u64>,
 }
 
 impl DentryState {
     /// Not on the LRU: held by a reference ever since they were made, or since they were last taken
     /// off it. Their own children's references count (fs/dcache.c: `retain_dentry()`, Linux 7.3).
-    pub fn off_lru(&self) -> u64 {
+    pub fn off_lru(&self) -> Option<u64> {
         // The kernel sums the two counters one after the other.
-        self.total.saturating_sub(self.lru)
+        Some(self.total?.saturating_sub(self.lru?))
+    }
+
+    /// Kernels before 5.0 write 0 where others have the negative ones (commit af0c9af1b3f6), some
+    /// of distributions do count them. Of a kernel that is not known, 0 means nothing either.
+    #[must_use]
+    pub fn of_kernel(mut self, release: Option<&str>) -> Self {
+        let counts = release
+            .and_then(version)
+            .is_some_and(|version| version >= (5, 0));
+        if !counts {
+            self.lru_negative = self.lru_negative.filter(|&negative| negative > 0);
+        }
+        self
     }
 }
 
-/// Six fields in a line.
-pub fn parse(text: &str) -> Result<DentryState, Malformed> {
+/// The first two figures of a release: `3.10.0-514.el7` is 3.10.
+pub fn version(release: &str) -> Option<(u32, u32)> {
+    let mut figures = release.split(|c: char| !c.is_ascii_digit());
+    let mut next = || figures.next()?.parse().ok();
+    Some((next()?, next()?))
+}
+
+/// Six fields in a line, of which two were never used and one is always 45.
+pub fn parse(text: &str) -> Result<Parsed<DentryState>, Malformed> {
     const FIELDS: [&str; 6] = [
         "nr_dentry",
         "nr_unused",
@@ -39,15 +55,14 @@ pub fn parse(text: &str) -> Result<DentryState, Malformed> {
         "nr_negative",
         "dummy",
     ];
-    let [total, lru, age_limit, want_pages, lru_negative, dummy] = numbers(text, FIELDS)?;
-    Ok(DentryState {
-        total,
-        lru,
-        age_limit,
-        want_pages,
-        lru_negative,
-        dummy,
-    })
+    let figures = numbers(text, FIELDS)?;
+    Ok(
+        figures.map(|[total, lru, _, _, lru_negative, _]| DentryState {
+            total,
+            lru,
+            lru_negative,
+        }),
+    )
 }
 
 #[cfg(test)]
@@ -56,18 +71,49 @@ mod tests {
 
     #[test]
     fn all_fields() {
-        let state = parse("268353\t267032\t45\t0\t60519\t0\n");
-        assert_eq!(
-            state,
-            Ok(DentryState {
-                total: 268_353,
-                lru: 267_032,
-                age_limit: 45,
-                want_pages: 0,
-                lru_negative: 60_519,
-                dummy: 0,
-            })
-        );
+        let state = parse("268353\t267032\t45\t0\t60519\t0\n").unwrap().value;
+        let expected = DentryState {
+            total: Some(268_353),
+            lru: Some(267_032),
+            lru_negative: Some(60_519),
+        };
+        assert_eq!(state, expected);
+        assert_eq!(state.off_lru(), Some(1_321));
+    }
+
+    #[test]
+    fn negatives_are_unknown_where_the_kernel_does_not_count_them() {
+        let negative = |figure: u64, release| {
+            let state = DentryState {
+                lru_negative: Some(figure),
+                ..DentryState::default()
+            };
+            state.of_kernel(release).lru_negative
+        };
+        for release in [
+            "3.10.0-514.el7.x86_64",
+            "4.18.0-553.el8",
+            "2.6.18-419.el5",
+            "odd",
+        ] {
+            assert_eq!(negative(0, Some(release)), None, "{release}");
+            assert_eq!(negative(7, Some(release)), Some(7), "{release}: counted");
+        }
+        for release in ["5.0", "5.15.90.1-microsoft-standard-WSL2", "10.1.0"] {
+            assert_eq!(negative(0, Some(release)), Some(0), "{release}");
+        }
+        assert_eq!(negative(0, None), None);
+    }
+
+    #[test]
+    fn counters_below_zero_are_unknown_and_reported() {
+        let read = parse("-2147483648\t5\t45\t0\t18446744073709551615\t0\n").unwrap();
+        assert_eq!(read.value.total, None);
+        assert_eq!(read.value.lru, Some(5));
+        assert_eq!(read.value.lru_negative, None);
+        assert_eq!(read.value.off_lru(), None);
+        let first = read.skipped.first.unwrap().to_string();
+        assert_eq!(first, "line 1: nr_dentry ran below zero: -2147483648");
     }
 
     #[test]
@@ -77,7 +123,7 @@ mod tests {
             ("1\t2\t45\t0", "line 1: nr_negative is missing"),
             ("1\t2\t45\t0\t7\n", "line 1: dummy is missing"),
             ("1 2 45 0 5 0 7", "line 1: more than 6 fields"),
-            ("-1\t2\t45\t0\t5\t0", "line 1: nr_dentry is no count: -1"),
+            ("x\t2\t45\t0\t5\t0", "line 1: nr_dentry is no count: x"),
             (
                 "1\t\u{1b}[2J\t45\t0\t5\t0",
                 "line 1: nr_unused is no count: \\u{1b}[2J",

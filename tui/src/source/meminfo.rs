@@ -4,26 +4,27 @@
 //! multiplies what it reads by 1024 without a look at the size, and makes a map of all lines where
 //! each refresh needs five.
 
-use super::{Malformed, excerpt, number};
+use super::lines::{Parsed, Skipped, last, text_lines};
+use super::{Malformed, below_zero, excerpt, number};
 
 /// Memory and the slabs' part of it, in bytes (fs/proc/meminfo.c: `meminfo_proc_show()`, Linux
-/// 7.3).
+/// 7.3). None: this kernel does not write the line, or it was not understood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// MemTotal.
-    pub total: u64,
+    pub total: Option<u64>,
     /// MemAvailable; kernels before 3.14 have none.
     pub available: Option<u64>,
     /// Slab: pages of all slab caches, `sreclaimable + sunreclaim`.
-    pub slab: u64,
-    /// SReclaimable: pages of the caches that a shrinker can empty.
-    pub sreclaimable: u64,
-    /// SUnreclaim: pages of the others.
-    pub sunreclaim: u64,
+    pub slab: Option<u64>,
+    /// SReclaimable: pages of the caches that a shrinker can empty; kernels before 2.6.19 have none.
+    pub sreclaimable: Option<u64>,
+    /// SUnreclaim: pages of the others; kernels before 2.6.19 have none.
+    pub sunreclaim: Option<u64>,
 }
 
 /// Lines of `Name:  123 kB`.
-pub fn parse(text: &str) -> Result<Memory, Malformed> {
+pub fn parse(text: &str) -> Result<Parsed<Memory>, Malformed> {
     const NAMES: [&str; 5] = [
         "MemTotal",
         "MemAvailable",
@@ -32,29 +33,35 @@ pub fn parse(text: &str) -> Result<Memory, Malformed> {
         "SUnreclaim",
     ];
     let mut figures = [None; NAMES.len()];
-    for (line, at) in text.lines().zip(1..) {
+    let mut skipped = Skipped::default();
+    for (at, line) in text_lines(text) {
         let Some((name, value)) = line.split_once(':') else {
-            return Err(Malformed::new(at, format!("no name: {}", excerpt(line))));
+            skipped.add(Malformed::new(at, format!("no name: {}", excerpt(line))));
+            continue;
         };
         let Some(figure) = NAMES.iter().position(|known| *known == name) else {
             continue;
         };
-        figures[figure] = Some(kib(name, value.trim_ascii(), at)?);
+        match kib(name, value.trim_ascii(), at) {
+            Ok(bytes) => figures[figure] = Some(bytes),
+            Err(malformed) => skipped.add(malformed),
+        }
         if figures.iter().all(Option::is_some) {
             break;
         }
     }
-    let needed = |figure: usize| {
-        let missing = || format!("{} is missing", NAMES[figure]);
-        figures[figure].ok_or_else(|| Malformed::new(text.lines().count().max(1), missing()))
+    let [total, available, slab, sreclaimable, sunreclaim] = figures;
+    let sum = || sreclaimable?.checked_add(sunreclaim?);
+    let memory = Memory {
+        total,
+        available,
+        slab: slab.or_else(sum),
+        sreclaimable,
+        sunreclaim,
     };
-    Ok(Memory {
-        total: needed(0)?,
-        available: figures[1],
-        slab: needed(2)?,
-        sreclaimable: needed(3)?,
-        sunreclaim: needed(4)?,
-    })
+    let any = memory != Memory::default();
+    let none = || Malformed::new(last(text), "no line of meminfo");
+    skipped.with(any.then_some(memory), none)
 }
 
 /// The page cache, in bytes.
@@ -72,13 +79,12 @@ pub struct PageCache {
 /// The same lines, of which the refresh needs none: read when something is reclaimed.
 pub fn page_cache(text: &str) -> Result<PageCache, Malformed> {
     let figure = |name: &'static str| {
-        let line = text.lines().zip(1..).find_map(|(line, at)| {
+        let line = text_lines(text).find_map(|(at, line)| {
             let (key, value) = line.split_once(':')?;
             (key == name).then_some((value.trim_ascii(), at))
         });
-        let (value, at) = line.ok_or_else(|| {
-            Malformed::new(text.lines().count().max(1), format!("{name} is missing"))
-        })?;
+        let (value, at) =
+            line.ok_or_else(|| Malformed::new(last(text), format!("{name} is missing")))?;
         kib(name, value, at)
     };
     let pages = figure("Cached")?.saturating_add(figure("Buffers")?);
@@ -94,6 +100,7 @@ fn kib(name: &str, value: &str, at: usize) -> Result<u64, Malformed> {
     let bytes = value.strip_suffix(" kB").and_then(number);
     bytes
         .and_then(|kib| kib.checked_mul(1024))
+        .filter(|bytes| !below_zero(*bytes))
         .ok_or_else(|| Malformed::new(at, format!("{name} is no count of kB: {}", excerpt(value))))
 }
 
@@ -107,13 +114,52 @@ mod tests {
     fn in_bytes() {
         let text = format!("MemTotal:  4010752 kB\nHugePages_Total:  0\n{REST}");
         let memory = Memory {
-            total: 4_010_752 * 1024,
+            total: Some(4_010_752 * 1024),
             available: None,
-            slab: 30 * 1024,
-            sreclaimable: 20 * 1024,
-            sunreclaim: 10 * 1024,
+            slab: Some(30 * 1024),
+            sreclaimable: Some(20 * 1024),
+            sunreclaim: Some(10 * 1024),
         };
-        assert_eq!(parse(&text), Ok(memory));
+        assert_eq!(parse(&text).unwrap().value, memory);
+        let pasted = format!("\u{feff}{}\r\n\r", text.replace('\n', "\r\n"));
+        let read = parse(&pasted).unwrap();
+        assert_eq!((read.value, read.skipped.lines), (memory, 0));
+    }
+
+    #[test]
+    fn what_an_old_kernel_does_not_write_is_unknown() {
+        // Linux 2.6.18.
+        let memory = parse("MemTotal: 8177612 kB\nSlab: 1620988 kB\n")
+            .unwrap()
+            .value;
+        assert_eq!(memory.slab, Some(1_659_891_712));
+        assert_eq!((memory.sreclaimable, memory.sunreclaim), (None, None));
+        let memory = parse("SReclaimable: 3 kB\nSUnreclaim: 4 kB\n")
+            .unwrap()
+            .value;
+        assert_eq!(
+            (memory.total, memory.slab),
+            (None, Some(7 * 1024)),
+            "their sum"
+        );
+    }
+
+    #[test]
+    fn line_that_is_not_understood_costs_no_other() {
+        let below_zero = "18446744073709551608 kB";
+        let text = format!("MemTotal: 9 kB\ngarbage\nSlab: {below_zero}\nSUnreclaim: 7 kB\nSRecl");
+        let read = parse(&text).unwrap();
+        let memory = Memory {
+            total: Some(9 * 1024),
+            sunreclaim: Some(7 * 1024),
+            ..Memory::default()
+        };
+        assert_eq!(read.value, memory);
+        assert_eq!(read.skipped.lines, 3);
+        assert_eq!(
+            read.skipped.first.unwrap().to_string(),
+            "line 2: no name: garbage"
+        );
     }
 
     #[test]
@@ -137,9 +183,11 @@ mod tests {
     #[test]
     fn hostile() {
         for (text, what) in [
-            ("", "line 1: MemTotal is missing"),
-            ("MemTotal: 1 kB\n", "line 1: Slab is missing"),
-            ("MemTotal: 1 kB\n\n", "line 2: no name: "),
+            ("", "line 1: no line of meminfo"),
+            (
+                "MemFree: 1 kB\nCached: 1 kB\n",
+                "line 2: no line of meminfo",
+            ),
             (
                 "MemTotal: -1 kB",
                 "line 1: MemTotal is no count of kB: -1 kB",

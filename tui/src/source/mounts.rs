@@ -11,6 +11,7 @@ use procfs::process::MountInfo;
 use rustix::fs::{AtFlags, StatxFlags, statx};
 
 use super::Malformed;
+use super::lines::{Parsed, Skipped, lines};
 
 /// A mounted filesystem.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -187,11 +188,20 @@ impl Mounted {
 
 /// A mount a line, as the kernel has them: those that others are mounted over too.
 pub fn parse_all(bytes: &[u8]) -> Result<Vec<Mounted>, Malformed> {
-    let text = ascii(bytes);
-    let lines = text.lines().zip(1..);
-    lines
-        .map(|(line, number)| Mounted::parse(line, number))
-        .collect()
+    Ok(read(bytes)?.value)
+}
+
+/// The same, with the lines that were not understood.
+pub fn read(bytes: &[u8]) -> Result<Parsed<Vec<Mounted>>, Malformed> {
+    let (mut all, mut skipped) = (Vec::new(), Skipped::default());
+    for (number, line) in lines(bytes) {
+        match Mounted::parse(&ascii(line), number) {
+            Ok(mounted) => all.push(mounted),
+            Err(malformed) => skipped.add(malformed),
+        }
+    }
+    let nothing = all.is_empty() && skipped.lines > 0;
+    skipped.with((!nothing).then_some(all), || Malformed::new(1, "no mount"))
 }
 
 /// Mounted over one another, only the uppermost can be reached. On disk first, in memory next, the
@@ -346,6 +356,22 @@ mod tests {
         let made_of = &parse(text).unwrap()[0].made_of;
         let paths: Vec<_> = made_of.iter().map(|path| path.to_str().unwrap()).collect();
         assert_eq!(paths, ["/u p", "/a:b", "/c"]);
+    }
+
+    #[test]
+    fn line_that_is_not_understood_costs_no_other() {
+        let text = b"\xef\xbb\xbf1 0 8:1 / / rw - ext4 /dev/a rw\r\n\r\n\
+            odd line\n2 1 0:2 / /b rw - tmpfs t rw\n3 1 0:3 / /cut rw - xf";
+        let read = read(text).unwrap();
+        let points: Vec<_> = read
+            .value
+            .iter()
+            .map(|of| of.mount.point.to_str())
+            .collect();
+        assert_eq!(points, [Some("/"), Some("/b")]);
+        assert_eq!(read.skipped.lines, 2);
+        let first = read.skipped.first.unwrap().to_string();
+        assert_eq!(first, "line 3: not a line of mountinfo");
     }
 
     #[test]

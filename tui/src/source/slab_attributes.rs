@@ -6,11 +6,11 @@
 //! at closely.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::files::{FIGURES, Files};
 use super::{Cache, SourceError, unreadable};
 
 /// Where the directories are, below the root.
@@ -52,15 +52,20 @@ pub fn parse_class(text: &str) -> Class {
 /// The directory of a cache. A cache's name is the kernel's, but a path is made of it: none leads
 /// elsewhere.
 pub fn directory(root: &Path, cache: &str) -> Option<PathBuf> {
+    below(cache).map(|path| root.join(path))
+}
+
+fn below(cache: &str) -> Option<PathBuf> {
     let safe = !cache.is_empty() && !cache.contains('/') && !cache.starts_with('.');
-    safe.then(|| root.join(DIRECTORY).join(cache))
+    safe.then(|| Path::new(DIRECTORY).join(cache))
 }
 
 /// Without sysfs or without permission the class is unknown and nothing else is lost.
-pub fn read_class(root: &Path, cache: &str) -> Class {
-    let text = directory(root, cache).map(|path| fs::read_to_string(path.join("reclaim_account")));
+pub fn read_class(files: &Files, cache: &str) -> Class {
+    let path = below(cache).map(|path| path.join("reclaim_account"));
+    let text = path.map(|path| files.read(path, FIGURES));
     match text {
-        Some(Ok(text)) => parse_class(&text),
+        Some(Ok(text)) => parse_class(&String::from_utf8_lossy(&text)),
         _ => Class::Unknown,
     }
 }
@@ -103,14 +108,10 @@ impl Merged {
 }
 
 /// The links in sysfs; none where it cannot be read.
-pub fn read_merged(root: &Path) -> Merged {
-    let Ok(entries) = fs::read_dir(root.join(DIRECTORY)) else {
-        return Merged::default();
-    };
-    let links = entries.filter_map(|entry| {
-        let entry = entry.ok()?;
-        let target = fs::read_link(entry.path()).ok()?;
-        let name = entry.file_name().to_string_lossy().into_owned();
+pub fn read_merged(files: &Files) -> Merged {
+    let links = files.links(DIRECTORY).unwrap_or_default().into_iter();
+    let links = links.filter_map(|(name, target)| {
+        let name = name.to_string_lossy().into_owned();
         Some((name, target.file_name()?.to_string_lossy().into_owned()))
     });
     Merged::new(links)
@@ -125,18 +126,25 @@ pub(super) struct Known {
 
 impl Known {
     /// Reads what is new among the caches.
-    pub(super) fn learn(&mut self, root: &Path, caches: &[Cache]) {
-        let mut new = false;
-        for cache in caches {
-            if !self.classes.contains_key(&cache.name) {
-                let class = read_class(root, &cache.name);
-                self.classes.insert(cache.name.clone(), class);
-                new = true;
-            }
+    pub(super) fn learn(&mut self, files: &Files, caches: &[Cache]) {
+        let new: Vec<_> = caches
+            .iter()
+            .filter(|cache| !self.classes.contains_key(&cache.name))
+            .collect();
+        if new.is_empty() {
+            return;
         }
-        if new {
-            self.merged = Arc::new(read_merged(root));
+        // Of a capture hardly any directory may be there.
+        let there = files.is_directory(DIRECTORY);
+        for cache in new {
+            let class = if there {
+                read_class(files, &cache.name)
+            } else {
+                Class::Unknown
+            };
+            self.classes.insert(cache.name.clone(), class);
         }
+        self.merged = Arc::new(read_merged(files));
     }
 
     /// Adds what is known to the caches.
@@ -220,15 +228,17 @@ impl Attributes {
 /// All attributes of one cache. Counting objects takes the kernel a walk along the partial slabs
 /// of the cache, so this is nothing to do at each sample.
 pub fn read(root: &Path, cache: &str) -> Result<Attributes, SourceError> {
-    let path = directory(root, cache).ok_or_else(|| {
+    let files = Files::new(root);
+    let path = below(cache).ok_or_else(|| {
         let error = io::Error::new(io::ErrorKind::NotFound, "no directory has such a name");
         unreadable(&root.join(DIRECTORY), &error)
     })?;
     // A file that every kernel has tells why there are none.
     let probe = path.join("object_size");
-    fs::read(&probe).map_err(|error| unreadable(&probe, &error))?;
+    let found = files.read(&probe, FIGURES);
+    found.map_err(|error| unreadable(&root.join(probe), &error))?;
     Ok(Attributes::new(|name| {
-        let bytes = fs::read(path.join(name)).ok()?;
+        let bytes = files.read(path.join(name), FIGURES).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }))
 }

@@ -14,7 +14,7 @@ pub(super) fn plan(model: &mut Model) -> Vec<Effect> {
     let from_ledger = matches!(model.mode, Mode::Ledger);
     let selected = match &model.slabs.detail {
         _ if from_ledger => Some("dentry".to_owned()),
-        Some(detail) => Some(detail.cache.clone()),
+        Some(detail) => Some(detail.cache.name.clone()),
         None => model.selected_cache().map(|cache| cache.name.clone()),
     };
     let Some(cache) = selected else {

@@ -2,7 +2,7 @@
 
 use super::{Effect, stepped};
 use crate::model::{Column, Detail, Mode, Model, Screen};
-use crate::source::{Attributes, Class, SourceError};
+use crate::source::{Attributes, Cache, Class, SourceError};
 
 pub(super) fn sort(model: &mut Model, column: Column) {
     model.slabs.sort = column;
@@ -62,7 +62,7 @@ pub(super) fn moved(model: &mut Model, steps: i64) {
 pub(super) fn select(model: &mut Model, row: usize) {
     // The top is no certain cache: whichever comes to be the greatest stays selected.
     let selected = model.line(row).filter(|_| row > 0);
-    model.slabs.selected = selected.map(|line| line.cache.name.clone());
+    model.slabs.selected = selected.map(|line| line.cache.id());
 }
 
 pub(super) fn class(model: &mut Model) {
@@ -91,12 +91,13 @@ pub(super) fn mark(model: &mut Model) {
 }
 
 pub(super) fn detail(model: &mut Model) -> Vec<Effect> {
-    let Some(cache) = model.selected_cache().map(|cache| cache.name.clone()) else {
+    let Some(cache) = model.selected_cache().map(Cache::id) else {
         return Vec::new();
     };
-    model.slabs.detail = Some(Detail::new(cache.clone()));
+    let read = cache.name.clone();
+    model.slabs.detail = Some(Detail::new(cache));
     model.mode = Mode::Detail;
-    vec![Effect::ReadAttributes { cache }]
+    vec![Effect::ReadAttributes { cache: read }]
 }
 
 pub(super) fn detail_close(model: &mut Model) {
@@ -114,7 +115,7 @@ pub(super) fn reread(model: &mut Model) -> Vec<Effect> {
         Some(detail) if !detail.reading => {
             detail.reading = true;
             vec![Effect::ReadAttributes {
-                cache: detail.cache.clone(),
+                cache: detail.cache.name.clone(),
             }]
         }
         _ => Vec::new(),
@@ -127,7 +128,7 @@ pub(super) fn attributes(
     attributes: Result<Attributes, SourceError>,
 ) {
     if let Some(detail) = &mut model.slabs.detail
-        && detail.cache == cache
+        && detail.cache.name == cache
     {
         detail.reading = false;
         detail.attributes = Some(attributes);

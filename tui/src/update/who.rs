@@ -105,7 +105,7 @@ fn spec(model: &Model) -> Option<Spec> {
                 .slabs
                 .detail
                 .as_ref()
-                .map(|detail| detail.cache.clone());
+                .map(|detail| detail.cache.name.clone());
             let selected = || model.selected_cache().map(|cache| cache.name.clone());
             detail.or_else(selected).map(Spec::Cache)
         }

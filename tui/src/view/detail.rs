@@ -11,8 +11,8 @@ use super::chart::{self, Chart};
 use super::fit::LOW;
 use super::{rule, slabs, trend};
 use crate::model::{Detail, Line as Row, Model, Window};
-use crate::source::{Attributes, Cache, Class};
-use crate::text::{bytes, count, percent, printable, short, short_signed};
+use crate::source::{Attributes, Cache, CacheId, Class};
+use crate::text::{bytes, count, known, percent, printable, short, short_signed};
 
 /// Columns for the attributes.
 const ATTRIBUTES: u16 = 80;
@@ -88,21 +88,21 @@ fn scrolled(lines: Vec<Line<'_>>, scroll: u16, frame: &mut Frame<'_>, area: Rect
 }
 
 /// The row of the cache, though the filter hides it.
-fn with_row<T>(model: &Model, name: &str, then: impl FnOnce(&Row<'_>) -> T) -> Option<T> {
+fn with_row<T>(model: &Model, id: &CacheId, then: impl FnOnce(&Row<'_>) -> T) -> Option<T> {
     let rows = 0..model.slabs.rows.len();
     let line = rows
         .filter_map(|row| model.line(row))
-        .find(|line| line.cache.name == name)?;
+        .find(|line| line.cache.is(id))?;
     Some(then(&line))
 }
 
 fn figures(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
     let look = model.look;
-    let name = printable(&detail.cache);
+    let name = printable(&detail.cache.name);
     let Some(shown) = &model.shown else {
         return vec![Line::raw(format!(" {name}"))];
     };
-    let Some(cache) = shown.sample.cache(&detail.cache) else {
+    let Some(cache) = shown.sample.cache_of(&detail.cache) else {
         let text = format!(" {name}: slabinfo shows no such cache any more");
         return vec![Line::styled(text, look.warn())];
     };
@@ -126,7 +126,7 @@ fn figures(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
         lines.push(Line::raw(super::cut(&text, usize::from(model.size.0))));
     }
     let growth = with_row(model, &detail.cache, |line| {
-        let mark = line.row.since_mark.map_or(String::new(), |change| {
+        let mark = line.marked().map_or(String::new(), |change| {
             format!("  since m {}", short_signed(change.objects as f64))
         });
         format!("  {}{mark}", trend(look, line.growth(), short))
@@ -135,30 +135,27 @@ fn figures(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
         let name = Span::styled(format!(" {name:<8} "), look.dim());
         Line::from(vec![name, Span::raw(text)])
     };
-    let used = percent(cache.active, cache.objects).unwrap_or(0);
-    let page_size = model.host.page_size;
+    let page_size = shown.sample.page_size;
     lines.extend([
         line(
             "objects",
             format!(
-                "{} of {}, {used} %{}",
-                count(cache.active),
+                "{} of {}, {} %{}",
+                known(cache.active, count),
                 count(cache.objects),
+                known(cache.used(), |used| used.to_string()),
                 growth.unwrap_or_default()
             ),
         ),
         line("slabs", slabs_of(cache, detail.known(), page_size)),
         line("idle", idle(cache, page_size)),
-        line(
-            "object",
-            object(cache, detail.known(), model.host.page_size),
-        ),
+        line("object", object(cache, detail.known(), page_size)),
     ]);
     lines
 }
 
 /// How many, how large, and how many of them are not full.
-fn slabs_of(cache: &Cache, attributes: Option<&Attributes>, page_size: u64) -> String {
+fn slabs_of(cache: &Cache, attributes: Option<&Attributes>, page_size: Option<u64>) -> String {
     let number = |name| attributes.and_then(|attributes| attributes.number(name));
     let partial = match (number("partial"), number("objects_partial")) {
         (Some(partial), Some(objects)) => {
@@ -173,17 +170,23 @@ fn slabs_of(cache: &Cache, attributes: Option<&Attributes>, page_size: u64) -> S
     format!(
         "{} ({}) of {} objects, {} page{plural}{partial}",
         count(cache.slabs),
-        bytes(cache.size(page_size)),
+        known(page_size.map(|page| cache.size(page)), bytes),
         cache.objects_per_slab,
         cache.pages_per_slab
     )
 }
 
 /// Fragmentation: what no object occupies, and where.
-fn idle(cache: &Cache, page_size: u64) -> String {
-    let idle = cache.idle(page_size);
-    let share = percent(idle, cache.size(page_size)).unwrap_or(0);
-    let free = cache.objects.saturating_sub(cache.active);
+fn idle(cache: &Cache, page_size: Option<u64>) -> String {
+    let (idle, size) = match page_size.map(|page| (cache.idle(page), cache.size(page))) {
+        None => return "-: the figures do not tell how large a page is".into(),
+        Some((None, _)) => {
+            return "-: the kernel printed more active objects than there are".into();
+        }
+        Some((Some(idle), size)) => (idle, size),
+    };
+    let share = percent(idle, size).unwrap_or(0);
+    let free = cache.objects.saturating_sub(cache.active.unwrap_or(0));
     let free = free.saturating_mul(cache.object_size);
     let ends = idle.saturating_sub(free);
     let [idle, free, ends] = [idle, free, ends].map(bytes);
@@ -191,9 +194,10 @@ fn idle(cache: &Cache, page_size: u64) -> String {
 }
 
 /// What an object takes more than was asked for: alignment, and the end of its slab.
-fn object(cache: &Cache, attributes: Option<&Attributes>, page_size: u64) -> String {
-    let slab = cache.pages_per_slab.saturating_mul(page_size);
-    let end = slab.saturating_sub(cache.objects_per_slab.saturating_mul(cache.object_size));
+fn object(cache: &Cache, attributes: Option<&Attributes>, page_size: Option<u64>) -> String {
+    let slab = page_size.map(|page| cache.pages_per_slab.saturating_mul(page));
+    let objects = cache.objects_per_slab.saturating_mul(cache.object_size);
+    let end = slab.map(|slab| slab.saturating_sub(objects));
     let asked = attributes.and_then(|attributes| attributes.number("object_size"));
     let align = attributes.and_then(|attributes| attributes.number("align"));
     let asked = match (asked, align) {
@@ -204,8 +208,9 @@ fn object(cache: &Cache, attributes: Option<&Attributes>, page_size: u64) -> Str
         _ => String::new(),
     };
     format!(
-        "{} B{asked}; {end} B left per slab",
-        count(cache.object_size)
+        "{} B{asked}; {} left per slab",
+        count(cache.object_size),
+        known(end, |end| format!("{} B", count(end)))
     )
 }
 
@@ -214,10 +219,9 @@ fn over_time(model: &Model, detail: &Detail, frame: &mut Frame<'_>, titles: Rect
     let window = model.window();
     let since = crate::text::duration(window.span);
     let slab_bytes = model.shown.as_ref().and_then(|shown| {
-        let cache = shown.sample.cache(&detail.cache)?;
-        Some(cache.pages_per_slab.saturating_mul(model.host.page_size))
+        let cache = shown.sample.cache_of(&detail.cache)?;
+        Some(cache.pages_per_slab.saturating_mul(shown.sample.page_size?))
     });
-    let slab_bytes = slab_bytes.unwrap_or(0);
     let halves = |area| Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
     let ([left_title, right_title], [left, right]): ([Rect; 2], [Rect; 2]) =
         (halves(titles), halves(area));
@@ -232,7 +236,7 @@ fn over_time(model: &Model, detail: &Detail, frame: &mut Frame<'_>, titles: Rect
     for (bytes, area) in [(false, left), (true, right)] {
         let values = values(model, detail, window, |was| match bytes {
             false => was.active,
-            true => was.slabs.saturating_mul(slab_bytes),
+            true => Some(was.slabs.saturating_mul(slab_bytes?)),
         });
         let chart = Chart {
             markers: &model.history.markers,
@@ -254,18 +258,19 @@ fn values(
     model: &Model,
     detail: &Detail,
     window: Window,
-    value: impl Fn(&crate::history::Was) -> u64,
+    value: impl Fn(&crate::history::Was) -> Option<u64>,
 ) -> Vec<chart::Value> {
     let (begin, end) = (window.begin(), window.end);
     let mut values: Vec<chart::Value> = Vec::new();
-    for was in model.history.caches.of(0, &detail.cache) {
+    let CacheId { name, nth } = &detail.cache;
+    for was in model.history.caches.of(0, name, *nth) {
         if was.at() > end {
             break;
         }
         if was.at() <= begin {
             values.clear();
         }
-        values.push((was.at().max(begin), Some(value(was))));
+        values.push((was.at().max(begin), value(was)));
     }
     if let Some(&(_, last)) = values.last() {
         values.push((end, last));

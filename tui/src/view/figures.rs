@@ -5,13 +5,13 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 
-use super::fit::LOW;
+use super::fit::{LOW, cut, wrapped};
 use super::{rate_bytes, trend};
 use crate::history::Rates;
 use crate::model::Model;
 use crate::model::Shown;
 use crate::source::{DentryState, Memory, SourceError};
-use crate::text::{bytes, count, mebibytes, percent, short};
+use crate::text::{bytes, count, count_in, known, mebibytes, percent, short};
 use crate::view::look::Look;
 
 /// Lines of the figures.
@@ -64,17 +64,23 @@ pub(super) fn render(model: &Model, shown: &Shown, frame: &mut Frame<'_>, area: 
 fn sides(model: &Model, shown: &Shown, area: Rect) -> [Vec<Line<'static>>; 2] {
     let (look, rates) = (model.look, &shown.rates);
     let mut left = match &shown.sample.memory {
-        Err(error) => failed(look, error),
+        Err(error) => failed(look, error, MEMORY.min(area.width)),
         Ok(figures) => memory(look, figures, rates),
     };
     if let Ok(inodes) = &shown.sample.inodes {
         left.resize(usize::from(HEIGHT) - 1, Line::default());
         let rate = trend(look, rates.inodes, short);
-        left.push(left_line(look, "inodes", count(inodes.total), None, rate));
+        left.push(left_line(
+            look,
+            "inodes",
+            known(inodes.total, count),
+            None,
+            rate,
+        ));
     }
     let width = area.width.saturating_sub(MEMORY);
     let right = match &shown.sample.dentries {
-        Err(error) => failed(look, error),
+        Err(error) => failed(look, error, width),
         Ok(state) => dentries(look, state, rates, width),
     };
     [left, right]
@@ -96,10 +102,12 @@ fn left_line(
 }
 
 fn memory(look: Look, memory: &Memory, rates: &Rates) -> Vec<Line<'static>> {
-    let line = |name, figure, beside| {
-        let share = percent(figure, memory.total);
-        left_line(look, name, mebibytes(figure), share, beside)
+    let line = |name, figure: Option<u64>, beside| {
+        let share = figure.zip(memory.total);
+        let share = share.and_then(|(part, whole)| percent(part, whole));
+        left_line(look, name, known(figure, mebibytes), share, beside)
     };
+    let total = memory.total.map(|total| format!("of {}", bytes(total)));
     let rate = |rate| trend(look, rate, rate_bytes);
     vec![
         line(
@@ -108,17 +116,17 @@ fn memory(look: Look, memory: &Memory, rates: &Rates) -> Vec<Line<'static>> {
             rate(rates.sreclaimable),
         ),
         line("SUnreclaim", memory.sunreclaim, rate(rates.sunreclaim)),
-        line("Slab", memory.slab, format!("of {}", bytes(memory.total))),
+        line("Slab", memory.slab, total.unwrap_or_default()),
     ]
 }
 
 /// Named as what they are: membership of the LRU, which is not use.
 fn dentries(look: Look, state: &DentryState, rates: &Rates, width: u16) -> Vec<Line<'static>> {
-    let line = |name: &str, figure: u64, style: Style, beside: String| {
+    let line = |name: &str, figure: Option<u64>, style: Style, beside: String| {
         Line::from(vec![
             Span::raw(format!("{name:<14} ")),
             Span::styled(
-                format!("{:>11} ", count(figure)),
+                format!("{:>11} ", known(figure, |n| count_in(n, 11))),
                 look.strong().patch(style),
             ),
             Span::raw(beside),
@@ -126,17 +134,24 @@ fn dentries(look: Look, state: &DentryState, rates: &Rates, width: u16) -> Vec<L
     };
     let rate = |rate| trend(look, rate, short);
     let plain = Style::new();
-    let share = percent(state.lru_negative, state.total).unwrap_or(0);
+    let share = state.lru_negative.zip(state.total);
+    let share = share.and_then(|(part, whole)| percent(part, whole));
+    let percent = share.map_or(String::new(), |share| format!("{share}% "));
     // Where there is no room for the rate its sign has to do.
     let negative = rate(rates.lru_negative);
-    let all = format!("{share}% {negative}");
-    let beside = if all.chars().count() + 27 <= usize::from(width) {
-        all
-    } else {
-        let sign = negative.split(' ').next().unwrap_or_default();
-        format!("{share}% {sign}")
+    let sign = negative.split(' ').next().unwrap_or_default();
+    let texts = match state.lru_negative {
+        Some(_) => [format!("{percent}{negative}"), format!("{percent}{sign}")],
+        None => ["not reported by this kernel", "unknown"].map(str::to_owned),
     };
-    let warn = if share >= 50 { look.warn() } else { plain };
+    let [all, least] = texts;
+    let fits = all.chars().count() + 27 <= usize::from(width);
+    let beside = if fits { all } else { least };
+    let warn = if share >= Some(50) {
+        look.warn()
+    } else {
+        plain
+    };
     vec![
         line("dentries", state.total, plain, rate(rates.dentries)),
         line("held, off LRU", state.off_lru(), plain, rate(rates.off_lru)),
@@ -145,7 +160,11 @@ fn dentries(look: Look, state: &DentryState, rates: &Rates, width: u16) -> Vec<L
     ]
 }
 
-fn failed(look: Look, error: &SourceError) -> Vec<Line<'static>> {
-    let line = |text: String| Line::styled(format!(" {text}"), look.warn());
-    vec![line(error.to_string()), line(error.remedy().into())]
+/// Within its column: the figures beside it are those of another file.
+fn failed(look: Look, error: &SourceError, width: u16) -> Vec<Line<'static>> {
+    let width = usize::from(width).saturating_sub(2);
+    let texts = [error.short(), error.remedy().to_owned()];
+    let lines = texts.iter().flat_map(|text| wrapped(text, width));
+    let line = |text: String| Line::styled(format!(" {}", cut(&text, width)), look.warn());
+    lines.take(usize::from(HEIGHT) - 1).map(line).collect()
 }

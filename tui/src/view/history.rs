@@ -9,7 +9,7 @@ use super::chart::{self, Chart, Series};
 use super::{log, rule, slabs};
 use crate::model::{Model, Window};
 use crate::source::{DentryState, Memory};
-use crate::text::{count, duration, mebibytes};
+use crate::text::{count, duration, known, mebibytes};
 
 /// ```text
 ///  ── SReclaimable 2,310.4 MiB, last 10 min ─────────────────────────────────
@@ -31,8 +31,8 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     .areas(area);
     let window = model.history_window();
     let (memory_then, dentries_then) = figures(model);
-    let figure = |of: fn(&Memory) -> u64| {
-        let text = memory_then.map_or("?".into(), |memory| mebibytes(of(&memory)));
+    let figure = |of: fn(Memory) -> Option<u64>| {
+        let text = known(memory_then.and_then(of), mebibytes);
         Span::styled(text, model.look.strong())
     };
     let title = Line::from(vec![
@@ -100,7 +100,7 @@ fn dentries_title(model: &Model, state: Option<DentryState>, width: u16) -> Line
     let span = |(name, figure, style)| {
         [
             Span::styled(format!(" {name} "), style),
-            Span::styled(format!("{} ", count(figure)), look.strong()),
+            Span::styled(format!("{} ", known(figure, count)), look.strong()),
         ]
     };
     Line::from_iter(figures.into_iter().flat_map(span))
@@ -111,9 +111,9 @@ pub(super) fn dentry_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     let window = model.history_window();
     let values = |value| chart::values(&model.history, window, value);
-    let total = values(|point| point.dentries.map(|state| state.total));
-    let lru = values(|point| point.dentries.map(|state| state.lru));
-    let negative = values(|point| point.dentries.map(|state| state.lru_negative));
+    let total = values(|point| point.dentries?.total);
+    let lru = values(|point| point.dentries?.lru);
+    let negative = values(|point| point.dentries?.lru_negative);
     let series = [
         (&total, look.accent()),
         (&lru, look.good()),

@@ -193,8 +193,8 @@ fn figures(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
         let figures = figures.map(|figure| figure.map_or("?".into(), text));
         (name.to_owned(), figures, change)
     };
-    let of = |cache: fn(&Figures) -> Option<&Cache>, value: &dyn Fn(&Cache) -> u64| {
-        [before, after].map(|figures| cache(figures).map(value))
+    let of = |cache: fn(&Figures) -> Option<&Cache>, value: &dyn Fn(&Cache) -> Option<u64>| {
+        [before, after].map(|figures| cache(figures).and_then(value))
     };
     fn dentry(figures: &Figures) -> Option<&Cache> {
         figures.dentry.as_ref()
@@ -206,7 +206,7 @@ fn figures(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
         row("dentry objects", of(dentry, &|cache| cache.active), count),
         row(
             "dentry slabs",
-            of(dentry, &|cache| cache.size(page)),
+            of(dentry, &|cache| Some(cache.size(page))),
             mebibytes,
         ),
     ];
@@ -218,7 +218,7 @@ fn figures(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
         rows.push(row(&name, of(inode, &|cache| cache.active), count));
         rows.push(row(
             "inode slabs",
-            of(inode, &|cache| cache.size(page)),
+            of(inode, &|cache| Some(cache.size(page))),
             mebibytes,
         ));
     }
@@ -270,7 +270,7 @@ fn words(model: &Model, ledger: &Ledger, before: &Figures, after: &Figures) -> V
         None if after
             .dentry
             .as_ref()
-            .is_some_and(|cache| cache.idle(page) > 0) =>
+            .is_some_and(|cache| cache.idle(page) != Some(0)) =>
         {
             text.push(Line::styled(
                 format!(" {key:<6} shrinks the dentry cache, then measures again"),

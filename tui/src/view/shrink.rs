@@ -86,9 +86,13 @@ pub(super) fn ledger(model: &Model, shrunk: &Shrunk, frame: &mut Frame<'_>, area
     let look = model.look;
     let outcome = &shrunk.outcome;
     let page = model.host.page_size;
-    let of =
-        |value: &dyn Fn(&Cache) -> u64| outcome.caches.each_ref().map(|c| c.as_ref().map(value));
-    let size = of(&|cache| cache.size(page));
+    let of = |value: &dyn Fn(&Cache) -> Option<u64>| {
+        outcome
+            .caches
+            .each_ref()
+            .map(|c| c.as_ref().and_then(value))
+    };
+    let size = of(&|cache| Some(cache.size(page)));
     let mut text = vec![
         Line::styled(
             format!("took {} ms   {}", outcome.took.as_millis(), shrunk.clock),
@@ -98,7 +102,7 @@ pub(super) fn ledger(model: &Model, shrunk: &Shrunk, frame: &mut Frame<'_>, area
             format!("{:<14}{:>14}{:>14}{:>14}", "", "before", "after", "change"),
             look.dim(),
         ),
-        line("slabs", of(&|cache| cache.slabs), count),
+        line("slabs", of(&|cache| Some(cache.slabs)), count),
         line("bytes", size, bytes),
         line("partial slabs", outcome.partial, count),
         line("idle bytes", of(&|cache| cache.idle(page)), bytes),

@@ -125,8 +125,8 @@ pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hi
 /// SReclaimable and SUnreclaim over time.
 pub(super) fn memory_chart(model: &Model, window: Window, frame: &mut Frame<'_>, area: Rect) {
     let values = |value| chart::values(&model.history, window, value);
-    let reclaimable = values(|point| point.memory.map(|memory| memory.sreclaimable));
-    let unreclaimable = values(|point| point.memory.map(|memory| memory.sunreclaim));
+    let reclaimable = values(|point| point.memory?.sreclaimable);
+    let unreclaimable = values(|point| point.memory?.sunreclaim);
     let lines = [
         (&reclaimable, model.look.accent()),
         (&unreclaimable, model.look.warn()),
@@ -142,9 +142,7 @@ pub(super) fn memory_chart(model: &Model, window: Window, frame: &mut Frame<'_>,
 /// SReclaimable alone over time.
 pub(super) fn reclaimable_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let window = model.window();
-    let values = chart::values(&model.history, window, |point| {
-        point.memory.map(|memory| memory.sreclaimable)
-    });
+    let values = chart::values(&model.history, window, |point| point.memory?.sreclaimable);
     let series = filled(model, &values);
     of_bytes(model, &series, window).render(area, frame.buffer_mut());
 }

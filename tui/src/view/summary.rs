@@ -26,7 +26,7 @@ pub(super) fn render(
     let Ok(caches) = &shown.sample.caches else {
         return;
     };
-    let totals = Totals::of(caches, model.host.page_size);
+    let totals = Totals::of(caches, shown.sample.page_size);
     frame.render_widget(Text::from(lines(model, &totals)), area);
     let beside = area.y == figures.y;
     let memory = match &shown.sample.memory {
@@ -47,9 +47,9 @@ pub(super) fn render(
             figures.width
         },
     };
-    let lines = reason(&totals, memory.slab);
+    let lines = reason(&totals, memory.slab).into_iter();
     let lines = lines.map(|line| Line::styled(line, model.look.dim()));
-    let text = Text::from(lines.to_vec());
+    let text = Text::from_iter(lines);
     frame.render_widget(text, reason_area.intersection(frame.area()));
 }
 
@@ -90,23 +90,25 @@ fn lines(model: &Model, totals: &Totals) -> Vec<Line<'static>> {
 /// Where the bytes are that make slabtop's size and `Slab:` differ. Allocations above two pages
 /// go past the caches to the page allocator, and are counted in Slab all the same (mm/slub.c:
 /// `___kmalloc_large_node()`, Linux 7.3).
-fn reason(totals: &Totals, slab: u64) -> [String; 2] {
-    let ends = bytes(totals.size_bytes.saturating_sub(totals.object_bytes));
+fn reason(totals: &Totals, slab: Option<u64>) -> Vec<String> {
+    let Some(size_bytes) = totals.size_bytes else {
+        return vec![" The figures do not tell how large a page is: sizes are unknown".into()];
+    };
+    let ends = bytes(size_bytes.saturating_sub(totals.object_bytes));
     let size = bytes(totals.object_bytes);
     let first =
         format!(" Slab counts pages, slabtop {size} of objects: {ends} of slabs hold none,");
-    let second = if slab >= totals.size_bytes {
-        format!(
+    let second = slab.map(|slab| match slab.checked_sub(size_bytes) {
+        Some(more) => format!(
             " {} of pages are in no cache (kmalloc of more than two pages)",
-            bytes(slab - totals.size_bytes)
-        )
-    } else {
-        format!(
+            bytes(more)
+        ),
+        None => format!(
             " {} are not yet in meminfo, whose counters lag",
-            bytes(totals.size_bytes - slab)
-        )
-    };
-    [first, second]
+            bytes(size_bytes - slab)
+        ),
+    });
+    [first].into_iter().chain(second).collect()
 }
 
 #[cfg(test)]
@@ -117,19 +119,17 @@ mod tests {
     fn what_makes_the_difference_is_said() {
         let totals = Totals {
             object_bytes: 2_000,
-            size_bytes: 4_096,
+            size_bytes: Some(4_096),
             ..Totals::default()
         };
-        let [first, second] = reason(&totals, 8_192);
-        assert!(first.contains("2.0 KiB of slabs hold none"), "{first}");
-        assert!(
-            second.contains("4.0 KiB of pages are in no cache"),
-            "{second}"
-        );
-        let [_, second] = reason(&totals, 1_024);
-        assert!(
-            second.contains("3.0 KiB are not yet in meminfo"),
-            "{second}"
-        );
+        let text = |slab| reason(&totals, slab).concat();
+        let more = text(Some(8_192));
+        assert!(more.contains("2.0 KiB of slabs hold none"), "{more}");
+        assert!(more.contains("4.0 KiB of pages are in no cache"), "{more}");
+        let less = text(Some(1_024));
+        assert!(less.contains("3.0 KiB are not yet in meminfo"), "{less}");
+        assert_eq!(reason(&totals, None).len(), 1);
+        let unknown = reason(&Totals::default(), Some(1_024)).concat();
+        assert!(unknown.contains("sizes are unknown"), "{unknown}");
     }
 }

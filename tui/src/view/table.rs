@@ -147,7 +147,7 @@ fn sampled(
     end: Duration,
     width: usize,
 ) -> Vec<Option<u64>> {
-    let of = (line.row.index, line.cache.name.as_str());
+    let of = (line.row.index, line.cache.name.as_str(), line.cache.nth);
     model.history.caches.sampled(of, begin, end, width)
 }
 

@@ -350,7 +350,7 @@ fn growth(model: &Model, cache: &str) -> Option<String> {
     let latest = model.latest.as_deref()?;
     let caches = latest.sample.caches.as_ref().ok()?;
     let at = caches.iter().position(|of| of.name == cache)?;
-    let change = latest.rates.caches.get(at)?.as_ref()?;
+    let change = latest.rates.caches.get(at)?.change()?;
     let elapsed = latest.rates.elapsed.as_secs_f64();
     (elapsed > 0.0).then(|| short_signed(change.objects as f64 / elapsed))
 }

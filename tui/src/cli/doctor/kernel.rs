@@ -11,7 +11,7 @@ use crate::cli::Context;
 use crate::reclaim::shrinker;
 use crate::session::{Device, SessionError, too_old};
 use crate::source::{Cause, Kernel, Mount, Source, SourceError, slab_attributes};
-use crate::text::count;
+use crate::text::{count, known};
 
 const SUDO: &str = "sudo slabscope";
 const RUST: &str = "CONFIG_RUST";
@@ -29,11 +29,11 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
             String::new()
         }),
         file("dentry-state", "all dentries", &sample.dentries, |state| {
-            let [off, on] = [state.off_lru(), state.lru].map(count);
+            let [off, on] = [state.off_lru(), state.lru].map(|figure| known(figure, count));
             format!("{off} off the LRU, {on} on it: who uses them it does not tell")
         }),
         file("inode-nr", "all inodes", &sample.inodes, |state| {
-            count(state.total)
+            known(state.total, count)
         }),
         sysfs(root),
         rust(root, release),

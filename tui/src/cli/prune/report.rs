@@ -171,7 +171,7 @@ impl Done {
         mount: Option<&Mount>,
     ) -> Self {
         let page = rustix::param::page_size() as u64;
-        let active = |cache: &Option<Cache>| cache.as_ref().map(|cache| cache.active);
+        let active = |cache: &Option<Cache>| cache.as_ref().and_then(|cache| cache.active);
         let size = |cache: &Option<Cache>| cache.as_ref().map(|cache| cache.size(page));
         Self {
             status: outcome.status.name(),

@@ -11,8 +11,8 @@ use super::watch::Grown;
 use crate::cli::Failure;
 use crate::cli::json::{self, Name};
 use crate::cli::table::{Align, Table};
-use crate::source::{Cache, Class, Kernel, Sample, SourceError, Totals};
-use crate::text;
+use crate::source::{Cache, Class, Gap, Kernel, Sample, SourceError, Totals};
+use crate::text::{self, known};
 
 /// What is printed of a sample.
 #[derive(Debug, Serialize)]
@@ -20,7 +20,8 @@ pub struct Report<'a> {
     time_unix_ns: u128,
     kernel: Option<String>,
     uptime_ns: Option<u128>,
-    page_size_bytes: u64,
+    /// `null`: the figures do not tell.
+    page_size_bytes: Option<u64>,
     memory: Option<Memory>,
     dentries: Option<Dentries>,
     inodes: Option<Inodes>,
@@ -29,29 +30,39 @@ pub struct Report<'a> {
     /// By the limit.
     caches_left_out: usize,
     errors: Vec<Problem<'a>>,
+    lines_not_understood: Vec<Lines<'a>>,
+}
+
+/// Lines of a file that were not understood, of which the others were.
+#[derive(Debug, Serialize)]
+struct Lines<'a> {
+    #[serde(flatten)]
+    path: Name<'a>,
+    lines: usize,
+    first: String,
 }
 
 #[derive(Debug, Serialize)]
 struct Memory {
-    total_bytes: u64,
+    total_bytes: Option<u64>,
     available_bytes: Option<u64>,
-    slab_bytes: u64,
-    sreclaimable_bytes: u64,
-    sunreclaim_bytes: u64,
+    slab_bytes: Option<u64>,
+    sreclaimable_bytes: Option<u64>,
+    sunreclaim_bytes: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
 struct Dentries {
-    total: u64,
-    off_lru: u64,
-    lru: u64,
-    lru_negative: u64,
+    total: Option<u64>,
+    off_lru: Option<u64>,
+    lru: Option<u64>,
+    lru_negative: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
 struct Inodes {
-    total: u64,
-    lru: u64,
+    total: Option<u64>,
+    lru: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,19 +72,21 @@ struct Row<'a> {
     /// `null`: the kernel does not tell.
     class: Option<&'static str>,
     objects: u64,
-    active_objects: u64,
-    use_percent: u64,
+    active_objects: Option<u64>,
+    use_percent: Option<u64>,
     object_size_bytes: u64,
     slabs: u64,
-    active_slabs: u64,
+    active_slabs: Option<u64>,
     objects_per_slab: u64,
     pages_per_slab: u64,
-    size_bytes: u64,
-    idle_bytes: u64,
+    size_bytes: Option<u64>,
+    idle_bytes: Option<u64>,
     /// With --watch, but for the first print.
     active_objects_per_second: Option<f64>,
     active_objects_since_first: Option<i64>,
     merged_with: Vec<&'a str>,
+    #[serde(skip)]
+    is_new: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -94,9 +107,20 @@ impl<'a> Problem<'a> {
     }
 }
 
+impl<'a> Lines<'a> {
+    fn new(gap: &'a Gap) -> Self {
+        Self {
+            path: Name::keyed("path", &gap.path),
+            lines: gap.lines,
+            first: gap.first.to_string(),
+        }
+    }
+}
+
 impl<'a> Row<'a> {
-    fn new(grown: &Grown<'a>, sample: &'a Sample, page_size: u64) -> Self {
+    fn new(grown: &Grown<'a>, sample: &'a Sample) -> Self {
         let cache = grown.cache;
+        let line = grown.line(sample.page_size);
         let class = match cache.class {
             Class::Reclaimable => Some("reclaimable"),
             Class::Unreclaimable => Some("unreclaimable"),
@@ -107,17 +131,18 @@ impl<'a> Row<'a> {
             class,
             objects: cache.objects,
             active_objects: cache.active,
-            use_percent: text::percent(cache.active, cache.objects).unwrap_or(0),
+            use_percent: cache.used(),
             object_size_bytes: cache.object_size,
             slabs: cache.slabs,
             active_slabs: cache.active_slabs,
             objects_per_slab: cache.objects_per_slab,
             pages_per_slab: cache.pages_per_slab,
-            size_bytes: cache.size(page_size),
-            idle_bytes: cache.idle(page_size),
+            size_bytes: line.size(),
+            idle_bytes: line.idle(),
             active_objects_per_second: grown.per_second(),
             active_objects_since_first: grown.since_first(),
             merged_with: sample.merged.others(&cache.name).collect(),
+            is_new: grown.is_new(),
         }
     }
 }
@@ -133,19 +158,23 @@ impl Row<'_> {
         [
             class.to_owned(),
             self.objects.to_string(),
-            self.active_objects.to_string(),
-            format!("{}%", self.use_percent),
+            known(self.active_objects, |n| n.to_string()),
+            known(self.use_percent, |percent| format!("{percent}%")),
             self.object_size_bytes.to_string(),
             self.slabs.to_string(),
             self.objects_per_slab.to_string(),
-            text::bytes(self.size_bytes),
-            text::bytes(self.idle_bytes),
+            known(self.size_bytes, text::bytes),
+            known(self.idle_bytes, text::bytes),
         ]
     }
 
     /// For the table: what it grew by. A cache that was not there before is new.
     fn growth(&self, first: bool) -> [String; 2] {
-        let new = if first { "" } else { "new" };
+        let none = match (first, self.is_new) {
+            (true, _) => "",
+            (_, true) => "new",
+            _ => "-",
+        };
         let since = self.active_objects_since_first.map(|n| match n {
             0 => "0".to_owned(),
             n => format!("{n:+}"),
@@ -154,7 +183,7 @@ impl Row<'_> {
             self.active_objects_per_second.map(text::short_signed),
             since,
         ]
-        .map(|text| text.unwrap_or_else(|| new.to_owned()))
+        .map(|text| text.unwrap_or_else(|| none.to_owned()))
     }
 }
 
@@ -169,8 +198,7 @@ fn name(cache: &Cache) -> &OsStr {
 impl<'a> Report<'a> {
     /// Of these rows of a sample, and how many more there are.
     pub fn new(kernel: &Kernel, sample: &'a Sample, rows: &[Grown<'a>], left_out: usize) -> Self {
-        let page_size = rustix::param::page_size() as u64;
-        let rows = rows.iter().map(|grown| Row::new(grown, sample, page_size));
+        let rows = rows.iter().map(|grown| Row::new(grown, sample));
         let errors = [
             sample.caches.as_ref().err(),
             sample.memory.as_ref().err(),
@@ -181,7 +209,7 @@ impl<'a> Report<'a> {
             time_unix_ns: unix_time(),
             kernel: kernel.release().ok(),
             uptime_ns: kernel.uptime().ok().map(|uptime| uptime.as_nanos()),
-            page_size_bytes: page_size,
+            page_size_bytes: sample.page_size,
             memory: sample.memory.as_ref().ok().map(|memory| Memory {
                 total_bytes: memory.total,
                 available_bytes: memory.available,
@@ -203,10 +231,11 @@ impl<'a> Report<'a> {
                 .caches
                 .as_deref()
                 .ok()
-                .map(|caches| Totals::of(caches, page_size)),
+                .map(|caches| Totals::of(caches, sample.page_size)),
             caches: sample.caches.is_ok().then(|| rows.collect()),
             caches_left_out: left_out,
             errors: errors.into_iter().flatten().map(Problem::new).collect(),
+            lines_not_understood: sample.gaps.iter().map(Lines::new).collect(),
         }
     }
 
@@ -239,21 +268,22 @@ impl<'a> Report<'a> {
         if first {
             csv.write_record(HEADINGS).map_err(failed)?;
         }
+        let figure = |figure: Option<u64>| figure.map_or(String::new(), |n| n.to_string());
         for row in self.caches.iter().flatten() {
             let fields = [
                 self.time_unix_ns.to_string(),
                 row.name.printable(),
                 row.class.unwrap_or_default().to_owned(),
                 row.objects.to_string(),
-                row.active_objects.to_string(),
-                row.use_percent.to_string(),
+                figure(row.active_objects),
+                figure(row.use_percent),
                 row.object_size_bytes.to_string(),
                 row.slabs.to_string(),
-                row.active_slabs.to_string(),
+                figure(row.active_slabs),
                 row.objects_per_slab.to_string(),
                 row.pages_per_slab.to_string(),
-                row.size_bytes.to_string(),
-                row.idle_bytes.to_string(),
+                figure(row.size_bytes),
+                figure(row.idle_bytes),
                 row.active_objects_per_second
                     .map_or(String::new(), |rate| format!("{rate:.3}")),
                 row.active_objects_since_first
@@ -306,27 +336,33 @@ impl<'a> Report<'a> {
 
     fn head(&self, out: &mut dyn Write) -> Result<(), Failure> {
         if let Some(memory) = &self.memory {
-            let share = text::percent(memory.slab_bytes, memory.total_bytes).unwrap_or(0);
+            let share = memory.slab_bytes.zip(memory.total_bytes);
+            let share = share.and_then(|(part, whole)| text::percent(part, whole));
+            let size = |size| known(size, text::bytes);
             writeln!(
                 out,
-                "Slab {} ({share}% of memory), reclaimable {}, unreclaimable {}",
-                text::bytes(memory.slab_bytes),
-                text::bytes(memory.sreclaimable_bytes),
-                text::bytes(memory.sunreclaim_bytes),
+                "Slab {} ({}% of memory), reclaimable {}, unreclaimable {}",
+                size(memory.slab_bytes),
+                known(share, |share| share.to_string()),
+                size(memory.sreclaimable_bytes),
+                size(memory.sunreclaim_bytes),
             )?;
         }
+        let count = |figure| known(figure, text::count);
         if let Some(dentries) = &self.dentries {
             writeln!(
                 out,
                 "Dentries {}: held, off the LRU {}; let go, on the LRU {}, negative of those {}",
-                text::count(dentries.total),
-                text::count(dentries.off_lru),
-                text::count(dentries.lru),
-                text::count(dentries.lru_negative),
+                count(dentries.total),
+                count(dentries.off_lru),
+                count(dentries.lru),
+                dentries
+                    .lru_negative
+                    .map_or("not reported by this kernel".into(), text::count),
             )?;
         }
         if let Some(inodes) = &self.inodes {
-            let (total, lru) = (text::count(inodes.total), text::count(inodes.lru));
+            let (total, lru) = (count(inodes.total), count(inodes.lru));
             writeln!(out, "Inodes {total}, on the LRU {lru}")?;
         }
         if let Some(totals) = &self.totals {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::history::changes;
+use crate::history::{Since, changes};
 use crate::model::{Line, Row};
 use crate::source::{Cache, Sample};
 
@@ -18,7 +18,7 @@ pub struct Grown<'a> {
 
 impl Grown<'_> {
     /// As the screen's columns take it.
-    pub fn line(&self, page_size: u64) -> Line<'_> {
+    pub fn line(&self, page_size: Option<u64>) -> Line<'_> {
         Line {
             cache: self.cache,
             row: &self.row,
@@ -29,12 +29,17 @@ impl Grown<'_> {
 
     /// Objects more or less per second since the last print, if it was there.
     pub fn per_second(&self) -> Option<f64> {
-        self.line(0).growth()
+        self.line(None).growth()
     }
 
     /// Objects more or less since the first print, if it was there.
     pub fn since_first(&self) -> Option<i64> {
-        Some(self.row.since_mark?.objects)
+        Some(self.line(None).marked()?.objects)
+    }
+
+    /// Whether it was not there at the first print.
+    pub fn is_new(&self) -> bool {
+        self.row.since_mark == Some(Since::New)
     }
 }
 
@@ -49,7 +54,7 @@ impl Earlier {
     /// The caches of a sample taken at `at`; none if they could not be read.
     pub fn compare<'a>(&self, sample: &'a Sample, at: Instant) -> Vec<Grown<'a>> {
         let caches = sample.caches.as_deref().unwrap_or_default();
-        let since = |last: &[Cache]| changes(caches, last, 0);
+        let since = |last: &[Cache]| changes(caches, last);
         let first = self.first.as_deref().map(since);
         let last = self.last.as_ref().map(|(_, last)| since(last));
         let elapsed = self.last.as_ref().map(|(then, _)| at - *then);
@@ -57,8 +62,8 @@ impl Earlier {
             cache,
             row: Row {
                 index,
-                change: last.as_ref().and_then(|changes| changes[index]),
-                since_mark: first.as_ref().and_then(|changes| changes[index]),
+                change: last.as_ref().and_then(|changes| changes[index].change()),
+                since_mark: first.as_ref().map(|changes| changes[index]),
                 merged: 0,
             },
             elapsed: elapsed.unwrap_or_default(),

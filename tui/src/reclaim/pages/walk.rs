@@ -46,7 +46,7 @@ impl<'a> Walk<'a> {
         act: &mut Act<'_>,
         flow: &mut Flow<'_>,
     ) -> Result<Found, ReclaimError> {
-        let dentries = || Some(kernel.dentry_state().ok()?.total);
+        let dentries = || kernel.dentry_state().ok()?.total;
         let before = dentries();
         let root = &self.plan.target.path;
         for entry in WalkDir::new(root).same_file_system(true) {

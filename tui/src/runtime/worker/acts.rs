@@ -135,13 +135,9 @@ pub(super) fn clock() -> String {
 
 /// Objects in the cache that the filesystem's inodes come from.
 fn inodes(sample: &Sample, mount: &Mount) -> Option<u64> {
-    Some(sample.cache(mount.inode_cache()?)?.active)
+    sample.cache(mount.inode_cache()?)?.active
 }
 
 fn sreclaimable(sample: &Sample) -> Option<u64> {
-    sample
-        .memory
-        .as_ref()
-        .ok()
-        .map(|memory| memory.sreclaimable)
+    sample.memory.as_ref().ok()?.sreclaimable
 }

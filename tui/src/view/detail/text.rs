@@ -19,7 +19,7 @@ pub(super) fn words(model: &Model, detail: &Detail, width: u16) -> Vec<Line<'sta
             "K gives back its empty slabs; what holds its objects only its owner knows.",
         ),
     ];
-    let texts = match caches::about(&detail.cache) {
+    let texts = match caches::about(&detail.cache.name) {
         Some(about) => vec![
             ("what", about.what),
             ("grows", about.grows),
@@ -31,7 +31,7 @@ pub(super) fn words(model: &Model, detail: &Detail, width: u16) -> Vec<Line<'sta
         .into_iter()
         .map(|(name, text)| (name, text.to_owned()));
     let mut lines = Vec::new();
-    let lesson = caches::lesson(&detail.cache).map(|lesson| {
+    let lesson = caches::lesson(&detail.cache.name).map(|lesson| {
         let text = format!("{}: cargo lab learn {}", lesson.title, lesson.number);
         ("try it", text)
     });
@@ -49,7 +49,7 @@ pub(super) fn words(model: &Model, detail: &Detail, width: u16) -> Vec<Line<'sta
 /// The figures of a merged cache are those of all its names, and who grows is not to be seen.
 fn merged(model: &Model, detail: &Detail) -> Option<(&'static str, String)> {
     let names = &model.shown.as_ref()?.sample.merged;
-    let names: Vec<_> = names.others(&detail.cache).map(printable).collect();
+    let names: Vec<_> = names.others(&detail.cache.name).map(printable).collect();
     let text = format!(
         "All figures are of these together, and any of them may be what grows: {}. \
          The boot option slab_nomerge keeps them apart.",

@@ -1,0 +1,88 @@
+//! Lines as people paste and copy them: what is not understood costs its line, and is reported.
+
+use super::Malformed;
+
+/// What was understood of a file, and what was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parsed<T> {
+    /// What was.
+    pub value: T,
+    /// The lines that were not.
+    pub skipped: Skipped,
+}
+
+/// Lines that were not understood.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Their number.
+    pub lines: usize,
+    /// What is wrong with the first of them.
+    pub first: Option<Malformed>,
+}
+
+impl Skipped {
+    /// One more.
+    pub fn add(&mut self, malformed: Malformed) {
+        self.lines += 1;
+        self.first.get_or_insert(malformed);
+    }
+
+    /// With what was understood; if that is nothing, what is wrong with the first line, or `none`.
+    pub fn with<T>(
+        self,
+        value: Option<T>,
+        none: impl FnOnce() -> Malformed,
+    ) -> Result<Parsed<T>, Malformed> {
+        match value {
+            Some(value) => Ok(Parsed {
+                value,
+                skipped: self,
+            }),
+            None => Err(self.first.unwrap_or_else(none)),
+        }
+    }
+}
+
+impl<T> Parsed<T> {
+    /// The same of another type.
+    pub fn map<U>(self, into: impl FnOnce(T) -> U) -> Parsed<U> {
+        Parsed {
+            value: into(self.value),
+            skipped: self.skipped,
+        }
+    }
+}
+
+/// The lines that hold anything, with their numbers from 1. Editors and bug trackers add a byte
+/// order mark, carriage returns, blank lines and an indent.
+pub fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    (1..).zip(lines).filter(|(_, line)| !line.is_empty())
+}
+
+/// The same of text.
+pub fn text_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = text.split('\n').map(str::trim_ascii);
+    (1..).zip(lines).filter(|(_, line)| !line.is_empty())
+}
+
+/// The number of a file's last line.
+pub fn last(text: &str) -> usize {
+    text.lines().count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_editors_and_trackers_add_is_not_in_the_lines() {
+        let text = "\u{feff}a b\r\n\r\n    c\r\n \n\r";
+        let expected = [(1, "a b"), (3, "c")];
+        assert_eq!(text_lines(text).collect::<Vec<_>>(), expected);
+        let of_bytes = expected.map(|(at, line)| (at, line.as_bytes()));
+        assert_eq!(lines(text.as_bytes()).collect::<Vec<_>>(), of_bytes);
+    }
+}
