@@ -4,6 +4,8 @@
 
 #[path = "cli/cgroups.rs"]
 mod cgroups;
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
 use std::fs;
@@ -11,6 +13,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use program::{Home, PROGRAM};
 use serde_json::Value;
 use support::fixture;
 
@@ -21,7 +24,7 @@ fn slabscope(args: &[&str]) -> Output {
 }
 
 fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_slabscope"))
+    Home::read_only().command()
 }
 
 /// Prints the fixture's slabs.
@@ -150,15 +153,15 @@ fn without_permission() {
     // that another test starts meanwhile would inherit it, and nobody could run it.
     let copy = std::env::temp_dir().join(format!("slabscope-test-{}", std::process::id()));
     let mut cp = Command::new("cp");
-    cp.arg(env!("CARGO_BIN_EXE_slabscope")).arg(&copy);
+    cp.arg(PROGRAM).arg(&copy);
     assert!(cp.status().unwrap().success());
     let mut command = if rustix::process::geteuid().is_root() {
-        let mut setpriv = Command::new("setpriv");
+        let mut setpriv = Home::read_only().run("setpriv");
         setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
         setpriv.arg(&copy);
         setpriv
     } else {
-        Command::new(&copy)
+        Home::read_only().run(&copy)
     };
     let output = command.arg("slabs").output();
     fs::remove_file(copy).unwrap();
@@ -438,6 +441,8 @@ fn read_only_refuses_a_prune_and_lets_a_dry_run_be() {
     let file = [("slabscope/config.toml", &b"read-only = true\n"[..])];
     let configured = captured("read-only", &file);
     let plain = captured("read-write", &[("slabscope/config.toml", b"")]);
+    // Its own: were it not refused, nobody's cache would go.
+    let directory = plain.to_str().unwrap();
     let prune = |config: &Path, args: &[&str]| {
         let mut command = command();
         command.env("XDG_CONFIG_HOME", config).args(args);
@@ -446,17 +451,20 @@ fn read_only_refuses_a_prune_and_lets_a_dry_run_be() {
         (output.status.code(), said)
     };
     for (config, args) in [
-        (&plain, &["--read-only", "prune", "/", "--yes"][..]),
-        (&plain, &["prune", "/", "--yes", "--read-only"]),
-        (&configured, &["prune", "/", "--yes"]),
+        (&plain, &["--read-only", "prune", directory, "--yes"][..]),
+        (&plain, &["prune", directory, "--yes", "--read-only"]),
+        (&configured, &["prune", directory, "--yes"]),
     ] {
         let (code, said) = prune(config, args);
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains("read-only"), "{said}");
     }
     for (config, args) in [
-        (&plain, &["prune", "/", "--dry-run", "--read-only"][..]),
-        (&configured, &["prune", "/", "--dry-run"]),
+        (
+            &plain,
+            &["prune", directory, "--dry-run", "--read-only"][..],
+        ),
+        (&configured, &["prune", directory, "--dry-run"]),
     ] {
         let (_, said) = prune(config, args);
         assert!(!said.contains("read-only"), "{said}");

@@ -3,11 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
 use std::path::Path;
 use std::process::Command;
 
+use program::Home;
 use serde_json::Value;
 use support::fixture;
 
@@ -48,7 +51,8 @@ fn slabtop(slabinfo: &Path, key: &str) -> Vec<String> {
 }
 
 fn ours(root: &Path, key: &str) -> Value {
-    let output = Command::new(env!("CARGO_BIN_EXE_slabscope"))
+    let output = Home::read_only()
+        .command()
         .args(["slabs", "--json", "-o", "-s", key, "--root"])
         .arg(root)
         .output()

@@ -8,6 +8,8 @@
 mod explorer;
 mod inside;
 mod pages;
+#[path = "../support/program.rs"]
+mod program;
 mod terminal;
 
 use std::process::ExitCode;

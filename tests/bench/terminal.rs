@@ -6,12 +6,11 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use portable_pty::{Child, MasterPty, PtySize, native_pty_system};
 use slabscope::source::{Kernel, Source};
 
 use super::{Measured, undisturbed};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_slabscope");
+use crate::program::{Home, PROGRAM};
 
 /// How long both run to be compared.
 const RUN: Duration = Duration::from_secs(30);
@@ -31,12 +30,8 @@ impl Running {
             ..Default::default()
         };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(program);
+        let mut command = Home::read_only().run_on_terminal(program);
         command.args(args);
-        command.env("TERM", "xterm-256color");
-        command.env("LC_ALL", "C.UTF-8");
-        // Nobody's configuration.
-        command.env("XDG_CONFIG_HOME", "/nonexistent");
         let child = pair.slave.spawn_command(command).unwrap();
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (sender, output) = channel();

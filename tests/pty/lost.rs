@@ -2,44 +2,41 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use portable_pty::{PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+use crate::program::{Home, PROGRAM};
 
 /// Files that are written one by one before their page cache goes: enough for a second or so.
 const FILES: usize = 1_500;
 
 /// A home of the test's own, with a directory of dirty files in it.
-struct Home(PathBuf);
+struct Dirty(Home);
 
-impl Home {
+impl Dirty {
     fn new(name: &str) -> Self {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join("lost")
-            .join(name);
-        let _ = fs::remove_dir_all(&home);
-        fs::create_dir_all(home.join("data")).unwrap();
+        let home = Home::acting(name);
+        fs::create_dir_all(home.path().join("data")).unwrap();
         for n in 0..FILES {
-            fs::write(home.join(format!("data/{n}")), "dirty").unwrap();
+            fs::write(home.path().join(format!("data/{n}")), "dirty").unwrap();
         }
         Self(home)
     }
 
-    fn environment(&self) -> [(&'static str, PathBuf); 3] {
-        [
-            ("HOME", self.0.clone()),
-            ("XDG_CONFIG_HOME", self.0.join("config")),
-            ("XDG_STATE_HOME", self.0.join("state")),
-        ]
-    }
-
     /// Gives up the page cache of the files, which have to be written first.
     fn deed(&self) -> Vec<String> {
-        let data = self.0.join("data").into_os_string().into_string().unwrap();
+        let data = self
+            .0
+            .path()
+            .join("data")
+            .into_os_string()
+            .into_string()
+            .unwrap();
         ["reclaim", "--pages", &data, "--writeback", "--yes"]
             .map(str::to_owned)
             .into()
@@ -47,7 +44,7 @@ impl Home {
 
     /// The outcomes in the audit's file.
     fn outcomes(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.0.join("state/slabscope/audit.jsonl"));
+        let text = fs::read_to_string(self.0.path().join("state/slabscope/audit.jsonl"));
         let text = text.unwrap_or_default();
         let lines = text
             .lines()
@@ -61,14 +58,10 @@ impl Home {
     /// the end of it, and gives its exit code, if it has one.
     fn on_terminal(&self, nohup: bool, then: impl FnOnce(Pid) -> bool) -> Option<u32> {
         let pair = native_pty_system().openpty(PtySize::default()).unwrap();
-        let program = env!("CARGO_BIN_EXE_slabscope").to_owned();
-        let mut command = CommandBuilder::new("sh");
+        let mut command = self.0.run_on_terminal("sh");
         let ignored = if nohup { "trap '' HUP; " } else { "" };
-        command.args(["-c", &format!("{ignored}exec \"$@\""), "sh", &program]);
+        command.args(["-c", &format!("{ignored}exec \"$@\""), "sh", PROGRAM]);
         command.args(self.deed());
-        for (name, value) in self.environment() {
-            command.env(name, value);
-        }
         let mut child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
@@ -99,14 +92,14 @@ impl Home {
 
 #[test]
 fn deed_whose_terminal_hangs_up_stops_and_is_recorded() {
-    let home = Home::new("hangup");
+    let home = Dirty::new("hangup");
     home.on_terminal(false, |_| false);
     assert_eq!(home.outcomes(), ["stopped"]);
 }
 
 #[test]
 fn deed_under_nohup_outlives_its_terminal_and_is_recorded() {
-    let home = Home::new("nohup");
+    let home = Dirty::new("nohup");
     home.on_terminal(true, |_| false);
     assert_eq!(home.outcomes(), ["complete"]);
 }
@@ -121,7 +114,7 @@ fn deed_that_is_hung_up_twice_or_quit_or_alarmed_is_recorded() {
         &[Signal::ALARM],
         &[Signal::VTALARM],
     ] {
-        let home = Home::new("signals");
+        let home = Dirty::new("signals");
         let code = home.on_terminal(false, |pid| {
             for &signal in signals {
                 kill_process(pid, signal).unwrap();
@@ -135,7 +128,7 @@ fn deed_that_is_hung_up_twice_or_quit_or_alarmed_is_recorded() {
 
 #[test]
 fn file_size_limit_ends_no_deed() {
-    let home = Home::new("xfsz");
+    let home = Dirty::new("xfsz");
     let code = home.on_terminal(false, |pid| {
         kill_process(pid, Signal::XFSZ).unwrap();
         true
@@ -150,8 +143,8 @@ fn full() -> File {
 /// A message that finds no room is lost; what the program is there for is done.
 #[test]
 fn full_standard_error_changes_no_exit_code() {
-    let home = Home::new("full");
-    let nowhere = home.0.join("nowhere");
+    let home = Dirty::new("full");
+    let nowhere = home.0.path().join("nowhere");
     let nowhere = nowhere.to_str().unwrap();
     let deed = home.deed();
     let deed: Vec<_> = deed.iter().map(String::as_str).collect();
@@ -168,9 +161,10 @@ fn full_standard_error_changes_no_exit_code() {
         if code == 3 && Path::new("/dev/slabscope").exists() {
             continue;
         }
-        let status = Command::new(env!("CARGO_BIN_EXE_slabscope"))
+        let status = home
+            .0
+            .command()
             .args(args)
-            .envs(home.environment())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(full())
@@ -197,7 +191,7 @@ fn full_standard_output_fails_and_closed_pipe_does_not() {
         &["prune", "--help"],
     ] {
         let run = |out: Stdio| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_slabscope"));
+            let mut command = Home::read_only().command();
             let child = command.args(args).stdout(out).stderr(Stdio::piped());
             let output = child.spawn().unwrap().wait_with_output().unwrap();
             let text = String::from_utf8(output.stderr).unwrap();

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 mod lost;
+#[path = "../support/program.rs"]
+mod program;
 mod restored;
 mod tty;
 
-use portable_pty::{CommandBuilder, PtySize};
+use portable_pty::PtySize;
+use program::{Home, PROGRAM};
 use rustix::process::{Signal, kill_process};
 use tty::{Tty, termios};
 
@@ -112,10 +115,8 @@ fn without_the_module_the_tree_says_so() {
 /// The shell reads the first line; the rest waits in the terminal until somebody reads it.
 #[test]
 fn what_was_typed_before_the_screen_was_there_is_not_obeyed() {
-    let mut command = CommandBuilder::new("sh");
-    let program = env!("CARGO_BIN_EXE_slabscope");
-    command.args(["-c", "read line; exec \"$0\"", program]);
-    command.env("TERM", "xterm-256color");
+    let mut command = Home::read_only().run_on_terminal("sh");
+    command.args(["-c", "read line; exec \"$0\"", PROGRAM]);
     let mut tty = Tty::spawn(80, 24, command);
     tty.type_keys("go\nq3q");
     tty.wait_for("SReclaimable");
@@ -156,7 +157,7 @@ fn a_panic_restores_the_terminal() {
             .unwrap();
         std::thread::spawn(|| panic!("a bug")).join().unwrap();
     }
-    let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+    let mut command = Home::read_only().run_on_terminal(std::env::current_exe().unwrap());
     command.args(["--exact", "a_panic_restores_the_terminal", "--nocapture"]);
     command.env(ITSELF, "1");
     command.env("RUST_BACKTRACE", "0");
@@ -203,31 +204,6 @@ fn sort_menu_filter_detail_mark_and_class() {
 }
 
 #[test]
-fn shrinking_a_cache_asks_first_and_measures() {
-    if !rustix::process::geteuid().is_root() {
-        let mut tty = Tty::start(80, 24, &[]);
-        tty.wait_for("sudo slabscope");
-        return;
-    }
-    let mut tty = Tty::start(80, 24, &[]);
-    tty.wait_for("caches by cache size");
-    tty.type_keys("/~^buffer_head$\r");
-    tty.wait_for("1 cache by");
-    tty.type_keys("K");
-    tty.wait_for("type y to shrink");
-    tty.wait_for("write 1 to /sys/kernel/slab/buffer_head/shrink");
-    tty.type_keys("\r");
-    tty.wait_for("nothing is shrunk before you type y");
-    tty.type_keys("y");
-    tty.wait_for("Shrank buffer_head");
-    tty.wait_for("partial slabs");
-    tty.type_keys("\x1b");
-    tty.wait_for("1 cache by");
-    tty.type_keys("q");
-    assert_eq!(tty.ends_restored().exit_code(), 0);
-}
-
-#[test]
 fn the_mouse_sorts_and_is_given_back() {
     let mut tty = Tty::start(80, 24, &[]);
     tty.wait_for("q quit");
@@ -248,7 +224,7 @@ fn the_mouse_sorts_and_is_given_back() {
 #[test]
 fn a_console_has_no_mouse_and_gets_ascii() {
     for term in ["linux", "vt100"] {
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_slabscope"));
+        let mut command = Home::read_only().on_terminal();
         command.env("TERM", term);
         command.env("LC_ALL", "C");
         let mut tty = Tty::spawn(80, 24, command);
@@ -308,10 +284,7 @@ fn ctrl_z_stops_it_and_fg_brings_it_back() {
 #[test]
 fn wrong_use_exits_with_2_and_says_why() {
     let run = |args: &[&str]| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_slabscope"))
-            .args(args)
-            .output()
-            .unwrap();
+        let output = Home::read_only().command().args(args).output().unwrap();
         (
             output.status.code(),
             String::from_utf8(output.stderr).unwrap(),

@@ -9,6 +9,8 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::Pid;
 use rustix::termios::{Termios, tcgetattr};
 
+use crate::program::Home;
+
 /// How long a condition is waited for before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -30,12 +32,10 @@ pub struct Tty {
 }
 
 impl Tty {
-    /// The program under test, in a terminal that has braille and colours.
+    /// The program under test, in a terminal that has braille and colours. It can look and not act.
     pub fn start(columns: u16, rows: u16, args: &[&str]) -> Self {
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_slabscope"));
+        let mut command = Home::read_only().on_terminal();
         command.args(args);
-        command.env("TERM", "xterm-256color");
-        command.env("LC_ALL", "C.UTF-8");
         Self::spawn(columns, rows, command)
     }
 

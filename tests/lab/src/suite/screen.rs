@@ -16,6 +16,10 @@ pub(super) const CASES: &[Case] = &[
         name: "ext4::screen",
         run: screen,
     },
+    Case {
+        name: "screen_shrinks_a_cache",
+        run: shrinks_a_cache,
+    },
 ];
 
 const SOON: Duration = Duration::from_secs(30);
@@ -49,4 +53,28 @@ fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
     drop(screen);
     guest.sh("umount /mnt/ext4")?;
     guest.unload_module()
+}
+
+/// Shrinking a cache asks first and measures: of the guest's kernel, since it is one of the whole machine.
+fn shrinks_a_cache(_: &Context<'_>, guest: &Guest) -> Result<()> {
+    let mut screen = guest.screen("exec slabscope", 80, 24)?;
+    screen.wait_for("caches by cache size", SOON)?;
+    screen.send("/~^buffer_head$\r")?;
+    screen.wait_for("1 cache by", SOON)?;
+    screen.send("K")?;
+    screen.wait_for("type y to shrink", SOON)?;
+    screen.wait_for("write 1 to /sys/kernel/slab/buffer_head/shrink", SOON)?;
+    screen.send("\r")?;
+    screen.wait_for("nothing is shrunk before you type y", SOON)?;
+    screen.send("y")?;
+    screen.wait_for("Shrank buffer_head", SOON)?;
+    screen.wait_for("partial slabs", SOON)?;
+    screen.send("\x1b")?;
+    screen.wait_for("1 cache by", SOON)?;
+    screen.send("q")?;
+    let status = screen.wait_exit(SOON)?;
+    ensure!(status == 0, "slabscope ended with {status}");
+    let recorded = guest.sh("tail -n 1 ~/.local/state/slabscope/audit.jsonl")?;
+    ensure!(recorded.contains("\"action\":\"shrink\""), "{recorded}");
+    Ok(())
 }

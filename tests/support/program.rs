@@ -1,0 +1,99 @@
+//! The program under test as a process that leaves the machine alone: the only way by which tests
+//! start it (tests/host.rs holds them to it). It knows no environment but its own, its home is
+//! below target/tmp, and what it finds there lets it look and not act.
+
+#![allow(dead_code, reason = "every test binary uses a part of it")]
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use portable_pty::CommandBuilder;
+
+/// The program's file.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_slabscope");
+
+/// A home for the program.
+pub struct Home(PathBuf);
+
+impl Home {
+    /// An empty one of this name, in which the program can act. A test that asks for it acts on
+    /// files of its own alone, and on nothing of the kernel's.
+    pub fn acting(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("acting")
+            .join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(path.join("config/slabscope")).unwrap();
+        Self(path)
+    }
+
+    /// The one of all tests that only look: whatever they type, no cache of this machine shrinks.
+    pub fn read_only() -> &'static Self {
+        static HOME: OnceLock<Home> = OnceLock::new();
+        HOME.get_or_init(|| {
+            let name = format!("read-only-{}", env!("CARGO_CRATE_NAME"));
+            let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+            let config = path.join("config/slabscope");
+            fs::create_dir_all(&config).unwrap();
+            // Whole at any time: another run of the tests may read it now.
+            let new = config.join(format!("{}.new", std::process::id()));
+            fs::write(&new, "read-only = true\n").unwrap();
+            fs::rename(new, config.join("config.toml")).unwrap();
+            Self(path)
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// All that the program knows of its environment.
+    pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+        let home = || self.0.clone().into_os_string();
+        let below = |name: &str| self.0.join(name).into_os_string();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        vec![
+            ("PATH", path),
+            ("LC_ALL", "C.UTF-8".into()),
+            ("TERM", "xterm-256color".into()),
+            ("HOME", home()),
+            ("TMPDIR", home()),
+            ("XDG_CONFIG_HOME", below("config")),
+            ("XDG_STATE_HOME", below("state")),
+            ("XDG_CACHE_HOME", below("cache")),
+            ("XDG_DATA_HOME", below("data-home")),
+            ("XDG_RUNTIME_DIR", below("runtime")),
+        ]
+    }
+
+    /// A command that runs at this home.
+    pub fn run(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(self.environment());
+        command
+    }
+
+    /// The program at this home.
+    pub fn command(&self) -> Command {
+        self.run(PROGRAM)
+    }
+
+    /// A command for a terminal, in one that has braille and colours.
+    pub fn run_on_terminal(&self, program: impl AsRef<std::ffi::OsStr>) -> CommandBuilder {
+        let mut command = CommandBuilder::new(program);
+        command.env_clear();
+        for (name, value) in self.environment() {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// The program for a terminal.
+    pub fn on_terminal(&self) -> CommandBuilder {
+        self.run_on_terminal(PROGRAM)
+    }
+}
