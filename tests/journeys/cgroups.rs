@@ -2,7 +2,7 @@
 
 use crate::support::{App, cgroups, sample};
 use crate::unreadable;
-use slabscope::source::{Cgroup, Cgroups, CgroupsError};
+use slabscope::source::{Cgroup, Cgroups, CgroupsError, Version};
 use slabscope::update::{Effect, Msg};
 use std::time::{Duration, Instant};
 
@@ -70,6 +70,116 @@ fn one_near_its_limit_because_of_slab_is_marked_and_says_so() {
 }
 
 #[test]
+fn closed_row_shows_the_mark_of_what_is_below_and_the_heading_counts() {
+    let mut app = App::on_cgroups(80, 24);
+    app.shows("9 cgroups, 1 filled by slab (!)");
+    app.shows_no("! 1 below");
+    app.keys("j<Left>");
+    let closed = app.line("app.slice");
+    assert!(
+        closed.starts_with('!') && closed.contains("! 1 below"),
+        "{closed}"
+    );
+    app.keys("<Enter>");
+    let open = app.line("app.slice");
+    assert!(!open.contains('!'), "{open}");
+    assert!(app.line("web.service").starts_with('!'));
+}
+
+#[test]
+fn container_four_levels_down_is_led_to_from_the_closed_row() {
+    let mut all = cgroups(900);
+    for (parent, path) in [
+        (2, "app.slice/web.service/pod"),
+        (9, "app.slice/web.service/pod/box"),
+    ] {
+        let next = Cgroup {
+            path: path.into(),
+            parent: Some(parent),
+            depth: path.split('/').count(),
+            id: 200 + parent as u64,
+            ..all.all[2].clone()
+        };
+        all.all.push(next);
+    }
+    all.all[2].current = Some(1);
+    all.all[9].current = Some(1);
+    all.all.swap(8, 9);
+    all.all[10].parent = Some(8);
+    let mut app = App::sampled(80, 24);
+    app.keys("4");
+    app.cgroups(2, all);
+    app.shows("11 cgroups, 1 filled by slab (!)");
+    assert!(app.line("web.service").contains("! 1 below"));
+    app.keys("jj<Enter>");
+    assert!(app.line("pod").contains("! 1 below"));
+    app.keys("j<Enter>");
+    assert!(app.line("box").contains("slab fills it"));
+}
+
+#[test]
+fn kernel_memory_that_is_not_slab_is_named() {
+    let mut all = cgroups(900);
+    let stat = all.all[3].stat.as_mut().unwrap();
+    stat.kernel = Some(3 << 30);
+    stat.parts = vec![("percpu", 3 << 29), ("vmalloc", 1 << 30)];
+    let mut app = App::sampled(80, 24);
+    app.keys("4");
+    app.cgroups(2, all);
+    app.keys("jjj");
+    app.shows("kernel 3.0 GiB: slab 63.0 MiB, percpu 1.5 GiB, vmalloc 1.0 GiB");
+    app.keys("Se");
+    app.shows("by kernel memory");
+    app.shows("KERNEL");
+}
+
+#[test]
+fn dying_cgroups_are_shown_with_what_frees_them() {
+    let mut app = App::on_cgroups(80, 24);
+    app.keys("j");
+    app.shows("9 dying below: removed, still charged for what they cached; prune that, or p");
+    app.keys("Sy");
+    assert!(
+        app.line("app.slice").contains(" 9 "),
+        "{}",
+        app.line("app.slice")
+    );
+}
+
+#[test]
+fn cgroups_of_v1_show_kernel_memory_and_their_caches() {
+    let mut all = cgroups(900);
+    all.version = Version::V1;
+    for cgroup in &mut all.all {
+        cgroup.version = Version::V1;
+        cgroup.dying = None;
+        if let Some(stat) = &mut cgroup.stat {
+            stat.slab_reclaimable = None;
+            stat.slab_unreclaimable = None;
+            stat.caches = vec![("inode_cache".into(), 8 << 20), ("dentry".into(), 3 << 20)];
+        }
+    }
+    let mut app = App::sampled(80, 24);
+    app.keys("4");
+    app.cgroups(2, all);
+    app.shows("9 cgroups of v1, 1 filled by slab (!), by kernel memory");
+    app.keys("/web<Enter>");
+    app.shows("slab: ? recl. (?/s), ? unrecl.;");
+    app.shows("(inode_cache 8.0 MiB, dentry 3.0 MiB)");
+    app.shows("memory.limit_in_bytes");
+}
+
+#[test]
+fn cgroups_left_unread_are_counted_in_the_heading() {
+    let mut all = cgroups(900);
+    all.not_read = 1_234;
+    let mut app = App::sampled(80, 24);
+    app.keys("4");
+    app.cgroups(2, all);
+    app.shows("1,234 more not read");
+}
+
+#[test]
 fn the_tree_is_sorted_opened_and_closed() {
     let mut app = App::on_cgroups(80, 24);
     app.shows_no("payload");
@@ -125,20 +235,28 @@ fn names_cannot_reach_the_terminal() {
 fn one_that_may_not_be_read_is_told_and_leaves_the_others() {
     let mut denied = cgroups(900);
     if let Some(last) = denied.all.last_mut() {
-        last.denied = true;
+        last.unread = Some(unreadable(
+            "/sys/fs/cgroup/init.scope/memory.stat",
+            std::io::ErrorKind::PermissionDenied,
+            "permission denied",
+        ));
     }
     let mut app = App::on_cgroups(80, 24);
     app.sample(9, sample());
     app.cgroups(9, denied);
     app.shows("web.service");
     app.keys("/init.scope<Enter>");
-    app.shows("its files may not be read");
+    app.shows("/sys/fs/cgroup/init.scope/memory.stat: permission denied");
+    app.shows("only root may read it");
 }
 
 #[test]
 fn why_there_are_none_and_what_mends_that() {
     for (error, remedy) in [
-        (CgroupsError::Version1, "systemd.unified_cgroup_hierarchy=1"),
+        (
+            CgroupsError::Version1(None),
+            "systemd.unified_cgroup_hierarchy=1",
+        ),
         (
             CgroupsError::NotMounted,
             "mount -t cgroup2 none /sys/fs/cgroup",

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use slabscope::source::{Cgroup, Cgroups, MemoryStat};
+use slabscope::source::{Cgroup, CgroupMemory, Cgroups};
 use slabscope::update::{Effect, Msg};
 
 use super::App;
@@ -13,24 +13,29 @@ const MIB: u64 = 1 << 20;
 fn cgroup(all: &[Cgroup], path: &str, slab: u64, file: u64, limit: Option<u64>) -> Cgroup {
     let parent = Path::new(path).parent();
     let parent = parent.and_then(|parent| all.iter().position(|of| of.path == parent));
-    let stat = MemoryStat {
-        anon: 40 * MIB,
-        file: file * MIB,
-        slab_reclaimable: slab * MIB,
-        slab_unreclaimable: 3 * MIB,
-        ..MemoryStat::default()
+    let kernel = parent.is_some().then_some((slab + 5) * MIB);
+    let stat = CgroupMemory {
+        anon: Some(40 * MIB),
+        file: Some(file * MIB),
+        slab_reclaimable: Some(slab * MIB),
+        slab_unreclaimable: Some(3 * MIB),
+        slab: Some((slab + 3) * MIB),
+        kernel,
+        parts: kernel.map_or(Vec::new(), |_| vec![("percpu", 2 * MIB)]),
+        ..CgroupMemory::default()
     };
     Cgroup {
         path: path.into(),
         id: 100 + all.len() as u64,
         parent,
         depth: Path::new(path).components().count(),
-        current: parent.map(|_| stat.anon + stat.file + (slab + 3) * MIB),
+        current: parent.map(|_| (40 + file + slab + 3) * MIB),
         stat: Some(stat),
         max: limit.map(|limit| limit * MIB),
         high: None,
         pressure: Some(slab as f64 / 100.0),
-        denied: false,
+        dying: Some(slab / 100),
+        ..Cgroup::default()
     }
 }
 
@@ -61,6 +66,7 @@ pub fn cgroups(slab: u64) -> Cgroups {
         mount: "/sys/fs/cgroup".into(),
         all,
         took: Duration::from_millis(3),
+        ..Cgroups::default()
     }
 }
 

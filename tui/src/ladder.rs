@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::reclaim::{pages, superblock};
 use crate::session::{Device, Mode};
 use crate::shell::quoted;
-use crate::source::{Kernel, Mount, cgroups};
+use crate::source::{Hierarchy, Kernel, Mount};
 
 /// What is reclaimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,7 +106,7 @@ impl Place {
             path: path.map(Path::to_owned),
             mount: path.and_then(|path| Mount::of(&mounts, path)).cloned(),
             no_module: Device::open().err().map(|error| error.to_string()),
-            cgroups: cgroups::find(root).ok().map(|(mount, _)| mount),
+            cgroups: Hierarchy::unified(root).ok().map(|found| found.point),
             slabs: kernel.files().is_directory("sys/kernel/slab"),
         }
     }

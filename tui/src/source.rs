@@ -8,6 +8,7 @@ pub mod cgroups;
 pub mod dentry_state;
 pub mod files;
 pub mod inode_nr;
+pub mod kernel_tree;
 mod lines;
 pub mod meminfo;
 pub mod memory_stat;
@@ -32,10 +33,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use cgroups::{Cgroup, Cgroups, CgroupsError};
+pub use cgroups::{Cgroup, CgroupMemory, Cgroups, CgroupsError, Hierarchy, Version};
 pub use dentry_state::DentryState;
 pub use files::Files;
 pub use inode_nr::InodeNr;
+pub use kernel_tree::{KernelFs, KernelTree};
 pub use lines::{Parsed, Skipped};
 pub use meminfo::{Memory, PageCache};
 pub use memory_stat::MemoryStat;
@@ -282,13 +284,6 @@ impl Kernel {
     /// The page cache of the whole machine.
     pub fn page_cache(&self) -> Result<PageCache, SourceError> {
         self.read("proc/meminfo", |bytes| meminfo::page_cache(&text(bytes)))
-    }
-
-    /// The memory of a cgroup (v2), by its directory.
-    pub fn memory_stat(&self, cgroup: &Path) -> Result<MemoryStat, SourceError> {
-        let below = cgroup.strip_prefix("/").unwrap_or(cgroup);
-        let path = below.join("memory.stat");
-        self.read(path, |bytes| memory_stat::parse(&text(bytes)))
     }
 
     /// A setting of one number, by its path below the root.

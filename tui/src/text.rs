@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// A name as it may be sent to a terminal. A file name can hold any byte but `/` and NUL: control
 /// characters, marks that turn the direction of writing, and bytes that are no UTF-8 are escaped,
-/// and so is the backslash, so that no two names look the same.
+/// and so is the backslash, so that no two names look the same. One that begins `\x2d`, as systemd
+/// writes a dash within a unit's name, stays: nothing here is ever escaped as an ASCII character.
 pub fn printable(name: impl AsRef<OsStr>) -> String {
     printable_bytes(name.as_ref().as_bytes())
 }
@@ -16,9 +17,11 @@ pub fn printable(name: impl AsRef<OsStr>) -> String {
 pub fn printable_bytes(name: &[u8]) -> String {
     let mut text = String::new();
     for chunk in name.utf8_chunks() {
-        for c in chunk.valid().chars() {
+        let mut rest = chunk.valid().chars();
+        while let Some(c) = rest.next() {
             match c {
                 '\'' | '"' => text.push(c),
+                '\\' if is_ascii_escape(rest.as_str()) => text.push(c),
                 // Escapes what is neither printable nor a space by Unicode's categories (Cc, Cf,
                 // Co, Cn, Zl, Zp), and marks that would join the character before them.
                 c => text.extend(c.escape_debug()),
@@ -35,6 +38,11 @@ pub fn printable_bytes(name: &[u8]) -> String {
 /// A figure, or a dash where it is not known.
 pub fn known<T>(figure: Option<T>, text: impl FnOnce(T) -> String) -> String {
     figure.map_or_else(|| "-".into(), text)
+}
+
+/// Whether a backslash in front of this makes the escape of an ASCII character.
+fn is_ascii_escape(rest: &str) -> bool {
+    matches!(rest.as_bytes(), [b'x', b'0'..=b'7', low, ..] if low.is_ascii_hexdigit())
 }
 
 /// A number with a separator between thousands.
@@ -167,6 +175,8 @@ mod tests {
             (b"\xff\xfe", "\\xff\\xfe"),
             (b"cut \xe2\x82", "cut \\xe2\\x82"),
             (b"\\xff", "\\\\xff"),
+            (b"cri\\x2dcontainerd", "cri\\x2dcontainerd"),
+            (b"a\\\\x2d\\x2", "a\\\\\\x2d\\\\x2"),
             (b"it's \"it\"", "it's \"it\""),
             ("größe 日本".as_bytes(), "größe 日本"),
         ] {

@@ -123,7 +123,7 @@ pub(super) const TABLE: &[About] = &[
     about_("kernfs_node_cache",
         "A file or directory of sysfs and cgroup, whether looked at or not.",
         "Cgroups that are created and kept (dead ones, too, while memory is charged to them), devices, slab caches.",
-        "No: it lives as long as its cgroup or device. Look at /proc/cgroups and cgroup.stat for dying ones."),
+        "No: it lives as long as its cgroup or device. Screen 4 (Cgroups) counts the dying ones in its column DYING (Sy)."),
     about_("kernfs_iattrs_cache",
         "Owner, times and extended attributes of a file of sysfs or cgroup that differ from the default.",
         "Systems that set owners or labels on cgroups: systemd, container runtimes.",

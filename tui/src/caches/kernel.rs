@@ -74,7 +74,7 @@ pub(super) const TABLE: &[About] = &[
         OWNED),
     about_("cgroup*",
         "Bookkeeping of control groups.",
-        "Cgroups, dying ones included: cgroup.stat.",
+        "Cgroups, removed ones included while memory is charged to them: screen 4 (Cgroups) counts those in its column DYING (Sy).",
         OWNED),
     about_("bpf_*",
         "What programs of BPF keep.",

@@ -13,16 +13,20 @@ use super::json::{self, Name};
 use super::table::{Align, Table};
 use super::{Context, Exit, Failure, Run};
 use crate::model::{CGROUP_COLUMNS, CgroupRow, CgroupsPage};
-use crate::source::{Cgroups, CgroupsError, cgroups};
+use crate::say::say;
+use crate::source::{CgroupMemory, Cgroups, CgroupsError, Version, cgroups};
+use crate::text::{bytes, counted, printable};
 
-/// Show what the memory of each cgroup (v2) is used for: slab, page cache, programs, limits
+/// Show what the memory of each cgroup is used for: slab, other kernel memory, page cache, programs
 ///
-/// The figures of a cgroup count all cgroups below it in. One that is near its limit (90 %) with more
-/// slab than anything else is marked with !. Looking makes some dentries on the filesystem of the cgroups.
+/// The figures of a cgroup include all cgroups below it; those of the root are the machine's. One that
+/// is near its limit (90 %) with more slab than anything else is marked with !. Of cgroup v1 the kernel
+/// reports kernel memory, and slab by cache up to Linux 5.8. Looking makes some dentries on the
+/// filesystem of the cgroups.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[arg(long, value_name = "KEY", default_value = "slab_reclaimable", help = help())]
-    sort: Sort,
+    #[arg(long, value_name = "KEY", help = help())]
+    sort: Option<Sort>,
 
     /// Read them twice, so many seconds apart, and tell what grew
     #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
@@ -47,7 +51,10 @@ fn names() -> String {
 }
 
 fn help() -> String {
-    format!("Sort by a column: {}", names())
+    format!(
+        "Sort by a column: {} [default: slab_reclaimable, of v1 kernel]",
+        names()
+    )
 }
 
 impl FromStr for Sort {
@@ -66,21 +73,33 @@ impl FromStr for Sort {
 struct Document<'a> {
     #[serde(flatten)]
     mount: Name<'a>,
+    /// `v1` or `v2`.
+    version: Version,
     took_ns: u64,
     cgroups: Vec<Line<'a>>,
     /// By the limit.
     cgroups_left_out: usize,
+    /// By the bounds on depth and number; those below them are not counted.
+    cgroups_not_read: u64,
 }
 
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(flatten)]
     path: Name<'a>,
-    /// False: the controller is not enabled for it, or its files may not be read, and all figures
+    /// False: the controller is not enabled for it, or its files cannot be read, and all figures
     /// are null.
     memory_controller: bool,
+    /// Why its files, or the cgroups below it, could not be read.
+    error: Option<String>,
     slab_reclaimable_bytes: Option<u64>,
     slab_unreclaimable_bytes: Option<u64>,
+    slab_bytes: Option<u64>,
+    /// Slab by cache, the largest first (v1 up to Linux 5.8).
+    slab_caches: Vec<Part<'a>>,
+    kernel_bytes: Option<u64>,
+    /// Kernel memory that is not slab, the largest first.
+    kernel_parts: Vec<Part<'a>>,
     file_bytes: Option<u64>,
     anon_bytes: Option<u64>,
     current_bytes: Option<u64>,
@@ -90,12 +109,23 @@ struct Line<'a> {
     pressure_avg10_percent: Option<f64>,
     slab_reclaimable_growth_bytes_per_second: Option<f64>,
     filled_by_slab: bool,
+    /// Removed cgroups below it that still have memory charged.
+    dying_descendants: Option<u64>,
+    /// Memory controllers of removed cgroups at and below it (Linux 6.13).
+    dying_memory_controllers: Option<u64>,
+}
+
+/// So much memory of one kind.
+#[derive(Serialize)]
+struct Part<'a> {
+    name: &'a str,
+    bytes: u64,
 }
 
 impl From<CgroupsError> for Failure {
     fn from(error: CgroupsError) -> Self {
         let exit = match error {
-            CgroupsError::File(_) => Exit::Failed,
+            CgroupsError::File(_) | CgroupsError::OutOfReach(_) => Exit::Failed,
             _ => Exit::Missing,
         };
         Self::new(exit, format!("{error}\n{}", error.remedy()))
@@ -105,17 +135,18 @@ impl From<CgroupsError> for Failure {
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         let mut page = CgroupsPage::default();
-        page.order.sort = self.sort.0;
         page.take(Duration::ZERO, read(context)?);
+        if let Some(Sort(column)) = self.sort {
+            page.order.sort = column;
+        }
         if let Some(growth) = self.growth {
             thread::sleep(growth);
             page.take(growth, read(context)?);
         }
         let mut rows: Vec<&CgroupRow> = page.rows.iter().collect();
         rows.sort_by(|a, b| {
-            let key = |row: &CgroupRow| row.cgroup.path.clone();
             page.order
-                .compare(CGROUP_COLUMNS, (*a, key(a)), (*b, key(b)))
+                .compare(CGROUP_COLUMNS, (*a, &a.cgroup.path), (*b, &b.cgroup.path))
         });
         let left_out = self.limit.map_or(0, |limit| {
             let left_out = rows.len().saturating_sub(limit);
@@ -129,10 +160,35 @@ impl Run for Args {
         } else {
             tell(&rows, self.growth.is_some(), out)?;
             if left_out > 0 {
-                super::left_out(crate::text::counted(left_out as u64, "cgroup"));
+                super::left_out(counted(left_out as u64, "cgroup"));
             }
         }
-        Ok(Exit::Ok)
+        notes(&page);
+        Ok(match page.not_read {
+            0 => Exit::Ok,
+            _ => Exit::Partial,
+        })
+    }
+}
+
+/// What the table cannot say, on standard error.
+fn notes(page: &CgroupsPage) {
+    const MOST: usize = 3;
+    let unread: Vec<_> = page
+        .rows
+        .iter()
+        .filter_map(|row| row.cgroup.unread.as_ref())
+        .collect();
+    for error in unread.iter().take(MOST) {
+        say!("{error}");
+    }
+    if unread.len() > MOST {
+        let more = counted((unread.len() - MOST) as u64, "cgroup");
+        say!("{more} more cannot be read; --json has why");
+    }
+    if page.not_read > 0 {
+        let more = counted(page.not_read, "cgroup");
+        say!("{more} not read: too deep, or too many; those above include them");
     }
 }
 
@@ -152,8 +208,10 @@ fn tell(rows: &[&CgroupRow], growth: bool, out: &mut dyn Write) -> Result<(), Fa
         "name" => Align::Left,
         _ => Align::Right,
     };
+    let by_cache = rows.iter().any(|row| !caches(row).is_empty());
     let mut heads = vec![("", Align::Left)];
     heads.extend(shown().map(|column| (column.head, side(column.name))));
+    heads.extend(by_cache.then_some(("SLAB BY CACHE", Align::Left)));
     let mut table = Table::new(&heads);
     for row in rows {
         let mark = if row.cgroup.is_filled_by_slab() {
@@ -162,9 +220,18 @@ fn tell(rows: &[&CgroupRow], growth: bool, out: &mut dyn Write) -> Result<(), Fa
             ""
         };
         let cells = shown().map(|column| (column.text)(row));
-        table.row([mark.to_owned()].into_iter().chain(cells));
+        let caches = by_cache.then(|| caches(row));
+        table.row([mark.to_owned()].into_iter().chain(cells).chain(caches));
     }
     Ok(table.write(out)?)
+}
+
+/// The largest caches of a cgroup, where the kernel reports them.
+fn caches(row: &CgroupRow) -> String {
+    const MOST: usize = 4;
+    let caches = row.cgroup.stat.iter().flat_map(|stat| &stat.caches);
+    let caches = caches.map(|(name, size)| format!("{} {}", printable(name), bytes(*size)));
+    caches.take(MOST).collect::<Vec<_>>().join(", ")
 }
 
 fn document<'a>(
@@ -176,13 +243,19 @@ fn document<'a>(
     let line = |(row, path): (&&'a CgroupRow, &'a PathBuf)| {
         let cgroup = &row.cgroup;
         let stat = cgroup.stat.as_ref();
+        let figure = |figure: fn(&CgroupMemory) -> Option<u64>| stat.and_then(figure);
         Line {
             path: Name::keyed("path", path),
             memory_controller: stat.is_some(),
-            slab_reclaimable_bytes: stat.map(|stat| stat.slab_reclaimable),
-            slab_unreclaimable_bytes: stat.map(|stat| stat.slab_unreclaimable),
-            file_bytes: stat.map(|stat| stat.file),
-            anon_bytes: stat.map(|stat| stat.anon),
+            error: cgroup.unread.as_ref().map(ToString::to_string),
+            slab_reclaimable_bytes: figure(|stat| stat.slab_reclaimable),
+            slab_unreclaimable_bytes: figure(|stat| stat.slab_unreclaimable),
+            slab_bytes: figure(|stat| stat.slab),
+            slab_caches: stat.map_or(Vec::new(), |stat| parts(&stat.caches)),
+            kernel_bytes: figure(|stat| stat.kernel),
+            kernel_parts: stat.map_or(Vec::new(), |stat| parts(&stat.parts)),
+            file_bytes: figure(|stat| stat.file),
+            anon_bytes: figure(|stat| stat.anon),
             current_bytes: cgroup.current,
             max_bytes: cgroup.max,
             high_bytes: cgroup.high,
@@ -190,12 +263,28 @@ fn document<'a>(
             pressure_avg10_percent: cgroup.pressure,
             slab_reclaimable_growth_bytes_per_second: row.growth,
             filled_by_slab: cgroup.is_filled_by_slab(),
+            dying_descendants: cgroup.dying,
+            dying_memory_controllers: cgroup.dying_memory,
         }
     };
     Document {
         mount: Name::keyed("mount", &page.mount),
+        version: page.version,
         took_ns: u64::try_from(page.took.as_nanos()).unwrap_or(u64::MAX),
         cgroups: rows.iter().zip(paths).map(line).collect(),
         cgroups_left_out: left_out,
+        cgroups_not_read: page.not_read,
     }
+}
+
+fn parts<N: AsRef<str>>(parts: &[(N, u64)]) -> Vec<Part<'_>> {
+    let mut all = Vec::with_capacity(parts.len());
+    for (name, bytes) in parts {
+        let name = name.as_ref();
+        all.push(Part {
+            name,
+            bytes: *bytes,
+        });
+    }
+    all
 }

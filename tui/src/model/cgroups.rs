@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::Filter;
 use super::grid::{GridColumn, GridOrder};
-use crate::source::{Cgroup, Cgroups, CgroupsError, MemoryStat};
-use crate::text::{bytes, printable, signed_bytes};
+use crate::source::{Cgroup, CgroupMemory, Cgroups, CgroupsError, Version};
+use crate::text::{bytes, count, known, printable, signed_bytes};
 
 /// A cgroup with what two readings tell.
 #[derive(Clone, Debug)]
@@ -18,13 +18,19 @@ pub struct CgroupRow {
     pub growth: Option<f64>,
     /// It has cgroups below it.
     pub has_children: bool,
+    /// Cgroups below it that are near their limits because of slab.
+    pub filled_below: usize,
 }
 
 /// The state of the screen. Cgroups are read while it is shown, and at no other time.
 #[derive(Debug, Default)]
 pub struct CgroupsPage {
-    /// Where cgroup2 is mounted.
+    /// Where the hierarchy with the memory controller is mounted.
     pub mount: PathBuf,
+    /// Its version.
+    pub version: Version,
+    /// Cgroups that the bounds left unread.
+    pub not_read: u64,
     /// All cgroups, as they were read last, parents before their children.
     pub rows: Vec<CgroupRow>,
     /// Those shown, by their places in `rows`.
@@ -59,21 +65,32 @@ impl CgroupsPage {
             .map(|before| at.saturating_sub(before).as_secs_f64());
         let known = |row: &CgroupRow| {
             let stat = row.cgroup.stat.as_ref()?;
-            Some((row.cgroup.id, (stat.slab_reclaimable, row.growth)))
+            Some((row.cgroup.id, (stat.slab_reclaimable?, row.growth)))
         };
         let before: HashMap<u64, _> = self.rows.iter().filter_map(known).collect();
         let row = |cgroup: Cgroup| CgroupRow {
             growth: growth(&cgroup, &before, elapsed),
             has_children: false,
+            filled_below: 0,
             cgroup,
         };
         self.rows = read.all.into_iter().map(row).collect();
-        for at in 0..self.rows.len() {
-            if let Some(parent) = self.rows[at].cgroup.parent {
+        // Children come behind their parents.
+        for at in (0..self.rows.len()).rev() {
+            let row = &self.rows[at];
+            let filled = row.filled_below + usize::from(row.cgroup.is_filled_by_slab());
+            if let Some(parent) = row.cgroup.parent {
                 self.rows[parent].has_children = true;
+                self.rows[parent].filled_below += filled;
             }
         }
+        if self.at.is_none() && read.version == Version::V1 {
+            // Of slabs v1 reports little, of kernel memory all.
+            self.order.sort = KERNEL;
+        }
         self.mount = read.mount;
+        self.version = read.version;
+        self.not_read = read.not_read;
         self.took = read.took;
         self.at = Some(at);
         self.error = None;
@@ -116,6 +133,20 @@ impl CgroupsPage {
             shown.sort_unstable_by(compare);
         }
         self.shown = shown;
+    }
+
+    /// Cgroups that are near their limits because of slab.
+    pub fn filled(&self) -> usize {
+        let filled = |row: &&CgroupRow| row.cgroup.is_filled_by_slab();
+        self.rows.iter().filter(filled).count()
+    }
+
+    /// Of a row's descendants, those near their limits because of slab, if it is closed above them.
+    pub fn filled_unseen(&self, row: &CgroupRow) -> usize {
+        match self.is_open(&row.cgroup) || !self.order.filter.is_none() {
+            true => 0,
+            false => row.filled_below,
+        }
     }
 
     /// Whether what is below it is shown.
@@ -174,7 +205,7 @@ fn growth(
 ) -> Option<f64> {
     /// Over less a change is noise: what was known is kept.
     const SHORTEST: f64 = 0.1;
-    let now = cgroup.stat.as_ref()?.slab_reclaimable;
+    let now = cgroup.stat.as_ref()?.slab_reclaimable?;
     let &(then, growth) = before.get(&cgroup.id)?;
     match elapsed? {
         elapsed if elapsed < SHORTEST => growth,
@@ -182,25 +213,24 @@ fn growth(
     }
 }
 
-fn stat(row: &CgroupRow, figure: fn(&MemoryStat) -> u64) -> i128 {
-    row.cgroup
-        .stat
-        .as_ref()
-        .map_or(-1, |stat| figure(stat).into())
+fn of(row: &CgroupRow, figure: fn(&CgroupMemory) -> Option<u64>) -> Option<u64> {
+    figure(row.cgroup.stat.as_ref()?)
 }
 
-fn stat_text(row: &CgroupRow, figure: fn(&MemoryStat) -> u64) -> String {
-    let stat = row.cgroup.stat.as_ref();
-    stat.map_or(String::new(), |stat| bytes(figure(stat)))
+fn order(figure: Option<u64>) -> i128 {
+    figure.map_or(-1, i128::from)
 }
 
 /// Bytes per second with their sign.
 pub fn growth_text(growth: Option<f64>) -> String {
     match growth {
         Some(growth) => signed_bytes(growth.round() as i64),
-        None => String::new(),
+        None => "-".into(),
     }
 }
+
+/// The column of kernel memory, by its place.
+const KERNEL: usize = 3;
 
 /// The columns as they stand beside one another.
 #[rustfmt::skip]
@@ -208,31 +238,35 @@ pub const CGROUP_COLUMNS: &[GridColumn<CgroupRow>] = &[
     GridColumn { letter: 'k', name: "slab_reclaimable", words: "reclaimable slab", head: "SLAB RECL", width: 9, rank: 0,
         means: ["Bytes of slabs charged to the cgroup that memory pressure can empty: dentries, inodes (slab_reclaimable).",
             "Who looks a name up first is charged for it, and stays so when others use it; each figure counts all cgroups below in."],
-        figure: |row| stat(row, |stat| stat.slab_reclaimable),
-        text: |row| stat_text(row, |stat| stat.slab_reclaimable) },
+        figure: |row| order(of(row, |stat| stat.slab_reclaimable)),
+        text: |row| known(of(row, |stat| stat.slab_reclaimable), bytes) },
     GridColumn { letter: 'g', name: "growth", words: "growth", head: "GROWTH/S", width: 9, rank: 1,
         means: ["Bytes that its reclaimable slab grew or fell per second, between the last two readings.",
             "Nothing stands there for a cgroup that was not there the time before."],
         figure: |row| row.growth.map_or(i128::MIN, |growth| growth as i128),
         text: |row| growth_text(row.growth) },
-    GridColumn { letter: 'u', name: "slab_unreclaimable", words: "unreclaimable slab", head: "SLAB UNR", width: 8, rank: 6,
+    GridColumn { letter: 'u', name: "slab_unreclaimable", words: "unreclaimable slab", head: "SLAB UNR", width: 8, rank: 8,
         means: ["Bytes of slabs that nothing can empty but their owners: open files, sockets, processes (slab_unreclaimable).",
             "No rung of the ladder takes any of it."],
-        figure: |row| stat(row, |stat| stat.slab_unreclaimable),
-        text: |row| stat_text(row, |stat| stat.slab_unreclaimable) },
-    GridColumn { letter: 'f', name: "file", words: "page cache", head: "FILE", width: 8, rank: 7,
+        figure: |row| order(of(row, |stat| stat.slab_unreclaimable)),
+        text: |row| known(of(row, |stat| stat.slab_unreclaimable), bytes) },
+    GridColumn { letter: 'e', name: "kernel", words: "kernel memory", head: "KERNEL", width: 8, rank: 6,
+        means: ["Bytes of memory of the kernel itself: slab, percpu and vmalloc (eBPF maps), stacks, page tables (kernel, Linux 5.18; v1: memory.kmem.usage_in_bytes).",
+            "What exceeds the slab columns is no slab; the line below the table names it."],
+        figure: |row| order(of(row, |stat| stat.kernel)),
+        text: |row| known(of(row, |stat| stat.kernel), bytes) },
+    GridColumn { letter: 'f', name: "file", words: "page cache", head: "FILE", width: 8, rank: 9,
         means: ["Bytes of page cache, tmpfs and shared memory.",
             "Reclaiming a cgroup takes clean page cache as well as slab: the kernel chooses."],
-        figure: |row| stat(row, |stat| stat.file), text: |row| stat_text(row, |stat| stat.file) },
-    GridColumn { letter: 'a', name: "anon", words: "anonymous memory", head: "ANON", width: 8, rank: 8,
+        figure: |row| order(of(row, |stat| stat.file)), text: |row| known(of(row, |stat| stat.file), bytes) },
+    GridColumn { letter: 'a', name: "anon", words: "anonymous memory", head: "ANON", width: 8, rank: 10,
         means: ["Bytes that programs allocated for themselves.",
             "Only swap could take them, and slabscope asks for none (swappiness=0)."],
-        figure: |row| stat(row, |stat| stat.anon), text: |row| stat_text(row, |stat| stat.anon) },
+        figure: |row| order(of(row, |stat| stat.anon)), text: |row| known(of(row, |stat| stat.anon), bytes) },
     GridColumn { letter: 'c', name: "current", words: "all memory", head: "CURRENT", width: 8, rank: 2,
         means: ["Bytes that count against the limit, slab among them (memory.current).",
-            "The root has no such figure."],
-        figure: |row| row.cgroup.current.map_or(-1, i128::from),
-        text: |row| row.cgroup.current.map_or(String::new(), bytes) },
+            "The root of v2 has no such figure."],
+        figure: |row| order(row.cgroup.current), text: |row| known(row.cgroup.current, bytes) },
     GridColumn { letter: 'l', name: "limit", words: "limit", head: "LIMIT", width: 8, rank: 3,
         means: ["The lower of memory.max and memory.high of the cgroup itself; those above it have limits of their own.",
             "At memory.high its tasks are slowed down, at memory.max the kernel kills one if reclaim does not help."],
@@ -241,16 +275,20 @@ pub const CGROUP_COLUMNS: &[GridColumn<CgroupRow>] = &[
     GridColumn { letter: 'd', name: "used", words: "part of the limit", head: "USED", width: 5, rank: 4,
         means: ["CURRENT in percent of LIMIT.",
             "From 90 % on with more slab than anything else the row is marked: slab fills it."],
-        figure: |row| row.cgroup.used().map_or(-1, i128::from),
-        text: |row| row.cgroup.used().map_or(String::new(), |used| format!("{used}%")) },
+        figure: |row| order(row.cgroup.used()),
+        text: |row| known(row.cgroup.used(), |used| format!("{used}%")) },
     GridColumn { letter: 'p', name: "pressure", words: "pressure", head: "PRESS", width: 6, rank: 5,
         means: ["Percent of the last ten seconds in which some task waited for memory (memory.pressure, some avg10).",
             "Above 0 reclaim already costs the cgroup time."],
         figure: |row| row.cgroup.pressure.map_or(-1, |percent| (percent * 100.0) as i128),
-        text: |row| row.cgroup.pressure.map_or(String::new(), |percent| format!("{percent:.1}%")) },
+        text: |row| row.cgroup.pressure.map_or("-".into(), |percent| format!("{percent:.1}%")) },
+    GridColumn { letter: 'y', name: "dying", words: "dying cgroups", head: "DYING", width: 7, rank: 7,
+        means: ["Cgroups below it that were removed and still have memory charged, mostly dentries, inodes and page cache (cgroup.stat: nr_dying_descendants).",
+            "They go when what they touched is freed: prune it, or reclaim the cgroup above."],
+        figure: |row| order(row.cgroup.dying), text: |row| known(row.cgroup.dying, count) },
     GridColumn { letter: 'n', name: "name", words: "name", head: "CGROUP", width: 24, rank: 0,
         means: ["The cgroup; + in front of one that is closed, - of one that is open.",
-            "! in front of a row marks one that is near its limit because of slab."],
+            "! in front of a row marks one that is near its limit because of slab, or is closed above such a one."],
         figure: |_| 0, text: |row| printable(row.cgroup.full()) },
 ];
 
@@ -258,7 +296,7 @@ fn limit_text(row: &CgroupRow) -> String {
     match (row.cgroup.limit(), row.cgroup.current) {
         (Some((limit, _)), _) => bytes(limit),
         (None, Some(_)) => "none".into(),
-        (None, None) => String::new(),
+        (None, None) => "-".into(),
     }
 }
 
@@ -272,9 +310,9 @@ mod tests {
             id,
             parent,
             depth: Path::new(path).components().count(),
-            stat: Some(MemoryStat {
-                slab_reclaimable: slab,
-                ..MemoryStat::default()
+            stat: Some(CgroupMemory {
+                slab_reclaimable: Some(slab),
+                ..CgroupMemory::default()
             }),
             ..Cgroup::default()
         }
@@ -294,7 +332,7 @@ mod tests {
         }
     }
 
-    fn shown(page: &CgroupsPage) -> Vec<&str> {
+    fn paths(page: &CgroupsPage) -> Vec<&str> {
         let rows = page.shown.iter();
         rows.filter_map(|&at| page.rows[at].cgroup.path.to_str())
             .collect()
@@ -304,21 +342,36 @@ mod tests {
     fn siblings_are_sorted_and_stay_below_their_parents() {
         let mut page = CgroupsPage::default();
         page.take(Duration::from_secs(1), read([100, 10, 5, 5, 90]));
-        assert_eq!(shown(&page), ["", "b", "a", "a/x"], "deep is closed");
+        assert_eq!(paths(&page), ["", "b", "a", "a/x"], "deep is closed");
         page.toggle(Path::new("a/x"));
-        assert_eq!(shown(&page), ["", "b", "a", "a/x", "a/x/deep"]);
+        assert_eq!(paths(&page), ["", "b", "a", "a/x", "a/x/deep"]);
         page.toggle(Path::new("a"));
-        assert_eq!(shown(&page), ["", "b", "a"]);
+        assert_eq!(paths(&page), ["", "b", "a"]);
         page.order.sort_or_reverse(0);
         page.arrange();
-        assert_eq!(shown(&page), ["", "a", "b"], "reversed");
+        assert_eq!(paths(&page), ["", "a", "b"], "reversed");
         page.order.filter = super::super::Filter::new("x");
         page.arrange();
         assert_eq!(
-            shown(&page),
+            paths(&page),
             ["a/x/deep", "a/x"],
             "flat, and reversed still"
         );
+    }
+
+    #[test]
+    fn the_column_that_v1_is_sorted_by_is_kernel_memory() {
+        assert_eq!(CGROUP_COLUMNS[KERNEL].name, "kernel");
+        let mut page = CgroupsPage::default();
+        let v1 = |version| Cgroups {
+            version,
+            ..read([1; 5])
+        };
+        page.take(Duration::ZERO, v1(Version::V1));
+        assert_eq!(page.order.sort, KERNEL);
+        page.order.sort = 0;
+        page.take(Duration::ZERO, v1(Version::V1));
+        assert_eq!(page.order.sort, 0, "what was chosen stays");
     }
 
     #[test]

@@ -5,10 +5,11 @@
 //! empties the slabs as far as it can and says EAGAIN. So the amount is asked for in slices, and what
 //! the cgroup is charged for is read after each.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,11 +18,16 @@ use rustix::io::Errno;
 
 use super::{Ended, Figure, Flow, Outcome, Progress, Ran, ReclaimError, Rung, machine};
 use crate::shell::quoted;
-use crate::source::{Kernel, MemoryStat, Mount};
+use crate::source::{
+    Cause, CgroupsError, Hierarchy, Kernel, KernelTree, MemoryStat, SourceError, memory_stat,
+};
 use crate::text::{bytes, printable};
 
 /// No process' memory goes to swap, page cache and slabs alone.
 const HOW: &str = "swappiness=0";
+
+/// The file.
+const RECLAIM: &str = "memory.reclaim";
 
 /// The plan.
 #[derive(Clone, Debug)]
@@ -36,7 +42,9 @@ pub struct Plan {
     pub now: MemoryStat,
     /// Whether it is that of the whole machine.
     pub everybody: bool,
-    root: PathBuf,
+    /// Its directory, opened: a path could lead to another one later.
+    directory: Arc<OwnedFd>,
+    tree: Arc<KernelTree>,
     file: Arc<File>,
 }
 
@@ -55,16 +63,17 @@ impl Plan {
                 "an amount of {amount} bytes is less than a page of memory, {least}"
             )));
         }
-        let mounts = kernel.mounts()?;
-        let mount = hierarchy(&mounts, cgroup)?;
-        let now = kernel
-            .memory_stat(cgroup)
-            .map_err(|error| no_memory(cgroup, error))?;
-        let below = cgroup.strip_prefix("/").unwrap_or(cgroup);
-        let file = kernel.root().join(below).join("memory.reclaim");
-        let opened = OpenOptions::new().write(true).open(&file);
+        let Hierarchy {
+            point, tree, whole, ..
+        } = hierarchy(kernel.root(), cgroup)?;
+        let below = below(&point, cgroup)?;
+        let no_cgroup = |error: io::Error| no_cgroup(cgroup, error);
+        let directory = tree.directory(below).map_err(no_cgroup)?;
+        let now = memory(&tree, &directory, cgroup)?;
+        let file = cgroup.join(RECLAIM);
+        let opened = tree.writable(&below.join(RECLAIM));
         let opened = opened.map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => ReclaimError::Missing(format!(
+            io::ErrorKind::NotFound => ReclaimError::Missing(format!(
                 "{}: this kernel does not offer it; Linux 5.19 and newer do",
                 printable(&file)
             )),
@@ -75,47 +84,86 @@ impl Plan {
             amount: amount / page * page,
             bound,
             now,
-            everybody: cgroup == mount.point && mount.root == Path::new("/"),
-            root: kernel.root().into(),
+            everybody: below.as_os_str().is_empty() && whole,
+            directory: directory.into(),
+            tree: tree.into(),
             file: opened.into(),
         })
     }
 }
 
-/// The mount of cgroup v2 that a directory is in.
-fn hierarchy<'a>(mounts: &'a [Mount], cgroup: &Path) -> Result<&'a Mount, ReclaimError> {
-    let of = Mount::of(mounts, cgroup).filter(|mount| mount.fs == "cgroup2");
-    of.ok_or_else(|| {
-        let path = printable(cgroup);
-        let mut v2 = mounts.iter().filter(|mount| mount.fs == "cgroup2");
-        match v2.next() {
-            Some(mount) => ReclaimError::Refused(format!(
-                "{path}: not a cgroup's directory; those are below {}",
-                printable(&mount.point)
-            )),
-            None => ReclaimError::Missing(format!(
-                "{path}: cgroup v2 is not mounted; mount -t cgroup2 none /sys/fs/cgroup"
-            )),
+impl Plan {
+    /// What it holds now.
+    fn memory(&self) -> Result<MemoryStat, ReclaimError> {
+        memory(&self.tree, &self.directory, &self.path)
+    }
+}
+
+/// The hierarchy that reclaims by cgroup.
+fn hierarchy(root: &Path, cgroup: &Path) -> Result<Hierarchy, ReclaimError> {
+    Hierarchy::unified(root).map_err(|error| {
+        let text = format!("{}: {error}; {}", printable(cgroup), error.remedy());
+        match error {
+            CgroupsError::File(error) => error.into(),
+            _ => ReclaimError::Missing(text),
         }
     })
 }
 
-/// Where memory.stat is not there, either the cgroup is not, or the controller is off.
-fn no_memory(cgroup: &Path, error: crate::source::SourceError) -> ReclaimError {
+/// The path of a cgroup's directory below the mount of its hierarchy.
+fn below<'a>(point: &Path, cgroup: &'a Path) -> Result<&'a Path, ReclaimError> {
+    let inside = cgroup.strip_prefix(point).ok().filter(|below| {
+        let mut names = below.components();
+        names.all(|name| matches!(name, Component::Normal(_)))
+    });
+    inside.ok_or_else(|| {
+        ReclaimError::Refused(format!(
+            "{}: not a cgroup's directory; those are below {}, named without ..",
+            printable(cgroup),
+            printable(point)
+        ))
+    })
+}
+
+/// Why a cgroup's directory was not opened. A link or a mount on the way leads out of the hierarchy.
+fn no_cgroup(cgroup: &Path, error: io::Error) -> ReclaimError {
     let path = printable(cgroup);
-    match cgroup.join("cgroup.procs").try_exists() {
-        Ok(true) => {
-            let above = cgroup.parent().unwrap_or(cgroup);
-            let control = quoted(above.join("cgroup.subtree_control"));
-            ReclaimError::Missing(format!(
-                "{path}: memory is not counted for this cgroup; echo +memory > {control}"
-            ))
-        }
-        Ok(false) => ReclaimError::Refused(format!(
+    match Errno::from_io_error(&error) {
+        Some(Errno::NOENT | Errno::NOTDIR) => ReclaimError::Refused(format!(
             "{path}: there is no such cgroup; slabscope cgroups lists them"
         )),
-        Err(_) => error.into(),
+        Some(Errno::LOOP | Errno::XDEV) => ReclaimError::Refused(format!(
+            "{path}: a link or a mount on the way leads out of the cgroups"
+        )),
+        _ => ReclaimError::file(cgroup, error),
     }
+}
+
+/// What a cgroup holds. Without memory.stat the controller is off.
+fn memory(
+    tree: &KernelTree,
+    directory: &OwnedFd,
+    cgroup: &Path,
+) -> Result<MemoryStat, ReclaimError> {
+    let path = cgroup.join("memory.stat");
+    let read = tree
+        .read(directory, "memory.stat")
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                let above = cgroup.parent().unwrap_or(cgroup);
+                let control = quoted(above.join("cgroup.subtree_control"));
+                ReclaimError::Missing(format!(
+                    "{}: memory is not counted for this cgroup; echo +memory > {control}",
+                    printable(cgroup)
+                ))
+            }
+            _ => ReclaimError::file(&path, error),
+        })?;
+    let malformed = |malformed| SourceError {
+        path,
+        cause: Cause::Malformed(malformed),
+    };
+    Ok(memory_stat::parse(&String::from_utf8_lossy(&read)).map_err(malformed)?)
 }
 
 impl Rung for Plan {
@@ -171,12 +219,12 @@ impl Rung for Plan {
     }
 
     fn command(&self) -> String {
-        let file = quoted(self.path.join("memory.reclaim"));
+        let file = quoted(self.path.join(RECLAIM));
         format!("echo '{} {HOW}' > {file}", self.amount)
     }
 
     fn measure(&self, kernel: &mut Kernel) -> Vec<Figure> {
-        let stat = kernel.memory_stat(&self.path).ok();
+        let stat = self.memory().ok();
         let of = |figure: fn(&MemoryStat) -> u64| stat.as_ref().map(figure);
         let mut figures = vec![
             Figure::bytes(
@@ -206,19 +254,18 @@ impl Rung for Plan {
     }
 
     fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
-        let kernel = Kernel::new(&self.root);
-        let held = || Ok(held(&kernel.memory_stat(&self.path)?));
+        let held = || Ok(held(&self.memory()?));
         let mut ask = |amount: u64| {
             let text = format!("{amount} {HOW}");
             let written = (&*self.file).write_all(text.as_bytes());
-            let errno = |error: &std::io::Error| Errno::from_io_error(error);
+            let errno = |error: &io::Error| Errno::from_io_error(error);
             match written {
                 Ok(()) => Ok(true),
                 Err(error) if errno(&error) == Some(Errno::AGAIN) => Ok(false),
                 Err(error) if errno(&error) == Some(Errno::INVAL) => Err(ReclaimError::Missing(
                     format!("memory.reclaim does not take {HOW}: Linux 6.8 and newer do"),
                 )),
-                Err(error) => Err(ReclaimError::file(&self.path.join("memory.reclaim"), error)),
+                Err(error) => Err(ReclaimError::file(&self.path.join(RECLAIM), error)),
             }
         };
         slices(self.amount, self.bound, &held, &mut ask, flow).map(Ran::from)
@@ -305,6 +352,8 @@ fn calm(held: &dyn Fn() -> Result<u64, ReclaimError>) -> Result<u64, ReclaimErro
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::fs;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -393,22 +442,66 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_no_cgroup_is_told_where_those_are() {
-        let mount = |fs: &str, point: &str| Mount {
-            fs: fs.into(),
-            point: point.into(),
-            ..Mount::default()
-        };
-        let mounts = [mount("ext4", "/"), mount("cgroup2", "/sys/fs/cgroup")];
-        assert!(hierarchy(&mounts, Path::new("/sys/fs/cgroup/a")).is_ok());
-        let error = hierarchy(&mounts, Path::new("/tmp"))
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            error,
-            "/tmp: not a cgroup's directory; those are below /sys/fs/cgroup"
-        );
-        let error = hierarchy(&mounts[..1], Path::new("/tmp")).unwrap_err();
-        assert!(matches!(error, ReclaimError::Missing(_)));
+    fn directory_outside_the_hierarchy_is_refused_with_where_cgroups_are() {
+        let point = Path::new("/sys/fs/cgroup");
+        let inside = Path::new("/sys/fs/cgroup/a");
+        assert_eq!(below(point, inside).unwrap(), Path::new("a"));
+        assert_eq!(below(point, point).unwrap(), Path::new(""));
+        for outside in [
+            "/tmp",
+            "/sys/fs/cgroup/../../tmp/fake",
+            "/sys/fs/cgroups",
+            "a",
+        ] {
+            let error = below(point, Path::new(outside)).unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.ends_with("those are below /sys/fs/cgroup, named without .."),
+                "{text}"
+            );
+            assert!(matches!(error, ReclaimError::Refused(_)));
+        }
+    }
+
+    #[test]
+    fn links_below_the_cgroups_are_not_followed_and_nothing_is_written() {
+        let name = format!("slabscope-cgroup-links-{}", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&root);
+        let stat = "anon 1\nfile 2\nslab_reclaimable 3\nslab_unreclaimable 4\n";
+        for directory in [
+            "sys/fs/cgroup",
+            "sys/fs/cgroup/web",
+            "sys/fs/cgroup/planted",
+            "fake",
+        ] {
+            fs::create_dir_all(root.join(directory)).unwrap();
+            fs::write(root.join(directory).join("memory.stat"), stat).unwrap();
+        }
+        for file in ["fake/memory.reclaim", "sys/fs/cgroup/web/memory.reclaim"] {
+            fs::write(root.join(file), "").unwrap();
+        }
+        fs::write(root.join("sys/fs/cgroup/cgroup.controllers"), "memory\n").unwrap();
+        fs::create_dir_all(root.join("proc/self")).unwrap();
+        let mounts = "30 25 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        fs::write(root.join("proc/self/mountinfo"), mounts).unwrap();
+        let cgroups = root.join("sys/fs/cgroup");
+        symlink("../../../fake", cgroups.join("link")).unwrap();
+        symlink("web", cgroups.join("inside")).unwrap();
+        symlink(
+            "../../../../fake/memory.reclaim",
+            cgroups.join("planted/memory.reclaim"),
+        )
+        .unwrap();
+        let kernel = Kernel::new(&root);
+        let plan = |path: &str| Plan::new(&kernel, Path::new(path), 1 << 20, None);
+        assert!(plan("/sys/fs/cgroup/web").is_ok());
+        for path in ["link", "inside", "../../../fake"] {
+            let error = plan(&format!("/sys/fs/cgroup/{path}")).unwrap_err();
+            assert!(matches!(error, ReclaimError::Refused(_)), "{path}: {error}");
+        }
+        assert!(plan("/sys/fs/cgroup/planted").is_err());
+        assert!(plan("/fake").is_err());
+        fs::remove_dir_all(root).unwrap();
     }
 }

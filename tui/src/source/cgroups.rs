@@ -1,60 +1,95 @@
-//! The memory controllers of cgroup v2 (Documentation/admin-guide/cgroup-v2.rst, Linux 7.3). Each
-//! figure of a cgroup counts its descendants in.
+//! The memory controllers of cgroups (Documentation/admin-guide/cgroup-v2.rst, Linux 7.3; of v1
+//! cgroup-v1/memory.rst). Each figure of a cgroup includes its descendants.
+//!
+//! Whoever has a cgroup delegated chooses names, depth and number of those below it. So what cannot be
+//! read costs its own row alone, and how much is read has a bound.
 
+mod hierarchy;
+mod one;
+
+use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::ops::ControlFlow;
-use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::memory_stat::{self, MemoryStat};
-use super::{Cause, Kernel, Malformed, Mount, SourceError, excerpt, number, text, unreadable};
-use crate::text::printable;
+use super::kernel_tree::{KernelTree, directories};
+use super::{Cause, Kernel, SourceError};
+use crate::text::percent;
+
+pub use hierarchy::{CgroupsError, Hierarchy, Version};
+pub use one::{bytes, limit, pressure};
 
 /// A cgroup.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cgroup {
-    /// Below the mount of cgroup2; empty: the root.
+    /// Below the mount of the hierarchy; empty: the root.
     pub path: PathBuf,
-    /// Its inode number: one that is made anew with the same path has another.
+    /// Inode number: a cgroup that is made anew with the same path has another.
     pub id: u64,
-    /// Where in [`Cgroups::all`] its parent is; None: it is the root.
+    /// Index of its parent in [`Cgroups::all`]; None: it is the root.
     pub parent: Option<usize>,
-    /// How many are above it.
+    /// Number of cgroups above it.
     pub depth: usize,
+    /// Of the hierarchy that it belongs to.
+    pub version: Version,
     /// What its memory is used for; None: the controller is not enabled for it, and its memory
-    /// counts as that of the next above for which it is; or [`Self::denied`].
-    pub stat: Option<MemoryStat>,
-    /// Its files may not be read.
-    pub denied: bool,
-    /// Bytes that count against its limits (memory.current); the root has none.
+    /// counts as that of the next above for which it is; or [`Self::unread`].
+    pub stat: Option<CgroupMemory>,
+    /// Why its files, or the cgroups below it, could not be read. None: they could.
+    pub unread: Option<SourceError>,
+    /// Bytes that count against its limits (memory.current); the root of v2 has none.
     pub current: Option<u64>,
     /// Bytes above which it is reclaimed, and then killed (memory.max); None: no limit.
     pub max: Option<u64>,
     /// Bytes above which it is slowed down and reclaimed (memory.high); None: no limit.
     pub high: Option<u64>,
     /// Percent of the last ten seconds in which some task of it waited for memory
-    /// (memory.pressure); None: the kernel does not tell.
+    /// (memory.pressure); None: the kernel does not report it.
     pub pressure: Option<f64>,
+    /// Cgroups below it that were removed and still have memory charged (cgroup.stat:
+    /// nr_dying_descendants); None: not reported, as by v1.
+    pub dying: Option<u64>,
+    /// Memory controllers of those at and below it (cgroup.stat: nr_dying_subsys_memory, Linux
+    /// 6.13); None: not reported.
+    pub dying_memory: Option<u64>,
 }
 
-/// Bytes of slabs of both kinds.
-fn slab(stat: &MemoryStat) -> u64 {
-    stat.slab_reclaimable
-        .saturating_add(stat.slab_unreclaimable)
+/// What the memory of a cgroup is used for, in bytes; None: the kernel does not report it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CgroupMemory {
+    /// Slab objects that a shrinker can free.
+    pub slab_reclaimable: Option<u64>,
+    /// Slab objects that none can.
+    pub slab_unreclaimable: Option<u64>,
+    /// Both.
+    pub slab: Option<u64>,
+    /// Page cache, tmpfs and shared memory.
+    pub file: Option<u64>,
+    /// Anonymous memory of programs.
+    pub anon: Option<u64>,
+    /// All of the kernel's own, slab among it (v2: `kernel`, Linux 5.18; v1: memory.kmem.usage_in_bytes).
+    pub kernel: Option<u64>,
+    /// Kernel memory that is not slab, by what it is: `percpu`, `vmalloc`; the largest first.
+    pub parts: Vec<(&'static str, u64)>,
+    /// Slab by cache, the largest first (v1 up to Linux 5.8: memory.kmem.slabinfo).
+    pub caches: Vec<(String, u64)>,
 }
 
-/// Of a limit from which on a cgroup is near it, in percent.
+/// Percent of a limit from which on a cgroup is near it.
 pub const NEAR: u64 = 90;
 
 impl Cgroup {
     /// The lower of its own limits, and the file that sets it.
     pub fn limit(&self) -> Option<(u64, &'static str)> {
-        let max = self.max.map(|max| (max, "memory.max"));
+        let file = match self.version {
+            Version::V1 => "memory.limit_in_bytes",
+            Version::V2 => "memory.max",
+        };
+        let max = self.max.map(|max| (max, file));
         let high = self.high.map(|high| (high, "memory.high"));
         max.into_iter().chain(high).min_by_key(|&(limit, _)| limit)
     }
@@ -62,13 +97,16 @@ impl Cgroup {
     /// Percent of the lower limit that it uses.
     pub fn used(&self) -> Option<u64> {
         let (limit, _) = self.limit()?;
-        crate::text::percent(self.current?, limit)
+        percent(self.current?, limit)
     }
 
     /// Whether it is near its limit, and more of its memory is slab than anything else.
     pub fn is_filled_by_slab(&self) -> bool {
         let near = self.used().is_some_and(|used| used >= NEAR);
-        let most = |stat: &MemoryStat| slab(stat) > stat.file && slab(stat) > stat.anon;
+        let most = |stat: &CgroupMemory| {
+            let slab = stat.slab;
+            slab > Some(0) && slab > stat.file && slab > stat.anon
+        };
         near && self.stat.as_ref().is_some_and(most)
     }
 
@@ -89,46 +127,22 @@ impl Cgroup {
 /// All cgroups at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Cgroups {
-    /// Where cgroup2 is mounted.
+    /// Where the hierarchy is mounted.
     pub mount: PathBuf,
-    /// They, parents before their children.
+    /// Which interface it has.
+    pub version: Version,
+    /// The cgroups, parents before their children.
     pub all: Vec<Cgroup>,
+    /// Cgroups that were found and not read, by the bounds; those below them are not known.
+    pub not_read: u64,
     /// How long reading them took.
     pub took: Duration,
 }
 
-/// Why there are none.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CgroupsError {
-    /// A file cannot be read or understood.
-    #[error(transparent)]
-    File(#[from] SourceError),
-    /// There is no mount of it.
-    #[error("cgroup2 is not mounted")]
-    NotMounted,
-    /// The older interface has the memory controller.
-    #[error("the memory controller belongs to cgroup v1 here")]
-    Version1,
-    /// Nobody has it.
-    #[error("{}: there is no memory controller among these cgroups", printable(.0))]
-    NoMemory(PathBuf),
-}
-
-impl CgroupsError {
-    /// What a person can do about it.
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::File(error) => error.remedy(),
-            Self::NotMounted => "mount -t cgroup2 none /sys/fs/cgroup",
-            Self::Version1 => {
-                "v1 tells no slab of a cgroup. Boot with systemd.unified_cgroup_hierarchy=1, or without systemd with cgroup_no_v1=memory"
-            }
-            Self::NoMemory(_) => {
-                "boot without cgroup_disable=memory; in a container its host has to delegate the controller"
-            }
-        }
-    }
-}
+/// Levels that are read: systemd has four or five, a container in a container twice that.
+const DEPTH: usize = 64;
+/// Bytes that the rows and their paths may take: some 100,000 cgroups of ordinary names.
+const ROOM: usize = 64 << 20;
 
 /// Reads all cgroups. `goes_on` is asked between two; None: it said no.
 pub fn read(
@@ -136,81 +150,124 @@ pub fn read(
     goes_on: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Option<Cgroups>, CgroupsError> {
     let begin = Instant::now();
-    let (mount, top) = find(root)?;
-    let id = match fs::metadata(&top) {
-        Ok(meta) => meta.ino(),
-        Err(error) => return Err(unreadable(&top, &error).into()),
-    };
-    let mut all: Vec<Cgroup> = Vec::new();
-    let mut waiting = vec![Cgroup {
-        id,
-        ..Cgroup::default()
-    }];
-    while let Some(mut cgroup) = waiting.pop() {
+    let hierarchy = Hierarchy::find(root)?;
+    let mut walk = Walk::new(root, &hierarchy);
+    while let Some(next) = walk.waiting.pop_front() {
         if goes_on().is_break() {
             return Ok(None);
         }
-        let directory = top.join(&cgroup.path);
-        let is_root = cgroup.parent.is_none();
-        match said(fill(&mut cgroup, &directory), is_root)? {
-            Said::This(()) => {}
-            Said::Denied => cgroup.denied = true,
-            Said::Gone => continue,
-        }
-        let children = children(&cgroup, &directory, all.len());
-        if let Said::This(children) = said(children, is_root)? {
-            waiting.extend(children);
-        }
-        all.push(cgroup);
+        walk.visit(next);
     }
-    let took = begin.elapsed();
-    Ok(Some(Cgroups { mount, all, took }))
-}
-
-/// Where cgroup2 is mounted that has the memory controller, and where that is below `root`.
-pub(crate) fn find(root: &Path) -> Result<(PathBuf, PathBuf), CgroupsError> {
-    let mounts = Kernel::new(root).mounts()?;
-    let below = |mount: &Mount| root.join(mount.point.strip_prefix("/").unwrap_or(&mount.point));
-    let mut without = None;
-    for mount in mounts.iter().filter(|mount| mount.fs == "cgroup2") {
-        let top = below(mount);
-        let path = top.join("cgroup.controllers");
-        let controllers = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
-        if has_memory(&text(&controllers)) {
-            return Ok((mount.point.clone(), top));
+    let (mut all, not_read) = (walk.all, walk.not_read);
+    if hierarchy.version == Version::V1 {
+        one::add_slabs_below(&mut all);
+    }
+    if let Some(top) = all.first_mut() {
+        if let Some(error) = top.unread.take() {
+            return Err(error.into());
         }
-        without = Some(mount.point.clone());
+        one::of_machine(top, &mut Kernel::new(root));
     }
-    let version_1 = mounts.iter().any(|mount| mount.fs == "cgroup");
-    Err(match without {
-        _ if version_1 => CgroupsError::Version1,
-        Some(point) => CgroupsError::NoMemory(point),
-        None => CgroupsError::NotMounted,
-    })
+    Ok(Some(Cgroups {
+        mount: hierarchy.point,
+        version: hierarchy.version,
+        all,
+        not_read,
+        took: begin.elapsed(),
+    }))
 }
 
-/// What one cgroup says.
-#[derive(Debug, PartialEq, Eq)]
-enum Said<T> {
-    This(T),
-    /// Whom it was delegated to keeps it to himself.
-    Denied,
-    /// It was removed while it was read.
-    Gone,
+/// Level by level, so that the bounds cut what is deepest, however much one of them has below it.
+struct Walk<'a> {
+    hierarchy: &'a Hierarchy,
+    reader: one::Reader,
+    all: Vec<Cgroup>,
+    waiting: VecDeque<Cgroup>,
+    room: usize,
+    not_read: u64,
 }
 
-/// One cgroup that says nothing leaves the others alone; where the root is not told none is.
-fn said<T>(result: Result<T, SourceError>, is_root: bool) -> Result<Said<T>, SourceError> {
-    match result {
-        Ok(this) => Ok(Said::This(this)),
-        Err(error) if is_gone(&error.cause) => Ok(Said::Gone),
-        Err(error) if !is_root && is_denied(&error.cause) => Ok(Said::Denied),
-        Err(error) => Err(error),
+impl<'a> Walk<'a> {
+    fn new(root: &'a Path, hierarchy: &'a Hierarchy) -> Self {
+        Self {
+            hierarchy,
+            reader: one::Reader::new(root, hierarchy.version),
+            all: Vec::new(),
+            waiting: VecDeque::from([Cgroup::default()]),
+            room: ROOM,
+            not_read: 0,
+        }
     }
-}
 
-fn is_denied(cause: &Cause) -> bool {
-    matches!(cause, Cause::Unreadable(ErrorKind::PermissionDenied, _))
+    fn tree(&self) -> &'a KernelTree {
+        &self.hierarchy.tree
+    }
+
+    fn visit(&mut self, mut cgroup: Cgroup) {
+        cgroup.version = self.hierarchy.version;
+        let directory = match self.tree().directory(&cgroup.path) {
+            Ok(directory) => directory,
+            Err(error) => return self.failed(cgroup, &error),
+        };
+        if let Ok(stat) = rustix::fs::fstat(&directory) {
+            cgroup.id = stat.st_ino;
+        }
+        if let Err(error) = self.reader.fill(self.tree(), &directory, &mut cgroup) {
+            if is_gone(&error.cause) {
+                return;
+            }
+            cgroup.stat = None;
+            cgroup.unread = Some(self.named(&cgroup, error));
+        }
+        match directories(&directory) {
+            Ok(children) => self.found(&cgroup, children),
+            Err(error) => return self.failed(cgroup, &error),
+        }
+        self.all.push(cgroup);
+    }
+
+    fn found(&mut self, parent: &Cgroup, children: Vec<(PathBuf, u64)>) {
+        for (name, id) in children {
+            let path = parent.path.join(name);
+            let takes = size_of::<Cgroup>() + path.as_os_str().len();
+            let depth = parent.depth + 1;
+            if depth > DEPTH || takes > self.room {
+                self.not_read += 1;
+                continue;
+            }
+            self.room -= takes;
+            self.waiting.push_back(Cgroup {
+                path,
+                id,
+                parent: Some(self.all.len()),
+                depth,
+                ..Cgroup::default()
+            });
+        }
+    }
+
+    /// A row that says why it has no figures; none of a cgroup that was removed meanwhile.
+    fn failed(&mut self, mut cgroup: Cgroup, error: &io::Error) {
+        let error = super::unreadable(Path::new(""), error);
+        if cgroup.parent.is_some() && is_gone(&error.cause) {
+            return;
+        }
+        cgroup.unread = Some(self.named(&cgroup, error));
+        self.all.push(cgroup);
+    }
+
+    /// With the whole path in the error, which has the file's name alone.
+    fn named(&self, cgroup: &Cgroup, error: SourceError) -> SourceError {
+        let point = &self.hierarchy.point;
+        SourceError {
+            path: point
+                .join(&cgroup.path)
+                .join(&error.path)
+                .components()
+                .collect(),
+            cause: error.cause,
+        }
+    }
 }
 
 /// An open file of a cgroup that is removed fails with ENODEV (fs/kernfs/file.c, Linux 7.3).
@@ -223,145 +280,18 @@ fn is_gone(cause: &Cause) -> bool {
     }
 }
 
-/// The cgroups directly below one, which has the index `parent`.
-fn children(cgroup: &Cgroup, directory: &Path, parent: usize) -> Result<Vec<Cgroup>, SourceError> {
-    let failed = |error: &io::Error| unreadable(directory, error);
-    let mut children = Vec::new();
-    for entry in fs::read_dir(directory).map_err(|error| failed(&error))? {
-        let entry = entry.map_err(|error| failed(&error))?;
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            children.push(Cgroup {
-                path: cgroup.path.join(entry.file_name()),
-                id: entry.ino(),
-                parent: Some(parent),
-                depth: cgroup.depth + 1,
-                ..Cgroup::default()
-            });
-        }
-    }
-    Ok(children)
-}
-
-/// Takes in what its files say.
-fn fill(cgroup: &mut Cgroup, directory: &Path) -> Result<(), SourceError> {
-    cgroup.stat = optional(directory, "memory.stat", memory_stat::parse)?;
-    if cgroup.stat.is_none() {
-        // Where the controller is not enabled none of its files is there.
-        return Ok(());
-    }
-    cgroup.current = optional(directory, "memory.current", bytes)?;
-    cgroup.max = optional(directory, "memory.max", limit)?.flatten();
-    cgroup.high = optional(directory, "memory.high", limit)?.flatten();
-    cgroup.pressure = optional(directory, "memory.pressure", pressure)?;
-    Ok(())
-}
-
-/// What a file says that not every cgroup has. With psi=0 that of the pressure cannot be read.
-fn optional<T>(
-    directory: &Path,
-    name: &str,
-    parse: fn(&str) -> Result<T, Malformed>,
-) -> Result<Option<T>, SourceError> {
-    let path = directory.join(name);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.raw_os_error() == Some(Errno::OPNOTSUPP.raw_os_error()) => {
-            return Ok(None);
-        }
-        Err(error) => return Err(unreadable(&path, &error)),
-    };
-    match parse(&text(&bytes)) {
-        Ok(value) => Ok(Some(value)),
-        Err(malformed) => Err(SourceError {
-            path,
-            cause: malformed.into(),
-        }),
-    }
-}
-
-/// cgroup.controllers: names in one line (kernel/cgroup/cgroup.c: `cgroup_controllers_show()`).
-fn has_memory(text: &str) -> bool {
-    text.split_ascii_whitespace().any(|name| name == "memory")
-}
-
-/// memory.current: a figure (mm/memcontrol.c: `memory_current_read()`).
-pub fn bytes(text: &str) -> Result<u64, Malformed> {
-    let figure = text.trim_ascii_end();
-    number(figure).ok_or_else(|| no_figure(1, "bytes", figure))
-}
-
-/// memory.max, memory.high: a figure, or `max` (mm/memcontrol.c: `seq_puts_memcg_tunable()`).
-pub fn limit(text: &str) -> Result<Option<u64>, Malformed> {
-    match text.trim_ascii_end() {
-        "max" => Ok(None),
-        _ => bytes(text).map(Some),
-    }
-}
-
-/// memory.pressure: of `some` the mean of ten seconds (kernel/sched/psi.c: `psi_show()`).
-pub fn pressure(text: &str) -> Result<f64, Malformed> {
-    let mut fields = text.lines().next().unwrap_or_default().split(' ');
-    let mean = match (fields.next(), fields.next()) {
-        (Some("some"), Some(field)) => field.strip_prefix("avg10="),
-        _ => None,
-    };
-    let mean = mean.ok_or_else(|| Malformed::new(1, "not some avg10="))?;
-    let figure: Option<f64> = mean.parse().ok();
-    let percent = figure.filter(|percent| (0.0..=100.0).contains(percent));
-    percent.ok_or_else(|| no_figure(1, "avg10", mean))
-}
-
-fn no_figure(line: usize, name: &str, text: &str) -> Malformed {
-    Malformed::new(line, format!("{name} is no figure: {}", excerpt(text)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn limits_and_pressure() {
-        assert_eq!(limit("max\n"), Ok(None));
-        assert_eq!(limit("67108864\n"), Ok(Some(67_108_864)));
-        assert_eq!(bytes("0\n"), Ok(0));
-        let text = "some avg10=1.53 avg60=0.87 avg300=0.20 total=71329\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
-        assert_eq!(pressure(text), Ok(1.53));
-        for bad in ["", "\n", "Max\n", "-1\n", "18446744073709551616\n", "1 2\n"] {
-            assert!(limit(bad).is_err(), "{bad:?}");
-        }
-        for bad in [
-            "",
-            "full avg10=0.00",
-            "some avg60=0.00",
-            "some avg10=NaN",
-            "some avg10=101",
-        ] {
-            assert!(pressure(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn one_that_says_nothing_leaves_the_others_alone() {
-        let failed = |kind: ErrorKind| {
-            let error = io::Error::from(kind);
-            Err::<(), _>(unreadable(Path::new("/x/memory.stat"), &error))
-        };
-        let denied = || failed(ErrorKind::PermissionDenied);
-        assert_eq!(said(denied(), false), Ok(Said::Denied));
-        assert!(said(denied(), true).is_err(), "of the root it is told");
-        assert_eq!(said(failed(ErrorKind::NotFound), false), Ok(Said::Gone));
-        assert!(said(failed(ErrorKind::InvalidData), false).is_err());
-        assert_eq!(said(Ok(7), true), Ok(Said::This(7)));
-    }
-
-    #[test]
     fn near_the_limit_because_of_slab() {
         let cgroup = |current, max, high, slab, file| Cgroup {
-            stat: Some(MemoryStat {
-                slab_reclaimable: slab,
-                file,
-                ..MemoryStat::default()
+            stat: Some(CgroupMemory {
+                slab: Some(slab),
+                file: Some(file),
+                anon: Some(0),
+                ..CgroupMemory::default()
             }),
             current: Some(current),
             max,

@@ -117,7 +117,8 @@ impl Files {
         self.directory(path.as_ref()).is_ok()
     }
 
-    fn directory(&self, path: &Path) -> io::Result<OwnedFd> {
+    /// A directory.
+    pub(super) fn directory(&self, path: &Path) -> io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         Ok(match &self.captured {
             Some(captured) => resolve(captured, path, flags)?,

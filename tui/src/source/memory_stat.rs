@@ -20,6 +20,48 @@ pub struct MemoryStat {
     pub slab_reclaimable: u64,
     /// Objects of the others.
     pub slab_unreclaimable: u64,
+    /// All memory of the kernel itself, slab among it; None: before Linux 5.18.
+    pub kernel: Option<u64>,
+    /// A copy for each processor, as of eBPF maps and counters.
+    pub percpu: u64,
+    /// Mapped page by page, as large tables and eBPF maps.
+    pub vmalloc: u64,
+    /// Stacks of tasks in the kernel.
+    pub kernel_stack: u64,
+    /// Page tables.
+    pub pagetables: u64,
+}
+
+/// What memory.stat of v1 says that v2 says as well, in bytes; None: not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryStatV1 {
+    /// Anonymous memory (total_rss).
+    pub anon: Option<u64>,
+    /// Page cache, with shared memory (total_cache).
+    pub file: Option<u64>,
+}
+
+/// Lines of `name 123`; those that count descendants begin with `total_` (mm/memcontrol-v1.c:
+/// `memcg1_stat_format()`, Linux 7.3).
+pub fn parse_v1(text: &str) -> Result<MemoryStatV1, Malformed> {
+    let mut stat = MemoryStatV1::default();
+    for (line, at) in text.lines().zip(1..) {
+        let Some((name, value)) = line.split_once(' ') else {
+            return Err(Malformed::new(at, format!("no figure: {}", excerpt(line))));
+        };
+        let figure = match name {
+            "total_rss" => &mut stat.anon,
+            "total_cache" => &mut stat.file,
+            _ => continue,
+        };
+        *figure = Some(count(name, value, at)?);
+    }
+    Ok(stat)
+}
+
+fn count(name: &str, value: &str, at: usize) -> Result<u64, Malformed> {
+    let malformed = || Malformed::new(at, format!("{name} is no count: {}", excerpt(value)));
+    number(value).ok_or_else(malformed)
 }
 
 /// Lines of `name 123`. What a kernel does not write is 0, but for the slabs: without the controller
@@ -42,10 +84,14 @@ pub fn parse(text: &str) -> Result<MemoryStat, Malformed> {
                 &mut stat.slab_reclaimable
             }
             "slab_unreclaimable" => &mut stat.slab_unreclaimable,
+            "kernel" => stat.kernel.insert(0),
+            "percpu" => &mut stat.percpu,
+            "vmalloc" => &mut stat.vmalloc,
+            "kernel_stack" => &mut stat.kernel_stack,
+            "pagetables" => &mut stat.pagetables,
             _ => continue,
         };
-        *figure = number(value)
-            .ok_or_else(|| Malformed::new(at, format!("{name} is no count: {}", excerpt(value))))?;
+        *figure = count(name, value, at)?;
     }
     match known {
         true => Ok(stat),
@@ -74,9 +120,22 @@ mod tests {
             file_dirty: 4096,
             slab_reclaimable: 1_197_000,
             slab_unreclaimable: 95_376,
+            kernel: Some(1_388_544),
+            percpu: 5632,
+            kernel_stack: 16_384,
+            pagetables: 45_056,
             ..MemoryStat::default()
         };
         assert_eq!(parse(TEXT), Ok(stat));
+    }
+
+    #[test]
+    fn v1_counts_descendants_under_names_of_their_own() {
+        let text = "cache 1\nrss 2\nrss_huge 0\ntotal_cache 4096\ntotal_rss 491520\n";
+        let stat = parse_v1(text).unwrap();
+        assert_eq!((stat.file, stat.anon), (Some(4096), Some(491_520)));
+        assert_eq!(parse_v1("cache 1\n"), Ok(MemoryStatV1::default()));
+        assert!(parse_v1("total_rss x\n").is_err());
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn plan_row(model: &mut Model) -> Vec<Effect> {
             let page = &model.cgroups;
             let row = page
                 .selected()
-                .and_then(|row| Some((row, row.cgroup.stat?)));
+                .and_then(|row| Some((row, row.cgroup.stat.as_ref()?)));
             let Some((row, stat)) = row else {
                 model.notice =
                     Some("its memory counts as that of a cgroup above: choose that one".into());
@@ -122,7 +122,7 @@ fn plan_row(model: &mut Model) -> Vec<Effect> {
             };
             // Less than this is not worth a plan; the kernel takes no less than a page.
             const LEAST: u64 = 1 << 20;
-            let amount = stat.slab_reclaimable.max(LEAST);
+            let amount = stat.slab_reclaimable.unwrap_or(0).max(LEAST);
             plan(model, Ask::Cgroup { directory, amount }, from)
         }
         _ => Vec::new(),

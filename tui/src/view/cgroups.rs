@@ -6,12 +6,15 @@ use ratatui::text::{Line, Text};
 
 use super::grid::{Grid, Row, areas};
 use super::{cut, rule, trouble};
-use crate::model::{CGROUP_COLUMNS, CgroupRow, Model, growth_text};
-use crate::source::{CgroupsError, MemoryStat};
-use crate::text::{bytes, counted, duration, percent, printable};
+use crate::model::{CGROUP_COLUMNS, CgroupRow, CgroupsPage, Model, growth_text};
+use crate::source::{CgroupMemory, CgroupsError, Version};
+use crate::text::{bytes, count, counted, duration, percent, printable};
 
 /// Columns of the terminal for a row's name.
 const NAME: usize = 34;
+
+/// Rows of the terminal for the selected one.
+const ABOUT: u16 = 5;
 
 pub(super) fn grid(model: &Model) -> Grid<'_, CgroupRow> {
     let page = &model.cgroups;
@@ -21,6 +24,7 @@ pub(super) fn grid(model: &Model) -> Grid<'_, CgroupRow> {
         len: page.shown.len(),
         at: page.index(),
         name: NAME,
+        about: ABOUT,
     }
 }
 
@@ -41,9 +45,9 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     if page.at.is_none() {
         return frame.render_widget(Line::raw(" reading the cgroups ..."), area);
     }
-    let [title, table, about] = areas(area);
+    let [title, table, about] = areas(area, ABOUT);
     let grid = grid(model);
-    let what = counted(page.rows.len() as u64, "cgroup");
+    let what = heading(page);
     let words = grid.title(model, &what);
     let room = usize::from(title.width).saturating_sub(words.width() + 4);
     rule(model.look, words, frame, title);
@@ -52,11 +56,16 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let row = |at: usize| {
         let row = page.row(at)?;
         let filled = row.cgroup.is_filled_by_slab();
+        let unseen = page.filled_unseen(row);
         Some(Row {
             line: row,
-            sign: if filled { "!" } else { " " },
+            sign: if filled || unseen > 0 { "!" } else { " " },
             name: name(model, row, flat),
-            words: if filled { "  slab fills it" } else { "" },
+            words: match (filled, unseen) {
+                (true, _) => "  slab fills it".into(),
+                (false, 0) => "".into(),
+                (false, unseen) => format!("  ! {unseen} below").into(),
+            },
             dim: row.cgroup.stat.is_none(),
             alarm: filled,
         })
@@ -83,6 +92,22 @@ fn failed(model: &Model, error: &CgroupsError, frame: &mut Frame<'_>, area: Rect
         Line::raw(error.remedy()),
     ];
     trouble(model.look, text, frame, area);
+}
+
+/// How many there are, and how many of them need a look.
+fn heading(page: &CgroupsPage) -> String {
+    let mut text = counted(page.rows.len() as u64, "cgroup");
+    if page.version == Version::V1 {
+        text.push_str(" of v1");
+    }
+    match page.filled() {
+        0 => {}
+        filled => text.push_str(&format!(", {filled} filled by slab (!)")),
+    }
+    if page.not_read > 0 {
+        text.push_str(&format!(", {} more not read", count(page.not_read)));
+    }
+    text
 }
 
 /// When they were read, and how long that took if it is felt.
@@ -131,70 +156,116 @@ fn selected(model: &Model, row: &CgroupRow, frame: &mut Frame<'_>, area: Rect) {
     let [title, text] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     let path = super::tail(&printable(row.cgroup.full()), usize::from(area.width) - 6);
     rule(model.look, Line::raw(format!(" {path} ")), frame, title);
-    let Some(stat) = &row.cgroup.stat else {
-        if row.cgroup.denied {
-            let line = " its files may not be read: who it was delegated to keeps them; root may";
-            return frame.render_widget(Line::raw(line), text);
-        }
-        let lines = [
-            " the memory controller is not enabled for it: its memory counts as that of the",
-            " next cgroup above which has it (cgroup.subtree_control)",
-        ];
-        return frame.render_widget(Text::from_iter(lines), text);
-    };
-    let pressure = row.cgroup.pressure;
-    let figures = format!(
-        " slab {} reclaimable ({}/s), {} not; files {}, programs {}{}",
-        bytes(stat.slab_reclaimable),
-        match growth_text(row.growth) {
-            unknown if unknown.is_empty() => "?".into(),
-            growth => growth,
-        },
-        bytes(stat.slab_unreclaimable),
-        bytes(stat.file),
-        bytes(stat.anon),
-        pressure.map_or(String::new(), |waits| format!("; waits {waits:.1} %")),
-    );
     let width = usize::from(area.width).saturating_sub(1);
-    let filled = row.cgroup.is_filled_by_slab();
-    let style = if filled {
-        model.look.alarm()
-    } else {
-        ratatui::style::Style::new()
+    let Some(stat) = &row.cgroup.stat else {
+        return frame.render_widget(Text::from_iter(without(row, width)), text);
+    };
+    let known = |figure: Option<u64>| figure.map_or("?".into(), bytes);
+    let figures = format!(
+        " slab: {} recl. ({}/s), {} unrecl.; file {}; anon {}{}",
+        known(stat.slab_reclaimable),
+        match row.growth {
+            None => "?".into(),
+            growth => growth_text(growth),
+        },
+        known(stat.slab_unreclaimable),
+        known(stat.file),
+        known(stat.anon),
+        row.cgroup
+            .pressure
+            .map_or(String::new(), |waits| format!("; PSI {waits:.1} %")),
+    );
+    let style = match row.cgroup.is_filled_by_slab() {
+        true => model.look.alarm(),
+        false => ratatui::style::Style::new(),
     };
     let [limit, advice] = limit(row, stat);
+    let advice = match (&row.cgroup.unread, row.cgroup.dying) {
+        (Some(error), _) => format!(" {error}"),
+        (None, Some(dying)) if dying > 0 && advice.is_empty() => format!(
+            " {} dying below: removed, still charged for what they cached; prune that, or p",
+            count(dying)
+        ),
+        _ => advice,
+    };
     let lines = vec![
         Line::raw(cut(&figures, width)),
+        Line::raw(cut(&kernel(stat), width)),
         Line::styled(cut(&limit, width), style),
         Line::styled(cut(&advice, width), style),
     ];
     frame.render_widget(Text::from(lines), text);
 }
 
+/// Why one has no figures.
+fn without(row: &CgroupRow, width: usize) -> Vec<String> {
+    match &row.cgroup.unread {
+        Some(error) => vec![
+            cut(&format!(" {error}"), width),
+            format!(
+                " its figures are unknown; those above include it: {}",
+                error.remedy()
+            ),
+        ],
+        None => vec![
+            " the memory controller is not enabled for it: its memory counts as that of the".into(),
+            " next cgroup above which has it (cgroup.subtree_control)".into(),
+        ],
+    }
+}
+
+/// What of the kernel's own memory is what.
+fn kernel(stat: &CgroupMemory) -> String {
+    let sized = |name: &str, size| format!("{name} {}", bytes(size));
+    let caches = stat.caches.iter().take(4);
+    let caches: Vec<String> = caches
+        .map(|(name, size)| sized(&printable(name), *size))
+        .collect();
+    let mut parts: Vec<String> = stat
+        .slab
+        .map(|slab| sized("slab", slab))
+        .into_iter()
+        .collect();
+    if !caches.is_empty() {
+        parts = vec![format!("{} ({})", parts.concat(), caches.join(", "))];
+    }
+    parts.extend(stat.parts.iter().map(|(name, size)| sized(name, *size)));
+    match (stat.kernel, parts.is_empty()) {
+        (Some(kernel), _) => format!(" kernel {}: {}", bytes(kernel), parts.join(", ")),
+        (None, true) => String::new(),
+        (None, false) => format!(" kernel: {}", parts.join(", ")),
+    }
+}
+
 /// How near it is to its limit, and what of that slab is.
-fn limit(row: &CgroupRow, stat: &MemoryStat) -> [String; 2] {
+fn limit(row: &CgroupRow, stat: &CgroupMemory) -> [String; 2] {
     let cgroup = &row.cgroup;
     let (Some(current), limit) = (cgroup.current, cgroup.limit()) else {
         return [
-            " the root: all memory of the machine, without a limit".into(),
+            " the root: the whole machine, without a limit; slab as /proc/meminfo has it".into(),
             String::new(),
         ];
     };
     let slab = stat
-        .slab_reclaimable
-        .saturating_add(stat.slab_unreclaimable);
-    let part = percent(slab, current).unwrap_or(0);
+        .slab
+        .or(stat.kernel)
+        .and_then(|slab| percent(slab, current));
+    let part = match (slab, stat.slab) {
+        (None, _) => "an unknown part".into(),
+        (Some(part), Some(_)) => format!("{part} % of it slab"),
+        (Some(part), None) => format!("{part} % of it kernel memory"),
+    };
     let Some((limit, file)) = limit else {
         return [
             format!(
-                " {} in use without a limit of its own, {part} % of it slab",
+                " {} in use without a limit of its own, {part}",
                 bytes(current)
             ),
             String::new(),
         ];
     };
     let first = format!(
-        " {} of {file}, {}: {part} % of it slab, {} left",
+        " {} of {file}, {}: {part}, {} left",
         bytes(current),
         bytes(limit),
         bytes(limit.saturating_sub(current)),
@@ -204,6 +275,7 @@ fn limit(row: &CgroupRow, stat: &MemoryStat) -> [String; 2] {
         () if stat.slab_reclaimable > stat.slab_unreclaimable => {
             " near its limit because of slab: most of it is reclaimable".into()
         }
+        () if stat.slab_unreclaimable.is_none() => " near its limit because of slab".into(),
         () => " near its limit because of slab that cannot be reclaimed: only its owners free it"
             .into(),
     };

@@ -11,6 +11,8 @@ use crate::text::{count, counted, printable};
 
 /// Columns of the terminal for a row's name, and of its parts.
 const NAME: usize = 36;
+/// Rows of the terminal for the selected one.
+const ABOUT: u16 = 4;
 const TYPE: usize = 8;
 const DEVICE: usize = 12;
 
@@ -22,6 +24,7 @@ pub(super) fn grid(model: &Model) -> Grid<'_, Filesystem> {
         len: page.rows.len(),
         at: page.index(),
         name: NAME,
+        about: ABOUT,
     }
 }
 
@@ -35,7 +38,7 @@ pub(super) fn grid(model: &Model) -> Grid<'_, Filesystem> {
 ///  counted 2 s ago by the module: 900,004 of the dentries are negative
 /// ```
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let [title, table, about] = areas(area);
+    let [title, table, about] = areas(area, ABOUT);
     match &model.tree.mounts {
         None => {
             let line = Line::raw(" reading /proc/self/mountinfo ...");
@@ -59,7 +62,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             line: row,
             sign: " ",
             name: name(row),
-            words: "",
+            words: "".into(),
             dim: row.mount().is_internal(),
             alarm: false,
         })

@@ -1,6 +1,8 @@
 //! A table of which the columns are data: figures on the left, the name on the right. Only the rows
 //! in sight are made into text.
 
+use std::borrow::Cow;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
@@ -9,13 +11,10 @@ use super::tree::row_line;
 use super::{cut, first_row};
 use crate::model::{GridColumn, GridOrder, Model, grid_fitting};
 
-/// Rows of the terminal for what is told of the selected one.
-const ABOUT: u16 = 4;
-
-/// Title, table, and what is told of the selected row, where there is room.
-pub(super) fn areas(area: Rect) -> [Rect; 3] {
+/// Title, table, and what is told of the selected row, where there is room for its `about` lines.
+pub(super) fn areas(area: Rect, about: u16) -> [Rect; 3] {
     let about = if area.height >= super::fit::LOW {
-        ABOUT
+        about
     } else {
         0
     };
@@ -37,6 +36,8 @@ pub(super) struct Grid<'a, L> {
     pub(super) at: usize,
     /// Columns of the terminal that the name has at least.
     pub(super) name: usize,
+    /// Rows of the terminal for what is reported of the selected one.
+    pub(super) about: u16,
 }
 
 /// A row in sight.
@@ -47,7 +48,7 @@ pub(super) struct Row<'a, L> {
     /// What stands in the last column.
     pub(super) name: String,
     /// What stands behind it, where there is room for both.
-    pub(super) words: &'static str,
+    pub(super) words: Cow<'static, str>,
     pub(super) dim: bool,
     pub(super) alarm: bool,
 }
@@ -90,7 +91,7 @@ impl<L> Grid<'_, L> {
             text.push_str(&cut(&row.name, room));
             let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
             if row.words.len() <= room {
-                text.push_str(row.words);
+                text.push_str(&row.words);
             }
             let line = row_line(model, text, at == self.at, row.dim, area);
             lines.push(match row.alarm && at != self.at {
@@ -137,7 +138,7 @@ impl<L> Grid<'_, L> {
 
     /// What is at a column and row of the terminal, on a screen in this area: a heading, or a row.
     pub(super) fn hit(&self, area: Rect, column: u16, row: u16) -> Option<GridHit> {
-        let [_, area, _] = areas(area);
+        let [_, area, _] = areas(area, self.about);
         if !area.contains((column, row).into()) {
             return None;
         }

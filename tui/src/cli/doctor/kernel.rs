@@ -10,8 +10,10 @@ use super::{Check, State};
 use crate::cli::Context;
 use crate::reclaim::shrinker;
 use crate::session::{Device, SessionError, too_old};
-use crate::source::{Cause, Kernel, Mount, Source, SourceError, slab_attributes};
-use crate::text::{count, known};
+use crate::source::{
+    Cause, CgroupsError, Hierarchy, Kernel, Mount, Source, SourceError, slab_attributes,
+};
+use crate::text::{self, count, known};
 
 const SUDO: &str = "sudo slabscope";
 const RUST: &str = "CONFIG_RUST";
@@ -50,7 +52,7 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
             "who fills a cache",
             "/sys/kernel/tracing",
         ),
-        cgroup(root, &mounts),
+        cgroup(root),
         shrinkers(root),
         symbol(root, "cachestat", "pages cached of a file (Linux 6.5)"),
     ];
@@ -75,10 +77,7 @@ fn file<T>(
     match read {
         Ok(read) => Check::new(name, purpose, State::Ok, found(read)),
         Err(error) => {
-            let state = match &error.cause {
-                Cause::Unreadable(kind, _) => of_kind(*kind),
-                Cause::Malformed(_) => State::Failed,
-            };
+            let state = state(error);
             let check = Check::failed(name, purpose, state, error);
             match state {
                 State::Denied => check.remedy(SUDO),
@@ -86,6 +85,13 @@ fn file<T>(
                 _ => check.remedy(error.remedy()),
             }
         }
+    }
+}
+
+fn state(error: &SourceError) -> State {
+    match &error.cause {
+        Cause::Unreadable(kind, _) => of_kind(*kind),
+        Cause::Malformed(_) => State::Failed,
     }
 }
 
@@ -107,10 +113,7 @@ fn sysfs(root: &Path) -> Check {
             Check::new(name, purpose, State::Ok, found)
         }
         Err(error) => {
-            let state = match &error.cause {
-                Cause::Unreadable(kind, _) => of_kind(*kind),
-                Cause::Malformed(_) => State::Failed,
-            };
+            let state = state(&error);
             let remedy = match state {
                 State::Denied => SUDO,
                 _ => "mount -t sysfs sysfs /sys, or a kernel with CONFIG_SLUB and CONFIG_SYSFS",
@@ -204,26 +207,26 @@ fn shrinkers(root: &Path) -> Check {
 }
 
 /// Slab memory is counted where the memory controller is on.
-fn cgroup(root: &Path, mounts: &[Mount]) -> Check {
-    let check =
-        |state, found: &str| Check::new("cgroup v2", "slab memory of each cgroup", state, found);
-    let Some(mount) = mounts.iter().find(|mount| mount.fs == "cgroup2") else {
-        let remedy = "mount -t cgroup2 none /sys/fs/cgroup";
-        return check(State::Missing, "not mounted").remedy(remedy);
-    };
-    let point = mount.point.strip_prefix("/").unwrap_or(&mount.point);
-    let controllers = fs::read_to_string(root.join(point).join("cgroup.controllers"));
-    match controllers {
-        Ok(controllers)
-            if controllers
-                .split_ascii_whitespace()
-                .any(|name| name == "memory") =>
-        {
-            check(State::Ok, "with the memory controller")
+fn cgroup(root: &Path) -> Check {
+    let name = "cgroup v2";
+    let purpose = "slab memory of each cgroup";
+    match Hierarchy::unified(root) {
+        Ok(found) => {
+            let point = text::printable(&found.point);
+            Check::new(
+                name,
+                purpose,
+                State::Ok,
+                format!("memory controller at {point}"),
+            )
         }
-        Ok(_) => check(State::Missing, "without the memory controller")
-            .remedy("take cgroup_disable=memory off the kernel's command line"),
-        Err(_) => check(State::Unknown, "its controllers cannot be read"),
+        Err(error) => {
+            let state = match &error {
+                CgroupsError::File(error) | CgroupsError::OutOfReach(error) => state(error),
+                _ => State::Missing,
+            };
+            Check::failed(name, purpose, state, &error).remedy(error.remedy())
+        }
     }
 }
 
