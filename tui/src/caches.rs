@@ -86,9 +86,42 @@ pub fn about(name: &str) -> Option<&'static About> {
         .max_by_key(|about| (about.name == name, about.name.len()))
 }
 
+/// Before Linux 5.9 each memory cgroup had its own copy of each cache that it charged (commit
+/// 9855609bde03), dead cgroups too.
+pub fn per_cgroup(name: &str) -> Option<&'static str> {
+    const COPIES: &str = "Before Linux 5.9 each memory cgroup has a copy of each cache that it uses; a removed cgroup keeps its copies for as long as one object is left. Count them: nr_dying_descendants in cgroup.stat (v2), num_cgroups in /proc/cgroups (v1). Against it: boot with cgroup.memory=nokmem, or Linux 5.9.";
+    const CHARGED: &str = "Before Linux 5.9 each memory cgroup has a copy of this cache, removed ones too: partly used slabs of each add up to its idle bytes (see kmem_cache).";
+    match name.split('(').next() {
+        Some("kmem_cache" | "kmem_cache_node") => Some(COPIES),
+        Some("dentry" | "filp" | "cred_jar" | "pid" | "vm_area_struct" | "radix_tree_node") => {
+            Some(CHARGED)
+        }
+        Some(name) if name.contains("inode") || name.starts_with("kmalloc-") => Some(CHARGED),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_of_cgroups_are_explained_where_they_add_up() {
+        for name in ["kmem_cache", "kmem_cache_node"] {
+            let text = per_cgroup(name).unwrap();
+            assert!(text.contains("nr_dying_descendants"), "{name}");
+            assert!(text.contains("cgroup.memory=nokmem"), "{name}");
+        }
+        for name in [
+            "dentry",
+            "dentry(12:web.service)",
+            "ext4_inode_cache",
+            "kmalloc-64",
+        ] {
+            assert!(per_cgroup(name).is_some(), "{name}");
+        }
+        assert_eq!(per_cgroup("TCP"), None);
+    }
 
     #[test]
     fn there_are_many_and_none_twice() {

@@ -218,6 +218,21 @@ impl Attributes {
             .map(|(attribute, text)| (*attribute, text.as_str()))
     }
 
+    /// The debugging options that are on of those that add to each object, by their files in sysfs.
+    pub fn debugging(&self) -> Vec<&'static str> {
+        let on = |name: &&str| self.number(name) == Some(1);
+        ["red_zone", "poison", "store_user"]
+            .into_iter()
+            .filter(on)
+            .collect()
+    }
+
+    /// Bytes that an object takes more than was asked for.
+    pub fn overhead(&self) -> Option<u64> {
+        let [asked, takes] = ["object_size", "slab_size"].map(|name| self.number(name));
+        Some(takes?.saturating_sub(asked?))
+    }
+
     /// An attribute that is a number; what follows it, figures for each node, is left out.
     pub fn number(&self, name: &str) -> Option<u64> {
         let (_, text) = self.iter().find(|((file, _), _)| *file == name)?;
@@ -261,6 +276,21 @@ mod tests {
         assert_eq!(attributes.number("slabs_cpu_partial"), None);
         assert_eq!(attributes.number("order"), None, "not there");
         assert_eq!(attributes.iter().count(), 3);
+    }
+
+    #[test]
+    fn debugging_that_adds_to_objects_is_named() {
+        let text = |name: &str| match name {
+            "object_size" => Some("1024\n".to_owned()),
+            "slab_size" => Some("3072\n".to_owned()),
+            "red_zone" | "store_user" => Some("1\n".to_owned()),
+            "poison" => Some("0\n".to_owned()),
+            _ => None,
+        };
+        let attributes = Attributes::new(text);
+        assert_eq!(attributes.debugging(), ["red_zone", "store_user"]);
+        assert_eq!(attributes.overhead(), Some(2_048));
+        assert_eq!(Attributes::default().debugging(), [""; 0]);
     }
 
     #[test]

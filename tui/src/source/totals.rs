@@ -95,7 +95,7 @@ impl fmt::Display for Totals {
             let caches = text::counted(self.caches_without_active, "cache");
             writeln!(
                 f,
-                "Active without {caches}: more than there is room for was printed"
+                "Objects without {caches} with more active ones than there is room for"
             )?;
         }
         write!(

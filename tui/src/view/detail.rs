@@ -200,10 +200,15 @@ fn object(cache: &Cache, attributes: Option<&Attributes>, page_size: Option<u64>
     let end = slab.map(|slab| slab.saturating_sub(objects));
     let asked = attributes.and_then(|attributes| attributes.number("object_size"));
     let align = attributes.and_then(|attributes| attributes.number("align"));
+    let debugging = attributes.map(Attributes::debugging).unwrap_or_default();
     let asked = match (asked, align) {
         (Some(asked), Some(align)) => {
             let more = cache.object_size.saturating_sub(asked);
-            format!(" for {asked} B asked for (+{more} B to align to {align})")
+            let why = match debugging.is_empty() {
+                true => format!("to align to {align}"),
+                false => "for SLUB debugging".into(),
+            };
+            format!(" for {asked} B asked for (+{more} B {why})")
         }
         _ => String::new(),
     };

@@ -64,10 +64,16 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// A figure, at the right of so many columns.
+    /// A figure, at the right of so many columns. One that is wider is marked as cut: it would push
+    /// aside what stands behind it.
     pub(super) fn right(&mut self, columns: usize, figure: &str) {
-        self.skip(columns.saturating_sub(figure.chars().count()));
-        self.write(figure);
+        match columns.checked_sub(figure.chars().count()) {
+            Some(left) => {
+                self.skip(left);
+                self.write(figure);
+            }
+            None => self.write(&super::cut(figure, columns)),
+        }
     }
 }
 

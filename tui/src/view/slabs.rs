@@ -7,7 +7,7 @@ use ratatui::widgets::Clear;
 
 use super::chart::{self, Chart, Series};
 use super::fit::LOW;
-use super::{Hit, figures, rule, summary, table, trouble};
+use super::{Hit, cut, figures, rule, summary, table, trouble};
 use crate::model::{Column, Model, Shown, Window};
 use crate::source::{Class, SourceError};
 use crate::text::{duration, printable};
@@ -17,8 +17,31 @@ struct Areas {
     figures: Rect,
     summary: Rect,
     chart: Rect,
+    notes: Rect,
     title: Rect,
     table: Rect,
+}
+
+/// What is missing from the table: lines that were not understood, and sizes.
+fn notes(model: &Model) -> Vec<String> {
+    let Some(shown) = &model.shown else {
+        return Vec::new();
+    };
+    let sample = &shown.sample;
+    let lines: usize = sample.gaps.iter().map(|gap| gap.lines).sum();
+    let gap = sample.gaps.first().map(|gap| {
+        let plural = if lines == 1 { "" } else { "s" };
+        let file = gap.path.file_name().unwrap_or_default();
+        format!(
+            " {lines} line{plural} not understood; {} {}",
+            printable(file),
+            gap.first
+        )
+    });
+    let no_size = sample.caches.is_ok() && sample.page_size.is_none();
+    let no_size =
+        no_size.then(|| " sizes unknown: the figures do not tell how large a page is".into());
+    gap.into_iter().chain(no_size).collect()
 }
 
 /// slabtop's summary stands beside the other figures where there is room, and takes the place of
@@ -42,10 +65,12 @@ fn areas(model: &Model, area: Rect) -> Areas {
         _ if area.height < LOW => 0,
         _ => (area.height / 4).min(14).saturating_sub(1),
     };
-    let [figures, below, chart, title, table] = Layout::vertical([
+    let notes = u16::try_from(notes(model).len()).unwrap_or(0);
+    let [figures, below, chart, notes, title, table] = Layout::vertical([
         Constraint::Length(head),
         Constraint::Length(below),
         Constraint::Length(chart),
+        Constraint::Length(notes),
         Constraint::Length(1),
         Constraint::Fill(1),
     ])
@@ -59,6 +84,7 @@ fn areas(model: &Model, area: Rect) -> Areas {
         figures,
         summary: if fits_beside { beside } else { below },
         chart,
+        notes,
         title,
         table,
     }
@@ -100,6 +126,10 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
     memory_chart(model, model.window(), frame, areas.chart);
     legend(model, frame, areas.chart);
+    for (note, area) in notes(model).iter().zip(areas.notes.rows()) {
+        let note = cut(note, area.width.into());
+        frame.render_widget(Line::styled(note, model.look.warn()), area);
+    }
     rule(model.look, title(model, shown), frame, areas.title);
     match &shown.sample.caches {
         Err(error) => source_trouble(

@@ -4,7 +4,8 @@ use ratatui::text::{Line, Span};
 
 use crate::caches;
 use crate::model::{Detail, Model};
-use crate::text::printable;
+use crate::source;
+use crate::text::{count, printable};
 use crate::view::cut;
 
 /// What is known of the cache, in words.
@@ -35,7 +36,14 @@ pub(super) fn words(model: &Model, detail: &Detail, width: u16) -> Vec<Line<'sta
         let text = format!("{}: cargo lab learn {}", lesson.title, lesson.number);
         ("try it", text)
     });
-    for (name, text) in texts.chain(merged(model, detail)).chain(lesson) {
+    let first = debugging(detail)
+        .into_iter()
+        .chain(per_cgroup(model, detail));
+    let texts = first
+        .chain(texts)
+        .chain(merged(model, detail))
+        .chain(lesson);
+    for (name, text) in texts {
         for (number, part) in wrapped(&text, usize::from(width).saturating_sub(9)).enumerate() {
             let name = if number == 0 { name } else { "" };
             let name = Span::styled(format!(" {name:<6} "), model.look.accent());
@@ -44,6 +52,28 @@ pub(super) fn words(model: &Model, detail: &Detail, width: u16) -> Vec<Line<'sta
     }
     lines.push(Line::raw(""));
     lines
+}
+
+/// Debugging multiplies the size of small objects: that it is on comes before all else.
+fn debugging(detail: &Detail) -> Option<(&'static str, String)> {
+    let attributes = detail.known()?;
+    let options = attributes.debugging();
+    let cost = attributes.overhead().map_or(String::new(), |bytes| {
+        format!(", {} B of each object", count(bytes))
+    });
+    let text = format!(
+        "SLUB debugging is on ({}){cost}. To switch it off, boot with slab_debug=- \
+         (before Linux 6.9 slub_debug=-).",
+        options.join(", ")
+    );
+    (!options.is_empty()).then_some(("debug", text))
+}
+
+/// What holds of every cache of a kernel before 5.9, and most of the caches of caches.
+fn per_cgroup(model: &Model, detail: &Detail) -> Option<(&'static str, String)> {
+    let (major, minor) = source::dentry_state::version(&model.host.kernel)?;
+    let text = caches::per_cgroup(&detail.cache.name)?;
+    ((major, minor) < (5, 9)).then(|| ("cgroup", text.to_owned()))
 }
 
 /// The figures of a merged cache are those of all its names, and who grows is not to be seen.
