@@ -12,6 +12,7 @@ mod hotspots;
 mod jump;
 mod ledger;
 mod log;
+mod magnitudes;
 mod marks;
 mod mounts;
 mod names;

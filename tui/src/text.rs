@@ -111,6 +111,28 @@ pub fn bytes(n: u64) -> String {
     )
 }
 
+/// Percent as text: more than 999 is no figure that anybody compares.
+pub fn percent_text(percent: u64) -> String {
+    match percent {
+        0..1000 => format!("{percent}%"),
+        _ => ">999%".into(),
+    }
+}
+
+/// Bytes in at most `width` columns: in MiB as [`mebibytes`], else in whole MiB, else rounded.
+pub fn mebibytes_in(n: u64, width: usize) -> String {
+    let exact = mebibytes(n);
+    if exact.len() <= width {
+        return exact;
+    }
+    let whole = format!("{} MiB", count(n >> 20));
+    if whole.len() <= width {
+        whole
+    } else {
+        bytes(n)
+    }
+}
+
 /// Bytes in MiB with one decimal, so that a change of 0.1 MiB shows however large the figure is.
 pub fn mebibytes(n: u64) -> String {
     let tenths = (u128::from(n) * 10 + (1 << 19)) >> 20;
@@ -154,6 +176,15 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
+/// Figures of every magnitude, for tests of what has to fit.
+#[cfg(test)]
+pub(crate) fn magnitudes() -> impl Iterator<Item = u64> + Clone {
+    let tens = (0..20).map(|power| 10_u64.pow(power));
+    let twos = (0..64).map(|power| 1_u64 << power);
+    let near = |n: u64| [n - 1, n, n.saturating_mul(999) / 1000, n.saturating_mul(9)];
+    tens.chain(twos).flat_map(near).chain([u64::MAX])
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
@@ -181,6 +212,27 @@ mod tests {
             ("größe 日本".as_bytes(), "größe 日本"),
         ] {
             assert_eq!(printable(OsStr::from_bytes(name)), shown);
+        }
+    }
+
+    #[test]
+    fn figure_of_any_magnitude_fits() {
+        for n in magnitudes() {
+            let change = n.min(i64::MAX as u64) as i64;
+            for (text, width) in [
+                (bytes(n), 8),
+                (short(n as f64), 5),
+                (short(-(n as f64)), 6),
+                (short_signed(n as f64), 6),
+                (signed_bytes(change), 9),
+                (signed_bytes(-change), 9),
+                (count_in(n, 5), 5),
+                (count_in(n, 11), 11),
+                (mebibytes_in(n, 12), 12),
+                (percent_text(n), 5),
+            ] {
+                assert!(text.len() <= width, "{n}: {text:?} in {width}");
+            }
         }
     }
 

@@ -276,7 +276,7 @@ pub const CGROUP_COLUMNS: &[GridColumn<CgroupRow>] = &[
         means: ["CURRENT in percent of LIMIT.",
             "From 90 % on with more slab than anything else the row is marked: slab fills it."],
         figure: |row| order(row.cgroup.used()),
-        text: |row| known(row.cgroup.used(), |used| format!("{used}%")) },
+        text: |row| known(row.cgroup.used(), crate::text::percent_text) },
     GridColumn { letter: 'p', name: "pressure", words: "pressure", head: "PRESS", width: 6, rank: 5,
         means: ["Percent of the last ten seconds in which some task waited for memory (memory.pressure, some avg10).",
             "Above 0 reclaim already costs the cgroup time."],

@@ -262,6 +262,48 @@ mod tests {
     }
 
     #[test]
+    fn figure_of_any_magnitude_fits_its_column() {
+        use crate::history::Change;
+        let all = crate::text::magnitudes();
+        for n in all.clone() {
+            for active in [None, Some(0), Some(n / 2), Some(n)] {
+                let cache = crate::source::Cache {
+                    active,
+                    objects: n,
+                    object_size: n,
+                    objects_per_slab: n,
+                    pages_per_slab: n,
+                    active_slabs: active,
+                    slabs: n,
+                    ..Default::default()
+                };
+                let by = n.min(i64::MAX as u64) as i64;
+                for (objects, pages) in [(by, by), (-by, -by)] {
+                    let change = Change { objects, pages };
+                    let row = crate::model::Row {
+                        index: 0,
+                        change: Some(change),
+                        since_mark: Some(Since::Change(change)),
+                        merged: 0,
+                    };
+                    for page_size in [None, Some(4096), Some(1 << 16)] {
+                        let line = Line {
+                            cache: &cache,
+                            row: &row,
+                            elapsed: std::time::Duration::from_millis(100),
+                            page_size,
+                        };
+                        for shape in SHAPES {
+                            let text = (shape.text)(&line);
+                            assert!(text.len() <= shape.width, "{}: {text:?}", shape.name);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_table_is_never_wider_than_the_terminal() {
         for width in 80..=300 {
             for sort in ALL {

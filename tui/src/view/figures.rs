@@ -11,7 +11,7 @@ use crate::history::Rates;
 use crate::model::Model;
 use crate::model::Shown;
 use crate::source::{DentryState, Memory, SourceError};
-use crate::text::{bytes, count, count_in, known, mebibytes, percent, short};
+use crate::text::{bytes, count, count_in, known, mebibytes_in, percent, percent_text, short};
 use crate::view::look::Look;
 
 /// Lines of the figures.
@@ -93,11 +93,13 @@ fn left_line(
     share: Option<u64>,
     beside: String,
 ) -> Line<'static> {
-    let share = share.map_or(String::new(), |share| format!("{share}%"));
+    let share = share.map_or(String::new(), percent_text);
+    // A column is left between it and the dentries.
+    let room = usize::from(MEMORY) - 1 - 26;
     Line::from(vec![
         Span::raw(format!(" {name:<13}")),
         Span::styled(format!("{figure:>12}"), look.strong()),
-        Span::raw(format!(" {share:>3} {beside}")),
+        Span::raw(cut(&format!(" {share:>3} {beside}"), room)),
     ])
 }
 
@@ -105,7 +107,13 @@ fn memory(look: Look, memory: &Memory, rates: &Rates) -> Vec<Line<'static>> {
     let line = |name, figure: Option<u64>, beside| {
         let share = figure.zip(memory.total);
         let share = share.and_then(|(part, whole)| percent(part, whole));
-        left_line(look, name, known(figure, mebibytes), share, beside)
+        left_line(
+            look,
+            name,
+            known(figure, |n| mebibytes_in(n, 12)),
+            share,
+            beside,
+        )
     };
     let total = memory.total.map(|total| format!("of {}", bytes(total)));
     let rate = |rate| trend(look, rate, rate_bytes);
@@ -136,7 +144,7 @@ fn dentries(look: Look, state: &DentryState, rates: &Rates, width: u16) -> Vec<L
     let plain = Style::new();
     let share = state.lru_negative.zip(state.total);
     let share = share.and_then(|(part, whole)| percent(part, whole));
-    let percent = share.map_or(String::new(), |share| format!("{share}% "));
+    let percent = share.map_or(String::new(), |share| percent_text(share) + " ");
     // Where there is no room for the rate its sign has to do.
     let negative = rate(rates.lru_negative);
     let sign = negative.split(' ').next().unwrap_or_default();

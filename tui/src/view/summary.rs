@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span, Text};
 
 use crate::model::{Model, Shown};
 use crate::source::totals::Totals;
-use crate::text::{bytes, count, percent};
+use crate::text::{bytes, count_in, percent};
 
 /// Lines of the summary.
 pub(super) const HEIGHT: u16 = 5;
@@ -64,8 +64,10 @@ fn lines(model: &Model, totals: &Totals) -> Vec<Line<'static>> {
             ),
         ])
     };
-    let counts =
-        |name, figures: [u64; 2]| line(name, figures.map(count), percent(figures[0], figures[1]));
+    let counts = |name, figures: [u64; 2]| {
+        let share = percent(figures[0], figures[1]);
+        line(name, figures.map(|n| count_in(n, 10)), share)
+    };
     let size = [totals.active_object_bytes, totals.object_bytes];
     vec![
         counts("active objects", [totals.active_objects, totals.objects]),
@@ -78,8 +80,8 @@ fn lines(model: &Model, totals: &Totals) -> Vec<Line<'static>> {
                 format!(
                     "{} B to {} B, {} B on average",
                     totals.object_min_bytes,
-                    count(totals.object_max_bytes),
-                    totals.object_mean_bytes
+                    count_in(totals.object_max_bytes, 10),
+                    count_in(totals.object_mean_bytes, 6)
                 ),
                 model.look.strong(),
             ),
