@@ -42,6 +42,7 @@ impl App {
             cache: sample().cache(&cache).unwrap().clone(),
             merged: vec!["another".into(), "secret_cache".into()],
             partial: Some(1_120),
+            root: "/".into(),
             path: format!("/sys/kernel/slab/{cache}/shrink").into(),
         };
         let result = Ok(plan);
@@ -65,6 +66,7 @@ impl App {
             cache: cache.clone(),
             merged: Vec::new(),
             partial: Some(1_120),
+            root: "/".into(),
             path: "/sys/kernel/slab/kmalloc-512/shrink".into(),
         };
         let result = result.map_err(refused).map(|slabs| shrink::Outcome {

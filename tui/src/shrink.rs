@@ -1,14 +1,14 @@
 //! Shrinking one slab cache: the kernel gives back the slabs of it that hold no object
 //! (mm/slub.c: `shrink_store()`, `__kmem_cache_do_shrink()`, Linux 7.3). Objects stay.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::audit::{Action, AuditError, Record};
 use crate::source::slab_attributes::{self, Attributes, directory};
-use crate::source::{Cache, Sample, Source};
+use crate::source::{Cache, KernelFs, KernelTree, Sample, Source};
 use crate::text::printable;
 
 /// Why a cache was not shrunk.
@@ -63,6 +63,8 @@ pub struct Plan {
     pub merged: Vec<String>,
     /// Its partial slabs, if the kernel tells.
     pub partial: Option<u64>,
+    /// Below which the kernel's files are.
+    pub root: PathBuf,
     /// The file that is written to.
     pub path: PathBuf,
 }
@@ -73,13 +75,14 @@ impl Plan {
         let gone = || ShrinkError::Gone(cache.into());
         let found = sample.cache(cache).ok_or_else(gone)?;
         let path = directory(root, cache).ok_or_else(gone)?.join("shrink");
-        if let Err(source) = OpenOptions::new().write(true).open(&path) {
+        if let Err(source) = opened(root, &path) {
             return Err(ShrinkError::Write { path, source });
         }
         Ok(Self {
             cache: found.clone(),
             merged: sample.merged.others(cache).map(str::to_owned).collect(),
             partial: partial(root, cache),
+            root: root.into(),
             path,
         })
     }
@@ -117,13 +120,20 @@ impl Plan {
 
     /// Has the kernel do it.
     pub(crate) fn write(&self) -> Result<(), ShrinkError> {
-        let file = OpenOptions::new().write(true).open(&self.path);
-        let written = file.and_then(|mut file| file.write_all(b"1"));
+        let written = opened(&self.root, &self.path).and_then(|mut file| file.write_all(b"1"));
         written.map_err(|source| ShrinkError::Write {
             path: self.path.clone(),
             source,
         })
     }
+}
+
+/// The file of a cache, in sysfs alone.
+fn opened(root: &Path, file: &Path) -> io::Result<File> {
+    let caches = slab_attributes::DIRECTORY;
+    let tree = KernelTree::open(root, Path::new(caches), KernelFs::Sysfs)?;
+    let top = root.join(caches);
+    tree.writable(file.strip_prefix(&top).unwrap_or(file))
 }
 
 /// For the audit, before it is done.
@@ -184,6 +194,7 @@ mod tests {
             cache,
             merged: Vec::new(),
             partial: None,
+            root: "/nowhere".into(),
             path: "/nowhere/at/all/shrink".into(),
         }
     }
@@ -199,6 +210,33 @@ mod tests {
         assert_eq!(plan(cache(100, 141, 21)).unallocated(), 1);
         assert_eq!(plan(cache(141, 100, 21)).unallocated(), 0);
         assert_eq!(plan(cache(0, 100, 0)).unallocated(), 0);
+    }
+
+    #[test]
+    fn link_of_a_merged_cache_is_followed_and_none_that_leaves_sysfs() {
+        let name = format!("slabscope-shrink-{}", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&root);
+        let caches = root.join(slab_attributes::DIRECTORY);
+        for directory in [caches.join(":0000192"), root.join("else")] {
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(directory.join("shrink"), "").unwrap();
+        }
+        let link = |to: &str, name: &str| {
+            std::os::unix::fs::symlink(to, caches.join(name)).unwrap();
+        };
+        link(":0000192", "merged");
+        link("../../../else", "leaves");
+        let write = |name: &str| {
+            let mut plan = plan(Cache::default());
+            plan.root.clone_from(&root);
+            plan.path = caches.join(name).join("shrink");
+            plan.write()
+        };
+        write("merged").unwrap();
+        assert!(write("leaves").is_err());
+        assert_eq!(std::fs::read(root.join("else/shrink")).unwrap(), b"");
+        std::fs::remove_dir_all(root).unwrap();
     }
 
     #[test]

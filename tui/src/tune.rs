@@ -1,7 +1,7 @@
 //! Two settings of the kernel that say how long dentries and inodes stay: read, explained, changed by
 //! explicit action alone, and put back by what the audit's file says they were.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 
@@ -9,7 +9,10 @@ use serde::Deserialize;
 
 use crate::audit::{self, Action, AuditError, Log, Record};
 use crate::reclaim::ReclaimError;
-use crate::source::{Kernel, SourceError};
+use crate::source::{Kernel, KernelFs, KernelTree, SourceError};
+
+/// Where the settings are.
+const SYSCTL: &str = "proc/sys";
 
 /// A setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +114,9 @@ impl Setting {
             setting: Some([was, value]),
             ..Record::new(Action::Tune, &path, 0)
         };
-        let opened = OpenOptions::new().write(true).open(&path);
+        let below = Path::new(self.path).strip_prefix(SYSCTL).unwrap_or(&path);
+        let tree = KernelTree::open(kernel.root(), Path::new(SYSCTL), KernelFs::Proc);
+        let opened = tree.and_then(|tree| tree.writable(below));
         let written = opened.and_then(|mut file| file.write_all(value.to_string().as_bytes()));
         record.outcome = match &written {
             Ok(()) => "complete".into(),
@@ -200,6 +205,20 @@ mod tests {
         assert_eq!(pressure.former(&audit).unwrap(), Some(100));
         pressure.set(&kernel, 100, &audit).unwrap();
         assert_eq!(pressure.former(&audit).unwrap(), Some(200));
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn setting_that_is_a_link_is_not_written() {
+        let root = tree("link");
+        let file = root.join("proc/sys/vm/vfs_cache_pressure");
+        fs::rename(&file, root.join("else")).unwrap();
+        std::os::unix::fs::symlink("../../../else", &file).unwrap();
+        let kernel = Kernel::new(&root);
+        let pressure = Setting::of("vfs_cache_pressure").unwrap();
+        let done = pressure.set(&kernel, 200, &Log::Off).unwrap().unwrap();
+        assert!(done.result.is_err());
+        assert_eq!(fs::read(root.join("else")).unwrap(), b"100\n");
         fs::remove_dir_all(root).unwrap();
     }
 

@@ -1,13 +1,13 @@
 //! Everybody: /proc/sys/vm/drop_caches, the whole machine's (fs/drop_caches.c, Linux 7.3).
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::aside::{Deed, Waited, aside};
 use super::{Ended, Figure, Flow, Progress, Ran, ReclaimError, Rung, figure, machine};
-use crate::source::{Kernel, Mount};
+use crate::source::{Kernel, KernelFs, KernelTree, Mount};
 use crate::text::{bytes, count, counted};
 
 /// What is dropped: the number that is written.
@@ -85,8 +85,10 @@ impl Plan {
         sync: bool,
         bound: Option<Duration>,
     ) -> Result<Self, ReclaimError> {
-        let path = kernel.root().join("proc/sys/vm/drop_caches");
-        let opened = OpenOptions::new().write(true).open(&path);
+        let directory = Path::new("proc/sys/vm");
+        let path = kernel.root().join(directory).join("drop_caches");
+        let tree = KernelTree::open(kernel.root(), directory, KernelFs::Proc);
+        let opened = tree.and_then(|tree| tree.writable(Path::new("drop_caches")));
         let file = opened.map_err(|error| ReclaimError::file(&path, error))?;
         let mounts = kernel.mounts()?;
         Ok(Self {

@@ -2,7 +2,7 @@
 //! evicts dentries and inodes by memory cgroup and node.
 
 use std::cell::Cell;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::{Ended, Flow, Progress, ReclaimError};
 use crate::source::shrinkers::{self, Share};
-use crate::source::{Cause, Mount, SourceError};
+use crate::source::{Cause, KernelFs, KernelTree, Mount, SourceError};
 use crate::text::printable;
 
 /// Where they are.
@@ -19,6 +19,7 @@ pub const DIRECTORY: &str = "sys/kernel/debug/shrinker";
 /// The shrinker of one superblock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shrinker {
+    root: PathBuf,
     directory: PathBuf,
 }
 
@@ -77,7 +78,10 @@ impl Shrinker {
         });
         let directory = found.next().ok_or(NoShrinker::Nameless)?.path();
         match found.count() {
-            0 => Ok(Self { directory }),
+            0 => Ok(Self {
+                root: root.into(),
+                directory,
+            }),
             more => Err(NoShrinker::Several(more + 1)),
         }
     }
@@ -141,6 +145,13 @@ impl Shrinker {
         Ok(Ended::Complete)
     }
 
+    /// A file of it, in debugfs alone.
+    fn opened(&self, path: &Path) -> io::Result<File> {
+        let top = self.root.join(DIRECTORY);
+        let tree = KernelTree::open(&self.root, Path::new(DIRECTORY), KernelFs::Debugfs)?;
+        tree.writable(path.strip_prefix(&top).unwrap_or(path))
+    }
+
     fn scan_share(
         &self,
         share: &Share,
@@ -167,8 +178,10 @@ impl Shrinker {
             }
             let slice = SLICE.min(share.objects - scanned);
             let line = format!("{} {} {slice}", share.cgroup, share.node);
-            let opened = OpenOptions::new().write(true).open(&path);
-            match opened.and_then(|mut file| file.write_all(line.as_bytes())) {
+            match self
+                .opened(&path)
+                .and_then(|mut file| file.write_all(line.as_bytes()))
+            {
                 Ok(()) => scanned += slice,
                 // The cgroup is gone.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => break,
@@ -236,6 +249,30 @@ mod tests {
         assert_eq!(heard[1], (8192, Some(10_100)));
         let scan = fs::read_to_string(shrinker.directory.join("scan")).unwrap();
         assert!(scan.starts_with("21 0 98"), "{scan}");
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn scan_file_that_is_a_link_is_not_written() {
+        let root = tree("link");
+        let directory = root.join(DIRECTORY).join("sb-tmpfs-42");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("count"), "1 100\n").unwrap();
+        fs::write(root.join("else"), "").unwrap();
+        let link = "../../../../../else";
+        std::os::unix::fs::symlink(link, directory.join("scan")).unwrap();
+        let mount = Mount {
+            fs: "tmpfs".into(),
+            ..Mount::default()
+        };
+        let shrinker = Shrinker::of(&root, &mount).unwrap();
+        assert!(directory.join("scan").exists());
+        assert!(
+            shrinker
+                .scan(None, &mut |_| ControlFlow::Continue(()))
+                .is_err()
+        );
+        assert_eq!(fs::read(root.join("else")).unwrap(), b"");
         fs::remove_dir_all(root).unwrap();
     }
 

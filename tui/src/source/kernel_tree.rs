@@ -6,7 +6,7 @@
 //! one before anything is written.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
@@ -94,11 +94,6 @@ impl KernelTree {
     /// Opens a file for lines to be added. Some files would lose what others wrote, opened otherwise.
     pub fn appendable(&self, path: &Path) -> io::Result<File> {
         self.opened(path, OFlags::WRONLY | OFlags::APPEND)
-    }
-
-    /// Writes to a file in one call.
-    pub fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.writable(path)?.write_all(bytes)
     }
 
     /// What a file of a directory below says.
@@ -207,6 +202,7 @@ fn by_steps(top: BorrowedFd<'_>, path: &Path, flags: OFlags) -> rustix::io::Resu
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write;
     use std::os::unix::fs::symlink;
 
     use rustix::fs::open;
@@ -225,12 +221,16 @@ mod tests {
         root
     }
 
+    fn written(tree: &KernelTree, path: &str) -> io::Result<()> {
+        tree.writable(Path::new(path))?.write_all(b"x")
+    }
+
     #[test]
     fn paths_that_leave_the_tree_are_not_written() {
         let root = tree("leave");
         let at = Path::new("/sys/fs/cgroup");
         let cgroups = KernelTree::open(&root, at, KernelFs::Cgroup2).unwrap();
-        let write = |path: &str| cgroups.write(Path::new(path), b"x");
+        let write = |path: &str| written(&cgroups, path);
         write("a/memory.reclaim").unwrap();
         for path in [
             "link",
@@ -244,10 +244,8 @@ mod tests {
         }
         // sysfs has links of the kernel's own, which stay below.
         let sysfs = KernelTree::open(&root, at, KernelFs::Sysfs).unwrap();
-        sysfs
-            .write(Path::new("alias/memory.reclaim"), b"x")
-            .unwrap();
-        assert!(sysfs.write(Path::new("link"), b"x").is_err());
+        written(&sysfs, "alias/memory.reclaim").unwrap();
+        assert!(written(&sysfs, "link").is_err());
         assert_eq!(fs::read(root.join("secret")).unwrap(), b"");
         fs::remove_dir_all(root).unwrap();
     }

@@ -14,7 +14,7 @@ use super::files::{FIGURES, Files};
 use super::{Cache, SourceError, unreadable};
 
 /// Where the directories are, below the root.
-const DIRECTORY: &str = "sys/kernel/slab";
+pub(crate) const DIRECTORY: &str = "sys/kernel/slab";
 
 /// Whether a cache's pages count as SReclaimable or as SUnreclaim (mm/slub.c:
 /// `SLAB_RECLAIM_ACCOUNT`, Linux 7.3).

@@ -13,7 +13,7 @@ use super::WhoError;
 use super::events::{Counts, Event, Events, candidates};
 use super::histogram::{self, Histogram};
 use super::owner::Owner;
-use super::tracefs::{Tracefs, append, reason};
+use super::tracefs::{Tracefs, reason};
 use super::{Refused, Subject, Way};
 
 /// What this process has armed, for [`disarm`].
@@ -101,7 +101,7 @@ impl Armed {
         self.define(&events)?;
         fs::create_dir(&instance).map_err(|error| WhoError::of(instance.clone(), error, None))?;
         // Nothing is ever recorded in its buffers: those of the least size are enough.
-        let _ = append(&instance.join("buffer_size_kb"), "4");
+        let _ = self.tracefs.append(&instance.join("buffer_size_kb"), "4");
         self.histograms = self.count(&events)?;
         Ok(())
     }
@@ -121,7 +121,8 @@ impl Armed {
             let group = event.group.unwrap_or(&self.group);
             let directory = instance.join("events").join(group).join(event.name);
             let trigger = directory.join("trigger");
-            append(&trigger, &event.trigger(self.rows))
+            self.tracefs
+                .append(&trigger, &event.trigger(self.rows))
                 .map_err(|error| WhoError::of(trigger, error, reason(&log)))?;
             Ok(Histo {
                 path: directory.join("hist"),

@@ -1,11 +1,11 @@
 //! tracefs: where it is, and writing to it so that what others armed stays.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::WhoError;
-use crate::source::Mount;
+use crate::source::{KernelFs, KernelTree, Mount};
 
 /// Where it usually is.
 pub(super) const USUAL: &str = "/sys/kernel/tracing";
@@ -40,7 +40,17 @@ impl Tracefs {
     pub fn define(&self, definition: &str) -> Result<(), WhoError> {
         let file = self.path("dynamic_events");
         let log = self.path("error_log");
-        append(&file, definition).map_err(|error| WhoError::of(file, error, reason(&log)))
+        self.append(&file, definition)
+            .map_err(|error| WhoError::of(file, error, reason(&log)))
+    }
+
+    /// Writes a line to a file of it, and of no other filesystem. Opened to be truncated, these files
+    /// would lose what others wrote (kernel/trace/trace_dynevent.c: `dyn_event_open()`,
+    /// trace_events_trigger.c: `event_trigger_regex_open()`, Linux 7.3).
+    pub(super) fn append(&self, file: &Path, line: &str) -> io::Result<()> {
+        let tree = KernelTree::open(Path::new("/"), &self.root, KernelFs::Tracefs)?;
+        let mut file = tree.appendable(file.strip_prefix(&self.root).unwrap_or(file))?;
+        file.write_all(format!("{line}\n").as_bytes())
     }
 
     /// The dynamic events, as `GROUP/EVENT`. Those of other users of it are among them.
@@ -65,14 +75,6 @@ impl Tracefs {
 /// `GROUP/EVENT` of a line of dynamic_events: `f:GROUP/EVENT d_add dev=...`, `f16:...`.
 fn event(line: &str) -> Option<&str> {
     line.split_once(':')?.1.split(' ').next()
-}
-
-/// Writes a line. Opened to be truncated, these files would lose what others wrote (kernel/trace/
-/// trace_dynevent.c: `dyn_event_open()`, trace_events_trigger.c: `event_trigger_regex_open()`,
-/// Linux 7.3).
-pub(super) fn append(file: &Path, line: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).open(file)?;
-    file.write_all(format!("{line}\n").as_bytes())
 }
 
 /// Why the kernel refused what was written last: the last `error: ` of its log.
