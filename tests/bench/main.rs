@@ -10,6 +10,7 @@ mod inside;
 mod pages;
 #[path = "../support/program.rs"]
 mod program;
+mod scale;
 mod terminal;
 
 use std::process::ExitCode;
@@ -72,6 +73,11 @@ fn main() -> ExitCode {
         tell(measured);
     }
     tell(explorer::sift());
+    for measured in scale::of_mounts() {
+        tell(measured);
+    }
+    tell(scale::of_cgroups());
+    tell(scale::of_processes());
     tell(pages::pages());
     tell(terminal::start());
     for measured in terminal::running() {

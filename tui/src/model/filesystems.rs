@@ -80,8 +80,18 @@ impl FilesystemsPage {
             });
             rows[at].mounts.push(mount.clone());
         }
+        let mut types: HashMap<String, OfType> = HashMap::new();
         for row in &mut rows {
-            fill(row, tree, sample, page);
+            fill(row, tree);
+            let mount = row.mount();
+            // Of a type all have one cache: it is looked for once, whatever the number of mounts.
+            let of = match types.get(&mount.fs) {
+                Some(of) => *of,
+                None => *types
+                    .entry(mount.fs.clone())
+                    .or_insert(of_type(sample, mount, page)),
+            };
+            (row.sizes, row.cache_bytes) = of;
             row.freeable = self.freeable.get(&row.mount().superblock).cloned();
         }
         let order = &self.order;
@@ -115,7 +125,16 @@ fn name_key(row: &Filesystem) -> (bool, bool, &std::path::Path) {
     (mount.is_internal(), mount.is_memory(), &mount.point)
 }
 
-fn fill(row: &mut Filesystem, tree: &Tree, sample: Option<&Sample>, page: u64) {
+/// Sizes of objects, and bytes of the inodes' cache.
+type OfType = (Sizes, Option<u64>);
+
+fn of_type(sample: Option<&Sample>, mount: &Mount, page: u64) -> OfType {
+    let cache = mount.inode_cache().and_then(|name| sample?.cache(name));
+    let sizes = Sizes::of(sample, Some(mount), page);
+    (sizes, cache.map(|cache| cache.size(page)))
+}
+
+fn fill(row: &mut Filesystem, tree: &Tree) {
     // The mount of the root reaches all; of two such the shorter path is the better name.
     row.mounts
         .sort_by_key(|mount| (mount.root.as_os_str().len(), mount.point.as_os_str().len()));
@@ -137,10 +156,6 @@ fn fill(row: &mut Filesystem, tree: &Tree, sample: Option<&Sample>, page: u64) {
         }
     }
     row.counted = sum.filter(|_| !row.reach.is_empty());
-    row.sizes = Sizes::of(sample, Some(row.mount()), page);
-    let cache = row.mount().inode_cache();
-    let cache = cache.and_then(|name| sample?.cache(name));
-    row.cache_bytes = cache.map(|cache| cache.size(page));
 }
 
 fn counted(row: &Filesystem, figure: fn(&Counters) -> u64) -> i128 {

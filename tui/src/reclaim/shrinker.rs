@@ -2,6 +2,7 @@
 //! evicts dentries and inodes by memory cgroup and node.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -65,25 +66,51 @@ impl NoShrinker {
     }
 }
 
+/// Those of all superblocks, by name: looked at once, however many there are.
+#[derive(Debug)]
+pub struct Shrinkers {
+    root: PathBuf,
+    directories: HashMap<String, Vec<PathBuf>>,
+}
+
+impl Shrinkers {
+    /// As debugfs shows them now.
+    pub fn read(root: &Path) -> Result<Self, NoShrinker> {
+        let entries = fs::read_dir(root.join(DIRECTORY));
+        let entries = entries.map_err(|error| NoShrinker::of(error.kind()))?;
+        let mut directories: HashMap<String, Vec<PathBuf>> = HashMap::new();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            if let Some(name) = name.to_str().and_then(shrinkers::name_of) {
+                let all = directories.entry(name.to_owned()).or_default();
+                all.push(entry.path());
+            }
+        }
+        Ok(Self {
+            root: root.into(),
+            directories,
+        })
+    }
+
+    /// That of a mount's superblock.
+    pub fn of(&self, mount: &Mount) -> Result<Shrinker, NoShrinker> {
+        let device = device(&self.root, mount);
+        let name = shrinkers::name(&mount.fs, device.as_deref());
+        match self.directories.get(&name).map(Vec::as_slice) {
+            None | Some([]) => Err(NoShrinker::Nameless),
+            Some([directory]) => Ok(Shrinker {
+                root: self.root.clone(),
+                directory: directory.clone(),
+            }),
+            Some(several) => Err(NoShrinker::Several(several.len())),
+        }
+    }
+}
+
 impl Shrinker {
     /// That of a mount's superblock.
     pub fn of(root: &Path, mount: &Mount) -> Result<Self, NoShrinker> {
-        let entries = fs::read_dir(root.join(DIRECTORY));
-        let entries = entries.map_err(|error| NoShrinker::of(error.kind()))?;
-        let device = device(root, mount);
-        let mut found = entries.flatten().filter(|entry| {
-            let name = entry.file_name();
-            let name = name.to_str().unwrap_or_default();
-            shrinkers::is_of(name, &mount.fs, device.as_deref())
-        });
-        let directory = found.next().ok_or(NoShrinker::Nameless)?.path();
-        match found.count() {
-            0 => Ok(Self {
-                root: root.into(),
-                directory,
-            }),
-            more => Err(NoShrinker::Several(more + 1)),
-        }
+        Shrinkers::read(root)?.of(mount)
     }
 
     /// What it could free, in dentries and inodes on the LRU, in the proportion of

@@ -1,5 +1,6 @@
 //! /proc/self/mountinfo.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -75,27 +76,24 @@ impl Mount {
         REMOTE.contains(&self.fs.as_str()) || self.fs.starts_with("fuse.")
     }
 
-    /// Whether all that is below it can be reached by another mount as well: of two mounts of one
-    /// directory, the first by path is the one to keep.
-    fn is_in(&self, other: &Self) -> bool {
-        let same = self.superblock == other.superblock && self.root.starts_with(&other.root);
-        same && (self.root != other.root || other.point < self.point)
-    }
-
     /// The mounts whose directories are worth counting, each filesystem once: not those in memory,
     /// where nothing can be evicted, and not the kernel's own.
     pub fn worth_counting(mounts: &[Self]) -> Vec<Self> {
         let worth = |mount: &&Self| !mount.is_memory() && !mount.is_internal();
-        let all = || mounts.iter().filter(worth);
-        let once = |mount: &&Self| !all().any(|other| mount.is_in(other));
-        all().filter(once).cloned().collect()
+        let worth: Vec<&Self> = mounts.iter().filter(worth).collect();
+        let reach = Reach::of(worth.iter().copied());
+        worth
+            .into_iter()
+            .filter(|mount| !reach.other_reaches(mount))
+            .cloned()
+            .collect()
     }
 
     /// The points of those of `mounts`, which are of one superblock, that together reach all that
     /// the others do.
     pub fn reaching_all(mounts: &[Self]) -> Vec<PathBuf> {
-        let inside = |mount: &&Self| mounts.iter().any(|other| mount.is_in(other));
-        let outside = mounts.iter().filter(|mount| !inside(mount));
+        let reach = Reach::of(mounts);
+        let outside = mounts.iter().filter(|mount| !reach.other_reaches(mount));
         outside.map(|mount| mount.point.clone()).collect()
     }
 
@@ -136,6 +134,34 @@ impl Mount {
             .iter()
             .filter(|mount| path.starts_with(&mount.point))
             .max_by_key(|mount| mount.point.as_os_str().len())
+    }
+}
+
+/// Which directories of which superblocks are mounted, and where first by path.
+struct Reach<'a>(HashMap<(&'a str, &'a Path), &'a Path>);
+
+impl<'a> Reach<'a> {
+    fn of(mounts: impl IntoIterator<Item = &'a Mount>) -> Self {
+        let mut points = HashMap::new();
+        for mount in mounts {
+            let directory = (mount.superblock.as_str(), mount.root.as_path());
+            let first = points.entry(directory).or_insert(mount.point.as_path());
+            *first = (*first).min(&mount.point);
+        }
+        Self(points)
+    }
+
+    /// Whether all that is below a mount can be reached by another one as well: of two mounts of one
+    /// directory, the first by path is the one to keep.
+    fn other_reaches(&self, mount: &Mount) -> bool {
+        let at = |directory| self.0.get(&(mount.superblock.as_str(), directory));
+        let first = at(&mount.root).is_some_and(|first| **first < *mount.point);
+        first
+            || mount
+                .root
+                .ancestors()
+                .skip(1)
+                .any(|above| at(above).is_some())
     }
 }
 
@@ -207,11 +233,21 @@ pub fn read(bytes: &[u8]) -> Result<Parsed<Vec<Mounted>>, Malformed> {
 /// Mounted over one another, only the uppermost can be reached. On disk first, in memory next, the
 /// kernel's own last; in the order of their paths.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Mount>, Malformed> {
-    let mut mounts: Vec<Mount> = Vec::new();
-    for Mounted { mount, .. } in parse_all(bytes)? {
-        mounts.retain(|below| below.point != mount.point);
-        mounts.push(mount);
+    let all = parse_all(bytes)?;
+    // The last of a point stands in its own place: the order of the file decides between equals.
+    let mut last: HashMap<&Path, usize> = HashMap::with_capacity(all.len());
+    for (at, mounted) in all.iter().enumerate() {
+        last.insert(&mounted.mount.point, at);
     }
+    let mut uppermost = vec![false; all.len()];
+    for at in last.into_values() {
+        uppermost[at] = true;
+    }
+    let kept = all
+        .into_iter()
+        .zip(uppermost)
+        .filter(|(_, uppermost)| *uppermost);
+    let mut mounts: Vec<Mount> = kept.map(|(mounted, _)| mounted.mount).collect();
     mounts.sort_by(|a, b| {
         let kind = |mount: &Mount| (mount.is_internal(), mount.is_memory());
         (kind(a), &a.point).cmp(&(kind(b), &b.point))
@@ -244,7 +280,10 @@ fn made_of(options: &HashMap<String, Option<String>>) -> Vec<PathBuf> {
 
 /// What is no ASCII becomes an octal escape, as the kernel already writes blanks and backslashes
 /// (fs/seq_file.c: `mangle_path()`), so that text passes for names that are no UTF-8.
-fn ascii(bytes: &[u8]) -> String {
+fn ascii(bytes: &[u8]) -> Cow<'_, str> {
+    if let (true, Ok(text)) = (bytes.is_ascii(), str::from_utf8(bytes)) {
+        return text.into();
+    }
     let mut text = String::with_capacity(bytes.len());
     for &byte in bytes {
         if byte.is_ascii() {
@@ -254,7 +293,7 @@ fn ascii(bytes: &[u8]) -> String {
             let _ = write!(text, "\\{byte:03o}");
         }
     }
-    text
+    text.into()
 }
 
 fn unescape(field: &str) -> OsString {
@@ -347,6 +386,31 @@ mod tests {
         );
         let remote: Vec<_> = worth.iter().map(Mount::is_remote).collect();
         assert_eq!(remote, [false, false, true, false]);
+    }
+
+    #[test]
+    fn mounts_that_reach_all_are_those_that_no_other_reaches() {
+        let inside = |a: &Mount, b: &Mount| {
+            let same = a.superblock == b.superblock && a.root.starts_with(&b.root);
+            same && (a.root != b.root || b.point < a.point)
+        };
+        // Every set of four of these, one superblock or two.
+        let roots = ["/", "/a", "/a/b", "/ab"];
+        for set in 0..4_usize.pow(4) * 16 {
+            let mount = |at: usize| Mount {
+                point: format!("/{}", (b'a' + (at * 7 % 4) as u8) as char).into(),
+                fs: "ext4".into(),
+                superblock: format!("8:{}", set >> at & 1),
+                root: roots[set / 16 / 4_usize.pow(at as u32) % 4].into(),
+                ..Mount::default()
+            };
+            let mounts: Vec<Mount> = (0..4).map(mount).collect();
+            let outside = mounts
+                .iter()
+                .filter(|a| !mounts.iter().any(|b| inside(a, b)));
+            let expected: Vec<_> = outside.map(|mount| mount.point.clone()).collect();
+            assert_eq!(Mount::reaching_all(&mounts), expected, "{mounts:?}");
+        }
     }
 
     #[test]

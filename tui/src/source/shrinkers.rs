@@ -43,19 +43,20 @@ pub fn parse(text: &str) -> Result<Vec<Share>, Malformed> {
     Ok(shares)
 }
 
-/// Whether a directory is that of a superblock: `sb-ext4:vda1-42`, `sb-tmpfs-12`. Filesystems without a
-/// device are told apart by their type alone (fs/super.c: `alloc_super()`,
-/// `setup_bdev_super()`, Linux 7.3).
-pub fn is_of(directory: &str, fs: &str, device: Option<&str>) -> bool {
-    let Some((name, number)) = directory.rsplit_once('-') else {
-        return false;
-    };
+/// The name of a superblock's shrinker: `sb-ext4:vda1`, `sb-tmpfs`. Filesystems without a device are
+/// told apart by their type alone (fs/super.c: `alloc_super()`, `setup_bdev_super()`, Linux 7.3).
+pub fn name(fs: &str, device: Option<&str>) -> String {
+    match device {
+        Some(device) => format!("sb-{fs}:{device}"),
+        None => format!("sb-{fs}"),
+    }
+}
+
+/// The name in that of a directory, which has a number behind it: `sb-ext4:vda1-42`.
+pub fn name_of(directory: &str) -> Option<&str> {
+    let (name, number) = directory.rsplit_once('-')?;
     let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    numbered
-        && match device {
-            Some(device) => name == format!("sb-{fs}:{device}"),
-            None => name == format!("sb-{fs}"),
-        }
+    numbered.then_some(name)
 }
 
 #[cfg(test)]
@@ -94,9 +95,13 @@ mod tests {
 
     #[test]
     fn a_superblocks_directory_by_its_type_and_device() {
-        assert!(is_of("sb-ext4:vda1-42", "ext4", Some("vda1")));
-        assert!(is_of("sb-tmpfs-12", "tmpfs", None));
-        assert!(is_of("sb-xfs:dm-0-7", "xfs", Some("dm-0")));
+        for (directory, fs, device) in [
+            ("sb-ext4:vda1-42", "ext4", Some("vda1")),
+            ("sb-tmpfs-12", "tmpfs", None),
+            ("sb-xfs:dm-0-7", "xfs", Some("dm-0")),
+        ] {
+            assert_eq!(name_of(directory), Some(&*name(fs, device)));
+        }
         for other in [
             "sb-ext4:vda1",
             "sb-ext4:vda1-",
@@ -104,7 +109,7 @@ mod tests {
             "sb-ext4-42",
             "mm-zspool:zram0-4",
         ] {
-            assert!(!is_of(other, "ext4", Some("vda1")), "{other}");
+            assert_ne!(name_of(other), Some("sb-ext4:vda1"), "{other}");
         }
     }
 }

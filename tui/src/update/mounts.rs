@@ -1,5 +1,6 @@
 //! The list of mounts: our own, or those of a process; and what is cached of each.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::Effect;
@@ -91,8 +92,10 @@ pub(super) fn count_all(model: &mut Model) -> Vec<Effect> {
 
 pub(super) fn count(model: &mut Model, points: Vec<PathBuf>) -> Vec<Effect> {
     let mut effects = Vec::new();
+    let counting = model.tree.counting.iter();
+    let mut known: HashSet<PathBuf> = counting.map(|(_, point)| point.clone()).collect();
     for path in points {
-        if model.tree.counting.iter().any(|(_, point)| *point == path) {
+        if !known.insert(path.clone()) {
             continue;
         }
         model.last_job += 1;

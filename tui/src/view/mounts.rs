@@ -1,5 +1,8 @@
 //! The list of mounts.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Text};
@@ -68,13 +71,14 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let mut lines = vec![Line::styled(head, look.dim())];
     let selected = model.tree.mount_index();
     let (first, height) = in_sight(model, list);
+    let counting: HashSet<&Path> = model.tree.counting.iter().map(|(_, at)| &**at).collect();
     for (at, mount) in mounts.iter().enumerate().skip(first).take(height) {
         let text = format!(
             " {:<TYPE$} {:<DEVICE$} {} {}",
             cut(&printable(&mount.fs), TYPE),
             cut(&printable(&mount.device), DEVICE),
             padded(&cut(&printable(&mount.point), width), width),
-            figures(model, mount),
+            figures(model, mount, counting.contains(&*mount.point)),
         );
         let dim = mount.is_internal();
         lines.push(row_line(model, text, at == selected, dim, list));
@@ -119,9 +123,8 @@ fn head(model: &Model) -> String {
 }
 
 /// What is cached of a mount, as far as it was counted.
-fn figures(model: &Model, mount: &Mount) -> String {
+fn figures(model: &Model, mount: &Mount, waits: bool) -> String {
     let [dentries, negative, back] = FIGURES;
-    let waits = model.tree.counting.iter().any(|(_, at)| *at == mount.point);
     match model.tree.totals.get(&mount.point) {
         _ if waits => format!("{:>dentries$}", "..."),
         Some(Total::Failed) => "cannot be counted: Enter says why".into(),

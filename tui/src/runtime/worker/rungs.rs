@@ -109,8 +109,10 @@ impl Work {
         let mut seen = BTreeSet::new();
         let mounts = self.kernel.mounts().unwrap_or_default().into_iter();
         let mounts = mounts.filter(|mount| seen.insert(mount.superblock.clone()));
+        let shrinkers = shrinker::Shrinkers::read(&self.root);
+        let shrinkers = shrinkers.as_ref().map_err(|why| *why);
         let count = |mount: crate::source::Mount| {
-            let freeable = match shrinker::Shrinker::of(&self.root, &mount) {
+            let freeable = match shrinkers.and_then(|shrinkers| shrinkers.of(&mount)) {
                 Ok(shrinker) => shrinker.count().map_err(|error| error.to_string()),
                 Err(why) => Err(why.to_string()),
             };

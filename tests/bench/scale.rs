@@ -1,0 +1,167 @@
+//! What grows with the number of mounts, of cgroups and of processes: ten times as many may take ten
+//! times as long. What took the square of it took a hundred times.
+
+use std::fmt::Write;
+use std::fs;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use slabscope::holders;
+use slabscope::model::Screen;
+use slabscope::source::{Kernel, cgroups};
+use slabscope::update::{Msg, update};
+use slabscope::view;
+
+use super::Measured;
+use super::inside::model;
+use crate::program::Home;
+
+const FEW: usize = 1_000;
+const MANY: usize = 10_000;
+const TENFOLD: f64 = 10.0;
+
+/// Of few and of many by turns, so that what else the machine does hits both; the fastest of each.
+fn grown(what: &'static str, mut measure: impl FnMut(usize)) -> Measured {
+    let mut fastest = [Duration::MAX; 2];
+    for _ in 0..5 {
+        for (n, fastest) in [FEW, MANY].into_iter().zip(&mut fastest) {
+            let start = Instant::now();
+            measure(n);
+            *fastest = start.elapsed().min(*fastest);
+        }
+    }
+    let [few, many] = fastest;
+    Measured::ratio(what, many, few, TENFOLD)
+}
+
+fn tree(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("bench")
+        .join(name);
+    let _ = fs::remove_dir_all(&root);
+    fs::create_dir_all(root.join("proc/self")).unwrap();
+    root
+}
+
+/// A node of Kubernetes: of three mounts one is an overlay of many layers.
+fn mountinfo(mounts: usize) -> String {
+    let mut text = String::from("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n");
+    for at in (1..mounts).step_by(3) {
+        let layers: Vec<String> = (0..30)
+            .map(|layer| format!("/snap/{at}.{layer}/fs"))
+            .collect();
+        let layers = layers.join(":");
+        let _ = writeln!(
+            text,
+            "{at} 22 0:{at} / /run/task/{at:032x}/rootfs rw - overlay o rw,lowerdir={layers},upperdir=/u/{at}"
+        );
+        let _ = writeln!(
+            text,
+            "{at} 22 0:4 net:[{at}] /run/netns/cni-{at:08x} rw - nsfs nsfs rw"
+        );
+        let _ = writeln!(
+            text,
+            "{at} 22 0:{at}7 / /var/lib/pods/{at:08x}/token rw - tmpfs tmpfs rw"
+        );
+    }
+    text
+}
+
+/// All of `doctor`, and of reading the mounts and showing them on the screens 2 and 3.
+pub fn of_mounts() -> [Measured; 2] {
+    let roots = [FEW, MANY].map(|mounts| {
+        let root = tree(&format!("mounts-{mounts}"));
+        fs::write(root.join("proc/self/mountinfo"), mountinfo(mounts)).unwrap();
+        root
+    });
+    let root = |n: usize| &roots[usize::from(n == MANY)];
+    let doctor = grown("doctor with 10,000 mounts / with 1,000", |n| {
+        let mut command = Home::read_only().command();
+        command.arg("--root").arg(root(n)).arg("doctor");
+        let printed = command.output().unwrap();
+        assert!(!printed.stdout.is_empty(), "{printed:?}");
+    });
+    let screens = grown("screens 2 and 3 with 10,000 mounts / with 1,000", |n| {
+        let mut model = model(80, 24);
+        let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        let mounts = Kernel::new(root(n)).mounts();
+        assert!(mounts.as_ref().unwrap().len() >= n);
+        update(&mut model, Msg::Mounts(mounts));
+        for screen in [Screen::Tree, Screen::Filesystems] {
+            model.screen = screen;
+            model.arrange_filesystems();
+            terminal.draw(|frame| view::render(&model, frame)).unwrap();
+        }
+    });
+    [doctor, screens]
+}
+
+/// Reading cgroups that are each other's siblings, showing them as a tree.
+pub fn of_cgroups() -> Measured {
+    let roots = [FEW, MANY].map(|number| {
+        let root = tree(&format!("cgroups-{number}"));
+        let top = root.join("sys/fs/cgroup");
+        fs::create_dir_all(&top).unwrap();
+        let mounts = "30 25 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        fs::write(root.join("proc/self/mountinfo"), mounts).unwrap();
+        fs::write(top.join("cgroup.controllers"), "memory\n").unwrap();
+        for at in 0..number {
+            let cgroup = top.join(format!("{}/{at}.scope", at % 100));
+            fs::create_dir_all(&cgroup).unwrap();
+            let stat = format!("anon 1\nfile 2\nslab_reclaimable {at}\nslab_unreclaimable 3\n");
+            fs::write(cgroup.join("memory.stat"), stat).unwrap();
+        }
+        root
+    });
+    grown("screen 4 with 10,000 cgroups / with 1,000", |n| {
+        let read = cgroups::read(&roots[usize::from(n == MANY)], &mut || {
+            std::ops::ControlFlow::Continue(())
+        });
+        let cgroups = read.unwrap().unwrap();
+        assert!(cgroups.all.len() > n);
+        let mut page = slabscope::model::CgroupsPage::default();
+        page.take(Duration::ZERO, cgroups);
+        black_box(page.shown.len());
+    })
+}
+
+/// Looking who holds what is below a directory, among processes that each have some files open.
+pub fn of_processes() -> Measured {
+    let roots = [FEW, MANY].map(|number| {
+        let root = tree(&format!("processes-{number}")).join("proc");
+        for pid in 0..number {
+            let process = root.join(pid.to_string());
+            fs::create_dir_all(process.join("fd")).unwrap();
+            fs::create_dir_all(process.join("ns")).unwrap();
+            let links = [
+                ("cwd", "/srv/app"),
+                ("root", "/"),
+                ("exe", "/bin/app"),
+                ("ns/mnt", "mnt:[1]"),
+            ];
+            for (name, to) in links
+                .into_iter()
+                .chain([("fd/0", "/srv/app/a"), ("fd/1", "/b")])
+            {
+                std::os::unix::fs::symlink(to, process.join(name)).unwrap();
+            }
+            fs::write(process.join("maps"), "1-2 r 0 0:0 0 /bin/app\n").unwrap();
+            fs::write(process.join("mountinfo"), mountinfo(1)).unwrap();
+            fs::write(process.join("comm"), "app\n").unwrap();
+        }
+        let _ = fs::remove_dir(root.join("self"));
+        std::os::unix::fs::symlink("0", root.join("self")).unwrap();
+        root
+    });
+    grown("holders among 10,000 processes / among 1,000", |n| {
+        let found = holders::scan(
+            &roots[usize::from(n == MANY)],
+            &["/srv".into()],
+            &mut || std::ops::ControlFlow::Continue(()),
+        );
+        assert_eq!(found.unwrap().found.len(), n - 1);
+    })
+}
