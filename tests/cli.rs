@@ -4,6 +4,8 @@
 
 #[path = "cli/cgroups.rs"]
 mod cgroups;
+#[path = "cli/files.rs"]
+mod files;
 #[path = "support/program.rs"]
 mod program;
 mod support;

@@ -94,14 +94,14 @@ impl Dirty {
 fn deed_whose_terminal_hangs_up_stops_and_is_recorded() {
     let home = Dirty::new("hangup");
     home.on_terminal(false, |_| false);
-    assert_eq!(home.outcomes(), ["stopped"]);
+    assert_eq!(home.outcomes(), ["begun", "stopped"]);
 }
 
 #[test]
 fn deed_under_nohup_outlives_its_terminal_and_is_recorded() {
     let home = Dirty::new("nohup");
     home.on_terminal(true, |_| false);
-    assert_eq!(home.outcomes(), ["complete"]);
+    assert_eq!(home.outcomes(), ["begun", "complete"]);
 }
 
 /// The kernel hangs up, and so does the shell; at the end of a session comes another signal.
@@ -121,7 +121,7 @@ fn deed_that_is_hung_up_twice_or_quit_or_alarmed_is_recorded() {
             }
             true
         });
-        assert_eq!(home.outcomes(), ["stopped"], "{signals:?}");
+        assert_eq!(home.outcomes(), ["begun", "stopped"], "{signals:?}");
         assert_eq!(code, Some(5), "{signals:?}");
     }
 }
@@ -133,7 +133,26 @@ fn file_size_limit_ends_no_deed() {
         kill_process(pid, Signal::XFSZ).unwrap();
         true
     });
-    assert_eq!((home.outcomes(), code), (vec!["complete".into()], Some(0)));
+    assert_eq!(
+        (home.outcomes(), code),
+        (vec!["begun".into(), "complete".into()], Some(0))
+    );
+}
+
+/// The room for the record goes away while the deed runs.
+#[test]
+fn deed_whose_record_fails_exits_1() {
+    use rustix::process::{Resource, Rlimit, prlimit};
+    let home = Dirty::new("unrecorded");
+    let code = home.on_terminal(false, |pid| {
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        prlimit(Some(pid), Resource::Fsize, none).unwrap();
+        true
+    });
+    assert_eq!((home.outcomes(), code), (vec!["begun".into()], Some(1)));
 }
 
 fn full() -> File {
@@ -172,7 +191,7 @@ fn full_standard_error_changes_no_exit_code() {
             .unwrap();
         assert_eq!(status.code(), Some(code), "{args:?}");
     }
-    assert_eq!(home.outcomes(), ["complete"]);
+    assert_eq!(home.outcomes(), ["begun", "complete"]);
 }
 
 /// Nobody got what was asked for, which is a failure, and says so; a reader that has seen enough

@@ -1,19 +1,22 @@
-//! The record of what was done: a line of JSON for each prune, shrink and so on, appended to a file
-//! that outlives the session. What cannot be recorded does not run.
+//! The record of what was done: for each prune, shrink and so on a line of JSON before it and one
+//! after it, appended to a file that outlives the session. What cannot be recorded does not run, and
+//! what is killed has left its first line.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use rustix::fs::OFlags;
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::cli::json::{self, Name};
 use crate::text::printable;
+use crate::trusted;
 
 /// Where the records go, as the configuration says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +72,13 @@ pub enum AuditError {
 }
 
 impl AuditError {
+    fn file(path: &Path, source: io::Error) -> Self {
+        Self::File {
+            path: path.into(),
+            source,
+        }
+    }
+
     /// What a person can do about it.
     pub const REMEDY: &str = "What cannot be recorded does not run: in config.toml `audit` names another file, or \"none\".";
 }
@@ -92,60 +102,64 @@ impl Log {
         Self::new(setting, |name| std::env::var_os(name))
     }
 
-    /// Opens the file, before anything is done.
-    pub fn open(&self) -> Result<Open, AuditError> {
-        let path = match self {
-            Self::File(path) => path,
-            Self::Off => return Ok(Open(None)),
-            Self::Homeless => return Err(AuditError::Homeless),
-        };
-        match open(path) {
-            Ok(file) => Ok(Open(Some((file, path.clone())))),
-            Err(source) => Err(AuditError::File {
-                path: path.clone(),
-                source,
-            }),
+    /// The file.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Off | Self::Homeless => None,
         }
     }
+
+    /// Whether a record could be begun: what cannot be recorded need not be asked for.
+    pub fn check(&self) -> Result<(), AuditError> {
+        self.open().map(drop)
+    }
+
+    /// Appends a line that says what is about to be done, and takes room for the line that says
+    /// what came of it. Without both nothing may be done.
+    pub fn begin(&self, record: &Record) -> Result<Begun, AuditError> {
+        let mut begun = self.open()?;
+        begun.append(&record.line(true))?;
+        Ok(begun)
+    }
+
+    /// The file, for reading. None: there is none, or there is to be none.
+    pub(crate) fn read(&self) -> Result<Option<File>, AuditError> {
+        let Self::File(path) = self else {
+            return Ok(None);
+        };
+        match trusted::open_private(path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(AuditError::file(path, source)),
+        }
+    }
+
+    fn open(&self) -> Result<Begun, AuditError> {
+        let path = match self {
+            Self::File(path) => path,
+            Self::Off => return Ok(Begun(None)),
+            Self::Homeless => return Err(AuditError::Homeless),
+        };
+        let opened = trusted::append_private(path).and_then(|file| {
+            reserve(&file)?;
+            Ok(Begun(Some((file, path.clone()))))
+        });
+        opened.map_err(|source| AuditError::file(path, source))
+    }
 }
 
-/// For appending: nobody else reads it, and it is no link to elsewhere.
-fn open(path: &Path) -> io::Result<File> {
-    if let Some(directory) = path.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
+/// Takes room behind the end of the file for two lines, so that a deed is not begun that fills the
+/// filesystem before its outcome is written. Paths have at most 4 KiB, which escapes and base64 make
+/// several times as long.
+fn reserve(file: &File) -> io::Result<()> {
+    const ROOM: u64 = 64 << 10;
+    let end = file.metadata()?.len();
+    match fallocate(file, FallocateFlags::KEEP_SIZE, end, ROOM) {
+        // Not every filesystem can: then the line itself tells.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        done => Ok(done?),
     }
-    // A FIFO that nobody reads would be waited for.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)?;
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let us = rustix::process::geteuid().as_raw();
-    match unfit(meta.uid(), meta.mode(), us) {
-        Some(why) => Err(io::Error::other(why)),
-        None => Ok(file),
-    }
-}
-
-/// Why a file that was there is not taken: somebody else might read it, or change what it says.
-fn unfit(owner: u32, mode: u32, us: u32) -> Option<String> {
-    if owner != us {
-        return Some(format!("belongs to user {owner}, not to {us}"));
-    }
-    (mode & 0o077 != 0).then(|| {
-        let mode = mode & 0o777;
-        format!("open to others, mode {mode:o}: chmod 600 mends it")
-    })
 }
 
 /// Whether the last line has no end: the disk was full, or the machine went down.
@@ -157,34 +171,41 @@ fn is_torn(file: &File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-/// The file, open; None: there is to be none.
+/// A record of which the first line is written; None: there is to be none.
 #[derive(Debug)]
-pub struct Open(Option<(File, PathBuf)>);
+pub struct Begun(Option<(File, PathBuf)>);
 
-impl Open {
-    /// Appends the record as one line.
-    pub fn write(&mut self, record: &Record) -> Result<(), AuditError> {
+impl Begun {
+    /// Appends what came of it.
+    pub fn end(mut self, record: &Record) -> Result<(), AuditError> {
+        self.append(&record.line(false))
+    }
+
+    fn append(&mut self, line: &io::Result<Vec<u8>>) -> Result<(), AuditError> {
         let Some((file, path)) = &mut self.0 else {
             return Ok(());
         };
-        let failed = |source| AuditError::File {
-            path: path.clone(),
-            source,
+        let written = match line {
+            Ok(line) => write(file, line),
+            Err(error) => Err(io::Error::other(error.to_string())),
         };
-        let mut line = record.line().map_err(failed)?;
-        if is_torn(file).map_err(failed)? {
-            line.insert(0, b'\n');
-        }
-        // In one call, so that lines of two programs do not mix.
-        file.write_all(&line).map_err(failed)
+        written.map_err(|source| AuditError::file(path, source))
     }
 
     /// One on a disk that is full.
     #[cfg(test)]
     pub(crate) fn full() -> Self {
         let path = PathBuf::from("/dev/full");
-        let file = OpenOptions::new().append(true).open(&path).unwrap();
+        let file = File::options().append(true).open(&path).unwrap();
         Self(Some((file, path)))
+    }
+}
+
+/// In one call, so that lines of two programs do not mix.
+fn write(file: &mut File, line: &[u8]) -> io::Result<()> {
+    match is_torn(file)? {
+        true => file.write_all(&[b"\n", line].concat()),
+        false => file.write_all(line),
     }
 }
 
@@ -280,11 +301,13 @@ impl Record {
         }
     }
 
-    fn line(&self) -> io::Result<Vec<u8>> {
+    /// The line; `begins`: that of a deed which is not yet done, and of which no figure is known.
+    fn line(&self, begins: bool) -> io::Result<Vec<u8>> {
         #[derive(Serialize)]
         struct Line<'a> {
             schema: &'static str,
             time: &'a str,
+            pid: u32,
             uid: u32,
             sudo_uid: Option<u32>,
             action: Action,
@@ -294,19 +317,21 @@ impl Record {
             mode: Option<&'static str>,
             unit: &'static str,
             predicted: u64,
-            freed: u64,
+            freed: Option<u64>,
             #[serde(skip_serializing_if = "Option::is_none")]
             from: Option<u64>,
             #[serde(skip_serializing_if = "Option::is_none")]
             to: Option<u64>,
             outcome: &'a str,
-            took_ns: u64,
+            took_ns: Option<u64>,
             sreclaimable_before_bytes: Option<u64>,
             sreclaimable_after_bytes: Option<u64>,
         }
+        let took_ns = u64::try_from(self.took.as_nanos()).unwrap_or(u64::MAX);
         let mut line = serde_json::to_vec(&Line {
-            schema: "slabscope.audit/1",
+            schema: "slabscope.audit/2",
             time: &self.time,
+            pid: std::process::id(),
             uid: self.uid,
             sudo_uid: self.sudo_uid,
             action: self.action,
@@ -315,11 +340,11 @@ impl Record {
             mode: self.mode,
             unit: self.unit(),
             predicted: self.predicted,
-            freed: self.freed,
+            freed: (!begins).then_some(self.freed),
             from: self.setting.map(|[from, _]| from),
             to: self.setting.map(|[_, to]| to),
-            outcome: &self.outcome,
-            took_ns: u64::try_from(self.took.as_nanos()).unwrap_or(u64::MAX),
+            outcome: if begins { BEGUN } else { &self.outcome },
+            took_ns: (!begins).then_some(took_ns),
             sreclaimable_before_bytes: self.sreclaimable[0],
             sreclaimable_after_bytes: self.sreclaimable[1],
         })?;
@@ -328,12 +353,15 @@ impl Record {
     }
 }
 
+/// The outcome in a deed's first line.
+pub const BEGUN: &str = "begun";
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
     use std::fs;
     use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, symlink};
 
     use super::*;
 
@@ -352,7 +380,7 @@ mod tests {
         for name in [&b"/a\nb"[..], b"/\xff"] {
             let mut record = Record::new(Action::Prune, Path::new(OsStr::from_bytes(name)), 7);
             record.outcome = "complete".into();
-            log.open().unwrap().write(&record).unwrap();
+            log.begin(&record).unwrap().end(&record).unwrap();
         }
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         let text = fs::read_to_string(&path).unwrap();
@@ -360,12 +388,18 @@ mod tests {
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
-        assert_eq!(lines.len(), 2);
+        let outcomes: Vec<_> = lines.iter().map(|line| &line["outcome"]).collect();
+        assert_eq!(outcomes, ["begun", "complete", "begun", "complete"]);
+        for line in &lines {
+            assert_eq!(line["schema"], "slabscope.audit/2");
+            assert_eq!(line["predicted"], 7);
+            assert_eq!(line["pid"], std::process::id());
+            assert_eq!(line["freed"].is_null(), line["outcome"] == "begun");
+            assert_eq!(line["took_ns"].is_null(), line["outcome"] == "begun");
+        }
         assert_eq!(lines[0]["path"], "/a\nb");
-        assert_eq!(lines[0]["schema"], "slabscope.audit/1");
-        assert_eq!(lines[1]["path"], "/\\xff");
-        assert_eq!(lines[1]["path_base64"], "L/8=");
-        assert_eq!(lines[1]["predicted"], 7);
+        assert_eq!(lines[3]["path"], "/\\xff");
+        assert_eq!(lines[3]["path_base64"], "L/8=");
         let time = lines[0]["time"].as_str().unwrap();
         assert!(
             time.parse::<jiff::Timestamp>().is_ok() && time.ends_with('Z'),
@@ -391,7 +425,7 @@ mod tests {
         )
         .unwrap();
         for path in [link, fifo, directory.clone()] {
-            let error = Log::File(path.clone()).open().unwrap_err();
+            let error = Log::File(path.clone()).check().unwrap_err();
             assert!(
                 error.to_string().contains(path.to_str().unwrap()),
                 "{error}"
@@ -406,33 +440,14 @@ mod tests {
         let directory = directory("torn");
         let path = directory.join("audit.jsonl");
         let log = Log::File(path.clone());
-        log.open().unwrap();
+        log.check().unwrap();
         fs::write(&path, "{\"schema\":\"slabsc").unwrap();
         let record = Record::new(Action::Prune, Path::new("/"), 7);
-        for _ in 0..2 {
-            log.open().unwrap().write(&record).unwrap();
-        }
+        log.begin(&record).unwrap().end(&record).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let whole = |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_ok();
         assert_eq!(text.lines().count(), 3, "{text}");
         assert_eq!(text.lines().filter(whole).count(), 2, "{text}");
-        fs::remove_dir_all(directory).unwrap();
-    }
-
-    #[test]
-    fn what_others_may_read_or_own_is_refused() {
-        let directory = directory("others");
-        let path = directory.join("audit.jsonl");
-        let log = Log::File(path.clone());
-        log.open().unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let error = log.open().unwrap_err().to_string();
-        assert!(error.ends_with("mode 644: chmod 600 mends it"), "{error}");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        log.open().unwrap();
-        assert_eq!(unfit(0, 0o100_600, 0), None);
-        let why = unfit(1_000, 0o100_600, 0).unwrap();
-        assert_eq!(why, "belongs to user 1000, not to 0");
         fs::remove_dir_all(directory).unwrap();
     }
 
@@ -455,8 +470,8 @@ mod tests {
         assert_eq!(log("/var/log/x", "/s", "/h"), file("/var/log/x"));
         assert_eq!(log("none", "/s", "/h"), Log::Off);
         assert!("audit.jsonl".parse::<Setting>().is_err());
-        assert!(Log::Homeless.open().is_err());
+        assert!(Log::Homeless.check().is_err());
         let nothing = Record::new(Action::Shrink, Path::new("/"), 0);
-        assert!(Log::Off.open().unwrap().write(&nothing).is_ok());
+        assert!(Log::Off.begin(&nothing).unwrap().end(&nothing).is_ok());
     }
 }

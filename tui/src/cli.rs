@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use crate::audit::AuditError;
 use crate::config::ConfigError;
 use crate::say::say;
 use crate::signals;
@@ -270,6 +271,19 @@ fn finish(run: &dyn Run, context: &Context) -> Result<Exit, Failure> {
     let mut out = BufWriter::new(StandardOutput(io::stdout().lock()));
     let exit = run.run(context, &mut out)?;
     done(exit, out.flush().map_err(Failure::from))
+}
+
+/// What a deed comes to. One that is not recorded has failed, though it is done: what the record is
+/// there to say later, it will not say.
+fn deed(complete: bool, recorded: Result<(), AuditError>) -> Exit {
+    match recorded {
+        Err(error) => {
+            say!("not recorded: {error}");
+            Exit::Failed
+        }
+        Ok(()) if complete => Exit::Ok,
+        Ok(()) => Exit::Partial,
+    }
 }
 
 /// What a command comes to once it has told what it did. Nobody being there to read that any more

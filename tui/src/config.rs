@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -15,6 +14,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 use crate::audit;
 use crate::keymap::{self, Keymap};
 use crate::model::Column;
+use crate::trusted;
 use crate::view::look::Theme;
 use crate::xdg;
 
@@ -66,6 +66,9 @@ pub fn default_text() -> String {
     }
     text
 }
+
+/// Bytes of the file: a hundred times the default's.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// The keys of the file.
 const KEYS: [&str; 9] = [
@@ -153,8 +156,15 @@ impl Config {
             what,
             denied: false,
         };
-        match fs::read_to_string(path) {
-            Ok(text) => text.parse().map_err(failed),
+        match trusted::read(path, MOST_BYTES) {
+            Ok(bytes) => match str::from_utf8(&bytes) {
+                Ok(text) => text.parse().map_err(failed),
+                Err(error) => {
+                    let before = &bytes[..error.valid_up_to()];
+                    let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+                    Err(failed(format!("line {line}: not UTF-8")))
+                }
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             // It may say that nothing may be done: it is not passed over.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(ConfigError {
@@ -163,6 +173,7 @@ impl Config {
                     "{error}: is HOME another user's? Set it, or use sudo"
                 ))
             }),
+            // Nor is one that somebody else may have written.
             Err(error) => Err(failed(error.to_string())),
         }
     }

@@ -31,6 +31,7 @@ pub mod shrink;
 mod signals;
 pub mod source;
 pub mod text;
+mod trusted;
 pub mod tune;
 pub mod update;
 pub mod view;

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use crate::audit::{self, Action, AuditError, Log, Record};
+use crate::audit::{Action, AuditError, Log, Record};
 use crate::shrink::ShrinkError;
 use crate::source::{Cause, Kernel, SourceError};
 use crate::text::printable;
@@ -266,12 +266,12 @@ pub struct Done {
 pub fn carry_out(rung: &dyn Rung, kernel: &mut Kernel, audit: &Log, flow: &mut Flow<'_>) -> Done {
     let before = rung.measure(kernel);
     let mut record = rung.record(&before);
-    let (result, file) = match audit.open() {
-        Ok(file) => (run(rung, kernel, before, flow), Some(file)),
+    let (result, begun) = match audit.begin(&record) {
+        Ok(begun) => (run(rung, kernel, before, flow), Some(begun)),
         Err(error) => (Err(error.into()), None),
     };
     note(rung, &mut record, &result);
-    let recorded = file.map_or(Ok(()), |mut file: audit::Open| file.write(&record));
+    let recorded = begun.map_or(Ok(()), |begun| begun.end(&record));
     Done {
         result,
         record,

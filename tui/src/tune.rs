@@ -1,13 +1,12 @@
 //! Two settings of the kernel that say how long dentries and inodes stay: read, explained, changed by
 //! explicit action alone, and put back by what the audit's file says they were.
 
-use std::fs;
-use std::io::Write;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::audit::{self, Action, AuditError, Log, Record};
+use crate::audit::{self, Action, AuditError, Begun, Log, Record};
 use crate::reclaim::ReclaimError;
 use crate::source::{Kernel, KernelFs, KernelTree, SourceError};
 
@@ -102,18 +101,19 @@ impl Setting {
         if was == value {
             return Ok(None);
         }
-        // What cannot be recorded does not run.
-        let file = audit.open()?;
-        Ok(Some(self.write(kernel, [was, value], file)))
-    }
-
-    fn write(&self, kernel: &Kernel, [was, value]: [u64; 2], mut file: audit::Open) -> Done {
         let path = kernel.root().join(self.path);
-        let mut record = Record {
+        let record = Record {
             mode: Some(self.name),
             setting: Some([was, value]),
             ..Record::new(Action::Tune, &path, 0)
         };
+        // What cannot be recorded does not run.
+        let begun = audit.begin(&record)?;
+        Ok(Some(self.write(kernel, value, record, begun)))
+    }
+
+    fn write(&self, kernel: &Kernel, value: u64, mut record: Record, begun: Begun) -> Done {
+        let path = kernel.root().join(self.path);
         let below = Path::new(self.path).strip_prefix(SYSCTL).unwrap_or(&path);
         let tree = KernelTree::open(kernel.root(), Path::new(SYSCTL), KernelFs::Proc);
         let opened = tree.and_then(|tree| tree.writable(below));
@@ -124,26 +124,35 @@ impl Setting {
         };
         Done {
             result: written.map_err(|error| ReclaimError::file(&path, error)),
-            recorded: file.write(&record),
+            recorded: begun.end(&record),
             record,
         }
     }
 
-    /// What it was before it was last changed, by the audit's file. None: it was not.
-    pub fn former(&self, audit: &Log) -> Result<Option<u64>, ReclaimError> {
-        let Log::File(path) = audit else {
-            return Ok(None);
+    /// What it was before it was last changed, by the audit's file.
+    pub fn former(&self, audit: &Log) -> Result<Former, ReclaimError> {
+        let Some(file) = audit.read()? else {
+            return Ok(Former::default());
         };
-        match fs::read_to_string(path) {
-            Ok(text) => Ok(former(&text, self.name)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(ReclaimError::file(path, error)),
-        }
+        former(&mut BufReader::new(file), self.name).map_err(|error| {
+            let path = audit.path().unwrap_or(Path::new(""));
+            ReclaimError::file(path, error)
+        })
     }
 }
 
-/// Of the last line that changed it. One from a value to itself would hide what it was.
-fn former(text: &str, name: &str) -> Option<u64> {
+/// What a setting was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Former {
+    /// None: it was not changed.
+    pub value: Option<u64>,
+    /// Lines that are no records: torn, not UTF-8, of another program.
+    pub skipped: u64,
+}
+
+/// By the last line that changed it. One from a value to itself would hide what it was. Of a change
+/// that began and has no outcome the value may have been written: it counts.
+fn former(text: &mut dyn BufRead, name: &str) -> io::Result<Former> {
     #[derive(Deserialize)]
     struct Line {
         action: String,
@@ -152,18 +161,39 @@ fn former(text: &str, name: &str) -> Option<u64> {
         from: Option<u64>,
         to: Option<u64>,
     }
-    // Lines that are torn, or of other programs, say nothing.
-    let mut lines = text
-        .lines()
-        .rev()
-        .filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    let last = lines.find(|line| {
-        line.action == Action::Tune.name()
-            && line.mode.as_deref() == Some(name)
-            && line.outcome == "complete"
-            && line.from != line.to
-    });
-    last?.from
+    /// Bytes of a line. A record's path has 4 KiB at most.
+    const LONGEST: u64 = 64 << 10;
+    let mut former = Former::default();
+    let mut begun = None;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let len = text.take(LONGEST).read_until(b'\n', &mut line)?;
+        if len == 0 {
+            break;
+        }
+        if len as u64 == LONGEST && !line.ends_with(b"\n") {
+            text.skip_until(b'\n')?;
+        }
+        let Ok(line) = serde_json::from_slice::<Line>(&line) else {
+            former.skipped += 1;
+            continue;
+        };
+        let of_it = line.action == Action::Tune.name() && line.mode.as_deref() == Some(name);
+        if !of_it || line.from == line.to {
+            continue;
+        }
+        begun = match &*line.outcome {
+            audit::BEGUN => line.from,
+            "complete" => {
+                former.value = line.from;
+                None
+            }
+            _ => None,
+        };
+    }
+    former.value = begun.or(former.value);
+    Ok(former)
 }
 
 /// Why a setting cannot be read, for people.
@@ -177,6 +207,7 @@ pub fn why_not(setting: &Setting, error: &SourceError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::PathBuf;
 
     use super::*;
@@ -197,14 +228,14 @@ mod tests {
         let audit = Log::File(root.join("audit.jsonl"));
         let kernel = Kernel::new(&root);
         let pressure = Setting::of("vfs_cache_pressure").unwrap();
-        assert_eq!(pressure.former(&audit).unwrap(), None);
+        assert_eq!(pressure.former(&audit).unwrap(), Former::default());
         let done = pressure.set(&kernel, 200, &audit).unwrap().unwrap();
         assert!(done.result.is_ok() && done.recorded.is_ok());
         assert_eq!(done.record.setting, Some([100, 200]));
         assert_eq!(pressure.read(&kernel).unwrap(), 200);
-        assert_eq!(pressure.former(&audit).unwrap(), Some(100));
+        assert_eq!(pressure.former(&audit).unwrap().value, Some(100));
         pressure.set(&kernel, 100, &audit).unwrap();
-        assert_eq!(pressure.former(&audit).unwrap(), Some(200));
+        assert_eq!(pressure.former(&audit).unwrap().value, Some(200));
         fs::remove_dir_all(root).unwrap();
     }
 
@@ -232,7 +263,7 @@ mod tests {
         let recorded = fs::read(root.join("audit.jsonl")).unwrap();
         assert!(pressure.set(&kernel, 200, &audit).unwrap().is_none());
         assert_eq!(fs::read(root.join("audit.jsonl")).unwrap(), recorded);
-        assert_eq!(pressure.former(&audit).unwrap(), Some(100));
+        assert_eq!(pressure.former(&audit).unwrap().value, Some(100));
         fs::remove_dir_all(root).unwrap();
     }
 
@@ -241,7 +272,12 @@ mod tests {
         let root = tree("full");
         let kernel = Kernel::new(&root);
         let pressure = Setting::of("vfs_cache_pressure").unwrap();
-        let done = pressure.write(&kernel, [100, 200], audit::Open::full());
+        let path = root.join(pressure.path);
+        let record = Record {
+            setting: Some([100, 200]),
+            ..Record::new(Action::Tune, &path, 0)
+        };
+        let done = pressure.write(&kernel, 200, record, Begun::full());
         assert!(done.result.is_ok());
         let error = done.recorded.unwrap_err().to_string();
         assert!(error.contains("/dev/full"), "{error}");
@@ -274,14 +310,39 @@ mod tests {
                 "{{\"action\":\"tune\",\"mode\":\"{mode}\",\"outcome\":\"{outcome}\",\"from\":{from},\"to\":9}}\n"
             )
         };
+        let read = |text: &[u8]| former(&mut &*text, "vm.vfs_cache_pressure").unwrap();
+        let of = |value, skipped| Former { value, skipped };
         let text = [
             line("vm.vfs_cache_pressure", "complete", 50),
             line("fs.dentry-negative", "complete", 1),
+            line("vm.vfs_cache_pressure", "begun", 60),
             line("vm.vfs_cache_pressure", "failed: denied", 60),
             line("vm.vfs_cache_pressure", "complete", 9),
             "{\"action\":\"prune\",\"outcome\":\"complete\"}\n{\"torn".into(),
         ];
-        assert_eq!(former(&text.concat(), "vm.vfs_cache_pressure"), Some(50));
-        assert_eq!(former("", "vm.vfs_cache_pressure"), None);
+        assert_eq!(read(text.concat().as_bytes()), of(Some(50), 1));
+        assert_eq!(read(b""), of(None, 0));
+        // Killed between the two lines, it may have written the value.
+        let begun = line("vm.vfs_cache_pressure", "begun", 70);
+        assert_eq!(read((text[0].clone() + &begun).as_bytes()), of(Some(70), 0));
+    }
+
+    /// One byte that is not UTF-8 took the way back from all of them.
+    #[test]
+    fn former_value_is_found_beside_lines_of_any_bytes() {
+        let line = "{\"action\":\"tune\",\"mode\":\"vm.vfs_cache_pressure\",\
+                    \"outcome\":\"complete\",\"from\":50,\"to\":9}\n";
+        let long = vec![b'x'; 200_000];
+        for bad in [&b"\xff\n"[..], b"\0\n", b"\n", &[&long[..], b"\n"].concat()] {
+            for text in [
+                [bad, line.as_bytes()].concat(),
+                [line.as_bytes(), bad].concat(),
+                [line.as_bytes(), bad.strip_suffix(b"\n").unwrap()].concat(),
+            ] {
+                let found = former(&mut &text[..], "vm.vfs_cache_pressure").unwrap();
+                assert_eq!(found.value, Some(50), "{bad:?}");
+                assert!(found.skipped <= 1, "{bad:?}");
+            }
+        }
     }
 }

@@ -122,7 +122,7 @@ impl Run for Args {
             return Ok(Exit::Ok);
         }
         // What cannot be recorded need not be asked for.
-        let mut file = audit.open().map_err(PruneError::from)?;
+        audit.check().map_err(PruneError::from)?;
         let path = self.directory.absolute();
         let shown = |text: &mut dyn Write| {
             let document = self.document(&path, &plan, mount.as_ref(), sizes, None);
@@ -134,6 +134,7 @@ impl Run for Args {
         }
         let interrupt = Interrupt::catch()?;
         let mut record = prune::record(&plan, &path, mount.as_ref(), self.mode(), self.writeback);
+        let begun = audit.begin(&record).map_err(PruneError::from)?;
         let before = Figures::of(&kernel.sample(), mount.as_ref());
         let mut progress = ProgressLine::default();
         let result = self.carry_out(&plan, &interrupt, &mut progress);
@@ -143,18 +144,13 @@ impl Run for Args {
             &result,
             [before.sreclaimable, after.sreclaimable],
         );
-        let recorded = file.write(&record);
+        let recorded = begun.end(&record);
         drop(progress);
-        if let Err(error) = recorded {
-            say!("not recorded: {error}");
-        }
+        let complete = matches!(&result, Ok(outcome) if outcome.status == Status::Complete);
+        let exit = super::deed(complete, recorded);
         let outcome = result?;
         let expected = self.bytes(&plan, sizes);
         let done = Done::new(&outcome, expected, &before, &after, mount.as_ref());
-        let exit = match outcome.status {
-            Status::Complete => Exit::Ok,
-            _ => Exit::Partial,
-        };
         let told = self.tell(&plan, mount.as_ref(), sizes, Some(done), out);
         super::done(exit, told)
     }

@@ -179,7 +179,7 @@ impl Args {
             return Ok(Exit::Ok);
         }
         // What cannot be recorded need not be asked for.
-        audit.open().map_err(ReclaimError::from)?;
+        audit.check().map_err(ReclaimError::from)?;
         if !self.how.agreed(|text| report.text(text), "reclaim")? {
             say!("nothing was reclaimed");
             return Ok(Exit::Partial);
@@ -191,13 +191,10 @@ impl Args {
             interrupt.flow()
         });
         drop(shown);
-        if let Err(error) = done.recorded {
-            say!("not recorded: {error}");
-        }
+        let complete = matches!(&done.result, Ok(outcome) if outcome.ended == Ended::Complete);
+        let exit = super::deed(complete, done.recorded);
         let outcome = done.result?;
-        let complete = outcome.ended == Ended::Complete;
         report.done(outcome);
-        let exit = if complete { Exit::Ok } else { Exit::Partial };
         super::done(exit, report.write(self.how.json, out))
     }
 

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::reclaim::ReclaimError;
 use crate::say::say;
 use crate::source::Kernel;
+use crate::text::{counted, printable};
 use crate::tune::{SETTINGS, Setting, why_not};
 
 /// Show what says how long dentries and inodes stay, change it, put it back
@@ -71,8 +72,13 @@ impl Run for Args {
 
 impl Args {
     fn show(&self, kernel: &Kernel, out: &mut dyn Write) -> Result<Exit, Failure> {
-        let audit = Config::load().map(|config| audit::Log::of(&config.audit));
-        let audit = audit.unwrap_or_default();
+        let audit = match Config::load() {
+            Ok(config) => audit::Log::of(&config.audit),
+            Err(error) => {
+                say!("what was changed before is not known: {error}");
+                audit::Log::Off
+            }
+        };
         let wanted = |setting: &&Setting| self.setting.is_none_or(|this| this == *setting);
         let all: Vec<Shown> = SETTINGS
             .iter()
@@ -121,7 +127,7 @@ impl Args {
         let name = setting.name;
         let value = match self.value {
             Some(value) => value,
-            None => setting.former(&audit)?.ok_or_else(|| {
+            None => former(setting, &audit)?.ok_or_else(|| {
                 Failure::new(
                     Exit::Failed,
                     format!("{name}: the record knows of no change of it"),
@@ -146,14 +152,14 @@ impl Args {
             say!("nothing was changed");
             return Ok(Exit::Partial);
         }
-        let line = set(setting, kernel, [now, value], &audit)?;
-        if self.json {
+        let (exit, line) = set(setting, kernel, [now, value], &audit)?;
+        let told = if self.json {
             let shown = shown(setting, kernel, &audit);
-            json::write(out, "slabscope.tune/1", &shown)?;
+            json::write(out, "slabscope.tune/1", &shown)
         } else {
-            writeln!(out, "{line}")?;
-        }
-        Ok(Exit::Ok)
+            writeln!(out, "{line}").map_err(Failure::from)
+        };
+        super::done(exit, told)
     }
 }
 
@@ -163,7 +169,7 @@ fn set(
     kernel: &Kernel,
     [now, value]: [u64; 2],
     audit: &audit::Log,
-) -> Result<String, Failure> {
+) -> Result<(Exit, String), Failure> {
     let name = setting.name;
     let done = setting
         .set(kernel, value, audit)
@@ -172,28 +178,41 @@ fn set(
             error => error.into(),
         })?;
     let Some(done) = done else {
-        return Ok(format!("{name} = {value}: already so, nothing was changed"));
+        let line = format!("{name} = {value}: already so, nothing was changed");
+        return Ok((Exit::Ok, line));
     };
-    if let Err(error) = &done.recorded {
-        say!("not recorded: {error}");
-    }
+    let recorded = done.recorded.is_ok();
+    let exit = super::deed(true, done.recorded);
     done.result?;
     // Where no record tells it, the command has to.
-    let back = match (audit, &done.recorded) {
-        (audit::Log::File(_), Ok(())) => "--restore".into(),
+    let back = match audit {
+        audit::Log::File(_) if recorded => "--restore".into(),
         _ => now.to_string(),
     };
-    Ok(format!(
-        "{name}: {now} -> {value}; back with: slabscope tune {name} {back}"
-    ))
+    let line = format!("{name}: {now} -> {value}; back with: slabscope tune {name} {back}");
+    Ok((exit, line))
+}
+
+/// What it was before it was last changed, and a word on what of the record could not be read.
+fn former(setting: &Setting, audit: &audit::Log) -> Result<Option<u64>, ReclaimError> {
+    let former = setting.former(audit)?;
+    if let (1.., Some(path)) = (former.skipped, audit.path()) {
+        let lines = counted(former.skipped, "line");
+        say!("{}: {lines} skipped, which are no records", printable(path));
+    }
+    Ok(former.value)
 }
 
 fn shown(setting: &Setting, kernel: &Kernel, audit: &audit::Log) -> Shown {
     let read = setting.read(kernel);
+    let former = former(setting, audit).unwrap_or_else(|error| {
+        say!("what {} was is not known: {error}", setting.name);
+        None
+    });
     Shown {
         name: setting.name,
         default: setting.default,
-        former: setting.former(audit).ok().flatten(),
+        former,
         meaning: setting.meaning,
         change: setting.change,
         why_not: read.as_ref().err().map(|error| why_not(setting, error)),
@@ -217,7 +236,7 @@ mod tests {
         let kernel = Kernel::new(&root);
         let pressure = setting("vfs_cache_pressure").unwrap();
         let file = audit::Log::File(root.join("audit.jsonl"));
-        let said = |change, audit| set(pressure, &kernel, change, audit).unwrap();
+        let said = |change, audit| set(pressure, &kernel, change, audit).unwrap().1;
         let name = "vm.vfs_cache_pressure";
         assert_eq!(
             said([100, 200], &file),

@@ -188,11 +188,13 @@ fn from_the_screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
     setting(guest, &mut screen)?;
     quit(screen)?;
     let lines = guest.sh("cat /root/.local/state/slabscope/audit.jsonl")?;
+    // Each has a line before it and one after it.
     for (part, times) in [
-        (r#""mode":"pages""#, 1),
-        (r#""mode":"superblock""#, 1),
-        (r#""mode":"everybody""#, 1),
-        (r#""action":"tune""#, 2),
+        (r#""mode":"pages""#, 2),
+        (r#""mode":"superblock""#, 2),
+        (r#""mode":"everybody""#, 2),
+        (r#""action":"tune""#, 4),
+        (r#""outcome":"begun""#, 5),
     ] {
         let found = lines.matches(part).count();
         ensure!(found == times, "{part} is recorded {found} times: {lines}");

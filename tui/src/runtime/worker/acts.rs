@@ -69,18 +69,17 @@ impl Work {
             clock,
             sample,
         });
-        let opened = self.audit.open().map_err(PruneError::from);
-        let (result, file) = match opened {
-            Ok(file) => {
+        let (result, begun) = match self.audit.begin(&record) {
+            Ok(begun) => {
                 let mut progress = |so_far: &_| self.progress(job, so_far);
                 let bounds = Bounds {
                     writeback,
                     ..Bounds::default()
                 };
                 let result = task.plan.carry_out(mode, bounds, &mut progress);
-                (result, Some(file))
+                (result, Some(begun))
             }
-            Err(error) => (Err(error), None),
+            Err(error) => (Err(PruneError::from(error)), None),
         };
         let mut sample = self.kernel.settled("dentry");
         if let (Ok(outcome), Some(before)) = (&result, inodes_before) {
@@ -92,7 +91,7 @@ impl Work {
         let sample = Box::new(sample);
         let memory = [sreclaimable_before, sreclaimable(&sample)];
         prune::note(&mut record, &result, memory);
-        let recorded = file.map_or(Ok(()), |mut file| file.write(&record));
+        let recorded = begun.map_or(Ok(()), |begun| begun.end(&record));
         Pruned {
             result,
             record,
@@ -105,15 +104,15 @@ impl Work {
         let began = self.start.elapsed();
         let mut record = shrink::record(&plan);
         let before = sreclaimable(&self.kernel.sample());
-        let (result, sample, file) = match self.audit.open() {
-            Ok(file) => {
+        let (result, sample, begun) = match self.audit.begin(&record) {
+            Ok(begun) => {
                 let (result, sample) = plan.carry_out(&self.root, &mut self.kernel);
-                (result, sample, Some(file))
+                (result, sample, Some(begun))
             }
             Err(error) => (Err(error.into()), self.kernel.sample(), None),
         };
         shrink::note(&mut record, &result, [before, sreclaimable(&sample)]);
-        let recorded = file.map_or(Ok(()), |mut file| file.write(&record));
+        let recorded = begun.map_or(Ok(()), |begun| begun.end(&record));
         let at = self.start.elapsed();
         let done = Box::new(Done {
             plan,

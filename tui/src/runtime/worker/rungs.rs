@@ -126,7 +126,10 @@ impl Work {
             value: setting
                 .read(&self.kernel)
                 .map_err(|error| tune::why_not(setting, &error)),
-            former: setting.former(&self.audit).ok().flatten(),
+            former: setting
+                .former(&self.audit)
+                .ok()
+                .and_then(|former| former.value),
         };
         Msg::Settings(SettingsMsg::Read(SETTINGS.iter().map(setting).collect()))
     }

@@ -52,8 +52,9 @@ fn a_prune_that_is_left_is_recorded() {
     assert!(received.iter().any(|event| began(&event)));
     worker.finish();
     let lines = fs::read_to_string(&file).unwrap();
-    // What was not begun is not done any more.
-    assert_eq!(lines.lines().count(), 1, "{lines}");
+    // What was not begun is not done any more; what was has its line before and after.
+    assert_eq!(lines.matches("\"outcome\":\"begun\"").count(), 1, "{lines}");
+    assert_eq!(lines.lines().count(), 2, "{lines}");
     fs::remove_dir_all(dir).unwrap();
 }
 
