@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use slabscope::source::{Cause, Class, Kernel, Source, slab_attributes, slabinfo};
-use support::fixture;
+use support::{fixture, kernels};
 
 /// A directory for a root of one's own, gone at the end.
 struct Root(PathBuf);
@@ -34,10 +34,8 @@ impl Drop for Root {
 
 #[test]
 fn every_captured_kernel_is_read() {
-    let kernels = fs::read_dir(fixture("")).unwrap();
     let mut read = 0;
-    for kernel in kernels {
-        let root = kernel.unwrap().path();
+    for root in kernels() {
         let sample = Kernel::new(&root).sample();
         let caches = sample.caches.clone().unwrap();
         let lines = fs::read_to_string(root.join("proc/slabinfo"))
@@ -82,8 +80,7 @@ fn every_captured_kernel_is_read() {
 #[test]
 fn attributes_of_every_captured_kernel() {
     let mut merged = 0;
-    for kernel in fs::read_dir(fixture("")).unwrap() {
-        let root = kernel.unwrap().path();
+    for root in kernels() {
         let sample = Kernel::new(&root).sample();
         for name in ["dentry", "pid"] {
             let Ok(attributes) = slab_attributes::read(&root, name) else {

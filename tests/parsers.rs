@@ -119,6 +119,7 @@ proptest! {
             let bytes = kib.checked_mul(1024)?;
             i64::try_from(bytes).is_ok().then_some(bytes)
         };
+        prop_assume!(slab > 0 || sreclaimable > 0 || sunreclaim > 0);
         let sum = || bytes(sreclaimable)?.checked_add(bytes(sunreclaim)?);
         let memory = Memory {
             total: bytes(total),

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use program::Home;
 use serde_json::Value;
-use support::fixture;
+use support::kernels;
 
 /// slabtop's keys and the figure of ours that each sorts by.
 const KEYS: [(&str, &str); 10] = [
@@ -115,8 +115,7 @@ fn head(totals: &Value) -> [String; 5] {
 
 #[test]
 fn the_same_rows_and_figures_for_every_key() {
-    for kernel in std::fs::read_dir(fixture("")).unwrap() {
-        let root = kernel.unwrap().path();
+    for root in kernels() {
         for (key, by) in KEYS {
             let theirs = slabtop(&root.join("proc/slabinfo"), key);
             let ours = ours(&root, key);

@@ -15,6 +15,13 @@ pub fn fixture(kernel: &str) -> PathBuf {
     fixtures.join(kernel)
 }
 
+/// The trees that `tests/capture` wrote.
+pub fn kernels() -> Vec<PathBuf> {
+    let all = std::fs::read_dir(fixture("")).unwrap();
+    let trees = all.map(|entry| entry.unwrap().path());
+    trees.filter(|path| path.join("proc").is_dir()).collect()
+}
+
 /// The sample of the captured files.
 pub fn sample() -> Sample {
     Kernel::new(fixture("6.18.44-fc-v509")).sample()

@@ -4,6 +4,7 @@
 
 mod cgroups;
 mod figures;
+pub mod foreign;
 mod keys;
 pub mod names;
 mod prune;

@@ -452,7 +452,7 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
 fn unreadable(path: &Path, error: &io::Error) -> SourceError {
     SourceError {
         path: path.into(),
-        cause: Cause::Unreadable(error.kind(), error.to_string()),
+        cause: Cause::Unreadable(error.kind(), crate::text::reason(error)),
     }
 }
 

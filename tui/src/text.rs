@@ -35,6 +35,15 @@ pub fn printable_bytes(name: &[u8]) -> String {
     text
 }
 
+/// Why something failed, without the system's number of it.
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((reason, _)) => reason.to_owned(),
+        None => text,
+    }
+}
+
 /// A figure, or a dash where it is not known.
 pub fn known<T>(figure: Option<T>, text: impl FnOnce(T) -> String) -> String {
     figure.map_or_else(|| "-".into(), text)

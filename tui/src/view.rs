@@ -216,11 +216,15 @@ fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let [left, right] =
         Layout::horizontal([Constraint::Fill(1), Constraint::Length(tabs.width() as u16)])
             .areas(area);
-    let host = format!(
-        "  {}  {}",
-        printable(&model.host.name),
-        printable(&model.host.kernel)
-    );
+    // What does not fit is left out: a name that is cut is another's.
+    let mut host = String::new();
+    for part in [&model.host.name, &model.host.kernel] {
+        let part = format!("  {}", printable(part));
+        let taken = " slabscope".len() + Span::raw(&host).width();
+        if taken + Span::raw(&part).width() <= left.width.into() {
+            host.push_str(&part);
+        }
+    }
     let title = Line::from(vec![
         Span::styled(" slabscope", look.strong()),
         Span::styled(host, look.dim()),

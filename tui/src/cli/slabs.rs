@@ -4,6 +4,7 @@ mod report;
 mod sort;
 mod watch;
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::{Context, Exit, Failure, Run};
 use crate::model::Filter;
 use crate::say::say;
-use crate::source::{Cause, Kernel, Sample, Source, SourceError};
+use crate::source::{Cache, Cause, Kernel, Sample, Source, SourceError};
 use report::Report;
 use sort::Sort;
 use watch::{Earlier, Grown};
@@ -94,10 +95,16 @@ impl Args {
         if let Some(filter) = &self.filter {
             rows.retain(|row| filter.matches(&row.cache.name, merged));
         }
-        rows.sort_by(|a, b| {
-            let order = self.sort.compare(&a.line(page_size), &b.line(page_size));
-            if self.reverse { order.reverse() } else { order }
+        // Each figure is made once, however many rows it is compared with. The alike are sorted
+        // from A.
+        let figure = self.sort.figure();
+        rows.sort_by_cached_key(|row| {
+            let cache: &'a Cache = row.cache;
+            (Reverse(figure(&row.line(page_size))), cache.name.as_str())
         });
+        if self.reverse {
+            rows.reverse();
+        }
         let left_out = rows.len().saturating_sub(self.limit.unwrap_or(usize::MAX));
         rows.truncate(rows.len() - left_out);
         (rows, left_out)

@@ -272,7 +272,7 @@ impl<'a> Walk<'a> {
 
 /// An open file of a cgroup that is removed fails with ENODEV (fs/kernfs/file.c, Linux 7.3).
 fn is_gone(cause: &Cause) -> bool {
-    let gone = io::Error::from(Errno::NODEV).to_string();
+    let gone = crate::text::reason(&io::Error::from(Errno::NODEV));
     match cause {
         Cause::Unreadable(ErrorKind::NotFound, _) => true,
         Cause::Unreadable(_, text) => *text == gone,

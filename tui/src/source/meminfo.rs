@@ -51,6 +51,15 @@ pub fn parse(text: &str) -> Result<Parsed<Memory>, Malformed> {
         }
     }
     let [total, available, slab, sreclaimable, sunreclaim] = figures;
+    // No kernel is without slabs: lxcfs writes 0 in a container, where it does not know them.
+    let none = [slab, sreclaimable, sunreclaim]
+        .iter()
+        .flatten()
+        .all(|bytes| *bytes == 0);
+    let [slab, sreclaimable, sunreclaim] = match none {
+        true => [None; 3],
+        false => [slab, sreclaimable, sunreclaim],
+    };
     let sum = || sreclaimable?.checked_add(sunreclaim?);
     let memory = Memory {
         total,
@@ -142,6 +151,14 @@ mod tests {
             (None, Some(7 * 1024)),
             "their sum"
         );
+    }
+
+    #[test]
+    fn slabs_of_a_container_that_are_all_0_are_unknown() {
+        let text = "MemTotal: 9 kB\nSlab: 0 kB\nSReclaimable: 0 kB\nSUnreclaim: 0 kB\n";
+        let memory = parse(text).unwrap().value;
+        assert_eq!((memory.total, memory.slab), (Some(9 * 1024), None));
+        assert_eq!((memory.sreclaimable, memory.sunreclaim), (None, None));
     }
 
     #[test]

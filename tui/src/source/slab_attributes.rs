@@ -5,7 +5,8 @@
 //! cannot change is read once for each name, and the rest only for the one cache that is looked
 //! at closely.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -134,10 +135,14 @@ impl Known {
         if new.is_empty() {
             return;
         }
-        // Of a capture hardly any directory may be there.
-        let there = files.is_directory(DIRECTORY);
+        // Of a capture hardly any may be there, and a name is no reason to look for a file.
+        let there: HashSet<_> = files
+            .names(DIRECTORY)
+            .unwrap_or_default()
+            .into_iter()
+            .collect();
         for cache in new {
-            let class = if there {
+            let class = if there.contains(OsStr::new(&cache.name)) {
                 read_class(files, &cache.name)
             } else {
                 Class::Unknown

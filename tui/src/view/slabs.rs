@@ -152,14 +152,28 @@ pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hi
     table::hit(model, table, column, row)
 }
 
-/// SReclaimable and SUnreclaim over time.
+/// Whether the kernel tells reclaimable memory from other: before 2.6.19 it did not.
+fn has_classes(model: &Model) -> bool {
+    let memory = model
+        .shown
+        .as_ref()
+        .and_then(|shown| shown.sample.memory.as_ref().ok());
+    memory.is_none_or(|memory| memory.sreclaimable.is_some() || memory.sunreclaim.is_some())
+}
+
+/// SReclaimable and SUnreclaim over time; Slab where the kernel does not tell them apart.
 pub(super) fn memory_chart(model: &Model, window: Window, frame: &mut Frame<'_>, area: Rect) {
     let values = |value| chart::values(&model.history, window, value);
     let reclaimable = values(|point| point.memory?.sreclaimable);
     let unreclaimable = values(|point| point.memory?.sunreclaim);
+    let slab = match has_classes(model) {
+        true => Vec::new(),
+        false => values(|point| point.memory?.slab),
+    };
     let lines = [
         (&reclaimable, model.look.accent()),
         (&unreclaimable, model.look.warn()),
+        (&slab, model.look.accent()),
     ];
     let series = lines.map(|(values, style)| Series {
         values,
@@ -190,11 +204,15 @@ fn of_bytes<'a>(model: &'a Model, series: &'a [Series<'a>], window: Window) -> C
 /// What the chart shows, in its upper right corner.
 fn legend(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let span = duration(model.window().span);
-    let legend = Line::from(vec![
-        Span::styled(" SReclaimable ", model.look.accent()),
-        Span::styled(" SUnreclaim ", model.look.warn()),
-        Span::raw(format!(" last {span} ")),
-    ]);
+    let names = match has_classes(model) {
+        true => vec![
+            Span::styled(" SReclaimable ", model.look.accent()),
+            Span::styled(" SUnreclaim ", model.look.warn()),
+        ],
+        false => vec![Span::styled(" Slab ", model.look.accent())],
+    };
+    let span = Span::raw(format!(" last {span} "));
+    let legend = Line::from_iter(names.into_iter().chain([span]));
     let width = u16::try_from(legend.width()).unwrap_or(u16::MAX);
     // Where the chart is small it is worth more than its legend.
     if area.height > 2 && area.width > 2 * width {
@@ -224,7 +242,7 @@ pub(super) fn source_trouble(
 ) {
     let text = vec![
         Line::styled(what.to_owned(), model.look.strong()),
-        Line::raw(error.to_string()),
+        Line::raw(error.short()),
         Line::raw(error.remedy()),
     ];
     trouble(model.look, text, frame, area);

@@ -131,7 +131,8 @@ impl<'a> Row<'a> {
             class,
             objects: cache.objects,
             active_objects: cache.active,
-            use_percent: cache.used(),
+            // Of none there is room for none is used, as slabtop has it.
+            use_percent: cache.used().or(cache.active.map(|_| 0)),
             object_size_bytes: cache.object_size,
             slabs: cache.slabs,
             active_slabs: cache.active_slabs,

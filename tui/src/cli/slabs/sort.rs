@@ -1,7 +1,5 @@
 //! What the table can be sorted by: the columns of the slab screen that need no mark.
 
-use std::cmp::Ordering;
-
 use crate::model::{Column, Line, Shape};
 
 /// A column to sort by.
@@ -47,11 +45,8 @@ impl Sort {
         self.0 == Column::Growth
     }
 
-    /// Figures from the greatest, names from A; what is alike in the order of the names.
-    pub fn compare(self, a: &Line<'_>, b: &Line<'_>) -> Ordering {
-        let figure = self.0.shape().figure;
-        figure(b)
-            .cmp(&figure(a))
-            .then_with(|| a.cache.name.cmp(&b.cache.name))
+    /// What rows are sorted by, from the greatest.
+    pub fn figure(self) -> fn(&Line<'_>) -> i128 {
+        self.0.shape().figure
     }
 }

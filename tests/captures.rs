@@ -1,0 +1,481 @@
+//! Captures of kernels and machines unlike ours: every screen, every command, the right figures.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use slabscope::model::Inert;
+use slabscope::source::{Kernel, Source};
+use slabscope::update::{Effect, Msg};
+use support::App;
+use support::foreign::{foreign, unpacked};
+
+fn slabscope(root: &Path, args: &[&str]) -> Output {
+    command(root, args).output().unwrap()
+}
+
+fn command(root: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_slabscope"));
+    command.args(args).arg("--root").arg(root);
+    command
+}
+
+fn text(output: &[u8]) -> String {
+    String::from_utf8(output.to_vec()).unwrap()
+}
+
+fn json(root: &Path) -> Value {
+    let output = slabscope(root, &["slabs", "--json"]);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The program looking at a capture, as its worker and sampler would have told it.
+fn app(root: &Path, columns: u16, rows: u16) -> App {
+    let mut kernel = Kernel::new(root);
+    let mut app = App::new(columns, rows);
+    app.model.inert = Some(Inert::Captured("/captured".into()));
+    app.model.host.name = kernel.hostname().unwrap_or_else(|_| "?".into());
+    app.model.host.kernel = kernel.release().unwrap_or_else(|_| "?".into());
+    app.sample(1, kernel.sample());
+    app.msg(Msg::Mounts(kernel.mounts()));
+    app
+}
+
+/// Answers what the program asked for that reads the capture.
+fn answer(app: &mut App, root: &Path) {
+    for effect in app.effects() {
+        if let Effect::ReadAttributes { cache } = effect {
+            let result = slabscope::source::slab_attributes::read(root, &cache);
+            app.msg(Msg::Attributes { cache, result });
+        }
+    }
+}
+
+#[test]
+fn every_capture_is_shown_on_every_screen_and_by_every_command() {
+    let names = foreign();
+    assert!(names.len() >= 10, "{names:?}");
+    for name in names {
+        let root = unpacked(&name);
+        for (columns, rows) in [(60, 15), (80, 24), (200, 50)] {
+            let mut app = app(&root, columns, rows);
+            for keys in [
+                "1",
+                "i",
+                "m",
+                "2",
+                "3",
+                "4",
+                "5",
+                "?",
+                "<Esc>1<Enter>",
+                "jjj",
+            ] {
+                app.keys(keys);
+                answer(&mut app, &root);
+                app.screen();
+            }
+        }
+        let commands: [&[&str]; 8] = [
+            &["slabs"],
+            &["slabs", "--csv"],
+            &["slabs", "--json"],
+            &["doctor"],
+            &["doctor", "--json"],
+            &["cgroups"],
+            &["cgroups", "--json"],
+            &["tune"],
+        ];
+        for args in commands {
+            let output = slabscope(&root, args);
+            let code = output.status.code().unwrap();
+            assert!([0, 1, 3, 5].contains(&code), "{name} {args:?}: {output:?}");
+            let errors = text(&output.stderr);
+            assert!(!errors.contains("panicked"), "{name} {args:?}: {errors}");
+            assert!(
+                code == 0 || !errors.is_empty() || args[0] == "doctor",
+                "{name} {args:?}"
+            );
+        }
+    }
+}
+
+/// What people see first.
+#[test]
+fn first_screens_and_tables() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots/foreign");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let _bound = settings.bind_to_scope();
+    for name in foreign() {
+        let root = unpacked(&name);
+        let screen = app(&root, 80, 24).screen();
+        let output = slabscope(&root, &["slabs", "-s", "c"]);
+        let errors = text(&output.stderr).replace(root.to_str().unwrap(), "DIR");
+        let code = output.status.code().unwrap();
+        let table = text(&output.stdout);
+        insta::assert_snapshot!(
+            name,
+            format!("{screen}\n$ slabscope --root DIR slabs -s c\n{table}{errors}exit {code}\n")
+        );
+    }
+}
+
+#[test]
+fn page_size_follows_from_the_captured_figures() {
+    for (name, page_size) in [
+        ("rhel7-sosreport", 4096),
+        ("rhel5-slab", 4096),
+        ("asahi-16k", 16 << 10),
+        ("ppc64le-64k", 64 << 10),
+        ("arm64-64k", 64 << 10),
+        ("s390x", 4096),
+        ("slub-debug", 4096),
+        ("two-nics", 4096),
+    ] {
+        let json = json(&unpacked(name));
+        assert_eq!(json["page_size_bytes"], page_size, "{name}");
+    }
+    let power = json(&unpacked("ppc64le-64k"));
+    let slab = power["memory"]["slab_bytes"].as_u64().unwrap();
+    assert_eq!(power["totals"]["size_bytes"], slab, "as meminfo has it");
+}
+
+/// The reader's own machine, by its own figures.
+#[test]
+fn page_size_of_this_machine_follows_from_its_own_slabinfo() {
+    let root = scratch("live-copy");
+    fs::create_dir_all(root.join("proc")).unwrap();
+    for file in ["proc/slabinfo", "proc/meminfo"] {
+        let text = fs::read(Path::new("/").join(file)).expect("only root may read slabinfo");
+        fs::write(root.join(file), text).unwrap();
+    }
+    let copied = Kernel::new(&root).sample().page_size;
+    assert_eq!(copied, Some(rustix::param::page_size() as u64));
+    assert_eq!(Kernel::new("/").sample().page_size, copied);
+}
+
+#[test]
+fn page_size_that_figures_do_not_tell_is_unknown_and_so_are_sizes() {
+    let line = "huge 9 9 8192 1 2 : tunables 0 0 0 : slabdata 9 9 0\n";
+    let root = scratch("ambiguous");
+    write(&root, "proc/slabinfo", line.as_bytes());
+    let json = json(&root);
+    assert_eq!(json["page_size_bytes"], Value::Null);
+    assert_eq!(json["caches"][0]["size_bytes"], Value::Null);
+    assert_eq!(json["totals"]["size_bytes"], Value::Null);
+    assert_eq!(json["caches"][0]["slabs"], 9);
+    let mut app = app(&root, 80, 24);
+    app.shows("sizes unknown: the figures do not tell how large a page is");
+    assert!(app.line(" huge").contains(" - "));
+}
+
+#[test]
+fn negatives_that_a_kernel_does_not_count_are_null() {
+    for (name, negatives) in [
+        ("rhel7-sosreport", Value::Null),
+        ("rhel5-slab", Value::Null),
+        // Counted, though the release is older: the distribution's.
+        ("rhel8-cgroup-v1", 1_502_200.into()),
+        ("ubuntu-memcg-leak", 810_220.into()),
+        ("arm64-64k", 0.into()),
+    ] {
+        let json = json(&unpacked(name));
+        assert_eq!(json["dentries"]["lru_negative"], negatives, "{name}");
+    }
+    let table = text(&slabscope(&unpacked("rhel7-sosreport"), &["slabs"]).stdout);
+    assert!(
+        table.contains("negative of those not reported by this kernel"),
+        "{table}"
+    );
+}
+
+#[test]
+fn report_of_sos_is_read_where_sysctl_printed_it() {
+    let json = json(&unpacked("rhel7-sosreport"));
+    assert_eq!(json["kernel"], "3.10.0-1160.el7.x86_64");
+    assert_eq!(json["dentries"]["total"], 31_188_020);
+    assert_eq!(json["inodes"]["total"], 201_233);
+    assert_eq!(json["errors"].as_array().unwrap().len(), 0);
+    let mut app = app(&unpacked("rhel7-sosreport"), 120, 30);
+    app.shows("db-3");
+    app.shows("3.10.0-1160.el7.x86_64");
+}
+
+#[test]
+fn old_kernel_without_sreclaimable_still_tells_slab() {
+    let json = json(&unpacked("rhel5-slab"));
+    assert_eq!(json["memory"]["slab_bytes"], 1_659_891_712_u64);
+    for unknown in ["sreclaimable_bytes", "sunreclaim_bytes", "available_bytes"] {
+        assert_eq!(json["memory"][unknown], Value::Null);
+    }
+    let mut app = app(&unpacked("rhel5-slab"), 80, 24);
+    assert!(app.line("Slab ").contains("1,583.0 MiB 19%"));
+}
+
+#[test]
+fn error_of_a_source_stays_in_its_column() {
+    let root = unpacked("rhel5-slab");
+    fs::write(root.join("proc/meminfo"), "MemFree: 1 kB\n").unwrap();
+    let mut app = app(&root, 80, 24);
+    let line = app.line("/proc/meminfo: line 1");
+    assert!(line.contains(" dentries "), "{line}");
+    app.shows("no line of meminfo");
+}
+
+#[test]
+fn figures_that_ran_below_zero_enter_no_total_and_are_named() {
+    let root = unpacked("two-nics");
+    let json = json(&root);
+    let row = |name: &str| {
+        let caches = json["caches"].as_array().unwrap();
+        caches
+            .iter()
+            .find(|cache| cache["name"] == name)
+            .unwrap()
+            .clone()
+    };
+    for name in ["kmalloc-rnd-03-96", "anon_vma"] {
+        assert_eq!(row(name)["active_objects"], Value::Null, "{name}");
+        assert_eq!(row(name)["use_percent"], Value::Null, "{name}");
+        assert_eq!(row(name)["idle_bytes"], Value::Null, "{name}");
+    }
+    assert_eq!(json["totals"]["active_objects"], 101_044);
+    assert_eq!(json["totals"]["objects"], 101_046);
+    assert_eq!(json["totals"]["caches_without_active"], 2);
+    for unknown in [
+        &json["dentries"]["lru"],
+        &json["inodes"]["total"],
+        &json["memory"]["sreclaimable_bytes"],
+    ] {
+        assert_eq!(*unknown, Value::Null);
+    }
+    assert_eq!(json["dentries"]["total"], 100_100);
+    let lines = json["lines_not_understood"].as_array().unwrap();
+    let files: Vec<_> = lines
+        .iter()
+        .map(|of| of["first"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        files,
+        [
+            "line 10: num_slabs is missing",
+            "line 9: SReclaimable is no count of kB: -292 kB",
+            "line 1: nr_unused ran below zero: -7",
+            "line 1: nr_inodes ran below zero: 18446744073709551613",
+        ]
+    );
+    assert_eq!(slabscope(&root, &["slabs"]).status.code(), Some(5));
+    let mut app = app(&root, 80, 24);
+    app.shows(" 4 lines not understood; slabinfo line 10: num_slabs is missing");
+    app.keys("i");
+    let screen = app.screen();
+    let over = screen
+        .split_whitespace()
+        .filter_map(|word| word.strip_suffix('%'));
+    assert!(
+        over.filter_map(|n| n.parse::<u64>().ok()).all(|n| n <= 100),
+        "{screen}"
+    );
+}
+
+#[test]
+fn selection_and_page_stay_with_their_cache_among_those_of_one_name() {
+    let root = unpacked("two-nics");
+    let mut app = app(&root, 80, 24);
+    app.keys("/ftes<Enter>om");
+    app.keys("j");
+    let selected = app.model.slabs.selected.clone().unwrap();
+    assert_eq!(
+        (selected.name.as_str(), selected.nth),
+        ("mlx5_fs_ftes", 1),
+        "that of 44 objects"
+    );
+    app.keys("<Enter>");
+    app.shows("44 of 44");
+    let path = root.join("proc/slabinfo");
+    let before = fs::read_to_string(&path).unwrap();
+    let third = "mlx5_fs_ftes 7 44 736 44 8 : tunables 0 0 0 : slabdata 1 1 0\nmlx5_fs_ftes  ";
+    fs::write(&path, before.replacen("mlx5_fs_ftes  ", third, 1)).unwrap();
+    app.sample(3, Kernel::new(&root).sample());
+    app.shows("44 of 44");
+    app.keys("<Esc>");
+    assert_eq!(app.model.slabs.selected, Some(selected));
+    let screen = app.screen();
+    let rows: Vec<_> = screen
+        .lines()
+        .filter(|line| line.ends_with("mlx5_fs_ftes"))
+        .collect();
+    assert_eq!(rows.len(), 3);
+    for (row, since) in rows.iter().zip([" 0 ", " new ", " 0 "]) {
+        assert!(row.contains(since), "{row}");
+    }
+}
+
+#[test]
+fn debugging_is_named_as_what_it_is() {
+    let root = unpacked("slub-debug");
+    let mut app = app(&root, 80, 24);
+    app.keys("/kmalloc-1k<Enter><Enter>");
+    answer(&mut app, &root);
+    app.shows("3,072 B for 1024 B asked for (+2048 B for SLUB debugging)");
+    app.shows("SLUB debugging is on (red_zone, poison, store_user), 2,048 B of each");
+    app.shows("slab_debug=-");
+    app.shows_no("to align");
+}
+
+#[test]
+fn copies_of_cgroups_are_explained_on_kernels_that_make_them() {
+    let root = unpacked("ubuntu-memcg-leak");
+    for cache in ["kmem_cache", "kmem_cache_node"] {
+        let mut app = app(&root, 80, 24);
+        app.keys(&format!("/~^{cache}$<Enter><Enter>"));
+        app.shows("nr_dying_descendants");
+        app.shows("cgroup.memory=nokmem");
+        app.model.host.kernel = "5.10.0".into();
+        app.shows_no("nr_dying_descendants");
+    }
+}
+
+/// A directory of its own, empty.
+fn scratch(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("captures")
+        .join(name);
+    let _ = fs::remove_dir_all(&root);
+    fs::create_dir_all(&root).unwrap();
+    root
+}
+
+fn write(root: &Path, path: &str, bytes: &[u8]) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+const DENTRY: &str = "dentry 100000 100002 192 21 1 : tunables 0 0 0 : slabdata 4762 4762 0\n";
+
+#[test]
+fn capture_that_is_replaced_by_rename_is_read_anew() {
+    let root = scratch("renamed");
+    write(&root, "proc/slabinfo", DENTRY.as_bytes());
+    let mut child = command(&root, &["slabs", "-d", "0.1", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut active = || {
+        let json: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        json["caches"][0]["active_objects"].as_u64().unwrap()
+    };
+    assert_eq!(active(), 100_000);
+    let new = DENTRY.replace("100000 100002", "200000 200004");
+    write(&root, "proc/new", new.as_bytes());
+    fs::rename(root.join("proc/new"), root.join("proc/slabinfo")).unwrap();
+    let seen = (0..50).any(|_| active() == 200_000);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(seen, "the old file was read on");
+}
+
+/// Runs a command, which has to end.
+fn ended(mut command: Command) -> Output {
+    let begin = Instant::now();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while child.try_wait().unwrap().is_none() {
+        if begin.elapsed() > Duration::from_secs(10) {
+            child.kill().unwrap();
+            panic!("{command:?} hangs");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn nothing_outside_of_a_capture_is_opened_and_nothing_that_blocks() {
+    let root = scratch("hostile");
+    write(&root, "proc/slabinfo", DENTRY.as_bytes());
+    let secret = root.with_extension("secret");
+    fs::write(&secret, "7.7.7-secret\n").unwrap();
+    fs::create_dir_all(root.join("proc/sys/kernel")).unwrap();
+    fs::create_dir_all(root.join("proc/self")).unwrap();
+    symlink(&secret, root.join("proc/sys/kernel/osrelease")).unwrap();
+    symlink(
+        "../../../hostile.secret",
+        root.join("proc/sys/kernel/hostname"),
+    )
+    .unwrap();
+    symlink("/dev/zero", root.join("proc/meminfo")).unwrap();
+    fs::create_dir_all(root.join("sys/kernel")).unwrap();
+    symlink("/sys/kernel/slab", root.join("sys/kernel/slab")).unwrap();
+    for pipe in ["proc/self/mountinfo", "proc/sys/inode-nr", "proc/uptime"] {
+        let path = root.join(pipe);
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    }
+    let output = ended(command(&root, &["slabs", "--json"]));
+    let printed = text(&output.stdout) + &text(&output.stderr);
+    assert!(!printed.contains("secret\""), "{printed}");
+    assert!(!printed.contains("7.7.7"), "{printed}");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["kernel"], Value::Null);
+    assert_eq!(json["memory"], Value::Null);
+    assert_eq!(
+        json["caches"][0]["class"],
+        Value::Null,
+        "of this machine, not of the capture"
+    );
+    for args in [&["doctor"][..], &["cgroups"], &["tune"]] {
+        let output = ended(command(&root, args));
+        assert!(!text(&output.stdout).contains("7.7.7"), "{args:?}");
+    }
+    let large = fs::File::create(root.join("proc/slabinfo")).unwrap();
+    large.set_len(1 << 40).unwrap();
+    let output = ended(command(&root, &["slabs"]));
+    let errors = text(&output.stderr);
+    assert!(
+        errors.contains("proc/slabinfo: larger than 256 MiB"),
+        "{errors}"
+    );
+    fs::remove_file(secret).unwrap();
+}
+
+/// Ten times the caches take about ten times as long, to read, compare, sort and draw.
+#[test]
+fn time_of_a_refresh_is_linear_in_the_caches() {
+    let root = scratch("scale");
+    let took = |caches: usize| {
+        let line = |n: usize| format!("cache-{n} 1 2 192 21 1 : tunables 0 0 0 : slabdata 1 1 0\n");
+        let text: String = (0..caches).map(line).collect();
+        let joined = line(caches) + &text;
+        let mut kernel = Kernel::new(&root);
+        let begin = Instant::now();
+        let mut app = App::new(80, 24);
+        for (at, text) in (1..).zip([&text, &joined, &text]) {
+            write(&root, "proc/slabinfo", text.as_bytes());
+            app.sample(at, kernel.sample());
+            app.keys("jgm");
+            app.screen();
+        }
+        begin.elapsed().as_secs_f64()
+    };
+    took(100);
+    let small = took(2_000).min(took(2_000));
+    let large = took(20_000).min(took(20_000));
+    assert!(large < 30.0 * small, "{small} s, then {large} s");
+}
