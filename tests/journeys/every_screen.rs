@@ -29,7 +29,7 @@ fn keys_of_the_configuration_act_and_are_shown() {
     app.keys("B?");
     app.shows("    F freeze the figures");
     app.shows("Ctrl-F names with a text, or ~regex");
-    app.shows("Q quit, like Ctrl-C (also F10)");
+    app.shows("Q back; quit (Ctrl-C: at once)");
     app.keys("?");
     let control_f = KeyEvent::new(KeyCode::Char('f'), KeyModifiers::CONTROL);
     app.msg(Msg::Key(control_f));
@@ -45,7 +45,7 @@ fn help_shows_every_key_of_the_screen_and_scrolls_at_80x24() {
         let mut app = App::sampled(80, 24);
         app.keys(screen);
         app.keys("?");
-        app.shows("quit, like Ctrl-C");
+        app.shows("back; quit (Ctrl-C");
         let mut all = app.screen();
         for _ in 0..4 {
             app.keys("<PageDown>");
@@ -56,7 +56,7 @@ fn help_shows_every_key_of_the_screen_and_scrolls_at_80x24() {
         }
         app.shows_no("more below");
         app.keys("?");
-        app.shows_no("quit, like Ctrl-C");
+        app.shows_no("back; quit (Ctrl-C");
     }
 }
 

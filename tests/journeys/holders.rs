@@ -76,7 +76,8 @@ fn of_many_the_question_stays_in_sight() {
         ..Holders::default()
     });
     app.msg(Msg::Held { job, result });
-    app.shows("and 49");
+    app.keys("<PageDown><PageDown>");
+    app.shows("and 492 more");
     app.shows("type y to prune");
 }
 

@@ -22,6 +22,8 @@ fn a_path_is_typed_and_reached_by_what_is_cached_alone() {
     let mut app = App::in_ext4(80, 24);
     app.keys("o");
     app.shows(" open /mnt/ext4/");
+    app.shows("type a path or a PID; Tab edits");
+    app.keys("<Tab>");
     app.shows("a path, or a process's number");
     app.keys("1//2/<Enter>");
     let (path, lookup) = asked(&mut app);
@@ -61,10 +63,56 @@ fn what_is_not_there_and_what_is_no_directory_is_said() {
     app.keys("onone<Enter>");
     let (path, source) = ("/none".into(), io::ErrorKind::NotFound.into());
     failed(&mut app, PruneError::Open { path, source });
-    app.shows("It is not there: a negative dentry remembers that, from before this look");
-    app.keys("o<Backspace><Backspace><Backspace><Backspace><Backspace>file<Enter>");
+    app.shows("/none: there is no such directory");
+    app.shows("filesystems: Enter walks in");
+    app.keys("o/file<Enter>");
     failed(&mut app, PruneError::NoDirectory("/file".into()));
     app.shows("/file: not a directory");
+    app.shows("filesystems: Enter walks in");
+    // From a directory it is that one which is shown again.
+    let mut app = App::in_ext4(80, 24);
+    app.keys("o/none<Enter>");
+    let (path, source) = ("/none".into(), io::ErrorKind::NotFound.into());
+    failed(&mut app, PruneError::Open { path, source });
+    app.shows("/none: there is no such directory");
+    app.keys("j");
+    app.shows("below: 1,001,012 dentries");
+    // What was looked up on purpose and is not there, too.
+    app.keys("ocold<Enter>");
+    let path = PathBuf::from("/mnt/ext4/cold");
+    failed(&mut app, PruneError::NotCached { path, names: 1 });
+    app.keys("L");
+    let (path, source) = ("/mnt/ext4/cold".into(), io::ErrorKind::NotFound.into());
+    failed(&mut app, PruneError::Open { path, source });
+    app.shows("/mnt/ext4/cold: there is no such directory");
+    app.keys("j");
+    app.shows("below: 1,001,012 dentries");
+}
+
+/// The path that is offered makes room for what is typed.
+#[test]
+fn typed_path_and_pid_replace_the_offered_path() {
+    for (typed, shown) in [
+        ("/", " open /  "),
+        ("/var", " open /var  "),
+        ("4711", " open 4711  "),
+        ("1/2", " open 1/2  "),
+        ("<Tab>1", " open /mnt/ext4/1  "),
+        ("<Right>1", " open /mnt/ext4/1  "),
+        ("<Backspace>", " open /mnt/ext4  "),
+    ] {
+        let mut app = App::in_ext4(80, 24);
+        app.keys("o");
+        app.keys(typed);
+        app.shows(shown);
+    }
+    // What begins with no slash is below the directory shown.
+    let mut app = App::in_ext4(80, 24);
+    app.keys("o1/2<Enter>");
+    assert_eq!(asked(&mut app).0, Path::new("/mnt/ext4/1/2"));
+    let mut app = App::in_ext4(80, 24);
+    app.keys("o<Enter>");
+    assert_eq!(asked(&mut app).0, Path::new("/mnt/ext4"));
 }
 
 #[test]
@@ -73,7 +121,7 @@ fn what_is_no_path_goes_nowhere() {
     app.effects();
     app.control_u();
     for (text, words) in [
-        ("nginx", "a path from / on, or the number of a process"),
+        ("", "type a path, or the number of a process (PID)"),
         ("/a/../b", "without .."),
     ] {
         app.keys("o");

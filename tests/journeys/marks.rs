@@ -108,16 +108,23 @@ fn many_marked_rows_are_paged_through_and_the_question_stays_in_sight() {
     app.keys("p");
     app.plan_all(&[counters(5, 0, 0); 40]);
     app.shows("/mnt/ext4/d00");
-    app.shows("more: PgDn, PgUp");
-    app.shows("type y to prune");
-    app.keys(&"<PageDown>".repeat(40));
+    app.shows("lines 1 to 18 of 49: PgDn, PgUp");
+    app.shows("PgDn shows the rest; y counts after that");
+    let prunes = |app: &mut App| {
+        let effects = app.effects();
+        effects.iter().any(|e| matches!(e, Effect::Prune { .. }))
+    };
+    // To the end at once is not to have seen what is between.
+    app.typed_ahead("<PageDown><PageDown><PageDown><PageDown>y");
+    app.shows("there is more of it");
+    app.shows("lines 19 to 36 of 49");
+    app.keys("y");
+    assert!(!prunes(&mut app), "the end was not shown");
+    app.keys("<PageDown>");
     app.shows("/mnt/ext4/d39");
     app.shows("type y to prune");
-    assert!(
-        !app.effects()
-            .iter()
-            .any(|e| matches!(e, Effect::Prune { .. }))
-    );
+    app.keys("y");
+    assert!(prunes(&mut app));
 }
 
 #[test]
@@ -284,7 +291,8 @@ fn long_paths_leave_the_figures_in_the_plan() {
     app.effects();
     app.keys("p");
     app.plan_all(&[counters(5, 0, 0); 9]);
-    app.shows("xxx-end   ext4");
+    app.shows("PgDn shows the rest");
+    app.keys(&"<PageDown>".repeat(4));
     app.shows("▸ 1 negative dentries              45");
     app.shows("type y to prune");
 }

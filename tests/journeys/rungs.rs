@@ -142,7 +142,31 @@ fn everybody_is_chosen_in_the_plan() {
     app.keys("j");
     app.effects();
     app.keys("y");
+    assert_eq!(carried_out(&mut app), []);
+    app.shows("type web-07 and Enter to reclaim: _");
+    app.keys("web<Enter>");
+    app.shows("that is not web-07");
+    app.paste("-07");
+    app.shows("a paste agrees to nothing");
+    app.keys("<Enter>");
+    assert_eq!(carried_out(&mut app), [], "it has to be typed");
+    app.keys("-07<Enter>");
     assert_eq!(carried_out(&mut app), [ask(What::Both, true)]);
+}
+
+/// Digits are screens, and in a plan modes of this directory; none opens what hits others.
+#[test]
+fn no_digit_in_a_plan_opens_a_wider_one() {
+    for app in [App::planned, cgroup, superblock, everybody] {
+        for digit in ["5", "6", "7", "8", "9", "0"] {
+            let mut app = app(80, 24);
+            app.ladder(true);
+            app.effects();
+            app.keys(digit);
+            assert!(app.effects().is_empty(), "{digit}");
+            assert!(app.model.rung().is_some(), "{digit}: the plan is there");
+        }
+    }
 }
 
 #[test]
@@ -166,32 +190,47 @@ fn what_the_kernel_does_not_offer_leaves_the_plan_as_it_was() {
     app.shows("this kernel does not offer it");
 }
 
-/// What a digit opens in the plan of a prune.
-fn from_a_prune(digit: &str) -> App {
+/// What is chosen of the wider rungs in the plan of a prune: its line, from 0.
+fn from_a_prune(line: usize) -> App {
     let mut app = App::planned(80, 24);
     app.ladder(true);
     app.effects();
-    app.keys(digit);
+    app.keys(">");
+    app.keys(&"j".repeat(line));
+    app.keys("<Enter>");
     app
 }
 
+const FILESYSTEM: usize = 0;
+const CGROUP: usize = 1;
+const CACHE: usize = 2;
+const EVERYBODY: usize = 3;
+
 #[test]
-fn the_plan_of_a_prune_shows_the_ladder_and_digits_climb_it() {
-    let mut app = App::planned(200, 50);
+fn the_plan_of_a_prune_names_wider_rungs_and_lists_them_to_choose() {
+    let mut app = App::planned(80, 24);
     app.ladder(true);
-    app.shows("wider  5 the whole filesystem: all unused dentries");
-    app.shows("8 everybody: dentries, inodes, page cache");
-    let app = from_a_prune("5");
+    app.shows("wider  >: superblock, cgroup, cache, everybody");
+    app.keys(">");
+    app.shows("▸ the whole filesystem: all unused dentries");
+    app.shows("  everybody: dentries, inodes, page cache");
+    app.shows("Enter makes its plan; nothing is done by that");
+    app.effects();
+    app.keys("y12345678n");
+    assert!(app.effects().is_empty());
+    app.keys("<Esc>");
+    app.shows("type y to prune");
+    let app = from_a_prune(FILESYSTEM);
     assert!(matches!(&app.asked().1,
         Ask::Superblock { point, inodes: false } if point == Path::new("/mnt/ext4/1")));
-    let app = from_a_prune("8");
+    let app = from_a_prune(EVERYBODY);
     assert!(matches!(app.asked().1, Ask::Everybody { .. }));
-    let mut app = from_a_prune("6");
+    let mut app = from_a_prune(CGROUP);
     app.shows("choose the cgroup, then p plans");
     app.shows("4 Cgroups");
-    let app = from_a_prune("7");
+    let app = from_a_prune(CACHE);
     assert!(matches!(&app.effects[..], [Effect::PlanShrink { cache, .. }] if cache == "dentry"));
-    let mut app = from_a_prune("5");
+    let mut app = from_a_prune(FILESYSTEM);
     app.rung_planned();
     app.keys("1");
     assert!(
@@ -209,7 +248,7 @@ fn a_digit_chooses_what_the_plan_of_a_prune_is_for() {
         ("3", "▸ 3 and their inodes"),
         ("4", "▸ 4 page cache"),
     ] {
-        let mut app = from_a_prune("8");
+        let mut app = from_a_prune(EVERYBODY);
         app.rung_planned();
         app.keys(digit);
         app.plan(census().rows[0].below);
@@ -232,14 +271,13 @@ fn a_rung_that_does_not_apply_says_why() {
         .iter_mut()
         .find(|step| step.rung == Rung::Superblock);
     step.unwrap().why_not = Some("vfat is not tested".into());
-    app.shows("5 not here: vfat is not tested");
+    app.keys(">");
+    app.shows("▸ not here: vfat is not tested");
     app.effects();
-    app.keys("5");
+    app.keys("<Enter>");
     app.shows("not here: vfat is not tested");
     assert!(app.effects().is_empty());
     assert!(matches!(app.model.mode, Mode::Confirm(_)));
-    app.resize(80, 17);
-    app.shows("others 5 superblock  6 cgroup  7 cache  8 everybody");
 }
 
 #[test]
@@ -256,7 +294,7 @@ fn what_reaches_wider_than_the_row_is_red() {
     app.keys("p");
     app.rung_planned();
     assert!(red(&mut app), "the root is the whole machine");
-    let mut app = from_a_prune("5");
+    let mut app = from_a_prune(FILESYSTEM);
     app.rung_planned();
     assert!(red(&mut app), "the row was a directory");
 }
@@ -289,9 +327,15 @@ fn a_plan_that_does_not_fit_is_not_carried_out() {
     app.effects();
     app.keys("y");
     assert!(carried_out(&mut app).is_empty());
-    app.shows("the terminal is too small for the plan");
+    app.shows("there is more of it: PgDn");
     app.keys("x");
     app.shows("Esc cancel");
+    // Nor is the word asked for.
+    app.shows_no("type web-07");
+    app.resize(39, 10);
+    app.keys("y");
+    app.resize(80, 24);
+    app.shows_no("type web-07");
 }
 
 #[test]
@@ -310,9 +354,8 @@ fn without_the_module_p_offers_the_page_cache_below_and_says_what_is_wider() {
     app.ladder(false);
     app.shows("Reclaim: page cache below /mnt/ext4/cold");
     app.shows("the files below this directory only");
-    app.resize(200, 50);
-    app.shows("1 not here: /dev/slabscope: the module is not loaded");
-    app.shows("wider  5 the whole filesystem");
+    app.shows_no("narrow ");
+    app.shows("wider  >: superblock, cgroup, cache, everybody");
     app.keys("i");
     assert!(matches!(
         app.asked().1,
@@ -328,9 +371,12 @@ fn the_screens() {
     crate::snapshots(|columns, rows| {
         let mut ladder = App::planned(columns, rows);
         ladder.ladder(true);
+        let mut wider = App::planned(columns, rows);
+        wider.ladder(true);
+        wider.keys(">j");
         let mut from_directory = App::planned(columns, rows);
         from_directory.ladder(true);
-        from_directory.keys("5");
+        from_directory.keys("><Enter>");
         from_directory.rung_planned();
         let mut done = superblock(columns, rows);
         done.keys("y");
@@ -339,6 +385,7 @@ fn the_screens() {
         plain.model.look = slabscope::view::look::Look::new(false, false);
         vec![
             ("plan_ladder", ladder),
+            ("plan_wider", wider),
             ("plan_superblock", superblock(columns, rows)),
             ("plan_superblock_of_a_directory", from_directory),
             ("plan_cgroup", cgroup(columns, rows)),
@@ -356,7 +403,7 @@ fn another_rung_ends_the_plan_that_is_being_made_anew() {
     app.shows("looking again ...");
     let job = app.asked().0;
     app.effects();
-    app.keys("8");
+    app.keys(">jj<Enter>");
     let effects = app.effects();
     assert!(
         matches!(effects[..], [Effect::Cancel { job: of }, Effect::PlanRung { .. }] if of == job),

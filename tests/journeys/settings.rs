@@ -85,7 +85,7 @@ fn they_are_shown_with_what_they_mean() {
 }
 
 #[test]
-fn only_y_changes_one_and_b_makes_it_what_it_was() {
+fn only_y_changes_a_setting_and_b_proposes_the_former_value() {
     let mut app = App::in_settings(80, 24);
     app.keys("++");
     app.shows("vm.vfs_cache_pressure   100 → 200");
@@ -99,8 +99,11 @@ fn only_y_changes_one_and_b_makes_it_what_it_was() {
     app.shows("vm.vfs_cache_pressure is 200 now; it was 100");
     assert!(matches!(app.effects()[..], [Effect::ReadSettings]));
     read(&mut app, 200);
-    app.shows("it was 100: b puts it back");
+    app.shows("it was 100: b proposes that");
     app.keys("b");
+    app.shows("vm.vfs_cache_pressure   200 → 100");
+    assert!(app.effects().is_empty(), "one key changes nothing");
+    app.keys("y");
     app.asks_for(100);
     changed(&mut app, 200, 100);
     read(&mut app, 100);
@@ -153,8 +156,8 @@ fn a_change_that_is_not_recorded_is_taken_back_all_the_same() {
     app.shows("not recorded: there is no audit file");
     app.effects();
     read(&mut app, 200);
-    app.shows("it was 100: b puts it back");
-    app.keys("b");
+    app.shows("it was 100: b proposes that");
+    app.keys("by");
     app.asks_for(100);
 }
 

@@ -1,6 +1,7 @@
 //! Terminals smaller than 80x24.
 
 use crate::support::{App, sample_with};
+use slabscope::model::{Answer, Mode};
 
 #[test]
 fn the_smallest_terminal_keeps_what_matters_most() {
@@ -47,9 +48,10 @@ fn a_filter_says_how_it_ends() {
 fn a_plan_that_does_not_fit_says_so() {
     let mut app = App::planned(40, 10);
     app.shows("1 negative dentries");
-    app.shows("more in a larger terminal");
+    app.shows("lines 1 to 4 of 21: PgDn, PgUp");
+    app.shows("PgDn: more before y    Esc cancels");
     let mut app = App::planned(80, 24);
-    app.shows_no("more in a larger terminal");
+    app.shows_no("PgDn");
 }
 
 #[test]
@@ -105,10 +107,91 @@ fn a_plan_whose_figures_do_not_fit_is_not_carried_out() {
     app.effects();
     app.keys("y");
     assert!(app.effects().is_empty(), "what is not shown is not done");
-    app.shows("the terminal is too small for the plan");
-    let mut app = App::planned(40, 10);
-    app.shows("1,000,000");
-    app.effects();
-    app.keys("y");
-    assert_eq!(app.effects().len(), 1);
+    app.shows("there is more of it: PgDn");
 }
+
+/// What a plan, of each kind, says: all of it has to be on the screen before it is carried out.
+#[test]
+fn nothing_acts_before_all_that_its_plan_says_was_shown() {
+    for (columns, rows) in [(80, 24), (60, 15), (40, 10)] {
+        for (kind, plan) in PLANS {
+            let mut app = plan(columns, rows);
+            app.effects();
+            let mut texts = vec![app.screen()];
+            let acts = |app: &mut App| {
+                app.keys("y");
+                let acted = app.effects().into_iter().any(|effect| {
+                    use slabscope::update::{Effect as E, WhoEffect};
+                    matches!(
+                        effect,
+                        E::Prune { .. }
+                            | E::Shrink { .. }
+                            | E::Rung { .. }
+                            | E::Change { .. }
+                            | E::Who(WhoEffect::Start { .. })
+                    )
+                });
+                acted || app.model.asking.answer(None) == Answer::Hidden && word(app)
+            };
+            let mut pages = 0;
+            while texts.last().unwrap().contains("PgDn: more before y")
+                || texts.last().unwrap().contains("PgDn shows the rest")
+            {
+                assert!(!acts(&mut app), "{kind} {columns}x{rows}: {pages}");
+                app.keys("<PageDown>");
+                texts.push(app.screen());
+                pages += 1;
+                assert!(pages < 40, "{kind} {columns}x{rows}:\n{}", texts.concat());
+            }
+            assert!(
+                acts(&mut app),
+                "{kind} {columns}x{rows}:\n{}",
+                texts.concat()
+            );
+            // Whatever the width: no line is cut off.
+            let all = texts.concat();
+            let cut = all.lines().any(|line| line.contains("larger terminal"));
+            assert!(!cut, "{kind} {columns}x{rows}");
+        }
+    }
+}
+
+/// Whether the word is asked for that what hits everybody wants besides.
+fn word(app: &App) -> bool {
+    matches!(&app.model.mode, Mode::ConfirmRung(confirm) if confirm.word.is_some())
+}
+
+type Plan = fn(u16, u16) -> App;
+
+const PLANS: [(&str, Plan); 7] = [
+    ("prune", App::planned),
+    ("prune of two", App::planned_marked),
+    ("shrink", |columns, rows| {
+        let mut app = App::sampled(columns, rows);
+        app.keys("K");
+        app.shrink_planned();
+        app
+    }),
+    ("superblock", |columns, rows| {
+        let mut app = App::on_filesystems(columns, rows);
+        app.keys("p");
+        app.rung_planned();
+        app
+    }),
+    ("everybody", |columns, rows| {
+        let mut app = App::sampled(columns, rows);
+        app.keys("E");
+        app.rung_planned();
+        app
+    }),
+    ("settings", |columns, rows| {
+        let mut app = App::in_settings(columns, rows);
+        app.keys("+");
+        app
+    }),
+    ("who", |columns, rows| {
+        let mut app = App::in_ext4(columns, rows);
+        app.keys("w");
+        app
+    }),
+];

@@ -1,6 +1,6 @@
 //! What becomes of a deed, and of what is said, when the terminal goes away or takes nothing more.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
@@ -8,52 +8,11 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 
+use crate::dirty::Dirty;
 use crate::program::{Home, PROGRAM};
 
-/// Files that are written one by one before their page cache goes: enough for a second or so.
-const FILES: usize = 1_500;
-
-/// A home of the test's own, with a directory of dirty files in it.
-struct Dirty(Home);
-
 impl Dirty {
-    fn new(name: &str) -> Self {
-        let home = Home::acting(name);
-        fs::create_dir_all(home.path().join("data")).unwrap();
-        for n in 0..FILES {
-            fs::write(home.path().join(format!("data/{n}")), "dirty").unwrap();
-        }
-        Self(home)
-    }
-
-    /// Gives up the page cache of the files, which have to be written first.
-    fn deed(&self) -> Vec<String> {
-        let data = self
-            .0
-            .path()
-            .join("data")
-            .into_os_string()
-            .into_string()
-            .unwrap();
-        ["reclaim", "--pages", &data, "--writeback", "--yes"]
-            .map(str::to_owned)
-            .into()
-    }
-
-    /// The outcomes in the audit's file.
-    fn outcomes(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.0.path().join("state/slabscope/audit.jsonl"));
-        let text = text.unwrap_or_default();
-        let lines = text
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines
-            .filter_map(|line| Some(line["outcome"].as_str()?.to_owned()))
-            .collect()
-    }
-
     /// Runs the deed on a terminal, and does something to it once the deed is under way. Waits for
     /// the end of it, and gives its exit code, if it has one.
     fn on_terminal(&self, nohup: bool, then: impl FnOnce(Pid) -> bool) -> Option<u32> {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+mod answers;
+mod dirty;
 mod lost;
 #[path = "../support/program.rs"]
 mod program;

@@ -6,10 +6,36 @@ use slabscope::update::Msg;
 use super::App;
 
 impl App {
-    /// Types keys: characters, and names such as `<Enter>` and `<Esc>`.
+    /// Types keys: characters, and names such as `<Enter>` and `<Esc>`; each is typed by somebody
+    /// who has seen the screen.
     pub fn keys(&mut self, keys: &str) {
+        self.type_all(keys, true);
+    }
+
+    /// The same, but all of it was typed before anything more was drawn.
+    pub fn typed_ahead(&mut self, keys: &str) {
+        self.type_all(keys, false);
+    }
+
+    /// Pastes, in a terminal that tells pasting from typing.
+    pub fn paste(&mut self, text: &str) {
+        self.msg(Msg::Pasted(text.into()));
+    }
+
+    /// The screen is drawn, and nothing is typed for a moment.
+    pub fn looks(&mut self) {
+        self.msg(Msg::Drawn);
+        if let Some(asked) = self.model.asking.waits() {
+            self.msg(Msg::Idle { asked });
+        }
+    }
+
+    fn type_all(&mut self, keys: &str, looking: bool) {
         let mut rest = keys;
         while let Some(c) = rest.chars().next() {
+            if looking {
+                self.looks();
+            }
             let (code, len) = match rest.strip_prefix('<').and_then(|r| r.split_once('>')) {
                 Some((name, _)) => (named(name), name.len() + 2),
                 None => (KeyCode::Char(c), c.len_utf8()),

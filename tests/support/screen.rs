@@ -22,6 +22,7 @@ impl App {
 
     /// The screen, cell by cell.
     pub fn buffer(&mut self) -> Buffer {
+        self.looks();
         let model = &self.model;
         let frame = self.terminal.draw(|frame| view::render(model, frame));
         frame.unwrap().buffer.clone()

@@ -23,7 +23,10 @@ pub use scope::{Scope, scopes};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the table below says what each does")]
 pub enum Action {
+    /// Back; from a screen itself out of the program.
     Quit,
+    /// Out of the program, whatever is under way.
+    Leave,
     Help,
     Close,
     Screen(Screen),
@@ -66,6 +69,7 @@ pub enum Action {
     PageCache,
     Jump,
     JumpErase,
+    JumpKeep,
     JumpGo,
     PlanRow,
     PlanHere,
@@ -217,6 +221,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Jump, "", &[Enter], "go there", "go there", A::JumpGo),
     bind(S::Jump, "", &[Esc], "stay here", "stay here", A::Close),
     bind(S::Jump, "", &[Backspace], "", "", A::JumpErase),
+    bind(S::Jump, "", &[Right, End, KeyCode::Tab], "", "", A::JumpKeep),
     bind(S::SortMenu, "", &[Enter], "sort", "sort by the column", A::SortChosen),
     bind(S::SortMenu, "down", &[Char('j'), Down], "down", "", A::Move(1)),
     bind(S::SortMenu, "up", &[Char('k'), Up], "up", "", A::Move(-1)),
@@ -242,6 +247,10 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Detail, "history", &[Char('5')], "history", "", A::Screen(Screen::History)),
     bind(S::Detail, "help", &[Char('?')], "help", "this help", A::Help),
     bind(S::ShrinkPlan, "", &[Char('y')], "shrink", "carry the plan out", A::Shrink),
+    bind(S::ShrinkPlan, "", &[PageDown, Char(' ')], "", "more of the text", A::Page(1)),
+    bind(S::ShrinkPlan, "", &[PageUp], "", "", A::Page(-1)),
+    bind(S::ShrinkPlan, "", &[Down, Char('j')], "", "", A::Move(1)),
+    bind(S::ShrinkPlan, "", &[Up, Char('k')], "", "", A::Move(-1)),
     bind(S::ShrinkPlan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
     bind(S::ShrinkPlan, "", &[Esc, Char('n'), Char('q')], "cancel", "cancel", A::Cancel),
     bind(S::Shrinking, "", &[Esc, Char('q')], "leave", "leave it", A::Cancel),
@@ -308,7 +317,11 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Who, "", &[Esc], "back", "back: it goes on", A::Who(W::Back)),
     bind(S::Who, "walk-out", &[Backspace, Char('h'), Left], "", "the same", A::Who(W::Back)),
     bind(S::WhoPlan, "", &[Char('y')], "watch", "have the kernel watch", A::Who(W::Start)),
-    bind(S::WhoPlan, "", &[Enter], "", "does nothing: no accidents", A::Who(W::Urge)),
+    bind(S::WhoPlan, "", &[PageDown, Char(' ')], "", "more of the text", A::Page(1)),
+    bind(S::WhoPlan, "", &[PageUp], "", "", A::Page(-1)),
+    bind(S::WhoPlan, "", &[Down, Char('j')], "", "", A::Move(1)),
+    bind(S::WhoPlan, "", &[Up, Char('k')], "", "", A::Move(-1)),
+    bind(S::WhoPlan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
     bind(S::WhoPlan, "", &[Esc, Char('n'), Char('q')], "cancel", "cancel", A::Close),
     bind(S::Hotspots, "walk-in", &[Enter, Char('l'), Right], "go there", "walk to the directory", A::Hotspots(H::Enter)),
     bind(S::Hotspots, "names", &[Char('n')], "names", "its negative names, by shape", A::Hotspots(H::Names)),
@@ -343,15 +356,12 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Plan, "", &[Char('2')], "all unused", "all unused dentries", A::Choose(session::Mode::Dentries)),
     bind(S::Plan, "", &[Char('3')], "inodes", "unused dentries and their inodes", A::Choose(session::Mode::Inodes)),
     bind(S::Plan, "", &[Char('4')], "pages", "page cache of files", A::Choose(session::Mode::Pages)),
-    bind(S::Plan, "", &[Char('5')], "", "instead: its whole filesystem", A::Rung(R::Step(Rung::Superblock))),
-    bind(S::Plan, "", &[Char('6')], "", "instead: a cgroup, on their screen", A::Rung(R::Step(Rung::Cgroup))),
-    bind(S::Plan, "", &[Char('7')], "", "instead: empty slabs of dentries", A::Rung(R::Step(Rung::Cache))),
-    bind(S::Plan, "", &[Char('8')], "", "instead: everybody", A::Rung(R::Step(Rung::Everybody))),
+    bind(S::Plan, "", &[Char('>')], "wider", "wider rungs: filesystem, cgroup, all", A::Rung(R::Wider)),
     bind(S::Plan, "", &[Up, Char('k')], "", "", A::ChooseNext(-1)),
     bind(S::Plan, "", &[Down, Char('j')], "", "", A::ChooseNext(1)),
     bind(S::Plan, "", &[Char('W')], "", "write dirty files first, or leave them", A::WriteBack),
     bind(S::Plan, "", &[Char('w')], "who", "who holds what stays", A::Holders),
-    bind(S::Plan, "", &[PageDown], "", "", A::Page(1)),
+    bind(S::Plan, "", &[PageDown, Char(' ')], "", "more of the text", A::Page(1)),
     bind(S::Plan, "", &[PageUp], "", "", A::Page(-1)),
     bind(S::Plan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
     bind(S::Plan, "", &[Esc, Char('n'), Char('q')], "cancel", "cancel", A::Cancel),
@@ -364,12 +374,21 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::RungPlan, "", &[Char('2')], "", "", A::Rung(R::Step(Rung::Dentries))),
     bind(S::RungPlan, "", &[Char('3')], "", "", A::Rung(R::Step(Rung::Inodes))),
     bind(S::RungPlan, "", &[Char('4')], "", "below one directory (also 1, 2, 3)", A::Rung(R::Step(Rung::Pages))),
-    bind(S::RungPlan, "", &[Char('5')], "", "its whole filesystem", A::Rung(R::Step(Rung::Superblock))),
-    bind(S::RungPlan, "", &[Char('6')], "", "a cgroup: choose it on their screen", A::Rung(R::Step(Rung::Cgroup))),
-    bind(S::RungPlan, "", &[Char('7')], "", "empty slabs of the dentry cache", A::Rung(R::Step(Rung::Cache))),
-    bind(S::RungPlan, "", &[Char('8')], "", "everybody", A::Rung(R::Step(Rung::Everybody))),
+    bind(S::RungPlan, "", &[Char('>')], "wider", "the other wide rungs", A::Rung(R::Wider)),
+    bind(S::RungPlan, "", &[PageDown, Char(' ')], "", "more of the text", A::Page(1)),
+    bind(S::RungPlan, "", &[PageUp], "", "", A::Page(-1)),
     bind(S::RungPlan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
     bind(S::RungPlan, "", &[Esc, Char('n'), Char('q')], "cancel", "cancel", A::Cancel),
+    bind(S::RungWord, "", &[Enter], "reclaim", "carry the plan out, if it is the word", A::Rung(R::Run)),
+    bind(S::RungWord, "", &[Esc], "cancel", "back to the plan", A::Rung(R::Untype)),
+    bind(S::RungWord, "", &[Backspace], "", "", A::Rung(R::Erase)),
+    bind(S::Wider, "", &[Enter, Right], "plan", "have its plan made", A::Rung(R::Widen)),
+    bind(S::Wider, "", &[Down, Char('j')], "down", "the next", A::Move(1)),
+    bind(S::Wider, "", &[Up, Char('k')], "up", "the one before", A::Move(-1)),
+    bind(S::Wider, "", &[Esc, Char('q'), Char('<'), Left], "back", "back to the plan", A::Rung(R::Unwiden)),
+    bind(S::Leave, "", &[Char('y')], "quit", "quit, and end what is under way", A::Leave),
+    bind(S::Leave, "", &[Enter], "", "does nothing: no accidents", A::Urge),
+    bind(S::Leave, "", &[Esc, Char('n'), Char('q')], "stay", "stay", A::Close),
     bind(S::RungAmount, "", &[Enter], "take it", "take the amount", A::Rung(R::Typed)),
     bind(S::RungAmount, "", &[Esc], "as before", "the amount as before", A::Rung(R::Untype)),
     bind(S::RungAmount, "", &[Backspace], "", "", A::Rung(R::Erase)),
@@ -378,7 +397,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Settings, "", &[Char('k'), Up], "", "the one before", A::Move(-1)),
     bind(S::Settings, "", &[Char('+'), Char('='), Right], "more", "propose more", A::Settings(T::Adjust(true))),
     bind(S::Settings, "", &[Char('-'), Left], "less", "propose less", A::Settings(T::Adjust(false))),
-    bind(S::Settings, "", &[Char('b')], "back", "make it what it was before", A::Settings(T::Back)),
+    bind(S::Settings, "", &[Char('b')], "back", "propose what it was before", A::Settings(T::Back)),
+    bind(S::Settings, "", &[PageDown, Char(' ')], "", "more of the text", A::Page(1)),
+    bind(S::Settings, "", &[PageUp], "", "", A::Page(-1)),
     bind(S::Settings, "", &[Enter], "", "does nothing: no accidents", A::Urge),
     bind(S::Settings, "", &[Esc, Char('n'), Char('q')], "leave", "leave", A::Close),
     bind(S::Running, "", &[Esc, Char('q')], "stop", "stop it", A::Cancel),
@@ -408,7 +429,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Everywhere, "mouse", &[Char('M')], "", "mouse on, off", A::Mouse),
     bind(S::Everywhere, "", &[Char('\u{1a}')], "", "suspend; fg comes back", A::Suspend),
     bind(S::Everywhere, "help", &[Char('?')], "help", "this help", A::Help),
-    bind(S::Everywhere, "quit", &[Char('q')], "quit", "quit, like Ctrl-C", A::Quit),
+    bind(S::Everywhere, "quit", &[Char('q')], "quit", "back; quit (Ctrl-C: at once)", A::Quit),
 ];
 
 /// What `key` does now.
@@ -428,7 +449,12 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &Binding> {
         let of_scope =
             move |b: &&Binding| b.scope == scope && !b.hint.is_empty() && b.action != shown;
         let bindings = model.keymap.bindings().filter(of_scope);
-        bindings.filter(|binding| is_offered(model, binding) && fits_plan(model, binding.action))
+        bindings.filter(|binding| {
+            let action = binding.action;
+            // What leads back has a hint of its own.
+            let quits = action != Action::Quit || matches!(model.mode, Mode::Browse);
+            quits && is_offered(model, binding) && fits_plan(model, action)
+        })
     })
 }
 
@@ -450,7 +476,7 @@ fn fits_plan(model: &Model, action: Action) -> bool {
 pub fn is_offered(model: &Model, binding: &Binding) -> bool {
     let way = matches!(
         binding.scope,
-        S::Plan | S::ShrinkPlan | S::RungPlan | S::RungAmount | S::WhoPlan
+        S::Plan | S::ShrinkPlan | S::RungPlan | S::RungAmount | S::RungWord | S::WhoPlan
     );
     model.inert.is_none() || !way && binding.action.acts().is_none()
 }
@@ -464,8 +490,8 @@ mod tests {
         for (action, scope) in [
             (Action::Prune, Scope::Plan),
             (Action::Shrink, Scope::ShrinkPlan),
-            (Action::Rung(RungAction::Run), Scope::RungPlan),
             (Action::Settings(SettingsAction::Change), Scope::Settings),
+            (Action::Who(WhoAction::Start), Scope::WhoPlan),
         ] {
             let acts: Vec<_> = BINDINGS.iter().filter(|b| b.action == action).collect();
             assert_eq!(acts.len(), 1);

@@ -1,5 +1,6 @@
 //! Everything on the screen, as data. Only [`crate::update`] changes it.
 
+mod asking;
 mod browse;
 mod cgroups;
 mod charts;
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use asking::{Answer, Asking, InSight, Question};
 pub use browse::{Browse, Listed};
 pub use cgroups::{CGROUP_COLUMNS, CgroupRow, CgroupsPage, growth_text};
 pub use charts::{Charts, Window};
@@ -46,7 +48,7 @@ pub use refill::Refill;
 pub use rung::{Ask, ConfirmRung, Origin, RungLedger, RungPlan, RunningRung, Setting, Settings};
 pub use shrink::{ConfirmShrink, Shrunk};
 pub use slabs::{Line, Row, Slabs};
-pub use tree::{Namespace, Total, Tree, comes_back, negatives_come_back};
+pub use tree::{Left, Namespace, Total, Tree, comes_back, negatives_come_back};
 pub use tree_columns::{
     Sizes, TREE_NAME, TREE_SHAPES, TreeColumn, TreeLine, TreeShape, bar_width, tree_fitting,
 };
@@ -58,7 +60,7 @@ pub use who::{
 
 use crate::history::{History, Rates};
 use crate::keymap::Keymap;
-use crate::ladder::Step;
+use crate::ladder::{Rung, Step};
 use crate::reclaim::Progress;
 use crate::session::Counters;
 use crate::source::{Cache, Mount, Sample};
@@ -74,6 +76,18 @@ pub struct Host {
     /// Bytes in a page of this machine, which the module counts. That of a capture is in its
     /// [`Sample`].
     pub page_size: u64,
+}
+
+impl Host {
+    /// What is typed to agree to something that hits all of it: its name up to the first dot, or
+    /// `all` if that cannot be typed.
+    pub fn word(&self) -> &str {
+        let name = self.name.split('.').next().unwrap_or_default();
+        match name.chars().all(|c| c.is_ascii_graphic()) && !name.is_empty() {
+            true => name,
+            false => "all",
+        }
+    }
 }
 
 /// Why nothing acts: no prune, no shrink.
@@ -121,6 +135,8 @@ pub enum Mode {
     Jump {
         /// So far.
         text: String,
+        /// It is what was offered: what is typed takes its place.
+        offered: bool,
     },
     /// They choose what the table is sorted by.
     SortMenu {
@@ -202,6 +218,8 @@ pub enum Mode {
     RungLedger(Box<RungLedger>),
     /// The kernel's settings are shown: the only way to a change.
     Settings(Box<Settings>),
+    /// Something is under way that would end: whether to leave is asked.
+    Leave,
     /// What was asked for failed.
     Failed {
         /// What.
@@ -239,6 +257,8 @@ pub struct Model {
     pub screen: Screen,
     /// What the keys do.
     pub mode: Mode,
+    /// What is asked, and what was seen of it.
+    pub asking: Asking,
     /// When the last message with a time came, since the start.
     pub now: Duration,
     /// The sample that is shown. None until the first arrives.
@@ -301,6 +321,7 @@ impl Model {
             size,
             screen: Screen::Slabs,
             mode: Mode::Browse,
+            asking: Asking::default(),
             now: Duration::ZERO,
             shown: None,
             latest: None,
@@ -365,6 +386,31 @@ impl Model {
             (Screen::Tree, Some(Page::Hotspots)) => Mode::Hotspots,
             _ => Mode::Browse,
         }
+    }
+
+    /// The rung of the plan on the screen: below a directory the widest of those.
+    pub fn rung(&self) -> Option<Rung> {
+        match &self.mode {
+            Mode::Confirm(_) => Some(Rung::Pages),
+            Mode::ConfirmRung(confirm) => Some(confirm.plan.ask.rung()),
+            _ => None,
+        }
+    }
+
+    /// The other rungs that reach wider than a directory, as the plan on the screen lists them. A
+    /// filesystem is that of a directory.
+    pub fn beside(&self) -> Vec<&Step> {
+        let directory = match &self.mode {
+            Mode::ConfirmRung(confirm) => confirm.directory().is_some(),
+            _ => true,
+        };
+        let rung = self.rung();
+        let beside = |step: &&Step| {
+            step.rung.mode().is_none()
+                && Some(step.rung) != rung
+                && (directory || step.rung != Rung::Superblock)
+        };
+        self.ladder.iter().filter(beside).collect()
     }
 
     /// Whether the who screen covers the screen shown.

@@ -3,6 +3,7 @@
 
 mod dentries;
 mod gather;
+mod input;
 mod sampler;
 mod terminal;
 mod watcher;
@@ -15,8 +16,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossterm::event;
-use signal_hook::consts::{SIGCONT, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 
 use crate::audit;
@@ -27,6 +27,7 @@ use crate::source::Kernel;
 use crate::update::{Effect, Msg, update};
 use crate::view;
 use crate::view::look::{Look, Theme};
+use input::Input;
 use sampler::Sampler;
 pub use terminal::Screen;
 use watcher::Watcher;
@@ -108,12 +109,12 @@ pub fn run(options: Options) -> io::Result<()> {
         watcher: Watcher::start(start, model.inert.is_none(), sender.clone()),
         worker: Worker::start(start, options.root, options.audit, sender.clone()),
     };
-    input(sender);
+    let mut input = Input::start(sender)?;
     if let Some(path) = options.open {
         let effects = update(&mut model, Msg::Open(path));
         perform(effects, &mut screen, &threads)?;
     }
-    let signal = main_loop(&mut screen, &mut model, &receiver, &threads);
+    let signal = main_loop(&mut screen, &mut model, &mut input, &receiver, &threads);
     threads.watcher.finish();
     threads.worker.finish();
     drop(screen);
@@ -158,11 +159,16 @@ struct Threads {
 fn main_loop(
     screen: &mut Screen,
     model: &mut Model,
+    input: &mut Input,
     receiver: &Receiver<Event>,
     threads: &Threads,
 ) -> io::Result<Option<i32>> {
     loop {
         screen.draw(|frame| view::render(model, frame))?;
+        update(model, Msg::Drawn);
+        if let Some(number) = model.asking.waits() {
+            input.ask(number);
+        }
         // The threads live as long as the program: there always comes another message.
         let first = receiver.recv().map_err(io::Error::other)?;
         for event in std::iter::once(first).chain(receiver.try_iter()) {
@@ -175,9 +181,17 @@ fn main_loop(
                 Event::Signal(SIGTSTP) => {
                     threads.watcher.halt();
                     screen.suspend()?;
+                    update(model, Msg::Hidden);
                 }
                 // Stopped by somebody else, and the terminal may be as the shell has it.
-                Event::Signal(SIGCONT) => screen.retake()?,
+                Event::Signal(SIGCONT) => {
+                    screen.retake()?;
+                    update(model, Msg::Hidden);
+                }
+                Event::Signal(SIGWINCH) => {
+                    let (columns, rows) = screen.size()?;
+                    update(model, Msg::Size(columns, rows));
+                }
                 Event::Signal(signal) => return Ok(Some(signal)),
                 Event::InputFailed(error) => return Err(error),
             }
@@ -223,7 +237,11 @@ fn host(root: &Path) -> Host {
 }
 
 fn watch_signals(sender: Sender<Event>) -> io::Result<()> {
-    let mut signals = Signals::new(signals::ending().into_iter().chain([SIGCONT, SIGTSTP]))?;
+    let mut signals = Signals::new(
+        signals::ending()
+            .into_iter()
+            .chain([SIGCONT, SIGTSTP, SIGWINCH]),
+    )?;
     thread::spawn(move || {
         for signal in signals.forever() {
             if sender.send(Event::Signal(signal)).is_err() {
@@ -232,27 +250,6 @@ fn watch_signals(sender: Sender<Event>) -> io::Result<()> {
         }
     });
     Ok(())
-}
-
-fn input(sender: Sender<Event>) {
-    thread::spawn(move || {
-        loop {
-            let event = match event::read() {
-                Ok(event::Event::Key(key)) => msg(Msg::Key(key)),
-                Ok(event::Event::Mouse(mouse)) => msg(Msg::Mouse(mouse)),
-                Ok(event::Event::Resize(columns, rows)) => {
-                    let (columns, rows) = terminal::known((columns, rows));
-                    msg(Msg::Size(columns, rows))
-                }
-                Ok(_) => continue,
-                Err(error) => Event::InputFailed(error),
-            };
-            let failed = matches!(event, Event::InputFailed(_));
-            if sender.send(event).is_err() || failed {
-                return;
-            }
-        }
-    });
 }
 
 fn msg(msg: Msg) -> Event {

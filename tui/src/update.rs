@@ -1,13 +1,16 @@
 //! The only place that changes the model: messages in, effects out. No I/O, no clock.
 
+mod asking;
 mod browse;
 mod cgroups;
 mod charts;
+mod field;
 mod filesystems;
 mod filter;
 mod grid;
 mod hotspots;
 mod jump;
+mod leave;
 mod make_way;
 mod marks;
 mod messages;
@@ -30,11 +33,10 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::history::Rates;
-use crate::keymap::{self, Action, RungAction, SettingsAction, WhoAction};
-use crate::model::{Inert, Mode, Model, Page, Screen, Shown};
+use crate::keymap::{self, Action};
+use crate::model::{Inert, Mode, Model, Page, Question, Screen, Shown};
 use crate::session::Counters;
 use crate::source::Sample;
-use crate::view::{shows_figures, shows_reach, too_small};
 pub use browse::{BrowseEffect, BrowseMsg, Pages};
 pub use hotspots::HotspotsMsg;
 pub use messages::{Done, Effect, Msg, Pruned};
@@ -45,13 +47,18 @@ pub use who::{WhoEffect, WhoMsg};
 
 /// Changes the model by what happened.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
-    let arranged = !matches!(msg, Msg::Progress { .. } | Msg::Attributes { .. });
+    let arranged = !matches!(
+        msg,
+        Msg::Progress { .. } | Msg::Attributes { .. } | Msg::Drawn | Msg::Idle { .. } | Msg::Hidden
+    );
     let effects = happened(model, msg);
     let effects = make_way::make_way(model, effects);
+    asking::follow(model);
     if arranged {
-        model.arrange();
-        if model.screen == Screen::Filesystems {
-            model.arrange_filesystems();
+        match model.screen {
+            Screen::Slabs => model.arrange(),
+            Screen::Filesystems => model.arrange_filesystems(),
+            _ => {}
         }
     }
     effects
@@ -61,6 +68,10 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) if event.kind != KeyEventKind::Release => return key(model, event),
         Msg::Key(_) => {}
+        Msg::Pasted(text) => return field::pasted(model, &text),
+        Msg::Drawn => asking::drawn(model),
+        Msg::Idle { asked } => model.asking.idle(asked),
+        Msg::Hidden => model.asking.hide(),
         Msg::Mouse(event) => return mouse::event(model, event),
         Msg::Size(columns, rows) => model.size = (columns, rows),
         Msg::Sample { at, sample } => return take(model, at, *sample),
@@ -92,7 +103,7 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Rung(msg) => return rung::happened(model, msg),
         Msg::Settings(msg) => return settings::happened(model, msg),
         Msg::Hotspots(msg) => hotspots::happened(model, msg),
-        Msg::Browse(msg) => browse::happened(model, msg),
+        Msg::Browse(msg) => return browse::happened(model, msg),
         Msg::Who(msg) => who::happened(model, msg),
         Msg::Names(msg) => return names::happened(model, msg),
         Msg::Attributes { cache, result } => slabs::attributes(model, &cache, result),
@@ -181,17 +192,7 @@ fn is_a_byte(key: KeyCode) -> bool {
 fn behind_escape(model: &mut Model, mut event: KeyEvent) -> Vec<Effect> {
     let mut effects = pressed(model, KeyCode::Esc);
     // Esc does not close each plan at once. What came with it is no answer to one.
-    let asks = |mode: &Mode| {
-        matches!(
-            mode,
-            Mode::Confirm(_)
-                | Mode::ConfirmShrink(_)
-                | Mode::ConfirmRung(_)
-                | Mode::ConfirmWho(_)
-                | Mode::Settings(_)
-        )
-    };
-    if !asks(&model.mode) {
+    if Question::of(model).is_none() {
         event.modifiers.remove(KeyModifiers::ALT);
         effects.extend(key(model, event));
     }
@@ -202,36 +203,26 @@ fn pressed(model: &mut Model, key: KeyCode) -> Vec<Effect> {
     model.notice = None;
     match keymap::action(model, key) {
         Some(action) => act(model, action),
-        None => {
-            match (&mut model.mode, key) {
-                (Mode::Filter, KeyCode::Char(c)) if !c.is_control() => {
-                    return filter::typed(model, c);
-                }
-                (Mode::Export(export), KeyCode::Char(c)) if !c.is_control() => {
-                    names::typed(export, c);
-                }
-                (Mode::Jump { .. }, KeyCode::Char('\u{15}')) => jump::erase(model, true),
-                (Mode::Jump { .. }, KeyCode::Char(c)) if !c.is_control() => jump::typed(model, c),
-                (Mode::SortMenu { .. }, KeyCode::Char(c)) => match model.screen {
-                    Screen::Tree => tree_order::letter(model, c),
-                    Screen::Filesystems | Screen::Cgroups => grid::letter(model, c),
-                    _ => slabs::sort_letter(model, c),
-                },
-                (Mode::ConfirmRung(confirm), KeyCode::Char(c)) if confirm.typing.is_some() => {
-                    if let Some(text) = rung::typing(model).filter(|_| !c.is_control()) {
-                        text.push(c);
-                    }
-                }
-                (Mode::ConfirmRung(confirm), _) => confirm.urged = true,
-                (Mode::Settings(settings), _) => settings.urged = true,
-                (Mode::Confirm(confirm), _) => confirm.urged = true,
-                (Mode::ConfirmShrink(confirm), _) => confirm.urged = true,
-                (Mode::ConfirmWho(confirm), _) => confirm.urged = true,
-                _ => {}
+        None => unbound(model, key),
+    }
+}
+
+/// A key without a meaning of its own: typed into a field, a letter of a menu, or nothing.
+fn unbound(model: &mut Model, key: KeyCode) -> Vec<Effect> {
+    if let KeyCode::Char(c) = key {
+        if let Some(effects) = field::typed(model, c) {
+            return effects;
+        }
+        if matches!(model.mode, Mode::SortMenu { .. }) {
+            match model.screen {
+                Screen::Tree => tree_order::letter(model, c),
+                Screen::Filesystems | Screen::Cgroups => grid::letter(model, c),
+                _ => slabs::sort_letter(model, c),
             }
-            Vec::new()
+            return Vec::new();
         }
     }
+    asking::urge(model)
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -243,7 +234,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         return effects;
     }
     match action {
-        Action::Quit => return vec![Effect::Quit],
+        Action::Quit => return leave::quit(model),
+        Action::Leave => return vec![Effect::Quit],
         Action::Suspend => return vec![Effect::Suspend],
         Action::Refresh => return vec![Effect::Refresh],
         Action::Faster => return interval(model, -1),
@@ -255,6 +247,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Screen(screen) => return show(model, screen),
         Action::Freeze => freeze(model),
         Action::Move(steps) => moved(model, steps),
+        Action::Page(pages) if asking::page(model, pages) => {}
         Action::Page(pages) => {
             // All but the lines of head and foot; a guess on the short side is harmless.
             let page = i64::from(model.size.1.saturating_sub(11).max(1));
@@ -294,7 +287,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::LookUp => return tree::look_up(model),
         Action::PageCache => return browse::ask(model),
         Action::Jump => jump::begin(model),
-        Action::JumpErase => jump::erase(model, false),
+        Action::JumpErase => jump::erase(model),
+        Action::JumpKeep => jump::keep(model),
         Action::JumpGo => return jump::go(model),
         Action::PlanRow => return prune::plan_row(model),
         Action::PlanHere => return prune::plan_here(model),
@@ -302,7 +296,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Choose(mode) => prune::choose(model, mode),
         Action::ChooseNext(by) => prune::choose_next(model, by),
         Action::WriteBack => prune::write_back(model),
-        Action::Urge => prune::urge(model),
+        Action::Urge => return asking::urge(model),
         Action::Zoom(closer) => charts::zoom(model, closer),
         Action::Pan(steps) => charts::pan(model, steps),
         Action::Cursor(steps) => charts::step(model, steps),
@@ -319,17 +313,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 /// Why a key does nothing: nothing may act, or the running kernel is another one than that of the
 /// captured files on the screen.
 fn off(model: &Model, action: Action) -> Option<String> {
-    // In so small a terminal the plan is not shown that would be carried out.
-    let hidden = match action {
-        Action::Prune => too_small(model.size) || !shows_figures(model),
-        Action::Shrink
-        | Action::Settings(SettingsAction::Change | SettingsAction::Back)
-        | Action::Who(WhoAction::Start) => too_small(model.size),
-        Action::Rung(RungAction::Run) => too_small(model.size) || !shows_reach(model),
-        _ => false,
-    };
-    if hidden {
-        return Some("the terminal is too small for the plan".into());
+    if let Some(why) = asking::unheard(model, action) {
+        return Some(why.into());
     }
     let counts = action.counts() && matches!(model.screen, Screen::Tree | Screen::Filesystems);
     match (model.inert.as_ref()?, action.acts()) {
@@ -400,11 +385,13 @@ fn moved(model: &mut Model, steps: i64) {
             settings::moved(settings, steps);
             return;
         }
-        Mode::Confirm(confirm) => {
-            confirm.scroll = stepped(confirm.scroll, steps.signum(), confirm.tasks.len());
-            return;
-        }
         _ => {}
+    }
+    if model.asking.wider.is_some() {
+        return rung::moved(model, steps);
+    }
+    if asking::scroll(model, steps) {
+        return;
     }
     match model.screen {
         _ if model.who_is_shown() => who::moved(model, steps),

@@ -19,6 +19,7 @@ mod mounts;
 mod names;
 mod pen;
 mod plan;
+mod question;
 mod rung;
 mod settings;
 mod shrink;
@@ -45,8 +46,7 @@ use fit::{boxed, cut, first_row, rate_bytes, tail, trend};
 pub use grid::GridHit;
 use look::Look;
 use pen::Pen;
-pub use plan::shows_figures;
-pub use rung::shows_reach;
+pub use question::in_sight;
 pub use slabs::shows_summary;
 
 /// ```text
@@ -79,29 +79,33 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
     }
     match &model.mode {
         Mode::Planning { paths, so_far, .. } => plan::planning(model, paths, so_far, frame, body),
-        Mode::Confirm(confirm) => plan::confirm(model, confirm, frame, body),
+        Mode::Confirm(_)
+        | Mode::ConfirmShrink(_)
+        | Mode::ConfirmRung(_)
+        | Mode::ConfirmWho(_)
+        | Mode::Settings(_)
+        | Mode::Leave => question::render(model, frame, body),
         Mode::Pruning(pruning) => plan::pruning(model, pruning, frame, body),
         Mode::Export(export) => names::export(model, export, frame, body),
         Mode::SortMenu { at } => sort_menu::render(model, *at, frame, body),
-        Mode::ConfirmWho(confirm) => who::confirm(model, confirm, frame, body),
         Mode::PlanningShrink { cache, .. } => {
             shrink::waiting(model, "Looking at", cache, frame, body)
         }
-        Mode::ConfirmShrink(confirm) => shrink::confirm(model, confirm, frame, body),
         Mode::Shrinking { cache, .. } => shrink::waiting(model, "Shrinking", cache, frame, body),
         Mode::Shrunk(shrunk) => shrink::ledger(model, shrunk, frame, body),
         Mode::PlanningRung { ask, progress, .. } => {
             rung::planning(model, ask, progress, frame, body)
         }
-        Mode::ConfirmRung(confirm) => rung::confirm(model, confirm, frame, body),
         Mode::RunningRung(running) => rung::running(model, running, frame, body),
         Mode::RungLedger(ledger) => rung::ledger(model, ledger, frame, body),
-        Mode::Settings(settings) => settings::render(model, settings, frame, body),
         Mode::Failed { what, error } => {
             let lines = error.lines().map(Line::raw);
             popup(model.look, what, lines.collect(), frame, body);
         }
         _ => {}
+    }
+    if let Some(at) = model.asking.wider {
+        ladder::list(model, at, frame, body);
     }
     hints(model, frame, foot);
 }
@@ -236,17 +240,17 @@ fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 /// What the keys do now, as many as fit; in front of them a word about the key pressed last.
 fn hints(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    if let Some(notice) = &model.notice {
-        let line = Line::styled(format!(" {notice}"), look.warn());
-        frame.render_widget(line, area);
-        return;
-    }
     if matches!(model.mode, Mode::Filter) {
         filter(model, frame, area);
         return;
     }
-    if let Mode::Jump { text } = &model.mode {
-        jump(model, text, frame, area);
+    if let Mode::Jump { text, offered } = &model.mode {
+        jump(model, text, *offered, frame, area);
+        return;
+    }
+    if let Some(notice) = &model.notice {
+        let line = Line::styled(format!(" {notice}"), look.warn());
+        frame.render_widget(line, area);
         return;
     }
     keys(model, frame, area);
@@ -258,6 +262,7 @@ fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let typed = format!(" /{}", printable(model.filter().text()));
     let at = area.x + Span::raw(&typed).width() as u16;
     let beside = match model.filter().error() {
+        _ if model.notice.is_some() => said(model, ""),
         Some(why) => Span::styled(
             format!("   no regular expression: {}", printable(why)),
             look.warn(),
@@ -273,14 +278,30 @@ fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
 }
 
+/// What is said beside a field: a word about what was typed last, or else these.
+fn said(model: &Model, words: &'static str) -> Span<'static> {
+    match &model.notice {
+        Some(notice) => Span::styled(format!("   {notice}"), model.look.warn()),
+        None => Span::styled(words, model.look.dim()),
+    }
+}
+
 /// The path as it is typed: its end, if it is long.
-fn jump(model: &Model, text: &str, frame: &mut Frame<'_>, area: Rect) {
+fn jump(model: &Model, text: &str, offered: bool, frame: &mut Frame<'_>, area: Rect) {
     const WORDS: &str = "   Enter goes, Esc stays   a path, or a process's number: its mounts";
+    const OFFERED: &str = "   Enter goes, Esc stays   type a path or a PID; Tab edits";
     let width = usize::from(area.width);
-    let typed = format!(" open {}", tail(&printable(text), width.saturating_sub(7)));
-    let at = area.x + Span::raw(&typed).width() as u16;
-    let words = Span::styled(WORDS, model.look.dim());
-    frame.render_widget(Line::from(vec![Span::raw(typed), words]), area);
+    // What is to be said has to be seen.
+    let notice = model.notice.as_ref().map_or(0, |notice| notice.len() + 3);
+    let typed = tail(&printable(text), width.saturating_sub(7 + notice));
+    let at = area.x + 6 + Span::raw(&typed).width() as u16;
+    let (style, words) = match offered {
+        true => (model.look.selected(), OFFERED),
+        false => (Style::new(), WORDS),
+    };
+    let words = said(model, words);
+    let line = vec![Span::raw(" open "), Span::styled(typed, style), words];
+    frame.render_widget(Line::from(line), area);
     frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
 }
 
@@ -346,14 +367,6 @@ fn popup(look: Look, title: &str, text: Vec<Line<'_>>, frame: &mut Frame<'_>, ar
         .padding(ratatui::widgets::Padding::horizontal(1));
     frame.render_widget(Clear, area);
     frame.render_widget(paragraph.block(block), area);
-}
-
-/// Lines that a box over `area` has left below `text`, for more than an empty line and one behind it.
-fn room_below(text: &[Line<'_>], area: Rect) -> usize {
-    let paragraph = Paragraph::new(text.to_vec()).wrap(Wrap { trim: false });
-    let above = paragraph_height(&paragraph, inside(area));
-    // Borders, an empty line, the last.
-    usize::from(area.height).saturating_sub(above + 4)
 }
 
 /// Columns for the text of a box over `area`.

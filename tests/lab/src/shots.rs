@@ -63,6 +63,7 @@ fn the_main_job(screen: &mut Screen<'_>, dir: &Path) -> Result<()> {
     )?;
     screen.send("p")?;
     screen.wait_for("Prune below /mnt/ext4/1", SOON)?;
+    screen.wait_for("type y to prune", SOON)?;
     shoot(
         screen,
         dir,

@@ -32,6 +32,9 @@ pub enum RungAction {
     Erase,
     Typed,
     Untype,
+    Wider,
+    Widen,
+    Unwiden,
     Run,
 }
 
@@ -52,7 +55,6 @@ pub enum WhoAction {
     Open,
     Again,
     Start,
-    Urge,
     Stop,
     Sort,
     Enter,

@@ -49,6 +49,12 @@ pub enum Scope {
     RungPlan,
     /// While its amount is typed.
     RungAmount,
+    /// While the word is typed that agrees to it.
+    RungWord,
+    /// In the list of wider rungs.
+    Wider,
+    /// While it is asked whether to quit.
+    Leave,
     /// While the kernel's settings are shown.
     Settings,
     /// While a plan is shown.
@@ -88,6 +94,9 @@ impl Scope {
             Self::Shrinking => "While a cache is being shrunk",
             Self::RungPlan => "A plan to reclaim",
             Self::RungAmount => "Typing an amount",
+            Self::RungWord => "Typing the word",
+            Self::Wider => "Wider rungs",
+            Self::Leave => "Before quitting",
             Self::Settings => "The kernel's settings",
             Self::Plan => "A plan",
             Self::Running => "While counting or pruning",
@@ -122,6 +131,9 @@ pub(super) const TOGETHER: &[&[Scope]] = &[
     &[S::Plan],
     &[S::RungPlan],
     &[S::RungAmount],
+    &[S::RungWord],
+    &[S::Wider],
+    &[S::Leave],
     &[S::Settings],
     &[S::Running],
 ];
@@ -149,7 +161,10 @@ pub fn scopes(model: &Model) -> &'static [Scope] {
         (Mode::Jump { .. }, _) => &[S::Jump],
         (Mode::Planning { .. } | Mode::Pruning(_), _) => &[S::Running],
         (Mode::PlanningRung { .. } | Mode::RunningRung(_), _) => &[S::Running],
+        (Mode::Confirm(_) | Mode::ConfirmRung(_), _) if model.asking.wider.is_some() => &[S::Wider],
         (Mode::ConfirmRung(confirm), _) if confirm.typing.is_some() => &[S::RungAmount],
+        (Mode::ConfirmRung(confirm), _) if confirm.word.is_some() => &[S::RungWord],
+        (Mode::Leave, _) => &[S::Leave],
         (Mode::ConfirmRung(_), _) => &[S::RungPlan],
         (Mode::Settings(_), _) => &[S::Settings],
         (Mode::Confirm(_), _) => &[S::Plan],

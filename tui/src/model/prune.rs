@@ -14,18 +14,16 @@ use crate::source::{Cache, Mount, Sample};
 /// A plan before the person's eyes: for one directory, or for each of those that were marked.
 #[derive(Debug)]
 pub struct Confirm {
+    /// The worker's number of it.
+    pub job: u64,
     /// What is carried out, and nothing else, one after the other.
     pub tasks: Vec<Task>,
     /// Which of its modes is chosen.
     pub mode: Mode,
     /// Dirty files are written first.
     pub writeback: bool,
-    /// Another key was pressed than the ones that say yes or no.
-    pub urged: bool,
     /// Who holds what stays.
     pub held: Held,
-    /// Directories that are above those in sight.
-    pub scroll: usize,
 }
 
 /// Who holds what stays, if it was asked for.

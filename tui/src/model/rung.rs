@@ -52,6 +52,14 @@ impl Ask {
         }
     }
 
+    /// The directory that it is done at, of a cgroup, too.
+    pub fn place(&self) -> Option<&Path> {
+        match self {
+            Self::Cgroup { directory, .. } => Some(directory),
+            other => other.path(),
+        }
+    }
+
     /// Its place on the ladder.
     pub fn rung(&self) -> ladder::Rung {
         match self {
@@ -77,16 +85,18 @@ pub struct RungPlan {
 /// A plan before the person's eyes.
 #[derive(Debug)]
 pub struct ConfirmRung {
+    /// The worker's number of it.
+    pub job: u64,
     /// It.
     pub plan: RungPlan,
     /// Where the person was who asked for it: what it reaches beyond that is said in red.
     pub from: Origin,
-    /// Another key was pressed than the ones that say yes or no.
-    pub urged: bool,
     /// A plan for something else is being made in its place, by the worker's job of this number.
     pub replanning: Option<u64>,
     /// The amount as it is typed.
     pub typing: Option<String>,
+    /// `y` was typed; what hits everybody wants a word besides, which is this so far.
+    pub word: Option<String>,
 }
 
 /// Where a plan was asked for.
@@ -171,8 +181,6 @@ pub struct Settings {
     pub at: usize,
     /// What it would be changed to; None: nothing.
     pub proposed: Option<u64>,
-    /// Another key was pressed than the ones that say yes or no.
-    pub urged: bool,
 }
 
 impl Settings {
@@ -188,7 +196,6 @@ impl Settings {
         };
         let next = step(self.proposed.unwrap_or(value), setting.greatest, up);
         self.proposed = Some(next).filter(|&next| next != value);
-        self.urged = false;
     }
 }
 

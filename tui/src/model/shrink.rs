@@ -7,10 +7,10 @@ use crate::shrink::{Outcome, Plan};
 /// A plan to shrink a cache, before the person's eyes.
 #[derive(Debug)]
 pub struct ConfirmShrink {
+    /// The worker's number of it.
+    pub job: u64,
     /// The very plan that is carried out.
     pub plan: Plan,
-    /// Another key was pressed than the ones that say yes or no.
-    pub urged: bool,
     /// The ledger of a prune is below.
     pub from_ledger: bool,
 }

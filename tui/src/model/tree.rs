@@ -19,6 +19,8 @@ pub struct Tree {
     pub stack: Vec<Place>,
     /// The directory to show once the mounts are known.
     pub opening: Option<PathBuf>,
+    /// What was shown before a path was gone to, until that is known to be a directory.
+    pub left: Option<Left>,
     /// Which rows are shown, and in which order.
     pub order: Order,
     /// The process whose mounts are listed, if they are not our own.
@@ -27,6 +29,17 @@ pub struct Tree {
     pub totals: HashMap<PathBuf, Total>,
     /// The mounts that are being counted, by the worker's numbers; one after the other.
     pub counting: VecDeque<(u64, PathBuf)>,
+}
+
+/// What was shown before a path was gone to.
+#[derive(Debug)]
+pub struct Left {
+    /// The path.
+    pub to: PathBuf,
+    /// [`Tree::stack`] then.
+    pub stack: Vec<Place>,
+    /// [`Tree::mount`] then.
+    pub mount: Option<PathBuf>,
 }
 
 /// The process whose mounts are listed.

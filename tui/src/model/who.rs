@@ -29,8 +29,6 @@ pub fn who_id(row: &Row) -> WhoId {
 pub struct ConfirmWho {
     /// What would be watched.
     pub spec: Spec,
-    /// Another key was pressed than the ones that say yes or no.
-    pub urged: bool,
 }
 
 /// How far a watch is.

@@ -31,9 +31,13 @@ static BEFORE: OnceLock<Termios> = OnceLock::new();
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 
+/// The terminal tells what is pasted from what is typed (xterm's mode 2004).
+const PASTE_ON: &[u8] = b"\x1b[?2004h";
+const PASTE_OFF: &[u8] = b"\x1b[?2004l";
+
 /// All that was switched on is switched off, whether it was or not: mouse, alternate screen,
 /// invisible cursor, colours.
-const AFTER_FAULT: &[u8] = b"\x1b[?1006l\x1b[?1000l\x1b[?1049l\x1b[?25h\x1b[0m";
+const AFTER_FAULT: &[u8] = b"\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?1049l\x1b[?25h\x1b[0m";
 
 /// The terminal tells of the mouse.
 static MOUSE: AtomicBool = AtomicBool::new(false);
@@ -157,7 +161,8 @@ fn take() -> io::Result<()> {
     }
     TAKEN.store(true, Ordering::SeqCst);
     enable_raw_mode()?;
-    execute!(stdout(), EnterAlternateScreen)
+    execute!(stdout(), EnterAlternateScreen)?;
+    write_out(PASTE_ON)
 }
 
 fn write_out(bytes: &[u8]) -> io::Result<()> {
@@ -172,6 +177,7 @@ fn restore() {
         if MOUSE.swap(false, Ordering::SeqCst) {
             let _ = write_out(MOUSE_OFF);
         }
+        let _ = write_out(PASTE_OFF);
         // A terminal that is gone cannot be restored and need not be.
         let _ = execute!(stdout(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
@@ -182,7 +188,7 @@ fn restore() {
 /// Columns and rows. A serial line knows no size and says 0: 80x24 is then the common ground. Of a
 /// terminal that says to be larger than any is, a part is drawn: a frame of all would not fit into
 /// memory.
-pub(super) fn known((columns, rows): (u16, u16)) -> (u16, u16) {
+fn known((columns, rows): (u16, u16)) -> (u16, u16) {
     const USUAL: (u16, u16) = (80, 24);
     const LARGEST: (u16, u16) = (1_000, 500);
     let known = |size, usual, largest| match size {

@@ -58,12 +58,16 @@ pub enum BrowseMsg {
     },
 }
 
-pub(super) fn happened(model: &mut Model, msg: BrowseMsg) {
-    match msg {
+pub(super) fn happened(model: &mut Model, msg: BrowseMsg) -> Vec<Effect> {
+    let effects = match msg {
         BrowseMsg::Read { job, at, result } => read(model, job, at, result),
-        BrowseMsg::Pages { job, result } => pages(model, job, result),
-    }
+        BrowseMsg::Pages { job, result } => {
+            pages(model, job, result);
+            Vec::new()
+        }
+    };
     model.arrange_tree();
+    effects
 }
 
 /// If the census failed for want of the module, the names are read instead.
@@ -90,17 +94,33 @@ pub(super) fn instead(model: &mut Model) -> Vec<Effect> {
     })]
 }
 
-fn read(model: &mut Model, job: u64, at: Duration, result: Result<Entries, PruneError>) {
+fn read(
+    model: &mut Model,
+    job: u64,
+    at: Duration,
+    result: Result<Entries, PruneError>,
+) -> Vec<Effect> {
     model.now = model.now.max(at);
     let waits =
-        |place: &&mut Place| matches!(place.browse, Some(Browse::Reading { job: of }) if of == job);
-    if let Some(place) = model.tree.stack.iter_mut().find(waits) {
+        |place: &Place| matches!(place.browse, Some(Browse::Reading { job: of }) if of == job);
+    if let Err(error) = &result
+        && model.tree.place().is_some_and(waits)
+        && let Some(effects) = super::jump::refused(model, error)
+    {
+        return effects;
+    }
+    let mut places = model.tree.stack.iter_mut();
+    if let Some(place) = places.find(|place| waits(place)) {
+        if result.is_ok() {
+            model.tree.left = None;
+        }
         place.lookup |= result.is_ok();
         place.browse = Some(match result {
             Ok(found) => Browse::Read(Listed::new(found, at)),
             Err(error) => Browse::Failed(error),
         });
     }
+    Vec::new()
 }
 
 /// Asks for the page cache of the files shown.

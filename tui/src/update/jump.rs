@@ -1,12 +1,14 @@
 //! Going to a path, or to the mounts of a process, by typing it.
 
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Effect, tree};
 use crate::keymap::Action;
-use crate::model::{Mode, Model, Place, Screen};
-use crate::prune::{pid_of_root, root_of_process};
+use crate::model::{Left, Mode, Model, Place, Screen, State};
+use crate::prune::{PruneError, pid_of_root, root_of_process};
 use crate::source::Mount;
+use crate::text::printable;
 
 /// The path shown is the beginning of most paths that are typed.
 pub(super) fn begin(model: &mut Model) {
@@ -16,27 +18,30 @@ pub(super) fn begin(model: &mut Model) {
         Some(path) if path.chars().any(char::is_control) => "/".into(),
         Some(path) => format!("{path}/"),
     };
-    model.mode = Mode::Jump { text };
+    model.mode = Mode::Jump {
+        text,
+        offered: true,
+    };
 }
 
-pub(super) fn typed(model: &mut Model, c: char) {
-    if let Mode::Jump { text } = &mut model.mode {
-        text.push(c);
+/// Without its last character; what was offered is to be changed then.
+pub(super) fn erase(model: &mut Model) {
+    if let Mode::Jump { text, offered } = &mut model.mode {
+        *offered = false;
+        text.pop();
     }
 }
 
-pub(super) fn erase(model: &mut Model, all: bool) {
-    if let Mode::Jump { text } = &mut model.mode {
-        if all {
-            text.clear();
-        }
-        text.pop();
+/// What was offered is to be typed on.
+pub(super) fn keep(model: &mut Model) {
+    if let Mode::Jump { offered, .. } = &mut model.mode {
+        *offered = false;
     }
 }
 
 /// Enter: digits are a process, all else is a path.
 pub(super) fn go(model: &mut Model) -> Vec<Effect> {
-    let Mode::Jump { text } = std::mem::replace(&mut model.mode, Mode::Browse) else {
+    let Mode::Jump { text, .. } = std::mem::replace(&mut model.mode, Mode::Browse) else {
         return Vec::new();
     };
     if let Ok(pid) = text.parse() {
@@ -44,11 +49,15 @@ pub(super) fn go(model: &mut Model) -> Vec<Effect> {
         effects.push(Effect::ReadMountsOf { pid });
         return effects;
     }
-    let path = PathBuf::from(&text);
-    if !path.is_absolute() {
-        model.notice = Some("a path from / on, or the number of a process".into());
+    if text.is_empty() {
+        model.notice = Some("type a path, or the number of a process (PID)".into());
         return Vec::new();
     }
+    // Below the directory shown, unless it begins with a slash.
+    let path = match model.tree.place() {
+        Some(place) => place.path.join(&text),
+        None => Path::new("/").join(&text),
+    };
     if path.components().any(|name| name == Component::ParentDir) {
         model.notice = Some("name the directory without ..".into());
         return Vec::new();
@@ -83,10 +92,41 @@ pub(super) fn open(model: &mut Model, path: PathBuf) -> Vec<Effect> {
         .take_while(|above| above.starts_with(&mount.point))
         .collect();
     above.reverse();
-    model.tree.mount = Some(mount.point.clone());
-    model.tree.stack = above
-        .into_iter()
-        .map(|path| Place::new(path.into(), mount.clone()))
-        .collect();
+    let places = above.into_iter();
+    let stack = places.map(|path| Place::new(path.into(), mount.clone()));
+    let stack = std::mem::replace(&mut model.tree.stack, stack.collect());
+    model.tree.left = Some(Left {
+        stack,
+        mount: model.tree.mount.replace(mount.point),
+        to: path,
+    });
     tree::recount(model)
+}
+
+/// If the path that was gone to is no directory: what was shown before is shown again, with the
+/// reason.
+pub(super) fn refused(model: &mut Model, error: &PruneError) -> Option<Vec<Effect>> {
+    let missing = match error {
+        PruneError::Open { source, .. } => source.kind() == ErrorKind::NotFound,
+        PruneError::NoDirectory(_) | PruneError::Link(..) => true,
+        _ => false,
+    };
+    let shown = model.tree.place()?.path.clone();
+    let left = model
+        .tree
+        .left
+        .take_if(|left| missing && left.to == shown)?;
+    (model.tree.stack, model.tree.mount) = (left.stack, left.mount);
+    model.notice = Some(match error {
+        PruneError::Open { path, .. } => {
+            format!("{}: there is no such directory", printable(path))
+        }
+        error => error.to_string(),
+    });
+    let unfinished =
+        |place: &&Place| matches!(place.state, State::Counting { .. } | State::Uncounted);
+    match model.tree.place().filter(unfinished) {
+        Some(_) => Some(tree::recount(model)),
+        None => Some(Vec::new()),
+    }
 }

@@ -29,6 +29,17 @@ pub enum Msg {
     Key(KeyEvent),
     /// The mouse was moved or clicked.
     Mouse(MouseEvent),
+    /// A text was pasted, and the terminal said that it was (bracketed paste).
+    Pasted(String),
+    /// A frame was drawn of what is in the model.
+    Drawn,
+    /// Nothing more was typed for a moment, after that was asked for.
+    Idle {
+        /// With the number of [`crate::model::Asking::waits`].
+        asked: u64,
+    },
+    /// The screen was given back for a while.
+    Hidden,
     /// The terminal has this many columns and rows.
     Size(u16, u16),
     /// A sample was taken.

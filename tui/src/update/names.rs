@@ -334,13 +334,6 @@ fn export(model: &mut Model) {
     }
 }
 
-pub(super) fn typed(export: &mut Export, c: char) {
-    if export.job.is_none() {
-        export.path.push(c);
-        export.error = None;
-    }
-}
-
 fn write(model: &mut Model) -> Vec<Effect> {
     let job = model.last_job + 1;
     let (Mode::Export(export), Some(names)) = (&mut model.mode, &model.names) else {

@@ -110,12 +110,11 @@ pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Pla
             };
             match plans.into_iter().map(task).collect() {
                 Some(tasks) => Mode::Confirm(Box::new(Confirm {
+                    job,
                     tasks,
                     mode,
                     writeback: false,
-                    urged: false,
                     held: Held::Unasked,
-                    scroll: 0,
                 })),
                 None => Mode::Failed {
                     what: "There is no plan",
@@ -133,7 +132,6 @@ pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Pla
 pub(super) fn choose(model: &mut Model, mode: session::Mode) {
     if let Mode::Confirm(confirm) = &mut model.mode {
         confirm.mode = mode;
-        confirm.urged = false;
     }
 }
 
@@ -143,7 +141,6 @@ pub(super) fn choose_next(model: &mut Model, by: isize) {
         let at = session::MODES.iter().position(|mode| *mode == confirm.mode);
         let next = at.and_then(|at| session::MODES.get(at.checked_add_signed(by)?));
         confirm.mode = *next.unwrap_or(&confirm.mode);
-        confirm.urged = false;
     }
 }
 
@@ -151,17 +148,6 @@ pub(super) fn choose_next(model: &mut Model, by: isize) {
 pub(super) fn write_back(model: &mut Model) {
     if let Mode::Confirm(confirm) = &mut model.mode {
         confirm.writeback = !confirm.writeback;
-        confirm.urged = false;
-    }
-}
-
-pub(super) fn urge(model: &mut Model) {
-    match &mut model.mode {
-        Mode::Confirm(confirm) => confirm.urged = true,
-        Mode::ConfirmShrink(confirm) => confirm.urged = true,
-        Mode::ConfirmRung(confirm) => confirm.urged = true,
-        Mode::Settings(settings) => settings.urged = true,
-        _ => {}
     }
 }
 
@@ -176,7 +162,6 @@ pub(super) fn ask_holders(model: &mut Model) -> Vec<Effect> {
     model.last_job += 1;
     let job = model.last_job;
     confirm.held = Held::Looking(job);
-    confirm.urged = false;
     let tasks = confirm.tasks.iter();
     let below = tasks.map(|task| task.plan.target.path.clone()).collect();
     vec![Effect::Holders { job, below }]

@@ -80,8 +80,14 @@ pub(super) fn act(model: &mut Model, action: RungAction) -> Vec<Effect> {
         RungAction::Typed => typed(model),
         RungAction::Untype => {
             if let Mode::ConfirmRung(confirm) = &mut model.mode {
-                confirm.typing = None;
+                (confirm.typing, confirm.word) = (None, None);
             }
+            Vec::new()
+        }
+        RungAction::Wider => wider(model),
+        RungAction::Widen => widen(model),
+        RungAction::Unwiden => {
+            model.asking.wider = None;
             Vec::new()
         }
     }
@@ -177,6 +183,32 @@ fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
     effects
 }
 
+/// The wider rungs, to choose one of them.
+fn wider(model: &mut Model) -> Vec<Effect> {
+    match !model.beside().is_empty() {
+        true => model.asking.wider = Some(0),
+        false => model.notice = Some("there is nothing wider".into()),
+    }
+    Vec::new()
+}
+
+/// Another line of their list.
+pub(super) fn moved(model: &mut Model, steps: i64) {
+    if let Some(at) = model.asking.wider {
+        let at = super::stepped(at, steps, model.beside().len());
+        model.asking.wider = Some(at);
+    }
+}
+
+/// Has the plan of the chosen one made.
+fn widen(model: &mut Model) -> Vec<Effect> {
+    let chosen = model.asking.wider.and_then(|at| {
+        let step = model.beside().get(at).copied()?;
+        Some(step.rung)
+    });
+    chosen.map_or(Vec::new(), |rung| step(model, rung))
+}
+
 /// Has a plan made.
 pub(super) fn plan(model: &mut Model, ask: Ask, from: Origin) -> Vec<Effect> {
     let mut effects = super::tree::stop(model);
@@ -222,11 +254,12 @@ fn planned(model: &mut Model, job: u64, result: Result<Option<RungPlan>, Reclaim
         Mode::PlanningRung { job: of, from, .. } if of == job => {
             model.mode = match result {
                 Ok(Some(plan)) => Mode::ConfirmRung(Box::new(ConfirmRung {
+                    job,
                     plan,
                     from,
-                    urged: false,
                     replanning: None,
                     typing: None,
+                    word: None,
                 })),
                 Ok(None) => model.below(),
                 Err(error) => failed("There is no plan", &error),
@@ -235,7 +268,7 @@ fn planned(model: &mut Model, job: u64, result: Result<Option<RungPlan>, Reclaim
         Mode::ConfirmRung(mut confirm) if confirm.replanning == Some(job) => {
             confirm.replanning = None;
             match result {
-                Ok(Some(plan)) => confirm.plan = plan,
+                Ok(Some(plan)) => (confirm.plan, confirm.job) = (plan, job),
                 Ok(None) => {}
                 // What was shown stays.
                 Err(error) => model.notice = Some(format!("{error} {}", error.remedy())),
@@ -258,7 +291,6 @@ fn replan(model: &mut Model, change: impl FnOnce(&mut Ask)) -> Vec<Effect> {
     };
     let mut ask = confirm.plan.ask.clone();
     change(&mut ask);
-    confirm.urged = false;
     if ask == confirm.plan.ask {
         return Vec::new();
     }
@@ -307,7 +339,7 @@ fn adjust(model: &mut Model, up: bool) -> Vec<Effect> {
 /// The amount that is being typed.
 pub(super) fn typing(model: &mut Model) -> Option<&mut String> {
     match &mut model.mode {
-        Mode::ConfirmRung(confirm) => confirm.typing.as_mut(),
+        Mode::ConfirmRung(confirm) => confirm.typing.as_mut().or(confirm.word.as_mut()),
         _ => None,
     }
 }
@@ -316,7 +348,6 @@ fn type_amount(model: &mut Model) -> Vec<Effect> {
     if let Mode::ConfirmRung(confirm) = &mut model.mode
         && matches!(confirm.plan.ask, Ask::Cgroup { .. })
     {
-        confirm.urged = false;
         confirm.typing = Some(String::new());
     }
     Vec::new()
@@ -345,8 +376,29 @@ fn typed(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+/// Whether what hits everybody is agreed to: `y` alone only asks for the word.
+fn agreed(model: &mut Model) -> bool {
+    let word = model.host.word().to_owned();
+    let Mode::ConfirmRung(confirm) = &mut model.mode else {
+        return false;
+    };
+    let everybody = matches!(confirm.plan.ask, Ask::Everybody { .. });
+    if !everybody || confirm.replanning.is_some() || confirm.word.as_ref() == Some(&word) {
+        return true;
+    }
+    if confirm.word.is_none() {
+        confirm.word = Some(String::new());
+    } else {
+        model.notice = Some(format!("that is not {word}: Esc cancels"));
+    }
+    false
+}
+
 /// `y`: the plan on the screen, and nothing else, is carried out.
 fn confirmed(model: &mut Model) -> Vec<Effect> {
+    if !agreed(model) {
+        return Vec::new();
+    }
     match std::mem::replace(&mut model.mode, Mode::Browse) {
         Mode::ConfirmRung(confirm) if confirm.replanning.is_none() => {
             model.last_job += 1;

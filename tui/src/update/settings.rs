@@ -1,5 +1,5 @@
-//! The kernel's settings: shown, and changed by `y` alone. One that was changed can be made what it was
-//! by one key.
+//! The kernel's settings: shown, and changed by `y` alone. Of one that was changed a key proposes what it
+//! was before.
 
 use std::time::Duration;
 
@@ -46,31 +46,27 @@ pub(super) fn act(model: &mut Model, action: SettingsAction) -> Vec<Effect> {
             }
             model.notice = Some("nothing would change".into());
         }
-        SettingsAction::Back => return back(model),
+        SettingsAction::Back => back(model),
     }
     Vec::new()
 }
 
-/// Makes the selected one what it was before it was last changed.
-fn back(model: &mut Model) -> Vec<Effect> {
+/// Proposes for the selected one what it was before it was last changed.
+fn back(model: &mut Model) {
     let Mode::Settings(settings) = &model.mode else {
-        return Vec::new();
+        return;
     };
-    let which = settings.at;
-    let former = model.former(settings, which);
-    match former.filter(|&to| settings.value() != Some(to)) {
-        Some(to) => vec![Effect::Change { which, to }],
-        None => {
-            model.notice = Some("nothing is known of a change to it".into());
-            Vec::new()
-        }
+    let former = model.former(settings, settings.at);
+    let former = former.filter(|&to| settings.value() != Some(to));
+    match &mut model.mode {
+        Mode::Settings(settings) if former.is_some() => settings.proposed = former,
+        _ => model.notice = Some("nothing is known of a change to it".into()),
     }
 }
 
 pub(super) fn moved(settings: &mut Settings, steps: i64) {
     settings.at = super::stepped(settings.at, steps, SETTINGS.len());
     settings.proposed = None;
-    settings.urged = false;
 }
 
 pub(super) fn happened(model: &mut Model, msg: SettingsMsg) -> Vec<Effect> {

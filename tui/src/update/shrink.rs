@@ -53,8 +53,8 @@ pub(super) fn planned(model: &mut Model, job: u64, result: Result<Plan, ShrinkEr
     };
     model.mode = match result {
         Ok(plan) => Mode::ConfirmShrink(Box::new(ConfirmShrink {
+            job,
             plan,
-            urged: false,
             from_ledger,
         })),
         Err(error) => failed("The cache cannot be shrunk", &error),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Effect, browse, mounts, stepped, tree_order};
+use super::{Effect, browse, jump, mounts, stepped, tree_order};
 use crate::census::Census;
 use crate::keymap::Action;
 use crate::model::{Mode, Model, Part, Place, State};
@@ -35,11 +35,21 @@ pub(super) fn counted(
         return Vec::new();
     };
     let refreshed = place.refreshing.is_some();
+    if let Err(error) = &result
+        && !refreshed
+        && let Some(effects) = jump::refused(model, error)
+    {
+        return effects;
+    }
+    let Some(place) = waiting(model, job) else {
+        return Vec::new();
+    };
     match result {
         Ok(census) if refreshed => place.refresh(&census),
         Ok(census) => {
             place.lookup = true;
             place.finish(census, at);
+            model.tree.left = None;
         }
         Err(error) if refreshed => {
             place.refreshing = None;

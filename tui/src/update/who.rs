@@ -83,7 +83,6 @@ pub(super) fn act(model: &mut Model, action: WhoAction) -> Vec<Effect> {
         WhoAction::Open => open(model),
         WhoAction::Again => again(model),
         WhoAction::Start => return start(model),
-        WhoAction::Urge => urge(model),
         WhoAction::Stop => return stop(model),
         WhoAction::Sort => {
             model.who.order = model.who.order.next();
@@ -130,26 +129,20 @@ fn open(model: &mut Model) {
     if watched.is_some() {
         cover(model);
     } else {
-        model.mode = Mode::ConfirmWho(Box::new(ConfirmWho { spec, urged: false }));
+        model.mode = Mode::ConfirmWho(Box::new(ConfirmWho { spec }));
     }
 }
 
 fn again(model: &mut Model) {
     if let Some(watching) = &model.who.watching {
         let spec = watching.spec.clone();
-        model.mode = Mode::ConfirmWho(Box::new(ConfirmWho { spec, urged: false }));
+        model.mode = Mode::ConfirmWho(Box::new(ConfirmWho { spec }));
     }
 }
 
 fn cover(model: &mut Model) {
     model.who.over = Some(model.screen);
     model.mode = model.below();
-}
-
-fn urge(model: &mut Model) {
-    if let Mode::ConfirmWho(confirm) = &mut model.mode {
-        confirm.urged = true;
-    }
 }
 
 /// The only place that an effect comes from that arms anything.

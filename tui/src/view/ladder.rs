@@ -1,103 +1,71 @@
-//! The ladder in a plan: which rungs there are, how wide each reaches, and why one does not apply.
+//! The ladder in a plan: which rungs there are besides, and the list to choose a wider one from.
 
+use ratatui::Frame;
+use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
-use super::cut;
+use super::{cut, inside, popup};
 use crate::ladder::{Rung, Step};
 use crate::model::Model;
 use crate::text::printable;
 
-/// What of the ladder is shown.
-#[derive(Clone, Copy)]
-pub(super) struct Shown<'a> {
-    /// The rungs of the plan itself.
-    pub(super) here: &'a [Rung],
-    /// It is about a directory: without one the narrower rungs have nowhere to stand.
-    pub(super) directory: bool,
+/// `narrow 1 negative, 2 dentries, 3 inodes, 4 pages: this directory alone`: keys of a plan that is
+/// about a directory, but reaches wider.
+pub(super) fn narrower(model: &Model, rung: Rung) -> Option<Line<'static>> {
+    let below = |step: &&Step| step.rung.mode().is_some() && step.rung < rung;
+    let steps = model.ladder.iter().filter(below);
+    let steps = steps.filter(|step| step.why_not.is_none());
+    let names: Vec<_> = steps
+        .map(|step| format!("{} {}", step.rung as usize + 1, step.rung.name()))
+        .collect();
+    let words = format!("narrow {}: this directory alone", names.join(", "));
+    (!names.is_empty()).then(|| Line::raw(words))
+}
+
+/// `wider  >: superblock, cgroup, cache, everybody`
+pub(super) fn wider(model: &Model, rung: Rung) -> Option<Line<'static>> {
+    let (mut names, mut label) = (Vec::new(), "wider");
+    for step in model.beside() {
+        names.push(step.rung.name());
+        if step.rung < rung {
+            label = "other";
+        }
+    }
+    let words = format!("{label}  >: {}", names.join(", "));
+    (!names.is_empty()).then(|| Line::styled(words, model.look.dim()))
 }
 
 /// ```text
-///  narrow 1 this directory: names cached as absent
-///  wider  5 the whole filesystem: all unused dentries
-///         6 not here: cgroup v2 is not mounted
-///         8 everybody: dentries, inodes, page cache
+///  ┌ Wider than one directory ────────────────────────┐
+///  │ ▸ the whole filesystem: all unused dentries      │
+///  │   not here: cgroup v2 is not mounted             │
+///  │   everybody: dentries, inodes, page cache        │
+///  │                                                  │
+///  │ Enter makes its plan; nothing is done by that    │
+///  └──────────────────────────────────────────────────┘
 /// ```
-/// Where there is no room for that, all in a line, and the reasons as far as they fit.
-pub(super) fn lines(
-    model: &Model,
-    Shown { here, directory }: Shown<'_>,
-    width: usize,
-    room: usize,
-) -> Vec<Line<'static>> {
-    let is_other = |step: &&Step| {
-        let below = matches!(step.rung, Rung::Cgroup | Rung::Cache | Rung::Everybody) || directory;
-        below && !here.contains(&step.rung)
-    };
-    let others: Vec<&Step> = model.ladder.iter().filter(is_other).collect();
-    if others.is_empty() {
-        return Vec::new();
-    }
-    if others.len() <= room {
-        return full(model, &others, here, width);
-    }
-    let mut lines = compact(model, &others);
-    let why = others.iter().filter_map(|step| {
-        let why = printable(step.why_not.as_ref()?.lines().next()?);
-        Some(format!("not    {}: {why}", number(step.rung)))
-    });
-    lines.extend(why.map(|why| Line::styled(cut(&why, width), model.look.dim())));
-    lines.truncate(room.max(1));
-    lines
-}
-
-/// The key that opens its plan.
-pub(super) fn number(rung: Rung) -> usize {
-    rung as usize + 1
-}
-
-fn is_wider(step: &Step, here: &[Rung]) -> bool {
-    here.iter().all(|here| step.rung > *here)
-}
-
-fn full(model: &Model, steps: &[&Step], here: &[Rung], width: usize) -> Vec<Line<'static>> {
+pub(super) fn list(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    let mut last = None;
-    let line = |step: &&Step| {
-        let wider = is_wider(step, here);
-        let label = match wider {
-            _ if last == Some(wider) => "",
-            true => "wider",
-            false => "narrow",
-        };
-        last = Some(wider);
-        let (words, style) = match &step.why_not {
-            Some(why) => {
-                let why = printable(why.lines().next().unwrap_or_default());
-                (format!("not here: {why}"), look.dim())
-            }
-            None if wider => (step.rung.reach().to_owned(), look.alarm()),
-            None => (step.rung.reach().to_owned(), Style::new()),
-        };
-        let words = format!("{} {words}", number(step.rung));
-        Line::from(vec![
-            Span::raw(format!("{label:<6} ")),
-            Span::styled(cut(&words, width.saturating_sub(7)), style),
-        ])
-    };
-    steps.iter().map(line).collect()
-}
-
-/// `wider  5 filesystem  6 cgroup  8 everybody`
-fn compact(model: &Model, steps: &[&Step]) -> Vec<Line<'static>> {
-    let look = model.look;
-    let mut spans = vec![Span::raw("others ")];
-    for step in steps {
-        let words = format!("{} {}  ", number(step.rung), step.rung.name());
-        spans.push(match step.why_not {
-            Some(_) => Span::styled(words, look.dim()),
-            None => Span::raw(words),
-        });
-    }
-    vec![Line::from(spans)]
+    let width = usize::from(inside(area)).saturating_sub(2);
+    let steps = model.beside().into_iter();
+    let mut text: Vec<_> = steps
+        .enumerate()
+        .map(|(line, step)| {
+            let chosen = line == at;
+            let mark = if chosen { look.glyphs.chosen } else { " " };
+            let (words, style) = match &step.why_not {
+                Some(why) => {
+                    let why = printable(why.lines().next().unwrap_or_default());
+                    (format!("not here: {why}"), look.dim())
+                }
+                None => (step.rung.reach().to_owned(), Style::new()),
+            };
+            let style = if chosen { look.strong() } else { style };
+            Line::styled(format!("{mark} {}", cut(&words, width)), style)
+        })
+        .collect();
+    text.push(Line::raw(""));
+    text.push(Line::raw("Enter makes its plan; nothing is done by that"));
+    popup(look, "Wider than one directory", text, frame, area);
 }

@@ -10,13 +10,12 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Wrap};
 
-use super::ladder::Shown;
+use super::question::{Asked, Prompt, Words};
 use super::tree::filesystem;
-use super::{cut, inside, paragraph_height, popup, tail};
+use super::{cut, inside, popup, tail};
 use crate::ladder::Rung;
-use crate::model::{self, Confirm, Model, Pruning};
+use crate::model::{Confirm, Model, Pruning};
 use crate::prune::Task;
 use crate::session::{Counters, MODES, Mode};
 use crate::shell;
@@ -55,11 +54,12 @@ pub(super) fn planning(
 ///  │ costs  the next lookup of each such name asks the filesystem again     │
 ///  │ reach  below this directory only, on this filesystem only              │
 ///  │ as     slabscope prune /var/spool/app/sessions --mode negative         │
+///  │ wider  >: filesystem, cgroup, cache, everybody                         │
 ///  │                                                                        │
 ///  │ type y to prune    Enter does nothing    Esc cancels                   │
 ///  └────────────────────────────────────────────────────────────────────────┘
 /// ```
-pub(super) fn confirm(model: &Model, confirm: &Confirm, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn asked(model: &Model, confirm: &Confirm, area: Rect) -> Asked {
     let look = model.look;
     let (title, mut text) = directories(model, confirm, area);
     text.push(Line::raw(""));
@@ -82,55 +82,24 @@ pub(super) fn confirm(model: &Model, confirm: &Confirm, frame: &mut Frame<'_>, a
     if command.len() < 4 * usize::from(area.width) {
         text.push(Line::styled(command, look.dim()));
     }
-    let inside = inside(area);
-    // Who holds what stays was asked for, or takes a line to ask.
-    let fills = who::lines(model, confirm);
-    let room = super::room_below(&text, area).saturating_sub(1 + fills.len());
-    text.extend(super::ladder::lines(model, LADDER, inside.into(), room));
-    let room = super::room_below(&text, area).saturating_sub(fills.len());
-    let held = holders::lines(model, confirm, room);
-    text.extend(
-        held.into_iter()
-            .chain(fills)
-            .map(|(words, style)| Line::styled(cut(&words, inside.into()), style)),
-    );
-    text.extend([Line::raw(""), urge(model, confirm)]);
-    popup(look, &title, text, frame, area);
-}
-
-/// The rungs that the modes are.
-const HERE: [Rung; 4] = [Rung::Negative, Rung::Dentries, Rung::Inodes, Rung::Pages];
-
-/// What is shown of the ladder.
-const LADDER: Shown<'_> = Shown {
-    here: &HERE,
-    directory: true,
-};
-
-/// Whether the box of the plan has room for what would go in the mode chosen.
-pub fn shows_figures(model: &Model) -> bool {
-    let model::Mode::Confirm(confirm) = &model.mode else {
-        return false;
-    };
-    let [_, area, _] = super::areas(Rect::new(0, 0, model.size.0, model.size.1));
-    let (_, mut text) = directories(model, confirm, area);
-    for mode in MODES {
-        text.push(choice(model, confirm, mode));
-        if mode == confirm.mode {
-            break;
-        }
+    let width = inside(area).into();
+    text.extend(super::ladder::wider(model, Rung::Pages));
+    let lines = holders::lines(model, confirm);
+    let lines = lines.into_iter().chain(who::lines(model, confirm));
+    text.extend(lines.map(|(words, style)| Line::styled(cut(&words, width), style)));
+    let prompt = prompt(model, confirm);
+    Asked {
+        title,
+        text,
+        prompt,
     }
-    let paragraph = Paragraph::new(text).wrap(Wrap { trim: false });
-    // Borders, and a word that there is more.
-    let room = usize::from(area.height).saturating_sub(3);
-    paragraph_height(&paragraph, inside(area)) <= room
 }
 
 /// Title and first lines of the plan.
 fn directories(model: &Model, confirm: &Confirm, area: Rect) -> (String, Vec<Line<'static>>) {
     match &confirm.tasks[..] {
         [task] => one(model, task, area),
-        _ => several(model, confirm, area),
+        _ => several(confirm, area),
     }
 }
 
@@ -141,41 +110,30 @@ fn one(model: &Model, task: &Task, area: Rect) -> (String, Vec<Line<'static>>) {
     let mut text = Vec::new();
     if !title.ends_with(&path) {
         // Nobody agrees to what they cannot read in full.
-        text.push(Line::raw(tail(&path, 4 * usize::from(area.width.min(96)))));
+        text.push(Line::raw(path));
     }
     text.push(Line::styled(filesystem(&task.mount), model.look.dim()));
     (title, text)
 }
 
 /// Title and first lines of the plan for several: each with its own figure.
-fn several(model: &Model, confirm: &Confirm, area: Rect) -> (String, Vec<Line<'static>>) {
+fn several(confirm: &Confirm, area: Rect) -> (String, Vec<Line<'static>>) {
     let tasks = &confirm.tasks;
     let title = format!(
         "Prune below {} directories, one after the other",
         tasks.len()
     );
-    // The other lines of the plan take 16 rows.
-    let height = usize::from(area.height.saturating_sub(16)).max(2);
-    let first = confirm.scroll.min(tasks.len().saturating_sub(height));
-    let mut text: Vec<_> = tasks
-        .iter()
-        .skip(first)
-        .take(height)
-        .map(|task| {
-            let figure = count(task.plan.predicted(confirm.mode, confirm.writeback));
-            let fs = printable(&task.mount.fs);
-            // A row each, so that long paths do not push the figures out of the box.
-            let room = usize::from(inside(area)).saturating_sub(14 + 2 + 3 + fs.len());
-            let path = tail(&printable(&task.plan.target.path), room);
-            Line::raw(format!("{figure:>14}  {path}   {fs}"))
-        })
-        .collect();
-    let hidden = tasks.len().saturating_sub(text.len());
-    if hidden > 0 {
-        let words = format!("{:>14}  more: PgDn, PgUp", count(hidden as u64));
-        text.push(Line::styled(words, model.look.warn()));
-    }
-    (title, text)
+    let lines = tasks.iter().flat_map(|task| {
+        let figure = count(task.plan.predicted(confirm.mode, confirm.writeback));
+        let (path, fs) = (printable(&task.plan.target.path), printable(&task.mount.fs));
+        let row = format!("{figure:>14}  {path}   {fs}");
+        match Span::raw(&row).width() <= inside(area).into() {
+            true => vec![Line::raw(row)],
+            // Nobody agrees to what they cannot read in full.
+            false => vec![Line::raw(format!("{figure:>14}  {fs}")), Line::raw(path)],
+        }
+    });
+    (title, lines.collect())
 }
 
 fn choice(model: &Model, confirm: &Confirm, mode: Mode) -> Line<'static> {
@@ -303,27 +261,32 @@ fn command(confirm: &Confirm) -> String {
     }
 }
 
-fn urge(model: &Model, confirm: &Confirm) -> Line<'static> {
+fn prompt(model: &Model, confirm: &Confirm) -> Prompt {
     let look = model.look;
     if confirm.predicted(confirm.mode) == 0 {
         let unused = confirm.predicted(Mode::Dentries);
         let words = match confirm.mode {
             Mode::Negative if unused > 0 => {
                 let unused = count(unused);
-                format!("nothing negative here: 2 takes {unused} unused dentries")
+                vec![
+                    format!("nothing negative here: 2 takes {unused} unused dentries"),
+                    format!("2 takes {unused} unused dentries"),
+                ]
             }
-            _ => "nothing would go: there is nothing to prune this way".into(),
+            _ => vec![
+                "nothing would go: there is nothing to prune this way".into(),
+                "nothing would go".into(),
+            ],
         };
-        return Line::styled(words, look.warn());
+        return Prompt::Says(words, look.warn());
     }
-    if confirm.urged {
-        let style = look.warn().patch(look.selected());
-        return Line::styled("nothing is pruned before you type y    Esc cancels", style);
-    }
-    Line::from(vec![
-        Span::styled("type y to prune", look.strong().patch(look.warn())),
-        Span::raw("    Enter does nothing    Esc cancels"),
-    ])
+    Prompt::Asks(Words {
+        go: "type y to prune".into(),
+        not: "nothing is pruned before you type y",
+        enter: true,
+        leave: "Esc cancels",
+        style: look.warn(),
+    })
 }
 
 /// How far a prune has come.

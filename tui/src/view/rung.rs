@@ -4,11 +4,11 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Wrap};
 
 use super::fit::wrapped;
-use super::{inside, paragraph_height, popup, tail};
-use crate::model::{self, Ask, ConfirmRung, Model, RungLedger, RunningRung};
+use super::question::{Asked, Prompt, Words};
+use super::{inside, popup, tail};
+use crate::model::{Ask, ConfirmRung, Model, RungLedger, RunningRung};
 use crate::reclaim::everybody::What;
 use crate::reclaim::{Change, Figure, Progress, Unit};
 use crate::text::{bytes, count, duration, percent, printable, signed_bytes};
@@ -49,15 +49,24 @@ fn title(verb: &str, ask: &Ask, area: Rect) -> String {
 ///  │ most   9.1 GiB: all SReclaimable of the machine                        │
 ///  │ as     slabscope reclaim --superblock /var                             │
 ///  │                                                                        │
-///  │ wider  8 everybody                                                     │
+///  │ narrow 1 negatives, 2 unused, 3 inodes, 4 pages: this directory alone  │
+///  │ wider  >: cgroup, cache, everybody                                     │
 ///  │ type y to reclaim    Enter does nothing    Esc cancels                 │
 ///  └────────────────────────────────────────────────────────────────────────┘
 /// ```
-pub(super) fn confirm(model: &Model, confirm: &ConfirmRung, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn asked(model: &Model, confirm: &ConfirmRung, area: Rect) -> Asked {
     let look = model.look;
     let rung = &confirm.plan.rung;
     let width = usize::from(inside(area));
-    let mut text = head(model, confirm, width);
+    let title = title("Reclaim", &confirm.plan.ask, area);
+    let mut text = Vec::new();
+    if let Some(path) = confirm.plan.ask.place().map(printable)
+        && !title.ends_with(&path)
+    {
+        // Nobody agrees to what they cannot read in full.
+        text.push(Line::raw(path));
+    }
+    text.extend(head(model, confirm, width));
     text.push(Line::raw(""));
     for (at, note) in rung.notes().into_iter().enumerate() {
         let label = if at == 0 { "note" } else { "" };
@@ -71,21 +80,16 @@ pub(super) fn confirm(model: &Model, confirm: &ConfirmRung, frame: &mut Frame<'_
     if command.len() < 4 * usize::from(area.width) {
         text.push(Line::styled(command, look.dim()));
     }
-    let room = super::room_below(&text, area);
-    let here = [confirm.plan.ask.rung()];
-    let ladder = super::ladder::Shown {
-        here: &here,
-        directory: confirm.directory().is_some(),
-    };
-    text.extend(super::ladder::lines(model, ladder, width, room));
-    text.extend([Line::raw(""), urge(model, confirm)]);
-    popup(
-        look,
-        &title("Reclaim", &confirm.plan.ask, area),
+    let rung = confirm.plan.ask.rung();
+    if confirm.directory().is_some() {
+        text.extend(super::ladder::narrower(model, rung));
+    }
+    text.extend(super::ladder::wider(model, rung));
+    Asked {
+        title,
         text,
-        frame,
-        area,
-    );
+        prompt: prompt(model, confirm),
+    }
 }
 
 /// Whom it hits, and what is asked for: nobody agrees to what they cannot read in full.
@@ -95,21 +99,8 @@ fn head(model: &Model, confirm: &ConfirmRung, width: usize) -> Vec<Line<'static>
         false => Style::new(),
     };
     let mut text = block("reach", &confirm.plan.rung.reach(), style, width);
-    text.extend(asked(model, confirm));
+    text.extend(asks(model, confirm));
     text
-}
-
-/// Whether the box of the plan has room for whom it hits and what is asked for.
-pub fn shows_reach(model: &Model) -> bool {
-    let model::Mode::ConfirmRung(confirm) = &model.mode else {
-        return false;
-    };
-    let [_, area, _] = super::areas(Rect::new(0, 0, model.size.0, model.size.1));
-    let paragraph =
-        Paragraph::new(head(model, confirm, inside(area).into())).wrap(Wrap { trim: false });
-    // Borders, and a word that there is more.
-    let room = usize::from(area.height).saturating_sub(3);
-    paragraph_height(&paragraph, inside(area)) <= room
 }
 
 /// Columns of a label and the blank behind it.
@@ -131,7 +122,7 @@ fn block(label: &str, words: &str, style: Style, width: usize) -> Vec<Line<'stat
 }
 
 /// What is asked for, and the keys that change it.
-fn asked(model: &Model, confirm: &ConfirmRung) -> Vec<Line<'static>> {
+fn asks(model: &Model, confirm: &ConfirmRung) -> Vec<Line<'static>> {
     let look = model.look;
     let line = |words: &str| Line::raw(labelled("asks", words));
     if let Some(typed) = &confirm.typing {
@@ -183,23 +174,27 @@ fn asked(model: &Model, confirm: &ConfirmRung) -> Vec<Line<'static>> {
     }
 }
 
-fn urge(model: &Model, confirm: &ConfirmRung) -> Line<'static> {
+fn prompt(model: &Model, confirm: &ConfirmRung) -> Prompt {
     let look = model.look;
-    if confirm.urged {
-        let style = look.warn().patch(look.selected());
-        return Line::styled(
-            "nothing is reclaimed before you type y    Esc cancels",
-            style,
-        );
-    }
     let style = match confirm.is_wide() {
         true => look.alarm(),
         false => look.warn(),
     };
-    Line::from(vec![
-        Span::styled("type y to reclaim", look.strong().patch(style)),
-        Span::raw("    Enter does nothing    Esc cancels"),
-    ])
+    let go = match &confirm.word {
+        // What was typed stands last, where it grows.
+        Some(typed) => {
+            let word = model.host.word();
+            format!("type {word} and Enter to reclaim: {}_", printable(typed))
+        }
+        None => "type y to reclaim".into(),
+    };
+    Prompt::Asks(Words {
+        go,
+        not: "nothing is reclaimed before you type y",
+        enter: confirm.word.is_none(),
+        leave: "Esc cancels",
+        style,
+    })
 }
 
 /// How far it is.

@@ -1,12 +1,12 @@
 //! The kernel's settings: what they are, what they mean, and what a change would do.
 
-use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::fit::wrapped;
-use super::{inside, popup};
+use super::inside;
+use super::question::{Asked, Prompt, Words};
 use crate::model::{Model, Settings};
 use crate::tune::{SETTINGS, Setting};
 
@@ -20,8 +20,7 @@ use crate::tune::{SETTINGS, Setting};
 ///  │ type y to change it    Enter does nothing    Esc leaves                │
 ///  └────────────────────────────────────────────────────────────────────────┘
 /// ```
-pub(super) fn render(model: &Model, settings: &Settings, frame: &mut Frame<'_>, area: Rect) {
-    let look = model.look;
+pub(super) fn asked(model: &Model, settings: &Settings, area: Rect) -> Asked {
     let mut text = Vec::new();
     for (at, of) in SETTINGS.iter().enumerate() {
         if at > 0 {
@@ -34,17 +33,11 @@ pub(super) fn render(model: &Model, settings: &Settings, frame: &mut Frame<'_>, 
             usize::from(inside(area)),
         ));
     }
-    text.push(Line::raw(""));
-    if model.inert.is_none() {
-        text.push(urge(model, settings));
-    }
-    popup(
-        look,
-        "Settings of the kernel, for everybody",
+    Asked {
+        title: "Settings of the kernel, for everybody".into(),
         text,
-        frame,
-        area,
-    );
+        prompt: prompt(model, settings),
+    }
 }
 
 fn setting(
@@ -70,7 +63,7 @@ fn setting(
     let would = proposed.map_or(String::new(), |to| format!(" {} {to}", look.glyphs.arrow));
     let former = model.former(settings, at).filter(|&former| former != value);
     let was = former.map_or(String::new(), |was| {
-        format!("   it was {was}: b puts it back")
+        format!("   it was {was}: b proposes that")
     });
     let mut lines = vec![Line::from(vec![
         Span::styled(format!("{name}{value}{would}"), style),
@@ -91,20 +84,23 @@ fn setting(
     lines
 }
 
-fn urge(model: &Model, settings: &Settings) -> Line<'static> {
+fn prompt(model: &Model, settings: &Settings) -> Prompt {
     let look = model.look;
+    if model.inert.is_some() {
+        return Prompt::Says(vec!["Esc leaves".into()], Style::new());
+    }
     if settings.proposed.is_none() {
-        return Line::raw("+ and - propose another value; nothing is changed by that");
+        let words = [
+            "+ and - propose another value; nothing is changed by that",
+            "+ and - propose another value",
+        ];
+        return Prompt::Says(words.map(str::to_owned).into(), Style::new());
     }
-    if settings.urged {
-        let style = look.warn().patch(look.selected());
-        return Line::styled("nothing is changed before you type y    Esc leaves", style);
-    }
-    Line::from(vec![
-        Span::styled(
-            "type y to change it for everybody, until the next boot",
-            look.strong().patch(look.alarm()),
-        ),
-        Span::raw("   Esc leaves"),
-    ])
+    Prompt::Asks(Words {
+        go: "type y to change it for everybody".into(),
+        not: "nothing is changed before you type y",
+        enter: true,
+        leave: "Esc leaves",
+        style: look.alarm(),
+    })
 }

@@ -2,9 +2,10 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
 use super::popup;
+use super::question::{Asked, Prompt, Words};
 use crate::model::{ConfirmShrink, Model, Shrunk};
 use crate::source::Cache;
 use crate::text::{bytes, count, counted, printable};
@@ -25,7 +26,7 @@ pub(super) fn waiting(model: &Model, what: &str, cache: &str, frame: &mut Frame<
 ///  │ type y to shrink    Enter does nothing    Esc cancels                  │
 ///  └────────────────────────────────────────────────────────────────────────┘
 /// ```
-pub(super) fn confirm(model: &Model, confirm: &ConfirmShrink, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn asked(model: &Model, confirm: &ConfirmShrink) -> Asked {
     let look = model.look;
     let plan = &confirm.plan;
     let cache = &plan.cache;
@@ -45,7 +46,7 @@ pub(super) fn confirm(model: &Model, confirm: &ConfirmShrink, frame: &mut Frame<
             )
         }
     };
-    let mut text = vec![
+    let text = vec![
         Line::raw("frees  its slabs that hold no object, those that CPUs keep ready too"),
         Line::raw(format!(
             "now    {}, {size}; {partial} of them partly used",
@@ -66,19 +67,18 @@ pub(super) fn confirm(model: &Model, confirm: &ConfirmShrink, frame: &mut Frame<
             "       mm/slub.c: shrink_store(), __kmem_cache_do_shrink()",
             look.dim(),
         ),
-        Line::raw(""),
     ];
-    text.push(if confirm.urged {
-        let style = look.warn().patch(look.selected());
-        Line::styled("nothing is shrunk before you type y    Esc cancels", style)
-    } else {
-        Line::from(vec![
-            Span::styled("type y to shrink", look.strong().patch(look.warn())),
-            Span::raw("    Enter does nothing    Esc cancels"),
-        ])
-    });
-    let title = format!("Shrink {}", printable(&cache.name));
-    popup(look, &title, text, frame, area);
+    Asked {
+        title: format!("Shrink {}", printable(&cache.name)),
+        text,
+        prompt: Prompt::Asks(Words {
+            go: "type y to shrink".into(),
+            not: "nothing is shrunk before you type y",
+            enter: true,
+            leave: "Esc cancels",
+            style: look.warn(),
+        }),
+    }
 }
 
 /// Before and after, as the kernel counts.

@@ -2,8 +2,10 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 
+use super::question::{Asked, Prompt, Words};
 use super::tree::row_line;
 use super::{cut, first_row, popup, rule, tail, trouble};
 use crate::model::{ConfirmWho, Course, Model, Opened, PAST, WATCH_LIMIT, WatchState, Watching};
@@ -285,7 +287,7 @@ fn files(model: &Model, opened: &Opened, frame: &mut Frame<'_>, area: Rect) {
 }
 
 /// What is asked before anything is armed.
-pub(super) fn confirm(model: &Model, confirm: &ConfirmWho, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn asked(model: &Model, confirm: &ConfirmWho) -> Asked {
     let look = model.look;
     let (what, each, cache) = match &confirm.spec {
         Spec::Cache(cache) => ("objects", "allocation and each free", cache.as_str()),
@@ -331,18 +333,39 @@ pub(super) fn confirm(model: &Model, confirm: &ConfirmWho, frame: &mut Frame<'_>
         );
         text.push(Line::styled(words, look.warn()));
     }
-    text.push(Line::raw(""));
-    text.push(match confirm.urged {
-        true => Line::styled(
-            "nothing is armed before you type y    Esc cancels",
-            look.warn().patch(look.selected()),
-        ),
-        false => Line::from(vec![
-            Span::styled("type y to watch", look.strong()),
-            Span::raw("    Enter does nothing    Esc cancels"),
-        ]),
-    });
-    popup(look, "Who fills it", text, frame, area);
+    Asked {
+        title: "Who fills it".into(),
+        text,
+        prompt: Prompt::Asks(Words {
+            go: "type y to watch".into(),
+            not: "nothing is armed before you type y",
+            enter: true,
+            leave: "Esc cancels",
+            style: Style::new(),
+        }),
+    }
+}
+
+/// What is asked before the program is left with a watch on.
+pub(super) fn leaving(model: &Model) -> Asked {
+    let what = match &model.who.watching {
+        Some(watching) => format!("who makes {}", watching.spec.words()),
+        None => "nothing any more".into(),
+    };
+    Asked {
+        title: "Quit".into(),
+        text: vec![
+            Line::raw(format!("A trace is running: {what}.")),
+            Line::raw("Quitting ends it: what it counted is lost, nothing stays armed."),
+        ],
+        prompt: Prompt::Asks(Words {
+            go: "type y to quit".into(),
+            not: "only y quits",
+            enter: true,
+            leave: "Esc stays",
+            style: model.look.warn(),
+        }),
+    }
 }
 
 /// By how many active objects a cache changes now.

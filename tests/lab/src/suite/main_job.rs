@@ -156,8 +156,9 @@ fn prune(screen: &mut Screen<'_>) -> Result<()> {
     screen.send("P")?;
     screen.wait_for("Prune below /mnt/ext4/1 ", SOON)?;
     screen.wait_for("1,000,000", SOON)?;
+    screen.wait_for("type y to prune", SOON)?;
     screen.send("\r")?;
-    screen.wait_for("Enter does nothing", SOON)?;
+    screen.wait_for("nothing is pruned before you type y", SOON)?;
     screen.send("y")?;
     screen.wait_for(
         "Pruned negative dentries below /mnt/ext4/1",
@@ -246,6 +247,7 @@ fn killed_in_a_prune(_: &Context<'_>, guest: &Guest) -> Result<()> {
     select_directory(&mut screen, "1")?;
     screen.send("p")?;
     screen.wait_for("Prune below /mnt/ext4/1 ", SOON)?;
+    screen.wait_for("type y to prune", SOON)?;
     let before = guest.dentry_state()?;
     screen.send("y")?;
     // The first progress comes after a tenth of a second, the end after one and more.

@@ -65,6 +65,7 @@ fn marked(_: &Context<'_>, guest: &Guest) -> Result<()> {
     screen.wait_for("2 marked", SOON)?;
     screen.send("p")?;
     screen.wait_for("Prune below 2 directories", SOON)?;
+    screen.wait_for("type y to prune", SOON)?;
     screen.send("y")?;
     screen.wait_for("Pruned negative dentries below 2 directories", SOON)?;
     screen.wait_for("all of them", SOON)?;
@@ -128,7 +129,8 @@ fn replaced(_: &Context<'_>, guest: &Guest) -> Result<()> {
 fn plan(screen: &mut Screen<'_>, directory: &str) -> Result<()> {
     select_directory(screen, directory)?;
     screen.send("p")?;
-    screen.wait_for(&format!("Prune below /mnt/ext4/{directory} "), SOON)
+    screen.wait_for(&format!("Prune below /mnt/ext4/{directory} "), SOON)?;
+    screen.wait_for("type y to prune", SOON)
 }
 
 /// `y` prunes nothing, says why, and that is recorded.

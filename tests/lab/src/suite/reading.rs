@@ -50,8 +50,9 @@ pub(super) fn select_directory(screen: &mut Screen<'_>, name: &str) -> Result<()
 }
 
 /// Leaves the program, which has to end well.
+/// From wherever it is: `q` leads one step back, and asks with a trace on.
 pub(super) fn quit(mut screen: Screen<'_>) -> Result<()> {
-    screen.send("q")?;
+    screen.send("\u{3}")?;
     let status = screen.wait_exit(SOON)?;
     ensure!(status == 0, "slabscope ended with {status}");
     Ok(())

@@ -91,6 +91,7 @@ fn cgroup(_: &Context<'_>, guest: &Guest) -> Result<()> {
     screen.wait_for("Reclaim: the cgroup", SOON)?;
     screen.send("a8M\r")?;
     screen.wait_for("8.0 MiB: + doubles it", SOON)?;
+    screen.wait_for("type y to reclaim", SOON)?;
     screen.send("\r")?;
     screen.wait_for("nothing is reclaimed before you type y", SOON)?;
     let before = [slab(guest, "filled")?, slab(guest, "beside")?];
@@ -145,6 +146,14 @@ fn carried_out(guest: &Guest, screen: &mut Screen<'_>, title: &str) -> Result<[[
     screen.wait_for("type y to reclaim", SOON)?;
     let (before, pages_before) = (guest.dentry_state()?.dentries as f64, page_cache(guest)?);
     screen.send("y")?;
+    if title.ends_with("everybody") {
+        let host = guest.sh("uname -n")?;
+        let word = host.trim().split('.').next().unwrap_or_default();
+        screen.wait_for(&format!("type {word} and Enter to reclaim: _"), SOON)?;
+        screen.send(word)?;
+        screen.wait_for(&format!("to reclaim: {word}_"), SOON)?;
+        screen.send("\r")?;
+    }
     screen.wait_for(title, Duration::from_secs(120))?;
     screen.wait_still(STILL, SOON)?;
     let (after, pages_after) = (guest.dentry_state()?.dentries as f64, page_cache(guest)?);
@@ -238,19 +247,28 @@ fn superblock(guest: &Guest, screen: &mut Screen<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Changed by `y`, put back by one key.
+/// Changed by `y`, and back the same way.
 fn setting(guest: &Guest, screen: &mut Screen<'_>) -> Result<()> {
     let value = || guest.sh("cat /proc/sys/vm/vfs_cache_pressure");
     ensure!(value()?.trim() == "100", "it is {}", value()?);
     screen.send("V")?;
     screen.wait_for("vm.vfs_cache_pressure   100", SOON)?;
-    screen.send("+\r")?;
+    screen.send("+")?;
+    screen.wait_for("type y to change it", SOON)?;
+    screen.send("\r")?;
     screen.wait_for("nothing is changed before you type y", SOON)?;
     ensure!(value()?.trim() == "100", "Enter changed it to {}", value()?);
     screen.send("y")?;
-    screen.wait_for("it was 100: b puts it back", SOON)?;
+    screen.wait_for("it was 100: b proposes that", SOON)?;
     ensure!(value()?.trim() == "150", "it is {}", value()?);
     screen.send("b")?;
+    screen.wait_for("type y to change it", SOON)?;
+    ensure!(
+        value()?.trim() == "150",
+        "one key changed it to {}",
+        value()?
+    );
+    screen.send("y")?;
     screen.wait_for("vm.vfs_cache_pressure   100", SOON)?;
     ensure!(value()?.trim() == "100", "it is {}", value()?);
     screen.send("\u{1b}")?;

@@ -6,8 +6,11 @@ use crate::holders::{Holder, Holders, Uses};
 use crate::model::{Confirm, Held, Model};
 use crate::text::{count, printable};
 
-/// In at most `room` lines, and at least two; each is to be cut.
-pub(super) fn lines(model: &Model, confirm: &Confirm, room: usize) -> Vec<(String, Style)> {
+/// Holders that are named: of more nobody makes use in a plan.
+const SHOWN: usize = 8;
+
+/// Each is to be cut.
+pub(super) fn lines(model: &Model, confirm: &Confirm) -> Vec<(String, Style)> {
     let look = model.look;
     let found = match &confirm.held {
         Held::Unasked => {
@@ -31,15 +34,9 @@ pub(super) fn lines(model: &Model, confirm: &Confirm, room: usize) -> Vec<(Strin
         }
         Held::Found(found) => found,
     };
-    let room = room.max(2) - 1;
-    let shown = match found.found.len() {
-        n if n > room => room - 1,
-        n => n,
-    };
-    let mut words: Vec<_> = found.found.iter().take(shown).map(holder).collect();
-    if found.found.len() > shown {
-        let more = count((found.found.len() - shown) as u64);
-        words.push(format!("and {more} more"));
+    let mut words: Vec<_> = found.found.iter().take(SHOWN).map(holder).collect();
+    if let Some(more @ 1..) = found.found.len().checked_sub(SHOWN) {
+        words.push(format!("and {} more", count(more as u64)));
     }
     if found.found.is_empty() {
         words.push("by no process that is seen: by mounts, watches, swap, loop devices".into());

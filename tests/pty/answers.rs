@@ -1,0 +1,102 @@
+//! What answers a plan: `y` typed by somebody who saw it, and nothing else.
+
+use crate::dirty::Dirty;
+use crate::tty::Tty;
+
+/// The program, on the directory of a home: without the module its page cache can be given up.
+fn on_directory(name: &str) -> Option<(Dirty, Tty)> {
+    if std::path::Path::new("/dev/slabscope").exists() {
+        return None;
+    }
+    let home = Dirty::new(name);
+    let mut command = home.0.on_terminal();
+    command.arg(home.0.path().join("data"));
+    let mut tty = Tty::spawn(100, 30, command);
+    tty.wait_for("readdir");
+    Some((home, tty))
+}
+
+/// Quits, and gives what was recorded.
+fn recorded(home: &Dirty, tty: &mut Tty) -> Vec<String> {
+    tty.type_keys("\x03");
+    assert_eq!(tty.ends_restored().exit_code(), 0);
+    assert!(!tty.parser.screen().bracketed_paste());
+    home.outcomes()
+}
+
+/// Sent at once, as a terminal sends what was pasted or typed while the program was busy.
+#[test]
+fn typed_ahead_y_carries_out_no_plan() {
+    let Some((home, mut tty)) = on_directory("ahead") else {
+        return;
+    };
+    tty.type_keys(&format!("P{}y", ".".repeat(3_000)));
+    tty.wait_for("type y to reclaim");
+    assert_eq!(recorded(&home, &mut tty), [""; 0]);
+}
+
+#[test]
+fn pasted_y_carries_out_no_plan_and_pasted_keys_press_nothing() {
+    let Some((home, mut tty)) = on_directory("pasted") else {
+        return;
+    };
+    tty.type_keys("P");
+    tty.wait_for("type y to reclaim");
+    assert!(tty.parser.screen().bracketed_paste());
+    tty.type_keys("\x1b[200~y\x1b[201~");
+    tty.wait_for("pasted text was dropped");
+    tty.type_keys("\x1b");
+    tty.wait_for("cancelled: nothing was reclaimed");
+    tty.type_keys("\x1b[200~?\x1b[201~");
+    tty.wait_for("pasted text was dropped");
+    assert!(!tty.screen().contains("Every screen"));
+    assert_eq!(recorded(&home, &mut tty), [""; 0]);
+}
+
+#[test]
+fn y_typed_at_the_plan_carries_it_out() {
+    let Some((home, mut tty)) = on_directory("typed") else {
+        return;
+    };
+    tty.type_keys("P");
+    tty.wait_for("type y to reclaim");
+    tty.type_keys("y");
+    tty.wait_for("complete");
+    assert_eq!(recorded(&home, &mut tty), ["complete"]);
+}
+
+/// What a terminal would obey, and more lines than one, do not come into a field.
+#[test]
+fn pasted_path_is_taken_without_its_line_end_and_not_obeyed() {
+    let Some((home, mut tty)) = on_directory("field") else {
+        return;
+    };
+    tty.type_keys("o");
+    tty.wait_for("Enter goes");
+    let text = format!("/etc/a\x07b\r\nrm {}", "x".repeat(20_000));
+    tty.type_keys(&format!("\x1b[200~{text}\x1b[201~"));
+    tty.wait_for("pasted in part");
+    tty.type_keys("c");
+    tty.wait_for("open /etc/abc");
+    assert_eq!(recorded(&home, &mut tty), [""; 0]);
+}
+
+/// A terminal that does not tell pasting from typing: 20 KB once stopped all keys for a minute.
+#[test]
+fn long_text_in_a_field_stops_no_key() {
+    let Some((home, mut tty)) = on_directory("long") else {
+        return;
+    };
+    tty.type_keys("o");
+    tty.wait_for("Enter goes");
+    let begin = std::time::Instant::now();
+    for _ in 0..20 {
+        tty.type_keys(&"x".repeat(1_000));
+    }
+    tty.type_keys("\x1b");
+    tty.wait("the field to be gone", |screen| {
+        !screen.contains("Enter goes")
+    });
+    assert!(begin.elapsed().as_secs() < 10, "{:?}", begin.elapsed());
+    assert_eq!(recorded(&home, &mut tty), [""; 0]);
+}
