@@ -3,6 +3,7 @@
 use crate::no_module;
 use crate::support::{App, census, counters, mounts};
 use slabscope::census::Census;
+use slabscope::source::Mount;
 use slabscope::update::{Effect, Msg};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -157,4 +158,27 @@ fn a_click_selects_a_mount_and_walks_in() {
     app.click(x, y);
     assert!(matches!(&app.effects()[..],
         [Effect::Census { path, .. }] if path == Path::new("/mnt/ext4")));
+}
+
+#[test]
+fn mounts_that_differ_at_their_ends_are_told_apart_at_80_columns() {
+    let mount = |n: u32| {
+        let point = format!("/run/containerd/io.containerd.runtime.v2.task/k8s.io/{n:064x}/rootfs");
+        Mount {
+            point: point.into(),
+            fs: "overlay".into(),
+            device: "overlay".into(),
+            superblock: format!("0:{n}"),
+            root: "/".into(),
+            ..Mount::default()
+        }
+    };
+    for screen in ["2", "3"] {
+        let mut app = App::sampled(80, 24);
+        app.keys(screen);
+        app.msg(Msg::Mounts(Ok(vec![mount(1), mount(2)])));
+        let rows = ["1/rootfs", "2/rootfs"].map(|end| app.line(end));
+        assert_ne!(rows[0], rows[1]);
+        assert!(rows.iter().all(|row| row.contains('…')), "{rows:?}");
+    }
 }

@@ -153,7 +153,7 @@ fn tmpfs_says_that_nothing_can_be_pruned_and_why() {
 
 #[test]
 fn hostile_names_are_shown_escaped_and_walked_by_their_very_bytes() {
-    let mut app = App::on_tree(80, 24);
+    let mut app = App::on_tree(160, 24);
     app.keys("j<Enter>");
     let name = OsStr::from_bytes(b"\x1b[31m\n\xff\xe2\x80\xae");
     app.counted(Census {

@@ -42,7 +42,7 @@ use crate::keymap;
 use crate::model::{Column, Inert, Mode, Model, Page, REGEX, Screen, TreeColumn, Watching};
 use crate::text::printable;
 pub use fit::{LEAST, too_small};
-use fit::{boxed, cut, first_row, rate_bytes, tail, trend};
+use fit::{boxed, cut, first_row, middle, rate_bytes, tail, trend};
 pub use grid::GridHit;
 use look::Look;
 use pen::Pen;
@@ -108,6 +108,9 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         ladder::list(model, at, frame, body);
     }
     hints(model, frame, foot);
+    if !model.look.glyphs.ellipsis {
+        fit::spell_cuts(frame.buffer_mut());
+    }
 }
 
 /// What is said where nothing else has room.

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 
 use super::tree::row_line;
-use super::{Hit, cut, first_row, rule};
+use super::{Hit, first_row, middle, rule};
 use crate::model::{Listed, Model, Place, TreeColumn};
 use crate::page_cache::Unknown;
 use crate::prune::PruneError;
@@ -125,7 +125,7 @@ fn rows(model: &Model, place: &Place, listed: &Listed, frame: &mut Frame<'_>, ar
         let text = format!(
             " {cached:<6} {kind:<9} {:>9} {}",
             pages(entry),
-            cut(&name, room)
+            middle(&name, 0, room)
         );
         lines.push(row_line(model, text, at == selected, !entry.cached, area));
     }

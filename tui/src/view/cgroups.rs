@@ -13,6 +13,9 @@ use crate::text::{bytes, count, counted, duration, percent, printable};
 /// Columns of the terminal for a row's name.
 const NAME: usize = 34;
 
+/// Columns of an indent that stay where the name is cut.
+const INDENT: usize = 12;
+
 /// Rows of the terminal for the selected one.
 const ABOUT: u16 = 5;
 
@@ -61,6 +64,11 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             line: row,
             sign: if filled || unseen > 0 { "!" } else { " " },
             name: name(model, row, flat),
+            keep: if flat {
+                0
+            } else {
+                (2 * row.cgroup.depth + 2).min(INDENT)
+            },
             words: match (filled, unseen) {
                 (true, _) => "  slab fills it".into(),
                 (false, 0) => "".into(),
@@ -162,7 +170,7 @@ fn selected(model: &Model, row: &CgroupRow, frame: &mut Frame<'_>, area: Rect) {
     };
     let known = |figure: Option<u64>| figure.map_or("?".into(), bytes);
     let figures = format!(
-        " slab: {} recl. ({}/s), {} unrecl.; file {}; anon {}{}",
+        " slab R {} ({}/s), U {}; file {}; anon {}{}",
         known(stat.slab_reclaimable),
         match row.growth {
             None => "?".into(),

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Text};
 
 use super::grid::{Grid, Row, areas};
-use super::{cut, rule, trouble};
+use super::{cut, middle, rule, trouble};
 use crate::model::{FILESYSTEM_COLUMNS, Filesystem, Model};
 use crate::text::{count, counted, printable};
 
@@ -62,6 +62,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             line: row,
             sign: " ",
             name: name(row),
+            keep: TYPE + DEVICE + 2,
             words: "".into(),
             dim: row.mount().is_internal(),
             alarm: false,
@@ -97,7 +98,7 @@ fn name(row: &Filesystem) -> String {
     format!(
         "{:<TYPE$} {:<DEVICE$} {}{more}",
         cut(&printable(&mount.fs), TYPE),
-        cut(&printable(&mount.device), DEVICE),
+        middle(&printable(&mount.device), 0, DEVICE),
         printable(&mount.point),
     )
 }

@@ -1,5 +1,6 @@
 //! What fits: rows into a height, text into a width, a change into a sign and a figure.
 
+use ratatui::buffer::Buffer;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -64,13 +65,40 @@ pub(super) fn rate_bytes(rate: f64) -> String {
     crate::text::bytes(rate as u64)
 }
 
+/// The mark where text was cut: of one column while a screen is put together, and three dots on a
+/// terminal that has no such glyph ([`spell_cuts`]).
+const CUT: char = '…';
+
+/// Writes the mark as three dots, over what stands beside it: before it at the end of a text, behind
+/// it at the beginning.
+pub(super) fn spell_cuts(buffer: &mut Buffer) {
+    let area = buffer.area;
+    for (x, y) in area.rows().flat_map(|row| row.positions()).map(Into::into) {
+        let is = |x: u16, what: &dyn Fn(&str) -> bool| {
+            let cell = buffer.cell((x, y));
+            cell.is_some_and(|cell| what(cell.symbol()))
+        };
+        if !is(x, &|symbol| symbol == "…") {
+            continue;
+        }
+        let text = |symbol: &str| symbol != " ";
+        let before = x >= area.x + 2 && is(x - 1, &text) && is(x - 2, &text);
+        let first = if before { x - 2 } else { x };
+        for x in first..(first + 3).min(area.right()) {
+            if let Some(cell) = buffer.cell_mut((x, y)) {
+                cell.set_symbol(".");
+            }
+        }
+    }
+}
+
 /// Text cut to `width` columns, with a mark where it was cut.
 pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.into();
     }
     let mut kept = within(text.chars(), width.saturating_sub(1));
-    kept.push('~');
+    kept.push(CUT);
     kept
 }
 
@@ -80,7 +108,22 @@ pub(super) fn tail(text: &str, width: usize) -> String {
         return text.into();
     }
     let kept = within(text.chars().rev(), width.saturating_sub(1));
-    std::iter::once('~').chain(kept.chars().rev()).collect()
+    std::iter::once(CUT).chain(kept.chars().rev()).collect()
+}
+
+/// A name cut to `width` columns in its middle, behind the first `keep` columns: names of one list begin
+/// alike, and differ towards the end.
+pub(super) fn middle(text: &str, keep: usize, width: usize) -> String {
+    if text.width() <= width {
+        return text.into();
+    }
+    let room = width.saturating_sub(keep + 1);
+    let mut kept = within(text.chars(), (keep + room / 3).min(width.saturating_sub(1)));
+    let end = width.saturating_sub(kept.width() + 1);
+    let end = within(text.chars().rev(), end);
+    kept.push(CUT);
+    kept.extend(end.chars().rev());
+    kept
 }
 
 /// The first of the characters, up to `width` columns.
@@ -117,12 +160,50 @@ mod tests {
     #[test]
     fn text_is_cut_at_either_end_and_by_columns() {
         assert_eq!(cut("kmalloc-512", 11), "kmalloc-512");
-        assert_eq!(cut("kmalloc-512", 8), "kmalloc~");
-        assert_eq!(cut("\u{65e5}\u{672c}\u{8a9e}", 5), "\u{65e5}\u{672c}~");
+        assert_eq!(cut("kmalloc-512", 8), "kmalloc…");
+        assert_eq!(cut("\u{65e5}\u{672c}\u{8a9e}", 5), "\u{65e5}\u{672c}…");
         assert_eq!(tail("/var/spool/app", 14), "/var/spool/app");
-        assert_eq!(tail("/var/spool/app", 8), "~ool/app");
-        assert_eq!(tail("\u{65e5}\u{672c}\u{8a9e}", 4), "~\u{8a9e}");
-        assert_eq!(tail("long", 0), "~");
+        assert_eq!(tail("/var/spool/app", 8), "…ool/app");
+        assert_eq!(tail("\u{65e5}\u{672c}\u{8a9e}", 4), "…\u{8a9e}");
+        assert_eq!(tail("long", 0), "…");
+    }
+
+    #[test]
+    fn names_that_differ_at_the_end_are_told_apart_where_they_are_cut() {
+        let name = |n: u32| {
+            format!("/run/containerd/io.containerd.runtime.v2.task/k8s.io/{n:064x}/rootfs")
+        };
+        assert_eq!(middle(&name(10), 0, 22), "/run/co…000000a/rootfs");
+        assert_ne!(middle(&name(10), 0, 22), middle(&name(11), 0, 22));
+        assert_eq!(
+            middle("ext4 /dev/vda1 /var/lib/kubelet/pods", 15, 27),
+            "ext4 /dev/vda1 /va…let/pods"
+        );
+        assert_eq!(middle("short", 3, 5), "short");
+        assert_eq!(
+            middle("\u{65e5}\u{672c}\u{8a9e}", 0, 5),
+            "…\u{672c}\u{8a9e}"
+        );
+        for width in 0..20 {
+            for keep in 0..20 {
+                let text = middle(&name(10), keep, width);
+                assert!(text.width() <= width.max(1), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn on_a_terminal_without_the_glyph_three_dots_mark_what_is_cut() {
+        for (shown, spelt) in [
+            ("kmalloc… ", "kmall... "),
+            ("  …ool/app", "  ...l/app"),
+            ("/run…rootfs", "/r...rootfs"),
+            ("a…", "a."),
+        ] {
+            let mut buffer = Buffer::with_lines([shown]);
+            spell_cuts(&mut buffer);
+            assert_eq!(buffer, Buffer::with_lines([spelt]));
+        }
     }
 
     /// A pasted text of this length once took a minute for each frame.
@@ -130,8 +211,8 @@ mod tests {
     fn long_text_is_cut_in_no_time() {
         let begin = std::time::Instant::now();
         let long = "\u{65e5}a".repeat(1 << 20);
-        assert_eq!(cut(&long, 3), "\u{65e5}~");
-        assert_eq!(tail(&long, 3), "~a");
+        assert_eq!(cut(&long, 3), "\u{65e5}…");
+        assert_eq!(tail(&long, 3), "…a");
         assert!(begin.elapsed() < std::time::Duration::from_secs(5));
     }
 

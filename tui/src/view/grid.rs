@@ -8,7 +8,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 
 use super::tree::row_line;
-use super::{cut, first_row};
+use super::{first_row, middle};
 use crate::model::{GridColumn, GridOrder, Model, grid_fitting};
 
 /// Title, table, and what is told of the selected row, where there is room for its `about` lines.
@@ -47,6 +47,8 @@ pub(super) struct Row<'a, L> {
     pub(super) sign: &'static str,
     /// What stands in the last column.
     pub(super) name: String,
+    /// Columns of it that stay where it has to be cut.
+    pub(super) keep: usize,
     /// What stands behind it, where there is room for both.
     pub(super) words: Cow<'static, str>,
     pub(super) dim: bool,
@@ -88,7 +90,7 @@ impl<L> Grid<'_, L> {
             }
             text.push(' ');
             let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
-            text.push_str(&cut(&row.name, room));
+            text.push_str(&middle(&row.name, row.keep, room));
             let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
             if row.words.len() <= room {
                 text.push_str(&row.words);

@@ -33,6 +33,8 @@ pub struct Glyphs {
     pub border: border::Set<'static>,
     /// Charts are drawn with eight dots a cell, or with two.
     pub braille: bool,
+    /// Three dots in one cell mark what was cut.
+    pub ellipsis: bool,
 }
 
 const UNICODE: Glyphs = Glyphs {
@@ -48,6 +50,7 @@ const UNICODE: Glyphs = Glyphs {
     spark: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     border: border::PLAIN,
     braille: true,
+    ellipsis: true,
 };
 
 const ASCII: Glyphs = Glyphs {
@@ -72,6 +75,7 @@ const ASCII: Glyphs = Glyphs {
         horizontal_bottom: "-",
     },
     braille: false,
+    ellipsis: false,
 };
 
 /// Which colours.

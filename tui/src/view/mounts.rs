@@ -8,7 +8,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Text};
 
 use super::tree::row_line;
-use super::{Hit, cut, first_row, rule, trouble};
+use super::{Hit, cut, first_row, middle, rule, trouble};
 use crate::model::{Model, Total, comes_back};
 use crate::source::Mount;
 use crate::text::{bytes, count_in, printable};
@@ -76,8 +76,8 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         let text = format!(
             " {:<TYPE$} {:<DEVICE$} {} {}",
             cut(&printable(&mount.fs), TYPE),
-            cut(&printable(&mount.device), DEVICE),
-            padded(&cut(&printable(&mount.point), width), width),
+            middle(&printable(&mount.device), 0, DEVICE),
+            padded(&middle(&printable(&mount.point), 0, width), width),
             figures(model, mount, counting.contains(&*mount.point)),
         );
         let dim = mount.is_internal();

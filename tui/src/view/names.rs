@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 
 use super::tree::{directory_line, failed, row_line};
-use super::{cut, first_row, inside, popup, rule, tail};
+use super::{cut, first_row, inside, middle, popup, rule, tail};
 use crate::model::{Export, Focus, Model, Names, NamesState};
 use crate::negatives::export::Format;
 use crate::negatives::{Listing, Only};
@@ -220,7 +220,7 @@ fn name_list(model: &Model, names: &Names, frame: &mut Frame<'_>, area: Rect) {
     let first = first_row(names.name, names.name_rows(), height);
     let rows = (first..names.name_rows()).take(height);
     let lines = rows.filter_map(|at| {
-        let text = format!(" {}", cut(&printable_bytes(names.name(at)?), width));
+        let text = format!(" {}", middle(&printable_bytes(names.name(at)?), 0, width));
         let selected = names.focus == Focus::Names && at == names.name;
         Some(row_line(model, text, selected, false, area))
     });

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::pen::Pen;
-use super::{Hit, cut, first_row};
+use super::{Hit, first_row, middle};
 use crate::model::{Column, Line as Cache, Model, Shape, fitting};
 use crate::text::printable;
 
@@ -121,12 +121,12 @@ fn row(model: &Model, line: &Cache<'_>, shapes: &[&Shape], area: Rect, buffer: &
 /// A name, and how many others are merged with it, as far as there is room: the name comes first.
 fn named(name: &str, merged: usize, room: usize) -> String {
     let marks = match merged {
-        0 => return cut(name, room),
+        0 => return middle(name, 0, room),
         n => [format!(" (+{n})"), format!(" +{n}"), "+".into()],
     };
     let width = Span::raw(name).width();
     let mark = marks.iter().find(|mark| width + mark.len() <= room);
-    cut(name, room) + mark.map_or("", String::as_str)
+    middle(name, 0, room) + mark.map_or("", String::as_str)
 }
 
 /// The objects over the time of the chart above, each row on a scale of its own. A scale reaches
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(named("trace_event_fields", 1, 18), "trace_event_fields");
         assert_eq!(
             named("ext4_allocation_context", 1, 18),
-            "ext4_allocation_c~"
+            "ext4_…tion_context"
         );
         assert_eq!(named("dentry", 0, 18), "dentry");
     }

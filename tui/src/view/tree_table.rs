@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
 
 use super::tree::row_line;
-use super::{Hit, cut, first_row};
+use super::{Hit, first_row, middle};
 use crate::census::Row;
 use crate::model::{Model, Place, TreeColumn, TreeShape, bar_width, tree_fitting};
 use crate::text::printable;
@@ -37,7 +37,7 @@ pub(super) fn render(model: &Model, place: &Place, frame: &mut Frame<'_>, area: 
         }
         text.push(' ');
         let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
-        text.push_str(&cut(&name(model, place, row), room));
+        text.push_str(&middle(&name(model, place, row), 0, room));
         let dim = row.name.is_empty() || place.is_counting(row);
         lines.push(row_line(model, text, at == selected, dim, area));
     }
