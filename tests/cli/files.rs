@@ -43,6 +43,10 @@ fn fifo(path: &Path) {
     mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap();
 }
 
+fn root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// A home with something to do in it, which changes nothing but its own files' page cache.
 struct Acting(Home);
 
@@ -92,7 +96,7 @@ fn configuration_that_others_may_have_written_does_not_count() {
         assert!(said(&output).contains(&text), "{}", said(&output));
         set_mode(&path, back);
     }
-    if rustix::process::geteuid().is_root() {
+    if root() {
         std::os::unix::fs::chown(home.config(), Some(65534), None).unwrap();
         let output = home.act();
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));
@@ -151,7 +155,7 @@ fn audit_file_is_written_nowhere_that_others_decide() {
     fs::remove_file(home.audit()).unwrap();
     fifo(&home.audit());
     refused("not a regular file");
-    if rustix::process::geteuid().is_root() {
+    if root() {
         std::os::unix::fs::chown(&state, Some(65534), None).unwrap();
         refused("slabscope belongs to user 65534, not to 0");
     }
@@ -186,7 +190,7 @@ fn deed_without_room_for_its_record_does_not_run() {
     assert_eq!(fs::metadata(home.audit()).unwrap().size(), 0);
 
     let mut full = home.0.run("unshare");
-    if !rustix::process::geteuid().is_root() {
+    if !root() {
         full.arg("--map-root-user");
     }
     let script = "mount -t tmpfs -o size=64k,mode=700 tmpfs \"$HOME/state\" &&
@@ -237,4 +241,122 @@ fn former_setting_is_told_beside_lines_that_are_none() {
         "{}",
         said(&output)
     );
+}
+
+/// Its page is a new file in place of a planted link, and what the link led to is as it was.
+#[test]
+fn man_page_is_written_behind_no_planted_link() {
+    let home = Home::acting("man");
+    let (man, victim) = (home.path().join("man"), home.path().join("victim"));
+    fs::create_dir(&man).unwrap();
+    fs::write(&victim, "precious").unwrap();
+    let page = man.join("slabscope.1");
+    let write = |to: &Path| ends(home.command().arg("man").arg(to));
+    let planted: [&dyn Fn(); 3] = [
+        &|| symlink(&victim, &page).unwrap(),
+        &|| fs::hard_link(&victim, &page).unwrap(),
+        &|| fifo(&page),
+    ];
+    for plant in planted {
+        plant();
+        let output = write(&man);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert!(fs::symlink_metadata(&page).unwrap().is_file());
+        assert!(fs::read_to_string(&page).unwrap().starts_with(".ie"));
+        assert_eq!(fs::metadata(&page).unwrap().mode() & 0o777, 0o644);
+        fs::remove_file(&page).unwrap();
+    }
+    let all = fs::read_dir(&man).unwrap().count();
+    assert!(all > 10, "{all}");
+    if root() {
+        // A directory that is a link of somebody else's.
+        let link = home.path().join("link");
+        symlink(home.path(), &link).unwrap();
+        std::os::unix::fs::lchown(&link, Some(65534), None).unwrap();
+        let output = write(&link.join("new"));
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains("link belongs to user 65534"));
+        assert!(!home.path().join("new").exists());
+    }
+}
+
+#[test]
+fn module_is_loaded_from_a_file_alone() {
+    if !root() {
+        return;
+    }
+    let home = Home::acting("module");
+    let path = home.path().join("slabscope.ko");
+    let load = |path: &Path| {
+        let mut command = home.command();
+        let output = ends(command.args(["module", "load"]).arg(path));
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        said(&output)
+    };
+    fifo(&path);
+    assert!(load(&path).contains("not a regular file"));
+    assert!(load(Path::new("/dev/zero")).contains("not a regular file"));
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "no module").unwrap();
+    set_mode(&path, 0o666);
+    assert!(load(&path).contains("anybody can write it"));
+    set_mode(&path, 0o644);
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(1 << 40).unwrap();
+    assert!(load(&path).contains("too large"));
+}
+
+/// Without the right to load a module, so that none is, should there be one.
+#[test]
+fn modprobe_is_taken_from_neither_path_nor_variables() {
+    if !root() {
+        return;
+    }
+    let home = Home::acting("modprobe");
+    let fell = home.path().join("fell");
+    let fake = home.path().join("bin/modprobe");
+    fs::create_dir(home.path().join("bin")).unwrap();
+    fs::write(&fake, format!("#!/bin/sh\n: >{}\n", fell.display())).unwrap();
+    set_mode(&fake, 0o755);
+    // `-h` would have it show its help, and succeed.
+    for variables in [
+        [
+            ("PATH", fake.parent().unwrap().to_str().unwrap()),
+            ("X", ""),
+        ],
+        [("MODPROBE_OPTIONS", "-h"), ("X", "")],
+    ] {
+        let mut command = home.run("/usr/bin/setpriv");
+        command.args(["--bounding-set=-sys_module", PROGRAM, "module", "load"]);
+        let output = ends(command.envs(variables));
+        assert!(!fell.exists(), "{variables:?}");
+        assert!(!output.status.success(), "{variables:?}: {}", said(&output));
+    }
+}
+
+#[test]
+fn name_in_csv_is_no_formula() {
+    let line = |name: &str| format!("{name} 1 2 3 4 5 : tunables 0 0 0 : slabdata 6 7 0\n");
+    let names = ["=cmd|'/C'!A0", "+1", "-1", "@SUM(A1)", "dentry"];
+    let text: String = names.map(line).concat();
+    let text = format!("slabinfo - version: 2.1\n{text}");
+    let root = captured("formula", &[("proc/slabinfo", text.as_bytes())]);
+    let mut command = Home::read_only().command();
+    let output = ends(
+        command
+            .args(["slabs", "--csv", "--sort", "name", "--root"])
+            .arg(&root),
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    let found: Vec<_> = text
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(1).unwrap())
+        .collect();
+    assert_eq!(found.len(), names.len(), "{text}");
+    for name in found {
+        let starts = name.trim_start_matches('"').chars().next().unwrap();
+        assert!(starts == '\'' || starts.is_alphanumeric(), "{name}");
+    }
 }

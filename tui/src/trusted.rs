@@ -7,10 +7,13 @@
 //! change what is in it; the sticky bit keeps others' hands off in /tmp. The file has to be a
 //! regular one, so that nothing waits on a FIFO and no device is touched.
 
+mod new_file;
+
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -18,6 +21,8 @@ use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, mkdirat, openat, readlinkat, statat,
 };
 use rustix::io::Errno;
+
+pub use new_file::NewFile;
 
 /// Links on one path, as the kernel follows (path_resolution(7)).
 const MOST_LINKS: u32 = 40;
@@ -80,6 +85,37 @@ pub fn append_private(path: &Path) -> io::Result<File> {
             "it has {links} names (hard links): what is written to it is written to the other, too"
         ))),
     }
+}
+
+/// The directory at `path`, to put files of ours into, which may belong to somebody else. It is
+/// reached over no link of somebody else's: that could lead into any directory where only root
+/// writes. `make`: what is missing is made.
+pub fn directory(path: &Path, make: bool) -> io::Result<OwnedFd> {
+    let mut walk = Walk::new(path)?;
+    while let Some(name) = walk.left.pop_front() {
+        let stat = statat(&walk.dir, &name, AtFlags::SYMLINK_NOFOLLOW);
+        match stat {
+            Ok(stat) if is_link(&stat) => {
+                walk.follow(&name, &stat)?;
+                if let Some(why) = walk.foreign_link.take() {
+                    return Err(io::Error::other(why));
+                }
+            }
+            Err(Errno::NOENT) if make => {
+                match mkdirat(&walk.dir, &name, Mode::from_raw_mode(0o777)) {
+                    Ok(()) | Err(Errno::EXIST) => walk.enter(&name)?,
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+            Err(errno) => return Err(errno.into()),
+            Ok(_) => walk.enter(&name)?,
+        }
+    }
+    Ok(walk.dir.into())
+}
+
+fn is_link(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Symlink
 }
 
 /// Opens what is there, without waiting for anybody, and looks at what was opened.
@@ -147,7 +183,6 @@ impl Place {
         loop {
             let name = walk.left.pop_front().ok_or_else(invalid)?;
             let stat = statat(&walk.dir, &name, AtFlags::SYMLINK_NOFOLLOW);
-            let is_link = |stat: &Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
             match stat {
                 Ok(stat) if is_link(&stat) => {
                     // What is written goes to no file that a link names.
@@ -181,6 +216,7 @@ struct Walk {
     left: VecDeque<OsString>,
     links: u32,
     foreign: Option<String>,
+    foreign_link: Option<String>,
     us: u32,
 }
 
@@ -192,6 +228,7 @@ impl Walk {
             left: names(path).collect(),
             links: 0,
             foreign: None,
+            foreign_link: None,
             us: rustix::process::geteuid().as_raw(),
         };
         walk.judge()?;
@@ -224,7 +261,9 @@ impl Walk {
         let path = self.path.join(name);
         if !is_ours(link.st_uid, self.us) {
             let what = format!("the link {}", crate::text::printable(&path));
-            self.blame(format!("{what} belongs to user {}", link.st_uid));
+            let why = format!("{what} belongs to user {}", link.st_uid);
+            self.foreign_link.get_or_insert(why.clone());
+            self.blame(why);
         }
         let target = readlinkat(&self.dir, name, Vec::new())?;
         let target = PathBuf::from(OsString::from_vec(target.into_bytes()));

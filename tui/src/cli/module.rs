@@ -1,10 +1,12 @@
 //! `slabscope module`: the kernel module, looked at, loaded, unloaded.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use serde::Serialize;
 
@@ -129,7 +131,8 @@ fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
         ));
     }
     let Some(path) = file else {
-        let mut modprobe = Command::new("modprobe");
+        let mut modprobe = modprobe();
+        let path = modprobe.get_program().to_owned();
         modprobe.arg(NAME).args(read_only.then_some("read_only=1"));
         return match modprobe.status() {
             Ok(status) if status.success() => Ok(Exit::Ok),
@@ -138,12 +141,18 @@ fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
                 "modprobe did not load it: name the file, `slabscope module load slabscope.ko`; \
                  `slabscope module build-help` says how it is made",
             )),
-            Err(error) => Err(Failure::new(Exit::Failed, format!("modprobe: {error}"))),
+            Err(error) => Err(Failure::new(
+                Exit::Failed,
+                format!(
+                    "{}: {error}; it is in Debian's package kmod",
+                    printable(&path)
+                ),
+            )),
         };
     };
     let shown = printable(path);
-    let module = File::open(path)
-        .map_err(|error| Failure::new(Exit::Failed, format!("{shown}: {error}")))?;
+    let module =
+        open(path).map_err(|error| Failure::new(Exit::Failed, format!("{shown}: {error}")))?;
     match rustix::system::finit_module(module, parameters, 0) {
         Ok(()) => Ok(Exit::Ok),
         Err(Errno::EXIST) => Err(Failure::new(
@@ -164,6 +173,49 @@ fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
     }
 }
 
+/// The module's file: what waits for somebody, or has no end, is none, and neither is what anybody
+/// could have written.
+fn open(path: &Path) -> io::Result<File> {
+    const MOST_BYTES: u64 = 64 << 20;
+    let no = |why: &str| Err(io::Error::other(why.to_owned()));
+    // Looked at before it is opened: of a device, opening alone may do something.
+    if !path.metadata()?.is_file() {
+        return no("not a regular file");
+    }
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return no("not a regular file");
+    }
+    if meta.mode() & 0o002 != 0 {
+        return no("anybody can write it: chmod o-w, if it is still what it was");
+    }
+    if meta.len() > MOST_BYTES {
+        return no("too large for a module");
+    }
+    Ok(file)
+}
+
+/// The program by which the kernel has modules loaded, where the kernel says that it is. Neither
+/// PATH nor other variables have a say, such as MODPROBE_OPTIONS.
+fn modprobe() -> Command {
+    let named = std::fs::read_to_string("/proc/sys/kernel/modprobe").unwrap_or_default();
+    let named = named.trim_end();
+    let path = if named.starts_with('/') {
+        named
+    } else {
+        "/sbin/modprobe"
+    };
+    let mut command = Command::new(path);
+    command.env_clear();
+    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command
+}
+
 fn unload() -> Result<Exit, Failure> {
     match rustix::system::delete_module(c"slabscope", DELETE_NONBLOCK) {
         Ok(()) => Ok(Exit::Ok),
@@ -181,7 +233,7 @@ fn unload() -> Result<Exit, Failure> {
 }
 
 /// `O_NONBLOCK`: a module in use is refused at once.
-const DELETE_NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+const DELETE_NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 fn build_help(out: &mut dyn Write) -> Result<Exit, Failure> {
     let uname = rustix::system::uname();

@@ -1,21 +1,18 @@
 //! The absent names of a directory, in a file of their own.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat_with, unlinkat,
-};
+use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 
 use super::each;
 use crate::prune::{PruneError, Target};
 use crate::session::Counters;
 use crate::text::{printable, printable_bytes};
+use crate::trusted::{self, NewFile};
 
 /// How the names are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,90 +108,27 @@ fn write_new(
     let name = absolute.file_name().ok_or(Errno::ISDIR);
     let name = name.map_err(|errno| failed(to, errno))?;
     let parent = absolute.parent().unwrap_or(Path::new("/"));
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir = openat(CWD, parent, flags, Mode::empty()).map_err(|errno| failed(parent, errno))?;
+    let dir = trusted::directory(parent, false).map_err(|error| failed(parent, error))?;
     // Said before the names are listed, which may take long; the rename makes sure of it.
-    if rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+    if statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Err(failed(to, Errno::EXIST));
     }
-    let aside = Aside::new(dir, name).map_err(|errno| failed(to, errno))?;
-    let mut out = BufWriter::new(&aside.file);
+    let new = NewFile::create(dir, name).map_err(|errno| failed(to, errno))?;
+    let mut out = BufWriter::new(&new.file);
     let names = fill(&mut out)?;
     out.flush().map_err(|source| failed(to, source))?;
     drop(out);
-    aside.file.sync_all().map_err(|source| failed(to, source))?;
-    aside.put(name).map_err(|errno| failed(to, errno))?;
+    new.file.sync_all().map_err(|source| failed(to, source))?;
+    new.put(name).map_err(|errno| failed(to, errno))?;
     Ok(Exported {
         path: absolute,
         names,
     })
 }
 
-/// A file beside the place it is for, gone when dropped.
-struct Aside {
-    dir: OwnedFd,
-    name: OsString,
-    file: File,
-}
-
-impl Aside {
-    fn new(dir: OwnedFd, beside: &OsStr) -> Result<Self, Errno> {
-        // A program of the same number that was killed may have left one.
-        const MOST: u32 = 100;
-        let mut result = Err(Errno::EXIST);
-        for n in 0..MOST {
-            let name = Self::name(beside, n);
-            result = Self::create(&dir, &name).map(|file| (name, file));
-            if !matches!(result, Err(Errno::EXIST)) {
-                break;
-            }
-        }
-        let (name, file) = result?;
-        Ok(Self { dir, name, file })
-    }
-
-    /// The `n`th name for it.
-    fn name(beside: &OsStr, n: u32) -> OsString {
-        // Of a long name the end would not fit; its own would.
-        let name = match n {
-            0 => format!(".slabscope-{}.part", std::process::id()),
-            n => format!(".slabscope-{}-{n}.part", std::process::id()),
-        };
-        match beside.len() {
-            0..200 => [OsStr::new("."), beside, OsStr::new(&name)]
-                .into_iter()
-                .collect(),
-            _ => OsString::from(name),
-        }
-    }
-
-    fn create(dir: &OwnedFd, name: &OsStr) -> Result<File, Errno> {
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(dir, name, flags, Mode::RUSR | Mode::WUSR)?;
-        Ok(file.into())
-    }
-
-    /// Gives it its name, if nothing has that.
-    fn put(&self, name: &OsStr) -> Result<(), Errno> {
-        let (dir, aside) = (self.dir.as_fd(), &*self.name);
-        match renameat_with(dir, aside, dir, name, RenameFlags::NOREPLACE) {
-            // Not every filesystem can; a link does not replace either.
-            Err(Errno::INVAL | Errno::NOSYS) => linkat(dir, aside, dir, name, AtFlags::empty()),
-            done => done,
-        }
-    }
-}
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        // Renamed it is not there any more.
-        let _ = unlinkat(&self.dir, &*self.name, AtFlags::empty());
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -235,11 +169,31 @@ mod tests {
     fn what_a_killed_program_left_is_in_nobodys_way() {
         let dir = scratch("left");
         let to = dir.join("names");
-        let left = dir.join(Aside::name(OsStr::new("names"), 0));
+        let left = dir.join(NewFile::name(OsStr::new("names"), 0));
         std::fs::write(&left, "half").unwrap();
         write_new(&to, |out| names(out, Format::Lines)).unwrap();
         assert_eq!(std::fs::read(&left).unwrap(), b"half");
         assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 2);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    /// It would put names that others chose where only root writes, such as /etc/cron.d.
+    #[test]
+    fn planted_link_on_the_way_is_not_followed() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let dir = scratch("planted");
+        std::fs::create_dir(dir.join("cron.d")).unwrap();
+        let link = dir.join("out");
+        std::os::unix::fs::symlink("cron.d", &link).unwrap();
+        std::os::unix::fs::lchown(&link, Some(65534), None).unwrap();
+        let error = write_new(&link.join("names"), |out| names(out, Format::Lines)).unwrap_err();
+        assert!(
+            error.to_string().ends_with("belongs to user 65534"),
+            "{error}"
+        );
+        assert_eq!(std::fs::read_dir(dir.join("cron.d")).unwrap().count(), 0);
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

@@ -115,6 +115,9 @@ fn wait(
     bound: Option<Duration>,
     flow: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> io::Result<Waited> {
+    // It needs nothing of what this program was given: no variable says what it does, and no
+    // directory is kept in use by it.
+    command.env_clear().current_dir("/");
     // The terminal's Ctrl-C is for who waits: that one ends the other.
     command.process_group(0);
     let mut child = command
@@ -181,6 +184,15 @@ mod tests {
         let waited = |script: &str| wait(shell(script), None, &mut go_on).unwrap();
         assert_eq!(waited(&busy), Waited::Done(Err(Errno::BUSY)));
         assert_eq!(waited("exit 0"), Waited::Done(Ok(())));
+    }
+
+    #[test]
+    fn helper_inherits_no_environment_and_no_directory() {
+        // cargo sets both for a test.
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+        let none = "test -z \"$CARGO_MANIFEST_DIR$LD_LIBRARY_PATH$HOME\" && test \"$(pwd)\" = /";
+        let waited = wait(shell(none), None, &mut go_on).unwrap();
+        assert_eq!(waited, Waited::Done(Ok(())));
     }
 
     #[test]

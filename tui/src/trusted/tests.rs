@@ -217,3 +217,29 @@ fn file_is_made_for_its_owner_alone_with_the_directories_above() {
     assert!(append_private(Path::new("relative")).is_err());
     assert!(append_private(Path::new("/")).is_err());
 }
+
+/// Where only root writes, a planted link would have root put a file of somebody else's contents.
+#[test]
+fn directory_for_new_files_is_reached_over_no_link_of_others() {
+    let scratch = Scratch::new("directory");
+    let inside = scratch.0.join("inside");
+    fs::create_dir(&inside).unwrap();
+    let link = scratch.0.join("link");
+    symlink(&inside, &link).unwrap();
+    directory(&link, false).unwrap();
+    directory(&link.join("made/deep"), true).unwrap();
+    assert!(inside.join("made/deep").is_dir());
+    assert!(directory(&inside.join("none"), false).is_err());
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    // What belongs to others may be written to.
+    chown(&inside, Some(65534), None).unwrap();
+    directory(&inside.join("new"), true).unwrap();
+    std::os::unix::fs::lchown(&link, Some(65534), None).unwrap();
+    for path in [link.clone(), link.join("new"), link.join("other")] {
+        let error = refused(directory(&path, true));
+        assert!(error.ends_with("link belongs to user 65534"), "{error}");
+    }
+    assert!(!inside.join("other").exists());
+}

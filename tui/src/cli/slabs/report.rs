@@ -273,7 +273,7 @@ impl<'a> Report<'a> {
         for row in self.caches.iter().flatten() {
             let fields = [
                 self.time_unix_ns.to_string(),
-                row.name.printable(),
+                as_text(row.name.printable()),
                 row.class.unwrap_or_default().to_owned(),
                 row.objects.to_string(),
                 figure(row.active_objects),
@@ -371,5 +371,13 @@ impl<'a> Report<'a> {
         }
         writeln!(out)?;
         Ok(())
+    }
+}
+/// A name in CSV. A module or a captured file chooses it, and a spreadsheet would take what begins
+/// with one of these for a formula, which can run commands: an apostrophe says that it is text.
+fn as_text(name: String) -> String {
+    match name.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => format!("'{name}"),
+        false => name,
     }
 }
