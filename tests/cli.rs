@@ -153,10 +153,11 @@ fn what_cannot_be_read_is_named_with_its_own_exit_code() {
 fn without_permission() {
     // Where anybody may run it. Copied by another process: were it open for writing here, a program
     // that another test starts meanwhile would inherit it, and nobody could run it.
-    let copy = std::env::temp_dir().join(format!("slabscope-test-{}", std::process::id()));
-    let mut cp = Command::new("cp");
-    cp.arg(PROGRAM).arg(&copy);
-    assert!(cp.status().unwrap().success());
+    let script = "umask 022 && dir=$(mktemp -d) && chmod 755 \"$dir\" && cp \"$0\" \"$dir\" && echo \"$dir\"";
+    let made = Command::new("sh").args(["-c", script, PROGRAM]).output();
+    let made = String::from_utf8(made.unwrap().stdout).unwrap();
+    let directory = Path::new(made.trim_end());
+    let copy = directory.join("slabscope");
     let mut command = if rustix::process::geteuid().is_root() {
         let mut setpriv = Home::read_only().run("setpriv");
         setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
@@ -166,7 +167,7 @@ fn without_permission() {
         Home::read_only().run(&copy)
     };
     let output = command.arg("slabs").output();
-    fs::remove_file(copy).unwrap();
+    fs::remove_dir_all(directory).unwrap();
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     let error = String::from_utf8(output.stderr).unwrap();

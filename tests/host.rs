@@ -41,6 +41,22 @@ fn tests_start_the_program_in_one_way() {
     assert!(seen > 20, "the sources are not where they were: {seen}");
 }
 
+/// In /tmp anybody can be there first, under a name that can be guessed.
+#[test]
+fn tests_put_nothing_into_the_directory_that_all_share() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let own = WalkDir::new(&src).into_iter().map(Result::unwrap);
+    let own = own.filter(|entry| entry.file_type().is_file());
+    let own = own.map(|entry| {
+        let text = fs::read_to_string(entry.path()).unwrap();
+        (entry.path().display().to_string(), text)
+    });
+    for (name, text) in sources().chain(own) {
+        let shared = concat!("temp", "_dir()");
+        assert!(!text.contains(shared), "{name}: private::directory()");
+    }
+}
+
 /// What writes to these changes the machine: the lab is there for that.
 #[test]
 fn no_test_writes_to_the_kernel() {
@@ -77,7 +93,7 @@ fn program_under_test_sees_no_environment_but_its_own() {
     let home = Home::read_only();
     let output = home.run("env").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let below = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let below = home.path();
     for line in text.lines() {
         let (name, value) = line.split_once('=').unwrap();
         match name {

@@ -1,8 +1,11 @@
 //! The program under test as a process that leaves the machine alone: the only way by which tests
-//! start it (tests/host.rs holds them to it). It knows no environment but its own, its home is
-//! below target/tmp, and what it finds there lets it look and not act.
+//! start it (tests/host.rs holds them to it). It knows no environment but its own, its home is the
+//! tests', and what it finds there lets it look and not act.
 
 #![allow(dead_code, reason = "every test binary uses a part of it")]
+
+#[path = "private.rs"]
+mod private;
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,19 +18,28 @@ use portable_pty::CommandBuilder;
 /// The program's file.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_slabscope");
 
-/// A home for the program.
-pub struct Home(PathBuf);
+/// A home for the program. An acting one is removed at the end of its test.
+pub struct Home {
+    path: PathBuf,
+    acting: bool,
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if self.acting && !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
 
 impl Home {
     /// An empty one of this name, in which the program can act. A test that asks for it acts on
     /// files of its own alone, and on nothing of the kernel's.
     pub fn acting(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join("acting")
-            .join(name);
+        let path = private::directory().join(format!("{}-{name}", env!("CARGO_CRATE_NAME")));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(path.join("config/slabscope")).unwrap();
-        Self(path)
+        Self { path, acting: true }
     }
 
     /// The one of all tests that only look: whatever they type, no cache of this machine shrinks.
@@ -35,26 +47,29 @@ impl Home {
         static HOME: OnceLock<Home> = OnceLock::new();
         HOME.get_or_init(|| {
             let name = format!("read-only-{}", env!("CARGO_CRATE_NAME"));
-            let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+            let path = private::directory().join(name);
             let config = path.join("config/slabscope");
             fs::create_dir_all(&config).unwrap();
             // Whole at any time: another run of the tests may read it now.
             let new = config.join(format!("{}.new", std::process::id()));
             fs::write(&new, "read-only = true\n").unwrap();
             fs::rename(new, config.join("config.toml")).unwrap();
-            Self(path)
+            Self {
+                path,
+                acting: false,
+            }
         })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// All that the program knows of its environment.
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
-        let home = || self.0.clone().into_os_string();
-        let below = |name: &str| self.0.join(name).into_os_string();
+        let home = || self.path.clone().into_os_string();
+        let below = |name: &str| self.path.join(name).into_os_string();
         let path = std::env::var_os("PATH").unwrap_or_default();
         vec![
             ("PATH", path),

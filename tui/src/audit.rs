@@ -367,7 +367,7 @@ mod tests {
 
     fn directory(name: &str) -> PathBuf {
         let name = format!("slabscope-audit-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = crate::private::directory().join(name);
         let _ = fs::remove_dir_all(&path);
         path
     }

@@ -241,7 +241,8 @@ mod tests {
 
     /// A /proc with these processes: name, cwd, open files, mapped files.
     fn proc(name: &str, processes: &[(u32, &str, &[&str], &str)]) -> PathBuf {
-        let root = std::env::temp_dir().join(format!("slabscope-{name}-{}", std::process::id()));
+        let root =
+            crate::private::directory().join(format!("slabscope-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
         for (pid, cwd, files, maps) in processes {
             let process = root.join(pid.to_string());
@@ -355,7 +356,8 @@ mod tests {
 
     #[test]
     fn this_machine() {
-        let file = std::env::temp_dir().join(format!("slabscope-held-{}", std::process::id()));
+        let file =
+            crate::private::directory().join(format!("slabscope-held-{}", std::process::id()));
         let directory = file.parent().unwrap().to_owned();
         let held = File::create(&file).unwrap();
         let holders = scan(Path::new("/proc"), &[directory], &mut go_on).unwrap();

@@ -19,6 +19,9 @@ pub mod ladder;
 pub mod model;
 pub mod negatives;
 pub mod page_cache;
+#[cfg(test)]
+#[path = "../../tests/support/private.rs"]
+mod private;
 pub mod prune;
 pub mod readdir;
 pub mod reclaim;

@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn both_calls_tell_of_what_was_just_written() {
-        let path = std::env::temp_dir().join(format!("slabscope-pages-{}", std::process::id()));
+        let path =
+            crate::private::directory().join(format!("slabscope-pages-{}", std::process::id()));
         let mut file = File::create_new(&path).unwrap();
         let page = rustix::param::page_size();
         file.write_all(&vec![1; 3 * page]).unwrap();

@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn what_is_there_is_told_with_its_kind_and_what_was_just_made_is_cached() {
-        let dir = std::env::temp_dir().join(format!("slabscope-readdir-{}", std::process::id()));
+        let dir =
+            crate::private::directory().join(format!("slabscope-readdir-{}", std::process::id()));
         fs::create_dir_all(dir.join("below")).unwrap();
         fs::write(dir.join("file"), vec![1; 10_000]).unwrap();
         std::os::unix::fs::symlink("file", dir.join("link")).unwrap();

@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn link_of_a_merged_cache_is_followed_and_none_that_leaves_sysfs() {
         let name = format!("slabscope-shrink-{}", std::process::id());
-        let root = std::env::temp_dir().join(name);
+        let root = crate::private::directory().join(name);
         let _ = std::fs::remove_dir_all(&root);
         let caches = root.join(slab_attributes::DIRECTORY);
         for directory in [caches.join(":0000192"), root.join("else")] {

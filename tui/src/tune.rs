@@ -214,7 +214,7 @@ mod tests {
 
     fn tree(name: &str) -> PathBuf {
         let name = format!("slabscope-tune-{name}-{}", std::process::id());
-        let root = std::env::temp_dir().join(name);
+        let root = crate::private::directory().join(name);
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(root.join("proc/sys/vm")).unwrap();
         fs::create_dir_all(root.join("proc/sys/fs")).unwrap();

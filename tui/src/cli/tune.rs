@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn what_came_of_it_says_how_it_is_taken_back() {
         let name = format!("slabscope-cli-tune-{}", std::process::id());
-        let root = std::env::temp_dir().join(name);
+        let root = crate::private::directory().join(name);
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(root.join("proc/sys/vm")).unwrap();
         fs::write(root.join("proc/sys/vm/vfs_cache_pressure"), "100\n").unwrap();

@@ -142,7 +142,8 @@ mod tests {
 
     /// A directory of this test's own.
     fn scratch(of: &str) -> PathBuf {
-        let dir = std::env::temp_dir().join(format!("slabscope-{of}-{}", std::process::id()));
+        let dir =
+            crate::private::directory().join(format!("slabscope-{of}-{}", std::process::id()));
         std::fs::create_dir(&dir).unwrap();
         dir
     }

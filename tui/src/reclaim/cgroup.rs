@@ -466,7 +466,7 @@ mod tests {
     #[test]
     fn links_below_the_cgroups_are_not_followed_and_nothing_is_written() {
         let name = format!("slabscope-cgroup-links-{}", std::process::id());
-        let root = std::env::temp_dir().join(name);
+        let root = crate::private::directory().join(name);
         let _ = fs::remove_dir_all(&root);
         let stat = "anon 1\nfile 2\nslab_reclaimable 3\nslab_unreclaimable 4\n";
         for directory in [

@@ -357,10 +357,8 @@ mod tests {
 
     /// A tree on a disk's filesystem: of what is in memory nothing can be given up.
     fn tree(name: &str) -> PathBuf {
-        let target = std::env::var_os("CARGO_TARGET_TMPDIR");
-        let above = target.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
         let name = format!("slabscope-pages-{name}-{}", std::process::id());
-        let root = above.join(name);
+        let root = crate::private::directory().join(name);
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(root.join("a/b")).unwrap();
         root

@@ -238,7 +238,7 @@ mod tests {
     /// A tree with the files of shrinkers.
     fn tree(name: &str) -> PathBuf {
         let name = format!("slabscope-shrinker-{name}-{}", std::process::id());
-        let root = std::env::temp_dir().join(name);
+        let root = crate::private::directory().join(name);
         let _ = fs::remove_dir_all(&root);
         root
     }

@@ -189,7 +189,7 @@ mod tests {
 
     impl Capture {
         fn new(name: &str) -> Self {
-            let root = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+            let root = crate::private::directory().join(format!("{name}-{}", std::process::id()));
             let _ = fs::remove_dir_all(&root);
             fs::create_dir_all(root.join("proc/sys")).unwrap();
             fs::write(root.join("proc/meminfo"), "inside").unwrap();

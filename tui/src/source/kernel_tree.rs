@@ -211,7 +211,7 @@ mod tests {
 
     fn tree(name: &str) -> PathBuf {
         let name = format!("slabscope-kernel-tree-{name}-{}", std::process::id());
-        let root = std::env::temp_dir().join(name);
+        let root = crate::private::directory().join(name);
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(root.join("sys/fs/cgroup/a/b")).unwrap();
         fs::write(root.join("secret"), "").unwrap();

@@ -14,7 +14,7 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn new(name: &str) -> Self {
         let name = format!("slabscope-trusted-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = crate::private::directory().join(name);
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();

@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_directory_that_the_process_has_open_is_found_by_its_number() {
         let directory =
-            std::env::temp_dir().join(format!("slabscope-place-{}", std::process::id()));
+            crate::private::directory().join(format!("slabscope-place-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         let directory = directory.canonicalize().unwrap();
         let held = File::open(&directory).unwrap();

@@ -10,7 +10,7 @@ use crate::source::Mount;
 
 fn directory(name: &str) -> PathBuf {
     let name = format!("slabscope-worker-{name}-{}", std::process::id());
-    let path = std::env::temp_dir().join(name);
+    let path = crate::private::directory().join(name);
     let _ = fs::remove_dir_all(&path);
     fs::create_dir(&path).unwrap();
     path
