@@ -45,7 +45,10 @@ fn app(root: &Path, columns: u16, rows: u16) -> App {
     app.model.host.name = kernel.hostname().unwrap_or_else(|_| "?".into());
     app.model.host.kernel = kernel.release().unwrap_or_else(|_| "?".into());
     app.sample(1, kernel.sample());
-    app.msg(Msg::Mounts(kernel.mounts()));
+    let read = kernel.mounts_and_gap();
+    let gap = read.as_ref().ok().and_then(|(_, gap)| gap.clone());
+    app.msg(Msg::MountsGap(gap));
+    app.msg(Msg::Mounts(read.map(|(mounts, _)| mounts)));
     app
 }
 
@@ -286,6 +289,20 @@ fn figures_that_ran_below_zero_enter_no_total_and_are_named() {
         over.filter_map(|n| n.parse::<u64>().ok()).all(|n| n <= 100),
         "{screen}"
     );
+}
+
+#[test]
+fn mount_lines_not_understood_and_removed_directories_are_told() {
+    let mut nics = app(&unpacked("two-nics"), 80, 24);
+    nics.keys("2");
+    nics.shows("1 filesystems; 1 line not understood: line 2: not a line of mountinfo");
+    let mut container = app(&unpacked("lxc-container"), 80, 24);
+    container.keys("2");
+    assert!(container.line("nsfs").contains(" (removed)"));
+    container.resize(120, 30);
+    assert!(container.line("nsfs").contains("/run/netns/old (removed)"));
+    container.keys("3");
+    container.shows("dentries and inodes are not in a capture");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::fixture;
 
@@ -27,8 +28,10 @@ pub fn foreign() -> Vec<String> {
 /// Writes the tree of a capture, and says where.
 pub fn unpacked(name: &str) -> PathBuf {
     let text = fs::read_to_string(fixture("foreign").join(format!("{name}.txt"))).unwrap();
+    // A tree for each caller: tests run beside one another, and some change it.
+    static TREES: AtomicUsize = AtomicUsize::new(0);
     let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("foreign")
+        .join(format!("foreign-{}", TREES.fetch_add(1, Ordering::Relaxed)))
         .join(name);
     let _ = fs::remove_dir_all(&root);
     for file in text.split("==> ").skip(1) {

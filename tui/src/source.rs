@@ -266,11 +266,17 @@ impl Kernel {
         self.read("proc/self/mountinfo", mounts::parse_all)
     }
 
-    /// The lines of mountinfo that were not understood.
-    pub fn mounts_gap(&self) -> Option<Gap> {
+    /// As [`Self::mounts`], with the lines that were not understood.
+    pub fn mounts_and_gap(&self) -> Result<(Vec<Mount>, Option<Gap>), SourceError> {
         let path = "proc/self/mountinfo";
-        let skipped = self.read(path, |bytes| Ok(mounts::read(bytes)?.skipped));
-        Gap::of(self.root().join(path), skipped.ok()?)
+        let parsed = self.read(
+            path,
+            |bytes| Ok(mounts::read(bytes)?.map(mounts::reachable)),
+        )?;
+        Ok((
+            parsed.value,
+            Gap::of(self.root().join(path), parsed.skipped),
+        ))
     }
 
     /// All dentries of the machine.

@@ -76,6 +76,7 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Size(columns, rows) => model.size = (columns, rows),
         Msg::Sample { at, sample } => return take(model, at, *sample),
         Msg::Mounts(mounts) => return mounts::ours(model, mounts),
+        Msg::MountsGap(gap) => model.tree.gap = gap,
         Msg::Freeable(freeable) => model.filesystems.freeable = freeable,
         Msg::Cgroups { job, at, result } => cgroups::read(model, job, at, result),
         Msg::MountsOf { pid, result } => return mounts::of_process(model, pid, result),

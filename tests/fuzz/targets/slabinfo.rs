@@ -6,12 +6,15 @@ use libfuzzer_sys::fuzz_target;
 use slabscope::source::{Totals, slabinfo};
 
 fuzz_target!(|bytes: &[u8]| match slabinfo::parse(bytes) {
-    Ok(caches) => {
-        assert!(!caches.is_empty());
-        let _ = Totals::of(&caches, 4096).to_string();
-        for cache in caches {
+    Ok(read) => {
+        assert!(!read.value.is_empty());
+        for page_size in [None, Some(4096)] {
+            let _ = Totals::of(&read.value, page_size).to_string();
+        }
+        for cache in read.value {
             assert!(!cache.name.is_empty());
-            assert!(cache.idle(4096) <= cache.size(4096));
+            assert!(cache.idle(4096).is_none_or(|idle| idle <= cache.size(4096)));
+            assert!(cache.used().is_none_or(|used| used <= 100));
         }
     }
     Err(error) => {

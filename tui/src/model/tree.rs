@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use super::place::Place;
 use super::tree_order::Order;
 use crate::session::Counters;
-use crate::source::{Mount, SourceError};
+use crate::source::{Gap, Mount, SourceError};
 
 /// The tree screen's state.
 #[derive(Debug, Default)]
 pub struct Tree {
     /// The mounts; None until they are read.
     pub mounts: Option<Result<Vec<Mount>, SourceError>>,
+    /// The lines of mountinfo that were not understood.
+    pub gap: Option<Gap>,
     /// The selected mount's point. None: the first.
     pub mount: Option<PathBuf>,
     /// The directories from the mount down to the one shown; none: the list of mounts is shown.

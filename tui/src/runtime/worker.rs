@@ -154,7 +154,12 @@ impl Work {
                 Msg::ShrinkPlanned { job, result }
             }
             Effect::Shrink { job, plan } => self.shrink(job, plan),
-            Effect::ReadMounts => Msg::Mounts(self.kernel.mounts()),
+            Effect::ReadMounts => {
+                let read = self.kernel.mounts_and_gap();
+                let gap = read.as_ref().ok().and_then(|(_, gap)| gap.clone());
+                self.send(Msg::MountsGap(gap));
+                Msg::Mounts(read.map(|(mounts, _)| mounts))
+            }
             Effect::ReadFreeable => Msg::Freeable(self.freeable()),
             Effect::ReadCgroups { job } => {
                 let result = cgroups::read(&self.root, &mut || self.goes_on(job));

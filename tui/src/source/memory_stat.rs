@@ -1,6 +1,7 @@
 //! memory.stat of a cgroup (v2).
 
-use super::{Malformed, excerpt, number};
+use super::lines::text_lines;
+use super::{Malformed, below_zero, excerpt, number};
 
 /// What a cgroup and those below it hold, in bytes (mm/memcontrol.c: `memory_stat_format()`, Linux
 /// 7.3).
@@ -45,7 +46,7 @@ pub struct MemoryStatV1 {
 /// `memcg1_stat_format()`, Linux 7.3).
 pub fn parse_v1(text: &str) -> Result<MemoryStatV1, Malformed> {
     let mut stat = MemoryStatV1::default();
-    for (line, at) in text.lines().zip(1..) {
+    for (at, line) in text_lines(text) {
         let Some((name, value)) = line.split_once(' ') else {
             return Err(Malformed::new(at, format!("no figure: {}", excerpt(line))));
         };
@@ -61,7 +62,8 @@ pub fn parse_v1(text: &str) -> Result<MemoryStatV1, Malformed> {
 
 fn count(name: &str, value: &str, at: usize) -> Result<u64, Malformed> {
     let malformed = || Malformed::new(at, format!("{name} is no count: {}", excerpt(value)));
-    number(value).ok_or_else(malformed)
+    let figure = number(value).filter(|figure| !below_zero(*figure));
+    figure.ok_or_else(malformed)
 }
 
 /// Lines of `name 123`. What a kernel does not write is 0, but for the slabs: without the controller
@@ -69,7 +71,7 @@ fn count(name: &str, value: &str, at: usize) -> Result<u64, Malformed> {
 pub fn parse(text: &str) -> Result<MemoryStat, Malformed> {
     let mut stat = MemoryStat::default();
     let mut known = false;
-    for (line, at) in text.lines().zip(1..) {
+    for (at, line) in text_lines(text) {
         let Some((name, value)) = line.split_once(' ') else {
             return Err(Malformed::new(at, format!("no figure: {}", excerpt(line))));
         };

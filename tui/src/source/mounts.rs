@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use procfs::process::MountInfo;
@@ -39,6 +39,12 @@ impl Mount {
             self.fs.as_str(),
             "tmpfs" | "ramfs" | "devtmpfs" | "hugetlbfs" | "rootfs"
         )
+    }
+
+    /// Whether the directory that is mounted was removed: it can still be reached by the mount alone
+    /// (fs/d_path.c: `dentry_path()`, Linux 7.3).
+    pub fn is_removed(&self) -> bool {
+        self.root.as_os_str().as_bytes().ends_with(b"//deleted")
     }
 
     /// Filesystems made by the kernel, whose few dentries are not what fills memory.
@@ -233,7 +239,11 @@ pub fn read(bytes: &[u8]) -> Result<Parsed<Vec<Mounted>>, Malformed> {
 /// Mounted over one another, only the uppermost can be reached. On disk first, in memory next, the
 /// kernel's own last; in the order of their paths.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Mount>, Malformed> {
-    let all = parse_all(bytes)?;
+    Ok(read(bytes)?.map(reachable).value)
+}
+
+/// Of all of them as [`parse`].
+pub(super) fn reachable(all: Vec<Mounted>) -> Vec<Mount> {
     // The last of a point stands in its own place: the order of the file decides between equals.
     let mut last: HashMap<&Path, usize> = HashMap::with_capacity(all.len());
     for (at, mounted) in all.iter().enumerate() {
@@ -252,7 +262,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Mount>, Malformed> {
         let kind = |mount: &Mount| (mount.is_internal(), mount.is_memory());
         (kind(a), &a.point).cmp(&(kind(b), &b.point))
     });
-    Ok(mounts)
+    mounts
 }
 
 /// The directories that an overlay is made of (fs/overlayfs/params.c: `ovl_show_options()`, Linux
@@ -420,6 +430,14 @@ mod tests {
         let made_of = &parse(text).unwrap()[0].made_of;
         let paths: Vec<_> = made_of.iter().map(|path| path.to_str().unwrap()).collect();
         assert_eq!(paths, ["/u p", "/a:b", "/c"]);
+    }
+
+    #[test]
+    fn removed_directory_that_is_still_mounted_is_told() {
+        let text = b"81 22 8:1 /tmp/gone//deleted /run/netns/x rw shared:1 - ext4 /dev/sda1 rw\n\
+            82 22 8:1 /tmp/deleted /run/netns/y rw - ext4 /dev/sda1 rw\n";
+        let removed: Vec<_> = parse(text).unwrap().iter().map(Mount::is_removed).collect();
+        assert_eq!(removed, [true, false]);
     }
 
     #[test]

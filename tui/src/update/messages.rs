@@ -20,7 +20,7 @@ use crate::model::{Ask, Part, RungPlan};
 use crate::prune::{Outcome, Plan, PruneError, Task};
 use crate::session::{self, Counters};
 use crate::shrink::{self as shrinking, ShrinkError};
-use crate::source::{Attributes, Cgroups, CgroupsError, Mount, Sample, SourceError};
+use crate::source::{Attributes, Cgroups, CgroupsError, Gap, Mount, Sample, SourceError};
 
 /// What happened. Times are since the start of the program.
 #[derive(Debug)]
@@ -58,6 +58,8 @@ pub enum Msg {
         /// Its name and its mounts.
         result: Result<(String, Vec<Mount>), SourceError>,
     },
+    /// The lines of mountinfo that were not understood: before the mounts.
+    MountsGap(Option<Gap>),
     /// What the shrinkers of superblocks could free, by superblock, or why that is not known.
     Freeable(HashMap<String, Result<u64, String>>),
     /// The cgroups were read.

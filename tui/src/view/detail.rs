@@ -109,7 +109,7 @@ fn figures(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
     let class = match cache.class {
         Class::Reclaimable => "reclaimable: its pages count as SReclaimable",
         Class::Unreclaimable => "unreclaimable: its pages count as SUnreclaim",
-        Class::Unknown => "the kernel does not tell whether it is reclaimable",
+        Class::Unknown => "not known whether it is reclaimable: that is in /sys/kernel/slab",
     };
     let mut lines = vec![Line::from(vec![
         Span::styled(format!(" {} {name}", cache.class.letter()), look.strong()),

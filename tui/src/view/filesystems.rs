@@ -6,7 +6,7 @@ use ratatui::text::{Line, Text};
 
 use super::grid::{Grid, Row, areas};
 use super::{cut, middle, rule, trouble};
-use crate::model::{FILESYSTEM_COLUMNS, Filesystem, Model};
+use crate::model::{FILESYSTEM_COLUMNS, Filesystem, Inert, Model};
 use crate::text::{count, counted, printable};
 
 /// Columns of the terminal for a row's name, and of its parts.
@@ -148,6 +148,10 @@ fn census(model: &Model, row: &Filesystem) -> String {
             )
         }
         None if row.failed => "could not be counted: Enter walks in and says why".into(),
+        None if matches!(model.inert, Some(Inert::Captured(_))) => {
+            "dentries and inodes are not in a capture: the module counts them on the machine itself"
+                .into()
+        }
         None => format!(
             "dentries and inodes are not known: {one} has the module count them, {all} all on disk or network"
         ),

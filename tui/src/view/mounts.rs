@@ -11,7 +11,7 @@ use super::tree::row_line;
 use super::{Hit, cut, first_row, middle, rule, trouble};
 use crate::model::{Model, Total, comes_back};
 use crate::source::Mount;
-use crate::text::{bytes, count_in, printable};
+use crate::text::{bytes, count_in, counted, printable};
 
 /// Columns of the terminal for type, device and the three figures.
 const TYPE: usize = 8;
@@ -77,13 +77,23 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             " {:<TYPE$} {:<DEVICE$} {} {}",
             cut(&printable(&mount.fs), TYPE),
             middle(&printable(&mount.device), 0, DEVICE),
-            padded(&middle(&printable(&mount.point), 0, width), width),
+            padded(&point(mount, width), width),
             figures(model, mount, counting.contains(&*mount.point)),
         );
         let dim = mount.is_internal();
         lines.push(row_line(model, text, at == selected, dim, list));
     }
     frame.render_widget(Text::from(lines), list);
+}
+
+/// Where it is mounted, and that its directory is gone.
+fn point(mount: &Mount, width: usize) -> String {
+    let note = if mount.is_removed() { " (removed)" } else { "" };
+    middle(
+        &printable(&mount.point),
+        0,
+        width.saturating_sub(note.len()),
+    ) + note
 }
 
 /// To so many columns of the terminal, however wide its characters are.
@@ -118,7 +128,14 @@ fn head(model: &Model) -> String {
                 of.pid
             )
         }
-        None => format!(" {number} filesystems: Enter walks in, looking nothing up "),
+        None => match &tree.gap {
+            Some(gap) => format!(
+                " {number} filesystems; {} not understood: {} ",
+                counted(gap.lines as u64, "line"),
+                gap.first
+            ),
+            None => format!(" {number} filesystems: Enter walks in, looking nothing up "),
+        },
     }
 }
 

@@ -113,7 +113,7 @@ pub(super) fn attributes(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
     let look = model.look;
     match &detail.attributes {
         None => vec![Line::raw(" reading /sys/kernel/slab ...")],
-        Some(Err(error)) => [error.to_string(), error.remedy().into()]
+        Some(Err(error)) => [error.short(), error.remedy().into()]
             .map(|text| Line::styled(format!(" {text}"), look.warn()))
             .to_vec(),
         Some(Ok(attributes)) => attributes
