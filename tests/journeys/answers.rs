@@ -184,3 +184,75 @@ fn fields_are_bounded_and_take_the_first_line_of_what_is_pasted() {
     app.paste(&"é".repeat(20_000));
     assert!(app.model.filter().text().len() <= 255);
 }
+
+/// Whatever is typed, pasted, drawn and answered meanwhile: with something typed behind every frame
+/// nothing acts.
+#[test]
+fn without_a_quiet_moment_no_keys_act() {
+    const KEYS: &[u8] = b"yyyyynqpPEVwKo>12345jk+-iaWbH/ \r\x1bxlab";
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
+    };
+    for round in 0..12 {
+        let (columns, rows) = [(80, 24), (60, 15), (40, 10), (200, 50)][round % 4];
+        let mut app = match round % 3 {
+            0 => App::in_ext4(columns, rows),
+            1 => App::on_filesystems(columns, rows),
+            _ => App::sampled(columns, rows),
+        };
+        let mut questions = 0;
+        for _ in 0..700 {
+            match random(12) {
+                0 => app.msg(Msg::Drawn),
+                1 => app.paste("y\ny"),
+                2 => app.msg(Msg::Idle { asked: 0 }),
+                3 if random(20) == 0 => app.resize(40 + random(80) as u16, 10 + random(30) as u16),
+                _ => {
+                    let key = char::from(KEYS[random(KEYS.len())]);
+                    let key = match key {
+                        '\r' => "<Enter>".into(),
+                        '\x1b' => "<Esc>".into(),
+                        key => key.to_string(),
+                    };
+                    app.typed_ahead(&key);
+                }
+            }
+            let acted: Vec<_> = app.effects.iter().filter(|e| is_deed(e)).collect();
+            assert!(acted.is_empty(), "{acted:?}");
+            answer(&mut app);
+            questions += usize::from(slabscope::model::Question::of(&app.model).is_some());
+        }
+        assert!(
+            questions > 10,
+            "round {round} met {questions} questions only"
+        );
+    }
+}
+
+fn is_deed(effect: &&Effect) -> bool {
+    matches!(
+        effect,
+        Effect::Prune { .. }
+            | Effect::Shrink { .. }
+            | Effect::Rung { .. }
+            | Effect::Change { .. }
+            | Effect::Who(WhoEffect::Start { .. })
+    )
+}
+
+/// The plan that is waited for comes.
+fn answer(app: &mut App) {
+    match (&app.model.mode, app.effects.last()) {
+        (Mode::Planning { .. }, Some(Effect::Plan { paths, .. })) => {
+            let found = vec![crate::support::census().rows[0].below; paths.len()];
+            app.plan_all(&found);
+        }
+        (Mode::PlanningRung { .. }, Some(Effect::PlanRung { .. })) => app.rung_planned(),
+        (Mode::PlanningShrink { .. }, _) => app.shrink_planned(),
+        _ => {}
+    }
+}

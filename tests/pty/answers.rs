@@ -62,7 +62,7 @@ fn y_typed_at_the_plan_carries_it_out() {
     tty.wait_for("type y to reclaim");
     tty.type_keys("y");
     tty.wait_for("complete");
-    assert_eq!(recorded(&home, &mut tty), ["complete"]);
+    assert_eq!(recorded(&home, &mut tty), ["begun", "complete"]);
 }
 
 /// What a terminal would obey, and more lines than one, do not come into a field.

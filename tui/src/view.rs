@@ -39,7 +39,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
 use crate::keymap;
-use crate::model::{Column, Inert, Mode, Model, Page, REGEX, Screen, TreeColumn, Watching};
+use crate::model::{
+    Answer, Column, Inert, Mode, Model, Page, Question, REGEX, Screen, TreeColumn, Watching,
+};
 use crate::text::printable;
 pub use fit::{LEAST, too_small};
 use fit::{boxed, cut, first_row, middle, rate_bytes, tail, trend};
@@ -315,10 +317,14 @@ fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let stays =
         |b: &keymap::Binding| matches!(b.hint, "help" | "quit") || b.keys.contains(&KeyCode::Esc);
     let width = |b: &keymap::Binding| Span::raw(b.label()).width() + 1 + b.hint.len() + 2;
+    // What answers a question is offered once it does.
+    let early =
+        Question::of(model).is_some() && model.asking.answer(in_sight(model)) != Answer::Heard;
+    let offered = |b: &&keymap::Binding| !(early && b.keys.contains(&KeyCode::Char('y')));
     let kept: usize = keymap::hints(model).filter(|b| stays(b)).map(width).sum();
     let mut room = usize::from(area.width).checked_sub(1 + kept);
     let mut spans = vec![Span::raw(" ")];
-    for binding in keymap::hints(model) {
+    for binding in keymap::hints(model).filter(offered) {
         if !stays(binding) {
             room = room.and_then(|room| room.checked_sub(width(binding)));
             if room.is_none() {

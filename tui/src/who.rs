@@ -150,6 +150,15 @@ pub enum WhoError {
         /// The kernel's own words, if it has any.
         reason: Option<String>,
     },
+    /// It is not removed, since somebody has a file of it open.
+    #[error(
+        "{}: a process has a file of it open: it stays, disarmed, and the next start of slabscope removes it",
+        printable(.instance)
+    )]
+    InUse {
+        /// The instance of tracefs.
+        instance: PathBuf,
+    },
     /// A histogram is not as the kernel writes it.
     #[error("{}: {source}", printable(.path))]
     Malformed {

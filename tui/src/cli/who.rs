@@ -69,6 +69,7 @@ impl From<WhoError> for Failure {
             WhoError::NotMounted | WhoError::NoWay(_) | WhoError::LockedDown(_) => Exit::Missing,
             WhoError::Denied { .. } => Exit::Permission,
             WhoError::NoCache(_) | WhoError::NoDirectory { .. } => Exit::Usage,
+            WhoError::InUse { .. } => Exit::Partial,
             WhoError::Refused { .. } | WhoError::Malformed { .. } => Exit::Failed,
         };
         Self::new(exit, error)
@@ -81,12 +82,14 @@ struct Found {
     reading: Reading,
     took: Duration,
     ended: bool,
+    /// Something stays in tracefs.
+    left: bool,
     growth: Option<i64>,
 }
 
 impl Found {
     fn complete(&self) -> bool {
-        !self.ended && self.reading.dropped == 0
+        !self.ended && !self.left && self.reading.dropped == 0
     }
 }
 
@@ -180,12 +183,20 @@ impl Args {
         let reading = watch.read()?;
         let after = active(spec, kernel);
         let events = watch.events().clone();
-        watch.end()?;
+        // What was counted is told in any case.
+        let left = match watch.end() {
+            Ok(()) => false,
+            Err(error) => {
+                say!("{error}");
+                true
+            }
+        };
         Ok(Found {
             events,
             reading,
             took,
             ended: interrupt.flow().is_break(),
+            left,
             growth: before.zip(after).and_then(grown),
         })
     }
@@ -346,6 +357,7 @@ mod tests {
             },
             took: Duration::from_secs(10),
             ended: false,
+            left: false,
             growth: Some(5),
         }
     }

@@ -214,13 +214,18 @@ pub fn disarm() {
     }
 }
 
-/// Takes away what processes left that have ended, and tells which those were.
+/// Takes away what processes left that have ended, and tells which those were. What somebody reads
+/// at this moment is left to the next start: it counts nothing any more.
 pub fn remove_left(tracefs: &Tracefs, proc: &Path) -> Result<Vec<Owner>, WhoError> {
-    let left = left(tracefs, proc)?;
-    for owner in &left {
-        remove(tracefs, &owner.group())?;
+    let mut removed = Vec::new();
+    for owner in left(tracefs, proc)? {
+        match remove(tracefs, &owner.group()) {
+            Ok(()) => removed.push(owner),
+            Err(WhoError::InUse { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
-    Ok(left)
+    Ok(removed)
 }
 
 /// The processes that have ended and left something armed.
@@ -239,7 +244,8 @@ pub fn left(tracefs: &Tracefs, proc: &Path) -> Result<Vec<Owner>, WhoError> {
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Removes an instance, with all that is armed in it, and the events of its name.
+/// Removes an instance, with all that is armed in it, and the events of its name. An instance that
+/// somebody has open stays, and is disarmed.
 fn remove(tracefs: &Tracefs, group: &str) -> Result<(), WhoError> {
     let instance = tracefs.instance(group);
     let mut tries = 0;
@@ -249,17 +255,42 @@ fn remove(tracefs: &Tracefs, group: &str) -> Result<(), WhoError> {
                 tries += 1;
                 thread::sleep(PAUSE);
             }
+            Err(error) if is_busy(&error) => {
+                stop_counting(tracefs, &instance);
+                break Err(WhoError::InUse { instance });
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => break Ok(()),
             done => break done.map_err(|error| WhoError::of(instance, error, None)),
         }
     };
     let prefix = format!("{group}/");
+    let mut failed = None;
     for event in tracefs.defined()? {
         if event.starts_with(&prefix) {
-            tracefs.define(&format!("-:{event}"))?;
+            failed = tracefs.define(&format!("-:{event}")).err().or(failed);
         }
     }
-    removed
+    removed?;
+    match failed {
+        // Another slabscope may have cleaned up at the same time: what is gone is gone.
+        Some(error) if tracefs.defined()?.iter().any(|e| e.starts_with(&prefix)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the histograms of an instance away, which then costs nothing.
+fn stop_counting(tracefs: &Tracefs, instance: &Path) {
+    let groups = fs::read_dir(instance.join("events")).into_iter().flatten();
+    let group = |group: fs::DirEntry| fs::read_dir(group.path()).into_iter().flatten();
+    for event in groups.flatten().flat_map(group).flatten() {
+        let trigger = event.path().join("trigger");
+        let text = fs::read_to_string(&trigger).unwrap_or_default();
+        for line in text.lines().filter(|line| line.starts_with("hist:")) {
+            // Its state stands behind it: `hist:keys=common_pid:size=2048 [active]`.
+            let line = line.rsplit_once(" [").map_or(line, |(line, _)| line);
+            let _ = tracefs.append(&trigger, &format!("!{line}"));
+        }
+    }
 }
 
 fn is_busy(error: &io::Error) -> bool {

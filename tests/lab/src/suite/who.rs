@@ -24,6 +24,10 @@ pub(super) const CASES: &[Case] = &[
         run: killed,
     },
     Case {
+        name: "who::read_by_another",
+        run: read_by_another,
+    },
+    Case {
         name: "who::kmalloc",
         run: kmalloc,
     },
@@ -231,6 +235,43 @@ fn killed(_: &Context<'_>, guest: &Guest) -> Result<()> {
             .sum();
         ensure!(made == count + more, "{dir}: {report}");
     }
+    ensure!(armed(guest)? == before, "something stays armed");
+    guest.sh("umount /mnt/ext4").map(drop)
+}
+
+/// Somebody has a file of the instance open when it is to be removed: the report comes, nothing is counted any more, and
+/// the next start removes what stays.
+fn read_by_another(_: &Context<'_>, guest: &Guest) -> Result<()> {
+    stage(guest)?;
+    let before = armed(guest)?;
+    let script = format!(
+        "slabscope who --path /mnt/ext4 --duration 4 --json >/tmp/who.json 2>/tmp/who.err & who=$!
+         until grep -q 'ends it and reports' /tmp/who.err; do sleep 0.05; done
+         sleep 300 </sys/kernel/tracing/instances/slabscope_*/trace_pipe >/dev/null 2>&1 & echo $! >/tmp/reader
+         {}
+         wait $who; echo $?",
+        plant()
+    );
+    let status = guest.sh_within(&script, Duration::from_secs(60))?;
+    ensure!(status.trim().ends_with('5'), "it ended with {status}");
+    let said = guest.sh("cat /tmp/who.err")?;
+    ensure!(said.contains("a process has a file of it open"), "{said}");
+    let report: Value = serde_json::from_str(&guest.sh("cat /tmp/who.json")?)?;
+    for (dir, count) in PLANTED {
+        let made: u64 = rows(&report, |row| row["path"] == dir)
+            .iter()
+            .filter_map(|row| row["made"].as_u64())
+            .sum();
+        ensure!(made == count, "{dir}: {report}");
+    }
+    let triggers =
+        "cat /sys/kernel/tracing/instances/slabscope_*/events/*/*/trigger | grep -v '^#'";
+    let armed_still = guest.sh(&format!("{triggers}; true"))?;
+    ensure!(armed_still.is_empty(), "it counts on: {armed_still}");
+    // Another start is not kept from its own work by it.
+    ends_with(guest, "slabscope who --duration 0.1", 0)?;
+    guest.sh("kill $(cat /tmp/reader); sleep 0.2")?;
+    ends_with(guest, "slabscope who --duration 0.1", 0)?;
     ensure!(armed(guest)? == before, "something stays armed");
     guest.sh("umount /mnt/ext4").map(drop)
 }
