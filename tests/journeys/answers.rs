@@ -221,7 +221,7 @@ fn without_a_quiet_moment_no_keys_act() {
                     app.typed_ahead(&key);
                 }
             }
-            let acted: Vec<_> = app.effects.iter().filter(|e| is_deed(e)).collect();
+            let acted: Vec<_> = app.effects.iter().filter(is_deed).collect();
             assert!(acted.is_empty(), "{acted:?}");
             answer(&mut app);
             questions += usize::from(slabscope::model::Question::of(&app.model).is_some());
