@@ -319,6 +319,15 @@ fn selection_and_page_stay_with_their_cache_among_those_of_one_name() {
     );
     app.keys("<Enter>");
     app.shows("44 of 44");
+    app.shows("sysfs shows the oldest cache of this name alone");
+    app.model.inert = None;
+    app.keys("K");
+    app.shows("sysfs shrinks the oldest cache of this name alone");
+    assert!(
+        !app.effects()
+            .iter()
+            .any(|effect| matches!(effect, Effect::PlanShrink { .. }))
+    );
     let path = root.join("proc/slabinfo");
     let before = fs::read_to_string(&path).unwrap();
     let third = "mlx5_fs_ftes 7 44 736 44 8 : tunables 0 0 0 : slabdata 1 1 0\nmlx5_fs_ftes  ";

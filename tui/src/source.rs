@@ -92,10 +92,12 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// The cache of this name.
+    /// The cache of this name; of several the oldest, which is the one that sysfs shows.
     pub fn cache(&self, name: &str) -> Option<&Cache> {
         let caches = self.caches.as_deref().ok()?;
-        caches.iter().find(|cache| cache.name == name)
+        caches
+            .iter()
+            .find(|cache| cache.nth == 0 && cache.name == name)
     }
 
     /// The cache with this identity.

@@ -26,8 +26,12 @@ impl Detail {
         }
     }
 
-    /// The attributes, as far as they are known.
+    /// The attributes, as far as they are known. Sysfs has one directory for a name: that of the oldest
+    /// cache of it (mm/slub.c: `sysfs_slab_add()`, Linux 7.3).
     pub fn known(&self) -> Option<&Attributes> {
-        self.attributes.as_ref()?.as_ref().ok()
+        match self.cache.nth {
+            0 => self.attributes.as_ref()?.as_ref().ok(),
+            _ => None,
+        }
     }
 }

@@ -7,19 +7,24 @@ use super::{Done, Effect};
 use crate::history::Marker;
 use crate::model::{ConfirmShrink, Figures, Mode, Model, Shrunk};
 use crate::shrink::{Plan, ShrinkError};
+use crate::source::{Cache, CacheId};
 use crate::text::printable;
 
 /// Looks what shrinking the selected cache would reach.
 pub(super) fn plan(model: &mut Model) -> Vec<Effect> {
     let from_ledger = matches!(model.mode, Mode::Ledger);
     let selected = match &model.slabs.detail {
-        _ if from_ledger => Some("dentry".to_owned()),
-        Some(detail) => Some(detail.cache.name.clone()),
-        None => model.selected_cache().map(|cache| cache.name.clone()),
+        _ if from_ledger => Some("dentry".into()),
+        Some(detail) => Some(detail.cache.clone()),
+        None => model.selected_cache().map(Cache::id),
     };
-    let Some(cache) = selected else {
+    let Some(CacheId { name: cache, nth }) = selected else {
         return Vec::new();
     };
+    if nth > 0 {
+        model.notice = Some("sysfs shrinks the oldest cache of this name alone".into());
+        return Vec::new();
+    }
     model.last_job += 1;
     let job = model.last_job;
     model.mode = Mode::PlanningShrink {

@@ -111,6 +111,10 @@ fn wrapped(text: &str, width: usize) -> impl Iterator<Item = &str> {
 /// The files of sysfs with what they say.
 pub(super) fn attributes(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
     let look = model.look;
+    if detail.cache.nth > 0 {
+        let text = " sysfs shows the oldest cache of this name alone: this one is newer";
+        return vec![Line::styled(text, look.dim())];
+    }
     match &detail.attributes {
         None => vec![Line::raw(" reading /sys/kernel/slab ...")],
         Some(Err(error)) => [error.short(), error.remedy().into()]
