@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
@@ -34,6 +34,7 @@ impl Cache {
         let root = root
             .canonicalize()
             .with_context(|| format!("cannot resolve {}", root.display()))?;
+        own(&root)?;
         Ok(Self { root })
     }
 
@@ -97,6 +98,38 @@ impl Cache {
         fs::rename(&partial, target)
             .with_context(|| format!("cannot rename {} to its final name", partial.display()))
     }
+}
+
+/// Ends where somebody else could change what is in the cache: the lab runs programs out of it, as root.
+fn own(root: &Path) -> Result<()> {
+    let us = rustix::process::geteuid().as_raw();
+    // Who may use sudo may be root anyway.
+    let sudo = std::env::var("SUDO_UID").ok().filter(|_| us == 0);
+    let sudo = sudo.and_then(|uid| uid.parse().ok());
+    for directory in root.ancestors() {
+        let found = fs::metadata(directory)
+            .with_context(|| format!("cannot look at {}", directory.display()))?;
+        if let Some(why) = foreign([found.uid(), found.mode()], us, sudo) {
+            bail!(
+                "the lab's cache {} is not safe: {} {why}. Set SLABSCOPE_CACHE to a directory that only you can write.",
+                root.display(),
+                directory.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Why somebody else decides what is in a directory. One that is shared is safe if it is sticky, as /tmp is.
+fn foreign([owner, mode]: [u32; 2], us: u32, sudo: Option<u32>) -> Option<String> {
+    if owner != 0 && owner != us && Some(owner) != sudo {
+        return Some(format!("belongs to user {owner}, not to {us}"));
+    }
+    let sticky = mode & 0o1000 != 0;
+    // An ordinary user's group is their own, where the umask lets it write.
+    let forbidden = if owner == 0 { 0o022 } else { 0o002 };
+    (mode & forbidden != 0 && !sticky)
+        .then(|| format!("is open to others, mode {:o}", mode & 0o7777))
 }
 
 /// Removes a file or a tree, if it is there.
@@ -167,6 +200,42 @@ mod tests {
             })
             .unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "whole");
+    }
+
+    #[test]
+    fn cache_that_others_can_change_is_refused() {
+        let of = |owner, mode, us, sudo| foreign([owner, mode], us, sudo);
+        for (owner, us, sudo) in [
+            (0, 0, None),
+            (0, 1000, None),
+            (1000, 1000, None),
+            (1000, 0, Some(1000)),
+        ] {
+            assert_eq!(of(owner, 0o40_755, us, sudo), None, "{owner} {us}");
+            let open = of(owner, 0o40_777, us, sudo).unwrap();
+            assert_eq!(open, "is open to others, mode 777");
+            assert_eq!(of(owner, 0o41_777, us, sudo), None, "{owner} {us}");
+        }
+        assert_eq!(of(1000, 0o40_775, 1000, None), None, "its own group");
+        assert!(of(0, 0o40_775, 0, None).is_some());
+        for (owner, us, sudo) in [(1000, 0, None), (1001, 0, Some(1000)), (1001, 1000, None)] {
+            let why = of(owner, 0o40_700, us, sudo).unwrap();
+            assert_eq!(why, format!("belongs to user {owner}, not to {us}"));
+        }
+    }
+
+    #[test]
+    fn directory_above_the_cache_counts() {
+        use std::os::unix::fs::PermissionsExt;
+        let (dir, cache) = cache();
+        fs::create_dir(cache.path("cache")).unwrap();
+        own(&cache.path("cache")).unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let error = own(&cache.path("cache")).unwrap_err().to_string();
+        assert!(
+            error.contains("is open to others, mode 777. Set SLABSCOPE_CACHE"),
+            "{error}"
+        );
     }
 
     #[test]
