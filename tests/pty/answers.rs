@@ -100,3 +100,25 @@ fn long_text_in_a_field_stops_no_key() {
     assert!(begin.elapsed().as_secs() < 10, "{:?}", begin.elapsed());
     assert_eq!(recorded(&home, &mut tty), [""; 0]);
 }
+
+/// What came of it is on the screen, and in no file: the exit code says so after the screen is gone.
+#[test]
+fn deed_on_the_screen_without_its_record_exits_1() {
+    use rustix::process::{Resource, Rlimit, prlimit};
+    let Some((home, mut tty)) = on_directory("unrecorded") else {
+        return;
+    };
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    prlimit(Some(tty.pid()), Resource::Fsize, none).unwrap();
+    tty.type_keys("P");
+    tty.wait_for("type y to reclaim");
+    tty.type_keys("y");
+    tty.wait_for("It was not carried out");
+    tty.type_keys("\x03");
+    assert_eq!(tty.ends_restored().exit_code(), 1);
+    tty.wait_for("slabscope: not recorded: the audit file");
+    assert_eq!(home.outcomes(), [""; 0]);
+}

@@ -22,6 +22,7 @@ use signal_hook::iterator::Signals;
 use crate::audit;
 use crate::keymap::Keymap;
 use crate::model::{Column, Host, Inert, Model};
+use crate::say::say;
 use crate::signals;
 use crate::source::Kernel;
 use crate::update::{Effect, Msg, update};
@@ -90,7 +91,7 @@ pub(crate) enum Event {
 
 /// Runs until the person leaves. On a signal the terminal is restored, and the signal then does
 /// what it does by default.
-pub fn run(options: Options) -> io::Result<()> {
+pub fn run(options: Options) -> io::Result<Option<String>> {
     let start = Instant::now();
     let (sender, receiver) = channel();
     watch_signals(sender.clone())?;
@@ -117,10 +118,22 @@ pub fn run(options: Options) -> io::Result<()> {
     let signal = main_loop(&mut screen, &mut model, &mut input, &receiver, &threads);
     threads.watcher.finish();
     threads.worker.finish();
+    // What a deed came to that ended after the last frame.
+    for event in receiver.try_iter() {
+        if let Event::Msg(msg) = event {
+            update(&mut model, *msg);
+        }
+    }
     drop(screen);
+    let unrecorded = model.journal.unrecorded.take();
     match signal? {
-        Some(signal) => signals::die_of(signal),
-        None => Ok(()),
+        Some(signal) => {
+            if let Some(error) = unrecorded {
+                say!("not recorded: {error}");
+            }
+            signals::die_of(signal)
+        }
+        None => Ok(unrecorded),
     }
 }
 

@@ -73,7 +73,7 @@ impl Run for Args {
             return Err(Failure::new(Exit::Usage, message));
         }
         let config = Config::load()?;
-        runtime::run(Options {
+        let unrecorded = runtime::run(Options {
             interval: self.interval.unwrap_or(config.interval),
             open,
             root: context.root.clone(),
@@ -86,6 +86,9 @@ impl Run for Args {
             mouse: config.mouse,
             keymap: config.keys,
         })?;
-        Ok(Exit::Ok)
+        match unrecorded {
+            None => Ok(Exit::Ok),
+            Some(error) => Err(Failure::new(Exit::Failed, format!("not recorded: {error}"))),
+        }
     }
 }

@@ -11,6 +11,8 @@ pub struct Journal {
     pub file: Log,
     /// Why the last record is in no file, if it is not.
     pub failed: Option<String>,
+    /// Why one of them is in no file: the first that is not. The program's exit code tells.
+    pub unrecorded: Option<String>,
     /// Records, from the newest, that are above the screen.
     pub scroll: usize,
 }
@@ -19,6 +21,7 @@ impl Journal {
     /// Takes a record, and why it is in no file, if it is not.
     pub fn push(&mut self, record: Record, failed: Option<String>) {
         self.records.push(record);
+        self.unrecorded = self.unrecorded.take().or_else(|| failed.clone());
         self.failed = failed;
         self.scroll = 0;
     }
