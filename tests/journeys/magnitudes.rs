@@ -112,7 +112,7 @@ fn tree_shows_names_beside_figures_of_any_magnitude() {
                 partial: false,
                 more: 0,
                 took: Duration::from_millis(1),
-                cost: None,
+                ..Census::default()
             };
             app.counted(census);
             let line = app.line("spool");

@@ -142,5 +142,6 @@ pub fn census() -> Census {
             opening: 0,
             meanwhile: 12,
         }),
+        ..Census::default()
     }
 }

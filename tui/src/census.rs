@@ -7,7 +7,8 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::session::{Counters, Device, Entry, Record, SessionError, Status, Walk};
+use crate::reader::{self, Look};
+use crate::session::{Counters, Entry, Record, SessionError, Status};
 
 /// A directory with cached children.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,10 @@ pub struct Census {
     pub partial: bool,
     /// How long it took.
     pub took: Duration,
+    /// Who read it, which says what of [`Counters`] is known.
+    pub reader: reader::Kind,
+    /// Dentries came or went while it was made, so that part of it was counted anew.
+    pub changed: bool,
     /// What looking cost, where it was measured.
     pub cost: Option<Cost>,
 }
@@ -104,8 +109,12 @@ pub fn stream(
     each: &mut dyn FnMut(Seen) -> ControlFlow<()>,
 ) -> Result<Census, SessionError> {
     let start = Instant::now();
-    let mut session = Device::open()?.begin(dir, Walk::Census { depth })?;
-    let mut census = Census::default();
+    let reader = reader::open()?;
+    let mut census = Census {
+        reader: reader.kind(),
+        ..Census::default()
+    };
+    let mut session = reader.begin(dir, Look::Census { depth })?;
     let mut entered = PathBuf::new();
     while let Some(record) = session.next() {
         let seen = match record? {
@@ -150,6 +159,7 @@ pub fn stream(
         }
     }
     census.took = start.elapsed();
+    census.changed = session.changed();
     Ok(census)
 }
 
@@ -199,7 +209,7 @@ pub fn list(
     dir: BorrowedFd<'_>,
     each: &mut dyn FnMut(&Entry) -> ControlFlow<()>,
 ) -> Result<bool, SessionError> {
-    for record in Device::open()?.begin(dir, Walk::List)? {
+    for record in reader::open()?.begin(dir, Look::List)? {
         match record? {
             Record::Entry(entry) if each(&entry).is_break() => return Ok(false),
             Record::Total { status, .. } => return Ok(status == Status::Complete),

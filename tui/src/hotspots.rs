@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use crate::census::{Row, Seen, minus, plus, stream};
 use crate::model::comes_back;
 use crate::prune::{PruneError, Target};
-use crate::session::{Counters, Device, SessionError};
+use crate::reader;
+use crate::session::{Counters, SessionError};
 use crate::source::{Kernel, Mount, Source, SourceError};
 use crate::text::printable;
 
@@ -101,6 +102,8 @@ pub struct Hotspots {
     pub ended: bool,
     /// How long it took.
     pub took: Duration,
+    /// Who read it, which says what of the counters is known.
+    pub reader: reader::Kind,
 }
 
 impl Hotspots {
@@ -116,6 +119,7 @@ impl Hotspots {
             filesystems,
             dentry_size,
             ended: false,
+            reader: reader::Kind::default(),
             took,
         };
         hotspots.sort(Heat::default());
@@ -189,8 +193,8 @@ pub fn hotspots(
     lookup: bool,
     progress: &mut dyn FnMut(&SoFar) -> ControlFlow<()>,
 ) -> Result<Hotspots, HotspotsError> {
-    // Without the module there is no use in trying one by one.
-    Device::open()?;
+    // Without a reader there is no use in trying one by one.
+    let reader = reader::works()?;
     let start = Instant::now();
     let mounts = kernel.mounts()?;
     let sample = kernel.sample();
@@ -230,7 +234,11 @@ pub fn hotspots(
     }
     let took = start.elapsed();
     let found = Hotspots::new(greatest.done(), filesystems, dentry_size, took);
-    Ok(Hotspots { ended, ..found })
+    Ok(Hotspots {
+        ended,
+        reader,
+        ..found
+    })
 }
 
 /// Opens where a filesystem is mounted: by what is cached alone where else somebody far away might

@@ -24,6 +24,7 @@ pub mod page_cache;
 mod private;
 pub mod prune;
 pub mod readdir;
+pub mod reader;
 pub mod reclaim;
 pub mod runtime;
 mod say;

@@ -62,6 +62,12 @@ pub enum SessionError {
         /// Why it failed.
         source: io::Error,
     },
+    /// BPF was asked for, and cannot be used here.
+    #[error(transparent)]
+    Bpf(crate::reader::bpf::BpfError),
+    /// Names alone were asked for.
+    #[error("--via readdir reads names alone: counts need the module or BPF")]
+    NoCounts,
     /// The module sent what its ABI does not allow.
     #[error("the module sent a record that is not of its ABI: {0}")]
     Malformed(&'static str),

@@ -46,6 +46,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A child; `flags` are `ENTRY_` of the ABI.
+    pub(crate) fn new(name: OsString, ino: u64, flags: u32) -> Self {
+        Self { name, ino, flags }
+    }
+
     /// What it is the name of.
     pub fn kind(&self) -> &'static str {
         match self.flags & (abi::ENTRY_NEGATIVE | abi::ENTRY_DIR | abi::ENTRY_FILE) {

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::handle;
 use crate::prune::Target;
-use crate::session::{Device, Record, Walk};
+use crate::reader::{self, Look};
+use crate::session::Record;
 use crate::source::Mount;
 
 /// A directory as the kernel knows it.
@@ -160,11 +161,10 @@ impl Places {
         links.take(1024).find_map(|link| is(&link))
     }
 
-    /// By the module, if it is loaded: what is cached of a filesystem tells each directory's number.
+    /// By a census, if one can be made: it has the inode number of each directory that is cached.
     fn census(&mut self, wanted: &[Identity]) {
         let due = self.asked.is_none_or(|(at, took)| at.elapsed() > 10 * took);
-        let module = due.then(|| Device::open().ok()).flatten();
-        if module.is_none() {
+        if !due || reader::works().is_err() {
             return;
         }
         let begin = Instant::now();
@@ -212,9 +212,9 @@ fn in_census(
 ) -> Option<Vec<(Identity, PathBuf)>> {
     const DEPTH: u32 = 256;
     let target = Target::open_cached(&mount.point).ok()?;
-    let mut session = Device::open()
+    let mut session = reader::open()
         .ok()?
-        .begin(target.dir.as_fd(), Walk::Census { depth: DEPTH })
+        .begin(target.dir.as_fd(), Look::Census { depth: DEPTH })
         .ok()?;
     let mut path = mount.point.clone();
     let mut found = Vec::new();

@@ -7,7 +7,7 @@ use super::Work;
 use crate::negatives::export::export;
 use crate::negatives::listing;
 use crate::prune::{PruneError, Target};
-use crate::session::Device;
+use crate::reader;
 use crate::update::{Msg, NamesEffect, NamesMsg};
 
 impl Work {
@@ -49,8 +49,8 @@ impl Work {
     }
 }
 
-/// Without a module nothing is looked up for it.
+/// Without a reader nothing is looked up for it.
 fn open(path: &Path, lookup: bool) -> Result<Target, PruneError> {
-    Device::open()?;
+    reader::works()?;
     Target::open_if(path, lookup)
 }

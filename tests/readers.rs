@@ -1,0 +1,231 @@
+//! The BPF reader on the kernel that runs these tests. It reads and changes nothing, so that it may
+//! run on any machine; where it may not be loaded it has to say why.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use slabscope::census::{Census, census, list};
+use slabscope::reader::{self, Via, bpf::BpfError};
+use slabscope::session::SessionError;
+
+/// A directory of the test's own, removed at its end.
+struct Scene(PathBuf);
+
+impl Scene {
+    fn new(name: &str) -> Self {
+        // Not in memory, where every dentry is in use.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let dir = target.join(format!("readers-{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn files(&self, below: &str, count: usize) {
+        let dir = self.0.join(below);
+        fs::create_dir_all(&dir).unwrap();
+        for number in 0..count {
+            fs::write(dir.join(format!("file{number}")), [0; 100]).unwrap();
+        }
+    }
+
+    fn absent(&self, below: &str, name: &str, count: usize) {
+        for number in 0..count {
+            let path = self.0.join(below).join(format!("{name}{number}"));
+            assert!(fs::symlink_metadata(path).is_err());
+        }
+    }
+
+    fn census(&self) -> Census {
+        let dir = File::open(&self.0).unwrap();
+        census(dir.as_fd(), 9, &mut |_| ControlFlow::Continue(())).unwrap()
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// Whether BPF can be used by whoever runs the tests. Root has to be able to.
+fn usable() -> bool {
+    reader::choose(Via::Bpf);
+    match reader::works() {
+        Ok(kind) => {
+            assert_eq!(kind.name(), "bpf");
+            true
+        }
+        Err(SessionError::Bpf(error)) => {
+            let root = fs::metadata("/proc/self").unwrap().uid() == 0;
+            assert!(!root, "as root: {error}");
+            assert_eq!(error, BpfError::Permission);
+            false
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn census_counts_every_kind_of_dentry() {
+    if !usable() {
+        return;
+    }
+    let scene = Scene::new("kinds");
+    scene.files("full/deep", 300);
+    scene.files("small", 3);
+    std::os::unix::fs::symlink("nowhere", scene.0.join("small/link")).unwrap();
+    fs::hard_link(scene.0.join("small/file0"), scene.0.join("small/again")).unwrap();
+    scene.absent("full", "absent", 1000);
+    // Longer than what fits into a dentry.
+    scene.absent("small", &"long".repeat(20), 7);
+    let held = File::open(scene.0.join("full/deep/file7")).unwrap();
+    let found = scene.census();
+    drop(held);
+    assert!(!found.partial);
+    let here = found.here;
+    let known = [here.total, here.negative, here.dirs, here.files, here.other];
+    assert_eq!(known, [3 + 303 + 2 + 1007, 1007, 3, 304, 1]);
+    // The held file; what is above it stays, everything else would go.
+    assert_eq!((here.in_use, here.pinned), (1, 2));
+    assert_eq!(here.prunable, here.total - 3);
+    assert_eq!(here.negative_prunable, 1007);
+    assert_eq!(here.external_names, 7);
+    assert_eq!(here.external_bytes, 7 * 128);
+    // 303 files, one of them by two names; a link; three directories.
+    assert_eq!(here.inodes, 303 + 1 + 3);
+    assert_eq!(here.pages, 303);
+    let row = |name: &str| found.rows.iter().find(|row| row.name == name).unwrap();
+    assert_eq!(found.rows.len(), 3);
+    assert_eq!(row("full").below.total, 1301);
+    assert_eq!(row("full").own.negative, 1000);
+    assert_eq!(row("full/deep").own.in_use, 1);
+    assert_eq!(row("small").below.negative, 7);
+    assert!(!row("small").in_use);
+}
+
+#[test]
+fn census_is_exact_across_many_runs_and_requests() {
+    if !usable() {
+        return;
+    }
+    let scene = Scene::new("many");
+    for number in 0..100 {
+        scene.files(&format!("d{number}/e"), number % 3 + 1);
+    }
+    scene.absent("d0", "absent", 50_000);
+    let found = scene.census();
+    let files: usize = (0..100).map(|number| number % 3 + 1).sum();
+    let expected = [200 + files + 50_000, 50_000, 200, files].map(|count| count as u64);
+    let here = found.here;
+    assert_eq!([here.total, here.negative, here.dirs, here.files], expected);
+    assert_eq!(found.rows.len(), 200);
+    let below: u64 = found
+        .rows
+        .iter()
+        .filter(|row| !row.name.as_encoded_bytes().contains(&b'/'))
+        .map(|row| row.below.total)
+        .sum();
+    assert_eq!(below + 100, here.total);
+}
+
+#[test]
+fn list_names_each_child_once() {
+    if !usable() {
+        return;
+    }
+    let scene = Scene::new("list");
+    scene.files("", 1000);
+    scene.absent("", "absent", 3000);
+    let mut names: HashMap<OsString, &'static str> = HashMap::new();
+    let dir = File::open(&scene.0).unwrap();
+    let whole = list(dir.as_fd(), &mut |entry| {
+        let twice = names.insert(entry.name.clone(), entry.kind());
+        assert_eq!(twice, None, "{:?}", entry.name);
+        ControlFlow::Continue(())
+    });
+    assert!(whole.unwrap());
+    let of = |kind| names.values().filter(|of| **of == kind).count();
+    assert_eq!(
+        (of("file"), of("negative"), names.len()),
+        (1000, 3000, 4000)
+    );
+}
+
+#[test]
+fn names_that_stay_are_counted_once_whatever_comes_and_goes() {
+    if !usable() {
+        return;
+    }
+    let scene = Scene::new("churn");
+    scene.files("", 3000);
+    let stop = AtomicBool::new(false);
+    let dir = File::open(&scene.0).unwrap();
+    thread::scope(|scope| {
+        let churn = |thread: usize| {
+            let (scene, stop) = (&scene, &stop);
+            scope.spawn(move || {
+                let mut number = thread;
+                while !stop.load(Ordering::Relaxed) {
+                    let path = |word: &str| scene.0.join(format!("{word}{thread}-{}", number % 97));
+                    fs::write(path("new"), "").unwrap();
+                    fs::rename(path("new"), path("moved")).unwrap();
+                    assert!(fs::metadata(path("gone")).is_err());
+                    fs::remove_file(path("moved")).unwrap();
+                    number += 1;
+                }
+            });
+        };
+        churn(0);
+        churn(1);
+        let end = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < end {
+            let mut stayed = vec![0; 3000];
+            let mut each = |entry: &slabscope::session::Entry| {
+                let name = entry.name.to_string_lossy();
+                if let Some(number) = name.strip_prefix("file") {
+                    stayed[number.parse::<usize>().unwrap()] += 1;
+                }
+                ControlFlow::Continue(())
+            };
+            assert!(list(dir.as_fd(), &mut each).unwrap());
+            let wrong = stayed.iter().position(|times| *times != 1);
+            assert_eq!(wrong, None);
+            let here = census(dir.as_fd(), 1, &mut |_| ControlFlow::Continue(())).unwrap();
+            assert!(
+                here.here.files >= 3000 && here.here.files <= 3010,
+                "{:?}",
+                here.here
+            );
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn walk_that_is_stopped_says_that_it_is_partial() {
+    if !usable() {
+        return;
+    }
+    let scene = Scene::new("stopped");
+    scene.absent("", "absent", 100_000);
+    let dir = File::open(&scene.0).unwrap();
+    let mut heard = 0;
+    let found = census(dir.as_fd(), 1, &mut |_| {
+        heard += 1;
+        ControlFlow::Break(())
+    })
+    .unwrap();
+    assert!(found.partial == (heard > 0));
+    // The program is free again, and as good as new.
+    assert_eq!(scene.census().here.negative, 100_000);
+}

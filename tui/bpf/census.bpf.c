@@ -1,0 +1,621 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT OR Apache-2.0
+/*
+ * A census of the dentry cache without a kernel module. The program is never attached to anything:
+ * BPF_PROG_TEST_RUN runs it in the caller's context, under rcu_read_lock() with preemption off, so
+ * that a dentry which was alive when a run began stays readable until its end (dentry_free() waits
+ * for a grace period). It only reads, by bpf_probe_read_kernel(), which yields an error where a
+ * module would fault.
+ *
+ * A run counts the children of the directories that the request names, for as long as it may take,
+ * and keeps its place. No lock is held: before the next run the child that was handled last may be
+ * freed, or be another one. So a run goes on behind it only if it is still what it was (parent,
+ * name, sequence count, inode, predecessor, not dying), else at a crumb for which the same holds,
+ * else at the directory's beginning. Children are added at the head, so that a directory ends
+ * however fast it grows.
+ *
+ * Structures are declared with the fields that are read, and relocated by the kernel's BTF.
+ */
+#include "census.h"
+
+#define SEC(name) __attribute__((section(name), used))
+#define inline_always inline __attribute__((always_inline))
+/* Not static either: the verifier then looks at it once, and not at each call. */
+#define noinline __attribute__((noinline))
+#define relocated __attribute__((preserve_access_index))
+
+static long (*bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static u64 (*bpf_ktime_get_ns)(void) = (void *)5;
+static u64 (*bpf_get_current_task)(void) = (void *)35;
+
+/* BPF_FIELD_BYTE_OFFSET, BPF_FIELD_EXISTS; BPF_ENUMVAL_EXISTS, BPF_ENUMVAL_VALUE; BPF_TYPE_SIZE */
+#define offset_of(type, field) \
+	((u32)__builtin_preserve_field_info(((struct type *)0)->field, 0))
+#define has_field(type, field) __builtin_preserve_field_info(((struct type *)0)->field, 2)
+#define has_bit(bit) __builtin_preserve_enum_value(*(enum dentry_flags *)bit, 0)
+#define bit_of(bit) ((u32)__builtin_preserve_enum_value(*(enum dentry_flags *)bit, 1))
+
+struct list_head { struct list_head *next, *prev; } relocated;
+struct hlist_node { struct hlist_node *next, **pprev; } relocated;
+struct hlist_head { struct hlist_node *first; } relocated;
+struct qstr { u64 hash_len; const u8 *name; } relocated;
+struct lockref { int count; } relocated;
+typedef struct { u32 sequence; } relocated seqcount_t;
+typedef struct { seqcount_t seqcount; } relocated seqcount_spinlock_t;
+struct inode;
+
+struct dentry {
+	u32 d_flags;
+	seqcount_spinlock_t d_seq;
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct lockref d_lockref;
+	union { struct hlist_node d_alias; } d_u;
+} relocated;
+
+/* Linux 6.8: hlists of children. */
+struct dentry___sib { struct hlist_node d_sib; struct hlist_head d_children; } relocated;
+struct dentry___child { struct list_head d_child, d_subdirs; } relocated;
+/* After Linux 6.12. */
+struct dentry___alias { struct hlist_node d_alias; } relocated;
+struct dentry___short { struct { u8 string[1]; } d_shortname; } relocated;
+struct dentry___iname { u8 d_iname[1]; } relocated;
+
+struct external_name { u8 name[1]; } relocated;
+struct address_space { unsigned long nrpages; } relocated;
+struct inode {
+	u16 i_mode;
+	unsigned long i_ino;
+	struct address_space i_data;
+	struct hlist_head i_dentry;
+} relocated;
+struct inode___u64 { u64 i_ino; } relocated;
+
+struct path { struct dentry *dentry; } relocated;
+struct file { struct path f_path; } relocated;
+struct fdtable { u32 max_fds; struct file **fd; } relocated;
+struct files_struct { struct fdtable *fdt; } relocated;
+struct task_struct { struct files_struct *files; } relocated;
+
+/* The values here are of no account: those of the running kernel take their place. */
+enum dentry_flags {
+	DCACHE_LRU_LIST = 1,
+	DCACHE_SHRINK_LIST = 2,
+	DCACHE_MOUNTED = 4,
+	DCACHE_PAR_LOOKUP = 8,
+};
+
+#define S_IFMT 0170000
+#define S_IFDIR 0040000
+#define S_IFREG 0100000
+
+/* How many plain negatives, and how many others, are handled between two looks at the clock. */
+#define PLAIN_STRIDE 64
+#define STRIDE 16
+/* Times a directory is begun anew before it is left as counted in part. */
+#define RESTARTS 16
+/* The same for returns to a place on the way. */
+#define ROLL_BACKS 20000
+
+struct state st;
+
+static inline_always u64 read64(u64 from)
+{
+	u64 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)from);
+	return value;
+}
+
+static inline_always u32 read32(u64 from)
+{
+	u32 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)from);
+	return value;
+}
+
+static inline_always u16 read16(u64 from)
+{
+	u16 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)from);
+	return value;
+}
+
+static inline_always int has_sib(void)
+{
+	return has_field(dentry___sib, d_sib);
+}
+
+static inline_always u32 sib_offset(void)
+{
+	return has_sib() ? offset_of(dentry___sib, d_sib) : offset_of(dentry___child, d_child);
+}
+
+static inline_always u32 children_offset(void)
+{
+	return has_sib() ? offset_of(dentry___sib, d_children) : offset_of(dentry___child, d_subdirs);
+}
+
+static inline_always u32 alias_offset(void)
+{
+	return has_field(dentry, d_u.d_alias) ? offset_of(dentry, d_u.d_alias) :
+						offset_of(dentry___alias, d_alias);
+}
+
+static inline_always u32 short_name_offset(void)
+{
+	return has_field(dentry___iname, d_iname) ? offset_of(dentry___iname, d_iname) :
+						    offset_of(dentry___short, d_shortname);
+}
+
+static inline_always u32 hash_len_offset(void)
+{
+	return offset_of(dentry, d_name) + offset_of(qstr, hash_len);
+}
+
+static inline_always u32 name_offset(void)
+{
+	return offset_of(dentry, d_name) + offset_of(qstr, name);
+}
+
+static inline_always u32 seq_offset(void)
+{
+	return offset_of(dentry, d_seq);
+}
+
+static inline_always u32 count_offset(void)
+{
+	return offset_of(dentry, d_lockref.count);
+}
+
+/* The lists of old and new kernels both have the forward link first, the backward link behind. */
+static inline_always u64 pprev_of(u64 dentry)
+{
+	return read64(dentry + sib_offset() + sizeof(u64));
+}
+
+/* What a name that does not fit into the dentry has allocated, by the classes of kmalloc(). */
+static inline_always u32 external_size(u64 dentry, u64 name, u64 hash_len)
+{
+	u32 size = offset_of(external_name, name) + 1 + (u32)(hash_len >> 32);
+
+	if (name == dentry + short_name_offset())
+		return 0;
+	return size <= 32 ? 32 : size <= 64 ? 64 : size <= 96 ? 96 : size <= 128 ? 128 :
+	       size <= 192 ? 192 : size <= 256 ? 256 : 512;
+}
+
+static inline_always int is_still(u64 dentry, u64 parent, u64 hash_len, u64 inode)
+{
+	return read64(dentry + offset_of(dentry, d_parent)) == parent &&
+	       read64(dentry + hash_len_offset()) == hash_len &&
+	       read64(dentry + offset_of(dentry, d_inode)) == inode &&
+	       (s32)read32(dentry + count_offset()) >= 0;
+}
+
+static inline_always void forget_crumbs(void)
+{
+	for (int i = 0; i < CRUMBS; i++)
+		st.crumbs[i].dentry = 0;
+}
+
+/* Opens work[at]; its children are counted from the first one on. */
+noinline int open_dir(void)
+{
+	u32 at = st.at;
+	u64 dir;
+
+	if (at >= UNITS)
+		return 1;
+	dir = st.work[at].parent ? st.work[at].dentry : st.dir;
+	st.dir = dir;
+	__builtin_memset(&st.counts, 0, sizeof(st.counts));
+	st.last = 0;
+	st.emitted = 0;
+	st.opened = 1;
+	st.found[at].flags = st.restarts ? FOUND_CHANGED : 0;
+	if (st.work[at].parent && !is_still(dir, st.work[at].parent, st.work[at].hash_len,
+					    st.work[at].inode)) {
+		st.found[at].flags |= FOUND_GONE;
+		st.node = st.end = 0;
+		return 0;
+	}
+	st.node = read64(dir + children_offset());
+	st.end = has_sib() ? 0 : dir + children_offset();
+	return 0;
+}
+
+static inline_always void close_dir(void)
+{
+	u32 at = st.at;
+	struct found *found;
+
+	if (at >= UNITS)
+		return;
+	found = &st.found[at];
+	found->counts = st.counts;
+	found->restarts = st.restarts;
+	if (st.rolled)
+		found->flags |= FOUND_CHANGED;
+	if (!(found->flags & FOUND_GONE)) {
+		u64 name = read64(st.dir + name_offset());
+
+		found->extra = (s32)read32(st.dir + count_offset()) - (s32)st.counts.refs;
+		found->external_bytes = external_size(st.dir, name, read64(st.dir + hash_len_offset()));
+	}
+	st.opened = 0;
+	st.restarts = 0;
+	st.rolled = 0;
+	st.at = at + 1;
+	forget_crumbs();
+}
+
+/* Goes on at the latest crumb that still stands; without one at the directory's beginning. */
+noinline int roll_back(void)
+{
+	u32 at = st.at, best = CRUMBS;
+	u64 run = 0;
+
+	for (u32 i = 0; i < CRUMBS; i++) {
+		struct crumb *crumb = &st.crumbs[i];
+
+		if (!crumb->dentry || crumb->run < run)
+			continue;
+		if (!is_still(crumb->dentry, st.dir, crumb->hash_len, crumb->inode) ||
+		    read32(crumb->dentry + seq_offset()) != crumb->seq ||
+		    pprev_of(crumb->dentry) != crumb->pprev) {
+			crumb->dentry = 0;
+			continue;
+		}
+		best = i;
+		run = crumb->run;
+	}
+	if (++st.rolled > ROLL_BACKS) {
+		st.restarts = RESTARTS;
+		best = CRUMBS;
+	}
+	if (best < CRUMBS) {
+		struct crumb *crumb = &st.crumbs[best];
+
+		st.counts = crumb->counts;
+		st.emitted = crumb->emitted;
+		st.last = crumb->dentry;
+		st.last_hash_len = crumb->hash_len;
+		st.last_inode = crumb->inode;
+		st.last_pprev = crumb->pprev;
+		st.last_seq = crumb->seq;
+		st.node = read64(crumb->dentry + sib_offset());
+		return 0;
+	}
+	if (++st.restarts > RESTARTS) {
+		if (at < UNITS)
+			st.found[at].flags |= FOUND_PARTIAL;
+		st.node = st.end;
+		return 0;
+	}
+	return open_dir();
+}
+
+/* What is needed of a child, copied at once. */
+struct view {
+	u64 dentry, inode, hash_len, name;
+	u32 flags;
+	s32 count;
+};
+
+static inline_always u32 flags_of(const struct view *view)
+{
+	u32 flags = 0;
+
+	if (view->count > 0)
+		flags |= CHILD_REFERENCED;
+	if (has_bit(DCACHE_LRU_LIST)) {
+		u32 lru = view->flags & (bit_of(DCACHE_LRU_LIST) | bit_of(DCACHE_SHRINK_LIST));
+
+		if (lru == bit_of(DCACHE_LRU_LIST))
+			flags |= CHILD_LRU;
+		if (view->flags & bit_of(DCACHE_MOUNTED))
+			flags |= CHILD_MOUNTPOINT;
+		if (view->flags & bit_of(DCACHE_PAR_LOOKUP))
+			flags |= CHILD_IN_LOOKUP;
+	}
+	return flags;
+}
+
+static inline_always void count_flags(u32 flags)
+{
+	st.counts.lru += !!(flags & CHILD_LRU);
+	st.counts.mountpoints += !!(flags & CHILD_MOUNTPOINT);
+	st.counts.in_lookup += !!(flags & CHILD_IN_LOOKUP);
+}
+
+/* The inode is counted at the first of its names alone, as by the module. Returns its type. */
+static inline_always u32 count_inode(const struct view *view)
+{
+	u32 type = read16(view->inode + offset_of(inode, i_mode)) & S_IFMT;
+	u64 first = read64(view->inode + offset_of(inode, i_dentry));
+
+	if (first == view->dentry + alias_offset()) {
+		st.counts.inodes++;
+		if (type == S_IFREG)
+			st.counts.pages += read64(view->inode + offset_of(inode, i_data.nrpages));
+	}
+	return type;
+}
+
+/* Reports a child. There is room: walk() has seen to it. */
+static inline_always void emit(const struct view *view, u32 flags)
+{
+	u32 i = st.children, len = (u32)(view->hash_len >> 32);
+	struct child *child;
+
+	if (i >= CHILDREN)
+		return;
+	child = &st.child[i];
+	child->unit.dentry = view->dentry;
+	child->unit.parent = st.dir;
+	child->unit.hash_len = view->hash_len;
+	child->unit.inode = view->inode;
+	child->ino = 0;
+	if (view->inode)
+		child->ino = read64(view->inode + offset_of(inode, i_ino));
+	child->of = st.at;
+	child->flags = flags;
+	len &= NAME - 1;
+	child->name_len = len;
+	if (bpf_probe_read_kernel(child->name, len, (void *)view->name))
+		child->name_len = 0;
+	st.children = i + 1;
+	st.emitted++;
+}
+
+/* Counts a child without children. */
+static inline_always void count_leaf(const struct view *view)
+{
+	u32 external;
+
+	if (view->count > 0) {
+		st.counts.in_use++;
+		return;
+	}
+	external = external_size(view->dentry, view->name, view->hash_len);
+	st.counts.prunable++;
+	st.counts.external_names += !!external;
+	st.counts.external_bytes += external;
+	if (!view->inode) {
+		st.counts.negative_prunable++;
+		st.counts.negative_external_bytes += external;
+	}
+}
+
+/* Handles the child at st.node. Not 0: the run is over. */
+noinline int step(void)
+{
+	struct view view = { .dentry = st.node - sib_offset() };
+	u64 next, pprev;
+	u32 seq, flags;
+
+	if (st.node == st.end) {
+		close_dir();
+		return 0;
+	}
+	seq = read32(view.dentry + seq_offset());
+	view.flags = read32(view.dentry + offset_of(dentry, d_flags));
+	view.inode = read64(view.dentry + offset_of(dentry, d_inode));
+	view.hash_len = read64(view.dentry + hash_len_offset());
+	view.name = read64(view.dentry + name_offset());
+	view.count = read32(view.dentry + count_offset());
+	next = read64(view.dentry + sib_offset());
+	pprev = pprev_of(view.dentry);
+	/* It was moved elsewhere: the list that it stands in now is not the one that is counted. */
+	if (read64(view.dentry + offset_of(dentry, d_parent)) != st.dir) {
+		roll_back();
+		return 1;
+	}
+	/* It is being renamed, or turned into a file: the next run reads it again. */
+	if ((seq & 1) || read32(view.dentry + seq_offset()) != seq)
+		return 1;
+	st.node = next;
+	if (view.count < 0) {
+		st.counts.refs++;	/* dying: it has yet to drop its reference */
+		return 0;
+	}
+	st.last = view.dentry;
+	st.last_hash_len = view.hash_len;
+	st.last_inode = view.inode;
+	st.last_seq = seq;
+	st.last_pprev = pprev;
+	if (st.counts.total >= st.limit) {
+		if (st.at < UNITS)
+			st.found[st.at & (UNITS - 1)].flags |= FOUND_PARTIAL;
+		st.node = st.end;
+		return 0;
+	}
+	/* A directory reader's cursor: it has no inode, and a name that no file can have. */
+	if (!view.inode && view.count && (view.hash_len >> 32) == 1 &&
+	    (read16(view.name) & 0xff) == '/')
+		return 0;
+
+	flags = flags_of(&view);
+	st.counts.total++;
+	st.counts.refs++;
+	count_flags(flags);
+	if (!view.inode) {
+		flags |= CHILD_NEGATIVE;
+		st.counts.negative++;
+	} else {
+		u32 type = count_inode(&view);
+
+		if (type == S_IFDIR) {
+			u64 first = read64(view.dentry + children_offset());
+
+			flags |= CHILD_DIR;
+			st.counts.dirs++;
+			if (first && first != view.dentry + children_offset())
+				flags |= CHILD_CHILDREN;
+		} else if (type == S_IFREG) {
+			flags |= CHILD_FILE;
+			st.counts.files++;
+		} else {
+			st.counts.other++;
+		}
+	}
+	if (st.list || (flags & CHILD_CHILDREN))
+		emit(&view, flags);
+	if (!(flags & CHILD_CHILDREN))
+		count_leaf(&view);
+	else if (st.list)
+		st.counts.pinned++;
+	return 0;
+}
+
+/* The parts of a dentry in which all that is asked of a plain negative stands, aligned to 8. */
+#define FRONT 72
+#define BACK 112
+
+/*
+ * Passes children without inode, reference or allocated name: what a directory is full of when
+ * somebody wants to know. Two reads each. Returns how many.
+ */
+noinline int plain(void)
+{
+	u64 node = st.node, end = st.end, last = 0;
+	u32 sib = sib_offset(), front = offset_of(dentry, d_inode) + 8, back = count_offset() & ~7;
+	u32 lru = 0, seen = 0;
+
+	if (st.list || front > FRONT || sib + 16 - back > BACK || sib < back)
+		return 0;
+	for (int i = 0; i < PLAIN_STRIDE; i++) {
+		u64 dentry = node - sib;
+		u8 head[FRONT] __attribute__((aligned(8)));
+		u8 tail[BACK] __attribute__((aligned(8)));
+
+		if (node == end)
+			break;
+		/* Its next first: if its parent then is the directory, that next was in its list. */
+		if (bpf_probe_read_kernel(tail, (sib + 16 - back) & 127, (void *)(dentry + back)) ||
+		    bpf_probe_read_kernel(head, front & 127, (void *)dentry))
+			break;
+		if (*(u64 *)(head + offset_of(dentry, d_parent)) != st.dir ||
+		    *(u64 *)(head + offset_of(dentry, d_inode)) || (u32)(*(u64 *)tail >> 8 * (count_offset() & 7)) ||
+		    *(u64 *)(head + name_offset()) != dentry + short_name_offset())
+			break;
+		if (has_bit(DCACHE_LRU_LIST)) {
+			u32 flags = *(u32 *)(head + offset_of(dentry, d_flags));
+
+			if (flags & (bit_of(DCACHE_MOUNTED) | bit_of(DCACHE_PAR_LOOKUP)))
+				break;
+			lru += (flags & (bit_of(DCACHE_LRU_LIST) | bit_of(DCACHE_SHRINK_LIST))) ==
+			       bit_of(DCACHE_LRU_LIST);
+		}
+		node = *(u64 *)(tail + (sib - back));
+		last = dentry;
+		seen++;
+	}
+	if (!seen)
+		return 0;
+	st.node = node;
+	st.counts.total += seen;
+	st.counts.negative += seen;
+	st.counts.prunable += seen;
+	st.counts.negative_prunable += seen;
+	st.counts.refs += seen;
+	st.counts.lru += lru;
+	st.last = last;
+	st.last_inode = 0;
+	st.last_seq = read32(last + seq_offset());
+	st.last_hash_len = read64(last + hash_len_offset());
+	st.last_pprev = pprev_of(last);
+	return seen;
+}
+
+/* Some children. Not 0: the run is over. */
+noinline int steps(void)
+{
+	if (st.opened && plain() == PLAIN_STRIDE)
+		return bpf_ktime_get_ns() > st.deadline;
+	for (int i = 0; i < STRIDE; i++) {
+		if (st.children >= CHILDREN)
+			return 1;
+		if (!st.opened) {
+			if (st.at >= st.units)
+				return 1;
+			open_dir();
+		}
+		if (step())
+			return 1;
+	}
+	return bpf_ktime_get_ns() > st.deadline;
+}
+
+/* The dentry that the caller has open as st.fd: the open file pins it. */
+static inline_always int find_root(void)
+{
+	u64 task = bpf_get_current_task(), table, file;
+
+	table = read64(read64(task + offset_of(task_struct, files)) + offset_of(files_struct, fdt));
+	if (st.fd < 0 || (u32)st.fd >= read32(table + offset_of(fdtable, max_fds)))
+		return -1;
+	file = read64(read64(table + offset_of(fdtable, fd)) + 8 * (u64)(u32)st.fd);
+	if (!file)
+		return -1;
+	st.dir = read64(file + offset_of(file, f_path.dentry));
+	return st.dir ? 0 : -1;
+}
+
+/* Whether the child that was handled last still is where it was, so that its next one is, too. */
+static inline_always int is_in_place(void)
+{
+	return is_still(st.last, st.dir, st.last_hash_len, st.last_inode) &&
+	       read32(st.last + seq_offset()) == st.last_seq && pprev_of(st.last) == st.last_pprev;
+}
+
+SEC("raw_tp") int census(void *unused)
+{
+	u64 start = bpf_ktime_get_ns(), took, run = ++st.runs;
+
+	st.deadline = start + st.max_ns;
+	st.children = 0;
+	st.error = 0;
+	st.known = has_bit(DCACHE_LRU_LIST) ? KNOWN_FLAGS : 0;
+	if (st.at < UNITS && !st.opened && !st.work[st.at].parent)
+		st.error = find_root();
+	if (st.error)
+		return 0;
+	if (st.opened) {
+		if (!st.last)
+			open_dir();
+		else if (is_in_place())
+			st.node = read64(st.last + sib_offset());
+		else
+			roll_back();
+	}
+	st.kept_of = st.at;
+	st.kept = st.opened ? st.emitted : 0;
+	for (int i = 0; i < 256; i++)
+		if (steps())
+			break;
+	if (st.opened && st.last) {
+		/* At distances that grow exponentially: a ruler's marks. */
+		u32 i = run & 1 ? 0 : run & 3 ? 1 : run & 15 ? 2 : run & 63 ? 3 : run & 255 ? 4 :
+			run & 1023 ? 5 : run & 4095 ? 6 : 7;
+		struct crumb *crumb = &st.crumbs[i];
+
+		crumb->dentry = st.last;
+		crumb->hash_len = st.last_hash_len;
+		crumb->inode = st.last_inode;
+		crumb->pprev = st.last_pprev;
+		crumb->seq = st.last_seq;
+		crumb->emitted = st.emitted;
+		crumb->run = run;
+		crumb->counts = st.counts;
+	}
+	took = bpf_ktime_get_ns() - start;
+	if (took > st.held_ns)
+		st.held_ns = took;
+	return 0;
+}
+
+char _license[] SEC("license") = "Dual MIT/GPL";

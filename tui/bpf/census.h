@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT OR Apache-2.0 */
+/*
+ * What census.bpf.c and its driver (../src/reader/bpf/layout.rs) share: one value of one map. Its
+ * layout is asserted on both sides.
+ */
+#ifndef SLABSCOPE_CENSUS_H
+#define SLABSCOPE_CENSUS_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef int s32;
+typedef unsigned long long u64;
+
+/* Directories that one request names, and children that one run can report. */
+#define UNITS 32
+#define CHILDREN 160
+/* Places of the directory under way that a walk can return to. */
+#define CRUMBS 8
+#define NAME 256
+
+/* A dentry and what it was when it was found: if all of that still holds, it is the same one. */
+struct unit {
+	u64 dentry;
+	u64 parent;		/* 0: the directory that is open as state.fd */
+	u64 hash_len;
+	u64 inode;
+};
+
+/* Of the children of one directory; the names are those of kmod/abi.rs. */
+struct counts {
+	u64 total, negative, in_use, prunable, pinned, negative_prunable, lru;
+	u64 dirs, files, other, in_lookup, mountpoints;
+	u64 external_names, external_bytes, negative_external_bytes;
+	u64 inodes, pages;
+	u64 refs;		/* children that hold a reference to the directory */
+};
+
+enum found_flags {
+	FOUND_GONE = 1,		/* it was no longer what it was when it was found */
+	FOUND_CHANGED = 2,	/* children came or went: part of it was counted anew */
+	FOUND_PARTIAL = 4,	/* they came and went faster than they could be counted */
+};
+
+struct found {
+	struct counts counts;
+	u64 external_bytes;	/* of the directory's own name */
+	u32 flags;
+	u32 restarts;
+	s32 extra;		/* references to the directory besides its children's */
+	u32 reserved;
+};
+
+/* The bits are those of kmod/abi.rs: ENTRY_. */
+enum child_flags {
+	CHILD_NEGATIVE = 1,
+	CHILD_DIR = 2,
+	CHILD_FILE = 4,
+	CHILD_REFERENCED = 8,
+	CHILD_CHILDREN = 16,
+	CHILD_LRU = 32,
+	CHILD_MOUNTPOINT = 64,
+	CHILD_IN_LOOKUP = 128,
+};
+
+/* A child that has children itself or, in a list, any child. */
+struct child {
+	struct unit unit;
+	u64 ino;
+	u32 of;			/* which of the request's directories it is in */
+	u32 flags;
+	u32 name_len;
+	u32 reserved;
+	u8 name[NAME];
+};
+
+struct crumb {
+	u64 dentry, hash_len, inode, pprev;
+	u32 seq;
+	u32 emitted;
+	u64 run;
+	struct counts counts;
+};
+
+enum known_flags {
+	KNOWN_FLAGS = 1,	/* the kernel's BTF has the bits of d_flags */
+};
+
+struct state {
+	/* The request. */
+	s32 fd;
+	u32 units;
+	u64 max_ns;		/* how long a run may take */
+	u64 limit;		/* children of one directory after which it is given up */
+	u32 list;		/* report every child, enter none */
+	u32 known;		/* answer: enum known_flags */
+	struct unit work[UNITS];
+
+	/* The place, kept from run to run. */
+	u32 at;			/* the directory under way: work[at]; units: all are done */
+	u32 opened;
+	u64 dir;
+	u64 node, end;
+	u64 last, last_hash_len, last_inode, last_pprev;
+	u32 last_seq;
+	u32 emitted;		/* children of the directory that were reported so far */
+	u32 restarts;
+	u32 rolled;
+	u64 runs;
+	u64 deadline;
+	struct counts counts;
+	struct crumb crumbs[CRUMBS];
+
+	/* The answer. */
+	s32 error;
+	u32 kept_of, kept;	/* of what was reported of work[kept_of] before, this much holds */
+	u32 children;
+	u64 held_ns;		/* the longest run */
+	struct found found[UNITS];
+	struct child child[CHILDREN];
+};
+
+#endif

@@ -1,0 +1,15 @@
+//! The reader for kernels without the module: a BPF program (`tui/bpf/census.bpf.c`) that is run,
+//! never attached, and that reads the dentry cache under RCU. docs/readers.md says how its figures
+//! stay right.
+//!
+//! [`load`](take) puts it into the kernel once for as long as the program runs; [`Walk`] names it
+//! directories to count, and makes of its answers what the module's session yields.
+
+mod check;
+mod layout;
+mod load;
+mod request;
+mod walk;
+
+pub use load::{BpfError, Loaded, give_back, take};
+pub use walk::Walk;
