@@ -58,7 +58,7 @@ fn three_shows_a_row_for_each_superblock() {
 fn what_is_not_known_is_said_and_how_to_know_it() {
     let mut app = App::on_filesystems(80, 24);
     app.keys("j");
-    app.shows("dentries and inodes are not known: u has the module count them");
+    app.shows("dentries and inodes are not known: u counts them");
     app.shows("what its shrinker could free is not known: 2 in debugfs have its name");
     app.effects();
     app.keys("u");

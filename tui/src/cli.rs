@@ -34,6 +34,7 @@ use clap::Parser;
 
 use crate::audit::AuditError;
 use crate::config::ConfigError;
+use crate::reader::{self, Via};
 use crate::say::say;
 use crate::signals;
 
@@ -164,6 +165,16 @@ pub struct Cli {
     #[arg(long, global = true)]
     read_only: bool,
 
+    /// What reads the dentry cache
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "READER",
+        default_value_t
+    )]
+    via: Via,
+
     #[command(flatten)]
     tui: tui::Args,
 
@@ -226,6 +237,7 @@ pub fn main() -> ExitCode {
         say!("--root {root}: there is no such directory; it has to hold proc and sys");
         return ExitCode::from(Exit::Usage as u8);
     }
+    reader::choose(args.via);
     let context = Context {
         root: args.root,
         read_only: args.read_only,

@@ -13,6 +13,7 @@ use super::walks::{self, Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
 use crate::census::{Census, Row, census};
 use crate::model::{Sizes, comes_back};
+use crate::reader;
 use crate::session::Counters;
 use crate::source::Kernel;
 use crate::text::{bytes, count, printable};
@@ -65,12 +66,13 @@ pub(super) struct Figures {
     /// Not referenced, but something below them stays.
     pinned: u64,
     negative_prunable: u64,
-    on_lru: u64,
+    /// None: the reader does not know. The same of the figures below that may be none.
+    on_lru: Option<u64>,
     directories: u64,
     files: u64,
-    mountpoints: u64,
+    mountpoints: Option<u64>,
     inodes: u64,
-    dirty_inodes: u64,
+    dirty_inodes: Option<u64>,
     page_cache_bytes: u64,
     /// Of the prunable dentries and their long names. None: slabinfo cannot be read.
     comes_back_bytes: Option<u64>,
@@ -79,7 +81,7 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn new(counters: &Counters, sizes: Sizes) -> Self {
+    pub(super) fn new(counters: &Counters, sizes: Sizes, reader: reader::Kind) -> Self {
         let c = counters;
         let page = rustix::param::page_size() as u64;
         Self {
@@ -90,12 +92,12 @@ impl Figures {
             prunable: c.prunable,
             pinned: c.pinned,
             negative_prunable: c.negative_prunable,
-            on_lru: c.lru,
+            on_lru: reader.knows_flags().then_some(c.lru),
             directories: c.dirs,
             files: c.files,
-            mountpoints: c.mountpoints,
+            mountpoints: reader.knows_flags().then_some(c.mountpoints),
             inodes: c.inodes,
-            dirty_inodes: c.dirty,
+            dirty_inodes: reader.knows_dirty().then_some(c.dirty),
             page_cache_bytes: c.pages.saturating_mul(page),
             comes_back_bytes: sizes.dentry.map(|size| comes_back(c, size)),
             inodes_up_to_bytes: sizes.inode.map(|size| c.inodes.saturating_mul(size)),
@@ -121,6 +123,10 @@ struct Document<'a> {
     #[serde(flatten)]
     path: Name<'a>,
     complete: bool,
+    /// `module` or `bpf`.
+    reader: &'static str,
+    /// Dentries came or went meanwhile, so that part was counted anew.
+    changed_meanwhile: bool,
     took_ns: u64,
     below: Figures,
     directories: Vec<Below<'a>>,
@@ -182,7 +188,7 @@ impl Args {
         for row in &census.rows {
             let partial = if row.partial { " (partly counted)" } else { "" };
             let name = format!("{}/{partial}", printable(&row.name));
-            table.row(Figures::new(&row.below, sizes).cells(name));
+            table.row(Figures::new(&row.below, sizes, census.reader).cells(name));
         }
         let partial = if census.partial {
             " (partly counted: at least)"
@@ -190,7 +196,7 @@ impl Args {
             ""
         };
         let name = format!("{}{partial}", printable(&self.directory.path));
-        let total = Figures::new(&census.here, sizes);
+        let total = Figures::new(&census.here, sizes, census.reader);
         let inodes = total.inodes_up_to_bytes;
         table.row(total.cells(name));
         table.write(out)?;
@@ -206,14 +212,16 @@ fn document<'a>(path: &'a Path, census: &'a Census, sizes: Sizes) -> Document<'a
         name: Name::new(&row.name),
         in_use: row.in_use,
         complete: !row.partial,
-        own: Figures::new(&row.own, sizes),
-        below: Figures::new(&row.below, sizes),
+        own: Figures::new(&row.own, sizes, census.reader),
+        below: Figures::new(&row.below, sizes, census.reader),
     };
     Document {
         path: Name::keyed("path", path),
         complete: !census.partial,
+        reader: census.reader.name(),
+        changed_meanwhile: census.changed,
         took_ns: u64::try_from(census.took.as_nanos()).unwrap_or(u64::MAX),
-        below: Figures::new(&census.here, sizes),
+        below: Figures::new(&census.here, sizes, census.reader),
         directories: census.rows.iter().map(below).collect(),
     }
 }

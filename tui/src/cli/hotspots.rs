@@ -41,6 +41,8 @@ pub struct Args {
 #[derive(Serialize)]
 struct Document<'a> {
     complete: bool,
+    /// `module` or `bpf`.
+    reader: &'static str,
     took_ns: u64,
     filesystems: Vec<Filesystem<'a>>,
     directories: Vec<Directory<'a>>,
@@ -162,11 +164,12 @@ fn document(found: &Hotspots) -> Document<'_> {
     let directories = found.rows.iter().map(|row| Directory {
         path: Name::keyed("path", &row.path),
         hidden: row.hidden,
-        own: Figures::new(&row.own, sizes),
-        below: Figures::new(&row.below, sizes),
+        own: Figures::new(&row.own, sizes, found.reader),
+        below: Figures::new(&row.below, sizes, found.reader),
     });
     Document {
         complete: found.complete(),
+        reader: found.reader.name(),
         took_ns: u64::try_from(found.took.as_nanos()).unwrap_or(u64::MAX),
         filesystems: filesystems.collect(),
         directories: directories.collect(),

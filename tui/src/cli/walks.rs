@@ -11,7 +11,9 @@ use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 use super::{Exit, Failure};
 use crate::model::Sizes;
 use crate::prune::{PruneError, Target};
-use crate::session::{Device, SessionError};
+use crate::reader;
+use crate::reader::bpf::BpfError;
+use crate::session::SessionError;
 use crate::signals;
 use crate::source::{Kernel, Mount, Source};
 
@@ -22,7 +24,9 @@ impl From<SessionError> for Failure {
                 Exit::Missing,
                 "\n`slabscope module build-help` says how to build and load it; `cargo lab` shows it on a kernel of its own",
             ),
-            SessionError::Version { .. } => (Exit::Missing, ""),
+            SessionError::Version { .. } | SessionError::NoCounts => (Exit::Missing, ""),
+            SessionError::Bpf(BpfError::Permission) => (Exit::Permission, ""),
+            SessionError::Bpf(_) => (Exit::Missing, ""),
             SessionError::Permission(_) => (Exit::Permission, ""),
             _ => (Exit::Failed, ""),
         };
@@ -62,9 +66,9 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens it, if there is a module to count what is below it.
+    /// Opens it, if there is a reader to count what is below it.
     pub fn open(&self) -> Result<Target, Failure> {
-        Device::open()?;
+        reader::works()?;
         Ok(if self.lookup {
             Target::open(&self.path)?
         } else {

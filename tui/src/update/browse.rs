@@ -70,7 +70,7 @@ pub(super) fn happened(model: &mut Model, msg: BrowseMsg) -> Vec<Effect> {
     effects
 }
 
-/// If the census failed for want of the module, the names are read instead.
+/// If the census failed for want of a reader, the names are read instead.
 pub(super) fn instead(model: &mut Model) -> Vec<Effect> {
     let job = model.last_job + 1;
     let Some(place) = model.tree.stack.last_mut() else {
@@ -79,7 +79,11 @@ pub(super) fn instead(model: &mut Model) -> Vec<Effect> {
     let missing = matches!(
         place.state,
         State::Failed(PruneError::Session(
-            SessionError::NoModule(_) | SessionError::Permission(_) | SessionError::Version { .. }
+            SessionError::NoModule(_)
+                | SessionError::Permission(_)
+                | SessionError::Version { .. }
+                | SessionError::Bpf(_)
+                | SessionError::NoCounts
         ))
     );
     if !missing {

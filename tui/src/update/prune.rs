@@ -33,6 +33,7 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
         let selected = super::browse::selected(model);
         return selected.map_or(Vec::new(), |place| plan_pages(model, place.path));
     }
+    let prunes = place.census.reader.prunes();
     let path = match place.rows().get(place.index()) {
         Some(row) if !row.name.is_empty() => place.path.join(&row.name),
         // Alone, what is directly here is all there is below.
@@ -46,13 +47,17 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
         }
         None => return Vec::new(),
     };
-    plan(model, vec![path], LEAST)
+    if prunes {
+        plan(model, vec![path], LEAST)
+    } else {
+        plan_pages(model, path)
+    }
 }
 
 /// Plans for the directory shown.
 pub(super) fn plan_here(model: &mut Model) -> Vec<Effect> {
     match model.tree.place() {
-        Some(place) if place.listed().is_some() => {
+        Some(place) if place.listed().is_some() || !place.census.reader.prunes() => {
             let path = place.path.clone();
             plan_pages(model, path)
         }

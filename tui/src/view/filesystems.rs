@@ -35,7 +35,7 @@ pub(super) fn grid(model: &Model) -> Grid<'_, Filesystem> {
 ///             ?         ?     760      never tmpfs    tmpfs        /run
 ///  ── ext4 on /dev/vda1, superblock 254:1 ────────────────────────────────────────
 ///  mounted at /  /srv (its data)  /var/lib/docker (its docker)
-///  counted 2 s ago by the module: 900,004 of the dentries are negative
+///  counted: of the dentries 933 are in use, 900,004 negative; r counts again
 /// ```
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let [title, table, about] = areas(area, ABOUT);
@@ -140,9 +140,9 @@ fn census(model: &Model, row: &Filesystem) -> String {
     let [one, all] = ["recount-row", "count-all"].map(|name| model.keymap.key(name));
     match &row.counted {
         Some(of) => {
-            let part = if row.partial { "in part, " } else { "" };
+            let part = if row.partial { " in part" } else { "" };
             format!(
-                "counted {part}by the module: of the dentries {} are in use, {} negative; {one} counts again",
+                "counted{part}: of the dentries {} are in use, {} negative; {one} counts again",
                 count(of.in_use),
                 count(of.negative),
             )
@@ -153,7 +153,7 @@ fn census(model: &Model, row: &Filesystem) -> String {
                 .into()
         }
         None => format!(
-            "dentries and inodes are not known: {one} has the module count them, {all} all on disk or network"
+            "dentries and inodes are not known: {one} counts them, {all} all on disk or network"
         ),
     }
 }

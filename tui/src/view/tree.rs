@@ -11,6 +11,7 @@ use super::{Hit, browse, cut, mounts, rule, tail, tree_table, trouble};
 use crate::census::Cost;
 use crate::model::{Browse, End, Model, Place, State, TreeColumn, comes_back};
 use crate::prune::{PruneError, root_of_process};
+use crate::reader;
 use crate::session::{SessionError, how_to_get_the_module};
 use crate::source::Mount;
 use crate::text::{bytes, count, duration, percent, printable, short, short_signed};
@@ -121,7 +122,11 @@ fn below(path: Rect, area: Rect) -> Rect {
 fn path_line(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
     let age = match &place.state {
         State::Counted { at, .. } => {
-            format!("   counted {} ago", duration(model.now.saturating_sub(*at)))
+            let ago = duration(model.now.saturating_sub(*at));
+            match place.census.reader {
+                reader::Kind::Module => format!("   counted {ago} ago"),
+                reader::Kind::Bpf { .. } => format!("   counted by BPF {ago} ago"),
+            }
         }
         _ => String::new(),
     };

@@ -8,6 +8,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 
 use super::{Check, State};
 use crate::cli::Context;
+use crate::reader::{self, bpf::BpfError};
 use crate::reclaim::shrinker;
 use crate::session::{Device, SessionError, too_old};
 use crate::source::{
@@ -64,6 +65,7 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
             built(&mut checks);
         }
         checks.push(module);
+        checks.push(bpf());
     }
     checks
 }
@@ -282,6 +284,38 @@ fn module(release: Option<&str>) -> Check {
         }
         SessionError::Permission(_) => check(State::Denied, error.to_string()).remedy(SUDO),
         _ => check(State::Failed, error.to_string()).remedy("slabscope module build-help"),
+    }
+}
+
+/// The reader where there is no module.
+fn bpf() -> Check {
+    let check = |state, found| Check::new("bpf", "walking without the module", state, found);
+    let error = match reader::bpf::take() {
+        Ok(loaded) => {
+            let known = match loaded.kind().knows_flags() {
+                true => "works",
+                false => "works; LRU and mount points are not known on this kernel",
+            };
+            reader::bpf::give_back(loaded);
+            return check(State::Ok, known.to_owned());
+        }
+        Err(error) => error,
+    };
+    let (state, remedy) = match &error {
+        BpfError::Permission => (State::Denied, Some(SUDO)),
+        BpfError::NoBtf => (
+            State::Missing,
+            Some("a kernel with CONFIG_DEBUG_INFO_BTF=y"),
+        ),
+        BpfError::Lockdown => (State::Denied, Some("boot with lockdown=integrity")),
+        BpfError::Refused { .. } | BpfError::Misreads(_) | BpfError::Other(_) => {
+            (State::Failed, None)
+        }
+    };
+    let check = check(state, error.to_string());
+    match remedy {
+        Some(remedy) => check.remedy(remedy),
+        None => check,
     }
 }
 
