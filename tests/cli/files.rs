@@ -360,3 +360,35 @@ fn name_in_csv_is_no_formula() {
         assert!(starts == '\'' || starts.is_alphanumeric(), "{name}");
     }
 }
+
+/// What somebody else captured may hold pipes where the kernel has files.
+#[test]
+fn doctor_waits_for_no_pipe_of_a_capture_and_follows_no_link_out_of_it() {
+    let release = "7.3.4-test";
+    let root = captured(
+        "pipes",
+        &[
+            ("proc/sys/kernel/osrelease", release.as_bytes()),
+            ("proc/uptime", b"1 1\n"),
+            ("sys/kernel/security/x", b""),
+            ("boot/x", b""),
+            ("lib/modules/7.3.4-test/x", b""),
+        ],
+    );
+    for name in [
+        "sys/kernel/security/lockdown",
+        "boot/config-7.3.4-test",
+        "proc/kallsyms",
+    ] {
+        fifo(&root.join(name));
+    }
+    let outside = root.with_extension("outside");
+    fs::write(&outside, "CONFIG_RUST=y\n").unwrap();
+    symlink(&outside, root.join("lib/modules/7.3.4-test/config")).unwrap();
+    let mut command = Home::read_only().command();
+    let output = ends(command.args(["doctor", "--json", "--root"]).arg(&root));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checks = json["checks"].as_array().unwrap();
+    let rust = checks.iter().find(|check| check["name"] == "CONFIG_RUST");
+    assert_eq!(rust.unwrap()["state"], "unknown");
+}

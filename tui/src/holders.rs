@@ -354,6 +354,27 @@ mod tests {
         fs::remove_dir_all(root).unwrap();
     }
 
+    /// Namespaces of 64 KiB of mounts each: those beyond the budget are said to be unseen.
+    #[test]
+    fn mounts_of_many_namespaces_fill_no_memory() {
+        let line = format!("2 1 8:1 / /{} rw - ext4 /dev/sda1 rw\n", "x".repeat(1000));
+        let mounts = ROOT.to_owned() + &line.repeat(60);
+        let processes: Vec<_> = (1..=20).map(|pid| (pid, "/srv/app", &[][..], "")).collect();
+        let root = proc("namespaces", &processes);
+        for pid in 1..=20 {
+            let process = root.join(pid.to_string());
+            fs::write(process.join("mountinfo"), &mounts).unwrap();
+            let _ = fs::remove_file(process.join("ns/mnt"));
+            symlink(format!("mnt:[{pid}]"), process.join("ns/mnt")).unwrap();
+        }
+        let found = scan(&root, &["/srv".into()], &mut go_on).unwrap();
+        // The seventh is this program.
+        assert_eq!(found.processes, 19);
+        assert!((1..=4).contains(&found.found.len()), "{found:?}");
+        assert_eq!(found.unseen, 19 - found.found.len() as u64);
+        fs::remove_dir_all(root).unwrap();
+    }
+
     #[test]
     fn this_machine() {
         let file =

@@ -1,13 +1,13 @@
 //! What a path leads to: a directory of a filesystem, whatever path it has in a mount namespace.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::prune::{pid_of_root, root_of_process};
-use crate::source::{Mount, mounts};
+use crate::source::{Mount, files, mounts};
 
 /// A file of a filesystem.
 #[derive(Debug)]
@@ -32,8 +32,15 @@ impl Place {
 pub(super) struct Mounts(HashMap<PathBuf, Mount>);
 
 impl Mounts {
-    fn read(process: &Path) -> io::Result<Self> {
-        let text = fs::read(process.join("mountinfo"))?;
+    /// Of at most `left` bytes of text, which become less by what is read.
+    fn read(process: &Path, left: &mut u64) -> io::Result<Self> {
+        let mut text = Vec::new();
+        files::read_from(
+            &mut File::open(process.join("mountinfo"))?,
+            *left,
+            &mut text,
+        )?;
+        *left -= text.len() as u64;
         let mounts = mounts::parse(&text).map_err(io::Error::other)?;
         let by_point = mounts.into_iter().map(|mount| (mount.point.clone(), mount));
         Ok(Self(by_point.collect()))
@@ -51,22 +58,36 @@ impl Mounts {
 }
 
 /// The mount namespaces that were met, by their links in /proc.
-#[derive(Debug, Default)]
-pub(super) struct Namespaces(HashMap<PathBuf, Rc<Mounts>>);
+#[derive(Debug)]
+pub(super) struct Namespaces {
+    known: HashMap<PathBuf, Rc<Mounts>>,
+    /// Bytes of their text that may still be read. Anybody can make namespaces with 100,000 mounts
+    /// of long paths each; the processes of those for which nothing is left are not looked at.
+    left: u64,
+}
+
+impl Default for Namespaces {
+    fn default() -> Self {
+        Self {
+            known: HashMap::new(),
+            left: if cfg!(test) { 256 << 10 } else { 256 << 20 },
+        }
+    }
+}
 
 impl Namespaces {
     /// The mounts of a process, by its directory in /proc.
     pub(super) fn of(&mut self, process: &Path) -> io::Result<Rc<Mounts>> {
         let namespace = fs::read_link(process.join("ns/mnt"))?;
-        if let Some(known) = self.0.get(&namespace) {
+        if let Some(known) = self.known.get(&namespace) {
             return Ok(Rc::clone(known));
         }
         // Its list has the paths from its own root on, but links those from the namespace's.
         if fs::read_link(process.join("root"))? != Path::new("/") {
             return Err(io::Error::other("its root is not that of its mounts"));
         }
-        let mounts = Rc::new(Mounts::read(process)?);
-        self.0.insert(namespace, Rc::clone(&mounts));
+        let mounts = Rc::new(Mounts::read(process, &mut self.left)?);
+        self.known.insert(namespace, Rc::clone(&mounts));
         Ok(mounts)
     }
 

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{Ended, Flow, Progress, ReclaimError};
+use crate::source::files;
 use crate::source::shrinkers::{self, Share};
-use crate::source::{Cause, KernelFs, KernelTree, Mount, SourceError};
+use crate::source::{Cause, Files, KernelFs, KernelTree, Mount, SourceError};
 use crate::text::printable;
 
 /// Where they are.
@@ -76,14 +77,13 @@ pub struct Shrinkers {
 impl Shrinkers {
     /// As debugfs shows them now.
     pub fn read(root: &Path) -> Result<Self, NoShrinker> {
-        let entries = fs::read_dir(root.join(DIRECTORY));
-        let entries = entries.map_err(|error| NoShrinker::of(error.kind()))?;
+        let names = Files::new(root).names(DIRECTORY);
+        let names = names.map_err(|error| NoShrinker::of(error.kind()))?;
         let mut directories: HashMap<String, Vec<PathBuf>> = HashMap::new();
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            if let Some(name) = name.to_str().and_then(shrinkers::name_of) {
+        for entry in names {
+            if let Some(name) = entry.to_str().and_then(shrinkers::name_of) {
                 let all = directories.entry(name.to_owned()).or_default();
-                all.push(entry.path());
+                all.push(root.join(DIRECTORY).join(&entry));
             }
         }
         Ok(Self {
@@ -121,7 +121,10 @@ impl Shrinker {
 
     fn shares(&self) -> Result<Vec<Share>, ReclaimError> {
         let path = self.directory.join("count");
-        let text = fs::read_to_string(&path).map_err(|error| ReclaimError::file(&path, error))?;
+        let below = path.strip_prefix(&self.root).unwrap_or(&path);
+        let text = Files::new(&self.root).read(below, files::TABLE);
+        let text = text.map_err(|error| ReclaimError::file(&path, error))?;
+        let text = String::from_utf8_lossy(&text);
         let malformed = |malformed| SourceError {
             path,
             cause: Cause::Malformed(malformed),

@@ -12,7 +12,8 @@ use crate::reader::{self, bpf::BpfError};
 use crate::reclaim::shrinker;
 use crate::session::{Device, SessionError, too_old};
 use crate::source::{
-    Cause, CgroupsError, Hierarchy, Kernel, Mount, Source, SourceError, slab_attributes,
+    Cause, CgroupsError, Files, Hierarchy, Kernel, Mount, Source, SourceError, files,
+    slab_attributes,
 };
 use crate::text::{self, count, known};
 
@@ -134,14 +135,18 @@ fn rust(root: &Path, release: Option<&str>) -> Check {
         format!("lib/modules/{release}/config"),
         format!("lib/modules/{release}/build/.config"),
     ];
+    let root = Files::new(root);
     let Some(config) = files
         .iter()
-        .find_map(|file| fs::read_to_string(root.join(file)).ok())
+        .find_map(|file| root.read(file, files::FIGURES).ok())
     else {
         let found = "the kernel's configuration is not installed";
         return check(State::Unknown, found).remedy("zgrep CONFIG_RUST= /proc/config.gz");
     };
-    if config.lines().any(|line| line == "CONFIG_RUST=y") {
+    if config
+        .split(|&byte| byte == b'\n')
+        .any(|line| line == b"CONFIG_RUST=y")
+    {
         check(State::Ok, "y")
     } else {
         check(State::Missing, "not set")
@@ -169,8 +174,9 @@ fn lockdown(context: &Context) -> Check {
             found,
         )
     };
-    let text = fs::read_to_string(context.root.join("sys/kernel/security/lockdown"));
+    let text = Files::new(&context.root).read("sys/kernel/security/lockdown", files::FIGURES);
     let chosen = text.ok().and_then(|text| {
+        let text = String::from_utf8_lossy(&text);
         let (_, rest) = text.split_once('[')?;
         Some(rest.split_once(']')?.0.to_owned())
     });
@@ -185,7 +191,7 @@ fn lockdown(context: &Context) -> Check {
 
 fn mounted(mounts: &[Mount], fs: &'static str, purpose: &'static str, point: &str) -> Check {
     match mounts.iter().find(|mount| mount.fs == fs) {
-        Some(mount) => Check::new(fs, purpose, State::Ok, mount.point.display()),
+        Some(mount) => Check::new(fs, purpose, State::Ok, text::printable(&mount.point)),
         None => Check::new(fs, purpose, State::Missing, "not mounted")
             .remedy(format!("mount -t {fs} {fs} {point}")),
     }
@@ -196,7 +202,7 @@ fn mounted(mounts: &[Mount], fs: &'static str, purpose: &'static str, point: &st
 fn shrinkers(root: &Path) -> Check {
     let purpose = "inodes of one superblock (reclaim --superblock --inodes)";
     let check = |state, found: &str| Check::new("shrinkers", purpose, state, found);
-    match fs::read_dir(root.join(shrinker::DIRECTORY)) {
+    match Files::new(root).names(shrinker::DIRECTORY) {
         Ok(_) => check(State::Ok, "in debugfs"),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             check(State::Missing, "not in debugfs").remedy("a kernel with CONFIG_SHRINKER_DEBUG")
@@ -235,7 +241,7 @@ fn cgroup(root: &Path) -> Check {
 /// A system call that this kernel was built with. Its name is there for everybody to read.
 fn symbol(root: &Path, name: &'static str, purpose: &'static str) -> Check {
     let check = |state, found: &str| Check::new(name, purpose, state, found);
-    let Ok(symbols) = fs::read(root.join("proc/kallsyms")) else {
+    let Ok(symbols) = Files::new(root).read("proc/kallsyms", files::TABLE) else {
         return check(State::Unknown, "/proc/kallsyms cannot be read");
     };
     let call = format!("_sys_{name}");
