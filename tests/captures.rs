@@ -347,6 +347,41 @@ fn selection_and_page_stay_with_their_cache_among_those_of_one_name() {
     }
 }
 
+/// From a bug tracker, an editor on Windows, a shell on Windows.
+#[test]
+fn pasted_and_redirected_files_are_read_as_if_they_were_clean() {
+    let clean = unpacked("rhel8-cgroup-v1");
+    let expected = text(&slabscope(&clean, &["slabs"]).stdout);
+    let files = [
+        "proc/slabinfo",
+        "proc/meminfo",
+        "proc/uptime",
+        "proc/sys/fs/dentry-state",
+        "proc/sys/fs/inode-nr",
+        "proc/sys/kernel/osrelease",
+    ];
+    let crlf = |text: &str| text.replace('\n', "\r\n") + "\r\n";
+    let utf_16 = |text: &str| -> Vec<u8> {
+        let text = format!("\u{feff}{}", crlf(text));
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    };
+    let ways: [&dyn Fn(&str) -> Vec<u8>; 3] = [
+        &|text| crlf(text).into_bytes(),
+        &|text| format!("\u{feff}\n{text}\n").into_bytes(),
+        &utf_16,
+    ];
+    for way in ways {
+        for file in files {
+            let text = fs::read_to_string(clean.join(file)).unwrap();
+            let root = unpacked("rhel8-cgroup-v1");
+            fs::write(root.join(file), way(&text)).unwrap();
+            let output = slabscope(&root, &["slabs"]);
+            assert_eq!(output.status.code(), Some(0), "{file}: {output:?}");
+            assert_eq!(self::text(&output.stdout), expected, "{file}");
+        }
+    }
+}
+
 #[test]
 fn debugging_is_named_as_what_it_is() {
     let root = unpacked("slub-debug");

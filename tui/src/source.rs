@@ -336,13 +336,19 @@ impl Kernel {
         parse: fn(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, SourceError> {
         let path = path.as_ref();
-        let bytes = self.files.read(path, limit(path));
-        let bytes = bytes.or_else(|error| sysctl::instead(&self.files, path, error));
+        let bytes = self.captured(path);
         let path = self.root().join(path);
         parse(&bytes.map_err(|error| unreadable(&path, &error))?).map_err(|malformed| SourceError {
             path,
             cause: malformed.into(),
         })
+    }
+
+    /// The whole of a file, however it was captured.
+    fn captured(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let bytes = self.files.read(path, limit(path));
+        let bytes = bytes.or_else(|error| sysctl::instead(&self.files, path, error));
+        bytes.map(lines::utf_8)
     }
 
     /// As [`Self::read`], for a file that is read again and again. What of it was not understood is
@@ -369,9 +375,7 @@ impl Kernel {
     fn refill(&mut self, path: &'static str) -> io::Result<()> {
         let limit = limit(Path::new(path));
         if self.files.captured() {
-            let bytes = self.files.read(path, limit);
-            let bytes = bytes.or_else(|error| sysctl::instead(&self.files, path.as_ref(), error));
-            self.buffer = bytes?;
+            self.buffer = self.captured(Path::new(path))?;
             return Ok(());
         }
         let file = match self.open.entry(path) {
@@ -443,7 +447,8 @@ fn limit(path: &Path) -> u64 {
 
 /// One line of text.
 fn word(bytes: &[u8]) -> Result<String, Malformed> {
-    Ok(text(bytes.trim_ascii()).into_owned())
+    let first = lines::lines(bytes).next();
+    Ok(text(first.map_or(&[][..], |(_, line)| line)).into_owned())
 }
 
 impl Source for Kernel {

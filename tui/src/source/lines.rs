@@ -61,6 +61,18 @@ pub fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     (1..).zip(lines).filter(|(_, line)| !line.is_empty())
 }
 
+/// A file as UTF-8. Shells of Windows redirect as UTF-16, with a byte order mark.
+pub fn utf_8(bytes: Vec<u8>) -> Vec<u8> {
+    let from: fn([u8; 2]) -> u16 = match bytes.as_slice() {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return bytes,
+    };
+    let (pairs, _) = bytes.as_chunks();
+    let units: Vec<u16> = pairs.iter().copied().map(from).collect();
+    String::from_utf16_lossy(&units).into_bytes()
+}
+
 /// The same of text.
 pub fn text_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -76,6 +88,25 @@ pub fn last(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn file_that_a_windows_shell_wrote_is_read() {
+        let text = "\u{feff}MemTotal: 1 kB\r\n";
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [little, big, text.as_bytes().to_vec()] {
+            let bytes = utf_8(bytes);
+            assert_eq!(
+                lines(&bytes).collect::<Vec<_>>(),
+                [(1, &b"MemTotal: 1 kB"[..])]
+            );
+        }
+        assert_eq!(
+            utf_8(vec![0xff, 0x41]),
+            [0xff, 0x41],
+            "a name may hold any byte"
+        );
+    }
 
     #[test]
     fn what_editors_and_trackers_add_is_not_in_the_lines() {
