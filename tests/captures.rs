@@ -365,7 +365,8 @@ fn pasted_and_redirected_files_are_read_as_if_they_were_clean() {
         let text = format!("\u{feff}{}", crlf(text));
         text.encode_utf16().flat_map(u16::to_le_bytes).collect()
     };
-    let ways: [&dyn Fn(&str) -> Vec<u8>; 3] = [
+    type Way<'a> = &'a dyn Fn(&str) -> Vec<u8>;
+    let ways: [Way<'_>; 3] = [
         &|text| crlf(text).into_bytes(),
         &|text| format!("\u{feff}\n{text}\n").into_bytes(),
         &utf_16,
@@ -484,7 +485,12 @@ fn nothing_outside_of_a_capture_is_opened_and_nothing_that_blocks() {
     symlink("/dev/zero", root.join("proc/meminfo")).unwrap();
     fs::create_dir_all(root.join("sys/kernel")).unwrap();
     symlink("/sys/kernel/slab", root.join("sys/kernel/slab")).unwrap();
-    for pipe in ["proc/self/mountinfo", "proc/sys/inode-nr", "proc/uptime"] {
+    for pipe in [
+        "proc/kallsyms",
+        "proc/self/mountinfo",
+        "proc/sys/inode-nr",
+        "proc/uptime",
+    ] {
         let path = root.join(pipe);
         let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();

@@ -64,7 +64,8 @@ fn offered(
 
 /// Without its types the kernel tells a directory's name, and not which one it is.
 fn types(context: &Context) -> Check {
-    let there = context.root.join("sys/kernel/btf/vmlinux").exists();
+    let captured = crate::source::Files::new(&context.root);
+    let there = captured.open("sys/kernel/btf/vmlinux").is_ok();
     let state = if there { State::Ok } else { State::Missing };
     Check::new("BTF", "which directory of a name it is", state, "")
         .remedy("a kernel with CONFIG_DEBUG_INFO_BTF=y")
