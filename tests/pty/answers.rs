@@ -1,6 +1,7 @@
 //! What answers a plan: `y` typed by somebody who saw it, and nothing else.
 
 use crate::dirty::Dirty;
+use crate::program::PROGRAM;
 use crate::tty::Tty;
 
 /// The program, on the directory of a home: without the module its page cache can be given up.
@@ -120,5 +121,27 @@ fn deed_on_the_screen_without_its_record_exits_1() {
     tty.type_keys("\x03");
     assert_eq!(tty.ends_restored().exit_code(), 1);
     tty.wait_for("slabscope: not recorded: the audit file");
+    assert_eq!(home.outcomes(), [""; 0]);
+}
+
+/// The shell reads the first line; the rest waits in the terminal until somebody reads it.
+#[test]
+fn yes_typed_before_the_plan_is_no_answer_on_the_command_line() {
+    if std::path::Path::new("/dev/slabscope").exists() {
+        return;
+    }
+    let home = Dirty::new("prompt");
+    let mut command = home.0.run_on_terminal("sh");
+    let data = home.0.path().join("data");
+    let script = "read line; exec \"$@\"";
+    command.args(["-c", script, "sh", PROGRAM, "reclaim", "--pages"]);
+    command.arg(data);
+    let mut tty = Tty::spawn(100, 30, command);
+    tty.type_keys("go\nyes\nyes\n");
+    tty.wait_for("type yes to reclaim, in full:");
+    tty.type_keys("no\n");
+    tty.wait_for("nothing was reclaimed");
+    tty.leaves = 0;
+    assert_eq!(tty.ends_restored().exit_code(), 5);
     assert_eq!(home.outcomes(), [""; 0]);
 }

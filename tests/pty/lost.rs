@@ -1,7 +1,8 @@
 //! What becomes of a deed, and of what is said, when the terminal goes away or takes nothing more.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::num::NonZero;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -181,5 +182,58 @@ fn full_standard_output_fails_and_closed_pipe_does_not() {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         assert_eq!(run(writer.into()), (Some(0), String::new()), "{args:?}");
+    }
+}
+
+/// The screen ends with its terminal, and what it had under way is in the record.
+#[test]
+fn deed_of_a_screen_whose_terminal_hangs_up_is_recorded() {
+    if Path::new("/dev/slabscope").exists() {
+        return;
+    }
+    for ignored in ["", "trap '' HUP; "] {
+        let home = Dirty::new("screen-hangup");
+        let size = PtySize {
+            rows: 30,
+            cols: 100,
+            ..PtySize::default()
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = home.0.run_on_terminal("sh");
+        command.args(["-c", &format!("{ignored}exec \"$@\""), "sh", PROGRAM]);
+        command.arg(home.0.path().join("data"));
+        let mut child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let mut writer = pair.master.take_writer().unwrap();
+        let mut screen =
+            vt100::Parser::new(NonZero::new(30).unwrap(), NonZero::new(100).unwrap(), 0);
+        let mut buffer = [0; 4096];
+        for (shown, keys) in [
+            ("readdir", "P"),
+            ("type y to reclaim", "i"),
+            ("first: i leaves it", ""),
+            ("type y to reclaim", "y"),
+            ("Reclaiming", ""),
+        ] {
+            while !screen.screen().contents().contains(shown) {
+                match reader.read(&mut buffer) {
+                    Ok(len @ 1..) => screen.process(&buffer[..len]),
+                    _ => panic!("no {shown}: {}", screen.screen().contents()),
+                }
+            }
+            writer.write_all(keys.as_bytes()).unwrap();
+        }
+        drop((reader, writer, pair.master));
+        let end = Instant::now() + Duration::from_secs(30);
+        while child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < end, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let outcomes = home.outcomes();
+        assert!(
+            matches!(&outcomes[..], [_, end] if ["stopped", "complete"].contains(&end.as_str())),
+            "{ignored:?}: {outcomes:?}"
+        );
     }
 }

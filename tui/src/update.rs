@@ -26,6 +26,7 @@ mod slabs;
 mod tree;
 mod tree_order;
 mod who;
+mod wider;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -389,7 +390,7 @@ fn moved(model: &mut Model, steps: i64) {
         _ => {}
     }
     if model.asking.wider.is_some() {
-        return rung::moved(model, steps);
+        return wider::moved(model, steps);
     }
     if asking::scroll(model, steps) {
         return;

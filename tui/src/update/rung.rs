@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Effect;
+use super::{Effect, wider};
 use crate::history::Marker;
 use crate::keymap::RungAction;
 use crate::ladder::Rung;
@@ -84,8 +84,8 @@ pub(super) fn act(model: &mut Model, action: RungAction) -> Vec<Effect> {
             }
             Vec::new()
         }
-        RungAction::Wider => wider(model),
-        RungAction::Widen => widen(model),
+        RungAction::Wider => wider::open(model),
+        RungAction::Widen => wider::choose(model),
         RungAction::Unwiden => {
             model.asking.wider = None;
             Vec::new()
@@ -148,7 +148,7 @@ fn place(model: &Model) -> Option<PathBuf> {
 }
 
 /// Has the plan of another rung made, for the same place.
-fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
+pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
     let found = model.ladder.iter().find(|step| step.rung == rung);
     if let Some(why) = found.and_then(|step| step.why_not.as_ref()) {
         let why = why.lines().next().unwrap_or_default();
@@ -181,32 +181,6 @@ fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
         (_, Some(path)) => super::prune::plan_for(model, path, rung),
     });
     effects
-}
-
-/// The wider rungs, to choose one of them.
-fn wider(model: &mut Model) -> Vec<Effect> {
-    match !model.beside().is_empty() {
-        true => model.asking.wider = Some(0),
-        false => model.notice = Some("there is nothing wider".into()),
-    }
-    Vec::new()
-}
-
-/// Another line of their list.
-pub(super) fn moved(model: &mut Model, steps: i64) {
-    if let Some(at) = model.asking.wider {
-        let at = super::stepped(at, steps, model.beside().len());
-        model.asking.wider = Some(at);
-    }
-}
-
-/// Has the plan of the chosen one made.
-fn widen(model: &mut Model) -> Vec<Effect> {
-    let chosen = model.asking.wider.and_then(|at| {
-        let step = model.beside().get(at).copied()?;
-        Some(step.rung)
-    });
-    chosen.map_or(Vec::new(), |rung| step(model, rung))
 }
 
 /// Has a plan made.
