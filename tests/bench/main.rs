@@ -1,6 +1,6 @@
 //! What the program costs, as ratios to what it cannot do without and to slabtop, each with its
 //! bound: `cargo bench -p slabscope`, as root, with procps and vmtouch installed. It
-//! fails if a bound is missed.
+//! fails if a bound is missed. `-- scale`: only what grows with the number of mounts and the like.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark may fail")]
 #![allow(clippy::print_stdout, reason = "its result")]
@@ -66,6 +66,10 @@ fn main() -> ExitCode {
         measured.print();
         all_kept &= measured.kept();
     };
+    if std::env::args().any(|arg| arg == "scale") {
+        scale::all().into_iter().for_each(&mut tell);
+        return exit(all_kept);
+    }
     tell(inside::refresh());
     tell(inside::frame());
     tell(inside::tree());
@@ -73,19 +77,18 @@ fn main() -> ExitCode {
         tell(measured);
     }
     tell(explorer::sift());
-    for measured in scale::of_mounts() {
-        tell(measured);
-    }
-    tell(scale::of_cgroups());
-    tell(scale::of_processes());
+    scale::all().into_iter().for_each(&mut tell);
     tell(pages::pages());
     tell(terminal::start());
     for measured in terminal::running() {
         tell(measured);
     }
-    if all_kept {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    exit(all_kept)
+}
+
+fn exit(all_kept: bool) -> ExitCode {
+    match all_kept {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     }
 }

@@ -377,7 +377,7 @@ fn an_overlay_says_where_its_inodes_are() {
     };
     let mount = &mut confirm.tasks[0].mount;
     mount.fs = "overlay".into();
-    mount.made_of = vec!["/upper".into(), "/low er".into()];
+    mount.made_of = ["/upper".into(), "/low er".into()].into();
     app.keys("3");
     app.shows("lower  its files' inodes and pages are cached apart, of /upper '/low er'");
     app.keys("2");

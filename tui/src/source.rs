@@ -208,7 +208,10 @@ impl SourceError {
                 "only root may read it: sudo slabscope"
             }
             (Cause::Unreadable(io::ErrorKind::NotFound, _), true) => {
-                "this kernel does not offer it, or /proc is not mounted here"
+                match self.path.starts_with("/sys") {
+                    true => "mount -t sysfs sysfs /sys, or a kernel that offers it",
+                    false => "mount -t proc proc /proc, or a kernel that offers it",
+                }
             }
             (Cause::Unreadable(io::ErrorKind::NotFound, _), false) => "it was not captured",
             (

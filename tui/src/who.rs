@@ -29,6 +29,9 @@ pub use process::Process;
 pub use tally::{Directory, Reading, Row, Tally};
 pub use tracefs::Tracefs;
 
+/// How to have tracefs, where it usually is.
+pub const MOUNT_TRACEFS: &str = "mount -t tracefs tracefs /sys/kernel/tracing";
+
 /// What is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spec {
@@ -109,8 +112,7 @@ pub enum WhoError {
     /// There is no tracefs.
     #[error(
         "tracefs is not mounted, and only the kernel's tracing tells who fills a cache\n\
-         to have it: sudo mount -t tracefs tracefs {}",
-        tracefs::USUAL
+         to have it: sudo {MOUNT_TRACEFS}"
     )]
     NotMounted,
     /// Not for this user.

@@ -283,7 +283,7 @@ impl Args {
             stays_because: mount.is_some_and(Mount::is_memory).then_some(IN_MEMORY),
             cached_apart: mount
                 .filter(|mount| mount.fs == "overlay" && mode.may_write())
-                .map_or_else(Vec::new, |mount| mount.made_of.clone())
+                .map_or_else(Vec::new, |mount| mount.made_of.to_vec())
                 .iter()
                 .map(|dir| shell::prune(dir, mode, writeback))
                 .collect(),
@@ -456,7 +456,7 @@ mod tests {
     fn an_overlay_names_what_it_is_made_of() {
         let mount = Mount {
             fs: "overlay".into(),
-            made_of: vec!["/up per".into(), "/lower".into()],
+            made_of: ["/up per".into(), "/lower".into()].into(),
             ..Mount::default()
         };
         let (text, json) = told_on(&mount, &["--mode", "inodes"]);

@@ -159,11 +159,13 @@ impl Args {
     fn watch(&self, spec: &Spec, kernel: &mut Kernel) -> Result<Found, Failure> {
         // One that comes while a histogram is read is waited for: nothing may stay armed.
         let interrupt = Interrupt::hold()?;
-        let before = active(spec, kernel);
+        say!("starting the kernel's trace ...");
         let mut watch = Watch::start(spec, self.entries, self.by)?;
+        // Starting makes dentries itself, and takes seconds on some machines: neither is counted.
+        let before = active(spec, kernel);
         let begin = Instant::now();
         say!(
-            "who makes {}: {}, for {}; Ctrl-C ends it and reports",
+            "counting who makes {}: {}, for {}; Ctrl-C ends it and reports",
             spec.words(),
             watch.events().words(),
             duration(self.duration),
@@ -208,7 +210,8 @@ fn active(spec: &Spec, kernel: &mut Kernel) -> Option<u64> {
         Spec::Cache(name) => name,
         _ => "dentry",
     };
-    kernel.sample().cache(name)?.active
+    // A look at sysfs would make dentries.
+    kernel.sample_bare().cache(name)?.active
 }
 
 fn grown((before, after): (u64, u64)) -> Option<i64> {

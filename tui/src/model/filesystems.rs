@@ -16,6 +16,8 @@ use crate::text::{bytes, count_in, printable};
 pub struct Filesystem {
     /// Its mounts, the one of its root first, if it has one.
     pub mounts: Vec<Mount>,
+    /// Whether it is the kernel's own, and whether it is in memory: these come last by name.
+    pub kind: (bool, bool),
     /// The mounts that together reach all that is mounted of it, by their points.
     pub reach: Vec<PathBuf>,
     /// What a census found below those, if all of them were counted.
@@ -120,9 +122,8 @@ fn freeable(row: &Filesystem) -> Option<u64> {
 }
 
 /// On disk first, in memory next, the kernel's own last.
-fn name_key(row: &Filesystem) -> (bool, bool, &std::path::Path) {
-    let mount = row.mount();
-    (mount.is_internal(), mount.is_memory(), &mount.point)
+fn name_key(row: &Filesystem) -> ((bool, bool), &std::path::Path) {
+    (row.kind, &row.mount().point)
 }
 
 /// Sizes of objects, and bytes of the inodes' cache.
@@ -138,6 +139,7 @@ fn fill(row: &mut Filesystem, tree: &Tree) {
     // The mount of the root reaches all; of two such the shorter path is the better name.
     row.mounts
         .sort_by_key(|mount| (mount.root.as_os_str().len(), mount.point.as_os_str().len()));
+    row.kind = (row.mount().is_internal(), row.mount().is_memory());
     row.reach = Mount::reaching_all(&row.mounts);
     let totals = row.reach.iter().map(|point| tree.totals.get(point));
     let mut sum = Some(Counters::default());
@@ -237,7 +239,7 @@ mod tests {
             device: "/dev/vda".into(),
             superblock: superblock.into(),
             root: root.into(),
-            made_of: Vec::new(),
+            made_of: [].into(),
         }
     }
 

@@ -54,6 +54,17 @@ impl NoShrinker {
         }
     }
 
+    /// What a person can do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NotShown => "a kernel with CONFIG_SHRINKER_DEBUG, and debugfs mounted",
+            Self::Denied => "sudo slabscope",
+            Self::Unreadable(_) | Self::Nameless | Self::Several(_) => {
+                "the superblock as a whole, without --inodes"
+            }
+        }
+    }
+
     /// For somebody who asked for the inodes of what is mounted at `point`.
     pub fn refused(self, point: &Path) -> ReclaimError {
         let text = format!(

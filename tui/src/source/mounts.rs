@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use procfs::process::MountInfo;
 use rustix::fs::{AtFlags, StatxFlags, statx};
@@ -28,7 +29,7 @@ pub struct Mount {
     /// The directory of that filesystem that is mounted: not `/` of a bind mount.
     pub root: PathBuf,
     /// Of overlayfs: the directories of other filesystems that it is made of, the upper one first.
-    pub made_of: Vec<PathBuf>,
+    pub made_of: Arc<[PathBuf]>,
 }
 
 impl Mount {
@@ -258,16 +259,16 @@ pub(super) fn reachable(all: Vec<Mounted>) -> Vec<Mount> {
         .zip(uppermost)
         .filter(|(_, uppermost)| *uppermost);
     let mut mounts: Vec<Mount> = kept.map(|(mounted, _)| mounted.mount).collect();
-    mounts.sort_by(|a, b| {
-        let kind = |mount: &Mount| (mount.is_internal(), mount.is_memory());
-        (kind(a), &a.point).cmp(&(kind(b), &b.point))
+    mounts.sort_by_cached_key(|mount| {
+        let kind = (mount.is_internal(), mount.is_memory());
+        (kind, mount.point.clone())
     });
     mounts
 }
 
 /// The directories that an overlay is made of (fs/overlayfs/params.c: `ovl_show_options()`, Linux
 /// 7.3). A colon within a name is told from those between names by a backslash.
-fn made_of(options: &HashMap<String, Option<String>>) -> Vec<PathBuf> {
+fn made_of(options: &HashMap<String, Option<String>>) -> Arc<[PathBuf]> {
     let values = ["upperdir", "lowerdir", "lowerdir+"].into_iter();
     let values = values.filter_map(|key| options.get(key)?.as_deref());
     let mut dirs = Vec::new();

@@ -1,7 +1,7 @@
 //! What the kernel offers: its files, its features, the module.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
@@ -9,16 +9,21 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use super::{Check, State};
 use crate::cli::Context;
 use crate::reader::{self, bpf::BpfError};
-use crate::reclaim::shrinker;
+use crate::reclaim::shrinker::{NoShrinker, Shrinkers};
 use crate::session::{Device, SessionError, too_old};
 use crate::source::{
     Cause, CgroupsError, Files, Hierarchy, Kernel, Mount, Source, SourceError, files,
     slab_attributes,
 };
 use crate::text::{self, count, known};
+use crate::who;
 
+const DEBUGFS: &str = "mount -t debugfs debugfs /sys/kernel/debug";
 const SUDO: &str = "sudo slabscope";
 const RUST: &str = "CONFIG_RUST";
+
+/// Bytes of a kernel's configuration: some 300 KiB in practice.
+const LONGEST: u64 = 16 << 20;
 
 /// The first is /proc/slabinfo.
 pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
@@ -40,22 +45,12 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
             known(state.total, count)
         }),
         sysfs(root),
-        rust(root, release),
+        rust(kernel.files(), release),
         lockdown(context),
-        mounted(
-            &mounts,
-            "debugfs",
-            "the module's debugging file",
-            "/sys/kernel/debug",
-        ),
-        mounted(
-            &mounts,
-            "tracefs",
-            "who fills a cache",
-            "/sys/kernel/tracing",
-        ),
+        mounted(&mounts, "debugfs", "the module's debugging file", DEBUGFS),
+        mounted(&mounts, "tracefs", "who fills a cache", who::MOUNT_TRACEFS),
         cgroup(root),
-        shrinkers(root),
+        shrinkers(root, &mounts),
         symbol(root, "cachestat", "pages cached of a file (Linux 6.5)"),
     ];
     if context.is_live() {
@@ -79,15 +74,7 @@ fn file<T>(
 ) -> Check {
     match read {
         Ok(read) => Check::new(name, purpose, State::Ok, found(read)),
-        Err(error) => {
-            let state = state(error);
-            let check = Check::failed(name, purpose, state, error);
-            match state {
-                State::Denied => check.remedy(SUDO),
-                State::Missing => check.remedy("mount -t proc proc /proc, or another kernel"),
-                _ => check.remedy(error.remedy()),
-            }
-        }
+        Err(error) => Check::failed(name, purpose, state(error), error).remedy(error.remedy()),
     }
 }
 
@@ -115,43 +102,47 @@ fn sysfs(root: &Path) -> Check {
             let found = format!("{} attributes", attributes.iter().count());
             Check::new(name, purpose, State::Ok, found)
         }
-        Err(error) => {
-            let state = state(&error);
-            let remedy = match state {
-                State::Denied => SUDO,
-                _ => "mount -t sysfs sysfs /sys, or a kernel with CONFIG_SLUB and CONFIG_SYSFS",
-            };
-            Check::failed(name, purpose, state, &error).remedy(remedy)
-        }
+        Err(error) => Check::failed(name, purpose, state(&error), &error).remedy(error.remedy()),
     }
 }
 
-/// The kernel's configuration, as distributions install it.
-fn rust(root: &Path, release: Option<&str>) -> Check {
+/// The kernel's configuration: as it shows it itself, or as distributions install it.
+fn rust(files: &Files, release: Option<&str>) -> Check {
     let check = |state, found: &str| Check::new(RUST, "building the module", state, found);
-    let release = release.unwrap_or_default();
-    let files = [
+    match configuration(files, release.unwrap_or_default()) {
+        None => check(State::Unknown, "the kernel's configuration cannot be read")
+            .remedy("the package of this kernel installs /boot/config-RELEASE"),
+        Some((of, config)) if config.lines().any(|line| line == "CONFIG_RUST=y") => {
+            check(State::Ok, &format!("y, by {of}"))
+        }
+        Some((of, _)) => check(State::Missing, &format!("not set, by {of}"))
+            .remedy("a kernel with CONFIG_RUST=y, as Debian's from 7.2 on"),
+    }
+}
+
+/// The first that can be read, with its path. /proc/config.gz is there with CONFIG_IKCONFIG_PROC
+/// (kernel/configs.c, Linux 7.3).
+fn configuration(files: &Files, release: &str) -> Option<(String, String)> {
+    let plain = [
         format!("boot/config-{release}"),
         format!("lib/modules/{release}/config"),
         format!("lib/modules/{release}/build/.config"),
     ];
-    let root = Files::new(root);
-    let Some(config) = files
-        .iter()
-        .find_map(|file| root.read(file, files::FIGURES).ok())
-    else {
-        let found = "the kernel's configuration is not installed";
-        return check(State::Unknown, found).remedy("zgrep CONFIG_RUST= /proc/config.gz");
-    };
-    if config
-        .split(|&byte| byte == b'\n')
-        .any(|line| line == b"CONFIG_RUST=y")
-    {
-        check(State::Ok, "y")
-    } else {
-        check(State::Missing, "not set")
-            .remedy("a kernel with CONFIG_RUST=y, as Debian's from 7.2 on")
-    }
+    let zipped = "proc/config.gz".to_owned();
+    let read = |path: &String| files.read(path, LONGEST).ok();
+    let unpacked = read(&zipped).and_then(|bytes| {
+        let mut text = Vec::new();
+        let packed = flate2::read::GzDecoder::new(&*bytes);
+        packed.take(LONGEST).read_to_end(&mut text).ok()?;
+        Some((zipped, text))
+    });
+    let mut plain = plain.into_iter();
+    let found = unpacked.or_else(|| plain.find_map(|path| Some((path.clone(), read(&path)?))));
+    let (path, text) = found?;
+    Some((
+        format!("/{path}"),
+        String::from_utf8_lossy(&text).into_owned(),
+    ))
 }
 
 /// Where the module is loaded, nobody has to be told how to find out whether it can be built.
@@ -189,29 +180,31 @@ fn lockdown(context: &Context) -> Check {
     }
 }
 
-fn mounted(mounts: &[Mount], fs: &'static str, purpose: &'static str, point: &str) -> Check {
+fn mounted(mounts: &[Mount], fs: &'static str, purpose: &'static str, remedy: &str) -> Check {
     match mounts.iter().find(|mount| mount.fs == fs) {
         Some(mount) => Check::new(fs, purpose, State::Ok, text::printable(&mount.point)),
-        None => Check::new(fs, purpose, State::Missing, "not mounted")
-            .remedy(format!("mount -t {fs} {fs} {point}")),
+        None => Check::new(fs, purpose, State::Missing, "not mounted").remedy(remedy),
     }
 }
 
 /// Shown by kernels with CONFIG_SHRINKER_DEBUG. Who may not look into debugfs is not told whether
-/// they are there.
-fn shrinkers(root: &Path) -> Check {
+/// they are there, and without debugfs nobody is.
+fn shrinkers(root: &Path, mounts: &[Mount]) -> Check {
     let purpose = "inodes of one superblock (reclaim --superblock --inodes)";
     let check = |state, found: &str| Check::new("shrinkers", purpose, state, found);
-    match Files::new(root).names(shrinker::DIRECTORY) {
-        Ok(_) => check(State::Ok, "in debugfs"),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            check(State::Missing, "not in debugfs").remedy("a kernel with CONFIG_SHRINKER_DEBUG")
+    let why = match Shrinkers::read(root) {
+        Ok(_) => return check(State::Ok, "in debugfs"),
+        Err(why) => why,
+    };
+    let state = match why {
+        NoShrinker::NotShown if !mounts.iter().any(|mount| mount.fs == "debugfs") => {
+            return check(State::Unknown, "debugfs is not mounted").remedy(DEBUGFS);
         }
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            check(State::Denied, "debugfs may not be read").remedy(SUDO)
-        }
-        Err(error) => check(State::Failed, &error.to_string()),
-    }
+        NoShrinker::Denied => State::Denied,
+        NoShrinker::Unreadable(_) => State::Failed,
+        _ => State::Missing,
+    };
+    Check::failed("shrinkers", purpose, state, &why).remedy(why.remedy())
 }
 
 /// Slab memory is counted where the memory controller is on.
@@ -358,9 +351,84 @@ mod tests {
         assert_eq!(no_module_for("7.3.4"), None);
     }
 
+    fn tree(name: &str) -> std::path::PathBuf {
+        let name = format!("slabscope-doctor-{name}-{}", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&root);
+        for directory in ["proc", "boot", "lib/modules/7.3.4/build"] {
+            fs::create_dir_all(root.join(directory)).unwrap();
+        }
+        root
+    }
+
+    fn zipped(text: &str) -> Vec<u8> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    }
+
+    #[test]
+    fn configuration_of_the_kernel_is_read_wherever_it_is() {
+        let root = tree("config");
+        let found = || {
+            let check = rust(&Files::new(&root), Some("7.3.4"));
+            (check.state, check.found)
+        };
+        assert_eq!(found().0, State::Unknown);
+        fs::write(
+            root.join("lib/modules/7.3.4/build/.config"),
+            "CONFIG_RUST=y\n",
+        )
+        .unwrap();
+        let of = |state, text: &str| (state, text.to_owned());
+        assert_eq!(
+            found(),
+            of(State::Ok, "y, by /lib/modules/7.3.4/build/.config")
+        );
+        fs::write(
+            root.join("lib/modules/7.3.4/config"),
+            "# CONFIG_RUST is not set\n",
+        )
+        .unwrap();
+        assert_eq!(
+            found(),
+            of(State::Missing, "not set, by /lib/modules/7.3.4/config")
+        );
+        fs::write(root.join("boot/config-7.3.4"), "CONFIG_RUST=y\n").unwrap();
+        assert_eq!(found(), of(State::Ok, "y, by /boot/config-7.3.4"));
+        // That of the kernel itself, and not what was installed for one of its name.
+        fs::write(root.join("proc/config.gz"), zipped("CONFIG_X=y\n")).unwrap();
+        assert_eq!(found(), of(State::Missing, "not set, by /proc/config.gz"));
+        fs::write(root.join("proc/config.gz"), &zipped("CONFIG_RUST=y\n")[..9]).unwrap();
+        assert_eq!(
+            found(),
+            of(State::Ok, "y, by /boot/config-7.3.4"),
+            "it is cut off"
+        );
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn without_debugfs_it_is_unknown_whether_shrinkers_are_shown() {
+        let root = tree("shrinkers");
+        let check = shrinkers(&root, &[]);
+        assert_eq!(
+            (check.state, check.remedy.as_deref()),
+            (State::Unknown, Some(DEBUGFS))
+        );
+        let debugfs = Mount {
+            fs: "debugfs".into(),
+            ..Mount::default()
+        };
+        let check = shrinkers(&root, &[debugfs]);
+        assert_eq!(check.state, State::Missing);
+        assert_eq!(check.remedy.as_deref(), Some(NoShrinker::NotShown.remedy()));
+        fs::remove_dir_all(root).unwrap();
+    }
+
     #[test]
     fn where_the_module_is_loaded_it_need_not_be_known_whether_it_can_be_built() {
-        let mut checks = [rust(Path::new("/nowhere"), Some("7.3.4"))];
+        let mut checks = [rust(&Files::new("/nowhere"), Some("7.3.4"))];
         assert!(checks[0].remedy.is_some());
         built(&mut checks);
         assert_eq!(checks[0].state, State::Ok);
