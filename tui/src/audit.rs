@@ -155,7 +155,8 @@ impl Log {
 fn reserve(file: &File) -> io::Result<()> {
     const ROOM: u64 = 64 << 10;
     let end = file.metadata()?.len();
-    match fallocate(file, FallocateFlags::KEEP_SIZE, end, ROOM) {
+    let mut taken = || fallocate(file, FallocateFlags::KEEP_SIZE, end, ROOM);
+    match rustix::io::retry_on_intr(&mut taken) {
         // Not every filesystem can: then the line itself tells.
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
         done => Ok(done?),

@@ -174,7 +174,10 @@ impl Config {
                 ))
             }),
             // Nor is one that somebody else may have written.
-            Err(error) => Err(failed(error.to_string())),
+            Err(error) => Err(failed(format!(
+                "{error}. It can say that nothing may be done, so it is not passed over: mend that, \
+                 use sudo -H, or set XDG_CONFIG_HOME"
+            ))),
         }
     }
 

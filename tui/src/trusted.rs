@@ -191,6 +191,7 @@ impl Place {
                     }
                     walk.follow(&name, &stat)?;
                 }
+                Err(Errno::NOENT) if walk.named && walk.left.is_empty() => return Err(nowhere()),
                 _ if walk.left.is_empty() => return Ok(walk.ends_at(name)),
                 Err(Errno::NOENT) if make => {
                     if let Some(why) = walk.foreign {
@@ -201,11 +202,17 @@ impl Place {
                         Err(errno) => return Err(errno.into()),
                     }
                 }
+                // There is a name for a file, and what the file says is not known.
+                Err(Errno::NOENT) if walk.named => return Err(nowhere()),
                 Err(errno) => return Err(errno.into()),
                 Ok(_) => walk.enter(&name)?,
             }
         }
     }
+}
+
+fn nowhere() -> io::Error {
+    io::Error::other("it is a symbolic link that leads nowhere")
 }
 
 /// On the way to a place.
@@ -217,6 +224,8 @@ struct Walk {
     links: u32,
     foreign: Option<String>,
     foreign_link: Option<String>,
+    /// The file's own name is a link, which was followed.
+    named: bool,
     us: u32,
 }
 
@@ -229,6 +238,7 @@ impl Walk {
             links: 0,
             foreign: None,
             foreign_link: None,
+            named: false,
             us: rustix::process::geteuid().as_raw(),
         };
         walk.judge()?;
@@ -259,6 +269,7 @@ impl Walk {
             return Err(Errno::LOOP.into());
         }
         let path = self.path.join(name);
+        self.named |= self.left.is_empty();
         if !is_ours(link.st_uid, self.us) {
             let what = format!("the link {}", crate::text::printable(&path));
             let why = format!("{what} belongs to user {}", link.st_uid);

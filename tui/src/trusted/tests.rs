@@ -163,6 +163,15 @@ fn links_of_ours_lead_to_what_is_read_and_nothing_is_written_behind_one() {
     }
     symlink("dir", scratch.0.join("sub")).unwrap();
     append_private(&scratch.0.join("sub/file")).unwrap();
+    // What it was to say is not known: no absent file.
+    for target in ["nowhere", "no/where"] {
+        symlink(target, scratch.0.join("dangling")).unwrap();
+        let error = refused(read(&scratch.0.join("dangling"), LIMIT));
+        assert_eq!(error, "it is a symbolic link that leads nowhere");
+        fs::remove_file(scratch.0.join("dangling")).unwrap();
+    }
+    let absent = read(&scratch.0.join("sub/none"), LIMIT).unwrap_err();
+    assert_eq!(absent.kind(), io::ErrorKind::NotFound);
     symlink("loop", scratch.0.join("loop")).unwrap();
     refused(read(&scratch.0.join("loop"), LIMIT));
     // One that leads where others decide.
