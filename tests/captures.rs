@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
 use std::fs;
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use program::Home;
 use serde_json::Value;
 use slabscope::model::Inert;
 use slabscope::source::{Kernel, Source};
@@ -23,7 +26,7 @@ fn slabscope(root: &Path, args: &[&str]) -> Output {
 }
 
 fn command(root: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_slabscope"));
+    let mut command = Home::read_only().command();
     command.args(args).arg("--root").arg(root);
     command
 }
