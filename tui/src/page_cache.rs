@@ -138,6 +138,63 @@ fn cachestat(file: BorrowedFd<'_>) -> io::Result<Told> {
     }
 }
 
+/// `struct fiemap` (include/uapi/linux/fiemap.h) without room for extents.
+#[repr(C)]
+#[derive(Default)]
+struct Fiemap {
+    start: u64,
+    length: u64,
+    flags: u32,
+    mapped_extents: u32,
+    extent_count: u32,
+    reserved: u32,
+}
+
+/// `_IOWR('f', 11, struct fiemap)`
+const FS_IOC_FIEMAP: u32 = 0xc020_660b;
+const FIEMAP_FLAG_SYNC: u32 = 1;
+
+/// Has the data of a file written, and waits for it. An error is one of this write, or of one before of which
+/// nobody has heard. Unlike fsync(2) this leaves it to be heard by the next one who calls that: fiemap_prep()
+/// (fs/ioctl.c, since Linux 5.8) asks the mapping's flags, and leaves its `wb_err` alone.
+pub fn write_data(file: BorrowedFd<'_>) -> io::Result<()> {
+    let mut fiemap = Fiemap {
+        length: 1,
+        flags: FIEMAP_FLAG_SYNC,
+        ..Fiemap::default()
+    };
+    // SAFETY: the kernel reads and writes one `Fiemap`, of its layout and alive until the call returns,
+    // and no extents, for which there is no room; the descriptor is open.
+    let result = unsafe {
+        libc::ioctl(
+            file.as_raw_fd(),
+            libc::Ioctl::from(FS_IOC_FIEMAP),
+            ptr::from_mut(&mut fiemap),
+        )
+    };
+    match result {
+        0.. => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// An error of an earlier write that this file is yet to hear of. Nothing is written or waited for.
+pub fn earlier_error(file: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the call takes no address.
+    let result = unsafe {
+        libc::sync_file_range(
+            file.as_raw_fd(),
+            i64::MAX - 1,
+            1,
+            libc::SYNC_FILE_RANGE_WAIT_BEFORE,
+        )
+    };
+    match result {
+        0.. => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Bytes mapped at a time: the answer takes a byte a page.
 const WINDOW: u64 = 1 << 30;
 

@@ -1,6 +1,10 @@
 //! Page cache of the files below a directory without the module: each regular file is opened, and its
 //! clean pages are given up by posix_fadvise(2) (mm/fadvise.c: `POSIX_FADV_DONTNEED`, Linux 7.3). Mapped
-//! pages stay, and dirty ones, which the kernel then begins to write.
+//! pages stay. A file with dirty pages is left alone, or written first: the call would begin to write them, and
+//! drop what failed to be written.
+//!
+//! What failed to be written is clean, and only in memory. An error that nobody has heard of is asked for file
+//! by file; one that some `fsync` has reported is not to be seen from user space, but from the module.
 //!
 //! To find the files their directories are read, which caches the names of directories and of what is
 //! opened: how many more dentries there are after the walk is told.
@@ -19,7 +23,7 @@ use rustix::fs::{Advice, Stat, fadvise, fdatasync};
 use rustix::io::Errno;
 
 use super::{Ended, Figure, Flow, Ran, ReclaimError, Rung, machine};
-use crate::page_cache::{Asker, Resident};
+use crate::page_cache::{self, Asker, Resident};
 use crate::prune::Target;
 use crate::shell::quoted;
 use crate::source::{Kernel, Mount, Mounted};
@@ -56,6 +60,8 @@ pub struct Found {
     pub dirty: u64,
     /// Of those, being written.
     pub writeback: u64,
+    /// All of the page cache of files with dirty pages or such as are being written.
+    pub unwritten: u64,
     /// By how much dentry-state's total grew meanwhile; None: it does not tell.
     pub dentries: Option<u64>,
     /// Why it is not all.
@@ -138,7 +144,7 @@ impl Plan {
     fn stays(&self) -> u64 {
         match self.request.writeback {
             true => 0,
-            false => self.found.dirty.saturating_add(self.found.writeback),
+            false => self.found.unwritten,
         }
     }
 }
@@ -172,14 +178,25 @@ pub(crate) fn unfit(mount: &Mount, any: bool) -> Option<String> {
     }
 }
 
-/// Gives up what is cached of a file. With `writeback` what is dirty is written first.
+/// Whether an error is one of writing a file's data, not of asking for it.
+fn is_write_error(error: Errno) -> bool {
+    matches!(error, Errno::IO | Errno::NOSPC | Errno::DQUOT | Errno::ROFS)
+}
+
+/// Gives up what is cached of a file. With `writeback` what is dirty is written first, else such a file is left
+/// alone, which is no error; one of which a write has failed is.
 fn give_up(file: &File, resident: Option<&Resident>, writeback: bool) -> Result<(), Errno> {
-    let dirty = resident.is_none_or(|of| {
-        let unwritten = of.dirty.zip(of.writeback);
-        unwritten.is_none_or(|(dirty, writeback)| dirty + writeback > 0)
-    });
-    if writeback && dirty {
-        fdatasync(file)?;
+    let unwritten = resident.and_then(|of| Some(of.dirty? + of.writeback? > 0));
+    let errno = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+    match unwritten {
+        Some(true) if !writeback => return Ok(()),
+        Some(_) => match page_cache::write_data(file.as_fd()).map_err(errno) {
+            Err(error) if is_write_error(error) => return Err(error),
+            Err(_) => fdatasync(file)?, // not every filesystem has it
+            Ok(()) => {}
+        },
+        None if writeback => fdatasync(file)?,
+        None => page_cache::earlier_error(file.as_fd()).map_err(errno)?,
     }
     fadvise(file, 0, None, Advice::DontNeed)
 }
@@ -218,8 +235,9 @@ impl Rung for Plan {
             notes.push(match self.request.writeback {
                 true => format!("{dirty} dirty and {writeback} being written: written first, and waited for"),
                 false => format!(
-                    "{dirty} dirty and {writeback} being written stay: --writeback writes them first; \
-                     the kernel begins to write them in any case"
+                    "{dirty} dirty and {writeback} being written: these files are left alone, with {} of page \
+                     cache; --writeback writes them first",
+                    bytes(found.unwritten)
                 ),
             });
         }
@@ -277,14 +295,17 @@ impl Rung for Plan {
     fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
         let kernel = Kernel::new(&self.root);
         let asker = Asker::default();
-        let (mut gone, mut failed) = (0_u64, 0_u64);
+        let (mut gone, mut failed, mut lost) = (0_u64, 0_u64, 0_u64);
         let mut act = |file: &File, stat: &Stat, before: Option<&Resident>| {
             // Nothing is cached of it.
             if before.is_some_and(|before| before.cached == 0) {
                 return;
             }
-            if give_up(file, before, self.request.writeback).is_err() {
-                failed += 1;
+            if let Err(error) = give_up(file, before, self.request.writeback) {
+                match is_write_error(error) {
+                    true => lost += 1,
+                    false => failed += 1,
+                }
                 return;
             }
             if let Some(before) = before {
@@ -303,13 +324,13 @@ impl Rung for Plan {
         Ok(Ran {
             ended,
             freed: Some(gone),
-            notes: told(&walked, gone, failed),
+            notes: told(&walked, gone, failed, lost),
         })
     }
 }
 
 /// What came of it, file by file.
-fn told(walked: &Found, gone: u64, failed: u64) -> Vec<String> {
+fn told(walked: &Found, gone: u64, failed: u64, lost: u64) -> Vec<String> {
     let left = walked.resident.saturating_sub(gone);
     let mut notes = vec![format!(
         "{} of {} went from {}",
@@ -321,6 +342,12 @@ fn told(walked: &Found, gone: u64, failed: u64) -> Vec<String> {
         notes.push(format!(
             "{} stayed: dirty, mapped or used meanwhile",
             bytes(left)
+        ));
+    }
+    if lost > 0 {
+        notes.push(format!(
+            "of {} a write has failed: their page cache stays, as it may be the only copy",
+            counted(lost, "file")
         ));
     }
     if failed > 0 {
@@ -452,13 +479,16 @@ mod tests {
             resident: 100,
             dirty: 30,
             writeback: 5,
+            unwritten: 60,
             not_told: 2,
             ..planned.found
         };
-        assert_eq!(planned.predicted(&[]), Some(65));
+        assert_eq!(planned.predicted(&[]), Some(40));
         let notes = planned.notes().join("\n");
         assert!(
-            notes.contains("30 B dirty and 5 B being written stay"),
+            notes.contains(
+                "30 B dirty and 5 B being written: these files are left alone, with 60 B"
+            ),
             "{notes}"
         );
         assert!(

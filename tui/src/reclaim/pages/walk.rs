@@ -118,6 +118,9 @@ impl<'a> Walk<'a> {
             self.found.resident += of.cached;
             self.found.dirty += of.dirty.unwrap_or(0);
             self.found.writeback += of.writeback.unwrap_or(0);
+            if of.dirty.unwrap_or(0) + of.writeback.unwrap_or(0) > 0 {
+                self.found.unwritten += of.cached;
+            }
         }
         act(&file, &stat, resident.as_ref());
     }
