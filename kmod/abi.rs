@@ -8,7 +8,7 @@
 //! The walk runs only inside `read()`: a caller that stops reading has paused it.
 
 /// Version of everything in this file. Compared for equality in [`Begin::version`].
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 const fn ioc(dir: u32, nr: u32, size: usize) -> u32 {
     (dir << 30) | ((size as u32) << 16) | (0xDC << 8) | nr
@@ -161,73 +161,112 @@ pub const STATUS_DEPTH: u32 = 4;
 /// All walked but for directories that were moved away from below the one where a prune began.
 pub const STATUS_MOVED: u32 = 5;
 
-/// What was found; in [`MODE_LIST`] of the children alone, and those that have children themselves
-/// count as `pinned`, since nobody has looked below them. `total == in_use + prunable + pinned`; *unused* is `prunable + pinned`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+/// Declares [`Counters`], and what is done with each of them.
+macro_rules! counters {
+    ($($(#[$doc:meta])* $field:ident,)*) => {
+        /// What was found; in [`MODE_LIST`] of the children alone, and those that have children
+        /// themselves count as `pinned`, since nobody has looked below them.
+        /// `total == in_use + prunable + pinned`; *unused* is `prunable + pinned`.
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $($(#[$doc])* pub $field: u64,)*
+        }
+
+        impl Counters {
+            /// Their names, in their order.
+            pub const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
+
+            /// Each combined with its counterpart.
+            pub fn map2(&self, other: &Self, combine: impl Fn(u64, u64) -> u64) -> Self {
+                Self {
+                    $($field: combine(self.$field, other.$field),)*
+                }
+            }
+
+            /// Adds `other`, field by field.
+            pub fn add(&mut self, other: &Self) {
+                *self = self.map2(other, u64::saturating_add);
+            }
+        }
+    };
+}
+
+counters! {
     /// Dentries, cursors of directory readers not counted.
-    pub total: u64,
+    total,
     /// Dentries without an inode: names known to be absent.
-    pub negative: u64,
+    negative,
     /// Referenced by anything but their own children and this session.
-    pub in_use: u64,
+    in_use,
     /// Would go in a prune of unused dentries now: not referenced, and nothing below stays.
-    pub prunable: u64,
+    prunable,
     /// Not referenced, but something below them stays.
-    pub pinned: u64,
+    pinned,
     /// Negative dentries that would go in a prune of negatives now.
-    pub negative_prunable: u64,
+    negative_prunable,
     /// On the superblock's LRU list. Neither *unused* nor a part of it: the kernel puts dentries
     /// there lazily and leaves them there when they are taken into use again.
-    pub lru: u64,
+    lru,
     /// Directories.
-    pub dirs: u64,
+    dirs,
     /// Regular files.
-    pub files: u64,
+    files,
     /// Symbolic links, devices, sockets, FIFOs.
-    pub other: u64,
+    other,
     /// Being looked up at this moment.
-    pub in_lookup: u64,
+    in_lookup,
     /// Something is mounted on them. What the mount hides is counted, what is mounted is not.
-    pub mountpoints: u64,
+    mountpoints,
     /// Prunable dentries whose name has an allocation of its own.
-    pub external_names: u64,
+    external_names,
     /// Bytes of those allocations, by kmalloc size class.
-    pub external_bytes: u64,
+    external_bytes,
     /// The part of `external_bytes` that belongs to `negative_prunable`.
-    pub negative_external_bytes: u64,
+    negative_external_bytes,
     /// Inodes, each counted once however many names it has.
-    pub inodes: u64,
+    inodes,
     /// Page cache of regular files, in pages.
-    pub pages: u64,
+    pages,
     /// Inodes with dirty pages or dirty themselves.
-    pub dirty: u64,
+    dirty,
     /// Inodes with pages under writeback.
-    pub writeback: u64,
+    writeback,
     /// Prune: dentries handed to eviction. Dry run: those that would have been.
-    pub moved: u64,
+    moved,
     /// Prune of inodes: those handed to eviction (a filesystem may free them later). Of pages: files
     /// that were handled. Dry run of inodes: those that would have been.
-    pub evict_attempted: u64,
+    evict_attempted,
     /// Prune: unused dentries that someone else was taking into use or evicting, and inodes or files
     /// whose inode or pages somebody uses.
-    pub busy: u64,
+    busy,
     /// Prune of inodes or pages: inodes, or files, left alone because they were dirty or being
-    /// written. Its dry run: those that a prune of inodes would leave alone.
-    pub skipped_dirty: u64,
+    /// written. Its dry run: those that a prune of inodes would leave alone. [`BEGIN_WRITEBACK`]
+    /// writes them.
+    skipped_dirty,
     /// Dry run of inodes or pages: inodes that would go in a prune of inodes now. Their only dentry
     /// is prunable, nothing else refers to them, and they are clean.
-    pub inodes_prunable: u64,
+    inodes_prunable,
     /// Page cache of those, in pages.
-    pub pages_prunable: u64,
+    pages_prunable,
     /// Prune: pages that went from the page cache. Dry run of inodes or pages: those that would
     /// have.
-    pub pages_evicted: u64,
+    pages_evicted,
     /// Prune of inodes or pages: dirty pages of what was skipped; its dry run: of all files.
-    pub dirty_pages: u64,
+    dirty_pages,
     /// The same of pages under writeback.
-    pub writeback_pages: u64,
+    writeback_pages,
+    /// Prune of inodes or pages: inodes, or files, left alone because a write of them failed while
+    /// they were in memory, whether `fsync()` has reported that or not, or one of their
+    /// filesystem's metadata: what is in memory may be the only copy. Its dry run: those that
+    /// would be, and files that are in use.
+    write_failed,
+    /// Page cache of those, in pages.
+    failed_pages,
+    /// Prune of inodes: those left alone because nobody has waited yet for their metadata to be on
+    /// the disk (`I_METADATA_WRITEBACK`, since Linux 7.3): `fsync()` does, and [`BEGIN_WRITEBACK`].
+    /// Its dry run: those that would be.
+    unsynced,
 }
 
 /// How many `u64` a [`Counters`] is.
@@ -238,11 +277,33 @@ pub const MAX_RECORD: usize = core::mem::size_of::<Header>() + 2 * 8 * NCOUNTERS
 /// Smallest buffer that `read()` takes, in bytes.
 pub const MIN_READ: usize = 4096;
 
+/// Asserts where each field of a structure lies, in bytes, and how long it is as a whole.
+macro_rules! layout {
+    ($type:ident, $size:expr, $($field:ident $at:expr),* $(,)?) => {
+        const _: () = {
+            $(assert!(core::mem::offset_of!($type, $field) == $at);)*
+            assert!(core::mem::size_of::<$type>() == $size);
+        };
+    };
+}
+
+layout!(Info, 24, size 0, version 4, modes 8, flags 12, max_depth 16, reserved 20);
+layout!(
+    Begin, 48, size 0, version 4, fd 8, mode 12, flags 16, depth 20, batch 24, reserved 28,
+    max_dentries 32, max_ns 40
+);
+layout!(Header, 32, len 0, kind 4, flags 8, name_len 12, ino 16, dev 24);
+layout!(
+    Counters, 31 * 8, total 0, negative 8, in_use 16, prunable 24, pinned 32, negative_prunable 40,
+    lru 48, dirs 56, files 64, other 72, in_lookup 80, mountpoints 88, external_names 96,
+    external_bytes 104, negative_external_bytes 112, inodes 120, pages 128, dirty 136,
+    writeback 144, moved 152, evict_attempted 160, busy 168, skipped_dirty 176,
+    inodes_prunable 184, pages_prunable 192, pages_evicted 200, dirty_pages 208,
+    writeback_pages 216, write_failed 224, failed_pages 232, unsynced 240
+);
+
 const _: () = {
-    assert!(core::mem::size_of::<Info>() == 24);
-    assert!(core::mem::size_of::<Begin>() == 48);
-    assert!(core::mem::size_of::<Header>() == 32);
-    assert!(core::mem::size_of::<Counters>() == 28 * 8);
+    assert!(Counters::FIELDS.len() == NCOUNTERS);
     assert!(MAX_RECORD >= core::mem::size_of::<Header>() + 256);
     assert!(MAX_RECORD <= MIN_READ);
 };

@@ -46,12 +46,13 @@ static int shrink_dcache_show(struct seq_file *m, void *unused)
 		const struct result *r = &results[i % RESULTS];
 
 		seq_puts(m, "\"");
-		seq_escape_mem(m, r->path, strlen(r->path), ESCAPE_ANY_NP | ESCAPE_APPEND, "\"\\");
+		seq_escape_mem(m, r->path, strlen(r->path),
+			       ESCAPE_ANY | ESCAPE_NAP | ESCAPE_APPEND, "\"\\");
+		seq_printf(m, "\": found %llu, evicted %llu, in use %llu, busy %llu",
+			   r->found.total, r->found.moved, r->found.in_use, r->found.busy);
 		if (r->error)
-			seq_printf(m, "\": error %d\n", r->error);
-		else
-			seq_printf(m, "\": found %llu, evicted %llu, in use %llu, busy %llu\n",
-				   r->found.total, r->found.moved, r->found.in_use, r->found.busy);
+			seq_printf(m, ", error %d", r->error);
+		seq_puts(m, "\n");
 	}
 	mutex_unlock(&results_lock);
 	return 0;
@@ -73,6 +74,7 @@ static ssize_t shrink_dcache_write(struct file *unused, const char __user *buf, 
 				   loff_t *ppos)
 {
 	struct slabscope_counters found = {};
+	size_t written = len;
 	struct file *file;
 	char *path;
 	int error;
@@ -87,7 +89,12 @@ static ssize_t shrink_dcache_write(struct file *unused, const char __user *buf, 
 	if (IS_ERR(path))
 		return PTR_ERR(path);
 	if (path[len - 1] == '\n')
-		path[len - 1] = '\0';
+		path[--len] = '\0';
+	/* A path that ends early would lead higher up. */
+	if (strlen(path) != len) {
+		kfree(path);
+		return -EINVAL;
+	}
 	file = filp_open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (IS_ERR(file)) {
 		error = PTR_ERR(file);
@@ -95,9 +102,9 @@ static ssize_t shrink_dcache_write(struct file *unused, const char __user *buf, 
 		error = slabscope_shrink(file, &found);
 		fput(file);
 	}
-	remember(path, error, &found);
+	remember(path, error == -ERESTARTSYS ? -EINTR : error, &found);
 	kfree(path);
-	return error ?: len;
+	return error ?: written;
 }
 
 static int shrink_dcache_open(struct inode *inode, struct file *file)
@@ -117,6 +124,8 @@ static const struct file_operations shrink_dcache_fops = {
 /* Without debugfs there is no file, which is no error. */
 void slabscope_debugfs_init(void)
 {
+	if (dir)
+		return;
 	dir = debugfs_create_dir("slabscope", NULL);
 	debugfs_create_file("shrink_dcache", 0600, dir, NULL, &shrink_dcache_fops);
 }
@@ -124,4 +133,5 @@ void slabscope_debugfs_init(void)
 void slabscope_debugfs_exit(void)
 {
 	debugfs_remove(dir);
+	dir = NULL;
 }

@@ -8,16 +8,17 @@ use crate::{
     abi::Counters,
     ffi::Root, //
 };
-use core::mem::size_of;
 use kernel::{
     bindings,
+    error::to_result,
     fs::File,
     miscdevice::{
         MiscDevice,
-        MiscDeviceRegistration, //
+        MiscDeviceOptions, //
     },
     prelude::*,
     sync::aref::ARef,
+    types::Opaque, //
 };
 
 /// shim.h: `struct slabscope_who`.
@@ -29,7 +30,7 @@ pub(crate) struct Who {
     comm: [u8; 16],
 }
 
-const _: () = assert!(size_of::<Who>() == 24);
+layout!(Who, 24, uid 0, pid 4, comm 8);
 
 extern "C" {
     fn slabscope_who(who: *mut Who);
@@ -66,14 +67,11 @@ impl Drop for Debugfs {
 unsafe extern "C" fn slabscope_shrink(file: *mut bindings::file, found: *mut Counters) -> c_int {
     // SAFETY: by the contract.
     let file: ARef<File> = unsafe { File::from_raw_file(file) }.into();
-    match crate::shrink(Root::of(file)) {
-        Ok(counters) => {
-            // SAFETY: by the contract.
-            unsafe { found.write(counters) };
-            0
-        }
-        Err(error) => error.to_errno(),
-    }
+    let mut counters = Counters::default();
+    let done = crate::shrink(Root::of(file), &mut counters);
+    // SAFETY: by the contract.
+    unsafe { found.write(counters) };
+    done.map_or_else(|error| error.to_errno(), |()| 0)
 }
 
 /// Whether the caller has `CAP_SYS_ADMIN` in the initial user namespace.
@@ -96,36 +94,58 @@ impl Who {
     }
 }
 
-/// The device's file operations with this module as their owner, so that an open file keeps the
-/// module loaded. `kernel::miscdevice` sets no owner before Linux 7.3.
-pub(crate) struct Owned(#[allow(dead_code)] KBox<bindings::file_operations>);
+/// A registered device whose open files keep this module loaded, as those of
+/// `MiscDeviceRegistration` do since Linux 7.3 only: before that its operations have no owner.
+///
+/// # Invariants
+///
+/// `misc` is registered, with `fops` as its operations.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Registered {
+    #[pin]
+    misc: Opaque<bindings::miscdevice>,
+    // Unused once no file is open, as when the module is unloaded.
+    _fops: KBox<bindings::file_operations>,
+}
 
-// SAFETY: never written to once the device uses it.
-unsafe impl Send for Owned {}
-// SAFETY: as above.
-unsafe impl Sync for Owned {}
+// SAFETY: a device may be deregistered from any thread.
+unsafe impl Send for Registered {}
+// SAFETY: there are no methods.
+unsafe impl Sync for Registered {}
 
-impl Owned {
-    /// Makes this module the owner. The value has to outlive the registration.
+impl Registered {
+    /// Registers a device. Every file that is opened on it keeps `module` loaded.
     pub(crate) fn new<T: MiscDevice>(
-        device: &MiscDeviceRegistration<T>,
+        options: MiscDeviceOptions,
         module: &'static ThisModule,
-    ) -> Result<Self> {
-        // SAFETY: the device is registered, so its `fops` points to valid operations.
-        let mut fops = unsafe { (*device.as_raw()).fops.read() };
+    ) -> Result<Pin<KBox<Self>>> {
+        let mut raw = options.into_raw::<T>();
+        // SAFETY: `into_raw` leaves a pointer to operations that are constants.
+        let mut fops = unsafe { raw.fops.read() };
         fops.owner = module.as_ptr();
         let fops = KBox::new(fops, GFP_KERNEL)?;
-        // SAFETY: `misc_open` reads the pointer under a lock that is not to be had here, but an
-        // aligned pointer is written whole, and both values lead to valid operations; `is_owner_of`
-        // lets `open` refuse the files that got the first.
-        unsafe { (&raw mut (*device.as_raw()).fops).write_volatile(&*fops) };
-        Ok(Self(fops))
+        raw.fops = &*fops;
+        KBox::try_pin_init(
+            try_pin_init!(Self {
+                misc <- Opaque::try_ffi_init(move |slot: *mut bindings::miscdevice| {
+                    // SAFETY: the initializer may write to `slot`.
+                    unsafe { slot.write(raw) };
+                    // SAFETY: it is a device as `MiscDeviceRegistration`, which is transparent,
+                    // has it, pinned and deregistered before it is freed.
+                    to_result(unsafe { bindings::misc_register(slot) })
+                }),
+                _fops: fops,
+            }? Error),
+            GFP_KERNEL,
+        )
     }
+}
 
-    /// Whether an open file keeps the module loaded.
-    pub(crate) fn is_owner_of(file: &File) -> bool {
-        // SAFETY: `f_op` of an open file is valid and does not change after `misc_open`.
-        unsafe { !(*(*file.as_ptr()).f_op).owner.is_null() }
+#[pinned_drop]
+impl PinnedDrop for Registered {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: by the type invariant.
+        unsafe { bindings::misc_deregister(self.misc.get()) };
     }
 }
 

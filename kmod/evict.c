@@ -11,6 +11,7 @@
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/wait.h>
 #include <linux/wait_bit.h>
 
@@ -40,7 +41,8 @@ static int note_evicted(struct wait_queue_entry *entry, unsigned int mode, int s
 	struct watch *watch = container_of(entry, struct watch, entry);
 	const struct wait_bit_key *key = arg;
 
-	if (key->flags == watch->var)
+	/* As var_wake_function() tells a variable from a bit of a word at the same address. */
+	if (key->flags == watch->var && key->bit_nr == -1)
 		list_del_init_careful(&entry->entry);
 	return 0;	/* whoever waits in earnest is still to be woken */
 }
@@ -94,7 +96,12 @@ bool slabscope_put_watched(struct inode *inode, bool flagged)
 		spin_unlock_irq(&queue->lock);
 		if (done)
 			return evicted;
-		/* On PREEMPT_RT whoever has i_lock may want this CPU, at a lower priority. */
-		schedule_timeout_uninterruptible(1);
+		/*
+		 * On PREEMPT_RT whoever has i_lock may want this CPU, at a lower priority. Killed,
+		 * we leave the flag: the inode is evicted once, early, after its last use.
+		 */
+		schedule_timeout_killable(1);
+		if (fatal_signal_pending(current))
+			flagged = false;
 	}
 }

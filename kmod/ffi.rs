@@ -3,9 +3,9 @@
 //! The dcache, behind a safe interface. All of the module's `unsafe` and all its bindings are here,
 //! in held.rs and in device.rs; the other side is shim.c, which states the lock order.
 //!
-//! A [`Dir`] is a counted reference to a directory's dentry, a [`Cursor`] one to the place among
-//! its children, a [`Held`] some to inodes. All are only made below the directory of a [`Root`],
-//! whose open file keeps the superblock mounted.
+//! A [`Dir`] is a counted reference to a directory's dentry, an [`Entered`] one to such a directory
+//! and to the place among its children, a [`Held`] some to inodes. All are only made below the
+//! directory of a [`Root`], whose open file keeps the superblock mounted.
 
 use crate::{
     abi::Counters,
@@ -16,10 +16,7 @@ use crate::{
     }, //
 };
 use core::{
-    mem::{
-        size_of,
-        ManuallyDrop, //
-    },
+    mem::ManuallyDrop,
     ptr::NonNull,
 };
 use kernel::{
@@ -39,6 +36,15 @@ pub(crate) enum Evict {
     Nothing = 0,
     Negative = 1,
     Unused = 2,
+}
+
+/// shim.h: `enum slabscope_stay`.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Stay {
+    Not,
+    Dirty,
+    Unsynced,
+    Failed,
 }
 
 /// shim.h: `struct slabscope_batch`.
@@ -69,21 +75,25 @@ pub(crate) struct Left {
     pub(crate) external_bytes: u64,
     evicted: u32,
     in_use: u32,
-    inode_prunable: u32,
-    inode_dirty: u32,
+    sole_user: u32,
+    stay: u32,
 }
 
-const _: () = {
-    assert!(size_of::<RawBatch>() == 56 + 28 * 8 + 32 + 256);
-    assert!(size_of::<Left>() == 24);
-};
+layout!(
+    RawBatch, 592, evict 0, limit 4, limit_ns 8, list 16, list_room 24, dev 32, held 40, listed 48,
+    found 56, child 304, ino 312, refs 320, end 328, name_len 332, name 336
+);
+layout!(Left, 24, external_bytes 0, evicted 8, in_use 12, sole_user 16, stay 20);
 
 // Without lockdep `struct lock_class_key` is empty, which the lint takes for a mistake.
 #[allow(improper_ctypes)]
 extern "C" {
     fn slabscope_root(file: *mut bindings::file) -> *mut bindings::dentry;
     fn slabscope_cursor_alloc(dir: *mut bindings::dentry) -> *mut bindings::dentry;
-    fn slabscope_cursor_attach(cursor: *mut bindings::dentry, dir: *mut bindings::dentry);
+    fn slabscope_cursor_attach(
+        cursor: *mut bindings::dentry,
+        dir: *mut bindings::dentry,
+    ) -> bool;
     fn slabscope_cursor_free(cursor: *mut bindings::dentry);
     fn slabscope_batch(
         dir: *mut bindings::dentry,
@@ -118,11 +128,15 @@ impl Root {
         Self(file)
     }
 
-    /// The directory that the caller has open as `fd`. To be called from an ioctl.
-    pub(crate) fn new(fd: i32) -> Result<Self> {
+    /// The directory that the caller has open as `fd`.
+    ///
+    /// # Safety
+    ///
+    /// No `fdget_pos` region of that file is active on this thread: the caller is an ioctl, and
+    /// ioctl(2) takes its file with `fdget`.
+    pub(crate) unsafe fn new(fd: i32) -> Result<Self> {
         let file = LocalFile::fget(u32::try_from(fd).map_err(|_| EBADF)?)?;
-        // SAFETY: an ioctl of the device is under way on this thread, and ioctl(2) takes its file
-        // with `fdget`, not `fdget_pos`.
+        // SAFETY: by the contract.
         Ok(Self(unsafe { LocalFile::assume_no_fdget_pos(file) }))
     }
 
@@ -222,14 +236,14 @@ impl Left {
         self.in_use != 0
     }
 
-    /// Nothing besides the directory refers to its inode, which is clean.
-    pub(crate) fn inode_prunable(&self) -> bool {
-        self.inode_prunable != 0
-    }
-
-    /// The same, but for its being clean.
-    pub(crate) fn inode_dirty(&self) -> bool {
-        self.inode_dirty != 0
+    /// Nothing besides the directory refers to its inode; and why that stays.
+    pub(crate) fn sole_user(&self) -> Option<Stay> {
+        (self.sole_user != 0).then_some(match self.stay {
+            0 => Stay::Not,
+            1 => Stay::Dirty,
+            2 => Stay::Unsynced,
+            _ => Stay::Failed,
+        })
     }
 }
 
@@ -251,12 +265,17 @@ impl SpareCursor {
         Ok(Self(NonNull::new(cursor).ok_or(ENOMEM)?))
     }
 
-    /// Puts the cursor before the first child of `dir`.
-    pub(crate) fn attach(self, dir: &Dir) -> Cursor {
-        let cursor = ManuallyDrop::new(self).0;
-        // SAFETY: both are live, and of one superblock since every `Dir` of a walk is.
-        unsafe { slabscope_cursor_attach(cursor.as_ptr(), dir.0.as_ptr()) };
-        Cursor(cursor)
+    /// Puts the cursor before the first child of `dir`, which has to be of the same superblock.
+    pub(crate) fn enter(self, dir: Dir) -> Result<Entered> {
+        // SAFETY: both are live by the type invariants.
+        if !unsafe { slabscope_cursor_attach(self.0.as_ptr(), dir.0.as_ptr()) } {
+            return Err(EXDEV);
+        }
+        // INVARIANT: the cursor was put into `dir`, and its reference is handed over.
+        Ok(Entered {
+            cursor: Cursor(ManuallyDrop::new(self).0),
+            dir,
+        })
     }
 }
 
@@ -267,20 +286,81 @@ impl Drop for SpareCursor {
     }
 }
 
-/// A place among the children of a directory.
-///
-/// # Invariants
-///
-/// Points to a cursor dentry that holds a reference to its directory, and owns its only reference.
-pub(crate) struct Cursor(NonNull<bindings::dentry>);
+/// A cursor dentry that holds a reference to its directory; owns its only reference.
+struct Cursor(NonNull<bindings::dentry>);
 
 // SAFETY: as of `Dir`.
 unsafe impl Send for Cursor {}
 
 impl Drop for Cursor {
     fn drop(&mut self) {
-        // SAFETY: by the type invariant.
+        // SAFETY: by the invariant of `Entered`, which alone has cursors.
         unsafe { slabscope_cursor_free(self.0.as_ptr()) };
+    }
+}
+
+/// A directory, and a place among its children.
+///
+/// Fields are dropped in this order: the cursor holds a reference to the directory, whose pin has
+/// to be the last to go.
+///
+/// # Invariants
+///
+/// `cursor` is a live cursor dentry of `dir`, owns its only reference, and is moved by nobody else.
+pub(crate) struct Entered {
+    cursor: Cursor,
+    dir: Dir,
+}
+
+impl Entered {
+    /// The directory.
+    pub(crate) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// The directory alone.
+    pub(crate) fn into_dir(self) -> Dir {
+        self.dir
+    }
+
+    /// Handles the next children; see `slabscope_batch`. Inodes are held in `held`, which takes no
+    /// more than it has room for.
+    pub(crate) fn batch(
+        &mut self,
+        evict: Evict,
+        limits: Limits,
+        held: Option<&mut Held>,
+    ) -> Batch {
+        let mut batch = Batch::new(self.dir.dev(), evict, limits, held);
+        self.run(&mut batch);
+        batch
+    }
+
+    /// Lists the next children into `out`, leaving `keep` bytes of its room: none where no record
+    /// fits.
+    pub(crate) fn list(&mut self, limits: Limits, out: &mut Buffer, keep: usize) -> Batch {
+        let mut batch = Batch::new(self.dir.dev(), Evict::Nothing, limits, None);
+        batch.0.list_room = out.room().saturating_sub(keep) as u64;
+        batch.0.list = out.bytes.spare_capacity_mut().as_mut_ptr().cast();
+        self.run(&mut batch);
+        // SAFETY: `slabscope_batch` has written so many bytes to the spare capacity, of which
+        // `list_room` is a part.
+        unsafe { out.bytes.inc_len(batch.0.listed as usize) };
+        batch
+    }
+
+    /// `batch` was just made.
+    fn run(&mut self, batch: &mut Batch) {
+        // SAFETY: by the type invariants; the cursor is borrowed mutably. There is either no list,
+        // or room for `list_room` bytes, of which the other side writes no more; what is held is
+        // as it expects it by the invariant of `Held`.
+        unsafe {
+            slabscope_batch(
+                self.dir.0.as_ptr(),
+                self.cursor.0.as_ptr(),
+                &mut batch.0,
+            )
+        };
     }
 }
 
@@ -297,51 +377,14 @@ pub(crate) struct Limits {
 pub(crate) struct Batch(RawBatch);
 
 impl Batch {
-    /// Handles the next children of `dir`, of which `cursor` has to be one; see `slabscope_batch`.
-    /// Inodes are held in `held`, which has to be empty.
-    pub(crate) fn run(
-        dir: &Dir,
-        cursor: &mut Cursor,
-        evict: Evict,
-        limits: Limits,
-        held: Option<&mut Held>,
-    ) -> Self {
-        let list = (core::ptr::null_mut(), 0);
-        Self::run_raw(dir, cursor, evict, limits, list, held)
-    }
-
-    /// Lists the next children of `dir` into `out`, leaving `keep` bytes of its room.
-    pub(crate) fn list(
-        dir: &Dir,
-        cursor: &mut Cursor,
-        limits: Limits,
-        out: &mut Buffer,
-        keep: usize,
-    ) -> Self {
-        let room = out.room().saturating_sub(keep);
-        let spare = out.bytes.spare_capacity_mut().as_mut_ptr().cast();
-        let list = (spare, room as u64);
-        let batch = Self::run_raw(dir, cursor, Evict::Nothing, limits, list, None);
-        // SAFETY: `slabscope_batch` has written so many bytes to the spare capacity.
-        unsafe { out.bytes.inc_len(batch.0.listed as usize) };
-        batch
-    }
-
-    fn run_raw(
-        dir: &Dir,
-        cursor: &mut Cursor,
-        evict: Evict,
-        limits: Limits,
-        (list, list_room): (*mut u8, u64),
-        held: Option<&mut Held>,
-    ) -> Self {
-        let mut raw = RawBatch {
+    fn new(dev: u64, evict: Evict, limits: Limits, held: Option<&mut Held>) -> Self {
+        Self(RawBatch {
             evict: evict as u32,
             limit: limits.children,
             limit_ns: limits.ns,
-            list,
-            list_room,
-            dev: dir.dev(),
+            list: core::ptr::null_mut(),
+            list_room: 0,
+            dev,
             held: Held::raw(held),
             listed: 0,
             found: Counters::default(),
@@ -351,12 +394,7 @@ impl Batch {
             end: 0,
             name_len: 0,
             name: [0; 256],
-        };
-        // SAFETY: by the type invariants of `Dir` and `Cursor`; the cursor is borrowed mutably, so
-        // nobody else moves it. The callers above pass no list, or one with room;
-        // by that of `Held`, what is held there is as the other side expects it.
-        unsafe { slabscope_batch(dir.0.as_ptr(), cursor.0.as_ptr(), &mut raw) };
-        Self(raw)
+        })
     }
 
     /// What was counted.

@@ -37,7 +37,10 @@ pub(crate) struct RawHeld {
     inodes: [*mut bindings::inode; HELD],
 }
 
-const _: () = assert!(size_of::<RawHeld>() == 40 + HELD * size_of::<*mut bindings::inode>());
+layout!(
+    RawHeld, 40 + HELD * size_of::<*mut bindings::inode>(), how 0, write_back 4, count 8,
+    flushed 12, written 16, reserved 20, index 24, last 32, inodes 40
+);
 
 // Without lockdep `struct lock_class_key` is empty, which the lint takes for a mistake.
 #[allow(improper_ctypes)]
@@ -45,6 +48,8 @@ extern "C" {
     fn slabscope_handle(held: *mut RawHeld, limit_ns: u64, found: *mut Counters);
     fn slabscope_release(held: *mut RawHeld);
     fn slabscope_drain();
+    fn slabscope_drain_init();
+    fn slabscope_drain_exit();
 }
 
 /// Inodes that a walk holds from the batch that found them until they are handled.
@@ -99,8 +104,27 @@ impl Drop for Held {
     }
 }
 
+/// What empties the lists of pages of each CPU, as long as the module is loaded.
+pub(crate) struct Drains(());
+
+impl Drains {
+    /// Makes it ready, once: before any session is there.
+    pub(crate) fn new() -> Self {
+        // SAFETY: called by the module's initialization, when nothing is queued.
+        unsafe { slabscope_drain_init() };
+        Self(())
+    }
+}
+
+impl Drop for Drains {
+    fn drop(&mut self) {
+        // SAFETY: `new` has made it ready.
+        unsafe { slabscope_drain_exit() };
+    }
+}
+
 /// Has pages that were just read counted as what they are; see `slabscope_drain`.
 pub(crate) fn drain() {
-    // SAFETY: called in process context without locks.
+    // SAFETY: called in process context without locks, in a session, which comes after `Drains`.
     unsafe { slabscope_drain() };
 }

@@ -14,9 +14,8 @@
  * The superblock stays: the session has a file of it open, which is closed after the last iput().
  */
 
-#include <linux/cpu.h>
+#include <linux/blkdev.h>
 #include <linux/dcache.h>
-#include <linux/errseq.h>
 #include <linux/folio_batch.h>
 #include <linux/fs.h>
 #include <linux/ktime.h>
@@ -24,8 +23,8 @@
 #include <linux/rcupdate_wait.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
+#include <linux/string.h>
 #include <linux/version.h>
-#include <linux/workqueue.h>
 #include <linux/writeback.h>
 #include <linux/xarray.h>
 
@@ -48,26 +47,63 @@
 /* What is to become of an inode that is held. */
 enum fate {
 	FATE_GOES,
-	FATE_DIRTY,	/* stays until it is written */
+	FATE_STAYS,	/* something would be lost with it: slabscope_stay() */
 	FATE_BUSY,	/* somebody has taken it into use */
 	FATE_OTHERS,	/* has another name, or none any more: not ours to judge */
 };
 
-/* Whether a write has failed, and whoever calls fsync() next is to hear of it. */
-static bool has_news(struct address_space *mapping)
+/* Whether it is a regular file with page cache. */
+bool slabscope_has_pages(const struct inode *inode)
 {
-	return READ_ONCE(mapping->wb_err) && !errseq_sample(&mapping->wb_err);
+	return S_ISREG(inode->i_mode) && READ_ONCE(inode->i_data.nrpages);
 }
 
-/* Whether something would be lost with the inode, or is being written. */
-bool slabscope_is_dirty(struct inode *inode)
+/*
+ * Whether a write of the inode, or of its pages, has failed while it was in memory. The pages are
+ * clean then, and what is on the disk is old: nothing but these two words tells of it (ext4:
+ * ext4_finish_bio(), XFS: iomap_finish_ioend_buffered_write(), btrfs: end_bbio_data_write()).
+ * That fsync() has told somebody, and somebody else has written the file anew, is not known from
+ * them: a file with an error stays until the kernel takes it.
+ *
+ * A block of metadata that could not be written is known from the device alone: what is in memory
+ * of any inode there may be the only copy.
+ */
+static bool write_failed(const struct inode *inode)
 {
-	struct address_space *mapping = &inode->i_data;
+	const struct address_space *mapping = &inode->i_data;
+	const struct block_device *bdev = inode->i_sb->s_bdev;
 
-	return (inode_state_read_once(inode) &
-		(I_DIRTY_ALL | I_SYNC | I_SYNC_QUEUED | SLABSCOPE_METADATA)) ||
-	       mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) ||
-	       mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK) || has_news(mapping);
+	return READ_ONCE(mapping->wb_err) || test_bit(AS_EIO, &mapping->flags) ||
+	       test_bit(AS_ENOSPC, &mapping->flags) ||
+	       (bdev && READ_ONCE(bdev->bd_mapping->wb_err));
+}
+
+static bool has_unwritten_pages(struct address_space *mapping)
+{
+	return mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) ||
+	       mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK);
+}
+
+/* What would be lost with the inode: asked in this order, since what fails to be written is clean. */
+enum slabscope_stay slabscope_stay(struct inode *inode)
+{
+	unsigned int state = inode_state_read_once(inode);
+
+	if ((state & (I_DIRTY_ALL | I_SYNC | I_SYNC_QUEUED)) ||
+	    has_unwritten_pages(&inode->i_data))
+		return write_failed(inode) ? SLABSCOPE_STAY_FAILED : SLABSCOPE_STAY_DIRTY;
+	/* Paired with the barriers between an error's being recorded and the end of the write. */
+	smp_rmb();
+	if (write_failed(inode))
+		return SLABSCOPE_STAY_FAILED;
+	return state & SLABSCOPE_METADATA ? SLABSCOPE_STAY_UNSYNCED : SLABSCOPE_STAY_NOT;
+}
+
+void slabscope_count_stay(enum slabscope_stay stay, struct slabscope_counters *found)
+{
+	found->skipped_dirty += stay == SLABSCOPE_STAY_DIRTY;
+	found->unsynced += stay == SLABSCOPE_STAY_UNSYNCED;
+	found->write_failed += stay == SLABSCOPE_STAY_FAILED;
 }
 
 /*
@@ -76,7 +112,7 @@ bool slabscope_is_dirty(struct inode *inode)
  */
 void slabscope_hold(struct inode *inode, struct slabscope_held *held)
 {
-	if (!inode || !inode->i_nlink || held->count == SLABSCOPE_HELD)
+	if (!inode || !READ_ONCE(inode->i_nlink) || held->count == SLABSCOPE_HELD)
 		return;
 	ihold(inode);
 	held->inodes[held->count++] = inode;
@@ -115,11 +151,20 @@ static bool count_marked(struct address_space *mapping, xa_mark_t mark, u64 *pag
 	return counted;
 }
 
-/* What of a file stays since it is not on the disk yet. False: a signal came first. */
-static bool count_dirty(struct inode *inode, struct slabscope_counters *found)
+/*
+ * What of a file stays since it is not on the disk yet, or may never be. False: a signal came
+ * first.
+ */
+static bool count_dirty(struct inode *inode, enum slabscope_stay stay,
+			struct slabscope_counters *found)
 {
 	u64 dirty = 0, writeback = 0;
 
+	if (stay == SLABSCOPE_STAY_FAILED) {
+		if (S_ISREG(inode->i_mode))
+			found->failed_pages += READ_ONCE(inode->i_data.nrpages);
+		return true;
+	}
 	if (!count_marked(&inode->i_data, PAGECACHE_TAG_DIRTY, &dirty) ||
 	    !count_marked(&inode->i_data, PAGECACHE_TAG_WRITEBACK, &writeback))
 		return false;
@@ -141,6 +186,12 @@ static bool next_unwritten(struct address_space *mapping, unsigned long *index, 
 	return *index != ULONG_MAX;
 }
 
+/* Keeps an error for the next fsync(), which would have been told it by this very write. */
+static void keep_error(struct inode *inode, int error)
+{
+	mapping_set_error(&inode->i_data, error);
+}
+
 /*
  * Writes the inode alone: write_inode_now() would write all pages that others have dirtied by now,
  * and wait for them. Into the journal is enough, as for the flusher; where it is not, onto the
@@ -149,16 +200,37 @@ static bool next_unwritten(struct address_space *mapping, unsigned long *index, 
 static void write_inode_back(struct inode *inode)
 {
 	if (inode_state_read_once(inode) & I_DIRTY_ALL)
-		sync_inode_metadata(inode, 0);
+		keep_error(inode, sync_inode_metadata(inode, 0));
 	if ((inode_state_read_once(inode) & (I_DIRTY_INODE | I_DIRTY_TIME | SLABSCOPE_METADATA)) &&
 	    !mapping_tagged(&inode->i_data, PAGECACHE_TAG_WRITEBACK))
-		sync_inode_metadata(inode, 1);
+		keep_error(inode, sync_inode_metadata(inode, 1));
+}
+
+/*
+ * Waits until what is being written of a range is, or somebody kills us; errors stay where they
+ * are. filemap_fdatawait_range_keep_errors() cannot be killed, and a disk may never answer.
+ */
+static bool wait_written(struct address_space *mapping, pgoff_t index, pgoff_t last)
+{
+	struct folio_batch batch;
+	bool killed = false;
+
+	folio_batch_init(&batch);
+	while (!killed && filemap_get_folios_tag(mapping, &index, last, PAGECACHE_TAG_WRITEBACK,
+						 &batch)) {
+		unsigned int i;
+
+		for (i = 0; i < folio_batch_count(&batch) && !killed; i++)
+			killed = folio_wait_writeback_killable(batch.folios[i]);
+		folio_batch_release(&batch);
+		cond_resched();
+	}
+	return !killed;
 }
 
 /*
  * Writes the file once from its beginning to what is its end now, however fast others dirty it or
- * add to it, then the inode. Errors are not taken notice of: whoever calls fsync() is to hear of
- * them. False: the time was over first, and held->index is where to go on.
+ * add to it, then the inode. False: the time was over first, and held->index is where to go on.
  */
 static bool write_back(struct slabscope_held *held, struct inode *inode, u64 end_ns)
 {
@@ -172,8 +244,9 @@ static bool write_back(struct slabscope_held *held, struct inode *inode, u64 end
 		loff_t from = (loff_t)index << PAGE_SHIFT;
 		loff_t to = min_t(u64, (u64)from + SZ_4M - 1, LLONG_MAX);
 
-		filemap_fdatawrite_range(mapping, from, to);
-		filemap_fdatawait_range_keep_errors(mapping, from, to);
+		keep_error(inode, filemap_fdatawrite_range(mapping, from, to));
+		if (!wait_written(mapping, index, to >> PAGE_SHIFT))
+			return false;
 		index += SLABSCOPE_WRITE;
 		held->index = index;
 		if (is_over(end_ns))
@@ -187,10 +260,10 @@ static bool write_back(struct slabscope_held *held, struct inode *inode, u64 end
 static bool begin_writeback(struct slabscope_held *held, u64 end_ns)
 {
 	while (held->flushed < held->count) {
-		struct address_space *mapping = &held->inodes[held->flushed++]->i_data;
+		struct inode *inode = held->inodes[held->flushed++];
 
-		if (mapping_tagged(mapping, PAGECACHE_TAG_DIRTY))
-			filemap_flush_range(mapping, 0, SZ_4M - 1);
+		if (mapping_tagged(&inode->i_data, PAGECACHE_TAG_DIRTY))
+			keep_error(inode, filemap_flush_range(&inode->i_data, 0, SZ_4M - 1));
 		if (is_over(end_ns))
 			return false;
 	}
@@ -198,8 +271,30 @@ static bool begin_writeback(struct slabscope_held *held, u64 end_ns)
 }
 
 /*
+ * btrfs ends the writeback of a page before it records that the write has failed
+ * (end_bbio_data_write()): the page is clean, and there is no error yet. Until it is recorded the
+ * ordered extent holds the inode, besides its names and us.
+ */
+static bool is_ending(const struct slabscope_held *held, struct inode *inode)
+{
+	unsigned int i, holders = 0;
+	struct dentry *alias;
+
+	if (strcmp(inode->i_sb->s_type->name, "btrfs"))
+		return false;
+	for (i = 0; i < held->count; i++)
+		holders += held->inodes[i] == inode;
+	spin_lock(&inode->i_lock);
+	hlist_for_each_entry(alias, &inode->i_dentry, d_alias)
+		holders++;
+	spin_unlock(&inode->i_lock);
+	return icount_read_once(inode) > holders;
+}
+
+/*
  * Drops what invalidate_mapping_pages() drops: no page that is dirty, being written, locked, mapped
- * or referenced by anybody. False: the time was over first, and held->index is where to go on.
+ * or referenced by anybody; and nothing of a file of which a write has failed. False: the time was
+ * over first, and held->index is where to go on.
  */
 static bool drop_pages(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 		       struct slabscope_counters *found)
@@ -211,7 +306,7 @@ static bool drop_pages(struct slabscope_held *held, struct inode *inode, u64 end
 	bool small = i_size_read(inode) <= SZ_64M;
 	bool done = true;
 
-	while (done && after && !IS_DAX(inode) &&
+	while (done && after && !IS_DAX(inode) && !is_ending(held, inode) && !write_failed(inode) &&
 	       (small || xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT))) {
 		/* No folio lies across the end of an aligned piece, which would spare it. */
 		unsigned long last = small ? ULONG_MAX : index | (SLABSCOPE_DROP - 1);
@@ -228,16 +323,23 @@ static bool drop_pages(struct slabscope_held *held, struct inode *inode, u64 end
 	return done;
 }
 
-/* Also asked without i_lock, where only FATE_GOES may come out wrong without harm. */
-static enum fate fate_of(struct inode *inode)
+/*
+ * With FATE_STAYS, @stay is why. Also asked without i_lock, where only FATE_GOES may come out wrong
+ * without harm.
+ */
+static enum fate fate_of(struct inode *inode, enum slabscope_stay *stay)
 {
-	if (!inode->i_nlink)
+	unsigned int nlink = READ_ONCE(inode->i_nlink);
+
+	*stay = SLABSCOPE_STAY_NOT;
+	if (!nlink)
 		return FATE_OTHERS;
 	/* The only name of a file is the dentry that we evicted: somebody used it first. */
 	if (!hlist_empty(&inode->i_dentry))
-		return S_ISDIR(inode->i_mode) || inode->i_nlink == 1 ? FATE_BUSY : FATE_OTHERS;
-	if (slabscope_is_dirty(inode))
-		return FATE_DIRTY;
+		return S_ISDIR(inode->i_mode) || nlink == 1 ? FATE_BUSY : FATE_OTHERS;
+	*stay = slabscope_stay(inode);
+	if (*stay)
+		return FATE_STAYS;
 	if (icount_read_once(inode) > 1 ||
 	    (inode_state_read_once(inode) & ~(I_REFERENCED | I_DONTCACHE)))
 		return FATE_BUSY;
@@ -261,6 +363,7 @@ static bool is_held_twice(const struct slabscope_held *held, const struct inode 
 static bool evict(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 		  struct slabscope_counters *found)
 {
+	enum slabscope_stay stay;
 	bool flagged = false;
 	enum fate fate;
 
@@ -268,11 +371,11 @@ static bool evict(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 		iput(inode);
 		return true;
 	}
-	if (fate_of(inode) == FATE_GOES && !drop_pages(held, inode, end_ns, found))
+	if (fate_of(inode, &stay) == FATE_GOES && !drop_pages(held, inode, end_ns, found))
 		return false;
 	spin_lock(&inode->i_lock);
-	fate = fate_of(inode);
-	if (fate == FATE_GOES && inode->i_data.nrpages)
+	fate = fate_of(inode, &stay);
+	if (fate == FATE_GOES && READ_ONCE(inode->i_data.nrpages))
 		fate = FATE_BUSY;	/* a page that somebody reads, or has pinned */
 	if (fate == FATE_GOES && !(inode_state_read(inode) & I_DONTCACHE)) {
 		inode_state_set(inode, I_DONTCACHE);
@@ -280,9 +383,9 @@ static bool evict(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 	}
 	spin_unlock(&inode->i_lock);
 
-	if (fate == FATE_DIRTY && !count_dirty(inode, found))
+	if (stay && !count_dirty(inode, stay, found))
 		return false;
-	found->skipped_dirty += fate == FATE_DIRTY;
+	slabscope_count_stay(stay, found);
 	if (fate != FATE_GOES)
 		iput(inode);
 	else if (slabscope_put_watched(inode, flagged))
@@ -298,17 +401,19 @@ static bool drop(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 		 struct slabscope_counters *found)
 {
 	struct address_space *mapping = &inode->i_data;
+	enum slabscope_stay stay = SLABSCOPE_STAY_NOT;
 
 	if (!drop_pages(held, inode, end_ns, found))
 		return false;
-	if (mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) ||
-	    mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK)) {
-		if (!count_dirty(inode, found))
-			return false;
-		found->skipped_dirty++;
-	} else if (READ_ONCE(mapping->nrpages)) {
-		found->busy++;
-	}
+	if (write_failed(inode))
+		stay = SLABSCOPE_STAY_FAILED;
+	else if (has_unwritten_pages(mapping))
+		stay = SLABSCOPE_STAY_DIRTY;
+	else
+		found->busy += !!READ_ONCE(mapping->nrpages);
+	if (stay && !count_dirty(inode, stay, found))
+		return false;
+	slabscope_count_stay(stay, found);
 	found->evict_attempted++;
 	iput(inode);
 	return true;
@@ -320,8 +425,12 @@ static bool handle(struct slabscope_held *held, u64 end_ns, struct slabscope_cou
 	struct inode *inode = held->inodes[held->count - 1];
 
 	if (held->how == SLABSCOPE_HOLD_DIRTY) {
-		if (!count_dirty(inode, found))
+		bool failed = write_failed(inode);
+
+		if (!count_dirty(inode, failed ? SLABSCOPE_STAY_FAILED : SLABSCOPE_STAY_DIRTY,
+				 found))
 			return false;
+		found->write_failed += failed;
 		iput(inode);
 		return true;
 	}
@@ -394,32 +503,4 @@ void slabscope_release(struct slabscope_held *held)
 	held->flushed = 0;
 	held->written = false;
 	held->index = 0;
-}
-
-static long drain_cpu(void *unused)
-{
-	struct folio_batch none;
-
-	folio_batch_init(&none);
-	__folio_batch_release(&none);
-	return 0;
-}
-
-/*
- * Pages that were just read wait in a list of their CPU, which refers to them: none of those would
- * go. lru_add_drain_all() is not exported, but releasing a batch, were it empty, drains the CPU.
- * One that goes offline drains its list itself.
- */
-void slabscope_drain(void)
-{
-	unsigned int cpu;
-
-	for_each_possible_cpu(cpu) {
-		if (signal_pending(current))
-			break;
-		cpus_read_lock();
-		if (cpu_online(cpu))
-			work_on_cpu(cpu, drain_cpu, NULL);
-		cpus_read_unlock();
-	}
 }

@@ -10,10 +10,12 @@
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
+#include <linux/minmax.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/string_helpers.h>
 
 #include "shim.h"
 
@@ -52,10 +54,11 @@ static bool is_tested(const struct super_block *sb)
 int slabscope_check(struct file *file, bool prune, bool any_fs)
 {
 	struct super_block *sb = file->f_path.dentry->d_sb;
+	unsigned long flags = READ_ONCE(sb->s_flags);
 
 	if (!d_is_dir(file->f_path.dentry))
 		return -ENOTDIR;
-	if (sb->s_flags & (SB_NOUSER | SB_KERNMOUNT))
+	if (flags & (SB_NOUSER | SB_KERNMOUNT))
 		return -EINVAL;
 	if (!prune)
 		return 0;
@@ -74,6 +77,19 @@ void slabscope_who(struct slabscope_who *who)
 	strscpy_pad(who->comm, current->comm, sizeof(who->comm));
 }
 
+/* Escapes what may end the quotes or the line, and all beyond ASCII; cuts off what has no room. */
+static const char *quoted(const char *text, char *buf, int size)
+{
+	int len = string_escape_mem(text, strlen(text), buf, size - 1,
+				    ESCAPE_ANY | ESCAPE_NAP | ESCAPE_APPEND, "\"\\");
+
+	buf[min(len, size - 1)] = '\0';
+	return buf;
+}
+
+/* Bytes of a path, escaped, that the log has room for in one line. */
+#define LOG_PATH 700
+
 /*
  * One line a prune, the path last since a long one may be cut off. The path is the one within the
  * filesystem: d_path() needs current->fs, which is gone when an exiting task closes its session.
@@ -82,18 +98,19 @@ void slabscope_log(struct file *file, const struct slabscope_who *who, const cha
 		   const struct slabscope_counters *found, bool inodes, const char *status)
 {
 	struct dentry *dentry = file->f_path.dentry;
-	char *buf = kmalloc(PATH_MAX, GFP_KERNEL);
+	char *buf = kmalloc(PATH_MAX + LOG_PATH, GFP_KERNEL);
 	const char *path = buf ? dentry_path_raw(dentry, buf, PATH_MAX) : ERR_PTR(-ENOMEM);
-	char more[96] = "";
+	char comm[4 * sizeof(who->comm)];
+	char more[128] = "";
 
-	if (IS_ERR(path))
-		path = "?";
+	path = IS_ERR(path) ? "?" : quoted(path, buf + PATH_MAX, LOG_PATH);
 	if (inodes)
-		snprintf(more, sizeof(more), " %llu inodes, %llu pages, %llu left dirty,",
-			 found->evict_attempted, found->pages_evicted, found->skipped_dirty);
-	pr_info("uid %u, pid %d (%*pE) pruned %s: %llu evicted,%s %llu busy, %s; %s (%s) below \"%*pE\"\n",
-		who->uid, who->pid, (int)strlen(who->comm), who->comm, what, found->moved, more,
-		found->busy, status, dentry->d_sb->s_type->name, dentry->d_sb->s_id,
-		(int)strlen(path), path);
+		snprintf(more, sizeof(more),
+			 " %llu inodes, %llu pages, %llu left dirty, %llu with a failed write,",
+			 found->evict_attempted, found->pages_evicted,
+			 found->skipped_dirty + found->unsynced, found->write_failed);
+	pr_info("uid %u, pid %d (%s) pruned %s: %llu evicted,%s %llu busy, %s; %s (%s) below \"%s\"\n",
+		who->uid, who->pid, quoted(who->comm, comm, sizeof(comm)), what, found->moved,
+		more, found->busy, status, dentry->d_sb->s_type->name, dentry->d_sb->s_id, path);
 	kfree(buf);
 }

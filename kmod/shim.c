@@ -44,10 +44,16 @@ struct dentry *slabscope_cursor_alloc(struct dentry *dir)
 	return cursor;
 }
 
-/* The cursor now holds a reference to @dir, which slabscope_cursor_free() drops. */
-void slabscope_cursor_attach(struct dentry *cursor, struct dentry *dir)
+/*
+ * The cursor now holds a reference to @dir, which slabscope_cursor_free() drops. False: they are of
+ * two superblocks.
+ */
+bool slabscope_cursor_attach(struct dentry *cursor, struct dentry *dir)
 {
+	if (cursor->d_sb != dir->d_sb)
+		return false;
 	cursor->d_parent = dget(dir);
+	return true;
 }
 
 void slabscope_cursor_free(struct dentry *cursor)
@@ -141,11 +147,16 @@ static bool is_sole_user(const struct dentry *dentry, struct inode *inode)
 static void count_prunable_inode(const struct dentry *child, struct slabscope_counters *found)
 {
 	struct inode *inode = READ_ONCE(child->d_inode);
+	enum slabscope_stay stay;
 
 	if (!inode || !is_sole_user(child, inode))
 		return;
-	if (slabscope_is_dirty(inode)) {
-		found->skipped_dirty++;
+	stay = slabscope_stay(inode);
+	/* A file with page cache is held, and counted with that. */
+	if (stay == SLABSCOPE_STAY_FAILED && slabscope_has_pages(inode))
+		return;
+	if (stay) {
+		slabscope_count_stay(stay, found);
 		return;
 	}
 	found->inodes_prunable++;
@@ -196,8 +207,8 @@ static void hold_child(struct dentry *child, struct slabscope_held *held)
 {
 	struct inode *inode = READ_ONCE(child->d_inode);
 
-	if (!inode || !S_ISREG(inode->i_mode) || !READ_ONCE(inode->i_data.nrpages) ||
-	    (held->how == SLABSCOPE_HOLD_DIRTY && !slabscope_is_dirty(inode)))
+	if (!inode || !slabscope_has_pages(inode) ||
+	    (held->how == SLABSCOPE_HOLD_DIRTY && !slabscope_stay(inode)))
 		return;
 	spin_lock_nested(&child->d_lock, DENTRY_D_LOCK_NESTED);
 	if (child->d_inode == inode)
@@ -326,7 +337,7 @@ static bool handle_child(struct dentry *child, struct slabscope_batch *batch, st
 	 * Not in refs: a cursor moves, so that it could be met twice, and whoever owns it holds the
 	 * directory itself.
 	 */
-	if (child->d_flags & DCACHE_DENTRY_CURSOR)
+	if (READ_ONCE(child->d_flags) & DCACHE_DENTRY_CURSOR)
 		return false;
 	if ((int)READ_ONCE(child->d_lockref.count) < 0) {
 		batch->refs++;	/* dying: dentry_kill() has yet to drop its reference */
@@ -370,7 +381,7 @@ static u32 stride(const struct slabscope_batch *batch)
 static bool batch_is_over(struct dentry *dir, const struct slabscope_batch *batch, u32 handled,
 			  u64 start)
 {
-	if (handled >= batch->limit || list_is_full(batch) ||
+	if (handled >= batch->limit ||
 	    (batch->held && batch->held->count == SLABSCOPE_HELD))
 		return true;
 	if (handled & (stride(batch) - 1))
@@ -401,7 +412,7 @@ void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope
 	rcu_read_lock();
 	spin_lock(&dir->d_lock);
 	node = hlist_unhashed(&cursor->d_sib) ? dir->d_children.first : cursor->d_sib.next;
-	while (node) {
+	while (node && !list_is_full(batch)) {
 		u32 to_look = stride(batch) - (pass.handled & (stride(batch) - 1));
 		u32 most = min(batch->limit - pass.handled, to_look);
 
@@ -450,10 +461,9 @@ void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_
 	left->external_bytes = external_bytes(dir);
 	left->in_use = dir->d_lockref.count - 1 > refs;
 	inode = dir->d_inode;
-	if (inode && is_sole_user(dir, inode)) {
-		left->inode_dirty = slabscope_is_dirty(inode);
-		left->inode_prunable = !left->inode_dirty;
-	}
+	left->sole_user = inode && is_sole_user(dir, inode);
+	if (left->sole_user)
+		left->stay = slabscope_stay(inode);
 	if (dir->d_lockref.count > 1) {
 		dir->d_lockref.count--;
 		spin_unlock(&dir->d_lock);

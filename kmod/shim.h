@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The sections of the walk that hold a dentry's lock, for the Rust side. Its mirrors are
- * ffi.rs and device.rs; sizes are asserted on both sides.
+ * abi.rs, ffi.rs, held.rs and device.rs; where each field lies is asserted on both sides.
  */
 #ifndef SLABSCOPE_SHIM_H
 #define SLABSCOPE_SHIM_H
 
 #include <linux/bits.h>
+#include <linux/build_bug.h>
+#include <linux/stddef.h>
 #include <linux/types.h>
 
 struct dentry;
 struct file;
 struct inode;
+
+#define SLABSCOPE_AT(type, field, at) \
+	static_assert(offsetof(struct slabscope_##type, field) == (at))
 
 /* abi.rs: Counters */
 struct slabscope_counters {
@@ -21,9 +26,41 @@ struct slabscope_counters {
 	u64 inodes, pages, dirty, writeback;
 	u64 moved, evict_attempted, busy, skipped_dirty;
 	u64 inodes_prunable, pages_prunable, pages_evicted, dirty_pages, writeback_pages;
+	u64 write_failed, failed_pages, unsynced;
 };
 
-static_assert(sizeof(struct slabscope_counters) == 28 * sizeof(u64));
+SLABSCOPE_AT(counters, total, 0);
+SLABSCOPE_AT(counters, negative, 8);
+SLABSCOPE_AT(counters, in_use, 16);
+SLABSCOPE_AT(counters, prunable, 24);
+SLABSCOPE_AT(counters, pinned, 32);
+SLABSCOPE_AT(counters, negative_prunable, 40);
+SLABSCOPE_AT(counters, lru, 48);
+SLABSCOPE_AT(counters, dirs, 56);
+SLABSCOPE_AT(counters, files, 64);
+SLABSCOPE_AT(counters, other, 72);
+SLABSCOPE_AT(counters, in_lookup, 80);
+SLABSCOPE_AT(counters, mountpoints, 88);
+SLABSCOPE_AT(counters, external_names, 96);
+SLABSCOPE_AT(counters, external_bytes, 104);
+SLABSCOPE_AT(counters, negative_external_bytes, 112);
+SLABSCOPE_AT(counters, inodes, 120);
+SLABSCOPE_AT(counters, pages, 128);
+SLABSCOPE_AT(counters, dirty, 136);
+SLABSCOPE_AT(counters, writeback, 144);
+SLABSCOPE_AT(counters, moved, 152);
+SLABSCOPE_AT(counters, evict_attempted, 160);
+SLABSCOPE_AT(counters, busy, 168);
+SLABSCOPE_AT(counters, skipped_dirty, 176);
+SLABSCOPE_AT(counters, inodes_prunable, 184);
+SLABSCOPE_AT(counters, pages_prunable, 192);
+SLABSCOPE_AT(counters, pages_evicted, 200);
+SLABSCOPE_AT(counters, dirty_pages, 208);
+SLABSCOPE_AT(counters, writeback_pages, 216);
+SLABSCOPE_AT(counters, write_failed, 224);
+SLABSCOPE_AT(counters, failed_pages, 232);
+SLABSCOPE_AT(counters, unsynced, 240);
+static_assert(sizeof(struct slabscope_counters) == 31 * sizeof(u64));
 
 /* What is evicted. */
 enum slabscope_evict {
@@ -42,6 +79,14 @@ enum slabscope_hold {
 /* Most inodes held at once, and thus most children in a batch that holds any. */
 #define SLABSCOPE_HELD 256
 
+/* Why an inode has to stay that nobody uses. */
+enum slabscope_stay {
+	SLABSCOPE_STAY_NOT,
+	SLABSCOPE_STAY_DIRTY,		/* until it is written */
+	SLABSCOPE_STAY_UNSYNCED,	/* until somebody waits for its metadata */
+	SLABSCOPE_STAY_FAILED,		/* for good: a write has failed */
+};
+
 /* The inodes that a batch found, until they are handled; the last is the next. */
 struct slabscope_held {
 	u32 how;		/* enum slabscope_hold */
@@ -49,12 +94,21 @@ struct slabscope_held {
 	u32 count;
 	u32 flushed;		/* whose writeback was begun, from the first */
 	u32 written;		/* the last one was written */
-	u32 reserved;
+	u32 reserved;		/* 0 */
 	u64 index;		/* of the last one's page cache, up to where it is handled */
 	u64 last;		/* and up to where it is written */
 	struct inode *inodes[SLABSCOPE_HELD];
 };
 
+SLABSCOPE_AT(held, how, 0);
+SLABSCOPE_AT(held, write_back, 4);
+SLABSCOPE_AT(held, count, 8);
+SLABSCOPE_AT(held, flushed, 12);
+SLABSCOPE_AT(held, written, 16);
+SLABSCOPE_AT(held, reserved, 20);
+SLABSCOPE_AT(held, index, 24);
+SLABSCOPE_AT(held, last, 32);
+SLABSCOPE_AT(held, inodes, 40);
 static_assert(sizeof(struct slabscope_held) == 40 + SLABSCOPE_HELD * sizeof(void *));
 
 /* abi.rs: Header */
@@ -63,6 +117,12 @@ struct slabscope_header {
 	u64 ino, dev;
 };
 
+SLABSCOPE_AT(header, len, 0);
+SLABSCOPE_AT(header, kind, 4);
+SLABSCOPE_AT(header, flags, 8);
+SLABSCOPE_AT(header, name_len, 12);
+SLABSCOPE_AT(header, ino, 16);
+SLABSCOPE_AT(header, dev, 24);
 static_assert(sizeof(struct slabscope_header) == 32);
 
 /* abi.rs: REC_ENTRY and its flags */
@@ -97,7 +157,22 @@ struct slabscope_batch {
 	u8 name[256];
 };
 
-static_assert(sizeof(struct slabscope_batch) == 56 + 28 * 8 + 32 + 256);
+SLABSCOPE_AT(batch, evict, 0);
+SLABSCOPE_AT(batch, limit, 4);
+SLABSCOPE_AT(batch, limit_ns, 8);
+SLABSCOPE_AT(batch, list, 16);
+SLABSCOPE_AT(batch, list_room, 24);
+SLABSCOPE_AT(batch, dev, 32);
+SLABSCOPE_AT(batch, held, 40);
+SLABSCOPE_AT(batch, listed, 48);
+SLABSCOPE_AT(batch, found, 56);
+SLABSCOPE_AT(batch, child, 304);
+SLABSCOPE_AT(batch, ino, 312);
+SLABSCOPE_AT(batch, refs, 320);
+SLABSCOPE_AT(batch, end, 328);
+SLABSCOPE_AT(batch, name_len, 332);
+SLABSCOPE_AT(batch, name, 336);
+static_assert(sizeof(struct slabscope_batch) == 592);
 
 /* Who began a prune. */
 struct slabscope_who {
@@ -106,6 +181,9 @@ struct slabscope_who {
 	char comm[16];
 };
 
+SLABSCOPE_AT(who, uid, 0);
+SLABSCOPE_AT(who, pid, 4);
+SLABSCOPE_AT(who, comm, 8);
 static_assert(sizeof(struct slabscope_who) == 24);
 
 /* What became of a directory that was left. */
@@ -113,14 +191,19 @@ struct slabscope_left {
 	u64 external_bytes;	/* of its name, 0: the name is inline */
 	u32 evicted;
 	u32 in_use;		/* by anything but its children */
-	u32 inode_prunable;	/* its inode has no other user and is clean */
-	u32 inode_dirty;	/* or dirty */
+	u32 sole_user;		/* nothing but the directory's name keeps its inode */
+	u32 stay;		/* why that stays: enum slabscope_stay */
 };
 
+SLABSCOPE_AT(left, external_bytes, 0);
+SLABSCOPE_AT(left, evicted, 8);
+SLABSCOPE_AT(left, in_use, 12);
+SLABSCOPE_AT(left, sole_user, 16);
+SLABSCOPE_AT(left, stay, 20);
 static_assert(sizeof(struct slabscope_left) == 24);
 
 struct dentry *slabscope_cursor_alloc(struct dentry *dir);
-void slabscope_cursor_attach(struct dentry *cursor, struct dentry *dir);
+bool slabscope_cursor_attach(struct dentry *cursor, struct dentry *dir);
 void slabscope_cursor_free(struct dentry *cursor);
 void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope_batch *batch);
 void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_held *held,
@@ -130,12 +213,18 @@ void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_
 void slabscope_list_child(const struct dentry *child, struct slabscope_batch *batch);
 
 /* inodes.c */
-bool slabscope_is_dirty(struct inode *inode);
+bool slabscope_has_pages(const struct inode *inode);
+enum slabscope_stay slabscope_stay(struct inode *inode);
+void slabscope_count_stay(enum slabscope_stay stay, struct slabscope_counters *found);
 void slabscope_hold(struct inode *inode, struct slabscope_held *held);
 void slabscope_handle(struct slabscope_held *held, u64 limit_ns,
 		      struct slabscope_counters *found);
 void slabscope_release(struct slabscope_held *held);
+
+/* drain.c */
 void slabscope_drain(void);
+void slabscope_drain_init(void);
+void slabscope_drain_exit(void);
 
 /* evict.c */
 bool slabscope_put_watched(struct inode *inode, bool flagged);
@@ -152,7 +241,7 @@ void slabscope_log(struct file *file, const struct slabscope_who *who, const cha
 void slabscope_debugfs_init(void);
 void slabscope_debugfs_exit(void);
 
-/* device.rs, for debugfs.c: evicts the unused dentries below the directory. */
+/* device.rs, for debugfs.c: evicts the unused dentries below the directory; @found is written. */
 int slabscope_shrink(struct file *file, struct slabscope_counters *found);
 
 #endif

@@ -32,6 +32,7 @@ use kernel::{
 };
 
 // Public in the program, which shares it.
+#[macro_use]
 #[allow(dead_code, unreachable_pub)]
 mod abi;
 mod device;
@@ -73,21 +74,21 @@ const MODES: u32 = 1 << abi::MODE_CENSUS
 /// Fields are dropped in this order.
 struct Slabscope {
     _debugfs: device::Debugfs,
-    _device: Pin<KBox<MiscDeviceRegistration<Session>>>,
-    _owned: device::Owned,
+    _device: Pin<KBox<device::Registered>>,
+    _drains: held::Drains,
 }
 
 impl kernel::Module for Slabscope {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let options = MiscDeviceOptions { name: c"slabscope" };
-        let device = KBox::pin_init(MiscDeviceRegistration::register(options), GFP_KERNEL)?;
-        let owned = device::Owned::new(&device, module)?;
+        let drains = held::Drains::new();
+        let device = device::Registered::new::<Session>(options, module)?;
         let ro = if is_read_only() { ", read-only" } else { "" };
         pr_info!("ABI {}{}\n", abi::VERSION, ro);
         Ok(Self {
             _debugfs: device::Debugfs::new(),
             _device: device,
-            _owned: owned,
+            _drains: drains,
         })
     }
 }
@@ -117,11 +118,8 @@ enum State {
 impl MiscDevice for Session {
     type Ptr = Pin<KBox<Self>>;
 
-    fn open(file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
+    fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
         device::may_use()?;
-        if !device::Owned::is_owner_of(file) {
-            return Err(EAGAIN); // the module is still being loaded
-        }
         KBox::try_pin_init(
             try_pin_init!(Session {
                 state <- new_mutex!(State::Idle),
@@ -194,7 +192,8 @@ impl State {
         if matches!(self, Self::Walking(..)) {
             return Err(EBUSY);
         }
-        let root = ffi::Root::new(begin.fd)?;
+        // SAFETY: `begin` is only called from `ioctl`.
+        let root = unsafe { ffi::Root::new(begin.fd)? };
         root.check(changes, begin.flags & abi::BEGIN_ANY_FS != 0)?;
         let out = ffi::Buffer::new(walk::BUFFER)?;
         *self = Self::Walking(Walk::new(root, begin)?, out);
@@ -237,8 +236,9 @@ impl State {
     }
 }
 
-/// Evicts the unused dentries below a directory and returns what was counted. A signal ends it.
-fn shrink(root: ffi::Root) -> Result<Counters> {
+/// Evicts the unused dentries below a directory; what was counted is in `found`, in failure, too. A
+/// signal ends it.
+fn shrink(root: ffi::Root, found: &mut Counters) -> Result {
     if is_read_only() {
         return Err(EROFS);
     }
@@ -250,10 +250,12 @@ fn shrink(root: ffi::Root) -> Result<Counters> {
     let mut out = ffi::Buffer::new(abi::MIN_READ)?;
     let mut walk = Walk::new(root, begin)?;
     while !walk.ended() {
-        walk.run(&mut out)?;
+        let done = walk.run(&mut out);
+        *found = *walk.total();
+        done?;
         out.clear();
     }
-    Ok(*walk.total())
+    Ok(())
 }
 
 /// How many bytes the whole records take that fit in `room`.
@@ -267,68 +269,4 @@ fn whole_records(bytes: &[u8], room: usize) -> usize {
         end = next;
     }
     end
-}
-
-impl Counters {
-    /// Adds `other`, field by field.
-    fn add(&mut self, other: &Counters) {
-        let Counters {
-            total,
-            negative,
-            in_use,
-            prunable,
-            pinned,
-            negative_prunable,
-            lru,
-            dirs,
-            files,
-            other: others,
-            in_lookup,
-            mountpoints,
-            external_names,
-            external_bytes,
-            negative_external_bytes,
-            inodes,
-            pages,
-            dirty,
-            writeback,
-            moved,
-            evict_attempted,
-            busy,
-            skipped_dirty,
-            inodes_prunable,
-            pages_prunable,
-            pages_evicted,
-            dirty_pages,
-            writeback_pages,
-        } = other;
-        self.total += total;
-        self.negative += negative;
-        self.in_use += in_use;
-        self.prunable += prunable;
-        self.pinned += pinned;
-        self.negative_prunable += negative_prunable;
-        self.lru += lru;
-        self.dirs += dirs;
-        self.files += files;
-        self.other += others;
-        self.in_lookup += in_lookup;
-        self.mountpoints += mountpoints;
-        self.external_names += external_names;
-        self.external_bytes += external_bytes;
-        self.negative_external_bytes += negative_external_bytes;
-        self.inodes += inodes;
-        self.pages += pages;
-        self.dirty += dirty;
-        self.writeback += writeback;
-        self.moved += moved;
-        self.evict_attempted += evict_attempted;
-        self.busy += busy;
-        self.skipped_dirty += skipped_dirty;
-        self.inodes_prunable += inodes_prunable;
-        self.pages_prunable += pages_prunable;
-        self.pages_evicted += pages_evicted;
-        self.dirty_pages += dirty_pages;
-        self.writeback_pages += writeback_pages;
-    }
 }

@@ -57,7 +57,7 @@ impl Walk {
                 found.pages_evicted = found.pages_prunable;
             }
             abi::MODE_PAGES => {
-                let stay = found.dirty_pages + found.writeback_pages;
+                let stay = found.dirty_pages + found.writeback_pages + found.failed_pages;
                 found.pages_evicted = found.pages.saturating_sub(stay);
             }
             _ => {}

@@ -11,15 +11,14 @@ use crate::{
     },
     device::Who,
     ffi::{
-        Batch,
         Buffer,
-        Cursor,
-        Dir,
+        Entered,
         Evict,
         Left,
         Limits,
         Root,
-        SpareCursor, //
+        SpareCursor,
+        Stay, //
     },
     held::{
         self,
@@ -44,10 +43,11 @@ pub(crate) const MAX_DEPTH: usize = 256;
 pub(crate) const BUFFER: usize = 64 << 10;
 
 /// A walk that reads holds a directory's lock for at most so many children, one that evicts, and
-/// takes a lock for each, for fewer and a bounded time: whoever looks a name up there waits as long.
+/// takes a lock for each, for fewer, and both for a bounded time: whoever looks a name up there
+/// waits as long, on PREEMPT_RT, too, where nobody tells us that he does.
 const CENSUS: Limits = Limits {
     children: 1024,
-    ns: 0,
+    ns: 500_000,
 };
 const PRUNE: Limits = Limits {
     children: 256,
@@ -64,11 +64,9 @@ const FIRST_SLICE: Delta = Delta::from_millis(10);
 /// may take longer.
 const HANDLE_NS: u64 = 10_000_000;
 
-/// A directory on the stack. Fields are dropped in this order: the cursor holds a reference to
-/// the directory, whose pin has to be the last to go.
+/// A directory on the stack.
 struct Frame {
-    cursor: Cursor,
-    dir: Dir,
+    entered: Entered,
     ino: u64,
     own: Counters,
     below: Counters,
@@ -87,6 +85,8 @@ pub(crate) struct Walk {
     spare: Option<SpareCursor>,
     /// Inodes of the innermost directory's children, to be handled before the walk goes on.
     held: Option<Held>,
+    /// Pages that wait in lists of their CPUs are yet to be counted as what they are.
+    drains: bool,
     pub(crate) begin: Begin,
     evict: Evict,
     limits: Limits,
@@ -124,18 +124,17 @@ impl Walk {
         let mut frames = KVVec::with_capacity(MAX_DEPTH, GFP_KERNEL_ACCOUNT)?;
         let dir = root.dir();
         let dev = dir.dev();
-        let frame = Frame::new(SpareCursor::new(&dir)?, dir, 0);
+        let frame = Frame::new(SpareCursor::new(&dir)?.enter(dir)?, 0);
         frames.push(frame, GFP_KERNEL)?;
         let write_back = begin.flags & abi::BEGIN_WRITEBACK != 0;
         let held = held.map(|how| Held::new(how, write_back)).transpose()?;
-        if held.is_some() && begin.changes() {
-            held::drain();
-        }
+        let drains = held.is_some() && begin.changes();
         let who = begin.changes().then(Who::current);
         Ok(Self {
             frames,
             spare: None,
             held,
+            drains,
             begin,
             evict,
             limits,
@@ -190,9 +189,17 @@ impl Walk {
     }
 
     fn run_slice(&mut self, start: Instant<Monotonic>, out: &mut Buffer) -> Result {
+        if core::mem::take(&mut self.drains) {
+            held::drain();
+        }
         while !self.ended() && out.room() >= 3 * abi::MAX_RECORD {
             if kernel::current!().signal_pending() {
-                return if out.is_empty() { Err(EINTR) } else { Ok(()) };
+                // Stopped or frozen, the caller goes on as if nothing had been; a handler decides.
+                return if out.is_empty() {
+                    Err(ERESTARTSYS)
+                } else {
+                    Ok(())
+                };
             }
             self.step(out)?;
             let walked = self.walked + start.elapsed();
@@ -255,7 +262,7 @@ impl Walk {
             return self.leave(out);
         }
         if self.spare.is_none() {
-            self.spare = Some(SpareCursor::new(&frame.dir)?);
+            self.spare = Some(SpareCursor::new(frame.entered.dir())?);
         }
         if changes && depth > 0 && !self.is_in_place() {
             self.leave_out(abi::STATUS_MOVED);
@@ -267,7 +274,7 @@ impl Walk {
     /// Whether the innermost directory is still below the one that the walk began at.
     fn is_in_place(&self) -> bool {
         match (self.frames.first(), self.frames.last()) {
-            (Some(root), Some(frame)) => frame.dir.is_below(&root.dir),
+            (Some(root), Some(frame)) => frame.entered.dir().is_below(root.entered.dir()),
             _ => true,
         }
     }
@@ -284,11 +291,11 @@ impl Walk {
         let Some(frame) = self.frames.last_mut() else {
             return Ok(());
         };
-        let (dir, cursor) = (&frame.dir, &mut frame.cursor);
+        let entered = &mut frame.entered;
         let mut batch = if self.begin.mode == abi::MODE_LIST {
-            Batch::list(dir, cursor, self.limits, out, 2 * abi::MAX_RECORD)
+            entered.list(self.limits, out, 2 * abi::MAX_RECORD)
         } else {
-            Batch::run(dir, cursor, self.evict, self.limits, self.held.as_mut())
+            entered.batch(self.evict, self.limits, self.held.as_mut())
         };
         frame.own.add(batch.found());
         frame.refs += batch.refs();
@@ -314,7 +321,7 @@ impl Walk {
         };
         // Within the capacity, so this does not allocate.
         self.frames
-            .push(Frame::new(spare, child, batch.ino()), GFP_KERNEL)?;
+            .push(Frame::new(spare.enter(child)?, batch.ino()), GFP_KERNEL)?;
         if depth as u32 <= self.begin.depth {
             self.put_name(out, &batch)?;
         }
@@ -336,8 +343,7 @@ impl Walk {
             return Ok(());
         };
         let Frame {
-            cursor,
-            dir,
+            entered,
             ino,
             own,
             mut below,
@@ -345,8 +351,8 @@ impl Walk {
             partial,
             at_end: _,
         } = frame;
-        drop(cursor);
         let evict = self.evict == Evict::Unused && depth > 0 && !partial;
+        let dir = entered.into_dir();
         let left = dir.leave(refs, evict, self.held.as_mut());
         self.holder = depth.saturating_sub(1);
         below.add(&own);
@@ -392,8 +398,13 @@ impl Walk {
             found.prunable += 1;
             found.external_names += u64::from(left.external_bytes != 0);
             found.external_bytes += left.external_bytes;
-            found.inodes_prunable += u64::from(dry && left.inode_prunable());
-            found.skipped_dirty += u64::from(dry && left.inode_dirty());
+            match left.sole_user().filter(|_| dry) {
+                Some(Stay::Not) => found.inodes_prunable += 1,
+                Some(Stay::Dirty) => found.skipped_dirty += 1,
+                Some(Stay::Unsynced) => found.unsynced += 1,
+                Some(Stay::Failed) => found.write_failed += 1,
+                None => {}
+            }
         });
     }
 
@@ -443,10 +454,9 @@ fn hold(begin: &Begin) -> Option<Hold> {
 }
 
 impl Frame {
-    fn new(cursor: SpareCursor, dir: Dir, ino: u64) -> Self {
+    fn new(entered: Entered, ino: u64) -> Self {
         Self {
-            cursor: cursor.attach(&dir),
-            dir,
+            entered,
             ino,
             own: Counters::default(),
             below: Counters::default(),

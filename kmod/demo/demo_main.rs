@@ -117,8 +117,7 @@ global_lock! {
 
 /// Fields are dropped in this order: no command comes any more when the caches are destroyed.
 struct Demo {
-    _device: Pin<KBox<MiscDeviceRegistration<Handle>>>,
-    _owned: ffi::Owned,
+    _device: Pin<KBox<ffi::Registered>>,
     _caches: Caches,
 }
 
@@ -140,12 +139,10 @@ impl kernel::Module for Demo {
         let options = MiscDeviceOptions {
             name: c"slabscope_demo",
         };
-        let device = KBox::pin_init(MiscDeviceRegistration::register(options), GFP_KERNEL)?;
-        let owned = ffi::Owned::new(&device, module)?;
+        let device = ffi::Registered::new::<Handle>(options, module)?;
         pr_info!("loaded\n");
         Ok(Self {
             _device: device,
-            _owned: owned,
             _caches: Caches,
         })
     }
@@ -158,11 +155,8 @@ struct Handle;
 impl MiscDevice for Handle {
     type Ptr = KBox<Self>;
 
-    fn open(file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
+    fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
         ffi::may_use()?;
-        if !ffi::Owned::is_owner_of(file) {
-            return Err(EAGAIN); // the module is still being loaded
-        }
         Ok(KBox::new(Self, GFP_KERNEL)?)
     }
 

@@ -12,10 +12,10 @@ use core::{
 };
 use kernel::{
     bindings,
-    fs::File,
+    error::to_result,
     miscdevice::{
         MiscDevice,
-        MiscDeviceRegistration, //
+        MiscDeviceOptions, //
     },
     prelude::*,
     str::CString,
@@ -30,6 +30,7 @@ use kernel::{
         Instant,
         Monotonic, //
     },
+    types::Opaque, //
 };
 
 /// include/linux/shrinker.h, which has them as macros that bindgen does not take.
@@ -45,6 +46,9 @@ static CONSTRUCTED: Atomic<i64> = Atomic::new(0);
 
 /// Objects that RCU has freed.
 static RCU_FREED: Atomic<i64> = Atomic::new(0);
+
+/// Objects that are given to RCU in one section in which it has to wait for us.
+const RCU_BATCH: usize = 100_000;
 
 /// How a cache is made.
 #[derive(Clone, Copy, Default)]
@@ -186,18 +190,26 @@ impl Cache {
         }
         let freed_before = RCU_FREED.load(Relaxed);
         let queued = self.objects.len() as u64;
-        // No grace period that begins from here on ends before the guard is dropped.
-        let guard = rcu::read_lock();
-        while let Some(Object(object)) = self.objects.pop() {
-            let waiting: NonNull<Waiting> = object.cast();
-            // SAFETY: the object is large and aligned enough (asserted above), and nobody's now.
-            unsafe {
-                (&raw mut (*waiting.as_ptr()).cache).write(self.cache.as_ptr());
-                bindings::call_rcu(&raw mut (*waiting.as_ptr()).head, Some(free_waiting));
+        let mut freed = 0;
+        while !self.objects.is_empty() {
+            // No grace period that begins from here on ends before the guard is dropped: that is
+            // for a bounded time, which others wait for, too.
+            let guard = rcu::read_lock();
+            for _ in 0..RCU_BATCH {
+                let Some(Object(object)) = self.objects.pop() else {
+                    break;
+                };
+                let waiting: NonNull<Waiting> = object.cast();
+                // SAFETY: the object is large and aligned enough (asserted above), and nobody's
+                // now.
+                unsafe {
+                    (&raw mut (*waiting.as_ptr()).cache).write(self.cache.as_ptr());
+                    bindings::call_rcu(&raw mut (*waiting.as_ptr()).head, Some(free_waiting));
+                }
             }
+            freed = RCU_FREED.load(Relaxed) - freed_before;
+            drop(guard);
         }
-        let freed = RCU_FREED.load(Relaxed) - freed_before;
-        drop(guard);
         let start = Instant::<Monotonic>::now();
         wait_for_callbacks();
         Ok(Waited {
@@ -299,35 +311,57 @@ pub(crate) fn may_use() -> Result {
     }
 }
 
-/// The device's file operations with this module as their owner, so that an open file keeps the
-/// module loaded. `kernel::miscdevice` sets no owner before Linux 7.3.
-pub(crate) struct Owned(#[allow(dead_code)] KBox<bindings::file_operations>);
+/// A registered device whose open files keep this module loaded, as those of
+/// `MiscDeviceRegistration` do since Linux 7.3 only: before that its operations have no owner.
+///
+/// # Invariants
+///
+/// `misc` is registered, with `fops` as its operations.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Registered {
+    #[pin]
+    misc: Opaque<bindings::miscdevice>,
+    // Unused once no file is open, as when the module is unloaded.
+    _fops: KBox<bindings::file_operations>,
+}
 
-// SAFETY: never written to once the device uses it.
-unsafe impl Send for Owned {}
-// SAFETY: as above.
-unsafe impl Sync for Owned {}
+// SAFETY: a device may be deregistered from any thread.
+unsafe impl Send for Registered {}
+// SAFETY: there are no methods.
+unsafe impl Sync for Registered {}
 
-impl Owned {
-    /// Makes this module the owner. The value has to outlive the registration.
+impl Registered {
+    /// Registers a device. Every file that is opened on it keeps `module` loaded.
     pub(crate) fn new<T: MiscDevice>(
-        device: &MiscDeviceRegistration<T>,
+        options: MiscDeviceOptions,
         module: &'static ThisModule,
-    ) -> Result<Self> {
-        // SAFETY: the device is registered, so its `fops` points to valid operations.
-        let mut fops = unsafe { (*device.as_raw()).fops.read() };
+    ) -> Result<Pin<KBox<Self>>> {
+        let mut raw = options.into_raw::<T>();
+        // SAFETY: `into_raw` leaves a pointer to operations that are constants.
+        let mut fops = unsafe { raw.fops.read() };
         fops.owner = module.as_ptr();
         let fops = KBox::new(fops, GFP_KERNEL)?;
-        // SAFETY: `misc_open` reads the pointer under a lock that is not to be had here, but an
-        // aligned pointer is written whole, and both values lead to valid operations; `is_owner_of`
-        // lets `open` refuse the files that got the first.
-        unsafe { (&raw mut (*device.as_raw()).fops).write_volatile(&*fops) };
-        Ok(Self(fops))
+        raw.fops = &*fops;
+        KBox::try_pin_init(
+            try_pin_init!(Self {
+                misc <- Opaque::try_ffi_init(move |slot: *mut bindings::miscdevice| {
+                    // SAFETY: the initializer may write to `slot`.
+                    unsafe { slot.write(raw) };
+                    // SAFETY: it is a device as `MiscDeviceRegistration`, which is transparent,
+                    // has it, pinned and deregistered before it is freed.
+                    to_result(unsafe { bindings::misc_register(slot) })
+                }),
+                _fops: fops,
+            }? Error),
+            GFP_KERNEL,
+        )
     }
+}
 
-    /// Whether an open file keeps the module loaded.
-    pub(crate) fn is_owner_of(file: &File) -> bool {
-        // SAFETY: `f_op` of an open file is valid and does not change after `misc_open`.
-        unsafe { !(*(*file.as_ptr()).f_op).owner.is_null() }
+#[pinned_drop]
+impl PinnedDrop for Registered {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: by the type invariant.
+        unsafe { bindings::misc_deregister(self.misc.get()) };
     }
 }

@@ -184,23 +184,12 @@ pub fn keep_greatest(rows: &mut Vec<Row>, kept: usize) -> u64 {
 /// What is left of `whole` without `part`. The walk does not stop the machine: a part that was
 /// counted later may hold what was not yet there before.
 pub fn minus(whole: Counters, part: &Counters) -> Counters {
-    combine(whole, part, u64::saturating_sub)
+    whole.map2(part, u64::saturating_sub)
 }
 
 /// Both together.
 pub fn plus(one: Counters, other: &Counters) -> Counters {
-    combine(one, other, u64::saturating_add)
-}
-
-/// The figures that a census has.
-fn combine(mut one: Counters, other: &Counters, of: fn(u64, u64) -> u64) -> Counters {
-    macro_rules! each {
-        ($($field:ident)*) => { $(one.$field = of(one.$field, other.$field);)* };
-    }
-    each!(total negative in_use prunable pinned negative_prunable lru dirs files other in_lookup);
-    each!(mountpoints external_names external_bytes negative_external_bytes inodes pages dirty);
-    each!(writeback);
-    one
+    one.map2(other, u64::saturating_add)
 }
 
 /// Tells the cached children of `dir` by name, as long as `each` goes on. Returns whether all were

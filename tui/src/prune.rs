@@ -225,15 +225,20 @@ impl Plan {
         match mode {
             Mode::Negative => self.found.negative_prunable,
             Mode::Dentries | Mode::Inodes => self.found.prunable,
-            Mode::Pages if writeback => self.found.pages,
-            Mode::Pages => self.found.pages.saturating_sub(self.unwritten()),
+            Mode::Pages if writeback => self.found.pages.saturating_sub(self.found.failed_pages),
+            Mode::Pages => {
+                let stay = self.unwritten().saturating_add(self.found.failed_pages);
+                self.found.pages.saturating_sub(stay)
+            }
         }
     }
 
     /// How many inodes are expected to go in `mode`.
     pub fn inodes(&self, mode: Mode, writeback: bool) -> u64 {
         match mode {
-            Mode::Inodes if writeback => self.found.inodes_prunable + self.found.skipped_dirty,
+            Mode::Inodes if writeback => {
+                self.found.inodes_prunable + self.found.skipped_dirty + self.found.unsynced
+            }
             Mode::Inodes => self.found.inodes_prunable,
             Mode::Negative | Mode::Dentries | Mode::Pages => 0,
         }

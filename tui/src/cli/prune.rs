@@ -280,6 +280,9 @@ impl Args {
             dirty_files: plan.found.dirty.max(plan.found.writeback),
             dirty_bytes: pages(plan.found.dirty_pages),
             writeback_bytes: pages(plan.found.writeback_pages),
+            failed_writes: plan.found.write_failed,
+            failed_write_bytes: pages(plan.found.failed_pages),
+            unsynced: plan.found.unsynced,
             stays_because: mount.is_some_and(Mount::is_memory).then_some(IN_MEMORY),
             cached_apart: mount
                 .filter(|mount| mount.fs == "overlay" && mode.may_write())

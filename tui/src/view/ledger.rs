@@ -126,6 +126,19 @@ fn files(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
         let why = format!("{} stay: dirty, {} to write", count(dirty), size(unwritten));
         text.push(line(look, "", [String::new(), String::new()], why));
     }
+    let unsynced = ledger.counted(|found| found.unsynced);
+    if unsynced > 0 {
+        let why = format!("{} stay: written, not synced yet", count(unsynced));
+        text.push(line(look, "", [String::new(), String::new()], why));
+    }
+    let failed = ledger.counted(|found| found.write_failed);
+    if failed > 0 {
+        let why = format!(
+            "{} stay: a write failed, maybe the only copy",
+            count(failed)
+        );
+        text.push(line(look, "", [String::new(), String::new()], why));
+    }
     text
 }
 

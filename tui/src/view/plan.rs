@@ -70,6 +70,7 @@ pub(super) fn asked(model: &Model, confirm: &Confirm, area: Rect) -> Asked {
         text.push(Line::raw(format!("{label:<6} {words}")));
     }
     text.extend(written(model, confirm));
+    text.extend(unsafe_to_drop(confirm));
     text.extend([
         Line::raw(costs(model, confirm)),
         Line::raw(match confirm.tasks.len() {
@@ -176,6 +177,30 @@ fn costs(model: &Model, confirm: &Confirm) -> String {
         }
         Mode::Pages => format!("costs  the next reads of these files read {bytes} again"),
     }
+}
+
+/// What stays, though it is clean and unused.
+fn unsafe_to_drop(confirm: &Confirm) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let unsynced = confirm.sum(|found| found.unsynced);
+    if unsynced > 0 && confirm.mode == Mode::Inodes {
+        let what = match confirm.writeback {
+            true => "waited for first",
+            false => "W waits for them",
+        };
+        let unsynced = count(unsynced);
+        lines.push(Line::raw(format!(
+            "       {unsynced} written, not synced yet; {what}"
+        )));
+    }
+    let failed = confirm.sum(|found| found.write_failed);
+    if failed > 0 && confirm.mode.may_write() {
+        let failed = count(failed);
+        lines.push(Line::raw(format!(
+            "       {failed} kept: a write failed, memory may hold the only copy"
+        )));
+    }
+    lines
 }
 
 /// What of files is not on the disk yet, and what becomes of it.

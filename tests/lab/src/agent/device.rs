@@ -124,7 +124,9 @@ fn on_device(device: &Device, step: &str, value: &str) -> Result<String> {
                 Err(error) => name(error),
             }
         }
-        "interrupted" => interrupted(device)?,
+        "interrupted" => interrupted(device, Rain::Interrupts)?,
+        "restarted" => interrupted(device, Rain::Restarts)?,
+        "stopped" => interrupted(device, Rain::Stops)?,
         _ => bail!("no such step"),
     })
 }
@@ -215,7 +217,8 @@ fn open(path: &str, flags: OFlags) -> Result<OwnedFd> {
         .with_context(|| format!("cannot open {path}"))
 }
 
-fn shell(command: &str) -> Result<String> {
+/// Runs a command; its status in a word.
+pub(super) fn shell(command: &str) -> Result<String> {
     let status = Command::new("sh")
         .args(["-c", command])
         .status()
@@ -235,16 +238,37 @@ fn state() -> Result<String> {
     Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
+/// What rains on a walk.
+#[derive(Clone, Copy, PartialEq)]
+enum Rain {
+    /// A signal whose handler wants system calls to end.
+    Interrupts,
+    /// One whose handler wants them to go on.
+    Restarts,
+    /// Stops, each continued at once.
+    Stops,
+}
+
 /// Walks to the end under a rain of signals. The kernel hands them to the first thread, which is the one that reads.
-fn interrupted(device: &Device) -> Result<String> {
-    let heard = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGUSR1, heard)
-        .context("cannot catch a signal")?;
+fn interrupted(device: &Device, rain: Rain) -> Result<String> {
+    match rain {
+        Rain::Interrupts => raw::interrupt_on(libc::SIGUSR1).context("cannot catch a signal")?,
+        Rain::Restarts | Rain::Stops => {
+            let heard = Arc::new(AtomicBool::new(false));
+            signal_hook::flag::register(signal_hook::consts::SIGUSR1, heard)
+                .map(drop)
+                .context("cannot catch a signal")?;
+        }
+    }
     let over = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&over);
-    let rain = thread::spawn(move || {
+    let thread = thread::spawn(move || {
         while !flag.load(Ordering::Relaxed) {
-            kill_process(getpid(), Signal::USR1).ok();
+            if rain == Rain::Stops {
+                stop_and_continue();
+            } else {
+                kill_process(getpid(), Signal::USR1).ok();
+            }
             thread::sleep(Duration::from_millis(3));
         }
     });
@@ -258,7 +282,7 @@ fn interrupted(device: &Device) -> Result<String> {
         }
     };
     over.store(true, Ordering::Relaxed);
-    rain.join().map_err(|_| anyhow!("the rain broke off"))?;
+    thread.join().map_err(|_| anyhow!("the rain broke off"))?;
     let often = if times > 0 {
         "interrupted"
     } else {
@@ -268,4 +292,13 @@ fn interrupted(device: &Device) -> Result<String> {
         "{often} status {} total {}",
         end.status, end.counters.total
     ))
+}
+
+/// By a process of its own, since ours is stopped with all its threads.
+fn stop_and_continue() {
+    let pid = std::process::id();
+    Command::new("sh")
+        .args(["-c", &format!("kill -STOP {pid}; kill -CONT {pid}")])
+        .status()
+        .ok();
 }

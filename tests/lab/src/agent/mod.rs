@@ -1,5 +1,6 @@
 //! What runs in the guest: the first process, the command runner, and tools for scenes and tests.
 
+mod application;
 pub mod bench;
 mod calls;
 mod device;
@@ -177,6 +178,14 @@ enum Task {
         #[arg(required = true)]
         steps: Vec<String>,
     },
+    /// Keep a file open and use it step by step, while its disk fails
+    Application {
+        /// The file
+        file: PathBuf,
+        /// open, write:BYTE, flush, reads, fsync, close, sh:COMMAND (agent/application.rs)
+        #[arg(required = true)]
+        steps: Vec<String>,
+    },
     /// Make a tree of which everything is known, and keep it cached until killed
     Tree {
         /// Its top, which is not there yet
@@ -264,6 +273,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Bench { bench, rounds } => bench::run(bench, rounds),
         Task::BenchVictim { which, dir } => bench::victim(which, &dir),
         Task::Device { steps } => device::run(&steps),
+        Task::Application { file, steps } => application::run(&file, &steps),
         Task::Tree { dir } => tree::run(&dir),
         Task::Survive { dir } => survive::run(&dir),
         Task::Storm { dir, disk, seconds } => storm::run(&dir, &disk, Duration::from_secs(seconds)),

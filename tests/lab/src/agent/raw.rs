@@ -51,6 +51,32 @@ pub fn cachestat(file: &File) -> io::Result<Cached> {
     Ok(cached)
 }
 
+/// Begins to write what of a file is newer than the disk, and asks for no error.
+pub fn begin_writing(file: &File) -> io::Result<()> {
+    // SAFETY: the call takes no address.
+    let done =
+        unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
+    if done < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Has a signal end system calls, which most programs have go on instead.
+pub fn interrupt_on(signal: libc::c_int) -> io::Result<()> {
+    extern "C" fn hear(_: libc::c_int) {}
+    // SAFETY: zeros are an action without flags, and the handler does nothing.
+    let done = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = hear as extern "C" fn(libc::c_int) as usize;
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut())
+    };
+    if done < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// The device, open.
 #[derive(Debug)]
 pub struct Device(File);

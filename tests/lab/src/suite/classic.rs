@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Case, Context};
-use crate::guest::Guest;
+use crate::guest::{COMMAND_TIMEOUT, Guest};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -13,6 +13,18 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "ext4::classic_debugfs",
         run: classic_debugfs,
+    },
+    Case {
+        name: "errors::debugfs_keeps_counts_of_a_walk_that_ends_early",
+        run: ended_early,
+    },
+    Case {
+        name: "errors::debugfs_refuses_path_with_nul",
+        run: path_with_nul,
+    },
+    Case {
+        name: "errors::log_quotes_names",
+        run: log_quotes,
     },
 ];
 
@@ -82,6 +94,65 @@ fn experiment(guest: &Guest, prune: impl FnOnce(&Guest) -> Result<()>) -> Result
     ensure!(
         calls == 0,
         "looking the sibling's names up again called ext4_lookup {calls} times"
+    );
+    guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
+
+/// What was evicted before a signal ended the walk is told.
+fn ended_early(_: &Context, guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    guest.failed_lookups("/mnt/ext4", 300_000, "sess_")?;
+    let told = guest.sh(&format!(
+        "timeout -s INT 0.2 sh -c 'echo /mnt/ext4 >{CONTROL}'; tail -n 1 {CONTROL}"
+    ))?;
+    ensure!(
+        told.contains(" error -4") && !told.contains(" evicted 0,") && told.contains(" evicted "),
+        "the file tells {told}"
+    );
+    guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
+
+/// The directory above is not pruned in its place.
+fn path_with_nul(_: &Context, guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    guest.failed_lookups("/mnt/ext4", 100, "sess_")?;
+    let said = guest.exec(
+        &format!("printf '/mnt/ext4\\0/below\\n' | tee {CONTROL} 2>&1 >/dev/null"),
+        COMMAND_TIMEOUT,
+    )?;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    ensure!(said.contains("Invalid argument"), "tee says {said}");
+    let left = guest.sh("slabscope ls --negative --json /mnt/ext4 | wc -l")?;
+    ensure!(left.trim() == "100", "{left} names are left of 100");
+    guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
+
+/// A name ends neither its quotes nor its line, and sends a terminal nothing but ASCII.
+fn log_quotes(_: &Context, guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    let mark = guest.log().mark();
+    guest.sh(
+        "dir=$(printf '/mnt/ext4/a\"b\\303\\251\\233c') && mkdir $dir && agent lookups $dir 10 x_ &&
+         slabscope prune $dir --mode negative --yes >/dev/null",
+    )?;
+    // The line comes over an emulated serial one.
+    let mut log = String::new();
+    for _ in 0..50 {
+        log = guest.log().since(mark);
+        if log.contains("pruned negative dentries") && log.ends_with('\n') {
+            break;
+        }
+        guest.sh("sleep 0.1")?;
+    }
+    ensure!(
+        log.contains(r#"below "/a\"b\303\251\233c""#),
+        "the log: {log}"
     );
     guest.sh("umount /mnt/ext4")?;
     guest.unload_module()

@@ -46,7 +46,7 @@ fn requests(_: &Context, guest: &Guest) -> Result<()> {
     let dir = |fields: &str| format!("begin:dir=/mnt/ext4{fields}");
     let mut steps = vec![
         ("open".to_owned(), "ok"),
-        ("info".to_owned(), "24/2/63/0/256/0"),
+        ("info".to_owned(), "24/3/63/0/256/0"),
         ("nowhere:info".to_owned(), "EFAULT"),
         ("nowhere:begin".to_owned(), "EFAULT"),
         // An unknown number, a known one with another size, and another driver's (TCGETS).
@@ -64,8 +64,8 @@ fn requests(_: &Context, guest: &Guest) -> Result<()> {
         ",size=47",
         ",size=49",
         ",version=0",
-        ",version=1",
-        ",version=3",
+        ",version=2",
+        ",version=4",
         ",mode=6",
         ",mode=32",
         ",mode=4294967295",
@@ -83,7 +83,7 @@ fn requests(_: &Context, guest: &Guest) -> Result<()> {
         steps.push((dir(fields), "EINVAL"));
     }
     // As a 32-bit process asks, and then the good one, after all that.
-    steps.push(("begin-32:dir=/mnt/ext4,version=3".to_owned(), "EINVAL"));
+    steps.push(("begin-32:dir=/mnt/ext4,version=2".to_owned(), "EINVAL"));
     steps.push(("begin-32:dir=/mnt/ext4".to_owned(), "ok"));
     steps.push(("drain".to_owned(), "status 0"));
     steps.push((
@@ -176,7 +176,7 @@ fn read_only(_: &Context, guest: &Guest) -> Result<()> {
         guest,
         &[
             ("open", "ok"),
-            ("info", "24/2/63/1/256/0"),
+            ("info", "24/3/63/1/256/0"),
             ("begin:dir=/mnt/ext4,mode=2", "EROFS"),
             ("begin:dir=/mnt/ext4,mode=3", "EROFS"),
             ("begin:dir=/mnt/ext4,mode=3,flags=2", "EROFS"),

@@ -7,6 +7,7 @@ mod command_line;
 mod demo;
 mod errors;
 mod explorer;
+mod failing_disk;
 mod fixture;
 mod inodes;
 mod ladder;
@@ -20,6 +21,7 @@ mod rungs;
 mod runner;
 mod screen;
 mod sessions;
+mod stuck;
 mod survive;
 mod who;
 
@@ -63,6 +65,8 @@ fn cases() -> Vec<Case> {
         survive::CASES,
         inodes::CASES,
         pages::CASES,
+        failing_disk::CASES,
+        stuck::CASES,
         errors::CASES,
         sessions::CASES,
         command_line::CASES,

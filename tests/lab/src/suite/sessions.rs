@@ -25,19 +25,25 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// A signal interrupts a read, and the next read goes on where that one was.
+/// A signal interrupts a read, and the next read goes on where that one was; so does the same read where the signal's
+/// handler wants that, and where none is called.
 fn interrupted(_: &Context, guest: &Guest) -> Result<()> {
     const NAMES: u64 = 100_000;
     guest.load_module()?;
     guest.fresh_ext4()?;
     guest.failed_lookups("/mnt/ext4", NAMES, "name_")?;
     let all = format!("interrupted status 0 total {NAMES}");
+    let undisturbed = format!("undisturbed status 0 total {NAMES}");
     device(
         guest,
         &[
             ("open", "ok"),
             ("begin:dir=/mnt/ext4,batch=1", "ok"),
             ("interrupted", &all),
+            ("begin:dir=/mnt/ext4,batch=1", "ok"),
+            ("stopped", &undisturbed),
+            ("begin:dir=/mnt/ext4,batch=1", "ok"),
+            ("restarted", &undisturbed),
             ("begin:dir=/mnt/ext4,mode=2,batch=1", "ok"),
             ("interrupted", &all),
         ],

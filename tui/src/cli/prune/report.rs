@@ -39,6 +39,11 @@ pub(super) struct Document<'a> {
     pub dirty_files: u64,
     pub dirty_bytes: u64,
     pub writeback_bytes: u64,
+    /// Files and directories that stay since a write of them has failed, and their page cache.
+    pub failed_writes: u64,
+    pub failed_write_bytes: u64,
+    /// Inodes whose metadata is written, but not known to be on the disk; these stay, unless that is waited for.
+    pub unsynced: u64,
     /// Why all of it does, on a filesystem whose dentries are all there is of its files.
     pub stays_because: Option<&'static str>,
     /// Commands that prune what an overlay's files are cached by on other filesystems.
@@ -64,6 +69,11 @@ pub(super) struct Done {
     /// Files and directories that stayed since they are dirty or being written, and their bytes.
     skipped_dirty: u64,
     skipped_dirty_bytes: u64,
+    /// Those that stayed since a write of them has failed, and their page cache.
+    failed_writes: u64,
+    failed_write_bytes: u64,
+    /// Inodes that stayed since nobody has waited for their metadata.
+    unsynced: u64,
     took_ns: u64,
     dentry_active_objects_before: Option<u64>,
     dentry_active_objects_after: Option<u64>,
@@ -150,6 +160,19 @@ impl Document<'_> {
             let sizes = format!("{dirty} to write, {writing} being written");
             writeln!(out, "                {files:>14}  {what} ({sizes})")?;
         }
+        if self.unsynced > 0 && self.mode == Mode::Inodes.name() {
+            let inodes = count(self.unsynced);
+            let what = match self.writeback {
+                true => "written, not synced yet: waited for first",
+                false => "written, not synced yet: --writeback waits for them",
+            };
+            writeln!(out, "                {inodes:>14}  {what}")?;
+        }
+        if self.failed_writes > 0 && touches.contains(&self.mode) {
+            let (files, size) = (count(self.failed_writes), bytes(self.failed_write_bytes));
+            let what = "with a failed write: kept, as memory may hold the only copy";
+            writeln!(out, "                {files:>14}  {what} ({size})")?;
+        }
         Ok(())
     }
 }
@@ -184,6 +207,9 @@ impl Done {
                 false => 0,
             },
             skipped_dirty_bytes: unwritten(&outcome.counters).saturating_mul(page),
+            failed_writes: outcome.counters.write_failed,
+            failed_write_bytes: outcome.counters.failed_pages.saturating_mul(page),
+            unsynced: outcome.counters.unsynced,
             took_ns: u64::try_from(outcome.took.as_nanos()).unwrap_or(u64::MAX),
             dentry_active_objects_before: active(&before.dentry),
             dentry_active_objects_after: active(&after.dentry),
@@ -220,6 +246,16 @@ impl Done {
         if self.skipped_dirty > 0 {
             let (files, size) = (count(self.skipped_dirty), bytes(self.skipped_dirty_bytes));
             writeln!(out, "  stayed dirty  {files:>14}  {size} to write")?;
+        }
+        if self.unsynced > 0 {
+            let inodes = count(self.unsynced);
+            let why = "stayed: written, but nobody waited for the disk; --writeback does";
+            writeln!(out, "  not synced    {inodes:>14}  {why}")?;
+        }
+        if self.failed_writes > 0 {
+            let (files, size) = (count(self.failed_writes), bytes(self.failed_write_bytes));
+            let why = format!("kept, with {size} of page cache: it may be the only copy");
+            writeln!(out, "  failed write  {files:>14}  {why}")?;
         }
         let inodes = self.inode_cache.as_ref().map(|_| {
             [

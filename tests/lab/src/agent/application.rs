@@ -1,0 +1,106 @@
+//! An application whose disk fails: it keeps one file open and says a word for each step that it takes.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::io::Errno;
+
+use super::device::shell;
+use super::raw;
+
+/// Bytes of the file: more than a filesystem keeps in an inode, and a few pages.
+const SIZE: usize = 64 << 10;
+
+/// How long data may be on its way to the disk.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Takes the steps in their order.
+pub fn run(path: &Path, steps: &[String]) -> Result<()> {
+    let mut file = None;
+    for step in steps {
+        let (name, value) = step.split_once(':').unwrap_or((step, ""));
+        let word = match (name, &mut file) {
+            ("open", file) => word(open(path).map(|opened| *file = Some(opened))),
+            ("close", file) => {
+                *file = None;
+                "ok".to_owned()
+            }
+            ("sh", _) => shell(value)?,
+            (_, Some(file)) => on_file(file, name, value).with_context(|| step.clone())?,
+            (_, None) => bail!("{step}: the file is not open"),
+        };
+        println!("{word}");
+        io::stdout().flush().ok();
+    }
+    Ok(())
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+}
+
+fn on_file(file: &File, step: &str, value: &str) -> Result<String> {
+    Ok(match step {
+        "write" => word(file.write_all_at(&[byte(value)?; SIZE], 0)),
+        "fsync" => word(file.sync_all()),
+        "flush" => word(flush(file)?),
+        "reads" => {
+            let mut found = vec![0; SIZE];
+            match file.read_exact_at(&mut found, 0) {
+                Ok(()) if found.iter().all(|&byte| byte == found[0]) => {
+                    char::from(found[0]).to_string()
+                }
+                Ok(()) => "a mixture".to_owned(),
+                Err(error) => name(&error),
+            }
+        }
+        _ => bail!("no such step"),
+    })
+}
+
+fn byte(value: &str) -> Result<u8> {
+    let [byte] = value.as_bytes() else {
+        bail!("`{value}` is not one byte");
+    };
+    Ok(*byte)
+}
+
+/// Has the data written and waits until it is, without asking for errors: that would be `fsync`'s.
+fn flush(file: &File) -> Result<io::Result<()>> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Err(error) = raw::begin_writing(file) {
+            return Ok(Err(error));
+        }
+        let cached = raw::cachestat(file)?;
+        if cached.dirty + cached.writeback == 0 {
+            // What ends a write, beyond its pages' being clean, goes on in the background.
+            thread::sleep(Duration::from_millis(200));
+            return Ok(Ok(()));
+        }
+        ensure!(Instant::now() < deadline, "{cached:?} after {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn word(result: io::Result<()>) -> String {
+    result.map_or_else(|error| name(&error), |()| "ok".to_owned())
+}
+
+fn name(error: &io::Error) -> String {
+    match Errno::from_io_error(error) {
+        Some(Errno::IO) => "EIO".to_owned(),
+        Some(Errno::ROFS) => "EROFS".to_owned(),
+        _ => error.to_string(),
+    }
+}

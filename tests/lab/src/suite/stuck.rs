@@ -1,0 +1,88 @@
+//! What others hold up holds up nobody who can be killed.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use super::Case;
+use super::fixture::Background;
+use crate::agent::SCRATCH_DISK;
+use crate::guest::Guest;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "stuck::prune_ends_beside_a_realtime_hog",
+        run: |_, guest| hog(guest),
+    },
+    Case {
+        name: "stuck::prune_of_a_disk_that_does_not_answer_is_killed",
+        run: |_, guest| no_answer(guest),
+    },
+];
+
+/// How long a command takes that nothing holds up.
+const SOON: Duration = Duration::from_secs(4);
+
+/// A program that leaves a CPU to nobody else, for some seconds.
+const HOG: &str = "timeout 12 chrt -f 50 taskset -c 1 sh -c 'echo hogging; while :; do :; done'";
+
+/// Runs a command that is killed after two seconds, and returns how it ended and whether that was soon.
+fn killed(guest: &Guest, command: &str) -> Result<(i32, bool)> {
+    let start = Instant::now();
+    let output = guest.exec(
+        &format!("timeout -s KILL 2 {command}"),
+        Duration::from_secs(60),
+    )?;
+    Ok((output.status, start.elapsed() < SOON))
+}
+
+/// No CPU is waited for that may never run us: neither by a prune nor when the module is unloaded.
+fn hog(guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    guest.sh("mkdir /mnt/ext4/top && agent files /mnt/ext4/top 100 && sync")?;
+    let limit = guest.sh("cat /proc/sys/kernel/sched_rt_runtime_us")?;
+    let hogged = guest.sh("echo -1 >/proc/sys/kernel/sched_rt_runtime_us
+         for server in /sys/kernel/debug/sched/*_server/cpu1/runtime; do echo 0 >$server; done");
+    let hog = Background::start(guest, HOG, "hogging")?;
+    let pruned = killed(
+        guest,
+        "agent device open begin:dir=/mnt/ext4/top,mode=5 drain",
+    );
+    let unloaded = killed(guest, "rmmod slabscope");
+    // It ends by itself, with all that it started.
+    guest.sh(&format!(
+        "while kill -0 {} 2>/dev/null; do sleep 0.2; done
+         echo {} >/proc/sys/kernel/sched_rt_runtime_us
+         for server in /sys/kernel/debug/sched/*_server/cpu1/runtime; do echo 50000000 >$server; done",
+        hog.pid(),
+        limit.trim()
+    ))?;
+    hogged?;
+    ensure!(pruned? == (0, true), "a prune waits for the CPU");
+    let (status, soon) = unloaded?;
+    ensure!(soon, "rmmod waits for the CPU, with status {status}");
+    if status != 0 {
+        guest.unload_module()?;
+    }
+    guest.sh("umount /mnt/ext4").map(drop)
+}
+
+/// A prune that writes to a disk that does not answer ends when it is killed.
+fn no_answer(guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.sh(&format!(
+        "modprobe dm-mod && modprobe xfs &&
+         dmsetup create silent --table \"0 $(blockdev --getsz {SCRATCH_DISK}) linear {SCRATCH_DISK} 0\" &&
+         dmsetup mknodes && mkfs.xfs -q -f -K /dev/mapper/silent && mount /dev/mapper/silent /mnt/second &&
+         mkdir /mnt/second/top && cd /mnt/second/top && seq 10000 >file && sync file && seq 20000 >file &&
+         dmsetup suspend --noflush --nolockfs silent"
+    ))?;
+    let pruned = killed(
+        guest,
+        "agent device open begin:dir=/mnt/second/top,mode=5,flags=4 drain",
+    );
+    guest.sh("dmsetup resume silent && umount /mnt/second && dmsetup remove silent")?;
+    ensure!(pruned? == (137, true), "a prune waits for the disk");
+    guest.unload_module()
+}
