@@ -196,10 +196,8 @@ pub(super) fn of_machine(top: &mut Cgroup, kernel: &mut Kernel) {
     stat.slab_unreclaimable = memory.as_ref().and_then(|memory| memory.sunreclaim);
     stat.slab = memory.as_ref().and_then(|memory| memory.slab);
     stat.caches.clear();
-    if version == Version::V2 {
-        stat.kernel = None;
-        stat.parts.clear();
-    }
+    stat.kernel = None;
+    stat.parts.clear();
 }
 
 /// What a file says that not every cgroup has. With psi=0 that of the pressure cannot be read.
@@ -324,6 +322,25 @@ mod tests {
             (Some(0), None)
         );
         assert_eq!(dying(""), (None, None));
+    }
+
+    #[test]
+    fn root_has_no_figure_of_what_is_charged_beside_those_of_the_machine() {
+        for version in [Version::V1, Version::V2] {
+            let mut top = Cgroup {
+                version,
+                stat: Some(CgroupMemory {
+                    slab: Some(1),
+                    kernel: Some(2),
+                    file: Some(3),
+                    ..CgroupMemory::default()
+                }),
+                ..Cgroup::default()
+            };
+            of_machine(&mut top, &mut Kernel::new("/nowhere"));
+            let stat = top.stat.unwrap_or_default();
+            assert_eq!((stat.slab, stat.kernel, stat.file), (None, None, Some(3)));
+        }
     }
 
     #[test]
