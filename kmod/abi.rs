@@ -51,8 +51,8 @@ pub struct Begin {
     pub size: u32,
     /// [`VERSION`].
     pub version: u32,
-    /// The directory, open for reading (not `O_PATH`). The walk counts and prunes what is below
-    /// it, never the directory itself.
+    /// The directory, open in any way, `O_PATH` too. The walk counts and prunes what is below it,
+    /// never the directory itself.
     pub fd: i32,
     /// One of the `MODE_` constants.
     pub mode: u32,

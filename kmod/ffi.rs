@@ -128,14 +128,20 @@ impl Root {
         Self(file)
     }
 
-    /// The directory that the caller has open as `fd`.
+    /// The directory that the caller has open as `fd`, also as `O_PATH`: nothing is read from it,
+    /// and opening it for reading may ask a server.
     ///
     /// # Safety
     ///
     /// No `fdget_pos` region of that file is active on this thread: the caller is an ioctl, and
     /// ioctl(2) takes its file with `fdget`.
     pub(crate) unsafe fn new(fd: i32) -> Result<Self> {
-        let file = LocalFile::fget(u32::try_from(fd).map_err(|_| EBADF)?)?;
+        let fd = u32::try_from(fd).map_err(|_| EBADF)?;
+        // SAFETY: it takes any number.
+        let file = unsafe { bindings::fget_raw(fd) };
+        let file = NonNull::new(file.cast::<LocalFile>()).ok_or(EBADF)?;
+        // SAFETY: a `LocalFile` is a `struct file`, and `fget_raw` has taken a reference for us.
+        let file = unsafe { ARef::from_raw(file) };
         // SAFETY: by the contract.
         Ok(Self(unsafe { LocalFile::assume_no_fdget_pos(file) }))
     }

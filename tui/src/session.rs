@@ -77,7 +77,9 @@ impl SessionError {
     fn new(what: &'static str, errno: Errno) -> Self {
         let cause = match errno {
             Errno::PERM | Errno::ACCESS => return Self::Permission(DEVICE.into()),
-            Errno::BADF => "the directory is not open for reading",
+            Errno::BADF => {
+                "the directory is not open, or the module is older than this program and wants it open for reading"
+            }
             Errno::NOTDIR => "this is not a directory",
             Errno::INVAL => {
                 "module and program do not agree, or this is a filesystem internal to the kernel"

@@ -55,7 +55,7 @@ fn requests(_: &Context, guest: &Guest) -> Result<()> {
         ("nowhere:5401".to_owned(), "ENOTTY"),
         ("begin:fd=-1".to_owned(), "EBADF"),
         ("begin:fd=999".to_owned(), "EBADF"),
-        ("begin:path=/mnt/ext4".to_owned(), "EBADF"),
+        ("begin:path=/mnt/ext4/file".to_owned(), "ENOTDIR"),
         ("begin:file=/mnt/ext4/file".to_owned(), "ENOTDIR"),
         ("begin:pipe=1".to_owned(), "ENOTDIR"),
     ];
