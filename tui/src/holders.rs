@@ -7,6 +7,7 @@
 //! is on its filesystem, by the mounts of the process's namespace.
 
 mod place;
+pub mod watches;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::prune::{pid_of_root, root_of_process};
+use crate::reach::{pid_of_root, root_of_process};
 use crate::source::{Mount, files, mounts};
 
 /// A file of a filesystem.
