@@ -23,7 +23,9 @@ fn hotspot(path: &str, own: Counters, below: Counters) -> Hotspot {
         path: path.into(),
         own,
         below,
-        hidden: path.starts_with("/mnt/ext4/under"),
+        hidden_below: path
+            .starts_with("/mnt/ext4/under")
+            .then(|| "/mnt/ext4".into()),
     }
 }
 
@@ -172,16 +174,18 @@ fn enter_walks_there_and_n_lists_the_names() {
 }
 
 #[test]
-fn what_is_mounted_over_is_not_walked_to() {
+fn what_is_mounted_over_is_reached_from_above() {
     let mut app = App::in_hotspots(80, 24);
     app.keys("j");
     app.shows("/mnt/ext4/under (hidden)");
     app.effects();
-    for key in ["<Enter>", "n"] {
-        app.keys(key);
-        app.shows("something else is mounted there");
-        assert!(app.effects().is_empty());
-    }
+    app.keys("n");
+    app.shows("a prune below /mnt/ext4 takes it in");
+    assert!(app.effects().is_empty());
+    app.keys("<Enter>");
+    app.shows("a mount hides the directory: a prune of this one");
+    assert!(matches!(&app.effects()[..],
+        [Effect::Census { path, .. }] if path.as_os_str() == "/mnt/ext4"));
 }
 
 #[test]

@@ -368,7 +368,7 @@ fn files_are_written_first_only_where_that_was_asked_for() {
 }
 
 #[test]
-fn an_overlay_says_where_its_inodes_are() {
+fn an_overlay_names_its_layers_and_plans_for_them() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     app.plan(counters(5, 0, 5));
@@ -379,9 +379,15 @@ fn an_overlay_says_where_its_inodes_are() {
     mount.fs = "overlay".into();
     mount.made_of = ["/upper".into(), "/low er".into()].into();
     app.keys("3");
-    app.shows("lower  its files' inodes and pages are cached apart, of /upper '/low er'");
-    app.keys("2");
-    app.shows_no("lower  ");
+    app.shows("layers inodes, pages and names are cached apart, in");
+    app.keys("1");
+    app.shows("layers the same names are cached once more in");
+    let layers = ["/upper/1", "/low er/1"].map(PathBuf::from);
+    app.effects();
+    app.keys("l");
+    assert!(matches!(&app.effects()[..],
+        [Effect::Plan { paths, layers: true, .. }] if paths[..] == layers));
+    app.keys("<Esc>");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! On the way to a prune, with what the module would have answered.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use slabscope::abi::Counters;
@@ -80,9 +80,8 @@ impl App {
             other => panic!("no plan was asked for but {other:?}"),
         };
         assert_eq!(paths.len(), found.len(), "{paths:?}");
-        let plan = |(path, &found)| {
-            let dir = Arc::new(File::open("/").unwrap());
-            let target = Target { path, dir };
+        let plan = |(path, &found): (PathBuf, _)| {
+            let target = Target::of(&path, File::open("/").unwrap());
             Plan { target, found }
         };
         let plans = paths.into_iter().zip(found).map(plan);

@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use crate::aside;
 use crate::audit::AuditError;
 use crate::config::ConfigError;
 use crate::reader::{self, Via};
@@ -54,6 +55,21 @@ pub enum Exit {
     Permission = 4,
     /// Only a part was done, or it was cancelled.
     Partial = 5,
+}
+
+impl Exit {
+    /// By its number.
+    fn of(code: i32) -> Option<Self> {
+        let all = [
+            Self::Ok,
+            Self::Failed,
+            Self::Usage,
+            Self::Missing,
+            Self::Permission,
+            Self::Partial,
+        ];
+        all.into_iter().find(|exit| *exit as i32 == code)
+    }
 }
 
 /// Why a subcommand ended before its end.
@@ -224,10 +240,11 @@ impl Command {
 
 /// Does what the arguments of the process say.
 pub fn main() -> ExitCode {
-    if let Some(status) = crate::reclaim::aside::asked(std::env::args_os()) {
+    if let Some(status) = aside::asked(std::env::args_os()) {
         return ExitCode::from(status);
     }
     signals::at_start();
+    aside::at_start();
     let args = match Cli::try_parse() {
         Ok(args) => args,
         Err(error) => return parsed(&error),

@@ -35,8 +35,9 @@ pub struct Hotspot {
     pub own: Counters,
     /// Of everything below it.
     pub below: Counters,
-    /// Something else is mounted over it, or above it: the path does not lead to it.
-    pub hidden: bool,
+    /// Something else is mounted over it, or above it, so that the path does not lead to it: the
+    /// nearest directory above that can be reached. What is pruned below that one takes in this one.
+    pub hidden_below: Option<PathBuf>,
 }
 
 /// What the directories are sorted by: what is directly in them.
@@ -215,7 +216,8 @@ pub fn hotspots(
             break;
         }
         let before = so_far.dentries;
-        let counted = open(&mount, lookup).and_then(|target| {
+        let opened = open(&mount, lookup, &mut || progress(&so_far));
+        let counted = opened.and_then(|target| {
             count(&target, &mounts, &mount, &mut greatest, &mut |counters| {
                 so_far.dentries = before.saturating_add(counters.total);
                 let flow = progress(&so_far);
@@ -243,12 +245,12 @@ pub fn hotspots(
 
 /// Opens where a filesystem is mounted: by what is cached alone where else somebody far away might
 /// be asked.
-fn open(mount: &Mount, lookup: bool) -> Result<Target, PruneError> {
-    if mount.is_remote() && !lookup {
-        Target::open_cached(&mount.point)
-    } else {
-        Target::open(&mount.point)
-    }
+fn open(
+    mount: &Mount,
+    lookup: bool,
+    flow: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<Target, PruneError> {
+    Target::open_if(&mount.point, lookup || !mount.is_remote(), flow)
 }
 
 /// Counts one filesystem: all of it, and whether that is all.
@@ -311,9 +313,14 @@ impl<'a> Walk<'a> {
     }
 
     fn keep(&mut self, path: PathBuf, own: Counters, below: Counters) {
-        let on = Mount::of(self.mounts, &path);
+        let is_hidden = |path: &Path| {
+            let on = Mount::of(self.mounts, path);
+            on.is_some_and(|on| on.point != self.mount.point)
+        };
+        let mut above = path.ancestors().skip_while(|path| is_hidden(path));
+        let nearest = above.next().filter(|above| *above != path);
         self.greatest.keep(Hotspot {
-            hidden: on.is_some_and(|on| on.point != self.mount.point),
+            hidden_below: nearest.map(Path::to_owned),
             path,
             own,
             below,
@@ -392,7 +399,7 @@ mod tests {
             path: path.into(),
             own,
             below: own,
-            hidden: false,
+            hidden_below: None,
         }
     }
 
@@ -456,18 +463,26 @@ mod tests {
         let found = Hotspots::new(greatest.done(), Vec::new(), None, Duration::ZERO);
         let row = |row: &Hotspot| {
             let path = row.path.to_str().unwrap().to_owned();
-            (path, row.own.negative, row.below.negative, row.hidden)
+            let above = row.hidden_below.as_deref().and_then(Path::to_str);
+            (
+                path,
+                row.own.negative,
+                row.below.negative,
+                above.map(str::to_owned),
+            )
         };
         let rows: Vec<_> = found.rows.iter().map(row).collect();
         let expected = [
-            ("/mnt/a/over/x", 50, 50, true),
-            ("/mnt/a/b", 7, 7, false),
-            ("/mnt", 5, 65, false),
-            ("/mnt/a", 3, 60, false),
+            ("/mnt/a/over/x", 50, 50, Some("/mnt/a")),
+            ("/mnt/a/b", 7, 7, None),
+            ("/mnt", 5, 65, None),
+            ("/mnt/a", 3, 60, None),
         ];
         assert_eq!(
             rows,
-            expected.map(|(path, own, below, hidden)| { (path.to_owned(), own, below, hidden) })
+            expected.map(|(path, own, below, above): (&str, _, _, Option<&str>)| {
+                (path.to_owned(), own, below, above.map(str::to_owned))
+            })
         );
     }
 

@@ -88,6 +88,8 @@ pub enum Action {
     Follow,
     Urge,
     Holders,
+    /// Plans for the layers of an overlay.
+    Layers,
     Prune,
     Rung(RungAction),
     Settings(SettingsAction),
@@ -363,6 +365,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Plan, "", &[Down, Char('j')], "", "", A::ChooseNext(1)),
     bind(S::Plan, "", &[Char('W')], "", "write dirty files first, or leave them", A::WriteBack),
     bind(S::Plan, "", &[Char('w')], "who", "who holds what stays", A::Holders),
+    bind(S::Plan, "", &[Char('l')], "", "instead: the layers of an overlay", A::Layers),
     bind(S::Plan, "", &[PageDown, Char(' ')], "", "more of the text", A::Page(1)),
     bind(S::Plan, "", &[PageUp], "", "", A::Page(-1)),
     bind(S::Plan, "", &[Enter], "", "does nothing: no accidents", A::Urge),

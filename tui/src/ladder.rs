@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::prune;
 use crate::reclaim::{pages, superblock};
 use crate::session::{Device, Mode};
 use crate::shell::quoted;
@@ -141,11 +142,18 @@ fn why_not(rung: Rung, place: &Place) -> Option<String> {
             "on {fs} all of it is in use for as long as the file exists"
         ))
     };
+    let untested = || {
+        let why = prune::untested(place.mount.as_ref()?)?;
+        Some(format!("{why}: --any-filesystem"))
+    };
     match rung {
-        Rung::Negative | Rung::Dentries | Rung::Inodes => {
-            in_memory().or_else(|| place.no_module.clone())
+        Rung::Negative | Rung::Dentries | Rung::Inodes => in_memory()
+            .or_else(|| place.no_module.clone())
+            .or_else(untested),
+        Rung::Pages => {
+            let unfit = pages::unfit(place.mount.as_ref()?, false);
+            unfit.or_else(|| untested().filter(|_| place.no_module.is_none()))
         }
-        Rung::Pages => pages::unfit(place.mount.as_ref()?, false),
         Rung::Superblock => superblock::unfit(place.mount.as_ref()?, false),
         Rung::Cgroup => place
             .cgroups
@@ -217,17 +225,8 @@ mod tests {
             "slabscope reclaim --pages '/srv/a b'"
         );
         assert_eq!(applies(&place("tmpfs")), ["cgroup", "cache", "everybody"]);
-        assert_eq!(
-            applies(&place("nfs4")),
-            [
-                "negative",
-                "dentries",
-                "inodes",
-                "cgroup",
-                "cache",
-                "everybody"
-            ]
-        );
+        // Nothing that is refused without --any-filesystem is offered.
+        assert_eq!(applies(&place("nfs4")), ["cgroup", "cache", "everybody"]);
         let bare = Place {
             cgroups: None,
             slabs: false,

@@ -6,6 +6,7 @@
 
 #[path = "../../kmod/abi.rs"]
 pub mod abi;
+pub mod aside;
 pub mod audit;
 pub mod caches;
 pub mod census;
@@ -23,6 +24,7 @@ pub mod page_cache;
 #[path = "../../tests/support/private.rs"]
 mod private;
 pub mod prune;
+pub mod reach;
 pub mod readdir;
 pub mod reader;
 pub mod reclaim;

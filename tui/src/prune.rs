@@ -1,23 +1,21 @@
 //! Pruning below one directory: a plan from a dry run, then the prune of the very directory that
 //! the plan was made for.
 
+pub mod layers;
 pub mod settle;
+mod target;
 
-use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use rustix::fs::{CWD, Mode as FileMode, OFlags, ResolveFlags, fstat, openat2};
-use rustix::io::Errno;
 
 use crate::audit::{self, Action, AuditError};
 use crate::session::{Bounds, Counters, Device, Mode, Record, SessionError, Status, Walk};
 use crate::source::Mount;
 use crate::text::{count, printable};
+pub use target::Target;
 
 /// Why there is no plan, or a plan was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +38,17 @@ pub enum PruneError {
         /// The last so many names of its path are not known to be cached.
         names: usize,
     },
+    /// Somebody had to be asked on the way there, and did not answer until that was ended.
+    #[error("{}: its filesystem did not answer until the wait was ended{}", printable(.path), still_waits(*.left))]
+    Unanswered {
+        /// The directory.
+        path: PathBuf,
+        /// The process that the kernel keeps waiting.
+        left: Option<u32>,
+    },
     /// A symbolic link, which nothing is cached below.
-    #[error("{}: a symbolic link; name the directory that it leads to: {}", printable(.0), printable(.1))]
-    Link(PathBuf, PathBuf),
+    #[error("{}: a symbolic link; name the directory that it leads to{}", printable(.0), to(.1.as_deref()))]
+    Link(PathBuf, Option<PathBuf>),
     /// Something else than a directory.
     #[error("{}: not a directory", printable(.0))]
     NoDirectory(PathBuf),
@@ -69,7 +75,23 @@ pub enum PruneError {
     },
 }
 
+/// Of a process that no signal ends.
+pub(crate) fn still_waits(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| {
+        format!("; process {pid} waits on in the kernel, which no signal ends")
+    })
+}
+
+fn to(path: Option<&Path>) -> String {
+    path.map_or_else(String::new, |path| format!(": {}", printable(path)))
+}
+
 impl PruneError {
+    /// Nothing is at the path.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Tells what had been done by then, if something had.
     fn after(self, moved: u64, mode: Mode, took: Duration) -> Self {
         match moved {
@@ -82,121 +104,6 @@ impl PruneError {
             },
         }
     }
-}
-
-/// A directory to look below or prune below: its path for people, and the directory itself, held
-/// open so that no other can take its place.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// Where it was when it was opened.
-    pub path: PathBuf,
-    /// The directory.
-    pub dir: Arc<File>,
-}
-
-impl Target {
-    /// Opens a directory by what is cached of it alone: nothing is looked up on the disk
-    /// (`RESOLVE_CACHED` of openat2(2)), so that looking does not fill the cache looked at.
-    pub fn open_cached(path: &Path) -> Result<Self, PruneError> {
-        Self::open_how(path, ResolveFlags::CACHED)
-    }
-
-    /// Opens a directory that is known to be cached. Where the filesystem has names asked for anew
-    /// at each use (kernfs, NFS, FUSE: `d_revalidate` answers -ECHILD under RCU), so that the above
-    /// fails, the path is looked up as any program would: what is cached of it is used.
-    pub fn open(path: &Path) -> Result<Self, PruneError> {
-        match Self::open_cached(path) {
-            Err(PruneError::NotCached { .. }) => Self::open_how(path, ResolveFlags::empty()),
-            opened => opened,
-        }
-    }
-
-    /// Either of the two: the latter if the path may be looked up.
-    pub fn open_if(path: &Path, lookup: bool) -> Result<Self, PruneError> {
-        match lookup {
-            true => Self::open(path),
-            false => Self::open_cached(path),
-        }
-    }
-
-    fn open_how(path: &Path, resolve: ResolveFlags) -> Result<Self, PruneError> {
-        let error = |errno: Errno| match errno {
-            // Of openat2(2) with RESOLVE_CACHED.
-            Errno::AGAIN => PruneError::NotCached {
-                path: path.into(),
-                names: not_cached(path),
-            },
-            Errno::NOTDIR | Errno::LOOP => match std::fs::read_link(path) {
-                Ok(to) => PruneError::Link(path.into(), to),
-                Err(_) => PruneError::NoDirectory(path.into()),
-            },
-            errno => PruneError::Open {
-                path: path.into(),
-                source: errno.into(),
-            },
-        };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let dir = openat2_below(path, flags, resolve).map_err(error)?;
-        Ok(Self {
-            path: path.into(),
-            dir: Arc::new(dir.into()),
-        })
-    }
-
-    /// Whether the path still leads to this directory.
-    fn is_in_place(&self) -> Result<bool, PruneError> {
-        let there = match Self::open(&self.path) {
-            Ok(there) => there,
-            Err(PruneError::Open { source, .. }) if source.kind() != io::ErrorKind::NotFound => {
-                let path = self.path.clone();
-                return Err(PruneError::Open { path, source });
-            }
-            Err(_) => return Ok(false),
-        };
-        let id = |file: &File| fstat(file.as_fd()).map(|stat| (stat.st_dev, stat.st_ino));
-        let error = |errno: Errno| PruneError::Open {
-            path: self.path.clone(),
-            source: errno.into(),
-        };
-        Ok(id(&there.dir).map_err(error)? == id(&self.dir).map_err(error)?)
-    }
-}
-
-/// Opens a path. The root of a process is a link that cannot be followed by what is cached alone
-/// (fs/proc/base.c: `proc_pid_get_link()`, Linux 7.3): it is opened as any program would, and the
-/// rest below it, where symbolic links are that process's.
-fn openat2_below(path: &Path, flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
-    let none = FileMode::empty();
-    match root_of_process(path) {
-        None => openat2(CWD, path, flags, none, resolve),
-        Some((root, rest)) => {
-            let how = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let root = openat2(CWD, root, how, none, ResolveFlags::empty())?;
-            openat2(root, rest, flags, none, resolve | ResolveFlags::IN_ROOT)
-        }
-    }
-}
-
-/// `/proc/PID/root` and what is below it.
-pub fn root_of_process(path: &Path) -> Option<(&Path, &Path)> {
-    let root = path.ancestors().find(|root| pid_of_root(root).is_some())?;
-    let rest = path.strip_prefix(root).ok()?;
-    let here = rest.as_os_str().is_empty();
-    Some((root, if here { Path::new(".") } else { rest }))
-}
-
-/// The process that a path is the root of, by its name in /proc.
-pub fn pid_of_root(path: &Path) -> Option<u32> {
-    let pid = path.strip_prefix("/proc").ok()?.to_str()?;
-    pid.strip_suffix("/root")?.parse().ok()
-}
-
-/// How many names at the end of a path cannot be reached by what is cached.
-fn not_cached(path: &Path) -> usize {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let cached = |path: &&Path| openat2_below(path, flags, ResolveFlags::CACHED).is_ok();
-    let mut above = path.ancestors().take_while(|path| *path != Path::new(""));
-    above.position(|path| cached(&path)).unwrap_or(1)
 }
 
 /// What a prune would do, from a dry run.
@@ -287,6 +194,21 @@ impl Plan {
             took: start.elapsed(),
         })
     }
+}
+
+/// The types of filesystem that the module prunes on without being told to (kmod/session.c:
+/// `is_tested()`).
+pub const TESTED: [&str; 5] = ["ext4", "xfs", "btrfs", "overlay", "tmpfs"];
+
+/// Why the module refuses a prune on a filesystem unless told to do it on any; None: it does not.
+pub fn untested(mount: &Mount) -> Option<String> {
+    (!TESTED.contains(&mount.fs.as_str())).then(|| {
+        format!(
+            "pruning is tested on {} only, not on {}",
+            TESTED.join(", "),
+            printable(&mount.fs)
+        )
+    })
 }
 
 /// A plan, and the filesystem that it is for.

@@ -5,7 +5,6 @@
 //! [`carry_out`] a plan takes the figures, opens the record, acts, waits for what was freed to come
 //! back, takes the figures again and writes the record.
 
-pub mod aside;
 pub mod cache;
 pub mod cgroup;
 pub mod everybody;
@@ -17,6 +16,7 @@ pub mod superblock;
 use std::fmt::Debug;
 use std::io;
 use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use crate::audit::{Action, AuditError, Log, Record};
+use crate::reach::{self, Kind, Unreached};
 use crate::shrink::ShrinkError;
 use crate::source::{Cause, Kernel, SourceError};
 use crate::text::printable;
@@ -59,6 +60,14 @@ pub enum ReclaimError {
         path: PathBuf,
         /// How.
         what: String,
+    },
+    /// Somebody had to be asked on the way there, and did not answer until that was ended.
+    #[error("{}: its filesystem did not answer until the wait was ended{}", printable(.path), crate::prune::still_waits(*.left))]
+    Unanswered {
+        /// The file.
+        path: PathBuf,
+        /// The process that the kernel keeps waiting.
+        left: Option<u32>,
     },
     /// A slab cache was not shrunk.
     #[error(transparent)]
@@ -125,6 +134,21 @@ pub struct Progress {
 
 /// Hears how far it is, and may end it.
 pub type Flow<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
+
+/// Opens what a path leads to (`O_PATH`), as long as `flow` says.
+fn open(path: &Path, kind: Kind, flow: &mut Flow<'_>) -> Result<OwnedFd, ReclaimError> {
+    let progress = Progress {
+        doing: "asking the filesystem for the path",
+        ..Progress::default()
+    };
+    reach::open(path, kind, &mut || flow(&progress)).map_err(|error| match error {
+        Unreached::Refused(source) => ReclaimError::file(path, source),
+        Unreached::Ended(left) => ReclaimError::Unanswered {
+            path: path.into(),
+            left,
+        },
+    })
+}
 
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -305,6 +305,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::NextMark(steps) => charts::mark(model, steps),
         Action::Follow => model.charts.follow(),
         Action::Holders => return prune::ask_holders(model),
+        Action::Layers => return prune::plan_layers(model),
         Action::Prune => return prune::confirmed(model),
         Action::Rung(action) => return rung::act(model, action),
         Action::Settings(action) => return settings::act(model, action),

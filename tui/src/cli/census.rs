@@ -12,11 +12,13 @@ use super::table::{Align, Table};
 use super::walks::{self, Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
 use crate::census::{Census, Row, census};
+use crate::holders::watches::{Watches, watches};
 use crate::model::{Sizes, comes_back};
 use crate::reader;
 use crate::session::Counters;
-use crate::source::Kernel;
+use crate::source::{Kernel, Mount, Mounted};
 use crate::text::{bytes, count, printable};
+use crate::who;
 
 /// Count what the kernel has cached below a directory, looking nothing up
 #[derive(Debug, clap::Args)]
@@ -35,6 +37,11 @@ pub struct Args {
     /// At most so many directories
     #[arg(long, value_name = "N", value_parser = super::whole::<usize>)]
     limit: Option<usize>,
+
+    /// Count the inodes of the filesystem that inotify and fanotify keep, with a name or without: looks
+    /// through /proc, which caches names there
+    #[arg(long)]
+    watches: bool,
 
     /// As JSON
     #[arg(long)]
@@ -129,6 +136,8 @@ struct Document<'a> {
     changed_meanwhile: bool,
     took_ns: u64,
     below: Figures,
+    /// Inodes of the filesystem that inotify and fanotify keep. None: not asked for, or not known.
+    watched_inodes: Option<u64>,
     directories: Vec<Below<'a>>,
 }
 
@@ -156,10 +165,44 @@ impl Run for Args {
         let all = census.rows.len();
         census.rows.truncate(self.limit.unwrap_or(usize::MAX));
         let left_out = all - census.rows.len();
+        let mut kernel = Kernel::new("/");
+        let mount = Mounted::of(&kernel.mounted().unwrap_or_default(), &target.dir);
+        let watched = mount.as_ref().filter(|_| self.watches);
+        let watched = watched.and_then(|mount| watched_on(mount, &interrupt));
         if self.json {
-            json::write(out, "slabscope.census/1", &document(&path, &census, sizes))?;
+            let inodes = watched.map(|watched| watched.inodes);
+            json::write(
+                out,
+                "slabscope.census/1",
+                &document(&path, &census, sizes, inodes),
+            )?;
         } else {
             self.table(&census, sizes, out)?;
+            let whole = mount.filter(|mount| {
+                let is_all = mount.point == target.place() && mount.root == Path::new("/");
+                is_all && !census.partial
+            });
+            if let Some(mount) = whole {
+                let mounts = kernel.mounts().unwrap_or_default();
+                let sample = kernel.sample_bare();
+                let cache = mount.inode_cache().and_then(|name| sample.cache(name));
+                let objects = cache.and_then(|cache| cache.active);
+                if let Some(beyond) = unnamed(objects, census.here.inodes) {
+                    writeln!(
+                        out,
+                        "{}",
+                        beyond_names(&mount, &mounts, beyond, self.watches)
+                    )?;
+                }
+            }
+            match watched {
+                Some(watched) => match watched.words() {
+                    Some(words) => writeln!(out, "{words}")?,
+                    None => writeln!(out, "no inode of this filesystem is watched")?,
+                },
+                None if self.watches => writeln!(out, "watched inodes: not known")?,
+                None => {}
+            }
         }
         if left_out > 0 {
             super::left_out(format_args!("{left_out} directories"));
@@ -207,7 +250,47 @@ impl Args {
     }
 }
 
-fn document<'a>(path: &'a Path, census: &'a Census, sizes: Sizes) -> Document<'a> {
+/// What inotify and fanotify keep of a mount's filesystem, if that can be looked at.
+fn watched_on(mount: &Mount, interrupt: &Interrupt) -> Option<Watches> {
+    let superblock = who::device(mount)?;
+    watches(Path::new("/proc"), superblock, &mut || interrupt.flow()).ok()
+}
+
+/// How many inodes no name is cached of, if they are many: what is in use of the slab cache of the
+/// filesystem's inodes, beyond those of a census of all of it.
+fn unnamed(objects: Option<u64>, named: u64) -> Option<u64> {
+    const MANY: u64 = 1_000;
+    let objects = objects?;
+    let beyond = objects.checked_sub(named)?;
+    (beyond >= MANY.max(objects / 10)).then_some(beyond)
+}
+
+/// A word about those.
+fn beyond_names(mount: &Mount, mounts: &[Mount], beyond: u64, counted: bool) -> String {
+    let shares = |other: &Mount| {
+        other.inode_cache() == mount.inode_cache() && other.superblock != mount.superblock
+    };
+    let others = match mounts.iter().any(shares) {
+        true => ", or are of other filesystems that share it",
+        false => "",
+    };
+    let more = match counted {
+        true => "",
+        false => "; --watches counts those that inotify keeps",
+    };
+    format!(
+        "{} has {} inodes more: no name of them is cached{others}{more}",
+        mount.inode_cache().unwrap_or("its slab cache"),
+        count(beyond)
+    )
+}
+
+fn document<'a>(
+    path: &'a Path,
+    census: &'a Census,
+    sizes: Sizes,
+    watched_inodes: Option<u64>,
+) -> Document<'a> {
     let below = |row: &'a Row| Below {
         name: Name::new(&row.name),
         in_use: row.in_use,
@@ -222,6 +305,7 @@ fn document<'a>(path: &'a Path, census: &'a Census, sizes: Sizes) -> Document<'a
         changed_meanwhile: census.changed,
         took_ns: u64::try_from(census.took.as_nanos()).unwrap_or(u64::MAX),
         below: Figures::new(&census.here, sizes, census.reader),
+        watched_inodes,
         directories: census.rows.iter().map(below).collect(),
     }
 }
@@ -240,4 +324,31 @@ fn key(row: &Row, sort: Sort) -> (Reverse<u64>, std::ffi::OsString) {
         Sort::Name => 0,
     };
     (Reverse(figure), row.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inodes_beyond_a_census_are_told_where_they_are_many() {
+        assert_eq!(unnamed(Some(6_528), 304), Some(6_224));
+        assert_eq!(unnamed(Some(6_528), 6_400), None);
+        assert_eq!(unnamed(Some(200_000), 190_000), None);
+        assert_eq!(unnamed(None, 0), None);
+        let mount = |point: &str, superblock: &str| Mount {
+            point: point.into(),
+            fs: "ext4".into(),
+            superblock: superblock.into(),
+            ..Mount::default()
+        };
+        let mounts = [mount("/a", "8:1"), mount("/b", "8:2")];
+        let told = |mounts: &[Mount]| beyond_names(&mounts[0], mounts, 6_224, false);
+        assert_eq!(
+            told(&mounts[..1]),
+            "ext4_inode_cache has 6,224 inodes more: no name of them is cached; --watches counts those that \
+             inotify keeps"
+        );
+        assert!(told(&mounts).contains("other filesystems"));
+    }
 }

@@ -11,6 +11,7 @@ use super::walks::Interrupt;
 use super::{Context, Exit, Failure, Run};
 use crate::hotspots::{Heat, Hotspots, HotspotsError, hotspots};
 use crate::model::Sizes;
+use crate::shell::quoted;
 use crate::source::Kernel;
 use crate::text::{bytes, count, printable};
 
@@ -67,6 +68,8 @@ struct Directory<'a> {
     path: Name<'a>,
     /// Something else is mounted over it: the path does not lead to it.
     hidden: bool,
+    /// Then a prune below this directory takes it in.
+    reached_by_pruning: Option<Name<'a>>,
     own: Figures,
     below: Figures,
 }
@@ -121,16 +124,17 @@ fn tell(found: &Hotspots, out: &mut dyn Write) -> Result<(), Failure> {
         let back = found
             .dentry_size
             .map(|size| bytes(Heat::ComesBack.of(&row.own, Some(size))));
-        let hidden = if row.hidden {
-            " (hidden by a mount)"
-        } else {
-            ""
-        };
+        let hidden = row.hidden_below.as_ref().map_or_else(String::new, |above| {
+            format!(
+                " (hidden by a mount; reached by slabscope prune {})",
+                quoted(above)
+            )
+        });
         table.row([
             count(row.own.negative),
             back.unwrap_or("?".into()),
             count(row.below.negative),
-            printable(&row.path) + hidden,
+            printable(&row.path) + &hidden,
         ]);
     }
     table.write(out)?;
@@ -163,7 +167,11 @@ fn document(found: &Hotspots) -> Document<'_> {
     });
     let directories = found.rows.iter().map(|row| Directory {
         path: Name::keyed("path", &row.path),
-        hidden: row.hidden,
+        hidden: row.hidden_below.is_some(),
+        reached_by_pruning: row
+            .hidden_below
+            .as_ref()
+            .map(|above| Name::keyed("path", above)),
         own: Figures::new(&row.own, sizes, found.reader),
         below: Figures::new(&row.below, sizes, found.reader),
     });
@@ -197,7 +205,7 @@ mod tests {
             path: path.into(),
             own: counters(own),
             below: counters(below),
-            hidden: path.ends_with('h'),
+            hidden_below: path.ends_with('h').then(|| "/a".into()),
         };
         let mount = |point: &str, fs: &str| Mount {
             point: point.into(),
@@ -228,7 +236,7 @@ mod tests {
         let mut out = Vec::new();
         tell(&found(), &mut out).unwrap();
         let expected = "\x20NEGATIVE COMES BACK NEG. BELOW DIRECTORY
-1,999,000    366 MiB  1,999,000 /a/h (hidden by a mount)
+1,999,000    366 MiB  1,999,000 /a/h (hidden by a mount; reached by slabscope prune /a)
     1,000    188 KiB  2,000,000 /a
 not counted: /net: not a directory
 ";
@@ -280,6 +288,7 @@ not counted: /net: not a directory
             (&first["path"], &first["hidden"]),
             (&"/a/h".into(), &true.into())
         );
+        assert_eq!(first["reached_by_pruning"]["path"], "/a");
         assert_eq!(first["own"]["negative"], 1_999_000);
         assert_eq!(first["own"]["comes_back_bytes"], 1_999_000 * 192);
         assert_eq!(json["directories"][1]["below"]["negative"], 2_000_000);

@@ -14,7 +14,7 @@ use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, Run, ladder, reclaim};
 use crate::ladder::{Place, Step};
 use crate::model::{Figures, Sizes, prune_bytes};
-use crate::prune::{self, Outcome, Plan, PruneError, Target, settle};
+use crate::prune::{self, Outcome, Plan, PruneError, Target, layers, settle};
 use crate::reclaim::pages::Request;
 use crate::say::{ProgressLine, say};
 use crate::session::{Bounds, Counters, Device, Mode, SessionError, Status};
@@ -112,9 +112,16 @@ impl Run for Args {
         let Some(plan) = Plan::new(target, &mut |_| ControlFlow::Continue(()))? else {
             return Ok(Exit::Partial);
         };
+        let refused = self.refused(mount.as_ref());
         if self.how.dry_run {
             self.tell(&plan, mount.as_ref(), sizes, None, out)?;
-            return Ok(Exit::Ok);
+            return match refused {
+                Some(why) => Err(Failure::new(Exit::Failed, why)),
+                None => Ok(Exit::Ok),
+            };
+        }
+        if let Some(why) = refused {
+            return Err(Failure::new(Exit::Failed, why));
         }
         if plan.predicted(self.mode(), self.writeback) == 0 {
             self.tell(&plan, mount.as_ref(), sizes, None, out)?;
@@ -157,6 +164,40 @@ impl Run for Args {
 }
 
 impl Args {
+    /// What the layers of an overlay have cached of the directory, as of now.
+    fn layers(&self, plan: &Plan, mount: Option<&Mount>, sizes: Sizes) -> Vec<report::Layer> {
+        let Some(mount) = mount else {
+            return Vec::new();
+        };
+        let mounts = Kernel::new("/").mounts().unwrap_or_default();
+        let mut go_on = |_: &Counters| ControlFlow::Continue(());
+        let layers = layers::layers(mount, plan.target.place(), &mounts, &mut go_on).into_iter();
+        let told = layers.map(|layer| {
+            let plan = layer.found.map(|found| Plan {
+                found,
+                target: plan.target.clone(),
+            });
+            let predicted = |plan: &Plan| plan.predicted(self.mode(), self.writeback);
+            report::Layer {
+                command: self.command(&layer.path),
+                predicted: plan.as_ref().map(predicted),
+                predicted_bytes: plan.and_then(|plan| self.bytes(&plan, sizes)),
+            }
+        });
+        told.collect()
+    }
+
+    /// Why the prune is refused; known before it is begun.
+    fn refused(&self, mount: Option<&Mount>) -> Option<String> {
+        if self.any_filesystem {
+            return None;
+        }
+        let why = prune::untested(mount?)?;
+        Some(format!(
+            "refused: {why}; --any-filesystem does it all the same"
+        ))
+    }
+
     fn mode(&self) -> Mode {
         self.mode.into()
     }
@@ -284,13 +325,9 @@ impl Args {
             failed_write_bytes: pages(plan.found.failed_pages),
             unsynced: plan.found.unsynced,
             stays_because: mount.is_some_and(Mount::is_memory).then_some(IN_MEMORY),
-            cached_apart: mount
-                .filter(|mount| mount.fs == "overlay" && mode.may_write())
-                .map_or_else(Vec::new, |mount| mount.made_of.to_vec())
-                .iter()
-                .map(|dir| shell::prune(dir, mode, writeback))
-                .collect(),
+            layers: self.layers(plan, mount, sizes),
             reach: REACH,
+            refused: self.refused(mount),
             ladder: ladder::rows(&self.steps(), mode.name(), &command),
             command,
             done,
@@ -345,18 +382,38 @@ mod tests {
         args: Args,
     }
 
+    fn on(fs: &str) -> Mount {
+        Mount {
+            fs: fs.into(),
+            ..Mount::default()
+        }
+    }
+
+    #[test]
+    fn a_dry_run_says_that_the_prune_would_be_refused() {
+        let (text, json) = told_on(&on("fuse.sshfs"), &[]);
+        let why = "refused: pruning is tested on ext4, xfs, btrfs, overlay, tmpfs only, not on fuse.sshfs; \
+                   --any-filesystem does it all the same";
+        has(&text, &format!("  {why}"));
+        assert!(!text.contains("same as"), "{text}");
+        assert_eq!(json["refused"], why);
+        let (text, json) = told_on(&on("fuse.sshfs"), &["--any-filesystem"]);
+        has(
+            &text,
+            "  same as       slabscope prune / --mode negative --any-filesystem",
+        );
+        assert_eq!(json["refused"], serde_json::Value::Null);
+    }
+
     /// What is told of a plan in text, and in JSON.
     fn told(more: &[&str]) -> (String, serde_json::Value) {
-        told_on(&Mount::default(), more)
+        told_on(&on("ext4"), more)
     }
 
     fn told_on(mount: &Mount, more: &[&str]) -> (String, serde_json::Value) {
         let args = Line::parse_from(["prune", "/"].iter().chain(more)).args;
         let dir = std::fs::File::open("/").unwrap();
-        let target = Target {
-            path: "/".into(),
-            dir: dir.into(),
-        };
+        let target = Target::of(Path::new("/"), dir);
         let found = Counters {
             in_use: 4,
             prunable: 12_000,
@@ -456,21 +513,27 @@ mod tests {
     }
 
     #[test]
-    fn an_overlay_names_what_it_is_made_of() {
+    fn an_overlay_names_its_layers_in_every_mode() {
         let mount = Mount {
             fs: "overlay".into(),
-            made_of: ["/up per".into(), "/lower".into()].into(),
+            point: "/".into(),
+            root: "/".into(),
+            made_of: ["/".into(), "/no such layer".into()].into(),
             ..Mount::default()
         };
-        let (text, json) = told_on(&mount, &["--mode", "inodes"]);
-        has(
-            &text,
-            "  inodes and pages of these files are cached apart: slabscope prune '/up per' --mode inodes",
-        );
-        assert_eq!(
-            json["cached_apart"][1],
-            "slabscope prune /lower --mode inodes"
-        );
-        assert!(!told_on(&mount, &[]).0.contains("apart"));
+        for mode in ["negative", "dentries", "inodes", "pages"] {
+            let (text, json) = told_on(&mount, &["--mode", mode]);
+            let command = format!("slabscope prune / --mode {mode}");
+            // Without the module, or where it refuses.
+            has(&text, &format!("{:>30}  {command}", "?"));
+            assert_eq!(json["layers"][0]["command"], command);
+            assert_eq!(json["layers"][0]["predicted"], serde_json::Value::Null);
+            assert_eq!(json["layers"][1]["predicted"], 0);
+            assert!(
+                !text.contains("no such layer"),
+                "nothing is there to prune: {text}"
+            );
+        }
+        assert!(!told(&[]).0.contains("layer"));
     }
 }

@@ -69,11 +69,9 @@ impl Directory {
     /// Opens it, if there is a reader to count what is below it.
     pub fn open(&self) -> Result<Target, Failure> {
         reader::works()?;
-        Ok(if self.lookup {
-            Target::open(&self.path)?
-        } else {
-            Target::open_cached(&self.path)?
-        })
+        // Ctrl-C ends this program as it usually does, and with it the process that asks.
+        let mut flow = || ControlFlow::Continue(());
+        Ok(Target::open_if(&self.path, self.lookup, &mut flow)?)
     }
 
     /// Its path from the root, as the shell's directory has it.

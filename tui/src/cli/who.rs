@@ -3,7 +3,8 @@
 mod document;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use super::table::{Align, Table};
 use super::walks::Interrupt;
 use super::{Context, Exit, Failure, Run};
 use crate::config::Config;
+use crate::reach::{self, Kind, Unreached};
 use crate::say::say;
 use crate::source::{Kernel, Source};
 use crate::text::{bytes, count, counted, duration, printable, share, short};
@@ -125,6 +127,21 @@ impl Run for Args {
     }
 }
 
+/// Where a directory is, symbolic links resolved. Ctrl-C ends the program as it usually does, if a
+/// server is asked that does not answer.
+fn below(path: &Path) -> Result<PathBuf, WhoError> {
+    let mut go_on = || ControlFlow::Continue(());
+    let place = match reach::open(path, Kind::LinkedDirectory, &mut go_on) {
+        Ok(directory) => reach::place(directory).map_err(|error| error.to_string()),
+        Err(Unreached::Refused(error)) => Err(error.to_string()),
+        Err(Unreached::Ended(_)) => Err("its filesystem did not answer".into()),
+    };
+    place.map_err(|why| WhoError::NoDirectory {
+        path: path.into(),
+        why,
+    })
+}
+
 /// Takes away what dead processes left.
 fn left() -> Result<Vec<Owner>, WhoError> {
     who::remove_left(&who::tracefs()?, "/proc".as_ref())
@@ -140,17 +157,7 @@ impl Args {
                 }
                 Ok(Spec::Cache(cache.clone()))
             }
-            (None, Some(path)) => match path.canonicalize() {
-                Ok(path) if path.is_dir() => Ok(Spec::Below(path)),
-                Ok(path) => Err(WhoError::NoDirectory {
-                    path,
-                    why: "not a directory".into(),
-                }),
-                Err(error) => Err(WhoError::NoDirectory {
-                    path: path.clone(),
-                    why: error.to_string(),
-                }),
-            },
+            (None, Some(path)) => below(path).map(Spec::Below),
             (None, None) => Ok(Spec::Everywhere),
         }
     }

@@ -7,7 +7,7 @@ use crate::holders::Holders;
 use crate::model::Sizes;
 use crate::model::comes_back;
 use crate::model::tree::negatives_come_back;
-use crate::prune::{Outcome, Plan, Task};
+use crate::prune::{Outcome, Plan, Task, layers, untested};
 use crate::session::{Counters, Mode};
 use crate::source::{Cache, Mount, Sample};
 
@@ -71,6 +71,20 @@ impl Confirm {
     /// Pages that are not on the disk yet.
     pub fn unwritten(&self) -> u64 {
         self.sum_of(Plan::unwritten)
+    }
+
+    /// Where the layers of overlays have the directories: each name is cached there once more.
+    pub fn layers(&self) -> Vec<PathBuf> {
+        let of = |task: &Task| layers::paths(&task.mount, &task.plan.target.path);
+        self.tasks.iter().flat_map(of).collect()
+    }
+
+    /// Why the module would refuse it; the command line can insist.
+    pub fn refused(&self) -> Option<String> {
+        let why = self.tasks.iter().find_map(|task| untested(&task.mount))?;
+        Some(format!(
+            "refused: {why}; slabscope prune --any-filesystem does it"
+        ))
     }
 
     /// Bytes of slab objects that come back in `mode`, given the sizes of those of a task.

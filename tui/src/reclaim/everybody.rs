@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::aside::{Deed, Waited, aside};
 use super::{Ended, Figure, Flow, Progress, Ran, ReclaimError, Rung, figure, machine};
+use crate::aside::{Deed, Waited, aside};
 use crate::source::{Kernel, KernelFs, KernelTree, Mount};
 use crate::text::{bytes, count, counted};
 

@@ -16,15 +16,16 @@ use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{Advice, Stat, fadvise, fdatasync};
 use rustix::io::Errno;
 
 use super::{Ended, Figure, Flow, Ran, ReclaimError, Rung, machine};
+use crate::aside::attended;
 use crate::page_cache::{self, Asker, Resident};
 use crate::prune::Target;
+use crate::reach::Kind;
 use crate::shell::quoted;
 use crate::source::{Kernel, Mount, Mounted};
 use crate::text::{bytes, count, counted, printable};
@@ -99,13 +100,26 @@ impl Plan {
         request: Request,
         flow: &mut Flow<'_>,
     ) -> Result<Option<Self>, ReclaimError> {
-        let mut plan = Self::unwalked(kernel, path, request)?;
-        plan.found = Walk::new(&plan, "counting").run(kernel, &mut |_, _, _| (), flow)?;
+        let mut plan = Self::unwalked(kernel, path, request, flow)?;
+        let walked = plan.clone();
+        let work = move |flow: &mut Flow<'_>| {
+            let kernel = Kernel::new(&walked.root);
+            Walk::new(&walked, "counting").run(&kernel, &mut |_, _, _| (), flow)
+        };
+        let Some(found) = attended(work, flow) else {
+            return Ok(None);
+        };
+        plan.found = found?;
         Ok((plan.found.cut != Some(Cut::Stopped)).then_some(plan))
     }
 
     /// Before the walk.
-    fn unwalked(kernel: &Kernel, path: &Path, request: Request) -> Result<Self, ReclaimError> {
+    fn unwalked(
+        kernel: &Kernel,
+        path: &Path,
+        request: Request,
+        flow: &mut Flow<'_>,
+    ) -> Result<Self, ReclaimError> {
         let mounts = kernel.mounts()?;
         let mount = Mount::of(&mounts, path).cloned();
         if let Some(why) = mount
@@ -114,11 +128,7 @@ impl Plan {
         {
             return Err(ReclaimError::Refused(format!("{}: {why}", printable(path))));
         }
-        let opened = File::open(path).and_then(|dir| match dir.metadata()?.is_dir() {
-            true => Ok(dir),
-            false => Err(Errno::NOTDIR.into()),
-        });
-        let dir = opened.map_err(|error| ReclaimError::file(path, error))?;
+        let dir = super::open(path, Kind::LinkedDirectory, flow)?;
         // A link may have led to another filesystem than the path says.
         let mount = Mounted::of(&kernel.mounted()?, &dir).or(mount);
         if let Some(why) = mount.as_ref().and_then(|mount| {
@@ -127,12 +137,8 @@ impl Plan {
         }) {
             return Err(ReclaimError::Refused(format!("{}: {why}", printable(path))));
         }
-        let target = Target {
-            path: path.into(),
-            dir: Arc::new(dir),
-        };
         Ok(Self {
-            target,
+            target: Target::of(path, dir.into()),
             mount,
             request,
             found: Found::default(),
@@ -293,6 +299,21 @@ impl Rung for Plan {
     }
 
     fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
+        let plan = self.clone();
+        let ran = attended(move |flow: &mut Flow<'_>| plan.walk(flow), flow);
+        ran.unwrap_or_else(|| {
+            let note = "a file's filesystem did not answer: how much went until then is not known";
+            Ok(Ran {
+                notes: vec![note.into()],
+                ..Ran::from(Ended::Stopped)
+            })
+        })
+    }
+}
+
+impl Plan {
+    /// Over all files, each of which is given up.
+    fn walk(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
         let kernel = Kernel::new(&self.root);
         let asker = Asker::default();
         let (mut gone, mut failed, mut lost) = (0_u64, 0_u64, 0_u64);

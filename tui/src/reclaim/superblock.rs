@@ -9,23 +9,28 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx};
 use rustix::io::Errno;
 use rustix::mount::{FsPickFlags, fsconfig_set_flag, fsconfig_set_string, fspick};
 
-use super::aside::{Deed, Waited, aside};
 use super::shrinker::Shrinker;
-use super::{Ended, Figure, Flow, Progress, Ran, ReclaimError, Rung, figure, machine, refused};
+use super::{
+    Ended, Figure, Flow, Progress, Ran, ReclaimError, Rung, figure, machine, open, refused,
+};
+use crate::aside::{Deed, Waited, aside};
+use crate::holders::watches::watches;
 use crate::prune::settle;
+use crate::reach::{self, Kind};
 use crate::shell::quoted;
 use crate::source::{Kernel, Mount, Mounted};
 use crate::text::{count, printable};
+use crate::who;
 
 type Options = BTreeMap<String, Option<String>>;
 
@@ -59,6 +64,8 @@ pub struct Plan {
     /// Bytes of the larger of its objects, a dentry or an inode.
     object: Option<u64>,
     shrinker: Option<Shrinker>,
+    /// Which inodes others keep in memory, in a sentence.
+    watched: Option<String>,
     id: u64,
     root: PathBuf,
     /// The mount's root.
@@ -67,19 +74,24 @@ pub struct Plan {
 
 impl Plan {
     /// For the superblock that `path` is on.
-    pub fn new(kernel: &mut Kernel, path: &Path, request: Request) -> Result<Self, ReclaimError> {
+    pub fn new(
+        kernel: &mut Kernel,
+        path: &Path,
+        request: Request,
+        flow: &mut Flow<'_>,
+    ) -> Result<Self, ReclaimError> {
         let all = kernel.mounted()?;
         // Before the path is touched: a server that is gone would be waited for.
         let mounts = kernel.mounts()?;
         if let Some(mount) = Mount::of(&mounts, path) {
             fit(mount, request.any_filesystem)?;
         }
-        let id = mount_id(&open(path)?, path)?;
+        let id = mount_id(&open(path, Kind::Any, flow)?, path)?;
         let found = all.iter().find(|mounted| mounted.id == id);
         let Mounted { mount, options, .. } =
             found.ok_or_else(|| changed(path, "its mount is gone"))?;
         fit(mount, request.any_filesystem)?;
-        let dir = open(&mount.point)?;
+        let dir = open(&mount.point, Kind::Any, flow)?;
         if mount_id(&dir, &mount.point)? != id {
             return Err(changed(&mount.point, "something is mounted over it"));
         }
@@ -102,11 +114,28 @@ impl Plan {
             object: largest(kernel, mount),
             shrinkable: shrinker.as_ref().and_then(|shrinker| shrinker.count().ok()),
             shrinker,
+            watched: watched(kernel.root(), mount, flow),
             id,
             root: kernel.root().into(),
             dir: Arc::new(dir.into()),
         })
     }
+}
+
+/// Which inodes of a filesystem inotify and fanotify keep; looked for not longer than a second.
+fn watched(root: &Path, mount: &Mount, flow: &mut Flow<'_>) -> Option<String> {
+    const LONGEST: Duration = Duration::from_secs(1);
+    let begin = Instant::now();
+    let progress = Progress {
+        doing: "looking for inodes that are watched",
+        ..Progress::default()
+    };
+    let mut go_on = || match begin.elapsed() > LONGEST {
+        true => ControlFlow::Break(()),
+        false => flow(&progress),
+    };
+    let found = watches(&root.join("proc"), who::device(mount)?, &mut go_on);
+    found.ok()?.words()
 }
 
 /// Bytes of an object of its inodes' cache or of dentries, whichever is larger.
@@ -124,20 +153,10 @@ fn changed(path: &Path, what: &str) -> ReclaimError {
     }
 }
 
-fn open(path: &Path) -> Result<OwnedFd, ReclaimError> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let opened = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::empty());
-    opened.map_err(|errno| ReclaimError::file(path, errno))
-}
-
 /// The number of the mount that an open file is on.
 fn mount_id(file: &OwnedFd, path: &Path) -> Result<u64, ReclaimError> {
-    // A server is not asked.
-    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-    let stat = statx(file, "", flags, StatxFlags::MNT_ID);
-    let stat = stat.map_err(|errno| ReclaimError::file(path, errno))?;
-    let told = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
-    told.then_some(stat.stx_mnt_id).ok_or_else(|| {
+    let id = reach::mount_id(file).map_err(|errno| ReclaimError::file(path, errno))?;
+    id.ok_or_else(|| {
         ReclaimError::Missing(
             "this kernel does not tell a file's mount; Linux 5.8 and newer do".into(),
         )
@@ -237,6 +256,7 @@ impl Rung for Plan {
                 quoted(&self.mount.point)
             ),
         });
+        notes.extend(self.watched.clone());
         match self.mount.fs.as_str() {
             "btrfs" if !self.request.inodes => {
                 notes.push("btrfs writes all that is dirty first, and waits for it".into());

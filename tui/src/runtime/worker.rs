@@ -183,9 +183,9 @@ impl Work {
             Effect::Hotspots { job } => self.hotspots(job),
             Effect::Names(effect) => self.names(effect),
             Effect::Browse(effect) => self.browse(effect),
-            Effect::Plan { job, paths } => {
+            Effect::Plan { job, paths, layers } => {
                 self.tell_ladder(paths.first().map(PathBuf::as_path));
-                let result = self.plan(job, &paths);
+                let result = self.plan(job, &paths, layers);
                 Msg::Planned { job, result }
             }
             Effect::PlanRung { job, ask } => self.plan_rung(job, ask),
@@ -221,7 +221,7 @@ impl Work {
         lookup: bool,
     ) -> Result<Census, PruneError> {
         let before = self.dentries.now();
-        let target = Target::open_if(path, lookup)?;
+        let target = Target::open_if(path, lookup, &mut || self.goes_on(job))?;
         let opened = self.dentries.now();
         let mut gather = Gather::default();
         let result = stream(target.dir.as_fd(), rows.into(), &mut |seen| {
@@ -253,17 +253,33 @@ impl Work {
         self.cancelled.flow(job)
     }
 
-    /// A plan for each directory; None: it was cancelled.
-    fn plan(&self, job: u64, paths: &[PathBuf]) -> Result<Option<Vec<Plan>>, PruneError> {
+    /// A plan for each directory; None: it was cancelled. Not each of an overlay's layers has each of
+    /// its directories.
+    fn plan(
+        &self,
+        job: u64,
+        paths: &[PathBuf],
+        layers: bool,
+    ) -> Result<Option<Vec<Plan>>, PruneError> {
         let mut plans = Vec::new();
+        let mut missing = None;
         for path in paths {
-            let target = Target::open(path)?;
+            let target = match Target::open(path, &mut || self.goes_on(job)) {
+                Err(error) if layers && error.is_missing() => {
+                    missing = Some(error);
+                    continue;
+                }
+                opened => opened?,
+            };
             match Plan::new(target, &mut |so_far| self.progress(job, so_far))? {
                 Some(plan) => plans.push(plan),
                 None => return Ok(None),
             }
         }
-        Ok(Some(plans))
+        match missing {
+            Some(error) if plans.is_empty() => Err(error),
+            _ => Ok(Some(plans)),
+        }
     }
 
     /// Looks for those that hold what is below the directories, for so long at most.

@@ -9,11 +9,10 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use procfs::process::MountInfo;
-use rustix::fs::{AtFlags, StatxFlags, statx};
-
 use super::Malformed;
 use super::lines::{Parsed, Skipped, lines};
+use crate::reach;
+use procfs::process::MountInfo;
 
 /// A mounted filesystem.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +30,80 @@ pub struct Mount {
     /// Of overlayfs: the directories of other filesystems that it is made of, the upper one first.
     pub made_of: Arc<[PathBuf]>,
 }
+
+/// Types that the kernel makes up.
+const INTERNAL: [&str; 28] = [
+    "apparmorfs",
+    "autofs",
+    "bdev",
+    "binder",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "cpuset",
+    "debugfs",
+    "devpts",
+    "efivarfs",
+    "fusectl",
+    "mqueue",
+    "nfsd",
+    "nsfs",
+    "ocfs2_dlmfs",
+    "proc",
+    "pstore",
+    "resctrl",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "smackfs",
+    "sysfs",
+    "tracefs",
+    "xenfs",
+];
+
+/// Types whose names are asked for elsewhere; the last three have a block device, and ask the other
+/// machines that use it, or a program.
+const REMOTE: [&str; 30] = [
+    "9p",
+    "acfs",
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "coda",
+    "fuse",
+    "glusterfs",
+    "gpfs",
+    "lustre",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "orangefs",
+    "panfs",
+    "prl_fs",
+    "pvfs2",
+    "shfs",
+    "smb2",
+    "smb3",
+    "smbfs",
+    "vboxsf",
+    "virtiofs",
+    "vmhgfs",
+    "vmblock",
+    "wekafs",
+    "fuseblk",
+    "gfs2",
+    "ocfs2",
+];
+
+/// Types on disks or flash of this machine, or on top of other filesystems, that have no block device of
+/// their own.
+const LOCAL: [&str; 12] = [
+    "aufs", "bcachefs", "btrfs", "ecryptfs", "jffs2", "logfs", "nilfs2", "overlay", "shiftfs",
+    "ubifs", "yaffs2", "zfs",
+];
 
 impl Mount {
     /// Filesystems whose files live in the dentry cache alone: every dentry is pinned for as long
@@ -50,37 +123,21 @@ impl Mount {
 
     /// Filesystems made by the kernel, whose few dentries are not what fills memory.
     pub fn is_internal(&self) -> bool {
-        const INTERNAL: [&str; 19] = [
-            "autofs",
-            "binder",
-            "binfmt_misc",
-            "bpf",
-            "cgroup",
-            "cgroup2",
-            "configfs",
-            "debugfs",
-            "devpts",
-            "efivarfs",
-            "fusectl",
-            "mqueue",
-            "nsfs",
-            "proc",
-            "pstore",
-            "rpc_pipefs",
-            "securityfs",
-            "sysfs",
-            "tracefs",
-        ];
         INTERNAL.contains(&self.fs.as_str())
     }
 
-    /// Filesystems whose names are asked for over a network, or of another program: each look may
-    /// take long, or for ever.
+    /// Filesystems whose names are asked for over a network, or of another program or machine: each
+    /// look may take long, or for ever. Of a type that is not known here it is assumed where no block
+    /// device is mounted: then nothing but a server, or another filesystem, can have its files.
     pub fn is_remote(&self) -> bool {
-        const REMOTE: [&str; 9] = [
-            "9p", "afs", "ceph", "cifs", "fuse", "nfs", "nfs4", "smb3", "virtiofs",
-        ];
-        REMOTE.contains(&self.fs.as_str()) || self.fs.starts_with("fuse.")
+        let fs = self.fs.as_str();
+        if REMOTE.contains(&fs) || fs.starts_with("fuse.") || fs.starts_with("fuseblk.") {
+            return true;
+        }
+        let local = self.is_memory() || self.is_internal() || LOCAL.contains(&fs);
+        // Without a block device a superblock's number is an anonymous one (fs/super.c:
+        // `get_anon_bdev()`, Linux 7.3).
+        !local && self.superblock.starts_with("0:")
     }
 
     /// The mounts whose directories are worth counting, each filesystem once: not those in memory,
@@ -187,12 +244,9 @@ impl Mounted {
     /// The mount of an open file, whatever path led to it. None: the kernel does not tell, or it is in
     /// another namespace.
     pub fn of(all: &[Self], file: impl AsFd) -> Option<Mount> {
-        // A server is not asked.
-        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-        let stat = statx(file, "", flags, StatxFlags::MNT_ID).ok()?;
-        let told = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
-        let found = all.iter().find(|mounted| mounted.id == stat.stx_mnt_id)?;
-        told.then(|| found.mount.clone())
+        let id = reach::mount_id(file).ok()??;
+        let found = all.iter().find(|mounted| mounted.id == id)?;
+        Some(found.mount.clone())
     }
 
     /// A line of the file, `number` for a message.
@@ -209,7 +263,10 @@ impl Mounted {
             device: text(info.mount_source.as_deref().unwrap_or("none")),
             superblock: info.majmin,
             root: unescape(&info.root).into(),
-            made_of: made_of(&info.super_options),
+            made_of: match &*info.fs_type {
+                "overlay" => made_of(line),
+                _ => [].into(),
+            },
         };
         Ok(Self {
             mount,
@@ -268,9 +325,14 @@ pub(super) fn reachable(all: Vec<Mounted>) -> Vec<Mount> {
 
 /// The directories that an overlay is made of (fs/overlayfs/params.c: `ovl_show_options()`, Linux
 /// 7.3). A colon within a name is told from those between names by a backslash.
-fn made_of(options: &HashMap<String, Option<String>>) -> Arc<[PathBuf]> {
-    let values = ["upperdir", "lowerdir", "lowerdir+"].into_iter();
-    let values = values.filter_map(|key| options.get(key)?.as_deref());
+fn made_of(line: &str) -> Arc<[PathBuf]> {
+    // Type, source, then the options, of which some come more than once.
+    let options = line
+        .split_once(" - ")
+        .and_then(|(_, rest)| rest.splitn(3, ' ').nth(2));
+    let options: Vec<_> = options.unwrap_or_default().split(',').collect();
+    let values = ["upperdir=", "lowerdir=", "lowerdir+="].into_iter();
+    let values = values.flat_map(|key| options.iter().filter_map(move |all| all.strip_prefix(key)));
     let mut dirs = Vec::new();
     for value in values {
         let text = unescape(value).into_vec();
@@ -425,12 +487,54 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_block_device_and_is_not_known_counts_as_remote() {
+        let is_remote = |fs: &str, superblock: &str| {
+            let mount = Mount {
+                fs: fs.into(),
+                superblock: superblock.into(),
+                ..Mount::default()
+            };
+            mount.is_remote()
+        };
+        for fs in [
+            "nfs4",
+            "fuse.sshfs",
+            "lustre",
+            "beegfs",
+            "vboxsf",
+            "gpfs",
+            "glusterfs",
+            "orangefs",
+            "coda",
+            "prl_fs",
+            "vmhgfs",
+            "made-up-next-year",
+        ] {
+            assert!(is_remote(fs, "0:52"), "{fs}");
+        }
+        for fs in ["ocfs2", "gfs2", "fuseblk"] {
+            assert!(is_remote(fs, "8:17"), "{fs}");
+        }
+        for fs in ["ext4", "made-up-next-year"] {
+            assert!(!is_remote(fs, "8:17"), "{fs}");
+        }
+        for fs in ["btrfs", "zfs", "overlay", "tmpfs", "proc", "selinuxfs"] {
+            assert!(!is_remote(fs, "0:52"), "{fs}");
+        }
+    }
+
+    #[test]
     fn an_overlay_tells_what_it_is_made_of() {
         let text =
             b"1 0 0:1 / /m rw - overlay o rw,lowerdir=/a\\134:b:/c,upperdir=/u\\040p,workdir=/w\n";
         let made_of = &parse(text).unwrap()[0].made_of;
         let paths: Vec<_> = made_of.iter().map(|path| path.to_str().unwrap()).collect();
         assert_eq!(paths, ["/u p", "/a:b", "/c"]);
+        let text =
+            b"1 0 0:1 / /m rw - overlay o rw,lowerdir+=/a,lowerdir+=/b,datadir+=/d,upperdir=/u\n";
+        let made_of = &parse(text).unwrap()[0].made_of;
+        let paths: Vec<_> = made_of.iter().map(|path| path.to_str().unwrap()).collect();
+        assert_eq!(paths, ["/u", "/a", "/b"]);
     }
 
     #[test]

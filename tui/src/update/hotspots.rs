@@ -1,6 +1,5 @@
 //! The page of hotspots.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Effect, jump, names, stepped, tree};
@@ -8,6 +7,7 @@ use crate::hotspots::{Heat, Hotspots, HotspotsError, SoFar};
 use crate::keymap::HotspotsAction;
 use crate::model::{Hunt, Model, Page};
 use crate::source::Mount;
+use crate::text::printable;
 
 /// What the worker tells of a count of all filesystems.
 #[derive(Debug)]
@@ -104,32 +104,38 @@ pub(super) fn moved(model: &mut Model, steps: i64) {
     page.at = stepped(page.at, steps, page.rows().len());
 }
 
-/// The selected directory, if its path leads there; a word about it if not.
-fn selected(model: &mut Model) -> Option<PathBuf> {
-    let selected = model.hotspots.selected()?;
-    if selected.hidden {
-        model.notice = Some("something else is mounted there: no path leads to it".into());
-        return None;
-    }
-    Some(selected.path.clone())
-}
-
-/// Walks to the directory.
+/// Walks to the directory; to one that is hidden by a mount no path leads: then to the one above,
+/// where a prune takes it in.
 fn enter(model: &mut Model) -> Vec<Effect> {
-    let Some(path) = selected(model) else {
+    let Some(selected) = model.hotspots.selected() else {
         return Vec::new();
     };
+    let above = selected.hidden_below.clone();
+    let path = above.clone().unwrap_or_else(|| selected.path.clone());
     model.page = None;
     model.mode = model.below();
     let mut effects = tree::stop(model);
     effects.extend(jump::open(model, path));
+    if above.is_some() {
+        let hint = "a mount hides the directory: a prune of this one, above it, takes it in";
+        model.notice = Some(hint.into());
+    }
     effects
 }
 
 fn names_of(model: &mut Model) -> Vec<Effect> {
-    let Some(path) = selected(model) else {
+    let Some(selected) = model.hotspots.selected() else {
         return Vec::new();
     };
+    if let Some(above) = &selected.hidden_below {
+        let hint = format!(
+            "hidden by a mount: no path leads to it; a prune below {} takes it in",
+            printable(above)
+        );
+        model.notice = Some(hint);
+        return Vec::new();
+    }
+    let path = selected.path.clone();
     let counted = model
         .hotspots
         .found

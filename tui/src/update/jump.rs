@@ -6,7 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use super::{Effect, tree};
 use crate::keymap::Action;
 use crate::model::{Left, Mode, Model, Place, Screen, State};
-use crate::prune::{PruneError, pid_of_root, root_of_process};
+use crate::prune::PruneError;
+use crate::reach::{pid_of_root, root_of_process};
 use crate::source::Mount;
 use crate::text::printable;
 

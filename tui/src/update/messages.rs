@@ -257,6 +257,8 @@ pub enum Effect {
         job: u64,
         /// The directories.
         paths: Vec<PathBuf>,
+        /// Of an overlay's layers: those that are not there are left out.
+        layers: bool,
     },
     /// Find out who holds what is below directories.
     Holders {

@@ -74,6 +74,23 @@ pub(super) fn pinned(mount: &Mount) -> String {
     )
 }
 
+/// Plans for the directories that the overlay on the screen is made of.
+pub(super) fn plan_layers(model: &mut Model) -> Vec<Effect> {
+    let Mode::Confirm(confirm) = &model.mode else {
+        return Vec::new();
+    };
+    let (mode, layers) = (confirm.mode, confirm.layers());
+    if layers.is_empty() {
+        return Vec::new();
+    }
+    let mut effects = stop_looking(confirm);
+    effects.extend(plan(model, layers, mode));
+    if let Some(Effect::Plan { layers, .. }) = effects.last_mut() {
+        *layers = true;
+    }
+    effects
+}
+
 fn plan(model: &mut Model, paths: Vec<PathBuf>, mode: session::Mode) -> Vec<Effect> {
     let mounts = paths.iter().filter_map(|path| mount_of(model, path));
     if let Some(mount) = mounts.into_iter().find(Mount::is_memory) {
@@ -89,7 +106,11 @@ fn plan(model: &mut Model, paths: Vec<PathBuf>, mode: session::Mode) -> Vec<Effe
         mode,
         so_far: Box::default(),
     };
-    effects.push(Effect::Plan { job, paths });
+    effects.push(Effect::Plan {
+        job,
+        paths,
+        layers: false,
+    });
     effects
 }
 
@@ -234,6 +255,10 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
         }
     };
     let mut effects = stop_looking(&confirm);
+    if let Some(why) = confirm.refused() {
+        model.notice = Some(why);
+        return effects;
+    }
     let (mode, writeback) = (confirm.mode, confirm.writeback && confirm.mode.may_write());
     let would_go = |task: &Task| task.plan.predicted(mode, writeback) > 0;
     let (tasks, idle): (Vec<Task>, Vec<Task>) = confirm.tasks.into_iter().partition(would_go);

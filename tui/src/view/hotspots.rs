@@ -139,7 +139,13 @@ fn rows_of(model: &Model, found: &Hotspots, frame: &mut Frame<'_>, area: Rect) {
             count_in(row.below.negative, 11),
             path(row, room),
         );
-        lines.push(row_line(model, text, at == page.at, row.hidden, area));
+        lines.push(row_line(
+            model,
+            text,
+            at == page.at,
+            row.hidden_below.is_some(),
+            area,
+        ));
     }
     frame.render_widget(Text::from(lines), area);
 }
@@ -165,7 +171,11 @@ fn change(model: &Model, found: &Hotspots, row: &Hotspot) -> String {
 }
 
 fn path(row: &Hotspot, room: usize) -> String {
-    let mark = if row.hidden { " (hidden)" } else { "" };
+    let mark = if row.hidden_below.is_some() {
+        " (hidden)"
+    } else {
+        ""
+    };
     let path = printable(&row.path);
     tail(&path, room.saturating_sub(mark.len())) + mark
 }

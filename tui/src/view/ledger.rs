@@ -263,7 +263,17 @@ fn words(model: &Model, ledger: &Ledger, before: &Figures, after: &Figures) -> V
         Mode::Pages => Vec::new(),
         _ => reasons(ledger.moved(), ledger.moved_bytes(), before, after, page),
     };
-    let why = errors.take(2).chain(pending).chain(reasons).take(3);
+    let layered =
+        mount.is_some_and(|mount| !mount.made_of.is_empty() && ledger.mode != Mode::Pages);
+    let layers = layered.then(|| {
+        "overlay: its layers hold each name once more, in the same slabs; in its plan l prunes those".into()
+    });
+    let why = errors
+        .take(2)
+        .chain(pending)
+        .chain(layers)
+        .chain(reasons)
+        .take(3);
     let mut text: Vec<_> = why
         .zip(["why", "", ""])
         .map(|(why, label)| Line::raw(format!(" {label:<7}{why}")))

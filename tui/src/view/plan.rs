@@ -78,7 +78,7 @@ pub(super) fn asked(model: &Model, confirm: &Confirm, area: Rect) -> Asked {
             _ => "reach  below these directories only, each on its filesystem only",
         }),
     ]);
-    text.extend(made_of(confirm));
+    text.extend(layers(confirm));
     let command = format!("as     {}", command(confirm));
     if command.len() < 4 * usize::from(area.width) {
         text.push(Line::styled(command, look.dim()));
@@ -224,20 +224,19 @@ fn written(model: &Model, confirm: &Confirm) -> Option<Line<'static>> {
     Some(Line::raw(words))
 }
 
-/// An overlay has names alone: what its files are is cached on other filesystems.
-fn made_of(confirm: &Confirm) -> Option<Line<'static>> {
-    let mut mounts = confirm.tasks.iter().map(|task| &task.mount);
-    let mount = mounts.find(|mount| mount.fs == "overlay")?;
-    if !confirm.mode.may_write() {
+/// An overlay caches each name once more in its layers, and what its files are there alone.
+fn layers(confirm: &Confirm) -> Option<Line<'static>> {
+    let layers: Vec<_> = confirm.layers().iter().map(shell::quoted).collect();
+    if layers.is_empty() {
         return None;
     }
-    let dirs: Vec<_> = mount.made_of.iter().map(shell::quoted).collect();
-    let dirs = match &dirs[..] {
-        [] => "below it".into(),
-        dirs => dirs.join(" "),
+    let what = match confirm.mode.may_write() {
+        true => "inodes, pages and names are cached apart, in",
+        false => "the same names are cached once more in",
     };
+    let layers = layers.join(" ");
     Some(Line::raw(format!(
-        "lower  its files' inodes and pages are cached apart, of {dirs}"
+        "layers {what} {layers}; l plans for these"
     )))
 }
 
@@ -288,6 +287,10 @@ fn command(confirm: &Confirm) -> String {
 
 fn prompt(model: &Model, confirm: &Confirm) -> Prompt {
     let look = model.look;
+    if let Some(why) = confirm.refused() {
+        let short = "refused: the command line has --any-filesystem".into();
+        return Prompt::Says(vec![why, short], look.warn());
+    }
     if confirm.predicted(confirm.mode) == 0 {
         let unused = confirm.predicted(Mode::Dentries);
         let words = match confirm.mode {

@@ -8,6 +8,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, statx};
+
 use super::handle;
 use crate::prune::Target;
 use crate::reader::{self, Look};
@@ -151,12 +153,15 @@ impl Places {
         let links = [process.join("cwd"), process.join("root")];
         let links = links.into_iter().chain(files.map(|file| file.path()));
         let is = |link: &PathBuf| {
-            let found = fs::metadata(link).ok()?;
+            // A server is not asked: it may be that one that this is about.
+            let flags = AtFlags::STATX_DONT_SYNC;
+            let found = statx(CWD, link, flags, StatxFlags::TYPE | StatxFlags::INO).ok()?;
+            let is_dir = FileType::from_raw_mode(found.stx_mode.into()).is_dir();
             let path = fs::read_link(link).ok()?;
             let mount = Mount::of(&self.mounts, &path);
             // Not the device that the file tells: that of btrfs and overlayfs is another one.
             let on = mount.and_then(device) == wanted.identity.dev;
-            (found.is_dir() && found.ino() == ino && on).then_some(path)
+            (is_dir && found.stx_ino == ino && on).then_some(path)
         };
         links.take(1024).find_map(|link| is(&link))
     }

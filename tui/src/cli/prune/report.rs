@@ -1,6 +1,7 @@
 //! What `slabscope prune` tells: the plan, and what came of it.
 
 use std::io::{self, Write};
+use std::iter;
 use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::Duration;
@@ -46,15 +47,27 @@ pub(super) struct Document<'a> {
     pub unsynced: u64,
     /// Why all of it does, on a filesystem whose dentries are all there is of its files.
     pub stays_because: Option<&'static str>,
-    /// Commands that prune what an overlay's files are cached by on other filesystems.
-    pub cached_apart: Vec<String>,
+    /// Where an overlay's names, inodes and pages are cached besides: once more in each of its layers.
+    pub layers: Vec<Layer>,
     /// Where dentries may go at all.
     pub reach: &'static str,
+    /// Why a prune is refused; then the command is the one that would be.
+    pub refused: Option<String>,
     /// The command that does the same.
     pub command: String,
     pub ladder: Vec<ladder::Row>,
     #[serde(flatten)]
     pub done: Option<Done>,
+}
+
+/// A directory that a directory of an overlay is made of.
+#[derive(Serialize)]
+pub(super) struct Layer {
+    /// What prunes it in the same mode.
+    pub command: String,
+    /// What would go then; None: it cannot be reached by what is cached.
+    pub predicted: Option<u64>,
+    pub predicted_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -123,17 +136,41 @@ impl Document<'_> {
         }
         self.tell_what_stays(out)?;
         writeln!(out, "  reach         {}", self.reach)?;
-        writeln!(out, "  same as       {}", self.command)?;
+        match &self.refused {
+            Some(why) => writeln!(out, "  {why}")?,
+            None => writeln!(out, "  same as       {}", self.command)?,
+        }
         ladder::write(&self.ladder, out)?;
         if let Some(why) = self.stays_because {
             writeln!(out, "  {why}")?;
         }
-        for command in &self.cached_apart {
-            let why = "inodes and pages of these files are cached apart";
-            writeln!(out, "  {why}: {command}")?;
-        }
+        self.tell_layers(out)?;
         if let Some(done) = &self.done {
             done.tell(self.mode, out)?;
+        }
+        Ok(())
+    }
+
+    fn tell_layers(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut with_some = self
+            .layers
+            .iter()
+            .filter(|layer| layer.predicted != Some(0));
+        let Some(first) = with_some.next() else {
+            return Ok(());
+        };
+        let what = match self.mode {
+            "negative" | "dentries" => "names are",
+            _ => "names, inodes and pages are",
+        };
+        let state = if self.done.is_some() { "still " } else { "" };
+        writeln!(
+            out,
+            "  this is an overlay: its {what} {state}cached once more in each layer, in the same slabs:"
+        )?;
+        for layer in iter::once(first).chain(with_some) {
+            let predicted = layer.predicted.map_or("?".into(), count);
+            writeln!(out, "  {predicted:>28}  {}", layer.command)?;
         }
         Ok(())
     }

@@ -22,7 +22,8 @@ impl Args {
                 any_filesystem: self.any_filesystem,
                 bound: self.timeout,
             };
-            let plan = superblock::Plan::new(kernel, &absolute(path), request)?;
+            let mut go_on = |_: &Progress| ControlFlow::Continue(());
+            let plan = superblock::Plan::new(kernel, &absolute(path), request, &mut go_on)?;
             return Ok(Box::new(plan));
         }
         if let (Some(path), Some(amount)) = (&self.cgroup, self.amount) {

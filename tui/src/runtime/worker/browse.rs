@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use super::Work;
+use crate::aside::attended;
 use crate::census::Cost;
 use crate::prune::{PruneError, Target};
 use crate::readdir::{self, Entries};
@@ -28,9 +30,13 @@ impl Work {
 
     fn read_dir(&self, job: u64, path: &Path, lookup: bool) -> Result<Entries, PruneError> {
         let before = self.dentries.now();
-        let target = Target::open_if(path, lookup)?;
+        let target = Target::open_if(path, lookup, &mut || self.goes_on(job))?;
         let opened = self.dentries.now();
-        let found = readdir::read(target.dir.as_fd(), &mut || self.goes_on(job));
+        let dir = target.dir;
+        let read = move |tell: &mut dyn FnMut(&()) -> ControlFlow<()>| {
+            readdir::read(dir.as_fd(), &mut || tell(&()))
+        };
+        let found = attended(read, &mut |()| self.goes_on(job)).ok_or_else(|| unanswered(path))?;
         let mut found = found.map_err(|errno| PruneError::Open {
             path: PathBuf::from(path),
             source: io::Error::from(errno),
@@ -40,15 +46,24 @@ impl Work {
     }
 
     fn pages(&self, job: u64, path: &Path, names: Vec<OsString>) -> Result<Pages, PruneError> {
-        let target = Target::open(path)?;
-        let names = names
-            .into_iter()
-            .take_while(|_| self.goes_on(job).is_continue());
-        let ask = |name: OsString| {
-            let mut goes_on = || self.goes_on(job);
-            let bytes = readdir::pages(target.dir.as_fd(), &name, &mut goes_on);
-            Some((name, bytes.transpose()?))
+        let target = Target::open(path, &mut || self.goes_on(job))?;
+        let dir = target.dir;
+        let ask_all = move |tell: &mut dyn FnMut(&()) -> ControlFlow<()>| {
+            let ask = |name: OsString| {
+                let mut goes_on = || tell(&());
+                goes_on().continue_value()?;
+                let bytes = readdir::pages(dir.as_fd(), &name, &mut goes_on);
+                Some((name, bytes.transpose()?))
+            };
+            names.into_iter().map_while(ask).collect()
         };
-        Ok(names.map_while(ask).collect())
+        attended(ask_all, &mut |()| self.goes_on(job)).ok_or_else(|| unanswered(path))
+    }
+}
+
+fn unanswered(path: &Path) -> PruneError {
+    PruneError::Unanswered {
+        path: path.into(),
+        left: None,
     }
 }

@@ -14,7 +14,7 @@ impl Work {
     pub(super) fn names(&self, effect: NamesEffect) -> Msg {
         Msg::Names(match effect {
             NamesEffect::List { job, path, lookup } => {
-                let result = open(&path, lookup).and_then(|target| {
+                let result = self.open(job, &path, lookup).and_then(|target| {
                     let dir = target.dir.as_fd();
                     Ok(listing(dir, &mut |so_far| self.progress(job, so_far))?)
                 });
@@ -37,7 +37,7 @@ impl Work {
                 to,
                 format,
             } => {
-                let target = open(&path, lookup).map_err(Into::into);
+                let target = self.open(job, &path, lookup).map_err(Into::into);
                 let result = target.and_then(|target| {
                     export(&target, &to, format, &mut |so_far| {
                         self.progress(job, so_far)
@@ -47,10 +47,10 @@ impl Work {
             }
         })
     }
-}
 
-/// Without a reader nothing is looked up for it.
-fn open(path: &Path, lookup: bool) -> Result<Target, PruneError> {
-    reader::works()?;
-    Target::open_if(path, lookup)
+    /// Without a reader nothing is looked up for it.
+    fn open(&self, job: u64, path: &Path, lookup: bool) -> Result<Target, PruneError> {
+        reader::works()?;
+        Target::open_if(path, lookup, &mut || self.goes_on(job))
+    }
 }

@@ -54,7 +54,9 @@ impl Work {
                     inodes: *inodes,
                     ..superblock::Request::default()
                 };
-                Box::new(superblock::Plan::new(&mut self.kernel, point, request)?)
+                let mut flow = self.flow(job);
+                let plan = superblock::Plan::new(&mut self.kernel, point, request, &mut flow)?;
+                Box::new(plan)
             }
             Ask::Cgroup { directory, amount } => {
                 Box::new(cgroup::Plan::new(&self.kernel, directory, *amount, None)?)

@@ -17,7 +17,7 @@ fn directory(name: &str) -> PathBuf {
 }
 
 fn task(path: &Path) -> Task {
-    let target = Target::open(path).unwrap();
+    let target = Target::open_cached(path).unwrap();
     let found = Counters::default();
     Task {
         plan: Plan { target, found },
