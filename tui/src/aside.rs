@@ -204,6 +204,9 @@ pub fn attended<T: Send + 'static, P: Copy + Default + Send + 'static>(
     work: impl FnOnce(&mut dyn FnMut(&P) -> ControlFlow<()>) -> T + Send + 'static,
     flow: &mut dyn FnMut(&P) -> ControlFlow<()>,
 ) -> Option<T> {
+    if flow(&P::default()).is_break() {
+        return None;
+    }
     let (sender, receiver) = sync_channel(16);
     let stop = Arc::new(AtomicBool::new(false));
     let is_over = Arc::clone(&stop);
@@ -360,7 +363,10 @@ mod tests {
         let begin = Instant::now();
         let waits = attended(
             |_| thread::sleep(Duration::from_secs(60)),
-            &mut |_: &u64| ControlFlow::Break(()),
+            &mut |_: &u64| match begin.elapsed() < LOOK {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            },
         );
         assert_eq!(waits, None);
         assert!(begin.elapsed() < Duration::from_secs(10));
