@@ -211,6 +211,39 @@ fn names_that_stay_are_counted_once_whatever_comes_and_goes() {
     });
 }
 
+/// Between two runs the child that the walk stands at moves to another directory, as every second
+/// name does here once it was told: the walk goes on in its own directory.
+#[test]
+fn walk_stays_in_its_directory_when_names_move_away_under_it() {
+    if !usable() {
+        return;
+    }
+    let scene = Scene::new("moves");
+    let path = |dir: &str, name: &str| scene.0.join(dir).join(name);
+    fs::create_dir(scene.0.join("here")).unwrap();
+    fs::create_dir(scene.0.join("there")).unwrap();
+    for number in 0..4000 {
+        fs::write(path("here", &format!("stay{number}")), "").unwrap();
+        fs::write(path("here", &format!("move{number}")), "").unwrap();
+        fs::write(path("there", &format!("other{number}")), "").unwrap();
+    }
+    let mut told: HashMap<OsString, ()> = HashMap::new();
+    let dir = File::open(scene.0.join("here")).unwrap();
+    let whole = list(dir.as_fd(), &mut |entry| {
+        let name = entry.name.to_str().unwrap();
+        assert!(!name.starts_with("other"), "{name} is in another directory");
+        if name.starts_with("stay") {
+            assert_eq!(told.insert(entry.name.clone(), ()), None, "{name}");
+        } else {
+            // Its old name stays behind as an absent one.
+            let _ = fs::rename(path("here", name), path("there", name));
+        }
+        ControlFlow::Continue(())
+    });
+    assert!(whole.unwrap());
+    assert_eq!(told.len(), 4000);
+}
+
 #[test]
 fn walk_that_is_stopped_says_that_it_is_partial() {
     if !usable() {

@@ -167,3 +167,19 @@ fn each_state_in_each_size_and_without_unicode_and_colour() {
         assert!(screen.is_ascii(), "{name}: {screen}");
     }
 }
+
+#[test]
+fn census_by_bpf_says_so_and_that_it_changed_meanwhile() {
+    let bpf = |changed| Census {
+        reader: slabscope::reader::Kind::Bpf { flags: true },
+        changed,
+        ..census()
+    };
+    let mut app = counted(100, 24, bpf(false));
+    assert!(app.line("counted").contains("counted by BPF 0"));
+    let mut app = counted(100, 24, bpf(true));
+    assert!(
+        app.line("counted")
+            .contains("counted by BPF, changed meanwhile, 0")
+    );
+}

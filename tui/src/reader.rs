@@ -119,13 +119,15 @@ pub enum Look {
     List,
 }
 
-/// Opens the reader that was chosen. Where none was, and neither works, the error is the module's:
-/// that of BPF is what `slabscope doctor` reports.
+/// Opens the reader that was chosen. Where none was, and neither works, the error says why of both.
 pub fn open() -> Result<Reader, SessionError> {
     match chosen() {
         Via::Auto => match Device::open() {
             Ok(device) => Ok(Reader::Module(device)),
-            Err(error) => bpf::take().map(Reader::Bpf).map_err(|_| error),
+            Err(module) => bpf::take().map(Reader::Bpf).map_err(|bpf| {
+                let module = Box::new(module);
+                SessionError::NoReader { module, bpf }
+            }),
         },
         Via::Module => Device::open().map(Reader::Module),
         Via::Bpf => bpf::take().map(Reader::Bpf).map_err(SessionError::Bpf),

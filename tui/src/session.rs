@@ -65,6 +65,14 @@ pub enum SessionError {
     /// BPF was asked for, and cannot be used here.
     #[error(transparent)]
     Bpf(crate::reader::bpf::BpfError),
+    /// Neither the module nor BPF can be used here.
+    #[error("{module}; BPF cannot count instead: {bpf}")]
+    NoReader {
+        /// Why not the module.
+        module: Box<SessionError>,
+        /// Why not BPF.
+        bpf: crate::reader::bpf::BpfError,
+    },
     /// Names alone were asked for.
     #[error("--via readdir reads names alone: counts need the module or BPF")]
     NoCounts,

@@ -233,10 +233,10 @@ impl Args {
             let name = format!("{}/{partial}", printable(&row.name));
             table.row(Figures::new(&row.below, sizes, census.reader).cells(name));
         }
-        let partial = if census.partial {
-            " (partly counted: at least)"
-        } else {
-            ""
+        let partial = match (census.partial, census.changed) {
+            (true, _) => " (partly counted: at least)",
+            (_, true) => " (changed meanwhile)",
+            _ => "",
         };
         let name = format!("{}{partial}", printable(&self.directory.path));
         let total = Figures::new(&census.here, sizes, census.reader);

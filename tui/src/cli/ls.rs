@@ -53,9 +53,10 @@ struct Document<'a> {
     inode: Option<u64>,
     referenced: bool,
     has_cached_children: bool,
-    on_lru: bool,
-    mountpoint: bool,
-    in_lookup: bool,
+    /// None, here and below: the reader does not know.
+    on_lru: Option<bool>,
+    mountpoint: Option<bool>,
+    in_lookup: Option<bool>,
 }
 
 impl Run for Args {

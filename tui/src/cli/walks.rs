@@ -13,24 +13,42 @@ use crate::model::Sizes;
 use crate::prune::{PruneError, Target};
 use crate::reader;
 use crate::reader::bpf::BpfError;
-use crate::session::SessionError;
+use crate::session::{SessionError, too_old};
 use crate::signals;
 use crate::source::{Kernel, Mount, Source};
 
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
         let (exit, remedy) = match &error {
-            SessionError::NoModule(_) => (
-                Exit::Missing,
-                "\n`slabscope module build-help` says how to build and load it; `cargo lab` shows it on a kernel of its own",
-            ),
-            SessionError::Version { .. } | SessionError::NoCounts => (Exit::Missing, ""),
-            SessionError::Bpf(BpfError::Permission) => (Exit::Permission, ""),
-            SessionError::Bpf(_) => (Exit::Missing, ""),
-            SessionError::Permission(_) => (Exit::Permission, ""),
+            SessionError::NoModule(_) => (Exit::Missing, how_to_load()),
+            SessionError::Permission(_) | SessionError::Bpf(BpfError::Permission) => {
+                (Exit::Permission, "")
+            }
+            SessionError::NoReader { module, bpf } => {
+                let permission =
+                    matches!(**module, SessionError::Permission(_)) || *bpf == BpfError::Permission;
+                match permission {
+                    true => (Exit::Permission, ""),
+                    false => (Exit::Missing, "\n`slabscope doctor` says what would help"),
+                }
+            }
+            SessionError::Version { .. } | SessionError::NoCounts | SessionError::Bpf(_) => {
+                (Exit::Missing, "")
+            }
             _ => (Exit::Failed, ""),
         };
         Self::new(exit, format!("{error}{remedy}"))
+    }
+}
+
+/// What leads to a module, where there is one for the running kernel.
+fn how_to_load() -> &'static str {
+    let release = rustix::system::uname();
+    match too_old(&release.release().to_string_lossy()) {
+        Some(_) => "\nthere is none for this kernel; `slabscope doctor` says what works here",
+        None => {
+            "\n`slabscope module build-help` says how to build and load it; `cargo lab` shows it on a kernel of its own"
+        }
     }
 }
 
@@ -139,6 +157,26 @@ mod tests {
     use rustix::process::{Signal, getpid, kill_process};
 
     use super::*;
+
+    /// The module's way may lead nowhere on this kernel: the doctor knows all ways.
+    #[test]
+    fn without_any_reader_both_reasons_are_told_and_the_doctor_named() {
+        let failure = |bpf| {
+            let module = Box::new(SessionError::NoModule("/dev/slabscope".into()));
+            Failure::from(SessionError::NoReader { module, bpf })
+        };
+        let lockdown = failure(BpfError::Lockdown);
+        assert_eq!(lockdown.exit, Exit::Missing);
+        for words in [
+            "module is not loaded",
+            "confidentiality",
+            "slabscope doctor",
+        ] {
+            assert!(lockdown.message.contains(words), "{}", lockdown.message);
+        }
+        assert!(!lockdown.message.contains("build-help"));
+        assert_eq!(failure(BpfError::Permission).exit, Exit::Permission);
+    }
 
     /// In a process of its own, which is this test again.
     #[test]

@@ -43,12 +43,20 @@ pub struct Entry {
     /// Its inode number as the kernel keeps it; 0 of a negative one.
     pub ino: u64,
     flags: u32,
+    /// Its reader knows what the kernel keeps in the dentry's flags.
+    knows_flags: bool,
 }
 
 impl Entry {
-    /// A child; `flags` are `ENTRY_` of the ABI.
-    pub(crate) fn new(name: OsString, ino: u64, flags: u32) -> Self {
-        Self { name, ino, flags }
+    /// A child; `flags` are `ENTRY_` of the ABI. Those of the LRU, of mount points and of lookups
+    /// count only if the reader `knows_flags`.
+    pub(crate) fn new(name: OsString, ino: u64, flags: u32, knows_flags: bool) -> Self {
+        Self {
+            name,
+            ino,
+            flags,
+            knows_flags,
+        }
     }
 
     /// What it is the name of.
@@ -76,19 +84,21 @@ impl Entry {
         self.flags & abi::ENTRY_CHILDREN != 0
     }
 
-    /// Whether it is on the superblock's LRU list.
-    pub fn is_on_lru(&self) -> bool {
-        self.flags & abi::ENTRY_LRU != 0
+    /// Whether it is on the superblock's LRU list; None: the reader does not know.
+    pub fn is_on_lru(&self) -> Option<bool> {
+        self.knows_flags.then_some(self.flags & abi::ENTRY_LRU != 0)
     }
 
-    /// Whether something is mounted on it.
-    pub fn is_mountpoint(&self) -> bool {
-        self.flags & abi::ENTRY_MOUNTPOINT != 0
+    /// Whether something is mounted on it; None: the reader does not know.
+    pub fn is_mountpoint(&self) -> Option<bool> {
+        self.knows_flags
+            .then_some(self.flags & abi::ENTRY_MOUNTPOINT != 0)
     }
 
-    /// Whether it is being looked up at this moment.
-    pub fn is_in_lookup(&self) -> bool {
-        self.flags & abi::ENTRY_IN_LOOKUP != 0
+    /// Whether it is being looked up at this moment; None: the reader does not know.
+    pub fn is_in_lookup(&self) -> Option<bool> {
+        self.knows_flags
+            .then_some(self.flags & abi::ENTRY_IN_LOOKUP != 0)
     }
 }
 
@@ -148,11 +158,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Record, usize), SessionError> {
     let ino = ino.map_or(0, u64::from_ne_bytes);
     let record = match kind {
         abi::REC_ENTER => Record::Enter { name: name()?, ino },
-        abi::REC_ENTRY => Record::Entry(Entry {
-            name: name()?,
-            ino,
-            flags,
-        }),
+        abi::REC_ENTRY => Record::Entry(Entry::new(name()?, ino, flags, true)),
         abi::REC_LEAVE => Record::Leave {
             own: counters(body, 0)?,
             below: counters(body, 1)?,
@@ -221,6 +227,21 @@ mod tests {
 
     fn figures(from: u64) -> Vec<u64> {
         (from..).take(abi::NCOUNTERS).collect()
+    }
+
+    #[test]
+    fn what_the_reader_does_not_know_of_a_name_is_unknown() {
+        let flags = abi::ENTRY_FILE | abi::ENTRY_LRU;
+        let known = |knows| {
+            let entry = Entry::new("x".into(), 1, flags, knows);
+            [
+                entry.is_on_lru(),
+                entry.is_mountpoint(),
+                entry.is_in_lookup(),
+            ]
+        };
+        assert_eq!(known(true), [Some(true), Some(false), Some(false)]);
+        assert_eq!(known(false), [None; 3]);
     }
 
     #[test]

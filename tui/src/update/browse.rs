@@ -83,6 +83,7 @@ pub(super) fn instead(model: &mut Model) -> Vec<Effect> {
                 | SessionError::Permission(_)
                 | SessionError::Version { .. }
                 | SessionError::Bpf(_)
+                | SessionError::NoReader { .. }
                 | SessionError::NoCounts
         ))
     );

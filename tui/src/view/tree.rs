@@ -126,7 +126,13 @@ fn path_line(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
             let ago = duration(model.now.saturating_sub(*at));
             match place.census.reader {
                 reader::Kind::Module => format!("   counted {ago} ago"),
-                reader::Kind::Bpf { .. } => format!("   counted by BPF {ago} ago"),
+                reader::Kind::Bpf { .. } => {
+                    let changed = match place.census.changed {
+                        true => ", changed meanwhile,",
+                        false => "",
+                    };
+                    format!("   counted by BPF{changed} {ago} ago")
+                }
             }
         }
         _ => String::new(),

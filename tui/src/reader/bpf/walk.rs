@@ -125,11 +125,12 @@ impl<'d> Walk<'d> {
             return Ok(true);
         };
         let done = request.run(loaded).map_err(SessionError::Bpf)?;
+        let knows_flags = loaded.kind().knows_flags();
         if let Kind::List { seen } = &mut self.kind {
             for child in request.take_children() {
                 if seen.insert(child.unit.dentry ^ child.unit.hash_len.rotate_left(17)) {
                     let name = OsString::from_vec(child.name().to_vec());
-                    let entry = Entry::new(name, child.ino, child.flags);
+                    let entry = Entry::new(name, child.ino, child.flags, knows_flags);
                     self.ready.push_back(Record::Entry(entry));
                 }
             }
