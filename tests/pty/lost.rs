@@ -131,7 +131,7 @@ fn full_standard_error_changes_no_exit_code() {
         (&deed[..], 0),
         (&["--root", nowhere], 2),
         (&["--interval", "2", "slabs"], 2),
-        (&["census", nowhere], 3),
+        (&["--via", "module", "census", nowhere], 3),
         (&["prune", nowhere], 3),
         (&["reclaim", "--pages", nowhere], 1),
         (&["--no-such-option"], 2),

@@ -107,7 +107,7 @@ fn without_the_module_the_tree_says_so() {
     if std::path::Path::new("/dev/slabscope").exists() {
         return;
     }
-    let mut tty = Tty::start(80, 24, &["/"]);
+    let mut tty = Tty::start(80, 24, &["--via", "module", "/"]);
     tty.wait_for("the slabscope kernel module is not loaded");
     tty.wait_for("cargo lab");
     tty.type_keys("\x03");
