@@ -11,7 +11,7 @@ fn on_directory(name: &str) -> Option<(Dirty, Tty)> {
     }
     let home = Dirty::new(name);
     let mut command = home.0.on_terminal();
-    command.args(["--via", "readdir"]);
+    command.args(["--via", "module"]);
     command.arg(home.0.path().join("data"));
     let mut tty = Tty::spawn(100, 30, command);
     tty.wait_for("readdir");
