@@ -10,6 +10,7 @@ use crate::guest::Guest;
 use crate::guest::accel::Accel;
 use crate::relay::{self, End};
 use crate::setup::Lab;
+use crate::setup::suite::OLDEST_WITH_MODULE;
 
 /// How long the scene may take to prepare.
 const SCENE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -27,10 +28,20 @@ pub(crate) fn boot(lab: &Lab) -> Result<Guest> {
     Ok(guest)
 }
 
+/// Boots a guest with the module in it, where its kernel takes the module.
+fn boot_ready(lab: &Lab) -> Result<Guest> {
+    let guest = boot(lab)?;
+    if lab.modules.is_some() {
+        guest.load_module()?;
+    } else {
+        eprintln!("without the module: it is built for kernels from {OLDEST_WITH_MODULE} on");
+    }
+    Ok(guest)
+}
+
 /// Prepares the scene and opens the program on it.
 pub fn main_job(lab: &Lab) -> Result<End> {
-    let guest = boot(lab)?;
-    guest.load_module()?;
+    let guest = boot_ready(lab)?;
     let status = guest.stream("agent scene", &[], SCENE_TIMEOUT, |_, bytes| {
         std::io::stderr().write_all(bytes).ok();
     })?;
@@ -44,8 +55,7 @@ pub fn main_job(lab: &Lab) -> Result<End> {
 
 /// Opens a shell.
 pub fn shell(lab: &Lab) -> Result<End> {
-    let guest = boot(lab)?;
-    guest.load_module()?;
+    let guest = boot_ready(lab)?;
     eprintln!("a root shell in the guest; `agent scene` prepares the scene, Ctrl-A X ends the lab");
     relay::run(&guest, "exec bash")
 }
@@ -53,7 +63,9 @@ pub fn shell(lab: &Lab) -> Result<End> {
 /// Runs one command and passes on what it prints; returns its status.
 pub fn run_command(lab: &Lab, words: &[String], timeout: Duration) -> Result<i32> {
     let guest = Guest::boot(lab)?;
-    guest.load_module()?;
+    if lab.modules.is_some() {
+        guest.load_module()?;
+    }
     let command = words
         .iter()
         .map(|word| quoted(word))

@@ -13,8 +13,10 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use slabscope_lab::setup::own::OWN;
-use slabscope_lab::setup::series::{TESTED, resolve};
+use slabscope_lab::setup::series::{TESTED, older, resolve};
+use slabscope_lab::setup::suite::OLDER;
 use slabscope_lab::setup::{self, DEFAULT_SERIES, Options};
+use slabscope_lab::suite::Tested;
 use slabscope_lab::{bench, interactive, learn, relay, shots, suite};
 
 /// Boot a stock Debian kernel in QEMU with the slabscope module, and open slabscope in it.
@@ -32,7 +34,8 @@ struct Arguments {
 
 #[derive(Debug, Args)]
 struct KernelArguments {
-    /// The series of stock kernels to use, from 7.2 on, or `own`: one built here [default: 7.3; for the tests, 7.3 and 7.2]
+    /// The series of stock kernels to use: 7.2 or later; 6.12, 6.1 or 5.10 without the module; or `own`, one built
+    /// here [default: 7.3; for the tests, each of these but `own`]
     #[arg(long = "kernel", value_name = "SERIES", global = true)]
     series: Option<String>,
 }
@@ -109,6 +112,9 @@ enum Task {
         /// Only name the tests
         #[arg(long)]
         list: bool,
+        /// Run every test on each series that it fits, not only where it is most likely to fail
+        #[arg(long)]
+        all: bool,
         /// Wait longer for races: minutes instead of seconds, and on a kernel that checks its locks, too
         #[arg(long)]
         soak: bool,
@@ -169,7 +175,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Some(Task::Setup { update, tests }) => {
             let series = if tests {
-                resolve()?
+                [resolve()?, older()?].concat()
             } else {
                 vec![options.series]
             };
@@ -213,24 +219,38 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Task::Test {
             filter,
             list,
+            all,
             soak,
             more,
         }) => {
-            let series = match series {
-                Some(series) => vec![series],
-                None if list => TESTED.map(str::to_owned).to_vec(),
-                None => {
-                    let own = soak.then(|| OWN.to_owned());
-                    resolve()?.into_iter().chain(own).collect()
-                }
+            let tested = match series {
+                Some(series) => vec![Tested::all(&series)],
+                None => tested(all, list, soak)?,
             };
             let list = list.then(|| "--list".to_owned());
             let arguments: Vec<String> = filter.into_iter().chain(list).chain(more).collect();
-            suite::run(&series, soak, &arguments, |series| {
+            suite::run(&tested, soak, &arguments, |series| {
                 setup::run(&Options::new(series))
             })
         }
     }
+}
+
+/// The series to test, and what of the tests on each.
+fn tested(all: bool, list: bool, soak: bool) -> Result<Vec<Tested>> {
+    let (with_module, older) = if list {
+        let older = OLDER.map(|(series, _)| series.to_owned());
+        (TESTED.map(str::to_owned).to_vec(), older.to_vec())
+    } else {
+        (resolve()?, older()?)
+    };
+    let own = soak.then(|| Tested::all(OWN));
+    let series = with_module.iter().chain(&older).enumerate();
+    let stock = series.map(|(index, series)| match all {
+        true => Tested::all(series),
+        false => Tested::usual(series, index == 0),
+    });
+    Ok(stock.chain(own).collect())
 }
 
 fn code(end: relay::End) -> ExitCode {

@@ -24,6 +24,7 @@ const LONGEST: Duration = Duration::from_millis(2500);
 
 /// Takes the pictures into a directory: the caches, the tree, the plan, what came of it, the drop.
 pub fn take(lab: &Lab, dir: &Path) -> Result<()> {
+    lab.require_module("taking the pictures")?;
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let guest = Guest::boot(lab)?;
     guest.load_module()?;

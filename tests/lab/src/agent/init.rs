@@ -104,6 +104,7 @@ fn enter_root() -> Result<()> {
     }
     let modules = format!("/usr/lib/modules/{}", release());
     mount_at(MODULES_DISK, &modules, "ext4", MountFlags::RDONLY)?;
+    channels()?;
     // That disk is the kernel's own; modprobe finds the module all the same.
     let install = format!("install slabscope insmod {MODULE} $CMDLINE_OPTS\n");
     fs::create_dir_all("/etc/modprobe.d").context("cannot make /etc/modprobe.d")?;
@@ -111,6 +112,19 @@ fn enter_root() -> Result<()> {
         .context("cannot tell modprobe of the module")?;
     rustix::fs::symlinkat("/proc/self/fd", CWD, "/dev/fd").ok();
     rustix::system::sethostname(b"slabscope-lab").context("cannot set the host's name")
+}
+
+/// Older kernels have the drivers of the screen and of the way to the host as modules. Where they are built in, not
+/// every package says so to modprobe; what is missing in the end, the agent names.
+fn channels() -> Result<()> {
+    if Path::new("/sys/bus/virtio/drivers/virtio_console").exists() {
+        return Ok(());
+    }
+    Command::new("/usr/sbin/modprobe")
+        .args(["-a", "-q", "virtio_pci", "virtio_console"])
+        .status()
+        .context("cannot run modprobe")?;
+    Ok(())
 }
 
 /// `uname -r`

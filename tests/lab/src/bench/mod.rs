@@ -87,6 +87,7 @@ pub fn run(options: &Options, filter: &str, wanted: u32, instructions: bool) -> 
         peer: true,
         ..options.clone()
     })?;
+    lab.require_module("`cargo lab bench`")?;
     let started = Instant::now();
     let guest = if instructions {
         let patience = Accel::Counted.boot_timeout();

@@ -64,10 +64,12 @@ impl Qemu {
         archive.add("/init", &lab.programs.agent)?;
         archive.add("/payload/usr/local/bin/agent", &lab.programs.agent)?;
         archive.add("/payload/usr/local/bin/slabscope", &lab.programs.slabscope)?;
-        archive.add(&format!("/payload{MODULE}"), &lab.module)?;
-        archive.add(&format!("/payload{DEMO}"), &lab.demo)?;
-        if let Some(peer) = &lab.peer {
-            archive.add(&format!("/payload{PEER}"), peer)?;
+        if let Some(modules) = &lab.modules {
+            archive.add(&format!("/payload{MODULE}"), &modules.slabscope)?;
+            archive.add(&format!("/payload{DEMO}"), &modules.demo)?;
+            if let Some(peer) = &modules.peer {
+                archive.add(&format!("/payload{PEER}"), peer)?;
+            }
         }
         archive.write(&initrd)?;
         let disk = dir.path().join("disk");

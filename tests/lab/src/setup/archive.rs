@@ -3,32 +3,31 @@
 use std::fmt;
 use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::cache::Cache;
 use super::command::Log;
-use super::debian::{Chroot, SUITE};
-use super::kernel::{Kernel, compilers_path};
+use super::kernel::Kernel;
+use super::suite::{OLDEST_WITH_MODULE, Suite};
 
 /// The flavour of Debian's kernel that is meant for virtual machines.
 const FLAVOUR: &str = "cloud-amd64";
-
-/// The first series whose kernels Debian builds with Rust and everything else that the module needs.
-pub const OLDEST_SERIES: &str = "7.2";
 
 /// The archive holds no complete kernel of a series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gone {
     series: String,
+    suite: Suite,
     /// The series that it holds and that have what the module needs, newest first.
     pub held: Vec<String>,
 }
 
 impl Gone {
     /// `held` is newest first.
-    pub fn new(series: &str, held: Vec<String>) -> Self {
+    pub fn new(series: &str, suite: Suite, held: Vec<String>) -> Self {
         Self {
             series: series.to_owned(),
+            suite,
             held,
         }
     }
@@ -36,9 +35,18 @@ impl Gone {
 
 impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let suite = self.suite.name;
+        if !self.suite.module {
+            return write!(
+                f,
+                "the archive holds no kernel of the series {} ({suite}) any more: suites leave it when they are \
+                 no longer supported. Choose another series with --kernel, or an archive that has it with SLABSCOPE_MIRROR",
+                self.series
+            );
+        }
         write!(
             f,
-            "{SUITE}-backports holds no complete kernel of the series {}: kernels leave the archive when newer ones \
+            "{suite} holds no complete kernel of the series {}: kernels leave the archive when newer ones \
              come. Fitting series there now: {}. Choose one with --kernel",
             self.series,
             if self.held.is_empty() {
@@ -65,18 +73,25 @@ pub fn complete(cache: &Cache, series: &str) -> Option<Kernel> {
 
 /// Asks the archive for the newest kernel of a series, and remembers it.
 pub fn choose(cache: &Cache, series: &str, log: &Log) -> Result<Kernel> {
-    ensure!(
-        !series.is_empty() && series.chars().all(|c| c.is_ascii_digit() || c == '.'),
-        "{series:?} is no kernel series: name one such as 7.3"
-    );
-    let root = Chroot::new(compilers_path(cache));
-    root.update(log)?;
-    let listing = root.output(
-        "apt-cache pkgnames linux- | sort; echo; apt-cache show linux-source-$1 2>/dev/null || :",
-        &[series],
-        log,
-    )?;
-    let kernel = pick(&listing, series)?;
+    let suite = Suite::of(series)?;
+    suite.update(cache, series, log)?;
+    let kernel = if suite.module {
+        let listing = suite.ask(
+            cache,
+            "apt-cache $apt pkgnames linux- | sort; echo; apt-cache $apt show linux-source-$1 2>/dev/null || :",
+            &[series],
+            log,
+        )?;
+        pick(&listing, series, suite)?
+    } else {
+        let listing = suite.ask(
+            cache,
+            "apt-cache $apt pkgnames linux-image-$1. | while read name; do apt-cache $apt show $name; done",
+            &[series],
+            log,
+        )?;
+        pick_image(&listing, series, suite)?
+    };
     let path = cache.path(format!("kernels/{series}.json"));
     cache.publish(&path, |partial| {
         let text = serde_json::to_string_pretty(&kernel)
@@ -86,8 +101,33 @@ pub fn choose(cache: &Cache, series: &str, log: &Log) -> Result<Kernel> {
     Ok(kernel)
 }
 
+/// Finds in descriptions of packages the newest kernel's image: all that a guest without the module needs.
+fn pick_image(listing: &str, series: &str, suite: Suite) -> Result<Kernel> {
+    let field = |stanza: &str, name: &str| {
+        let mut lines = stanza.lines();
+        lines.find_map(|line| line.strip_prefix(name).map(str::to_owned))
+    };
+    let newest = listing
+        .split("\n\n")
+        .filter_map(|stanza| {
+            let release = field(stanza, "Package: linux-image-")?;
+            let version = field(stanza, "Version: ")?;
+            let fits = release.ends_with(FLAVOUR) && !release.contains("-rt-");
+            fits.then_some((version, release))
+        })
+        .max_by_key(|(version, _)| numbers(version));
+    let (version, release) = newest.ok_or_else(|| Gone::new(series, suite, Vec::new()))?;
+    Ok(Kernel {
+        series: series.to_owned(),
+        upstream: version.split('-').next().unwrap_or_default().to_owned(),
+        packages: vec![format!("linux-image-{release}")],
+        version,
+        release,
+    })
+}
+
 /// Finds in the archive's package names and a source package's description the newest kernel of which all is there.
-fn pick(listing: &str, series: &str) -> Result<Kernel> {
+fn pick(listing: &str, series: &str, suite: Suite) -> Result<Kernel> {
     let (names, sources) = listing.split_once("\n\n").unwrap_or((listing, ""));
     let names: Vec<&str> = names.lines().collect();
     let mut versions: Vec<&str> = sources
@@ -116,7 +156,7 @@ fn pick(listing: &str, series: &str) -> Result<Kernel> {
             });
         }
     }
-    Err(nothing_fits(&names, series).into())
+    Err(nothing_fits(&names, series, suite).into())
 }
 
 /// The binary packages of a release: how it is split differs between series.
@@ -141,19 +181,19 @@ fn packages(names: &[&str], release: &str) -> Option<Vec<String>> {
         .then(|| required.into_iter().chain([image]).chain(modules).collect())
 }
 
-fn nothing_fits(names: &[&str], series: &str) -> Gone {
+fn nothing_fits(names: &[&str], series: &str, suite: Suite) -> Gone {
     let mut held: Vec<String> = names
         .iter()
         .filter_map(|name| name.strip_prefix("linux-source-"))
-        .filter(|name| numbers(name) >= numbers(OLDEST_SERIES))
+        .filter(|name| numbers(name) >= numbers(OLDEST_WITH_MODULE))
         .map(str::to_owned)
         .collect();
     held.sort_by_key(|name| std::cmp::Reverse(numbers(name)));
-    Gone::new(series, held)
+    Gone::new(series, suite, held)
 }
 
 /// A version's numbers, in the order by which versions are compared.
-pub(super) fn numbers(version: &str) -> Vec<u64> {
+pub fn numbers(version: &str) -> Vec<u64> {
     version
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|part| part.parse().ok())
@@ -183,7 +223,7 @@ Version: 7.3.10-1~bpo13+1
 
     #[test]
     fn the_newest_kernel_of_which_everything_is_there_is_chosen() {
-        let kernel = pick(LISTING, "7.3").unwrap();
+        let kernel = pick(LISTING, "7.3", Suite::of("7.3").unwrap()).unwrap();
         assert_eq!(kernel.release, "7.3.4+deb13-cloud-amd64");
         assert_eq!(kernel.local_version(), "+deb13-cloud-amd64");
         assert_eq!(
@@ -200,10 +240,40 @@ Version: 7.3.10-1~bpo13+1
     #[test]
     fn a_series_that_has_gone_is_named_with_those_that_are_there() {
         let names = LISTING.split_once("\n\n").unwrap().0;
-        let error = pick(names, "7.1").unwrap_err().to_string();
+        let error = pick(names, "7.9", Suite::of("7.9").unwrap())
+            .unwrap_err()
+            .to_string();
         assert!(
-            error.contains("series 7.1") && error.contains("there now: 7.3."),
+            error.contains("series 7.9") && error.contains("there now: 7.3."),
             "{error}"
         );
+    }
+
+    const IMAGES: &str = "Package: linux-image-6.1.0-50-cloud-amd64
+Source: linux-signed-amd64 (6.1.176+1)
+Version: 6.1.176-1
+
+Package: linux-image-6.1.0-47-cloud-amd64
+Version: 6.1.170-3
+
+Package: linux-image-6.1.0-99-rt-cloud-amd64
+Version: 6.1.999-1
+
+Package: linux-image-6.1.0-98-amd64
+Version: 6.1.998-1
+
+Package: linux-image-6.1.0-97-cloud-amd64-unsigned
+Version: 6.1.997-1
+";
+
+    #[test]
+    fn newest_image_of_an_older_series_is_chosen_by_its_version() {
+        let suite = Suite::of("6.1").unwrap();
+        let kernel = pick_image(IMAGES, "6.1", suite).unwrap();
+        assert_eq!(kernel.release, "6.1.0-50-cloud-amd64");
+        assert_eq!(kernel.version, "6.1.176-1");
+        assert_eq!(kernel.packages, ["linux-image-6.1.0-50-cloud-amd64"]);
+        let error = pick_image("", "6.1", suite).unwrap_err();
+        assert!(error.downcast_ref::<Gone>().is_some(), "{error}");
     }
 }

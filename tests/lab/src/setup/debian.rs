@@ -157,14 +157,19 @@ impl Chroot {
         )
     }
 
-    /// Fetches the archive's indices.
-    pub fn update(&self, log: &Log) -> Result<()> {
-        // The names that the host resolves may have changed since the root was made.
+    /// Has names resolved as the host does: that may have changed since the root was made.
+    pub fn resolve(&self) -> Result<()> {
         if let Ok(text) = fs::read("/etc/resolv.conf") {
             let path = self.root.join("etc/resolv.conf");
             super::cache::remove(&path)?;
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
+        Ok(())
+    }
+
+    /// Fetches the archive's indices.
+    pub fn update(&self, log: &Log) -> Result<()> {
+        self.resolve()?;
         self.run("apt-get update -q -o APT::Update::Error-Mode=any", &[], log)
     }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::command::{Log, in_path, system_path};
 
 /// Programs the lab runs on the host, and the Debian packages they are in.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("debootstrap", "debootstrap"),
     ("mke2fs", "e2fsprogs"),
@@ -18,6 +18,7 @@ const PROGRAMS: [(&str, &str); 9] = [
     ("gpgv", "gpgv"),
     ("cc", "gcc"),
     ("tar", "tar"),
+    ("depmod", "kmod"),
 ];
 
 /// Files the lab needs, likewise.

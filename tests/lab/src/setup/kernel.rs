@@ -5,13 +5,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::cache::{Cache, key, remove};
-use super::command::Log;
-use super::debian::{Chroot, SUITE};
+use super::command::{Log, system_path};
+use super::debian::{Chroot, SUITE, base_path};
+use super::own::OWN;
+use super::suite::Suite;
 
 /// What the build of a Rust module needs. Without pahole the configuration loses BTF, and with it the kernel's
 /// layout of `struct module`.
@@ -87,6 +90,23 @@ impl Kernel {
         }
     }
 
+    /// Whether the module can be built for it.
+    pub fn takes_module(&self) -> bool {
+        self.series == OWN || Suite::of(&self.series).is_ok_and(|suite| suite.module)
+    }
+
+    /// What it is configured by: where its image has no copy, in the tree that modules are built in.
+    fn config(&self, cache: &Cache) -> PathBuf {
+        let with_image = self
+            .unpacked(cache)
+            .join(format!("boot/config-{}", self.release));
+        if with_image.exists() {
+            with_image
+        } else {
+            self.build_tree(cache).join(".config")
+        }
+    }
+
     /// The kernel's image.
     pub fn vmlinuz(&self, cache: &Cache) -> PathBuf {
         self.unpacked(cache)
@@ -134,52 +154,52 @@ pub fn install_compilers(root: &Path, log: &Log) -> Result<()> {
 fn download(cache: &Cache, kernel: &Kernel, packages: &[String], log: &Log) -> Result<PathBuf> {
     let debs = cache.path("downloads").join(&kernel.version);
     fs::create_dir_all(&debs).with_context(|| format!("cannot make {}", debs.display()))?;
-    let root = Chroot::new(compilers_path(cache)).bind(&debs, "/downloads");
     let exact: Vec<String> = packages
         .iter()
         .map(|name| format!("{name}={}", kernel.version))
         .collect();
-    let exact: Vec<&str> = exact.iter().map(String::as_str).collect();
-    root.update(log)?;
-    root.run("cd /downloads; apt-get download -q -o APT::Sandbox::User=root \"$@\"", &exact, log)
-        .with_context(|| {
-            format!(
-                "cannot fetch {} {}; if it has left the archive, `cargo lab setup --update` looks for a newer one",
-                packages.join(" "),
-                kernel.version
-            )
-        })?;
+    let suite = Suite::of(&kernel.series)?;
+    suite.update(cache, &kernel.series, log)?;
+    suite.download(cache, &exact, &debs, log).with_context(|| {
+        format!(
+            "cannot fetch {} {}; if it has left the archive, `cargo lab setup --update` looks for a newer one",
+            packages.join(" "),
+            kernel.version
+        )
+    })?;
     Ok(debs)
 }
+
+/// Debian packages become a tree with all of a kernel below usr/lib/modules/RELEASE, wherever the series has it.
+const UNPACK: &str = "
+release=$1; shift
+for package; do dpkg-deb -x /downloads/${package}_*.deb /target; done
+test -e /target/usr/lib/modules/$release/vmlinuz || {
+    mkdir -p /target/usr/lib/modules
+    test ! -d /target/lib/modules/$release || mv /target/lib/modules/$release /target/usr/lib/modules
+    cp /target/boot/vmlinuz-$release /target/usr/lib/modules/$release/vmlinuz
+}";
 
 /// Fetches and unpacks the kernel, its modules and its headers.
 pub fn unpack(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<()> {
     let debs = download(cache, kernel, &kernel.packages, log)?;
     fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
-    Chroot::new(compilers_path(cache))
+    let packages = kernel.packages.iter().map(String::as_str);
+    let arguments: Vec<&str> = [kernel.release.as_str()]
+        .into_iter()
+        .chain(packages)
+        .collect();
+    Chroot::new(base_path(cache))
         .bind(&debs, "/downloads")
         .bind(target, "/target")
-        .run(
-            "release=$1; shift
-         for package; do dpkg-deb -x /downloads/${package}_*.deb /target; done
-         test -e /target/usr/lib/modules/$release/vmlinuz || {
-             mkdir -p /target/usr/lib/modules/$release
-             test ! -d /target/lib/modules || cp -a /target/lib/modules/. /target/usr/lib/modules
-             cp /target/boot/vmlinuz-$release /target/usr/lib/modules/$release/vmlinuz
-         }
-         depmod -b /target/usr $release 2>/dev/null || depmod -b /target $release",
-            &[
-                &[kernel.release.as_str()],
-                kernel
-                    .packages
-                    .iter()
-                    .map(String::as_str)
-                    .collect::<Vec<_>>()
-                    .as_slice(),
-            ]
-            .concat(),
-            log,
-        )?;
+        .run(UNPACK, &arguments, log)?;
+    log.run(
+        Command::new("depmod")
+            .env("PATH", system_path())
+            .arg("-b")
+            .arg(target.join("usr"))
+            .arg(&kernel.release),
+    )?;
     remove(&debs)
 }
 
@@ -246,21 +266,15 @@ test "$release" = "$2" || {
 cp /headers/Module.symvers .
 "#;
 
-/// What the module needs of a kernel, and what a guest needs besides.
+/// What the module needs of a kernel.
 pub const FOR_THE_MODULE: [&str; 1] = ["RUST"];
-/// See [`FOR_THE_MODULE`].
-pub const FOR_A_GUEST: [&str; 6] = [
-    "RUST",
-    "EXT4_FS",
-    "BLK_DEV_NVME",
-    "VIRTIO_CONSOLE",
-    "VIRTIO_PCI",
-    "DEVTMPFS",
-];
+
+/// What a guest needs until it has its root, and with it other modules than the built in ones.
+pub const FOR_A_GUEST: [&str; 3] = ["EXT4_FS", "BLK_DEV_NVME", "DEVTMPFS"];
 
 /// Whether a kernel is built with an option.
 pub fn has(cache: &Cache, kernel: &Kernel, option: &str) -> Result<bool> {
-    let config = kernel.build_tree(cache).join(".config");
+    let config = kernel.config(cache);
     let text =
         fs::read_to_string(&config).with_context(|| format!("cannot read {}", config.display()))?;
     let line = format!("CONFIG_{option}=y");

@@ -13,11 +13,12 @@ pub mod programs;
 pub mod release;
 pub mod series;
 mod steps;
+pub mod suite;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use cache::Cache;
 use kernel::Kernel;
@@ -40,14 +41,34 @@ pub struct Lab {
     pub kernel: Kernel,
     /// The guest's root filesystem.
     pub root_image: PathBuf,
-    /// The module, built for the kernel.
-    pub module: PathBuf,
-    /// The module to learn with.
-    pub demo: PathBuf,
-    /// The module that the measurements compare with, where they were asked for.
-    pub peer: Option<PathBuf>,
+    /// The modules built for the kernel, where they can be.
+    pub modules: Option<Modules>,
     /// The guest's programs.
     pub programs: Programs,
+}
+
+/// Modules built for one kernel.
+#[derive(Clone, Debug)]
+pub struct Modules {
+    /// The project's.
+    pub slabscope: PathBuf,
+    /// The one to learn with.
+    pub demo: PathBuf,
+    /// The one that the measurements compare with, where they were asked for.
+    pub peer: Option<PathBuf>,
+}
+
+impl Lab {
+    /// Fails where the kernel is one that the module cannot be built for.
+    pub fn require_module(&self, what: &str) -> Result<()> {
+        ensure!(
+            self.modules.is_some(),
+            "{what} needs the module, which is built for kernels from {} on: not for {}. Leave --kernel out, or name such a series",
+            suite::OLDEST_WITH_MODULE,
+            self.kernel.release
+        );
+        Ok(())
+    }
 }
 
 /// How to go about it.
@@ -86,16 +107,24 @@ pub fn run(options: &Options) -> Result<Lab> {
     let cache = Cache::open()?;
     let _lock = cache.lock()?;
     let own = options.series == own::OWN;
-    let total = 9 + usize::from(options.peer) + usize::from(own);
+    let takes_module = own || suite::Suite::of(&options.series)?.module;
+    let total = match takes_module {
+        true => 9 + usize::from(options.peer) + usize::from(own),
+        false => 5,
+    };
     let mut steps = Steps::new(&cache, total, options.verbose);
-    steps.compilers()?;
+    steps.base()?;
     let kernel = if own {
         let stock = steps.kernel(DEFAULT_SERIES, false)?;
+        steps.compilers()?;
         steps.own_kernel(&stock)?
     } else {
-        let kernel = steps.kernel(&options.series, options.update)?;
-        steps.build_tree(&kernel)?;
-        kernel
+        steps.kernel(&options.series, options.update)?
+    };
+    let modules = if takes_module {
+        Some(modules(&mut steps, &kernel, own, options.peer)?)
+    } else {
+        None
     };
     kernel::check(&cache, &kernel, &kernel::FOR_A_GUEST)?;
     let root_image = image::root_path(&cache);
@@ -105,22 +134,27 @@ pub fn run(options: &Options) -> Result<Lab> {
         &root_image,
         |partial, log| image::make_root(&base, partial, log),
     )?;
-    let module = steps.module(&kernel, SLABSCOPE)?;
-    let demo = steps.module(&kernel, DEMO)?;
-    let peer = if options.peer {
-        Some(steps.module(&kernel, PEER)?)
-    } else {
-        None
-    };
     let programs = steps.programs()?;
     Ok(Lab {
         cache: cache.clone(),
         kernel,
         root_image,
-        module,
-        demo,
-        peer,
+        modules,
         programs,
+    })
+}
+
+/// The modules, and what they are built with.
+fn modules(steps: &mut Steps<'_>, kernel: &Kernel, own: bool, peer: bool) -> Result<Modules> {
+    if !own {
+        steps.compilers()?;
+        steps.build_tree(kernel)?;
+    }
+    kernel::check(steps.cache(), kernel, &kernel::FOR_THE_MODULE)?;
+    Ok(Modules {
+        slabscope: steps.module(kernel, SLABSCOPE)?,
+        demo: steps.module(kernel, DEMO)?,
+        peer: peer.then(|| steps.module(kernel, PEER)).transpose()?,
     })
 }
 
@@ -130,6 +164,7 @@ pub fn module_for(release: &str, output: Option<&Path>) -> Result<PathBuf> {
     let _lock = cache.lock()?;
     release::check(release)?;
     let mut steps = Steps::new(&cache, 6, false);
+    steps.base()?;
     steps.compilers()?;
     let kernel = release::find(&cache, release, &steps.log()?)?;
     steps.headers(&kernel)?;

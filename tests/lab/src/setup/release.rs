@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::archive::{OLDEST_SERIES, numbers};
+use super::archive::numbers;
 use super::cache::Cache;
 use super::command::Log;
-use super::debian::{Chroot, SUITE};
-use super::kernel::{Kernel, compilers_path};
+use super::kernel::Kernel;
+use super::suite::{OLDEST_WITH_MODULE, Suite, WITH_MODULE};
 
 /// What the names of kernels have in common that are built with the lab's compilers.
 const DEBIAN: &str = "+deb13";
@@ -35,8 +35,8 @@ fn names(release: &str) -> Result<Names> {
             )
         })?;
     ensure!(
-        numbers(parts.0) >= numbers(OLDEST_SERIES),
-        "{release} is too old: Debian builds kernels with what the module needs from {OLDEST_SERIES} on"
+        numbers(parts.0) >= numbers(OLDEST_WITH_MODULE),
+        "{release} is too old: Debian builds kernels with what the module needs from {OLDEST_WITH_MODULE} on"
     );
     let series: Vec<&str> = parts.0.split('.').take(2).collect();
     Ok(Names {
@@ -62,12 +62,13 @@ pub fn find(cache: &Cache, release: &str, log: &Log) -> Result<Kernel> {
     if let Some(kernel) = prepared(cache, release, &names) {
         return Ok(kernel);
     }
-    let root = Chroot::new(compilers_path(cache));
-    root.update(log)?;
-    let listing = root.output(
-        "apt-cache show linux-headers-$1 2>/dev/null || :; echo ==
-         apt-cache show linux-source-$2 2>/dev/null || :; echo ==
-         apt-cache pkgnames linux-headers-",
+    let suite = Suite::of(&names.series)?;
+    suite.update(cache, &names.series, log)?;
+    let listing = suite.ask(
+        cache,
+        "apt-cache $apt show linux-headers-$1 2>/dev/null || :; echo ==
+         apt-cache $apt show linux-source-$2 2>/dev/null || :; echo ==
+         apt-cache $apt pkgnames linux-headers-",
         &[release, &names.series],
         log,
     )?;
@@ -115,7 +116,7 @@ fn pick<'a>(listing: &'a str, release: &str) -> Result<&'a str> {
         .max_by_key(|version| numbers(version));
     found.with_context(|| {
         format!(
-            "{SUITE}-backports no longer holds {release}: kernels leave the archive when newer ones come. \
+            "{WITH_MODULE} no longer holds {release}: kernels leave the archive when newer ones come. \
              Install and boot one that it holds: {}",
             held(parts.next().unwrap_or_default())
         )

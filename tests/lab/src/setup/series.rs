@@ -3,12 +3,46 @@
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::Steps;
-use super::archive::{self, Gone, OLDEST_SERIES};
+use super::archive::{self, Gone};
 use super::cache::Cache;
 use super::host;
+use super::suite::{OLDER, OLDEST_WITH_MODULE};
 
-/// The series the tests want: the module is one source for both.
+/// The series the tests of the module want: it is one source for both.
 pub const TESTED: [&str; 2] = ["7.3", "7.2"];
+
+/// The series that may have left the archive: its suite is supported no longer.
+const LEAVING: &str = "5.10";
+
+/// The older series that are tested without the module.
+pub fn older() -> Result<Vec<String>> {
+    let cache = Cache::open()?;
+    let mut found = Vec::new();
+    for (series, _) in OLDER {
+        match have(&cache, series) {
+            Ok(()) => found.push(series.to_owned()),
+            Err(error) if series == LEAVING && error.downcast_ref::<Gone>().is_some() => {
+                eprintln!("not tested on {series}: {error:#}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// Has a kernel of a series chosen, where none was before.
+fn have(cache: &Cache, series: &str) -> Result<()> {
+    if archive::complete(cache, series).is_some() {
+        return Ok(());
+    }
+    host::require_root("making the lab")?;
+    let _lock = cache.lock()?;
+    let mut steps = Steps::new(cache, 5, false);
+    steps.base()?;
+    archive::choose(cache, series, &steps.log()?)
+        .map(drop)
+        .context("cannot choose a kernel")
+}
 
 /// The series to test. In the place of one that has left the archive comes the newest that fits; two there must be.
 pub fn resolve() -> Result<Vec<String>> {
@@ -19,19 +53,7 @@ pub fn resolve() -> Result<Vec<String>> {
     {
         return Ok(TESTED.map(str::to_owned).to_vec());
     }
-    let _lock = cache.lock()?;
-    let mut steps = Steps::new(&cache, 8, false);
-    steps.compilers()?;
-    let log = steps.log()?;
-    choose(&TESTED, |series| {
-        if archive::complete(&cache, series).is_some() {
-            return Ok(());
-        }
-        host::require_root("making the lab")?;
-        archive::choose(&cache, series, &log)
-            .map(drop)
-            .context("cannot choose a kernel")
-    })
+    choose(&TESTED, |series| have(&cache, series))
 }
 
 /// Chooses as many series as are wanted; `have` fails with [`Gone`] where the archive has none.
@@ -71,13 +93,14 @@ fn too_few(series: &str, chosen: &[String]) -> anyhow::Error {
         some => some.join(", "),
     };
     anyhow!(
-        "the tests want two different series of kernels from {OLDEST_SERIES} on; {series} has left the archive, and \
+        "the tests want two different series of kernels from {OLDEST_WITH_MODULE} on; {series} has left the archive, and \
          without it there is {only}"
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::suite::Suite;
     use super::*;
 
     fn resolved(held: &[&str]) -> Result<Vec<String>> {
@@ -86,7 +109,10 @@ mod tests {
                 return Ok(());
             }
             let held = held.iter().map(|name| (*name).to_owned()).collect();
-            Err(anyhow::Error::from(Gone::new(series, held)).context("cannot choose"))
+            Err(
+                anyhow::Error::from(Gone::new(series, Suite::of(series).unwrap(), held))
+                    .context("cannot choose"),
+            )
         })
     }
 

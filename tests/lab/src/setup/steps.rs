@@ -31,11 +31,21 @@ impl<'a> Steps<'a> {
         }
     }
 
+    /// Where everything is kept.
+    pub(super) fn cache(&self) -> &'a Cache {
+        self.cache
+    }
+
     /// What everything else is made with.
-    pub(super) fn compilers(&mut self) -> Result<()> {
+    pub(super) fn base(&mut self) -> Result<()> {
         self.host()?;
         let base = debian::base_path(self.cache);
-        self.make("Debian's base", &base, debian::bootstrap)?;
+        self.make("Debian's base", &base, debian::bootstrap)
+    }
+
+    /// What modules are built with.
+    pub(super) fn compilers(&mut self) -> Result<()> {
+        let base = debian::base_path(self.cache);
         let compilers = kernel::compilers_path(self.cache);
         self.make("the kernel's compilers", &compilers, |partial, log| {
             debian::copy(&base, partial, log)?;

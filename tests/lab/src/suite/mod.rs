@@ -13,6 +13,7 @@ mod inodes;
 mod ladder;
 mod learn;
 mod main_job;
+mod needs;
 mod pages;
 mod plans;
 mod reading;
@@ -21,6 +22,7 @@ mod rungs;
 mod runner;
 mod screen;
 mod sessions;
+mod stock;
 mod stuck;
 mod survive;
 mod who;
@@ -31,6 +33,8 @@ use anyhow::Result;
 
 use crate::guest::Guest;
 use crate::setup::Lab;
+use needs::Need;
+pub use needs::{Part, Tested};
 pub use runner::run;
 
 /// What a test is told besides its guest.
@@ -51,30 +55,47 @@ pub struct Case {
     pub run: fn(&Context<'_>, &Guest) -> Result<()>,
 }
 
+/// Tests that any stock kernel passes, from 5.10 on, are listed with no need.
+const SUITES: &[(&[Need], &[Case])] = &[
+    (&[], basics::CASES),
+    (&[Need::Module], basics::WITH_MODULE),
+    (&[Need::Since("6.1")], basics::COUNTED),
+    (&[], screen::CASES),
+    (&[Need::Module], screen::WITH_MODULE),
+    (&[], stock::CASES),
+    (&[Need::Since("6.1")], stock::COUNTED),
+    (&[Need::Module], main_job::CASES),
+    (&[Need::Module], explorer::CASES),
+    (&[Need::Module], plans::CASES),
+    (&[Need::Since("6.1")], rungs::CASES),
+    (&[Need::Since("6.8")], rungs::WITHOUT_SWAP),
+    (&[Need::Module], classic::CASES),
+    (&[Need::Module], census::CASES),
+    (&[Need::Module], survive::CASES),
+    (&[Need::Module], inodes::CASES),
+    (&[Need::Module], pages::CASES),
+    (&[Need::Module], failing_disk::CASES),
+    (&[Need::Module], stuck::CASES),
+    (&[Need::Module], errors::CASES),
+    (&[Need::Module], sessions::CASES),
+    (&[Need::Module], command_line::CASES),
+    (&[Need::Since("6.1")], ladder::CASES),
+    (&[Need::Since("6.8")], ladder::WITHOUT_SWAP),
+    (&[Need::Module], ladder::WITH_MODULE),
+    (&[Need::Since("6.1")], refusals::CASES),
+    (&[Need::Since("7.2"), Need::Btf], who::CASES),
+    (&[Need::Module, Need::Btf], demo::CASES),
+    (&[Need::Module, Need::Btf], learn::CASES),
+    (&[Need::Module], learn::ON_ANY),
+];
+
+/// Of a series that is tested in short.
+const SMOKE: [&str; 4] = ["boot", "screen_size", "stock::screen", "stock::doctor"];
+
 /// All tests.
-fn cases() -> Vec<Case> {
-    [
-        basics::CASES,
-        screen::CASES,
-        main_job::CASES,
-        explorer::CASES,
-        plans::CASES,
-        rungs::CASES,
-        classic::CASES,
-        census::CASES,
-        survive::CASES,
-        inodes::CASES,
-        pages::CASES,
-        failing_disk::CASES,
-        stuck::CASES,
-        errors::CASES,
-        sessions::CASES,
-        command_line::CASES,
-        ladder::CASES,
-        refusals::CASES,
-        who::CASES,
-        demo::CASES,
-        learn::CASES,
-    ]
-    .concat()
+fn cases() -> impl Iterator<Item = (&'static [Need], Case)> {
+    let of = |&(needs, cases): &(&'static [Need], &'static [Case])| {
+        cases.iter().map(move |case| (needs, *case))
+    };
+    SUITES.iter().flat_map(of)
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::fixture::{Background, ends_with};
 use super::{Case, Context};
-use crate::guest::Guest;
+use crate::guest::{COMMAND_TIMEOUT, Guest};
 
 pub(super) const CASES: &[Case] = &[Case {
     name: "ladder::bad_input",
@@ -47,7 +47,7 @@ const CGROUPS: &[Refusal] = &[
     (
         "unshare -m sh -c 'umount /sys/fs/cgroup && slabscope reclaim --cgroup /sys/fs/cgroup/a --amount 1M --dry-run'",
         3,
-        "cgroup v2 is not mounted",
+        "cgroup2 is not mounted",
     ),
     (
         "slabscope reclaim --cgroup /mnt/ext4 --amount 1M --yes",
@@ -92,11 +92,6 @@ const OTHERS: &[Refusal] = &[
         "read-only",
     ),
     ("slabscope tune vm.vfs_cache_pressure -1 --yes", 2, "-1"),
-    (
-        "slabscope tune fs.dentry-negative 2 --yes",
-        2,
-        "takes 0 to 1",
-    ),
 ];
 
 /// What nobody but root may.
@@ -105,7 +100,7 @@ const FOR_ROOT: [&str; 5] = [
     "reclaim --superblock /mnt/ext4 --yes",
     "reclaim --cgroup /sys/fs/cgroup --amount 1M --yes",
     "reclaim --cache dentry --yes",
-    "tune fs.dentry-negative 1 --yes",
+    "tune vm.vfs_cache_pressure 150 --yes",
 ];
 
 /// What cannot be done, or would do harm, is refused with the reason; what hangs can be left.
@@ -119,6 +114,10 @@ fn bad_input(_: &Context, guest: &Guest) -> Result<()> {
             "`{command}` does not say `{part}`: {said}"
         );
     }
+    for (command, status, part) in dentry_negative(guest)? {
+        let said = ends_with(guest, command, status)?;
+        ensure!(said.contains(part), "`{command}`: {said}");
+    }
     for command in FOR_ROOT {
         let nobody = "env HOME=/tmp setpriv --reuid 65534 --regid 65534 --clear-groups";
         let said = ends_with(guest, &format!("{nobody} slabscope {command}"), 4)?;
@@ -126,6 +125,16 @@ fn bad_input(_: &Context, guest: &Guest) -> Result<()> {
     }
     guest.sh("umount /mnt/tmpfs /mnt/ext4")?;
     unanswered(guest)
+}
+
+/// A setting that older kernels lack, and what values it takes where it is.
+fn dentry_negative(guest: &Guest) -> Result<[Refusal; 1]> {
+    let has = guest.exec("test -e /proc/sys/fs/dentry-negative", COMMAND_TIMEOUT)?;
+    let command = "slabscope tune fs.dentry-negative 2 --yes";
+    Ok([match has.status {
+        0 => (command, 2, "takes 0 to 1"),
+        _ => (command, 3, "this kernel has none"),
+    }])
 }
 
 /// A filesystem whose program never answers.

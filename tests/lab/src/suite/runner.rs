@@ -1,49 +1,119 @@
-//! Running the tests: one guest of each series at a time, kept from test to test.
+//! Running the tests: two guests at a time, each kept from test to test of its series.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use super::needs::{LeftOut, Tested};
 use super::{Case, Context, cases};
 use crate::guest::Guest;
 use crate::setup::Lab;
-use crate::setup::own::OWN;
 
 /// How long a storm lasts, usually and when asked for a long one.
 const STORM: Duration = Duration::from_secs(20);
 const LONG_STORM: Duration = Duration::from_secs(300);
 
+/// Guests at a time. A guest waits more than it computes, and takes 4 GiB.
+const GUESTS: usize = 2;
+
 /// A test to run, and who waits for how it went.
 struct Job {
+    series: String,
     case: Case,
     done: Sender<Result<()>>,
 }
 
-/// The guest that a series' tests run in, and what it is made of.
+/// Tests that wait for a guest.
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: Vec<Job>,
+    /// Series that guests run now.
+    taken: Vec<String>,
+    /// No more jobs come.
+    closed: bool,
+}
+
+impl Queue {
+    fn put(&self, job: Job) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.jobs.push(job);
+        drop(waiting);
+        self.changed.notify_all();
+    }
+
+    fn close(&self) {
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = true;
+        self.changed.notify_all();
+    }
+
+    /// The next test for a guest of a series; of another series that no guest runs, where it has none left. `None`
+    /// once there are no more.
+    fn next(&self, series: Option<&str>) -> Option<Job> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let own = waiting
+                .jobs
+                .iter()
+                .position(|job| Some(job.series.as_str()) == series);
+            let found = own.or_else(|| {
+                let free = |job: &Job| !waiting.taken.contains(&job.series);
+                waiting.jobs.iter().position(free)
+            });
+            if let Some(at) = found {
+                let job = waiting.jobs.remove(at);
+                if own.is_none() {
+                    waiting.taken.retain(|taken| Some(taken.as_str()) != series);
+                    waiting.taken.push(job.series.clone());
+                }
+                return Some(job);
+            }
+            if waiting.closed {
+                return None;
+            }
+            waiting = self
+                .changed
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Runs tests, in one guest after the other.
 struct Stage<F> {
-    series: String,
     make: Arc<F>,
     storm: Duration,
-    lab: Option<Result<Lab, String>>,
+    labs: BTreeMap<String, Result<Lab, String>>,
     guest: Option<Guest>,
 }
 
 impl<F: Fn(&str) -> Result<Lab>> Stage<F> {
     /// What the guest is made of: made for the first test.
-    fn lab(&mut self) -> Result<Lab> {
-        self.lab
-            .get_or_insert_with(|| (self.make)(&self.series).map_err(|error| format!("{error:#}")))
+    fn lab(&mut self, series: &str) -> Result<Lab> {
+        let make = || (self.make)(series).map_err(|error| format!("{error:#}"));
+        self.labs
+            .entry(series.to_owned())
+            .or_insert_with(make)
             .clone()
             .map_err(|error| anyhow!("the lab could not be set up: {error}"))
     }
 
-    fn run(&mut self, case: Case) -> Result<()> {
-        let lab = self.lab()?;
+    fn run(&mut self, series: &str, case: Case) -> Result<()> {
+        let lab = self.lab(series)?;
         let guest = match self.guest.take() {
             Some(guest) => guest,
             None => Guest::boot(&lab).context("the lab's guest does not start")?,
@@ -73,84 +143,160 @@ impl<F: Fn(&str) -> Result<Lab>> Stage<F> {
         }
     }
 
-    /// Runs tests until nobody has any more, and ends the guest.
-    fn serve(mut self, jobs: &Receiver<Job>) -> Result<()> {
-        for job in jobs {
+    /// Runs tests until there are no more; fails where a guest does not end well.
+    fn serve(mut self, queue: &Queue) -> Result<()> {
+        let mut series: Option<String> = None;
+        let mut ended = Ok(());
+        while let Some(job) = queue.next(series.as_deref()) {
+            if series.as_ref() != Some(&job.series) {
+                let last = self.guest.take().map_or(Ok(()), Guest::poweroff);
+                ended = ended.and(last);
+                series = Some(job.series.clone());
+            }
             // Whoever asked waits for the answer.
-            job.done.send(self.run(job.case)).ok();
+            job.done.send(self.run(&job.series, job.case)).ok();
         }
-        self.guest.take().map_or(Ok(()), Guest::poweroff)
+        ended.and(self.guest.take().map_or(Ok(()), Guest::poweroff))
     }
 }
 
-/// Has a test run by its series' thread.
-fn have_run(jobs: &Sender<Job>, case: Case) -> Result<(), Failed> {
+/// Has a test run by one of the stages.
+fn have_run(queue: &Queue, series: String, case: Case) -> Result<(), Failed> {
     let (done, outcome) = mpsc::channel();
-    let sent = jobs.send(Job { case, done }).ok();
-    sent.and_then(|()| outcome.recv().ok())
-        .unwrap_or_else(|| Err(anyhow!("the thread that runs this series' tests has ended")))
+    queue.put(Job { series, case, done });
+    outcome
+        .recv()
+        .unwrap_or_else(|_| Err(anyhow!("the thread that runs the tests has ended")))
         .map_err(|error| Failed::from(format!("{error:#}")))
 }
 
-/// The lab's own kernel has no BTF, and objects that its checks make larger: what is about those is for stock ones.
-fn fits(case: &Case, series: &str) -> bool {
-    let stock = ["who::", "learn::"];
-    series != OWN
-        || case.name == "learn::shrinker"
-        || !stock.iter().any(|of| case.name.starts_with(of))
+/// Tests that a series leaves out, by the cause.
+type Left = BTreeMap<(String, LeftOut), Vec<&'static str>>;
+
+/// The tests of each series, and what is left out.
+fn selected(tested: &[Tested]) -> (Vec<(String, Case)>, Left) {
+    let mut left = Left::new();
+    let mut here = Vec::new();
+    for of in tested {
+        for (needs, case) in cases() {
+            match of.leaves_out(case.name, needs) {
+                None => here.push((of.series.clone(), case)),
+                Some(why) => left
+                    .entry((of.series.clone(), why))
+                    .or_default()
+                    .push(case.name),
+            }
+        }
+    }
+    (here, left)
+}
+
+/// Says what is left out of what the arguments select, and why.
+fn tell(left: &Left, filter: &str) -> bool {
+    let mut any = false;
+    for ((series, why), names) in left {
+        let names: Vec<String> = names
+            .iter()
+            .map(|name| format!("lab::{series}::{name}"))
+            .filter(|name| name.contains(filter))
+            .collect();
+        if let Some(first) = names.first() {
+            any = true;
+            let others = match names.len() {
+                1 => first.clone(),
+                count => format!("{count} tests, {first} and others,"),
+            };
+            eprintln!("left out on {series}: {others}: {why}");
+        }
+    }
+    any
 }
 
 /// Runs the tests that the arguments select on kernels of each series, as `cargo test` would.
-pub fn run<F>(series: &[String], soak: bool, arguments: &[String], make: F) -> Result<ExitCode>
+pub fn run<F>(tested: &[Tested], soak: bool, arguments: &[String], make: F) -> Result<ExitCode>
 where
     F: Fn(&str) -> Result<Lab> + Send + Sync + 'static,
 {
     let name = "cargo lab test".to_owned();
     let mut arguments = Arguments::from_iter(std::iter::once(&name).chain(arguments));
-    // A guest waits more than it computes, so those of all series run side by side; a test in hand for each keeps
-    // them busy.
-    arguments.test_threads.get_or_insert(2 * series.len());
-    let make = Arc::new(make);
-    // Guests end with the thread that started them: each series has one for all its tests.
-    let (stages, threads): (Vec<Sender<Job>>, Vec<JoinHandle<Result<()>>>) = series
-        .iter()
-        .map(|series| {
-            let stage = Stage {
-                series: series.clone(),
-                make: Arc::clone(&make),
-                storm: if soak { LONG_STORM } else { STORM },
-                lab: None,
-                guest: None,
-            };
-            let (jobs, queue) = mpsc::channel();
-            (jobs, thread::spawn(move || stage.serve(&queue)))
-        })
-        .unzip();
-    let trials = cases()
+    let (tests, left) = selected(tested);
+    // Threads only wait for a guest: with all tests in the queue a guest takes those of its own series first.
+    arguments.test_threads.get_or_insert(tests.len().max(1));
+    let queue = Arc::new(Queue::default());
+    let trials = tests
         .into_iter()
-        .flat_map(|case| {
-            let named = series.iter().zip(stages.clone());
-            let named = named.filter(move |(series, _)| fits(&case, series));
-            named.map(move |(series, jobs)| {
-                Trial::test(format!("lab::{series}::{}", case.name), move || {
-                    have_run(&jobs, case)
-                })
+        .map(|(series, case)| {
+            let queue = Arc::clone(&queue);
+            Trial::test(format!("lab::{series}::{}", case.name), move || {
+                have_run(&queue, series, case)
             })
         })
         .collect();
-    drop(stages);
+    let filter = arguments.filter.clone().unwrap_or_default();
+    let told = !arguments.list && tell(&left, &filter);
+    let make = Arc::new(make);
+    // Guests end with the thread that started them.
+    let threads: Vec<_> = (0..GUESTS.min(tested.len()))
+        .map(|_| {
+            let stage = Stage {
+                make: Arc::clone(&make),
+                storm: if soak { LONG_STORM } else { STORM },
+                labs: BTreeMap::new(),
+                guest: None,
+            };
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || stage.serve(&queue))
+        })
+        .collect();
     let listed = arguments.list;
     let conclusion = libtest_mimic::run(&arguments, trials);
+    queue.close();
     for thread in threads {
         thread
             .join()
             .unwrap_or_else(|_| Err(anyhow!("it panicked")))
             .context("the tests' guest did not end well")?;
     }
+    let ran = conclusion.num_passed + conclusion.num_failed + conclusion.num_ignored;
+    if !listed && ran == 0 && told {
+        bail!("none of these tests fits this kernel");
+    }
     // A mistyped name is not to pass.
     ensure!(
-        listed || conclusion.num_passed + conclusion.num_failed + conclusion.num_ignored > 0,
+        listed || ran > 0,
         "no test has such a name; `cargo lab test --list` has all"
     );
     Ok(conclusion.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(series: &str, name: &'static str) -> Job {
+        Job {
+            series: series.to_owned(),
+            case: Case {
+                name,
+                run: |_, _| Ok(()),
+            },
+            done: mpsc::channel().0,
+        }
+    }
+
+    #[test]
+    fn guest_takes_its_own_series_first_and_never_one_that_another_runs() {
+        let queue = Queue::default();
+        for (series, name) in [("7.3", "a"), ("7.2", "b"), ("7.3", "c"), ("6.1", "d")] {
+            queue.put(job(series, name));
+        }
+        queue.close();
+        let next = |series| queue.next(series).map(|job| job.case.name);
+        assert_eq!(next(None), Some("a"));
+        assert_eq!(next(None), Some("b"));
+        assert_eq!(next(Some("7.2")), Some("d"));
+        assert_eq!(next(Some("7.3")), Some("c"));
+        assert_eq!(next(Some("7.3")), None);
+        assert_eq!(next(Some("6.1")), None);
+    }
 }

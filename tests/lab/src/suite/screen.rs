@@ -13,14 +13,15 @@ pub(super) const CASES: &[Case] = &[
         run: screen_size,
     },
     Case {
-        name: "ext4::screen",
-        run: screen,
-    },
-    Case {
         name: "screen_shrinks_a_cache",
         run: shrinks_a_cache,
     },
 ];
+
+pub(super) const WITH_MODULE: &[Case] = &[Case {
+    name: "ext4::screen",
+    run: screen,
+}];
 
 const SOON: Duration = Duration::from_secs(30);
 

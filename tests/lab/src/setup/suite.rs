@@ -1,0 +1,143 @@
+//! Debian's suites that stock kernels come from: which series each has, and asking one of them.
+//!
+//! A suite is asked through apt in the minimal root, with lists of its own: what the compilers and the guest are
+//! made of stays with one suite, whatever kernel is wanted.
+
+use anyhow::{Result, bail, ensure};
+
+use super::archive::{Gone, numbers};
+use super::cache::Cache;
+use super::command::Log;
+use super::debian::{self, Chroot, mirror};
+
+/// The first series whose kernels Debian builds with Rust and everything else that the module needs.
+pub const OLDEST_WITH_MODULE: &str = "7.2";
+
+/// Where kernels with that come from.
+pub const WITH_MODULE: &str = "trixie-backports";
+
+/// Older series, and the suites that have them.
+pub const OLDER: [(&str, &str); 3] = [
+    ("6.12", "trixie"),
+    ("6.1", "bookworm"),
+    ("5.10", "bullseye"),
+];
+
+/// Where a series of stock kernels comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suite {
+    /// As the archive names it.
+    pub name: &'static str,
+    /// Whether the module can be built for its kernels.
+    pub module: bool,
+}
+
+/// The options that have apt see one suite alone; the suite's name, then the mirror are a script's `$1` and `$2`.
+const APT: &str = r#"
+suite=$1 mirror=$2; shift 2
+state=/var/cache/apt/lab/$suite
+mkdir -p $state/lists
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >$state/sources.list
+apt="-o Dir::Etc::SourceList=$state/sources.list -o Dir::Etc::SourceParts=/dev/null
+     -o Dir::State::Lists=$state/lists -o Dir::Cache::PkgCache= -o Dir::Cache::SrcPkgCache="
+"#;
+
+impl Suite {
+    /// The suite that has a series.
+    pub fn of(series: &str) -> Result<Self> {
+        ensure!(
+            !series.is_empty() && series.chars().all(|c| c.is_ascii_digit() || c == '.'),
+            "{series:?} is no kernel series: name one such as 7.3 or 6.12"
+        );
+        if let Some((_, name)) = OLDER.iter().find(|(older, _)| *older == series) {
+            return Ok(Self {
+                name,
+                module: false,
+            });
+        }
+        if numbers(series) < numbers(OLDEST_WITH_MODULE) {
+            let known: Vec<&str> = OLDER.iter().map(|(series, _)| *series).collect();
+            bail!(
+                "the lab has no kernels of the series {series}: name {}, or one from {OLDEST_WITH_MODULE} on",
+                known.join(", ")
+            );
+        }
+        Ok(Self {
+            name: WITH_MODULE,
+            module: true,
+        })
+    }
+
+    /// The minimal root, to ask in.
+    fn root(cache: &Cache) -> Chroot {
+        Chroot::new(debian::base_path(cache))
+    }
+
+    /// Fetches the suite's lists of packages; fails with [`Gone`] where the archive no longer has the suite.
+    pub fn update(self, cache: &Cache, series: &str, log: &Log) -> Result<()> {
+        let root = Self::root(cache);
+        root.resolve()?;
+        let script = format!("{APT} apt-get -q $apt -o APT::Update::Error-Mode=any update");
+        let updated = root.run(&script, &[self.name, &mirror()], log);
+        match updated {
+            Err(error) if error.to_string().contains(" 404 ") => {
+                Err(Gone::new(series, self, Vec::new()).into())
+            }
+            updated => updated,
+        }
+    }
+
+    /// What a script prints that asks with `apt-cache $apt`.
+    pub fn ask(self, cache: &Cache, script: &str, arguments: &[&str], log: &Log) -> Result<String> {
+        let mirror = mirror();
+        let arguments = [&[self.name, mirror.as_str()], arguments].concat();
+        Self::root(cache).output(&format!("{APT}{script}"), &arguments, log)
+    }
+
+    /// Fetches packages (`name=version`) into a directory.
+    pub fn download(
+        self,
+        cache: &Cache,
+        packages: &[String],
+        into: &std::path::Path,
+        log: &Log,
+    ) -> Result<()> {
+        let script = format!(
+            "{APT} cd /downloads; apt-get -q $apt download -o APT::Sandbox::User=root \"$@\""
+        );
+        let mirror = mirror();
+        let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+        let arguments = [&[self.name, mirror.as_str()], packages.as_slice()].concat();
+        Self::root(cache)
+            .bind(into, "/downloads")
+            .run(&script, &arguments, log)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_has_its_suite_and_says_whether_the_module_fits() {
+        for (series, name, module) in [
+            ("7.3", "trixie-backports", true),
+            ("7.2", "trixie-backports", true),
+            ("6.12", "trixie", false),
+            ("6.1", "bookworm", false),
+            ("5.10", "bullseye", false),
+        ] {
+            assert_eq!(Suite::of(series).unwrap(), Suite { name, module });
+        }
+    }
+
+    #[test]
+    fn series_without_kernels_is_refused_with_those_there_are() {
+        let error = Suite::of("6.5").unwrap_err().to_string();
+        assert!(
+            error.contains("6.5: name 6.12, 6.1, 5.10, or one from 7.2 on"),
+            "{error}"
+        );
+        assert!(Suite::of("$(x)").is_err());
+    }
+}

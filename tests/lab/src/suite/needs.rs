@@ -1,0 +1,162 @@
+//! What tests need of a kernel, and which of them run on which series.
+
+use std::fmt;
+
+use super::SMOKE;
+use crate::setup::archive::numbers;
+use crate::setup::own::OWN;
+use crate::setup::suite::{OLDER, OLDEST_WITH_MODULE, Suite};
+
+/// What a test needs of its kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// The modules, which are built for some series.
+    Module,
+    /// A series from this one on, for what the kernel itself offers.
+    Since(&'static str),
+    /// A stock kernel: BTF, and objects that no checks make larger.
+    Btf,
+}
+
+impl Need {
+    fn met_by(self, series: &str) -> bool {
+        match self {
+            Self::Module => series == OWN || Suite::of(series).is_ok_and(|suite| suite.module),
+            Self::Since(oldest) => series == OWN || numbers(series) >= numbers(oldest),
+            Self::Btf => series != OWN,
+        }
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Module => write!(
+                f,
+                "the module, which is built for kernels from {OLDEST_WITH_MODULE} on"
+            ),
+            Self::Since(oldest) => write!(f, "Linux {oldest} or later"),
+            Self::Btf => f.write_str("a stock kernel"),
+        }
+    }
+}
+
+/// Which tests run on a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All that fit.
+    All,
+    /// Those of the module.
+    Module,
+    /// A few that show whether anything works.
+    Smoke,
+}
+
+/// A series, and which of the tests run on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tested {
+    /// The series.
+    pub series: String,
+    /// Its tests.
+    pub part: Part,
+}
+
+/// Why a test is not run on a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeftOut {
+    /// The kernel lacks something.
+    Lacks(Need),
+    /// It is run on other series, to keep the whole run short.
+    Elsewhere,
+}
+
+impl Tested {
+    /// All that fit on a series.
+    pub fn all(series: &str) -> Self {
+        Self {
+            series: series.to_owned(),
+            part: Part::All,
+        }
+    }
+
+    /// What is run where nothing else is asked for: everything on the newest series; on the other ones with the module what
+    /// needs it; on older ones what needs none; on the oldest a few.
+    pub fn usual(series: &str, newest: bool) -> Self {
+        let older = OLDER.iter().any(|(older, _)| *older == series);
+        let oldest = OLDER.last().is_some_and(|(oldest, _)| *oldest == series);
+        let part = match (newest, older) {
+            (true, _) => Part::All,
+            _ if oldest => Part::Smoke,
+            (_, true) => Part::All,
+            (_, false) => Part::Module,
+        };
+        Self {
+            series: series.to_owned(),
+            part,
+        }
+    }
+
+    /// Why a test is not run on the series; none where it is.
+    pub fn leaves_out(&self, name: &str, needs: &[Need]) -> Option<LeftOut> {
+        let lacks = needs.iter().find(|need| !need.met_by(&self.series));
+        if let Some(need) = lacks {
+            return Some(LeftOut::Lacks(*need));
+        }
+        let here = match self.part {
+            Part::All => true,
+            Part::Module => needs.contains(&Need::Module),
+            Part::Smoke => SMOKE.contains(&name),
+        };
+        (!here).then_some(LeftOut::Elsewhere)
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lacks(need) => write!(f, "they need {need}"),
+            Self::Elsewhere => f.write_str("they run on other series; --all runs them here too"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cases;
+    use super::*;
+
+    fn run_on(tested: &Tested) -> Vec<&'static str> {
+        cases()
+            .filter(|(needs, case)| tested.leaves_out(case.name, needs).is_none())
+            .map(|(_, case)| case.name)
+            .collect()
+    }
+
+    #[test]
+    fn each_series_runs_its_part_and_the_newest_runs_everything() {
+        let all = run_on(&Tested::usual("7.3", true));
+        assert_eq!(all.len(), cases().count());
+        let second = run_on(&Tested::usual("7.2", false));
+        assert!(second.contains(&"ext4::main_job") && !second.contains(&"ladder::superblock"));
+        for older in ["6.12", "6.1"] {
+            let tests = run_on(&Tested::usual(older, false));
+            assert!(tests.contains(&"stock::main_job") && tests.contains(&"ladder::superblock"));
+            assert!(!tests.contains(&"ext4::main_job"));
+        }
+        assert_eq!(run_on(&Tested::usual("5.10", false)), SMOKE);
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_cause() {
+        let tested = Tested::all("6.12");
+        let module = tested.leaves_out("x", &[Need::Module]).unwrap();
+        assert_eq!(
+            module.to_string(),
+            "they need the module, which is built for kernels from 7.2 on"
+        );
+        assert_eq!(tested.leaves_out("x", &[Need::Since("6.1")]), None);
+        let since = Tested::all("5.10").leaves_out("x", &[Need::Since("6.1")]);
+        assert_eq!(since, Some(LeftOut::Lacks(Need::Since("6.1"))));
+        assert!(Tested::all(OWN).leaves_out("x", &[Need::Module]).is_none());
+    }
+}

@@ -1,0 +1,127 @@
+//! What stock kernels are shown without the module: the oldest as well as the newest.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::fixture::ends_with;
+use super::reading::{SOON, STILL, numbers, quit, row_of, select, select_directory, start};
+use super::{Case, Context};
+use crate::guest::Guest;
+use crate::guest::screen::Screen;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "stock::screen",
+        run: screen,
+    },
+    Case {
+        name: "stock::doctor",
+        run: doctor,
+    },
+];
+
+/// These compare with what tracing counts.
+pub(super) const COUNTED: &[Case] = &[Case {
+    name: "stock::main_job",
+    run: main_job,
+}];
+
+/// The slabs, the mounts, the names of a directory: each screen shows the kernel's own figures.
+fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
+    guest.fresh_ext4()?;
+    guest.sh("mkdir /mnt/ext4/one /mnt/ext4/two && touch /mnt/ext4/file")?;
+    let mut screen = start(guest)?;
+    screen.wait_for("dentry", SOON)?;
+    into_ext4(&mut screen)?;
+    for name in ["one/", "two/", "file"] {
+        row_of(&screen, |row| row.contains(name))?;
+    }
+    screen.send("3")?;
+    screen.wait_for("superblocks, by", SOON)?;
+    screen.wait_for("/mnt/ext4", SOON)?;
+    quit(screen)?;
+    guest.sh("umount /mnt/ext4").map(drop)
+}
+
+/// Each thing that this kernel offers or lacks has a line, and what is lacking a remedy that is none in a circle.
+fn doctor(context: &Context<'_>, guest: &Guest) -> Result<()> {
+    let output = guest.exec("slabscope doctor --json", Duration::from_secs(60))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let document: Value =
+        serde_json::from_str(&text).with_context(|| format!("no JSON: {text}"))?;
+    let release = &context.lab.kernel.release;
+    ensure!(
+        text.contains(release.as_str()),
+        "{release} is not named: {document}"
+    );
+    let said = ends_with(guest, "slabscope doctor", output.status)?;
+    let module = said
+        .lines()
+        .find(|line| line.split_whitespace().nth(1) == Some("module"))
+        .with_context(|| format!("no line about the module: {said}"))?;
+    let older = context.lab.modules.is_none();
+    ensure!(
+        !older || module.contains("older than 7.2"),
+        "of the module it says: {module}"
+    );
+    Ok(())
+}
+
+/// From any screen into the filesystem that is mounted on /mnt/ext4.
+fn into_ext4(screen: &mut Screen<'_>) -> Result<()> {
+    screen.send("2")?;
+    screen.wait_for("/mnt/ext4", SOON)?;
+    select(screen, |row| {
+        row.split_whitespace().nth(2) == Some("/mnt/ext4")
+    })?;
+    screen.send("\r")?;
+    screen.wait_for(" /mnt/ext4 ", SOON)?;
+    screen.wait_still(STILL, SOON)
+}
+
+const LOOKUPS: u64 = 200_000;
+
+/// As a person does it where the module cannot be had: see the cache, walk to the directory, take the narrowest rung
+/// that frees dentries, see the drop.
+fn main_job(_: &Context<'_>, guest: &Guest) -> Result<()> {
+    guest.fresh_ext4()?;
+    guest.sh("mkdir -p /mnt/ext4/1/2/3 /mnt/ext4/other")?;
+    guest.failed_lookups("/mnt/ext4/1/2/3", LOOKUPS, "sess_")?;
+    let before = guest.slab("dentry")?;
+    let mut screen = start(guest)?;
+    screen.wait_for(" dentry", SOON)?;
+    into_ext4(&mut screen)?;
+    select_directory(&mut screen, "1")?;
+    screen.send("p")?;
+    screen.wait_for("Reclaim: page cache below /mnt/ext4/1", SOON)?;
+    screen.send(">")?;
+    screen.wait_for("Other rungs", SOON)?;
+    screen.send("\r")?;
+    screen.wait_for("Reclaim: the superblock of /mnt/ext4", SOON)?;
+    screen.wait_for("type y to reclaim", SOON)?;
+    screen.send("y")?;
+    screen.wait_for("Reclaimed: the superblock", Duration::from_secs(120))?;
+    screen.wait_still(STILL, SOON)?;
+    let row = row_of(&screen, |row| row.contains(" dentries  "))?;
+    let told = numbers(row.split_once("dentries").map_or("", |(_, rest)| rest));
+    ensure!(
+        told.len() >= 2 && told[0] - told[1] > LOOKUPS as f64 * 0.99,
+        "of {LOOKUPS} names the ledger has: {row}"
+    );
+    let after = guest.slab("dentry")?;
+    ensure!(
+        after.objects * 5 < before.objects,
+        "the dentry slab fell only from {before:?} to {after:?}"
+    );
+    let again = "agent lookups /mnt/ext4/1/2/3 5000 sess_";
+    let calls = guest.count_calls("ext4_lookup", "agent", again)?;
+    ensure!(calls >= 5000, "of 5000 names {calls} were looked up anew");
+    screen.send("\u{1b}")?;
+    screen.wait_gone("Reclaimed: ", SOON)?;
+    screen.send("5")?;
+    screen.wait_for("/mnt/ext4", SOON)?;
+    quit(screen)?;
+    guest.sh("umount /mnt/ext4").map(drop)
+}
