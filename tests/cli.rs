@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "cli/carousel.rs"]
+mod carousel;
 #[path = "cli/cgroups.rs"]
 mod cgroups;
 #[path = "cli/files.rs"]

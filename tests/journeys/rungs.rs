@@ -31,6 +31,15 @@ fn everybody(columns: u16, rows: u16) -> App {
     app
 }
 
+/// The last resort, from the plan of a prune.
+fn carousel(columns: u16, rows: u16) -> App {
+    let mut app = App::planned(columns, rows);
+    app.ladder(true);
+    app.keys(">jjjj<Enter>");
+    app.rung_planned();
+    app
+}
+
 fn carried_out(app: &mut App) -> Vec<Ask> {
     let effects = app.effects().into_iter();
     let asks = effects.filter_map(|effect| match effect {
@@ -42,7 +51,7 @@ fn carried_out(app: &mut App) -> Vec<Ask> {
 
 #[test]
 fn only_y_carries_a_plan_out_and_enter_never() {
-    for plan in [cgroup, superblock, everybody] {
+    for plan in [cgroup, superblock, everybody, carousel] {
         let mut app = plan(80, 24);
         app.shows("type y to reclaim");
         app.effects();
@@ -391,6 +400,7 @@ fn the_screens() {
             ("plan_cgroup", cgroup(columns, rows)),
             ("plan_everybody", everybody(columns, rows)),
             ("plan_everybody_plain", plain),
+            ("plan_carousel", carousel(columns, rows)),
             ("rung_ledger", done),
         ]
     });

@@ -99,6 +99,16 @@ fn shown(ask: &Ask) -> Shown {
                 quoted(directory)
             ),
         },
+        Ask::Carousel { path } => Shown {
+            name: "carousel",
+            path: path.clone(),
+            reach: "names cached as absent directly in this directory; none below it",
+            notes: &[
+                "1,000,000 names to remove, by renaming one dangling symbolic link from each to the next",
+                "it writes: the directory's mtime and ctime (not put back), the filesystem's journal",
+            ],
+            command: format!("slabscope reclaim --carousel {}", quoted(path)),
+        },
         Ask::Everybody { what, sync } => Shown {
             name: "everybody",
             path: "/proc/sys/vm/drop_caches".into(),
@@ -136,6 +146,7 @@ impl App {
             path: mount.as_ref().map(|mount| mount.point.clone()),
             mount,
             no_module: (!module).then(|| "/dev/slabscope: the module is not loaded".into()),
+            no_reader: None,
             cgroups: Some("/sys/fs/cgroup".into()),
             slabs: true,
         };

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::prune;
-use crate::reclaim::{pages, superblock};
+use crate::reader;
+use crate::reclaim::{carousel, pages, superblock};
 use crate::session::{Device, Mode};
 use crate::shell::quoted;
 use crate::source::{Hierarchy, Kernel, Mount};
@@ -28,11 +29,13 @@ pub enum Rung {
     Cache,
     /// What the whole machine can spare.
     Everybody,
+    /// Names that are cached as absent in a directory, by writing to it: narrow, and yet the last resort.
+    Carousel,
 }
 
 impl Rung {
-    /// From the narrowest to the widest.
-    pub const ALL: [Self; 8] = [
+    /// From the narrowest to the widest, then the last resort.
+    pub const ALL: [Self; 9] = [
         Self::Negative,
         Self::Dentries,
         Self::Inodes,
@@ -41,6 +44,7 @@ impl Rung {
         Self::Cgroup,
         Self::Cache,
         Self::Everybody,
+        Self::Carousel,
     ];
 
     /// In a word.
@@ -54,6 +58,7 @@ impl Rung {
             Self::Cgroup => "cgroup",
             Self::Cache => "cache",
             Self::Everybody => "everybody",
+            Self::Carousel => "carousel",
         }
     }
 
@@ -64,7 +69,9 @@ impl Rung {
             Self::Dentries => Some(Mode::Dentries),
             Self::Inodes => Some(Mode::Inodes),
             Self::Pages => Some(Mode::Pages),
-            Self::Superblock | Self::Cgroup | Self::Cache | Self::Everybody => None,
+            Self::Superblock | Self::Cgroup | Self::Cache | Self::Everybody | Self::Carousel => {
+                None
+            }
         }
     }
 
@@ -79,6 +86,7 @@ impl Rung {
             Self::Cgroup => "one memory cgroup: page cache and slabs",
             Self::Cache => "one slab cache: slabs without objects",
             Self::Everybody => "everybody: dentries, inodes, page cache",
+            Self::Carousel => "this directory: names cached as absent, by writing to it",
         }
     }
 }
@@ -92,6 +100,8 @@ pub struct Place {
     pub mount: Option<Mount>,
     /// Why the module does not answer; None: it does.
     pub no_module: Option<String>,
+    /// Why no reader lists the names in a directory; None: one does.
+    pub no_reader: Option<String>,
     /// Where cgroups (v2) are mounted, if their memory is counted.
     pub cgroups: Option<PathBuf>,
     /// The kernel shows slab caches in sysfs.
@@ -107,6 +117,7 @@ impl Place {
             path: path.map(Path::to_owned),
             mount: path.and_then(|path| Mount::of(&mounts, path)).cloned(),
             no_module: Device::open().err().map(|error| error.to_string()),
+            no_reader: reader::works().err().map(|error| error.to_string()),
             cgroups: Hierarchy::unified(root).ok().map(|found| found.point),
             slabs: kernel.files().is_directory("sys/kernel/slab"),
         }
@@ -161,6 +172,15 @@ fn why_not(rung: Rung, place: &Place) -> Option<String> {
             .then(|| "cgroup v2 is not mounted, or without its memory controller".into()),
         Rung::Cache => (!place.slabs).then(|| "this kernel shows no slab caches in /sys".into()),
         Rung::Everybody => None,
+        Rung::Carousel => {
+            let unfit = |mount| carousel::unfit::filesystem(mount, false);
+            place.mount.as_ref().and_then(unfit).or_else(|| {
+                let command = command(rung, place);
+                place.no_reader.as_ref().map(|_| {
+                    format!("no reader lists the names here; with a list of them: {command} --names FILE")
+                })
+            })
+        }
     }
 }
 
@@ -183,6 +203,7 @@ fn command(rung: Rung, place: &Place) -> String {
         }
         Rung::Cache => "slabscope reclaim --cache dentry".into(),
         Rung::Everybody => "slabscope reclaim --all 2".into(),
+        Rung::Carousel => format!("slabscope reclaim --carousel {path}"),
     }
 }
 
@@ -217,9 +238,15 @@ mod tests {
         assert_eq!(applies(&place("ext4")), all);
         let without = Place {
             no_module: Some("the module is not loaded".into()),
+            no_reader: Some("BPF is refused".into()),
             ..place("ext4")
         };
-        assert_eq!(applies(&without), all[3..]);
+        assert_eq!(applies(&without), all[3..8]);
+        let carousel = ladder(&without)[8].why_not.clone().unwrap();
+        assert!(
+            carousel.ends_with("slabscope reclaim --carousel '/srv/a b' --names FILE"),
+            "{carousel}"
+        );
         assert_eq!(
             ladder(&without)[3].command,
             "slabscope reclaim --pages '/srv/a b'"

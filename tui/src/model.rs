@@ -397,8 +397,8 @@ impl Model {
         }
     }
 
-    /// The other rungs that reach wider than a directory, as the plan on the screen lists them. A
-    /// filesystem is that of a directory.
+    /// The other rungs that are no prune below a directory, as the plan on the screen lists them. A
+    /// filesystem is that of a directory, and so are the names of the last one.
     pub fn beside(&self) -> Vec<&Step> {
         let directory = match &self.mode {
             Mode::ConfirmRung(confirm) => confirm.directory().is_some(),
@@ -408,7 +408,7 @@ impl Model {
         let beside = |step: &&Step| {
             step.rung.mode().is_none()
                 && Some(step.rung) != rung
-                && (directory || step.rung != Rung::Superblock)
+                && (directory || !matches!(step.rung, Rung::Superblock | Rung::Carousel))
         };
         self.ladder.iter().filter(beside).collect()
     }

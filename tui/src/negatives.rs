@@ -38,20 +38,22 @@ impl fmt::Debug for Names {
 impl Names {
     /// The memory is taken at once, so that it is never copied to more; what is not written to,
     /// the kernel does not give.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             bytes: Vec::with_capacity(BYTES),
             ends: Vec::with_capacity(NAMES),
         }
     }
 
-    /// Keeps a name, if there is room.
-    fn push(&mut self, name: &[u8]) {
-        if self.bytes.len() + name.len() <= BYTES && self.ends.len() < NAMES {
+    /// Keeps a name, if there is room; says whether there was.
+    pub(crate) fn push(&mut self, name: &[u8]) -> bool {
+        let room = self.bytes.len() + name.len() <= BYTES && self.ends.len() < NAMES;
+        if room {
             self.bytes.extend_from_slice(name);
             // Less than BYTES.
             self.ends.push(self.bytes.len() as u32);
         }
+        room
     }
 
     /// How many.

@@ -6,6 +6,7 @@
 //! back, takes the figures again and writes the record.
 
 pub mod cache;
+pub mod carousel;
 pub mod cgroup;
 pub mod everybody;
 mod figures;

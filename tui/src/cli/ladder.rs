@@ -50,7 +50,15 @@ pub(super) fn write(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
     if narrower.is_empty() {
         return Ok(());
     }
-    writeln!(out, "  narrower:")?;
+    let last = rows
+        .iter()
+        .any(|row| row.this && row.rung == Rung::Carousel.name());
+    let heading = if last {
+        "others, which write nothing:"
+    } else {
+        "narrower:"
+    };
+    writeln!(out, "  {heading}")?;
     for row in narrower {
         let line = match &row.why_not {
             None => row.command.clone(),

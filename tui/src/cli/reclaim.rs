@@ -18,7 +18,7 @@ use crate::audit;
 use crate::ladder::{self, Place};
 use crate::reclaim::everybody::What;
 use crate::reclaim::pages::Request;
-use crate::reclaim::{self, Ended, ReclaimError, Rung, carry_out};
+use crate::reclaim::{self, Ended, ReclaimError, Rung, carousel, carry_out};
 use crate::say::{ProgressLine, say};
 use crate::source::{Kernel, Mount};
 use crate::text::count;
@@ -27,10 +27,11 @@ use report::Report;
 /// Reclaim more widely than below one directory: a filesystem, a cgroup, a slab cache, everybody
 ///
 /// What is hit is shown first, with the narrower ways, and asked for confirmation. Nothing but clean
-/// cache and empty slabs go: no file, no data. Ctrl-C ends the wait.
+/// cache and empty slabs go: no file, no data. Only --carousel writes to a filesystem. Ctrl-C ends it.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("rung").required(true)))]
-#[command(group(clap::ArgGroup::new("on_a_filesystem").args(["pages", "superblock"])))]
+#[command(group(clap::ArgGroup::new("on_a_filesystem").args(["pages", "superblock", "carousel"])))]
+#[command(group(clap::ArgGroup::new("below_a_directory").args(["pages", "carousel"])))]
 pub struct Args {
     /// Clean page cache of the files below DIR, without the module; their names come to be cached
     #[arg(long, value_name = "DIR", group = "rung")]
@@ -59,6 +60,19 @@ pub struct Args {
     )]
     all: Option<What>,
 
+    /// The last resort without the module: names cached as absent directly in DIR, and in the directories below it
+    /// that follow. It writes to them: a link is renamed from name to name
+    #[arg(long, value_name = "DIR", group = "rung", num_args = 1..)]
+    carousel: Vec<PathBuf>,
+
+    /// The names, one a line (or ended by NUL), where no reader lists them; `-` is standard input
+    #[arg(long, value_name = "FILE", requires = "carousel")]
+    names: Option<PathBuf>,
+
+    /// Where names matter to security, too: on PATH, in /etc, in a sticky directory
+    #[arg(long, requires = "carousel")]
+    force: bool,
+
     /// How much of the cgroup: 64M, 2G
     #[arg(long, value_name = "SIZE", requires = "cgroup", value_parser = size)]
     amount: Option<u64>,
@@ -75,8 +89,8 @@ pub struct Args {
     #[arg(long, requires = "pages")]
     writeback: bool,
 
-    /// No more files than that
-    #[arg(long, value_name = "N", requires = "pages", value_parser = super::whole::<NonZeroU64>)]
+    /// No more files, or names, than that
+    #[arg(long, value_name = "N", requires = "below_a_directory", value_parser = super::whole::<NonZeroU64>)]
     max: Option<NonZeroU64>,
 
     /// Write all that is dirty first
@@ -143,6 +157,9 @@ impl Run for Args {
         if self.reads_remote(&kernel) && !aside::is_again() {
             return apart();
         }
+        if !self.carousel.is_empty() && !self.how.dry_run {
+            tidy();
+        }
         let rung = self.plan(&mut kernel)?;
         self.climb(rung.as_ref(), &mut kernel, &audit, out)
     }
@@ -185,6 +202,9 @@ impl Args {
             cgroup: None,
             cache: None,
             all: None,
+            carousel: Vec::new(),
+            names: None,
+            force: false,
             amount: None,
             inodes: false,
             any_filesystem: request.any_filesystem,
@@ -232,11 +252,23 @@ impl Args {
 
     /// The directory that narrower rungs are about.
     fn directory(&self) -> Option<PathBuf> {
-        let named = self.pages.as_deref().or(self.superblock.as_deref())?;
+        let named = self.pages.as_ref().or(self.superblock.as_ref());
+        let named = named.or(self.carousel.first())?;
         // A stat() would ask a filesystem that may never answer.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(named, flags, Mode::empty());
         opened.is_ok().then(|| absolute(named))
+    }
+}
+
+/// Removes what runs that were killed have left.
+pub(super) fn tidy() {
+    let state = carousel::leftover::directory();
+    for found in state
+        .iter()
+        .flat_map(|state| carousel::leftover::sweep(state))
+    {
+        say!("{found}");
     }
 }
 

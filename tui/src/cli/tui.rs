@@ -73,11 +73,15 @@ impl Run for Args {
             return Err(Failure::new(Exit::Usage, message));
         }
         let config = Config::load()?;
+        let read_only = context.read_only || config.read_only;
+        if !read_only && context.is_live() {
+            super::reclaim::tidy();
+        }
         let unrecorded = runtime::run(Options {
             interval: self.interval.unwrap_or(config.interval),
             open,
             root: context.root.clone(),
-            read_only: context.read_only || config.read_only,
+            read_only,
             audit: audit::Log::of(&config.audit),
             theme: config.theme,
             columns: config.columns,

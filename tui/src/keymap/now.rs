@@ -41,7 +41,7 @@ fn fits_plan(model: &Model, action: Action) -> bool {
     match action {
         RungAction::Type => matches!(ask, Ask::Cgroup { .. }),
         RungAction::Adjust(_) => matches!(ask, Ask::Cgroup { .. } | Ask::Everybody { .. }),
-        RungAction::Option => !matches!(ask, Ask::Cgroup { .. }),
+        RungAction::Option => !matches!(ask, Ask::Cgroup { .. } | Ask::Carousel { .. }),
         _ => true,
     }
 }

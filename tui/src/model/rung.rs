@@ -33,6 +33,11 @@ pub enum Ask {
         /// So many bytes.
         amount: u64,
     },
+    /// Names cached as absent in one directory, by writing to it.
+    Carousel {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The whole machine.
     Everybody {
         /// What is dropped.
@@ -46,7 +51,7 @@ impl Ask {
     /// The directory that it is about, if it is about one.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Pages { path, .. } => Some(path),
+            Self::Pages { path, .. } | Self::Carousel { path } => Some(path),
             Self::Superblock { point, .. } => Some(point),
             Self::Cgroup { .. } | Self::Everybody { .. } => None,
         }
@@ -67,6 +72,7 @@ impl Ask {
             Self::Superblock { .. } => ladder::Rung::Superblock,
             Self::Cgroup { .. } => ladder::Rung::Cgroup,
             Self::Everybody { .. } => ladder::Rung::Everybody,
+            Self::Carousel { .. } => ladder::Rung::Carousel,
         }
     }
 }
@@ -119,10 +125,10 @@ impl ConfirmRung {
         }
     }
 
-    /// Whether it reaches wider than the row under the cursor.
+    /// Whether it reaches wider than the row under the cursor, or writes to the filesystem.
     pub fn is_wide(&self) -> bool {
         match (&self.plan.ask, &self.from) {
-            (Ask::Everybody { .. }, _) => true,
+            (Ask::Everybody { .. } | Ask::Carousel { .. }, _) => true,
             (Ask::Pages { .. }, _) | (_, Origin::Row) => false,
             (_, Origin::Directory(_) | Origin::Anywhere) => true,
         }

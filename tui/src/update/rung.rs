@@ -178,6 +178,7 @@ pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
             let inodes = false;
             plan(model, Ask::Superblock { point, inodes }, origin)
         }
+        (Rung::Carousel, Some(path)) => plan(model, Ask::Carousel { path }, origin),
         (_, Some(path)) => super::prune::plan_for(model, path, rung),
     });
     effects
@@ -284,7 +285,7 @@ fn option(model: &mut Model) -> Vec<Effect> {
         Ask::Superblock { inodes, .. } => *inodes ^= true,
         Ask::Everybody { sync, .. } => *sync ^= true,
         Ask::Pages { writeback, .. } => *writeback ^= true,
-        Ask::Cgroup { .. } => {}
+        Ask::Cgroup { .. } | Ask::Carousel { .. } => {}
     })
 }
 
@@ -306,7 +307,7 @@ fn adjust(model: &mut Model, up: bool) -> Vec<Effect> {
             };
             *what = What::of(number).unwrap_or(*what);
         }
-        Ask::Pages { .. } | Ask::Superblock { .. } => {}
+        Ask::Pages { .. } | Ask::Superblock { .. } | Ask::Carousel { .. } => {}
     })
 }
 
@@ -452,6 +453,7 @@ fn label(ask: &Ask) -> String {
         Ask::Superblock { point, .. } => format!("superblock of {}", printable(point)),
         Ask::Cgroup { directory, .. } => format!("cgroup {}", name(directory)),
         Ask::Everybody { what, .. } => format!("drop_caches {}", what.number()),
+        Ask::Carousel { path } => format!("names of {}/", name(path)),
     }
 }
 

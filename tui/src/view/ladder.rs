@@ -37,7 +37,7 @@ pub(super) fn wider(model: &Model, rung: Rung) -> Option<Line<'static>> {
 }
 
 /// ```text
-///  ┌ Wider than one directory ────────────────────────┐
+///  ┌ Other rungs ─────────────────────────────────────┐
 ///  │ ▸ the whole filesystem: all unused dentries      │
 ///  │   not here: cgroup v2 is not mounted             │
 ///  │   everybody: dentries, inodes, page cache        │
@@ -67,5 +67,5 @@ pub(super) fn list(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect) 
         .collect();
     text.push(Line::raw(""));
     text.push(Line::raw("Enter makes its plan; nothing is done by that"));
-    popup(look, "Wider than one directory", text, frame, area);
+    popup(look, "Other rungs", text, frame, area);
 }

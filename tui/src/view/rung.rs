@@ -37,6 +37,7 @@ fn title(verb: &str, ask: &Ask, area: Rect) -> String {
         Ask::Superblock { point, .. } => format!("{verb}: the superblock of {}", path(point)),
         Ask::Cgroup { directory, .. } => format!("{verb}: the cgroup {}", path(directory)),
         Ask::Everybody { .. } => format!("{verb}: everybody, by drop_caches"),
+        Ask::Carousel { path: of } => format!("{verb}: negative dentries of {}", path(of)),
     }
 }
 
@@ -154,6 +155,7 @@ fn asks(model: &Model, confirm: &ConfirmRung) -> Vec<Line<'static>> {
             );
             vec![line(&words)]
         }
+        Ask::Carousel { .. } => vec![line("each name once; this writes to the directory")],
         Ask::Everybody { what, sync } => {
             let mut lines: Vec<_> = [What::Pages, What::Slab, What::Both]
                 .into_iter()

@@ -1,6 +1,7 @@
 //! The tests that run in guests: named `lab::SERIES::[FILESYSTEM::]CASE`, one boot for many.
 
 mod basics;
+mod carousel;
 mod census;
 mod classic;
 mod command_line;
@@ -64,6 +65,8 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Module], screen::WITH_MODULE),
     (&[], stock::CASES),
     (&[Need::Since("6.1")], stock::COUNTED),
+    (&[Need::Since("6.1")], carousel::CASES),
+    (&[Need::Module], carousel::WITH_MODULE),
     (&[Need::Module], main_job::CASES),
     (&[Need::Module], explorer::CASES),
     (&[Need::Module], plans::CASES),

@@ -1,11 +1,14 @@
 //! Which rung the arguments mean.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Args, Exit, Failure, absolute, so_far};
+use crate::reclaim::carousel::names;
 use crate::reclaim::superblock::Request;
-use crate::reclaim::{Progress, ReclaimError, Rung, cgroup, everybody, pages, superblock};
+use crate::reclaim::{
+    Progress, ReclaimError, Rung, carousel, cgroup, everybody, pages, superblock,
+};
 use crate::say::ProgressLine;
 use crate::shrink;
 use crate::source::{Kernel, Source};
@@ -40,9 +43,48 @@ impl Args {
             let plan = shrink::Plan::new(kernel.root(), name, &sample);
             return Ok(Box::new(plan.map_err(ReclaimError::from)?));
         }
+        if let Some((first, below)) = self.carousel.split_first() {
+            return self.carousel(kernel, first, below);
+        }
         let what = self.all.unwrap_or(everybody::What::Slab);
         let plan = everybody::Plan::new(kernel, what, self.sync, self.timeout)?;
         Ok(Box::new(plan))
+    }
+
+    fn carousel(
+        &self,
+        kernel: &mut Kernel,
+        first: &Path,
+        below: &[PathBuf],
+    ) -> Result<Box<dyn Rung>, Failure> {
+        if self.names.is_some() && !below.is_empty() {
+            let message = "--names are those of one directory: run it for each";
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        let request = carousel::Request {
+            force: self.force,
+            any_filesystem: self.any_filesystem,
+            max: self.max,
+            bound: self.timeout,
+            names_from: self.names.as_deref().map(from_the_root),
+        };
+        let state = carousel::leftover::directory();
+        let mut plan = carousel::Plan::new(kernel, &absolute(first), request, state)?;
+        for path in below {
+            plan.and(kernel, &absolute(path))?;
+        }
+        let mut shown = ProgressLine::default();
+        let mut go_on = |progress: &Progress| {
+            shown.show(|| so_far(progress));
+            ControlFlow::Continue(())
+        };
+        let plan = plan.list(&mut |target| match &self.names {
+            Some(file) => names::read(file).map(Some),
+            None => names::cached(target, &mut go_on),
+        });
+        drop(shown);
+        let stopped = || Failure::new(Exit::Partial, "");
+        Ok(Box::new(plan?.ok_or_else(stopped)?))
     }
 
     fn pages(&self, kernel: &Kernel, path: &Path) -> Result<Box<dyn Rung>, Failure> {
@@ -62,5 +104,13 @@ impl Args {
         drop(shown);
         let stopped = || Failure::new(Exit::Partial, "");
         Ok(Box::new(plan?.ok_or_else(stopped)?))
+    }
+}
+
+/// Standard input has no path.
+fn from_the_root(file: &Path) -> PathBuf {
+    match file == Path::new("-") {
+        true => file.into(),
+        false => absolute(file),
     }
 }

@@ -9,7 +9,8 @@ use super::Work;
 use crate::ladder::{Place, ladder};
 use crate::model::{Ask, RungPlan, Setting};
 use crate::reclaim::{
-    Progress, ReclaimError, Rung, carry_out, cgroup, everybody, pages, shrinker, superblock,
+    Progress, ReclaimError, Rung, carousel, carry_out, cgroup, everybody, pages, shrinker,
+    superblock,
 };
 use crate::source::Source;
 use crate::tune::{self, SETTINGS};
@@ -60,6 +61,16 @@ impl Work {
             }
             Ask::Cgroup { directory, amount } => {
                 Box::new(cgroup::Plan::new(&self.kernel, directory, *amount, None)?)
+            }
+            Ask::Carousel { path } => {
+                let request = carousel::Request::default();
+                let state = carousel::leftover::directory();
+                let plan = carousel::Plan::new(&mut self.kernel, path, request, state)?;
+                let mut flow = self.flow(job);
+                match plan.list(&mut |target| carousel::names::cached(target, &mut flow))? {
+                    Some(plan) => Box::new(plan),
+                    None => return Ok(None),
+                }
             }
             Ask::Everybody { what, sync } => {
                 Box::new(everybody::Plan::new(&mut self.kernel, *what, *sync, None)?)

@@ -1,0 +1,539 @@
+//! The rung of last resort: names cached as absent in a directory, removed without the module by
+//! renaming one dangling symbolic link from name to name ([`link`]). The only rung that writes to the
+//! filesystem: never chosen for anybody, and its plan says what it writes.
+//!
+//! The directory's times stay as the renames leave them. To put the old ones back would hide what
+//! others change there meanwhile, from backups and from whoever looks at the time; a change too many
+//! costs them one look.
+
+pub mod leftover;
+mod link;
+pub mod names;
+pub(crate) mod unfit;
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::num::NonZeroU64;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use super::{Ended, Figure, Flow, Outcome, Progress, Ran, ReclaimError, Rung, figure, machine};
+use crate::negatives::Names;
+use crate::prune::Target;
+use crate::shell::quoted;
+use crate::source::{Kernel, Mount, Mounted};
+use crate::text::{count, counted, printable};
+use leftover::{Token, Trace};
+use link::{Link, Step};
+
+/// Names between two looks at whether to go on, and at the link.
+const BATCH: usize = 64;
+
+/// Links that are made anew, where others take them away, before it is given up.
+const MOST_LOST: u32 = 100;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// In a directory too whose names matter to security.
+    pub force: bool,
+    /// Whatever the type of the filesystem, if it is a local one.
+    pub any_filesystem: bool,
+    /// No more names than that.
+    pub max: Option<NonZeroU64>,
+    /// No longer than that.
+    pub bound: Option<Duration>,
+    /// Where the names come from, if not from a reader: this file.
+    pub names_from: Option<PathBuf>,
+}
+
+/// Gives the names of a directory; None: that was ended.
+pub type Lists<'a> = dyn FnMut(&Target) -> Result<Option<names::Listed>, ReclaimError> + 'a;
+
+/// A directory, and its names to remove.
+#[derive(Debug)]
+pub struct Directory {
+    /// The directory itself: none below it.
+    pub target: Target,
+    names: Names,
+    /// Names that there was no room to keep.
+    more: u64,
+}
+
+/// The plan.
+#[derive(Debug)]
+pub struct Plan {
+    /// The one that was named, then those below it that were chosen.
+    pub directories: Vec<Directory>,
+    /// What was asked for.
+    pub request: Request,
+    mount: Option<Mount>,
+    state: PathBuf,
+    /// Bytes of a dentry.
+    object: Option<u64>,
+}
+
+impl Plan {
+    /// A plan without names, for a directory that it may be done in. `state`: where a link that a kill
+    /// leaves behind is remembered ([`leftover::directory`]).
+    pub fn new(
+        kernel: &mut Kernel,
+        path: &Path,
+        request: Request,
+        state: Option<PathBuf>,
+    ) -> Result<Self, ReclaimError> {
+        let state = state.ok_or_else(|| {
+            let why = "neither XDG_STATE_HOME nor HOME is set: a link that a kill leaves behind could not be found again";
+            ReclaimError::Missing(why.into())
+        })?;
+        let mut plan = Self {
+            directories: Vec::new(),
+            mount: None,
+            state,
+            object: kernel
+                .sample_bare()
+                .cache("dentry")
+                .map(|cache| cache.object_size),
+            request,
+        };
+        plan.mount = plan.open(kernel, path)?;
+        Ok(plan)
+    }
+
+    /// Takes a directory below the first one in, too.
+    pub fn and(&mut self, kernel: &Kernel, path: &Path) -> Result<(), ReclaimError> {
+        let first = self.path();
+        if !path.starts_with(first) || path == first {
+            return Err(ReclaimError::Refused(format!(
+                "{}: not below {}: only directories below the one that is shown can be chosen",
+                printable(path),
+                printable(first)
+            )));
+        }
+        self.open(kernel, path).map(drop)
+    }
+
+    fn open(&mut self, kernel: &Kernel, path: &Path) -> Result<Option<Mount>, ReclaimError> {
+        let refused = |why: String| ReclaimError::Refused(format!("{}: {why}", printable(path)));
+        let any = self.request.any_filesystem;
+        // Before the path is touched: a server that is gone would be waited for.
+        let mounts = kernel.mounts()?;
+        let unfit = |mount: &Mount| unfit::filesystem(mount, any);
+        if let Some(why) = Mount::of(&mounts, path).and_then(unfit) {
+            return Err(refused(why));
+        }
+        let target = open(path)?;
+        let mount = Mounted::of(&kernel.mounted()?, &target.dir);
+        if let Some(why) = mount.as_ref().and_then(unfit) {
+            return Err(refused(why));
+        }
+        if let Some(why) = unfit::read_only(&target.dir) {
+            return Err(refused(why.into()));
+        }
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+        let sensitive = unfit::sensitive(&target.dir, &real, &unfit::searched());
+        if let Some(why) = sensitive.filter(|_| !self.request.force) {
+            return Err(refused(format!(
+                "{why}, and each name would be there for an instant; --force does it all the same"
+            )));
+        }
+        self.directories.push(Directory {
+            target,
+            names: Names::default(),
+            more: 0,
+        });
+        Ok(mount)
+    }
+
+    /// Sets what is to be removed of each directory. None: `names` was ended.
+    pub fn list(mut self, names: &mut Lists<'_>) -> Result<Option<Self>, ReclaimError> {
+        for directory in &mut self.directories {
+            let Some((names, more)) = names(&directory.target)? else {
+                return Ok(None);
+            };
+            directory.names = names;
+            directory.more = more;
+        }
+        Ok(Some(self))
+    }
+
+    /// Names to remove, at most as many as were asked for.
+    pub fn names(&self) -> u64 {
+        let all: u64 = self
+            .directories
+            .iter()
+            .map(|dir| dir.names.len() as u64)
+            .sum();
+        self.request.max.map_or(all, |max| all.min(max.get()))
+    }
+
+    fn more(&self) -> u64 {
+        self.directories.iter().map(|dir| dir.more).sum()
+    }
+
+    /// Bytes of the dentries, and of names too long to be in them: at most, as the allocator rounds up.
+    fn bytes(&self) -> Option<u64> {
+        // The least that fits into a dentry, of all kernels (DNAME_INLINE_LEN), and what is before a name.
+        const INLINE: usize = 32;
+        const HEADER: usize = 32;
+        let object = self.object?;
+        let external = |name: &[u8]| match name.len() < INLINE {
+            true => 0,
+            false => (name.len() + HEADER).next_power_of_two() as u64,
+        };
+        let names = self.directories.iter().flat_map(|dir| dir.names.iter());
+        let most = usize::try_from(self.names()).unwrap_or(usize::MAX);
+        Some(names.take(most).map(|name| object + external(name)).sum())
+    }
+}
+
+fn open(path: &Path) -> Result<Target, ReclaimError> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::LOOP | Errno::NOTDIR if path.is_symlink() => ReclaimError::Refused(format!(
+            "{}: a symbolic link; name the directory that it leads to",
+            printable(path)
+        )),
+        errno => ReclaimError::file(path, errno),
+    })?;
+    Ok(Target::of(path, dir.into()))
+}
+
+/// Whether a name can be one in a directory.
+fn is_name(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/') && !name.contains(&0)
+}
+
+impl Rung for Plan {
+    fn name(&self) -> &'static str {
+        "carousel"
+    }
+
+    fn path(&self) -> &Path {
+        self.directories
+            .first()
+            .map_or(Path::new(""), |dir| &dir.target.path)
+    }
+
+    fn filesystem(&self) -> Option<&str> {
+        self.mount.as_ref().map(|mount| mount.fs.as_str())
+    }
+
+    fn reach(&self) -> String {
+        let others = self.directories.len().saturating_sub(1);
+        match others {
+            0 => "names cached as absent directly in this directory; none below it".into(),
+            1 => "names cached as absent directly in this directory and 1 chosen below it".into(),
+            n => format!(
+                "names cached as absent directly in this directory and {} chosen below it",
+                count(n as u64)
+            ),
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = vec![format!(
+            "{} to remove, by renaming one dangling symbolic link from each to the next",
+            counted(self.names(), "name")
+        )];
+        if self.more() > 0 {
+            notes.push(format!(
+                "{} more do not fit into one run: run it again",
+                count(self.more())
+            ));
+        }
+        notes.push(
+            "it writes: the directory's mtime and ctime (not put back), the filesystem's journal"
+                .into(),
+        );
+        notes.push(
+            "whoever watches the directory (inotify, fanotify) gets two events a name".into(),
+        );
+        notes.push(
+            "each name exists for an instant, for lstat and in listings; a program that makes it then fails once \
+             (EEXIST, ENOENT)"
+                .into(),
+        );
+        notes.push(
+            "killed, it leaves one link behind, which the next start finds and removes".into(),
+        );
+        notes
+    }
+
+    fn command(&self) -> String {
+        let mut command = "slabscope reclaim --carousel".to_owned();
+        for directory in &self.directories {
+            command += &format!(" {}", quoted(&directory.target.path));
+        }
+        if let Some(file) = &self.request.names_from {
+            command += &format!(" --names {}", quoted(file));
+        }
+        if let Some(max) = self.request.max {
+            command += &format!(" --max {max}");
+        }
+        if self.request.any_filesystem {
+            command += " --any-filesystem";
+        }
+        if self.request.force {
+            command += " --force";
+        }
+        command
+    }
+
+    fn measure(&self, kernel: &mut Kernel) -> Vec<Figure> {
+        let mut figures = machine(kernel);
+        let negative = kernel
+            .dentry_state()
+            .ok()
+            .and_then(|state| state.lru_negative);
+        let figure = Figure::count("negative_on_lru", "negative on LRU", negative);
+        figures.insert(2.min(figures.len()), figure);
+        figures
+    }
+
+    fn predicted(&self, now: &[Figure]) -> Option<u64> {
+        Some(self.bytes()?.min(figure(now, "sreclaimable_bytes")?))
+    }
+
+    fn freed_bytes(&self, outcome: &Outcome) -> u64 {
+        outcome.fell("sreclaimable_bytes").unwrap_or(0)
+    }
+
+    fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
+        let mut run = Run {
+            left: self.names(),
+            of: self.names(),
+            begin: Instant::now(),
+            bound: self.request.bound,
+            state: &self.state,
+            tally: Tally::default(),
+        };
+        let mut ended = Ended::Complete;
+        for directory in &self.directories {
+            let still = open(&directory.target.path)
+                .ok()
+                .is_some_and(|now| same(&now.dir, &directory.target.dir));
+            if !still {
+                return Err(ReclaimError::Changed {
+                    path: directory.target.path.clone(),
+                    what: "not the directory that the plan was made for".into(),
+                });
+            }
+            ended = run.directory(directory, flow)?;
+            if ended != Ended::Complete {
+                break;
+            }
+        }
+        if ended == Ended::Complete
+            && self.names()
+                < self
+                    .directories
+                    .iter()
+                    .map(|dir| dir.names.len() as u64)
+                    .sum()
+        {
+            ended = Ended::Bound;
+        }
+        Ok(Ran {
+            ended,
+            freed: None,
+            notes: run.tally.notes(),
+        })
+    }
+}
+
+fn same(one: &File, other: &File) -> bool {
+    let id = |file: &File| rustix::fs::fstat(file).map(|stat| (stat.st_dev, stat.st_ino));
+    id(one).is_ok_and(|one| id(other) == Ok(one))
+}
+
+/// How many names met which end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    gone: u64,
+    exist: u64,
+    unfit: u64,
+    lost: u32,
+    put_back: u64,
+    displaced: Vec<String>,
+}
+
+impl Tally {
+    fn notes(&self) -> Vec<String> {
+        let mut notes = vec![format!("{} removed", counted(self.gone, "name"))];
+        let mut also = |n: u64, what: &str| {
+            if n > 0 {
+                notes.push(format!("{} {what}", count(n)));
+            }
+        };
+        also(self.exist, "left alone: files have these names by now");
+        also(self.unfit, "left alone: no names for this filesystem");
+        also(
+            self.put_back,
+            "times another program put a file in the link's place: it was given its name again at once",
+        );
+        notes.extend(self.displaced.iter().cloned());
+        notes
+    }
+}
+
+/// A run, going on.
+struct Run<'a> {
+    left: u64,
+    of: u64,
+    begin: Instant,
+    bound: Option<Duration>,
+    state: &'a Path,
+    tally: Tally,
+}
+
+impl Run<'_> {
+    fn directory(
+        &mut self,
+        directory: &Directory,
+        flow: &mut Flow<'_>,
+    ) -> Result<Ended, ReclaimError> {
+        let path = &directory.target.path;
+        let failed = |errno: Errno| super::refused("writing to", path, errno);
+        let token =
+            Token::new().map_err(|error| ReclaimError::file(Path::new("/dev/urandom"), error))?;
+        let trace = Trace::write(self.state, &token, path, &directory.target.dir)?;
+        let link = match Link::place(&directory.target.dir, &token) {
+            Ok(link) => link,
+            Err(errno) => {
+                trace.done();
+                return Err(failed(errno));
+            }
+        };
+        let lost = self.tally.lost;
+        let (link, ended) = self.names(link, directory, &token, flow);
+        let removed = link.remove().and_then(|()| match self.tally.lost > lost {
+            // One that another program renamed may be there still.
+            true => leftover::remove_from(&directory.target.dir, &token).map(drop),
+            false => Ok(()),
+        });
+        match removed {
+            Ok(()) => {
+                trace.done();
+                Ok(ended)
+            }
+            Err(errno) => Ok(Ended::Failed(format!(
+                "the link cannot be removed from {}: {errno}; the next start tries again",
+                printable(path)
+            ))),
+        }
+    }
+
+    fn names<'d>(
+        &mut self,
+        mut link: Link<'d>,
+        directory: &'d Directory,
+        token: &Token,
+        flow: &mut Flow<'_>,
+    ) -> (Link<'d>, Ended) {
+        for (at, name) in directory.names.iter().enumerate() {
+            if self.left == 0 {
+                break;
+            }
+            if at.is_multiple_of(BATCH) {
+                if let Some(ended) = self.goes_on(flow) {
+                    return (link, ended);
+                }
+                if !link.is_in_place() {
+                    link.give_up();
+                    self.tally.lost += 1;
+                    match self.anew(link, directory, token) {
+                        (anew, None) => link = anew,
+                        (old, Some(ended)) => return (old, ended),
+                    }
+                }
+            }
+            self.left -= 1;
+            if !is_name(name) {
+                self.tally.unfit += 1;
+                continue;
+            }
+            let step = match link.step(OsStr::from_bytes(name)) {
+                Ok(step) => step,
+                Err(errno) => return (link, Ended::Failed(errno.to_string())),
+            };
+            if self.tally.count(step, &directory.target.path) {
+                match self.anew(link, directory, token) {
+                    (anew, None) => link = anew,
+                    (old, Some(ended)) => return (old, ended),
+                }
+            }
+        }
+        (link, Ended::Complete)
+    }
+
+    /// Another link in the place of one that others took away.
+    fn anew<'d>(
+        &mut self,
+        lost: Link<'d>,
+        directory: &'d Directory,
+        token: &Token,
+    ) -> (Link<'d>, Option<Ended>) {
+        if self.tally.lost > MOST_LOST {
+            let why = "other programs keep removing the link".to_owned();
+            return (lost, Some(Ended::Failed(why)));
+        }
+        match Link::place(&directory.target.dir, token) {
+            Ok(link) => (link, None),
+            Err(errno) => (lost, Some(Ended::Failed(errno.to_string()))),
+        }
+    }
+
+    fn goes_on(&self, flow: &mut Flow<'_>) -> Option<Ended> {
+        let progress = Progress {
+            done: self.of - self.left,
+            of: Some(self.of),
+            unit: "names",
+            doing: "renaming",
+        };
+        if flow(&progress).is_break() {
+            return Some(Ended::Stopped);
+        }
+        let late = self
+            .bound
+            .is_some_and(|bound| self.begin.elapsed() >= bound);
+        late.then_some(Ended::Bound)
+    }
+}
+
+impl Tally {
+    /// Whether another link is needed.
+    fn count(&mut self, step: Step, dir: &Path) -> bool {
+        match step {
+            Step::Gone => {
+                self.gone += 1;
+                return false;
+            }
+            Step::Exists => {
+                self.exist += 1;
+                return false;
+            }
+            Step::Unfit => {
+                self.unfit += 1;
+                return false;
+            }
+            Step::Lost => {}
+            Step::PutBack => self.put_back += 1,
+            Step::Displaced { from, to } => self.displaced.push(format!(
+                "in {} a file that another program made as {} has the name {}: rename it back by hand",
+                printable(dir),
+                printable(&from),
+                printable(&to)
+            )),
+        }
+        self.lost += 1;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

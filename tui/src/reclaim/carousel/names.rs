@@ -1,0 +1,97 @@
+//! Where the names come from: a reader that lists what is cached of a directory, or a file.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, stdin};
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use crate::negatives::{Names, listing};
+use crate::prune::Target;
+use crate::reclaim::{Flow, Progress, ReclaimError};
+use crate::session::SessionError;
+
+/// Names, and how many more there was no room for.
+pub type Listed = (Names, u64);
+
+/// The names of an iterator.
+pub fn collect<'a>(from: impl IntoIterator<Item = &'a [u8]>) -> Listed {
+    let mut names = Names::new();
+    let kept = from.into_iter().map(|name| names.push(name));
+    let more = kept.filter(|kept| !kept).count() as u64;
+    (names, more)
+}
+
+/// What a reader lists of a directory, looking nothing up. None: `flow` ended it.
+pub fn cached(target: &Target, flow: &mut Flow<'_>) -> Result<Option<Listed>, ReclaimError> {
+    let mut stopped = false;
+    let mut progress = |so_far: &crate::session::Counters| {
+        let going = flow(&Progress {
+            done: so_far.negative,
+            of: None,
+            unit: "names",
+            doing: "listing",
+        });
+        stopped = going.is_break();
+        going
+    };
+    let listed = listing(target.dir.as_fd(), &mut progress).map_err(|error| match error {
+        SessionError::Permission(_) => ReclaimError::Permission(error.to_string()),
+        error => ReclaimError::Missing(format!(
+            "the names that are cached as absent are not known here: {error}\n--names FILE takes them from a file, one a line"
+        )),
+    })?;
+    let more = listed.not_kept();
+    Ok((!stopped).then_some((listed.names, more)))
+}
+
+/// The names of a file, one a line; separated by NUL where there is one. `-` is standard input.
+pub fn read(path: &Path) -> Result<Listed, ReclaimError> {
+    let failed = |error| ReclaimError::file(path, error);
+    if path == Path::new("-") {
+        return split(stdin().lock()).map_err(failed);
+    }
+    let file = File::open(path).map_err(failed)?;
+    split(BufReader::new(file)).map_err(failed)
+}
+
+fn split(mut from: impl BufRead) -> std::io::Result<Listed> {
+    let nul = from.fill_buf()?.contains(&0);
+    let end = if nul { 0 } else { b'\n' };
+    let mut names = Names::new();
+    let mut more = 0;
+    let mut line = Vec::new();
+    // No name is longer: what is, is no name, and need not be kept.
+    const LONGEST: u64 = 4096;
+    while from.by_ref().take(LONGEST).read_until(end, &mut line)? > 0 {
+        let name = line.strip_suffix(&[end]).unwrap_or(&line);
+        if !name.is_empty() && !names.push(name) {
+            more += 1;
+        }
+        line.clear();
+    }
+    Ok((names, more))
+}
+
+/// Goes on for ever.
+pub fn go_on(_: &Progress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &[u8]) -> Vec<Vec<u8>> {
+        let (names, more) = split(text).unwrap();
+        assert_eq!(more, 0);
+        names.iter().map(<[u8]>::to_vec).collect()
+    }
+
+    #[test]
+    fn names_are_lines_or_end_in_nul() {
+        assert_eq!(of(b"a\n\nb c\r\nlast"), [&b"a"[..], b"b c\r", b"last"]);
+        assert_eq!(of(b"a\nb\0c\0"), [&b"a\nb"[..], b"c"]);
+        assert!(of(b"").is_empty());
+    }
+}

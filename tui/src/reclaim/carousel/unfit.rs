@@ -1,0 +1,86 @@
+//! Where it is refused: what cannot be written, what would be waited for, and directories whose names
+//! decide what programs run or which files they trust.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{StatVfsMountFlags, fstat, fstatvfs};
+
+use crate::source::Mount;
+use crate::text::printable;
+
+/// Filesystems that it is tested on.
+const TESTED: [&str; 3] = ["ext4", "xfs", "btrfs"];
+
+/// Directories that programs are searched in, besides those of PATH.
+const PROGRAMS: [&str; 9] = [
+    "/bin",
+    "/sbin",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+];
+
+/// Trees whose files are trusted by their names.
+const TRUSTED: [&str; 3] = ["/etc", "/boot", "/usr"];
+
+/// Why a filesystem is no place for it. What cannot be forced comes first.
+pub(crate) fn filesystem(mount: &Mount, any: bool) -> Option<String> {
+    let fs = printable(&mount.fs);
+    if mount.is_memory() || mount.is_internal() {
+        return Some(format!(
+            "{fs} keeps no names cached as absent that could go"
+        ));
+    }
+    if mount.is_remote() {
+        return Some(format!(
+            "on {fs} each name would be changed on a server, or by a program, for others too"
+        ));
+    }
+    let tested = TESTED.join(", ");
+    (!any && !TESTED.contains(&mount.fs.as_str())).then(|| {
+        format!("{fs} is not one of {tested}, which this is tested on; --any-filesystem does it all the same")
+    })
+}
+
+/// Why this directory cannot be written.
+pub(super) fn read_only(dir: &File) -> Option<&'static str> {
+    let stat = fstatvfs(dir).ok()?;
+    let is = stat.f_flag.contains(StatVfsMountFlags::RDONLY);
+    is.then_some("it is mounted read-only, and this writes to the directory")
+}
+
+/// Why its names matter to security; `--force` takes it upon itself.
+pub(super) fn sensitive(dir: &File, path: &Path, searched: &[PathBuf]) -> Option<String> {
+    let stat = fstat(dir).ok()?;
+    let is = |other: &Path| {
+        let other = rustix::fs::stat(other);
+        other.is_ok_and(|other| (other.st_dev, other.st_ino) == (stat.st_dev, stat.st_ino))
+    };
+    if searched.iter().any(|other| is(other)) || PROGRAMS.iter().any(|other| is(Path::new(other))) {
+        return Some("programs or libraries are searched in it".into());
+    }
+    let tree = TRUSTED
+        .iter()
+        .find(|tree| path.starts_with(tree) || is(Path::new(tree)));
+    if let Some(tree) = tree {
+        return Some(format!("files below {tree} are trusted by their names"));
+    }
+    let others_write = stat.st_mode & 0o002 != 0;
+    others_write.then(|| match stat.st_mode & 0o1000 {
+        0 => "all users may replace names in it".into(),
+        _ => "all users make names in it (sticky, as /tmp)".into(),
+    })
+}
+
+/// The directories of PATH.
+pub(super) fn searched() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .filter(|path| path.is_absolute())
+        .collect()
+}
