@@ -33,7 +33,7 @@ pub struct Measure {
 }
 
 /// All measures, those of one bench beside each other.
-pub static MEASURES: [Measure; 27] = [
+pub static MEASURES: [Measure; 28] = [
     measure(
         "negative",
         Bench::Negatives,
@@ -105,6 +105,12 @@ pub static MEASURES: [Measure; 27] = [
         Bench::Unlink,
         Bound::TimesFaster(20.0),
         "create and unlink each of 200,000 by NEGATIVE",
+    ),
+    measure(
+        "carousel",
+        Bench::Unlink,
+        Bound::AtMost(0.75, 0.75),
+        "rename a link through 200,000 by the same",
     ),
     measure(
         "stall",
