@@ -186,10 +186,14 @@ static bool next_unwritten(struct address_space *mapping, unsigned long *index, 
 	return *index != ULONG_MAX;
 }
 
-/* Keeps an error for the next fsync(), which would have been told it by this very write. */
+/*
+ * Keeps an error for the next fsync(), which would have been told it by this very write. What passes
+ * leaves pages and inode dirty, to be written again: it is no error of the disk.
+ */
 static void keep_error(struct inode *inode, int error)
 {
-	mapping_set_error(&inode->i_data, error);
+	if (error != -ENOMEM && error != -EAGAIN && error != -EINTR)
+		mapping_set_error(&inode->i_data, error);
 }
 
 /*
@@ -244,6 +248,9 @@ static bool write_back(struct slabscope_held *held, struct inode *inode, u64 end
 		loff_t from = (loff_t)index << PAGE_SHIFT;
 		loff_t to = min_t(u64, (u64)from + SZ_4M - 1, LLONG_MAX);
 
+		/* Before, too: writing waits unkillably for a page that is dirty again. */
+		if (!wait_written(mapping, index, to >> PAGE_SHIFT))
+			return false;
 		keep_error(inode, filemap_fdatawrite_range(mapping, from, to));
 		if (!wait_written(mapping, index, to >> PAGE_SHIFT))
 			return false;
@@ -306,11 +313,27 @@ static bool drop_pages(struct slabscope_held *held, struct inode *inode, u64 end
 	bool small = i_size_read(inode) <= SZ_64M;
 	bool done = true;
 
-	while (done && after && !IS_DAX(inode) && !is_ending(held, inode) && !write_failed(inode) &&
+	while (done && after && !IS_DAX(inode) &&
 	       (small || xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT))) {
 		/* No folio lies across the end of an aligned piece, which would spare it. */
 		unsigned long last = small ? ULONG_MAX : index | (SLABSCOPE_DROP - 1);
+		unsigned long unwritten = index;
 
+		/*
+		 * A page that is being written now may be clean, and the only copy, once its write
+		 * has failed: the piece ends before it.
+		 */
+		if (next_unwritten(mapping, &unwritten, last)) {
+			if (unwritten <= index) {
+				held->index = ++index;
+				done = !is_over(end_ns);
+				continue;
+			}
+			last = unwritten - 1;
+		}
+		smp_rmb();	/* an error is recorded before its page stops being written */
+		if (is_ending(held, inode) || write_failed(inode))
+			break;
 		invalidate_mapping_pages(mapping, index, last);
 		after = READ_ONCE(mapping->nrpages);
 		if (last == ULONG_MAX)

@@ -68,14 +68,15 @@ fn hog(guest: &Guest) -> Result<()> {
     guest.sh("umount /mnt/ext4").map(drop)
 }
 
-/// A prune that writes to a disk that does not answer ends when it is killed.
+/// A prune that writes to a disk that does not answer ends when it is killed. The file grows: one that was cut short
+/// before would be written by XFS as it is closed.
 fn no_answer(guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.sh(&format!(
         "modprobe dm-mod && modprobe xfs &&
          dmsetup create silent --table \"0 $(blockdev --getsz {SCRATCH_DISK}) linear {SCRATCH_DISK} 0\" &&
          dmsetup mknodes && mkfs.xfs -q -f -K /dev/mapper/silent && mount /dev/mapper/silent /mnt/second &&
-         mkdir /mnt/second/top && cd /mnt/second/top && seq 10000 >file && sync file && seq 20000 >file &&
+         mkdir /mnt/second/top && cd /mnt/second/top && seq 10000 >file && sync file && seq 20000 >>file &&
          dmsetup suspend --noflush --nolockfs silent"
     ))?;
     let pruned = killed(
