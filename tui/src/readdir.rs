@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
 use crate::census::Cost;
@@ -69,7 +69,9 @@ pub fn read(
     goes_on: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Entries, Errno> {
     let mut found = Entries::default();
-    for entry in Dir::read_from(dir)? {
+    // A target is open as `O_PATH`, which reads nothing.
+    let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    for entry in Dir::new(openat(dir, ".", how, Mode::empty())?)? {
         if goes_on().is_break() {
             found.partial = true;
             break;
