@@ -16,11 +16,14 @@ const COMMON: [c_int; 11] = [
 ];
 
 /// The signals that end the program, but for those that it was started with ignored, as by
-/// nohup(1), and those that a fault of its own raises.
+/// nohup(1), and those that a fault of its own raises. A shell without job control ignores SIGINT
+/// and SIGQUIT for all that a script runs in the background: who sends them there means it.
 pub fn ending() -> Vec<c_int> {
     let all = COMMON.into_iter().chain(LINUX);
     let all = all.chain(libc::SIGRTMIN()..=libc::SIGRTMAX());
-    all.filter(|&signal| !is_ignored(signal)).collect()
+    let meant = |signal| [SIGINT, SIGQUIT].contains(&signal);
+    all.filter(|&signal| meant(signal) || !is_ignored(signal))
+        .collect()
 }
 
 fn is_ignored(signal: c_int) -> bool {
