@@ -311,16 +311,12 @@ static inline_always u32 flags_of(const struct view *view)
 
 	if (view->count > 0)
 		flags |= CHILD_REFERENCED;
-	if (has_bit(DCACHE_LRU_LIST)) {
-		u32 lru = view->flags & (bit_of(DCACHE_LRU_LIST) | bit_of(DCACHE_SHRINK_LIST));
-
-		if (lru == bit_of(DCACHE_LRU_LIST))
-			flags |= CHILD_LRU;
-		if (view->flags & bit_of(DCACHE_MOUNTED))
-			flags |= CHILD_MOUNTPOINT;
-		if (view->flags & bit_of(DCACHE_PAR_LOOKUP))
-			flags |= CHILD_IN_LOOKUP;
-	}
+	if (st.lru_bit && (view->flags & (st.lru_bit | st.shrink_bit)) == st.lru_bit)
+		flags |= CHILD_LRU;
+	if (view->flags & st.mounted_bit)
+		flags |= CHILD_MOUNTPOINT;
+	if (view->flags & st.lookup_bit)
+		flags |= CHILD_IN_LOOKUP;
 	return flags;
 }
 
@@ -491,6 +487,7 @@ noinline int plain(void)
 		u64 dentry = node - sib;
 		u8 head[FRONT] __attribute__((aligned(8)));
 		u8 tail[BACK] __attribute__((aligned(8)));
+		u32 flags;
 
 		if (node == end)
 			break;
@@ -502,14 +499,10 @@ noinline int plain(void)
 		    *(u64 *)(head + offset_of(dentry, d_inode)) || (u32)(*(u64 *)tail >> 8 * (count_offset() & 7)) ||
 		    *(u64 *)(head + name_offset()) != dentry + short_name_offset())
 			break;
-		if (has_bit(DCACHE_LRU_LIST)) {
-			u32 flags = *(u32 *)(head + offset_of(dentry, d_flags));
-
-			if (flags & (bit_of(DCACHE_MOUNTED) | bit_of(DCACHE_PAR_LOOKUP)))
-				break;
-			lru += (flags & (bit_of(DCACHE_LRU_LIST) | bit_of(DCACHE_SHRINK_LIST))) ==
-			       bit_of(DCACHE_LRU_LIST);
-		}
+		flags = *(u32 *)(head + offset_of(dentry, d_flags));
+		if (flags & (st.mounted_bit | st.lookup_bit))
+			break;
+		lru += st.lru_bit && (flags & (st.lru_bit | st.shrink_bit)) == st.lru_bit;
 		node = *(u64 *)(tail + (sib - back));
 		last = dentry;
 		seen++;
@@ -550,6 +543,24 @@ noinline int steps(void)
 	return bpf_ktime_get_ns() > st.deadline;
 }
 
+/*
+ * The bits of d_flags, where BTF names them. Elsewhere the instructions that yield them are invalid,
+ * and must not be moved out of the branch that is not taken.
+ */
+noinline int find_bits(void)
+{
+	st.known = 0;
+	if (!has_bit(DCACHE_LRU_LIST))
+		return 0;
+	asm volatile("" ::: "memory");
+	st.lru_bit = bit_of(DCACHE_LRU_LIST);
+	st.shrink_bit = bit_of(DCACHE_SHRINK_LIST);
+	st.mounted_bit = bit_of(DCACHE_MOUNTED);
+	st.lookup_bit = bit_of(DCACHE_PAR_LOOKUP);
+	st.known = KNOWN_FLAGS;
+	return 0;
+}
+
 /* The dentry that the caller has open as st.fd: the open file pins it. */
 static inline_always int find_root(void)
 {
@@ -579,7 +590,7 @@ SEC("raw_tp") int census(void *unused)
 	st.deadline = start + st.max_ns;
 	st.children = 0;
 	st.error = 0;
-	st.known = has_bit(DCACHE_LRU_LIST) ? KNOWN_FLAGS : 0;
+	find_bits();
 	if (st.at < UNITS && !st.opened && !st.work[st.at].parent)
 		st.error = find_root();
 	if (st.error)

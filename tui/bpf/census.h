@@ -94,6 +94,7 @@ struct state {
 	u64 limit;		/* children of one directory after which it is given up */
 	u32 list;		/* report every child, enter none */
 	u32 known;		/* answer: enum known_flags */
+	u32 lru_bit, shrink_bit, mounted_bit, lookup_bit;	/* of d_flags; 0: unknown */
 	struct unit work[UNITS];
 
 	/* The place, kept from run to run. */

@@ -35,7 +35,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// What is cached of the tree that agent/tree.rs makes.
-fn expected(fs: Fs) -> Counters {
+pub(super) fn expected(fs: Fs) -> Counters {
     let (dirs, files, other, negative) = (13, 18, 2, 29);
     let on_disk = Counters {
         total: dirs + files + other + negative,

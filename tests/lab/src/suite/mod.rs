@@ -17,6 +17,7 @@ mod main_job;
 mod needs;
 mod pages;
 mod plans;
+mod readers;
 mod reading;
 mod refusals;
 mod rungs;
@@ -74,6 +75,8 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Since("6.8")], rungs::WITHOUT_SWAP),
     (&[Need::Module], classic::CASES),
     (&[Need::Module], census::CASES),
+    (&[Need::Btf], readers::CASES),
+    (&[Need::Module, Need::Btf], readers::WITH_MODULE),
     (&[Need::Module], survive::CASES),
     (&[Need::Module], inodes::CASES),
     (&[Need::Module], pages::CASES),
@@ -86,6 +89,7 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Since("6.8")], ladder::WITHOUT_SWAP),
     (&[Need::Module], ladder::WITH_MODULE),
     (&[Need::Since("6.1")], refusals::CASES),
+    (&[Need::Since("6.12")], refusals::SERVED),
     (&[Need::Since("7.2"), Need::Btf], who::CASES),
     (&[Need::Module, Need::Btf], demo::CASES),
     (&[Need::Module, Need::Btf], learn::CASES),

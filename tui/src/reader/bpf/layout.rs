@@ -140,6 +140,8 @@ pub(super) struct State {
     pub(super) limit: u64,
     pub(super) list: u32,
     pub(super) known: u32,
+    /// Of `d_flags`, which the program finds.
+    bits: [u32; 4],
     pub(super) work: [Unit; UNITS],
 
     pub(super) at: u32,
@@ -178,8 +180,8 @@ const _: () = {
     assert!(size_of::<Child>() == 32 + 8 + 16 + NAME);
     assert!(offset_of!(Child, name) == 56);
     assert!(size_of::<Crumb>() == 48 + 18 * 8);
-    assert!(offset_of!(State, work) == 32);
-    assert!(offset_of!(State, at) == 32 + 32 * UNITS);
+    assert!(offset_of!(State, work) == 48);
+    assert!(offset_of!(State, at) == 48 + 32 * UNITS);
     assert!(offset_of!(State, counts) == offset_of!(State, at) + 8 + 7 * 8 + 16 + 16);
     assert!(offset_of!(State, error) == offset_of!(State, counts) + 144 + CRUMBS * 192);
     assert!(offset_of!(State, found) == offset_of!(State, error) + 24);
