@@ -201,6 +201,7 @@ fn deed_of_a_screen_whose_terminal_hangs_up_is_recorded() {
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = home.0.run_on_terminal("sh");
         command.args(["-c", &format!("{ignored}exec \"$@\""), "sh", PROGRAM]);
+        command.args(["--via", "module"]);
         command.arg(home.0.path().join("data"));
         let mut child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);

@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn watched_inodes_of_a_filesystem_are_counted_once() {
-        let proc = std::env::temp_dir().join(format!("slabscope-watches-{}", std::process::id()));
+        let proc =
+            crate::private::directory().join(format!("slabscope-watches-{}", std::process::id()));
         let _ = fs::remove_dir_all(&proc);
         for (pid, comm, marks) in [
             (
@@ -194,7 +195,7 @@ mod tests {
     fn own_watch_is_found() {
         use rustix::fs::inotify;
         let watcher = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
-        let path = std::env::temp_dir();
+        let path = crate::private::directory();
         inotify::add_watch(&watcher, &path, inotify::WatchFlags::CREATE).unwrap();
         let text = fs::read("/proc/self/mountinfo").unwrap();
         let mounts = crate::source::mounts::parse(&text).unwrap();

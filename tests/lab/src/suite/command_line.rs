@@ -139,8 +139,9 @@ fn without_module(_: &Context, guest: &Guest) -> Result<()> {
     expect(
         guest,
         &[
-            ("slabscope census /usr", 3, "not loaded"),
-            ("slabscope ls /usr", 3, "not loaded"),
+            ("slabscope --via module census /usr", 3, "not loaded"),
+            ("slabscope --via module ls /usr", 3, "not loaded"),
+            ("slabscope census /usr --json", 0, "\"reader\":\"bpf\""),
             ("slabscope prune /usr --dry-run", 3, "not loaded"),
             ("slabscope prune /usr --yes", 3, "build-help"),
             ("slabscope module status", 3, "not loaded"),

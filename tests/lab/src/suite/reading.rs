@@ -102,6 +102,14 @@ pub(super) fn row_of(screen: &Screen<'_>, wanted: impl Fn(&str) -> bool) -> Resu
     found.ok_or_else(|| screen.error("a row is missing"))
 }
 
+/// The row of a ledger that begins with a label; the screen behind it may have that word, too.
+pub(super) fn ledger_row(screen: &Screen<'_>, label: &str) -> Result<String> {
+    row_of(screen, |row| {
+        let row = row.split_once('│').map_or(row, |(_, row)| row);
+        row.trim_start().starts_with(label)
+    })
+}
+
 /// The numbers in the first row that is wanted.
 pub(super) fn numbers_of(screen: &Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<Vec<f64>> {
     row_of(screen, wanted).map(|row| numbers(&row))

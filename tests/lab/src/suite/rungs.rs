@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::reading::{SOON, STILL, numbers, quit, row_of, select, start};
+use super::reading::{SOON, STILL, ledger_row, numbers, quit, row_of, select, start};
 use super::{Case, Context};
 use crate::guest::Guest;
 use crate::guest::screen::Screen;
@@ -165,7 +165,7 @@ fn carried_out(guest: &Guest, screen: &mut Screen<'_>, title: &str) -> Result<[[
             "the ledger has {told} bytes of page cache, meminfo {read}: {row}"
         );
     }
-    let row = row_of(screen, |row| row.contains(" dentries  "))?;
+    let row = ledger_row(screen, "dentries")?;
     let told = numbers(row.split_once("dentries").map_or("", |(_, rest)| rest));
     ensure!(told.len() >= 2, "no figures: {row}");
     for (told, read) in told.iter().zip([before, after]) {

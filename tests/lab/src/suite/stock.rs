@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::fixture::ends_with;
-use super::reading::{SOON, STILL, numbers, quit, row_of, select, select_directory, start};
+use super::reading::{SOON, STILL, ledger_row, numbers, quit, select, select_directory, start};
 use super::{Case, Context};
 use crate::guest::Guest;
 use crate::guest::screen::Screen;
@@ -108,7 +108,7 @@ fn main_job(_: &Context<'_>, guest: &Guest) -> Result<()> {
     screen.send("y")?;
     screen.wait_for("Reclaimed: the superblock", Duration::from_secs(120))?;
     screen.wait_still(STILL, SOON)?;
-    let row = row_of(&screen, |row| row.contains(" dentries  "))?;
+    let row = ledger_row(&screen, "dentries")?;
     let told = numbers(row.split_once("dentries").map_or("", |(_, rest)| rest));
     ensure!(
         told.len() >= 2 && told[0] - told[1] > LOOKUPS as f64 * 0.99,

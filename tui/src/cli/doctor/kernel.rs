@@ -353,7 +353,7 @@ mod tests {
 
     fn tree(name: &str) -> std::path::PathBuf {
         let name = format!("slabscope-doctor-{name}-{}", std::process::id());
-        let root = std::env::temp_dir().join(name);
+        let root = crate::private::directory().join(name);
         let _ = fs::remove_dir_all(&root);
         for directory in ["proc", "boot", "lib/modules/7.3.4/build"] {
             fs::create_dir_all(root.join(directory)).unwrap();
