@@ -15,10 +15,7 @@ use crate::{
         RawHeld, //
     }, //
 };
-use core::{
-    mem::ManuallyDrop,
-    ptr::NonNull,
-};
+use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{
     bindings,
     fs::{
@@ -90,10 +87,7 @@ layout!(Left, 24, external_bytes 0, evicted 8, in_use 12, sole_user 16, stay 20)
 extern "C" {
     fn slabscope_root(file: *mut bindings::file) -> *mut bindings::dentry;
     fn slabscope_cursor_alloc(dir: *mut bindings::dentry) -> *mut bindings::dentry;
-    fn slabscope_cursor_attach(
-        cursor: *mut bindings::dentry,
-        dir: *mut bindings::dentry,
-    ) -> bool;
+    fn slabscope_cursor_attach(cursor: *mut bindings::dentry, dir: *mut bindings::dentry) -> bool;
     fn slabscope_cursor_free(cursor: *mut bindings::dentry);
     fn slabscope_batch(
         dir: *mut bindings::dentry,
@@ -331,12 +325,7 @@ impl Entered {
 
     /// Handles the next children; see `slabscope_batch`. Inodes are held in `held`, which takes no
     /// more than it has room for.
-    pub(crate) fn batch(
-        &mut self,
-        evict: Evict,
-        limits: Limits,
-        held: Option<&mut Held>,
-    ) -> Batch {
+    pub(crate) fn batch(&mut self, evict: Evict, limits: Limits, held: Option<&mut Held>) -> Batch {
         let mut batch = Batch::new(self.dir.dev(), evict, limits, held);
         self.run(&mut batch);
         batch
@@ -360,13 +349,7 @@ impl Entered {
         // SAFETY: by the type invariants; the cursor is borrowed mutably. There is either no list,
         // or room for `list_room` bytes, of which the other side writes no more; what is held is
         // as it expects it by the invariant of `Held`.
-        unsafe {
-            slabscope_batch(
-                self.dir.0.as_ptr(),
-                self.cursor.0.as_ptr(),
-                &mut batch.0,
-            )
-        };
+        unsafe { slabscope_batch(self.dir.0.as_ptr(), self.cursor.0.as_ptr(), &mut batch.0) };
     }
 }
 
