@@ -2,7 +2,7 @@
 
 mod document;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -133,6 +133,9 @@ fn below(path: &Path) -> Result<PathBuf, WhoError> {
     let mut go_on = || ControlFlow::Continue(());
     let place = match reach::open(path, Kind::LinkedDirectory, &mut go_on) {
         Ok(directory) => reach::place(directory).map_err(|error| error.to_string()),
+        Err(Unreached::Refused(error)) if error.kind() == io::ErrorKind::NotADirectory => {
+            Err("not a directory".into())
+        }
         Err(Unreached::Refused(error)) => Err(error.to_string()),
         Err(Unreached::Ended(_)) => Err("its filesystem did not answer".into()),
     };

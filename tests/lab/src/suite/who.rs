@@ -247,8 +247,8 @@ fn read_by_another(_: &Context<'_>, guest: &Guest) -> Result<()> {
     let script = format!(
         "slabscope who --path /mnt/ext4 --duration 4 --json >/tmp/who.json 2>/tmp/who.err & who=$!
          until grep -q 'ends it and reports' /tmp/who.err; do sleep 0.05; done
-         set -- /sys/kernel/tracing/instances/slabscope_*; sleep 300 <$1/trace_pipe >/dev/null 2>&1 & echo $! >/tmp/reader
-         {}
+         set -- /sys/kernel/tracing/instances/slabscope_*; (sleep 300 <$1/trace_pipe >/dev/null 2>&1 & echo $! >/tmp/reader)
+         ({})
          wait $who; echo $?",
         plant()
     );
