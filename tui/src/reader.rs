@@ -45,7 +45,7 @@ pub enum Kind {
     Module,
     /// The BPF program.
     Bpf {
-        /// The kernel's BTF names the bits of `d_flags` (from Linux 6.12 on).
+        /// The kernel's BTF names the bits of `d_flags` (7.3 does, 6.12 does not).
         flags: bool,
     },
 }
