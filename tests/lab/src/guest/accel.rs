@@ -31,13 +31,16 @@ impl Accel {
     pub fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Kvm => &["-accel", "kvm", "-cpu", "host"],
-            Self::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "qemu64"],
+            // RDRAND seeds the kernel's random numbers before the other processors start. Without it that happens
+            // seconds into the tests, and rewrites a branch of get_random_u32() while other processors run it: an
+            // emulated one may stop at the breakpoint that is there meanwhile, which ended a guest.
+            Self::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "qemu64,+rdrand"],
             // An instruction takes two nanoseconds.
             Self::Counted => &[
                 "-accel",
                 "tcg,thread=single",
                 "-cpu",
-                "qemu64",
+                "qemu64,+rdrand",
                 "-icount",
                 "shift=1",
             ],
