@@ -8,8 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use slabscope::abi::Counters;
-use slabscope::prune::{Plan, PruneError, Target};
+use slabscope::prune::{Plan, PruneError};
 use slabscope::session::{Bounds, Mode, SessionError};
+use slabscope::target::{LookError, Target};
 
 fn directory(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -40,7 +41,10 @@ fn in_its_place_it_gets_as_far_as_the_module() {
     }
     let path = directory("in-place");
     let error = carry_out(&plan(&path)).unwrap_err();
-    let missing = matches!(error, PruneError::Session(SessionError::NoModule(_)));
+    let missing = matches!(
+        error,
+        PruneError::Look(LookError::Session(SessionError::NoModule(_)))
+    );
     assert!(missing, "{error}");
     fs::remove_dir(path).unwrap();
 }
@@ -106,7 +110,7 @@ fn a_symbolic_link_is_no_directory_to_prune_below() {
     std::os::unix::fs::symlink("/", &link).unwrap();
     assert!(matches!(
         Target::open_cached(&link),
-        Err(PruneError::Link(..))
+        Err(LookError::Link(..))
     ));
     fs::remove_dir_all(path).unwrap();
 }
@@ -125,7 +129,7 @@ fn below_the_root_of_a_process_what_is_cached_is_reached() {
     );
     assert!(Target::open_cached(&root).is_ok());
     let missing = Target::open_cached(Path::new("/proc/4194999/root/tmp"));
-    assert!(matches!(missing, Err(PruneError::Open { .. })));
+    assert!(matches!(missing, Err(LookError::Open { .. })));
     fs::remove_dir(path).unwrap();
 }
 
@@ -134,7 +138,7 @@ fn what_is_not_cached_is_told_with_the_names_that_are_missing() {
     // Links of a process are never followed by what is cached alone.
     let path = Path::new("/proc/self/cwd/a/b");
     match Target::open_cached(path) {
-        Err(PruneError::NotCached { names, .. }) => assert!((2..=4).contains(&names), "{names}"),
+        Err(LookError::NotCached { names, .. }) => assert!((2..=4).contains(&names), "{names}"),
         other => panic!("{other:?}"),
     }
 }

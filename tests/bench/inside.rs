@@ -8,11 +8,11 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use slabscope::abi::Counters;
 use slabscope::census::Row;
+use slabscope::look::Look;
 use slabscope::model::{Host, KEPT, Model, Part};
 use slabscope::source::{Cache, Kernel, Sample, Source, mounts};
 use slabscope::update::{Msg, update};
 use slabscope::view;
-use slabscope::view::look::Look;
 
 use super::{Measured, undisturbed};
 

@@ -3,10 +3,10 @@
 use crate::no_module;
 use crate::support::App;
 use crate::tree_counting::failed;
-use slabscope::census::Cost;
 use slabscope::page_cache::Unknown;
-use slabscope::prune::PruneError;
 use slabscope::readdir::{Entries, Entry, Kind};
+use slabscope::source::dentry_state::Cost;
+use slabscope::target::LookError;
 use slabscope::update::{BrowseEffect, BrowseMsg, Effect, Msg};
 use std::ffi::OsString;
 use std::time::Duration;
@@ -100,7 +100,7 @@ fn walking_in_looks_nothing_up_that_is_not_cached() {
     assert!(matches!(&app.effects()[..],
         [Effect::Census { path, lookup: false, .. }] if path.ends_with("cold")));
     let path = "/mnt/ext4/cold".into();
-    failed(&mut app, PruneError::NotCached { path, names: 1 });
+    failed(&mut app, LookError::NotCached { path, names: 1 });
     app.shows("L looks it up, which makes at most 1 dentry.");
     app.keys("<Backspace>");
     assert_eq!(app.selected(), "cold/");
@@ -173,7 +173,7 @@ fn a_directory_that_cannot_be_read_says_why() {
         "/mnt/ext4".into(),
         std::io::ErrorKind::PermissionDenied.into(),
     );
-    let result = Err(PruneError::Open { path, source });
+    let result = Err(LookError::Open { path, source });
     app.msg(Msg::Browse(BrowseMsg::Read { job, at, result }));
     app.shows("/mnt/ext4: permission denied");
 }

@@ -4,9 +4,9 @@ use crate::no_module;
 use crate::support::{App, census, sample_with};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use slabscope::config::Config;
+use slabscope::look::Look;
 use slabscope::session::Status;
 use slabscope::update::{Effect, Msg};
-use slabscope::view::look::Look;
 use std::time::Duration;
 
 #[test]

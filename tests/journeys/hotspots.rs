@@ -4,8 +4,8 @@ use crate::no_module;
 use crate::support::{App, mounts};
 use slabscope::abi::Counters;
 use slabscope::hotspots::{Counted, Hotspot, Hotspots, SoFar};
-use slabscope::prune::PruneError;
 use slabscope::source::Mount;
+use slabscope::target::LookError;
 use slabscope::update::{Effect, HotspotsMsg, Msg, NamesEffect};
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ fn found(negative: u64) -> Hotspots {
             fs: "nfs4".into(),
             ..Mount::default()
         },
-        result: Err(PruneError::NoDirectory("/net".into())),
+        result: Err(LookError::NoDirectory("/net".into())),
         complete: false,
     });
     Hotspots::new(rows, filesystems, Some(192), Duration::from_secs(1))

@@ -3,8 +3,8 @@
 use crate::support::{App, census, mounts};
 use crate::tree_counting::failed;
 use crate::unreadable;
-use slabscope::prune::PruneError;
 use slabscope::source::Mount;
+use slabscope::target::LookError;
 use slabscope::update::{Effect, Msg};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn what_is_not_cached_is_looked_up_on_purpose_only() {
     let mut app = App::on_tree(80, 24);
     app.keys("omnt/ext4/cold/deep<Enter>");
     let path = PathBuf::from("/mnt/ext4/cold/deep");
-    failed(&mut app, PruneError::NotCached { path, names: 2 });
+    failed(&mut app, LookError::NotCached { path, names: 2 });
     app.shows("cannot be reached by what is cached");
     app.shows("nothing to count. L looks it up, which makes at most 2 dentries");
     app.effects();
@@ -62,28 +62,28 @@ fn what_is_not_there_and_what_is_no_directory_is_said() {
     let mut app = App::on_tree(80, 24);
     app.keys("onone<Enter>");
     let (path, source) = ("/none".into(), io::ErrorKind::NotFound.into());
-    failed(&mut app, PruneError::Open { path, source });
+    failed(&mut app, LookError::Open { path, source });
     app.shows("/none: there is no such directory");
     app.shows("filesystems: Enter walks in");
     app.keys("o/file<Enter>");
-    failed(&mut app, PruneError::NoDirectory("/file".into()));
+    failed(&mut app, LookError::NoDirectory("/file".into()));
     app.shows("/file: not a directory");
     app.shows("filesystems: Enter walks in");
     // From a directory it is that one which is shown again.
     let mut app = App::in_ext4(80, 24);
     app.keys("o/none<Enter>");
     let (path, source) = ("/none".into(), io::ErrorKind::NotFound.into());
-    failed(&mut app, PruneError::Open { path, source });
+    failed(&mut app, LookError::Open { path, source });
     app.shows("/none: there is no such directory");
     app.keys("j");
     app.shows("below: 1,001,012 dentries");
     // What was looked up on purpose and is not there, too.
     app.keys("ocold<Enter>");
     let path = PathBuf::from("/mnt/ext4/cold");
-    failed(&mut app, PruneError::NotCached { path, names: 1 });
+    failed(&mut app, LookError::NotCached { path, names: 1 });
     app.keys("L");
     let (path, source) = ("/mnt/ext4/cold".into(), io::ErrorKind::NotFound.into());
-    failed(&mut app, PruneError::Open { path, source });
+    failed(&mut app, LookError::Open { path, source });
     app.shows("/mnt/ext4/cold: there is no such directory");
     app.keys("j");
     app.shows("below: 1,001,012 dentries");
@@ -232,6 +232,6 @@ fn a_process_that_is_not_ours_to_look_into_is_said() {
     app.msg(Msg::MountsOf { pid: 4711, result });
     let path = "/proc/4711/root/data".into();
     let source = io::ErrorKind::PermissionDenied.into();
-    failed(&mut app, PruneError::Open { path, source });
+    failed(&mut app, LookError::Open { path, source });
     app.shows("with CAP_SYS_PTRACE");
 }

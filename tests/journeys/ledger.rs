@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::support::{App, sample_with};
 use slabscope::model::Mode;
-use slabscope::prune::PruneError;
 use slabscope::session::{self, SessionError, Status};
+use slabscope::target::LookError;
 use slabscope::update::{Effect, Msg};
 
 fn ledger() -> App {
@@ -28,7 +28,7 @@ fn asked(app: &mut App) -> Option<u64> {
     })
 }
 
-fn recounted(app: &mut App, job: u64, at: u64, result: Result<Option<u64>, PruneError>) {
+fn recounted(app: &mut App, job: u64, at: u64, result: Result<Option<u64>, LookError>) {
     let at = Duration::from_secs(at);
     app.msg(Msg::Recounted { job, at, result });
 }

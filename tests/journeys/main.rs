@@ -33,9 +33,9 @@ mod tree_screens;
 mod tree_table;
 mod who;
 
-use slabscope::prune::PruneError;
 use slabscope::session::SessionError;
 use slabscope::source::{Cause, SourceError};
+use slabscope::target::LookError;
 
 /// Compares screens with those of the snapshots, in the smallest usual terminal and a large one.
 fn snapshots(screens: impl Fn(u16, u16) -> Vec<(&'static str, support::App)>) {
@@ -51,7 +51,7 @@ fn snapshots(screens: impl Fn(u16, u16) -> Vec<(&'static str, support::App)>) {
     }
 }
 
-fn no_module() -> PruneError {
+fn no_module() -> LookError {
     SessionError::NoModule("/dev/slabscope".into()).into()
 }
 

@@ -6,7 +6,7 @@ use crate::support::names::{listing, negative_names};
 use slabscope::abi::Counters;
 use slabscope::negatives::Listing;
 use slabscope::negatives::export::{ExportError, Exported, Format};
-use slabscope::prune::PruneError;
+use slabscope::target::LookError;
 use slabscope::update::{Effect, Msg, NamesEffect, NamesMsg};
 use std::time::Duration;
 
@@ -165,7 +165,7 @@ fn what_is_not_known_to_be_cached_is_not_looked_up() {
     app.keys("n");
     assert!(!looks_up(&mut app));
     let (job, at) = (app.model.last_job, Duration::from_secs(2));
-    let result = Err(PruneError::NotCached {
+    let result = Err(LookError::NotCached {
         path: "/gone".into(),
         names: 1,
     });

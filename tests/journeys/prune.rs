@@ -5,6 +5,7 @@ use slabscope::abi::Counters;
 use slabscope::census::Census;
 use slabscope::prune::PruneError;
 use slabscope::session::{Mode, SessionError, Status};
+use slabscope::target::LookError;
 use slabscope::update::{Effect, Msg};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -283,7 +284,7 @@ fn a_directory_that_vanishes_before_the_plan_has_none() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     let job = app.model.last_job;
-    let result = Err(PruneError::Open {
+    let result = Err(LookError::Open {
         path: "/mnt/ext4/1".into(),
         source: std::io::ErrorKind::NotFound.into(),
     });

@@ -9,11 +9,12 @@ use slabscope::abi::Counters;
 use slabscope::audit::Log;
 use slabscope::census::Census;
 use slabscope::holders::{Holder, Holders, Uses};
+use slabscope::look::Look;
 use slabscope::model::Inert;
 use slabscope::prune::PruneError;
 use slabscope::session::{SessionError, Status};
+use slabscope::target::LookError;
 use slabscope::update::{Effect, Msg};
-use slabscope::view::look::Look;
 
 fn read_only(columns: u16, rows: u16) -> App {
     let mut app = App::in_ext4(columns, rows);
@@ -103,7 +104,7 @@ fn vanished(columns: u16, rows: u16) -> App {
     let mut app = App::in_ext4(columns, rows);
     app.keys("p");
     let job = app.model.last_job;
-    let result = Err(PruneError::Open {
+    let result = Err(LookError::Open {
         path: "/mnt/ext4/1".into(),
         source: std::io::ErrorKind::NotFound.into(),
     });

@@ -391,7 +391,7 @@ fn the_screens() {
         done.keys("y");
         done.rung_ended(Ended::Complete);
         let mut plain = everybody(columns, rows);
-        plain.model.look = slabscope::view::look::Look::new(false, false);
+        plain.model.look = slabscope::look::Look::new(false, false);
         vec![
             ("plan_ladder", ladder),
             ("plan_wider", wider),

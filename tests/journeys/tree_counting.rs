@@ -4,8 +4,8 @@ use crate::no_module;
 use crate::support::{App, census, counters, row};
 use slabscope::census::{Census, Row};
 use slabscope::model::{KEPT, Part};
-use slabscope::prune::PruneError;
 use slabscope::session::SessionError;
+use slabscope::target::LookError;
 use slabscope::update::{Effect, Msg};
 use std::time::Duration;
 
@@ -29,11 +29,11 @@ pub fn half_counted(columns: u16, rows: u16) -> App {
     app
 }
 
-pub fn failure() -> PruneError {
+pub fn failure() -> LookError {
     SessionError::Malformed("cut off in its header").into()
 }
 
-pub fn failed(app: &mut App, error: PruneError) {
+pub fn failed(app: &mut App, error: LookError) {
     let (job, at) = (app.model.last_job, Duration::from_secs(2));
     let result = Err(error);
     app.msg(Msg::Counted { job, at, result });

@@ -3,9 +3,9 @@
 use crate::support::{App, census, counters, mounts, row};
 use crate::tree_counting::{failed, failure, half_counted};
 use slabscope::census::Census;
-use slabscope::prune::PruneError;
+use slabscope::look::Look;
+use slabscope::target::LookError;
 use slabscope::update::{Effect, Msg};
-use slabscope::view::look::Look;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
@@ -93,7 +93,7 @@ fn not_cached(columns: u16, rows: u16) -> App {
     let mut app = App::on_tree(columns, rows);
     app.keys("omnt/ext4/cold/deep<Enter>");
     let path = "/mnt/ext4/cold/deep".into();
-    failed(&mut app, PruneError::NotCached { path, names: 2 });
+    failed(&mut app, LookError::NotCached { path, names: 2 });
     app
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slabscope::abi::Counters;
-use slabscope::census::{Census, Cost, Row};
+use slabscope::census::{Census, Row};
+use slabscope::source::dentry_state::Cost;
 use slabscope::source::{Cache, Kernel, Merged, Mount, Sample, Source};
 
 /// Where the captured files of a kernel are.

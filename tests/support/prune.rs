@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use slabscope::abi::Counters;
 use slabscope::audit::{Action, AuditError, Record};
-use slabscope::prune::{Outcome, Plan, PruneError, Target, note};
+use slabscope::prune::{Outcome, Plan, PruneError, note};
 use slabscope::session::{Mode, Status};
+use slabscope::target::Target;
 use slabscope::update::{Effect, Msg, Pruned};
 
 use super::{App, census, sample_with};

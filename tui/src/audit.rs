@@ -14,7 +14,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use crate::cli::json::{self, Name};
+use crate::json::{self, Name};
 use crate::text::printable;
 use crate::trusted;
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::reader::{self, Look};
 use crate::session::{Counters, Entry, Record, SessionError, Status};
+use crate::source::dentry_state::Cost;
 
 /// A directory with cached children.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,17 +25,6 @@ pub struct Row {
     pub in_use: bool,
     /// The walk was ended before it had seen everything below.
     pub partial: bool,
-}
-
-impl Cost {
-    /// Out of the number before the directory was opened, then, and in the end.
-    pub fn between(before: Option<i64>, opened: Option<i64>, end: Option<i64>) -> Option<Self> {
-        let opened = opened?;
-        Some(Self {
-            opening: opened - before?,
-            meanwhile: end? - opened,
-        })
-    }
 }
 
 /// What is cached below one directory.
@@ -56,17 +46,6 @@ pub struct Census {
     pub changed: bool,
     /// What looking cost, where it was measured.
     pub cost: Option<Cost>,
-}
-
-/// By how much the number of all dentries of the machine changed (`nr_dentry` of dentry-state).
-/// Others make dentries, too: opening a directory takes microseconds, so that what changes then is
-/// hardly theirs, and what changes during the census is not its own, since it looks nothing up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// While the directory was opened.
-    pub opening: i64,
-    /// While it was counted.
-    pub meanwhile: i64,
 }
 
 /// What a census tells while it goes on.
@@ -181,15 +160,16 @@ pub fn keep_greatest(rows: &mut Vec<Row>, kept: usize) -> u64 {
     out as u64
 }
 
-/// What is left of `whole` without `part`. The walk does not stop the machine: a part that was
-/// counted later may hold what was not yet there before.
-pub fn minus(whole: Counters, part: &Counters) -> Counters {
-    whole.map2(part, u64::saturating_sub)
+/// Bytes that a prune of all prunable dentries frees.
+pub fn freeable(counters: &Counters, dentry_size: u64) -> u64 {
+    let objects = counters.prunable.saturating_mul(dentry_size);
+    objects.saturating_add(counters.external_bytes)
 }
 
-/// Both together.
-pub fn plus(one: Counters, other: &Counters) -> Counters {
-    one.map2(other, u64::saturating_add)
+/// Bytes that a prune of the prunable negative dentries frees.
+pub fn freeable_negatives(counters: &Counters, dentry_size: u64) -> u64 {
+    let objects = counters.negative_prunable.saturating_mul(dentry_size);
+    objects.saturating_add(counters.negative_external_bytes)
 }
 
 /// Tells the cached children of `dir` by name, as long as `each` goes on. Returns whether all were

@@ -10,7 +10,6 @@ mod confirm;
 pub mod doctor;
 pub mod generate;
 pub mod hotspots;
-pub mod json;
 mod ladder;
 pub mod ls;
 pub mod module;
@@ -35,6 +34,7 @@ use clap::Parser;
 use crate::aside;
 use crate::audit::AuditError;
 use crate::config::ConfigError;
+use crate::parse;
 use crate::reader::{self, Via};
 use crate::say::say;
 use crate::signals;
@@ -354,14 +354,5 @@ fn left_out(what: impl Display) {
 
 /// A number of seconds as an argument: from 0.1 to 3600.
 fn seconds(text: &str) -> Result<Duration, String> {
-    interval(text.parse().map_err(|_| "not a number of seconds")?)
-}
-
-/// So many seconds between two samples: from 0.1 to 3600.
-pub(crate) fn interval(seconds: f64) -> Result<Duration, String> {
-    if (0.1..=3600.0).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("not between 0.1 and 3600 seconds".into())
-    }
+    parse::interval(text.parse().map_err(|_| "not a number of seconds")?)
 }

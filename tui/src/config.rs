@@ -12,10 +12,10 @@ use crossterm::event::KeyCode;
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::audit;
+use crate::columns::Column;
 use crate::keymap::{self, Keymap};
-use crate::model::Column;
+use crate::look::Theme;
 use crate::trusted;
-use crate::view::look::Theme;
 use crate::xdg;
 
 const DEFAULT: &str = r#"# slabscope reads this from $XDG_CONFIG_HOME/slabscope/config.toml, else from
@@ -277,7 +277,7 @@ impl<'de> Deserialize<'de> for Keys {
 
 fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let seconds = f64::deserialize(from)?;
-    crate::cli::interval(seconds).map_err(D::Error::custom)
+    crate::parse::interval(seconds).map_err(D::Error::custom)
 }
 
 #[cfg(test)]

@@ -11,12 +11,11 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::census::{Row, Seen, minus, plus, stream};
-use crate::model::comes_back;
-use crate::prune::{PruneError, Target};
+use crate::census::{Row, Seen, freeable, stream};
 use crate::reader;
-use crate::session::{Counters, SessionError};
+use crate::session::{Counters, SessionError, minus, plus};
 use crate::source::{Kernel, Mount, Source, SourceError};
+use crate::target::{LookError, Target};
 use crate::text::printable;
 
 /// Directories that are kept of each order.
@@ -63,7 +62,7 @@ impl Heat {
     pub fn of(self, own: &Counters, dentry_size: Option<u64>) -> u64 {
         match self {
             Self::Negative => own.negative,
-            Self::ComesBack => comes_back(own, dentry_size.unwrap_or(1)),
+            Self::ComesBack => freeable(own, dentry_size.unwrap_or(1)),
         }
     }
 }
@@ -74,7 +73,7 @@ pub struct Counted {
     /// Where it is mounted.
     pub mount: Mount,
     /// All that is cached of it, or why that is not known.
-    pub result: Result<Counters, PruneError>,
+    pub result: Result<Counters, LookError>,
     /// All of it was counted.
     pub complete: bool,
 }
@@ -84,7 +83,7 @@ impl Counted {
     pub fn error(&self) -> Option<String> {
         Some(match self.result.as_ref().err()? {
             // The module knows no path.
-            PruneError::Session(error) => format!("{}: {error}", printable(&self.mount.point)),
+            LookError::Session(error) => format!("{}: {error}", printable(&self.mount.point)),
             error => error.to_string(),
         })
     }
@@ -164,7 +163,7 @@ pub enum HotspotsError {
     Mounts(#[from] SourceError),
     /// There is no module to count what is cached of them.
     #[error(transparent)]
-    Module(#[from] PruneError),
+    Module(#[from] LookError),
 }
 
 impl From<SessionError> for HotspotsError {
@@ -249,7 +248,7 @@ fn open(
     mount: &Mount,
     lookup: bool,
     flow: &mut dyn FnMut() -> ControlFlow<()>,
-) -> Result<Target, PruneError> {
+) -> Result<Target, LookError> {
     Target::open_if(&mount.point, lookup || !mount.is_remote(), flow)
 }
 
@@ -260,7 +259,7 @@ fn count(
     mount: &Mount,
     greatest: &mut Greatest,
     progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
-) -> Result<(Counters, bool), PruneError> {
+) -> Result<(Counters, bool), LookError> {
     let mut walk = Walk::new(mounts, mount, greatest);
     let census = stream(target.dir.as_fd(), DEPTH, &mut |seen| {
         match seen {

@@ -3,7 +3,6 @@
 
 mod chosen;
 mod names;
-mod now;
 mod pages;
 mod scope;
 
@@ -11,15 +10,18 @@ use std::borrow::Cow;
 
 use crossterm::event::KeyCode;
 
+use crate::columns::Column;
 use crate::ladder::Rung;
-use crate::model::{Column, Screen};
+use crate::screen::Screen;
 use crate::session;
 pub use chosen::{Keymap, configurable};
 pub use names::{control, key, label};
-pub use now::{action, hints, is_offered};
 pub use pages::{HotspotsAction, NamesAction, RungAction, SettingsAction, WhoAction};
+pub use scope::Scope;
 use scope::TOGETHER;
-pub use scope::{Scope, scopes};
+pub(crate) use scope::{
+    CGROUPS, FILESYSTEMS, HELP, HISTORY, HOTSPOTS, LEDGER, MOUNTS, NAMES, SLABS, TREE, WHO,
+};
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -462,7 +464,7 @@ mod tests {
             let found = bindings.find(|b| b.scope == Scope::Slabs && b.keys.contains(&key));
             found.map(|binding| binding.action)
         };
-        for shape in crate::model::Column::sortable() {
+        for shape in crate::columns::Column::sortable() {
             if "abclnopsuv".contains(shape.letter) {
                 let sorts = Some(Action::Sort(shape.column));
                 assert_eq!(meaning(Char(shape.letter)), sorts, "{}", shape.letter);

@@ -4,10 +4,8 @@ mod asking;
 mod browse;
 mod cgroups;
 mod charts;
-mod columns;
 mod detail;
 mod filesystems;
-mod filter;
 mod grid;
 mod hotspots;
 mod journal;
@@ -33,10 +31,8 @@ pub use asking::{Answer, Asking, InSight, Question};
 pub use browse::{Browse, Listed};
 pub use cgroups::{CGROUP_COLUMNS, CgroupRow, CgroupsPage, growth_text};
 pub use charts::{Charts, Window};
-pub use columns::{Column, Shape, fitting};
 pub use detail::Detail;
 pub use filesystems::{FILESYSTEM_COLUMNS, Filesystem, FilesystemsPage};
-pub use filter::{Filter, REGEX};
 pub use grid::{GridColumn, GridOrder, grid_fitting};
 pub use hotspots::{HotspotsPage, Hunt};
 pub use journal::Journal;
@@ -47,8 +43,8 @@ pub use prune::{Confirm, Figures, Held, Pruning, Turn, TurnEnd, bytes as prune_b
 pub use refill::Refill;
 pub use rung::{Ask, ConfirmRung, Origin, RungLedger, RungPlan, RunningRung, Setting, Settings};
 pub use shrink::{ConfirmShrink, Shrunk};
-pub use slabs::{Line, Row, Slabs};
-pub use tree::{Left, Namespace, Total, Tree, comes_back, negatives_come_back};
+pub use slabs::Slabs;
+pub use tree::{Left, Namespace, Total, Tree};
 pub use tree_columns::{
     Sizes, TREE_NAME, TREE_SHAPES, TreeColumn, TreeLine, TreeShape, bar_width, tree_fitting,
 };
@@ -58,13 +54,16 @@ pub use who::{
     who_id,
 };
 
+pub use crate::columns::{Column, Line, Row, Shape, fitting};
+use crate::filter::Filter;
 use crate::history::{History, Rates};
 use crate::keymap::Keymap;
 use crate::ladder::{Rung, Step};
+use crate::look::Look;
 use crate::reclaim::Progress;
+pub use crate::screen::{Page, Screen};
 use crate::session::Counters;
 use crate::source::{Cache, Mount, Sample};
-use crate::view::look::Look;
 
 /// The machine that is looked at.
 #[derive(Clone, Debug)]
@@ -98,30 +97,6 @@ pub enum Inert {
     Captured(PathBuf),
     /// The person asked for it: `--read-only`, or `read-only` of the configuration.
     ReadOnly,
-}
-
-/// Which screen is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Screen {
-    /// The slab caches.
-    Slabs,
-    /// The directory tree by what is cached of it.
-    Tree,
-    /// The superblocks.
-    Filesystems,
-    /// The memory controllers.
-    Cgroups,
-    /// The charts.
-    History,
-}
-
-/// What covers the tree until it is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Page {
-    /// A directory's negative names.
-    Names,
-    /// The directories that hold the most, over all filesystems.
-    Hotspots,
 }
 
 /// What the keys do now.

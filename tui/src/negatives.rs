@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use crate::census::list;
-use crate::model::Filter;
+use crate::filter::Filter;
 use crate::session::{Counters, SessionError};
 use crate::shapes::{Settled, Shapes};
 use crate::text::printable_bytes;

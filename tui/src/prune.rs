@@ -3,9 +3,7 @@
 
 pub mod layers;
 pub mod settle;
-mod target;
 
-use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -14,53 +12,21 @@ use std::time::{Duration, Instant};
 use crate::audit::{self, Action, AuditError};
 use crate::session::{Bounds, Counters, Device, Mode, Record, SessionError, Status, Walk};
 use crate::source::Mount;
+use crate::target::{LookError, Target};
 use crate::text::{count, printable};
-pub use target::Target;
 
 /// Why there is no plan, or a plan was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum PruneError {
-    /// The directory cannot be opened.
-    #[error("{}: {source}", printable(.path))]
-    Open {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Getting there would take a lookup.
-    #[error(
-        "{}: cannot be reached by what is cached: it is not cached, not there, or its filesystem wants each name asked for anew", printable(.path)
-    )]
-    NotCached {
-        /// The directory.
-        path: PathBuf,
-        /// The last so many names of its path are not known to be cached.
-        names: usize,
-    },
-    /// Somebody had to be asked on the way there, and did not answer until that was ended.
-    #[error("{}: its filesystem did not answer until the wait was ended{}", printable(.path), still_waits(*.left))]
-    Unanswered {
-        /// The directory.
-        path: PathBuf,
-        /// The process that the kernel keeps waiting.
-        left: Option<u32>,
-    },
-    /// A symbolic link, which nothing is cached below.
-    #[error("{}: a symbolic link; name the directory that it leads to{}", printable(.0), to(.1.as_deref()))]
-    Link(PathBuf, Option<PathBuf>),
-    /// Something else than a directory.
-    #[error("{}: not a directory", printable(.0))]
-    NoDirectory(PathBuf),
+    /// The directory cannot be looked below.
+    #[error(transparent)]
+    Look(#[from] LookError),
     /// The path leads to another directory than when the plan was made.
     #[error("{}: not the directory that the plan was made for (it was moved, removed or mounted over); look again", printable(.0))]
     Replaced(PathBuf),
     /// It cannot be recorded.
     #[error("{0}\n{remedy}", remedy = AuditError::REMEDY)]
     Unrecorded(#[from] AuditError),
-    /// The module refused or failed.
-    #[error(transparent)]
-    Session(#[from] SessionError),
     /// It failed after a part was done.
     #[error("{source} (at least {} {unit} had been pruned)", count(*.moved))]
     Midway {
@@ -75,23 +41,13 @@ pub enum PruneError {
     },
 }
 
-/// Of a process that no signal ends.
-pub(crate) fn still_waits(pid: Option<u32>) -> String {
-    pid.map_or_else(String::new, |pid| {
-        format!("; process {pid} waits on in the kernel, which no signal ends")
-    })
-}
-
-fn to(path: Option<&Path>) -> String {
-    path.map_or_else(String::new, |path| format!(": {}", printable(path)))
+impl From<SessionError> for PruneError {
+    fn from(error: SessionError) -> Self {
+        LookError::from(error).into()
+    }
 }
 
 impl PruneError {
-    /// Nothing is at the path.
-    pub fn is_missing(&self) -> bool {
-        matches!(self, Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound)
-    }
-
     /// Tells what had been done by then, if something had.
     fn after(self, moved: u64, mode: Mode, took: Duration) -> Self {
         match moved {
@@ -121,7 +77,7 @@ impl Plan {
     pub fn new(
         target: Target,
         progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
-    ) -> Result<Option<Self>, PruneError> {
+    ) -> Result<Option<Self>, LookError> {
         // It counts what goes in every mode, and the dirty pages of files.
         let (status, found) = run(&target, Walk::DryRun(Mode::Inodes), progress)?;
         Ok((status != Status::Stopped).then_some(Self { target, found }))
@@ -185,7 +141,7 @@ impl Plan {
             progress(so_far)
         });
         let (status, counters) =
-            ended.map_err(|error| error.after(moved, mode, start.elapsed()))?;
+            ended.map_err(|error| PruneError::from(error).after(moved, mode, start.elapsed()))?;
         Ok(Outcome {
             mode,
             predicted: self.predicted(mode, bounds.writeback),
@@ -291,7 +247,7 @@ fn run(
     target: &Target,
     walk: Walk,
     progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
-) -> Result<(Status, Counters), PruneError> {
+) -> Result<(Status, Counters), LookError> {
     let mut session = Device::open()?.begin(target.dir.as_fd(), walk)?;
     while let Some(record) = session.next() {
         match record? {

@@ -162,3 +162,10 @@ pub fn is_same(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Result<bool, Errno
 pub fn place(file: impl AsFd) -> io::Result<PathBuf> {
     fs::read_link(format!("/proc/self/fd/{}", file.as_fd().as_raw_fd()))
 }
+
+/// Of a process that no signal ends.
+pub(crate) fn still_waits(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| {
+        format!("; process {pid} waits on in the kernel, which no signal ends")
+    })
+}

@@ -17,8 +17,8 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
-use crate::census::Cost;
 use crate::page_cache::{self, Unknown};
+use crate::source::dentry_state::Cost;
 
 /// Names that are kept of a directory: of more only the number is.
 pub const KEPT: usize = 100_000;

@@ -63,7 +63,7 @@ pub enum ReclaimError {
         what: String,
     },
     /// Somebody had to be asked on the way there, and did not answer until that was ended.
-    #[error("{}: its filesystem did not answer until the wait was ended{}", printable(.path), crate::prune::still_waits(*.left))]
+    #[error("{}: its filesystem did not answer until the wait was ended{}", printable(.path), crate::reach::still_waits(*.left))]
     Unanswered {
         /// The file.
         path: PathBuf,

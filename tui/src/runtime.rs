@@ -21,13 +21,13 @@ use signal_hook::iterator::Signals;
 
 use crate::audit;
 use crate::keymap::Keymap;
+use crate::look::{Look, Theme};
 use crate::model::{Column, Host, Inert, Model};
 use crate::say::say;
 use crate::signals;
 use crate::source::Kernel;
 use crate::update::{Effect, Msg, update};
 use crate::view;
-use crate::view::look::{Look, Theme};
 use input::Input;
 use sampler::Sampler;
 pub use terminal::Screen;

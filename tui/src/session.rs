@@ -421,6 +421,17 @@ impl Iterator for Session {
     }
 }
 
+/// What is left of `whole` without `part`. The walk does not stop the machine: a part that was
+/// counted later may hold what was not yet there before.
+pub fn minus(whole: Counters, part: &Counters) -> Counters {
+    whole.map2(part, u64::saturating_sub)
+}
+
+/// Both together.
+pub fn plus(one: Counters, other: &Counters) -> Counters {
+    one.map2(other, u64::saturating_add)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,6 +35,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::history::Rates;
 use crate::keymap::{self, Action};
+use crate::keys_now;
 use crate::model::{Inert, Mode, Model, Page, Question, Screen, Shown};
 use crate::session::Counters;
 use crate::source::Sample;
@@ -203,7 +204,7 @@ fn behind_escape(model: &mut Model, mut event: KeyEvent) -> Vec<Effect> {
 
 fn pressed(model: &mut Model, key: KeyCode) -> Vec<Effect> {
     model.notice = None;
-    match keymap::action(model, key) {
+    match keys_now::action(model, key) {
         Some(action) => act(model, action),
         None => unbound(model, key),
     }

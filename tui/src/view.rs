@@ -14,7 +14,6 @@ mod hotspots;
 mod ladder;
 mod ledger;
 mod log;
-pub mod look;
 mod mounts;
 mod names;
 mod pen;
@@ -38,15 +37,16 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
-use crate::keymap;
+use crate::filter::REGEX;
+use crate::look::Look;
 use crate::model::{
-    Answer, Column, Inert, Mode, Model, Page, Question, REGEX, Screen, TreeColumn, Watching,
+    Answer, Column, Inert, Mode, Model, Page, Question, Screen, TreeColumn, Watching,
 };
 use crate::text::printable;
+use crate::{keymap, keys_now};
 pub use fit::{LEAST, too_small};
 use fit::{boxed, cut, first_row, middle, rate_bytes, tail, trend};
 pub use grid::GridHit;
-use look::Look;
 use pen::Pen;
 pub use question::in_sight;
 pub use slabs::shows_summary;
@@ -321,10 +321,10 @@ fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let early =
         Question::of(model).is_some() && model.asking.answer(in_sight(model)) != Answer::Heard;
     let offered = |b: &&keymap::Binding| !(early && b.keys.contains(&KeyCode::Char('y')));
-    let kept: usize = keymap::hints(model).filter(|b| stays(b)).map(width).sum();
+    let kept: usize = keys_now::hints(model).filter(|b| stays(b)).map(width).sum();
     let mut room = usize::from(area.width).checked_sub(1 + kept);
     let mut spans = vec![Span::raw(" ")];
-    for binding in keymap::hints(model).filter(offered) {
+    for binding in keys_now::hints(model).filter(offered) {
         if !stays(binding) {
             room = room.and_then(|room| room.checked_sub(width(binding)));
             if room.is_none() {

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::json::{self, Name};
 use super::table::{Align, Table};
 use super::walks::{self, Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
-use crate::census::{Census, Row, census};
+use crate::census::{Census, Row, census, freeable};
 use crate::holders::watches::{Watches, watches};
-use crate::model::{Sizes, comes_back};
+use crate::json::{self, Name};
+use crate::model::Sizes;
 use crate::reader;
 use crate::session::Counters;
 use crate::source::{Kernel, Mount, Mounted};
@@ -106,7 +106,7 @@ impl Figures {
             inodes: c.inodes,
             dirty_inodes: reader.knows_dirty().then_some(c.dirty),
             page_cache_bytes: c.pages.saturating_mul(page),
-            comes_back_bytes: sizes.dentry.map(|size| comes_back(c, size)),
+            comes_back_bytes: sizes.dentry.map(|size| freeable(c, size)),
             inodes_up_to_bytes: sizes.inode.map(|size| c.inodes.saturating_mul(size)),
         }
     }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::json::{self, Name};
 use super::table::{Align, Table};
 use super::{Context, Exit, Failure, Run};
+use crate::json::{self, Name};
 use crate::model::{CGROUP_COLUMNS, CgroupRow, CgroupsPage};
 use crate::say::say;
 use crate::source::{CgroupMemory, Cgroups, CgroupsError, Version, cgroups};

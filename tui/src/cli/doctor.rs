@@ -9,7 +9,8 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::table::{Align, Table};
-use super::{Context, Exit, Failure, Run, json};
+use super::{Context, Exit, Failure, Run};
+use crate::json;
 use crate::text;
 
 /// Say what this machine offers, what is missing and what mends it

@@ -5,11 +5,11 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::census::Figures;
-use super::json::{self, Name};
 use super::table::{Align, Table};
 use super::walks::Interrupt;
 use super::{Context, Exit, Failure, Run};
 use crate::hotspots::{Heat, Hotspots, HotspotsError, hotspots};
+use crate::json::{self, Name};
 use crate::model::Sizes;
 use crate::shell::quoted;
 use crate::source::Kernel;
@@ -190,9 +190,9 @@ mod tests {
 
     use super::*;
     use crate::hotspots::{Counted, Hotspot};
-    use crate::prune::PruneError;
     use crate::session::{Counters, SessionError};
     use crate::source::Mount;
+    use crate::target::LookError;
 
     fn found() -> Hotspots {
         let counters = |negative| Counters {
@@ -224,7 +224,7 @@ mod tests {
             },
             Counted {
                 mount: mount("/net", "nfs"),
-                result: Err(PruneError::NoDirectory("/net".into())),
+                result: Err(LookError::NoDirectory("/net".into())),
                 complete: false,
             },
         ];
@@ -268,7 +268,7 @@ not counted: /net: not a directory
             failed(&mut found, malformed),
             "not counted: /net: the module sent a record that is not of its ABI: too short"
         );
-        let odd = PruneError::NoDirectory("/n\u{1b}".into());
+        let odd = LookError::NoDirectory("/n\u{1b}".into());
         assert_eq!(
             failed(&mut found, odd),
             "not counted: /n\\u{1b}: not a directory"

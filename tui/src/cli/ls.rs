@@ -9,13 +9,13 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde::Serialize;
 
-use super::json::{self, Name};
 use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
 use crate::census::list;
-use crate::prune::Target;
+use crate::json::{self, Name};
 use crate::session::Entry;
 use crate::shapes::Shapes;
+use crate::target::Target;
 use crate::text::printable;
 
 /// Name what the kernel has cached in a directory, absent names too, looking nothing up
@@ -132,7 +132,7 @@ impl Args {
                 mountpoint: entry.is_mountpoint(),
                 in_lookup: entry.is_in_lookup(),
             };
-            return json::write(out, "slabscope.ls/1", &document);
+            return Ok(json::write(out, "slabscope.ls/1", &document)?);
         }
         let referenced = if entry.is_referenced() {
             "referenced"

@@ -10,9 +10,9 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use serde::Serialize;
 
-use super::json;
 use super::{Context, Exit, Failure, Run};
 use crate::abi;
+use crate::json;
 use crate::session::{Device, MODES, SessionError};
 use crate::text::printable;
 

@@ -9,17 +9,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::confirm::How;
-use super::json::{self, Name};
 use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, Run, ladder, reclaim};
+use crate::json::{self, Name};
 use crate::ladder::{Place, Step};
 use crate::model::{Figures, Sizes, prune_bytes};
-use crate::prune::{self, Outcome, Plan, PruneError, Target, layers, settle};
+use crate::prune::{self, Outcome, Plan, PruneError, layers, settle};
 use crate::reclaim::pages::Request;
 use crate::say::{ProgressLine, say};
 use crate::session::{Bounds, Counters, Device, Mode, SessionError, Status};
 use crate::shell;
 use crate::source::{Kernel, Mount, Mounted, Source};
+use crate::target::Target;
 use crate::text::count;
 use report::{Document, Done};
 
@@ -345,7 +346,7 @@ impl Args {
         let path = self.directory.absolute();
         let document = self.document(&path, plan, mount, sizes, done);
         if self.how.json {
-            return json::write(out, "slabscope.prune/1", &document);
+            return Ok(json::write(out, "slabscope.prune/1", &document)?);
         }
         document.tell(&self.directory.path, out)
     }

@@ -16,6 +16,7 @@ use super::{Context, Exit, Failure, Run};
 use crate::aside;
 use crate::audit;
 use crate::ladder::{self, Place};
+use crate::parse;
 use crate::reclaim::everybody::What;
 use crate::reclaim::pages::Request;
 use crate::reclaim::{self, Ended, ReclaimError, Rung, carousel, carry_out};
@@ -74,7 +75,7 @@ pub struct Args {
     force: bool,
 
     /// How much of the cgroup: 64M, 2G
-    #[arg(long, value_name = "SIZE", requires = "cgroup", value_parser = size)]
+    #[arg(long, value_name = "SIZE", requires = "cgroup", value_parser = parse::size)]
     amount: Option<u64>,
 
     /// Unused inodes of the filesystem too, where the kernel shows its shrinker (CONFIG_SHRINKER_DEBUG)
@@ -108,32 +109,6 @@ pub struct Args {
 fn everything(text: &str) -> Result<What, String> {
     let number = text.parse().ok().and_then(What::of);
     number.ok_or_else(|| "1 (page cache), 2 (dentries and inodes) or 3 (both) is wanted".into())
-}
-
-/// A number of bytes, as the kernel takes it (lib/cmdline.c: `memparse()`): `64M`, `2GiB`.
-pub(crate) fn size(text: &str) -> Result<u64, String> {
-    let wrong = || "a size is wanted, such as 64M or 2G".to_owned();
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (digits, unit) = text.split_at(end);
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    let unit = unit.to_ascii_uppercase();
-    let unit = unit
-        .strip_suffix("IB")
-        .or(unit.strip_suffix('B'))
-        .unwrap_or(&unit);
-    let power = match unit {
-        "" => 0,
-        unit => {
-            1 + "KMGTPE"
-                .find(unit)
-                .filter(|_| unit.len() == 1)
-                .ok_or_else(wrong)?
-        }
-    };
-    let bytes = number.checked_mul(1_u64 << (10 * power));
-    bytes.ok_or_else(|| "more than there can be".into())
 }
 
 impl From<ReclaimError> for Failure {
@@ -175,7 +150,7 @@ fn apart() -> Result<Exit, Failure> {
             Exit::Partial,
             format!(
                 "its filesystem did not answer until the wait was ended{}",
-                crate::prune::still_waits(Some(pid))
+                crate::reach::still_waits(Some(pid))
             ),
         )),
     }
@@ -290,37 +265,5 @@ fn so_far(progress: &reclaim::Progress) -> String {
     match unit {
         "" => doing.to_owned(),
         unit => format!("{doing}: {}{of} {unit}", count(done)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_as_the_kernel_takes_them() {
-        for (text, bytes) in [
-            ("4096", 4096),
-            ("64M", 64 << 20),
-            ("2g", 2 << 30),
-            ("1KiB", 1024),
-            ("3TB", 3 << 40),
-        ] {
-            assert_eq!(size(text), Ok(bytes), "{text}");
-        }
-        for text in [
-            "",
-            "M",
-            "-1",
-            "1.5G",
-            "64X",
-            "64MM",
-            "1 M",
-            "99999999999999999999",
-            "16E",
-            "KM",
-        ] {
-            assert!(size(text).is_err(), "{text}");
-        }
     }
 }

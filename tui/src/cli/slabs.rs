@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Context, Exit, Failure, Run};
-use crate::model::Filter;
+use crate::filter::Filter;
 use crate::say::say;
 use crate::source::{Cache, Cause, Kernel, Sample, Source, SourceError};
 use report::Report;
@@ -93,7 +93,7 @@ impl Args {
     fn rows<'a>(&self, mut rows: Vec<Grown<'a>>, sample: &Sample) -> (Vec<Grown<'a>>, usize) {
         let (merged, page_size) = (&sample.merged, sample.page_size);
         if let Some(filter) = &self.filter {
-            rows.retain(|row| filter.matches(&row.cache.name, merged));
+            rows.retain(|row| merged.matches(&row.cache.name, filter));
         }
         // Each figure is made once, however many rows it is compared with. The alike are sorted
         // from A.

@@ -9,8 +9,8 @@ use clap::CommandFactory;
 use super::{Cli, Context, Exit, Failure, Run};
 use crate::audit;
 use crate::config::{Config, nearest};
-use crate::prune::{PruneError, Target};
 use crate::runtime::{self, Options};
+use crate::target::{LookError, Target};
 use crate::text::printable;
 
 #[derive(Debug, clap::Args)]
@@ -54,10 +54,10 @@ fn directory(path: &Path) -> Result<PathBuf, Failure> {
                  a directory of this name is opened by ./{word}"
             ))
         }
-        (Err(PruneError::Open { path, source }), _) if source.kind() == ErrorKind::NotFound => {
+        (Err(LookError::Open { path, source }), _) if source.kind() == ErrorKind::NotFound => {
             wrong(format!("{}: there is no such directory", printable(path)))
         }
-        (Err(error @ (PruneError::NoDirectory(_) | PruneError::Link(..))), _) => {
+        (Err(error @ (LookError::NoDirectory(_) | LookError::Link(..))), _) => {
             wrong(error.to_string())
         }
         (Err(_), None) => Ok(absolute),

@@ -4,9 +4,10 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::{Context, Exit, Failure, Run, confirm, json};
+use super::{Context, Exit, Failure, Run, confirm};
 use crate::audit;
 use crate::config::Config;
+use crate::json;
 use crate::reclaim::ReclaimError;
 use crate::say::say;
 use crate::source::Kernel;
@@ -155,7 +156,7 @@ impl Args {
         let (exit, line) = set(setting, kernel, [now, value], &audit)?;
         let told = if self.json {
             let shown = shown(setting, kernel, &audit);
-            json::write(out, "slabscope.tune/1", &shown)
+            json::write(out, "slabscope.tune/1", &shown).map_err(Failure::from)
         } else {
             writeln!(out, "{line}").map_err(Failure::from)
         };

@@ -10,12 +10,13 @@ use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 
 use super::{Exit, Failure};
 use crate::model::Sizes;
-use crate::prune::{PruneError, Target};
+use crate::prune::PruneError;
 use crate::reader;
 use crate::reader::bpf::BpfError;
 use crate::session::{SessionError, too_old};
 use crate::signals;
 use crate::source::{Kernel, Mount, Source};
+use crate::target::{LookError, Target};
 
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
@@ -52,21 +53,30 @@ fn how_to_load() -> &'static str {
     }
 }
 
-impl From<PruneError> for Failure {
-    fn from(error: PruneError) -> Self {
+impl From<LookError> for Failure {
+    fn from(error: LookError) -> Self {
         match error {
-            PruneError::Session(error) => error.into(),
-            PruneError::Open { ref source, .. }
+            LookError::Session(error) => error.into(),
+            LookError::Open { ref source, .. }
                 if source.kind() == io::ErrorKind::PermissionDenied =>
             {
                 Self::new(Exit::Permission, error)
             }
-            PruneError::NotCached { .. } => Self::new(
+            LookError::NotCached { .. } => Self::new(
                 Exit::Failed,
                 format!(
                     "{error}\n--lookup reaches it as any program would, and caches the names on its path"
                 ),
             ),
+            error => Self::new(Exit::Failed, error),
+        }
+    }
+}
+
+impl From<PruneError> for Failure {
+    fn from(error: PruneError) -> Self {
+        match error {
+            PruneError::Look(error) => error.into(),
             error => Self::new(Exit::Failed, error),
         }
     }

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::json;
 use super::table::{Align, Table};
 use super::walks::Interrupt;
 use super::{Context, Exit, Failure, Run};
 use crate::config::Config;
+use crate::json;
 use crate::reach::{self, Kind, Unreached};
 use crate::say::say;
 use crate::source::{Kernel, Source};

@@ -2,8 +2,6 @@
 
 use Scope as S;
 
-use crate::model::{Mode, Model, Screen};
-
 /// Where a binding holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -137,49 +135,14 @@ pub(super) const TOGETHER: &[&[Scope]] = &[
     &[S::Settings],
     &[S::Running],
 ];
-const SLABS: &[Scope] = &[S::Slabs, S::Lists, S::Everywhere];
-const MOUNTS: &[Scope] = &[S::Mounts, S::Lists, S::Everywhere];
-const FILESYSTEMS: &[Scope] = &[S::Filesystems, S::Lists, S::Everywhere];
-const CGROUPS: &[Scope] = &[S::Cgroups, S::Lists, S::Everywhere];
-const TREE: &[Scope] = &[S::Tree, S::Lists, S::Everywhere];
-const HOTSPOTS: &[Scope] = &[S::Hotspots, S::Lists, S::Everywhere];
-const WHO: &[Scope] = &[S::Who, S::Lists, S::Everywhere];
-const NAMES: &[Scope] = &[S::Names, S::Lists, S::Everywhere];
-const HISTORY: &[Scope] = &[S::History, S::Lists, S::Everywhere];
-const LEDGER: &[Scope] = &[S::Ledger, S::Message];
-const HELP: &[Scope] = &[S::Help, S::Message];
-
-/// Where the keys are now, the innermost first.
-pub fn scopes(model: &Model) -> &'static [Scope] {
-    match (&model.mode, model.screen) {
-        (Mode::Filter, _) => &[S::Filter],
-        (Mode::Names, _) => NAMES,
-        (Mode::Hotspots, _) => HOTSPOTS,
-        (Mode::Who, _) => WHO,
-        (Mode::ConfirmWho(_), _) => &[S::WhoPlan],
-        (Mode::Export(_), _) => &[S::Export],
-        (Mode::Jump { .. }, _) => &[S::Jump],
-        (Mode::Planning { .. } | Mode::Pruning(_), _) => &[S::Running],
-        (Mode::PlanningRung { .. } | Mode::RunningRung(_), _) => &[S::Running],
-        (Mode::Confirm(_) | Mode::ConfirmRung(_), _) if model.asking.wider.is_some() => &[S::Wider],
-        (Mode::ConfirmRung(confirm), _) if confirm.typing.is_some() => &[S::RungAmount],
-        (Mode::ConfirmRung(confirm), _) if confirm.word.is_some() => &[S::RungWord],
-        (Mode::Leave, _) => &[S::Leave],
-        (Mode::ConfirmRung(_), _) => &[S::RungPlan],
-        (Mode::Settings(_), _) => &[S::Settings],
-        (Mode::Confirm(_), _) => &[S::Plan],
-        (Mode::SortMenu { .. }, _) => &[S::SortMenu],
-        (Mode::Detail, _) => &[S::Detail],
-        (Mode::ConfirmShrink(_), _) => &[S::ShrinkPlan],
-        (Mode::PlanningShrink { .. } | Mode::Shrinking { .. }, _) => &[S::Shrinking],
-        (Mode::Help { .. }, _) => HELP,
-        (Mode::Ledger, _) => LEDGER,
-        (Mode::Shrunk(_) | Mode::RungLedger(_) | Mode::Failed { .. }, _) => &[S::Message],
-        (Mode::Browse, Screen::Slabs) => SLABS,
-        (Mode::Browse, Screen::Filesystems) => FILESYSTEMS,
-        (Mode::Browse, Screen::Cgroups) => CGROUPS,
-        (Mode::Browse, Screen::History) => HISTORY,
-        (Mode::Browse, Screen::Tree) if model.tree.stack.is_empty() => MOUNTS,
-        (Mode::Browse, Screen::Tree) => TREE,
-    }
-}
+pub(crate) const SLABS: &[Scope] = &[S::Slabs, S::Lists, S::Everywhere];
+pub(crate) const MOUNTS: &[Scope] = &[S::Mounts, S::Lists, S::Everywhere];
+pub(crate) const FILESYSTEMS: &[Scope] = &[S::Filesystems, S::Lists, S::Everywhere];
+pub(crate) const CGROUPS: &[Scope] = &[S::Cgroups, S::Lists, S::Everywhere];
+pub(crate) const TREE: &[Scope] = &[S::Tree, S::Lists, S::Everywhere];
+pub(crate) const HOTSPOTS: &[Scope] = &[S::Hotspots, S::Lists, S::Everywhere];
+pub(crate) const WHO: &[Scope] = &[S::Who, S::Lists, S::Everywhere];
+pub(crate) const NAMES: &[Scope] = &[S::Names, S::Lists, S::Everywhere];
+pub(crate) const HISTORY: &[Scope] = &[S::History, S::Lists, S::Everywhere];
+pub(crate) const LEDGER: &[Scope] = &[S::Ledger, S::Message];
+pub(crate) const HELP: &[Scope] = &[S::Help, S::Message];

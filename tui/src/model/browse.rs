@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::tree_columns::TreeColumn;
 use super::tree_order::Order;
 use crate::page_cache::Unknown;
-use crate::prune::PruneError;
 use crate::readdir::{Entries, Entry, Kind};
+use crate::target::LookError;
 use crate::text::printable;
 
 /// How far a directory is read.
@@ -21,7 +21,7 @@ pub enum Browse {
     /// It was read.
     Read(Listed),
     /// It cannot be.
-    Failed(PruneError),
+    Failed(LookError),
 }
 
 /// The names of a directory.

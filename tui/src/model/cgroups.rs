@@ -350,7 +350,7 @@ mod tests {
         page.order.sort_or_reverse(0);
         page.arrange();
         assert_eq!(paths(&page), ["", "a", "b"], "reversed");
-        page.order.filter = super::super::Filter::new("x");
+        page.order.filter = crate::filter::Filter::new("x");
         page.arrange();
         assert_eq!(
             paths(&page),

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::grid::{GridColumn, GridOrder};
-use super::tree::{Total, Tree, comes_back};
+use super::tree::{Total, Tree};
 use super::tree_columns::Sizes;
-use crate::census::plus;
-use crate::session::Counters;
+use crate::census;
+use crate::session::{Counters, plus};
 use crate::source::{Mount, Sample};
 use crate::text::{bytes, count_in, printable};
 
@@ -51,9 +51,9 @@ impl Filesystem {
     }
 
     /// Bytes that a prune of all its unused dentries would bring back.
-    pub fn comes_back(&self) -> Option<u64> {
+    pub fn freeable(&self) -> Option<u64> {
         let counted = self.counted.as_ref()?;
-        Some(comes_back(counted, self.sizes.dentry?))
+        Some(census::freeable(counted, self.sizes.dentry?))
     }
 }
 
@@ -176,7 +176,7 @@ fn counted_text(row: &Filesystem, width: usize, figure: fn(&Counters) -> u64) ->
 }
 
 fn comes_back_text(row: &Filesystem) -> String {
-    match row.comes_back() {
+    match row.freeable() {
         _ if row.mount().is_memory() => "never".into(),
         Some(back) => bytes(back),
         None if row.failed => "-".into(),
@@ -217,7 +217,7 @@ pub const FILESYSTEM_COLUMNS: &[GridColumn<Filesystem>] = &[
     GridColumn { letter: 'b', name: "comes_back", words: "comes back", head: "COMES BACK", width: 10, rank: 0,
         means: ["Bytes of the dentries that a prune of all unused ones would take, with their long names.",
             "In memory (tmpfs) it is never any: each dentry is its file's only name."],
-        figure: |row| match (row.mount().is_memory(), row.comes_back()) {
+        figure: |row| match (row.mount().is_memory(), row.freeable()) {
             (false, Some(back)) => back.into(),
             _ => -1,
         },
@@ -286,7 +286,7 @@ mod tests {
         page.arrange(&tree, None, 4096);
         assert_eq!(counted(&page, 0), Some(1_100), "the greater is the first");
         assert!(page.rows[0].partial);
-        page.order.filter = super::super::Filter::new("/srv");
+        page.order.filter = crate::filter::Filter::new("/srv");
         page.arrange(&tree, None, 4096);
         assert_eq!(page.rows.len(), 1);
         tree.totals.insert("/".into(), Total::Failed);

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::filter::Filter;
+use crate::filter::Filter;
 
 /// A column of a table of `L`. The last one of a table is the name, which takes what room is left.
 #[derive(Debug)]

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Filter, Page};
+use crate::filter::Filter;
 use crate::negatives::export::Format;
 use crate::negatives::{Listing, Only};
-use crate::prune::PruneError;
+use crate::screen::Page;
 use crate::session::Counters;
 use crate::source::Mount;
+use crate::target::LookError;
 
 /// How far the names are listed.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub enum NamesState {
         at: Duration,
     },
     /// There are none to show.
-    Failed(PruneError),
+    Failed(LookError),
 }
 
 /// Which of the two lists the keys move in.

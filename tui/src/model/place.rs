@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::browse::{Browse, Listed};
 use super::tree_columns::{Sizes, TreeLine};
 use super::tree_order::Order;
-use crate::census::{Census, Row, minus, plus};
-use crate::prune::PruneError;
+use crate::census::{Census, Row};
 use crate::session::Counters;
+use crate::session::{minus, plus};
 use crate::source::Mount;
+use crate::target::LookError;
 
 /// Rows of a directory that are kept, those with the most dentries: of the others, which count as
 /// what is directly there, only the number is.
@@ -41,7 +42,7 @@ pub enum State {
         end: End,
     },
     /// There is nothing to show of it.
-    Failed(PruneError),
+    Failed(LookError),
 }
 
 /// How a census ended.
@@ -54,7 +55,7 @@ pub enum End {
     /// The module could not count all of it: directories were too deep, or moved.
     Partial,
     /// It failed on the way.
-    Failed(PruneError),
+    Failed(LookError),
 }
 
 /// How far a census has come.
@@ -305,7 +306,7 @@ impl Place {
     }
 
     /// The census fails. What was counted stays.
-    pub fn fail(&mut self, error: PruneError, at: Duration) {
+    pub fn fail(&mut self, error: LookError, at: Duration) {
         if self.census.here.total == 0 && self.census.rows.is_empty() {
             self.state = State::Failed(error);
             return;
@@ -360,8 +361,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::census::plus;
-    use crate::model::{Filter, TREE_SHAPES, TreeColumn};
+    use crate::filter::Filter;
+    use crate::model::{TREE_SHAPES, TreeColumn};
+    use crate::session::plus;
     use crate::source::mounts;
 
     fn place() -> Place {

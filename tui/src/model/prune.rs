@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::census::{freeable, freeable_negatives};
 use crate::holders::Holders;
 use crate::model::Sizes;
-use crate::model::comes_back;
-use crate::model::tree::negatives_come_back;
 use crate::prune::{Outcome, Plan, Task, layers, untested};
 use crate::session::{Counters, Mode};
 use crate::source::{Cache, Mount, Sample};
@@ -98,11 +97,11 @@ impl Confirm {
 pub fn bytes(plan: &Plan, mode: Mode, writeback: bool, sizes: Sizes) -> Option<u64> {
     let found = &plan.found;
     Some(match mode {
-        Mode::Negative => negatives_come_back(found, sizes.dentry?),
-        Mode::Dentries => comes_back(found, sizes.dentry?),
+        Mode::Negative => freeable_negatives(found, sizes.dentry?),
+        Mode::Dentries => freeable(found, sizes.dentry?),
         Mode::Inodes => {
             let inodes = plan.inodes(mode, writeback).saturating_mul(sizes.inode?);
-            comes_back(found, sizes.dentry?).saturating_add(inodes)
+            freeable(found, sizes.dentry?).saturating_add(inodes)
         }
         Mode::Pages => 0,
     })

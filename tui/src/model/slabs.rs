@@ -3,69 +3,13 @@
 
 use std::cmp::Ordering;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::columns::Column;
 use super::detail::Detail;
-use super::filter::Filter;
-use crate::history::{Change, Since, changes};
+use crate::columns::{Column, Line, Row};
+use crate::filter::Filter;
+use crate::history::changes;
 use crate::model::Shown;
-use crate::source::{Cache, CacheId, Class};
-
-/// A row of the table: which cache, and how it changed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Row {
-    /// Where it is among the caches of the sample.
-    pub index: usize,
-    /// Since the last refresh.
-    pub change: Option<Change>,
-    /// Since the mark; None: there is no mark.
-    pub since_mark: Option<Since>,
-    /// How many other names are merged into it.
-    pub merged: usize,
-}
-
-/// A row with what its columns are made from.
-#[derive(Clone, Copy, Debug)]
-pub struct Line<'a> {
-    /// Its cache.
-    pub cache: &'a Cache,
-    /// Its changes.
-    pub row: &'a Row,
-    /// The time of [`Row::change`].
-    pub elapsed: Duration,
-    /// Bytes in a page; None: it is not known.
-    pub page_size: Option<u64>,
-}
-
-impl Line<'_> {
-    /// Bytes of all its slabs.
-    pub fn size(&self) -> Option<u64> {
-        Some(self.cache.size(self.page_size?))
-    }
-
-    /// Bytes of the slabs that no object occupies.
-    pub fn idle(&self) -> Option<u64> {
-        self.cache.idle(self.page_size?)
-    }
-
-    /// Change since the mark, where it is known.
-    pub fn marked(&self) -> Option<Change> {
-        self.row.since_mark?.change()
-    }
-
-    /// Bytes of slabs more or less than at the mark.
-    pub fn marked_bytes(&self) -> Option<i64> {
-        Some(self.marked()?.bytes(self.page_size?))
-    }
-
-    /// Objects more or less per second.
-    pub fn growth(&self) -> Option<f64> {
-        let seconds = self.elapsed.as_secs_f64();
-        let change = self.row.change.filter(|_| seconds > 0.0)?;
-        Some(change.objects as f64 / seconds)
-    }
-}
+use crate::source::{CacheId, Class};
 
 /// The slab screen's state.
 #[derive(Debug)]
@@ -129,7 +73,7 @@ impl Slabs {
         let merged = &shown.sample.merged;
         for (index, cache) in caches.iter().enumerate() {
             let of_class = self.class.is_none_or(|class| class == cache.class);
-            if of_class && self.filter.matches(&cache.name, merged) {
+            if of_class && merged.matches(&cache.name, &self.filter) {
                 self.rows.push(Row {
                     index,
                     change: shown

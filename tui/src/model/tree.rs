@@ -94,15 +94,3 @@ impl Tree {
         self.mounts().iter().any(|mount| mount.point == path)
     }
 }
-
-/// Bytes that come back if all prunable dentries go.
-pub fn comes_back(counters: &Counters, dentry_size: u64) -> u64 {
-    let objects = counters.prunable.saturating_mul(dentry_size);
-    objects.saturating_add(counters.external_bytes)
-}
-
-/// Bytes that come back if the prunable negative dentries go.
-pub fn negatives_come_back(counters: &Counters, dentry_size: u64) -> u64 {
-    let objects = counters.negative_prunable.saturating_mul(dentry_size);
-    objects.saturating_add(counters.negative_external_bytes)
-}

@@ -2,7 +2,7 @@
 //! are sorted by, what they say and what they mean.
 
 use crate::census::Row;
-use crate::model::comes_back;
+use crate::census::freeable;
 use crate::source::{Mount, Sample};
 use crate::text::{bytes, count_in, short_signed};
 
@@ -155,8 +155,8 @@ pub const TREE_SHAPES: [TreeShape; 10] = [
     TreeShape { column: C::ComesBack, letter: 'b', words: "comes back", head: "COMES BACK", width: 10, rank: 1,
         means: ["Bytes of the dentries that a prune of all unused ones would take, with their long names.",
             "Slabs are given back whole: what is left in partly used ones comes back later or not."],
-        figure: |l| comes_back(&l.row.below, l.sizes.dentry.unwrap_or(1)).into(),
-        text: |l| known(l.sizes.dentry.map(|size| comes_back(&l.row.below, size))) },
+        figure: |l| freeable(&l.row.below, l.sizes.dentry.unwrap_or(1)).into(),
+        text: |l| known(l.sizes.dentry.map(|size| freeable(&l.row.below, size))) },
     TreeShape { column: C::Name, letter: 'a', words: "name", head: "NAME", width: TREE_NAME, rank: 0,
         means: ["Directories with names cached below; (here) is what is cached in none of them.",
             "(mount): something is mounted there, and walking in shows it; (+mount): further below."],

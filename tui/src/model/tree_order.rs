@@ -2,8 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::filter::Filter;
 use super::tree_columns::{TreeColumn, TreeLine};
+use crate::filter::Filter;
 use crate::text::printable;
 
 /// Which rows are shown, and in which order.

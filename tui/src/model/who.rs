@@ -5,7 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Filter, Screen};
+use crate::filter::Filter;
+use crate::screen::Screen;
 use crate::text::printable;
 use crate::who::{Identity, Reading, Row, Spec};
 

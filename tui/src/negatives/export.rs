@@ -9,8 +9,8 @@ use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 
 use super::each;
-use crate::prune::{PruneError, Target};
 use crate::session::Counters;
+use crate::target::{LookError, Target};
 use crate::text::{printable, printable_bytes};
 use crate::trusted::{self, NewFile};
 
@@ -29,7 +29,7 @@ pub enum Format {
 pub enum ExportError {
     /// The names cannot be listed.
     #[error(transparent)]
-    Names(#[from] PruneError),
+    Names(#[from] LookError),
     /// The file cannot be written.
     #[error("{}: {source}", printable(.path))]
     Write {
@@ -73,7 +73,7 @@ pub fn export(
                 }
             }
         });
-        let all = all.map_err(PruneError::from)?;
+        let all = all.map_err(LookError::from)?;
         match failure {
             Some(source) => Err(failed(to, source)),
             None if all => Ok(names),

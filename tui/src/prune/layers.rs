@@ -5,9 +5,10 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::{Plan, PruneError, Target};
+use super::Plan;
 use crate::session::Counters;
 use crate::source::Mount;
+use crate::target::{LookError, Target};
 
 /// A directory of a layer.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ pub fn layers(
     let mut count = |path: &Path| match Target::open_cached(path) {
         Ok(target) => Some(Plan::new(target, progress).ok()??.found),
         // On a disk nothing can be cached below what is not.
-        Err(PruneError::NotCached { .. }) => {
+        Err(LookError::NotCached { .. }) => {
             let local = Mount::of(mounts, path).is_some_and(|mount| !mount.is_remote());
             local.then(Counters::default)
         }

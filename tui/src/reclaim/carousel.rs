@@ -22,9 +22,9 @@ use rustix::io::Errno;
 
 use super::{Ended, Figure, Flow, Outcome, Progress, Ran, ReclaimError, Rung, figure, machine};
 use crate::negatives::Names;
-use crate::prune::Target;
 use crate::shell::quoted;
 use crate::source::{Kernel, Mount, Mounted};
+use crate::target::Target;
 use crate::text::{count, counted, printable};
 use leftover::{Token, Trace};
 use link::{Link, Step};

@@ -24,10 +24,10 @@ use rustix::io::Errno;
 use super::{Ended, Figure, Flow, Ran, ReclaimError, Rung, machine};
 use crate::aside::attended;
 use crate::page_cache::{self, Asker, Resident};
-use crate::prune::Target;
 use crate::reach::Kind;
 use crate::shell::quoted;
 use crate::source::{Kernel, Mount, Mounted};
+use crate::target::Target;
 use crate::text::{bytes, count, counted, printable};
 use walk::Walk;
 

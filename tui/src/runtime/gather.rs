@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-use crate::census::{Census, Row, Seen, greatest, keep_greatest, minus, plus};
+use crate::census::{Census, Row, Seen, greatest, keep_greatest};
 use crate::model::{KEPT, Part};
 use crate::session::Counters;
+use crate::session::{minus, plus};
 
 /// Time between two parts; the first of all and the first with a row are told at once.
 const PACE: Duration = Duration::from_millis(100);

@@ -22,13 +22,15 @@ use super::Event;
 use super::dentries::Dentries;
 use super::gather::Gather;
 use crate::audit;
-use crate::census::{Census, Cost, stream};
+use crate::census::{Census, stream};
 use crate::holders::{self, Holders};
 use crate::model::Part;
-use crate::prune::{Plan, PruneError, Target};
+use crate::prune::Plan;
 use crate::session::Counters;
 use crate::shrink;
+use crate::source::dentry_state::Cost;
 use crate::source::{Kernel, Source, cgroups, slab_attributes};
+use crate::target::{LookError, Target};
 use crate::update::{Effect, Msg, NamesEffect};
 use cancelled::Cancelled;
 
@@ -213,13 +215,7 @@ impl Work {
         })
     }
 
-    fn census(
-        &self,
-        job: u64,
-        path: &Path,
-        rows: bool,
-        lookup: bool,
-    ) -> Result<Census, PruneError> {
+    fn census(&self, job: u64, path: &Path, rows: bool, lookup: bool) -> Result<Census, LookError> {
         let before = self.dentries.now();
         let target = Target::open_if(path, lookup, &mut || self.goes_on(job))?;
         let opened = self.dentries.now();
@@ -260,7 +256,7 @@ impl Work {
         job: u64,
         paths: &[PathBuf],
         layers: bool,
-    ) -> Result<Option<Vec<Plan>>, PruneError> {
+    ) -> Result<Option<Vec<Plan>>, LookError> {
         let mut plans = Vec::new();
         let mut missing = None;
         for path in paths {

@@ -65,6 +65,28 @@ pub fn parse(text: &str) -> Result<Parsed<DentryState>, Malformed> {
     )
 }
 
+/// By how much the number of all dentries of the machine changed (`nr_dentry` of dentry-state).
+/// Others make dentries, too: opening a directory takes microseconds, so that what changes then is
+/// hardly theirs, and what changes during the census is not its own, since it looks nothing up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// While the directory was opened.
+    pub opening: i64,
+    /// While it was counted.
+    pub meanwhile: i64,
+}
+
+impl Cost {
+    /// Out of the number before the directory was opened, then, and in the end.
+    pub fn between(before: Option<i64>, opened: Option<i64>, end: Option<i64>) -> Option<Self> {
+        let opened = opened?;
+        Some(Self {
+            opening: opened - before?,
+            meanwhile: end? - opened,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

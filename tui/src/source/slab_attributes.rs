@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::files::{FIGURES, Files};
 use super::{Cache, SourceError, unreadable};
+use crate::filter::Filter;
 
 /// Where the directories are, below the root.
 pub(crate) const DIRECTORY: &str = "sys/kernel/slab";
@@ -95,6 +96,11 @@ impl Merged {
             merged.group.insert(name, group);
         }
         merged
+    }
+
+    /// Whether a filter shows a cache, for its own name or one that is merged into it.
+    pub fn matches(&self, cache: &str, filter: &Filter) -> bool {
+        filter.fits(cache) || self.others(cache).any(|name| filter.fits(name))
     }
 
     /// The other names of a cache, from A.
@@ -311,6 +317,15 @@ mod tests {
         assert_eq!(others, ["cred", "seq_file"]);
         assert_eq!(merged.others("file_lock").count(), 0);
         assert_eq!(merged.others("dentry").count(), 0);
+    }
+
+    #[test]
+    fn a_merged_name_finds_its_cache() {
+        let link = |name: &str| (name.to_owned(), ":0000064".to_owned());
+        let merged = Merged::new([link("iommu_iova"), link("jbd2_inode")]);
+        assert!(merged.matches("iommu_iova", &Filter::new("jbd2")));
+        assert!(merged.matches("iommu_iova", &Filter::new("~^jbd2_inode$")));
+        assert!(!merged.matches("iommu_iova", &Filter::new("ext4")));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::Effect;
 use crate::model::{Browse, Listed, Model, Place, State};
 use crate::page_cache::Unknown;
-use crate::prune::PruneError;
 use crate::readdir::{Entries, Kind};
 use crate::session::SessionError;
+use crate::target::LookError;
 
 /// What the worker does for it.
 #[derive(Debug)]
@@ -47,14 +47,14 @@ pub enum BrowseMsg {
         /// When.
         at: Duration,
         /// They, or why there are none.
-        result: Result<Entries, PruneError>,
+        result: Result<Entries, LookError>,
     },
     /// The files were asked about.
     Pages {
         /// Which job.
         job: u64,
         /// Of each, or why of none.
-        result: Result<Pages, PruneError>,
+        result: Result<Pages, LookError>,
     },
 }
 
@@ -78,7 +78,7 @@ pub(super) fn instead(model: &mut Model) -> Vec<Effect> {
     };
     let missing = matches!(
         place.state,
-        State::Failed(PruneError::Session(
+        State::Failed(LookError::Session(
             SessionError::NoModule(_)
                 | SessionError::Permission(_)
                 | SessionError::Version { .. }
@@ -103,7 +103,7 @@ fn read(
     model: &mut Model,
     job: u64,
     at: Duration,
-    result: Result<Entries, PruneError>,
+    result: Result<Entries, LookError>,
 ) -> Vec<Effect> {
     model.now = model.now.max(at);
     let waits =
@@ -150,7 +150,7 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Browse(BrowseEffect::Pages { job, path, names })]
 }
 
-fn pages(model: &mut Model, job: u64, result: Result<Pages, PruneError>) {
+fn pages(model: &mut Model, job: u64, result: Result<Pages, LookError>) {
     let mut listed = model.tree.stack.iter_mut().filter_map(Place::listed_mut);
     let Some(listed) = listed.find(|listed| listed.asking == Some(job)) else {
         return;

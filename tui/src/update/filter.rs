@@ -1,7 +1,8 @@
 //! Typing the filter of the screen shown.
 
 use super::{Effect, grid, names};
-use crate::model::{Filter, Model, Page, Screen};
+use crate::filter::Filter;
+use crate::model::{Model, Page, Screen};
 
 pub(super) fn erase(model: &mut Model) -> Vec<Effect> {
     let mut text = model.filter().text().to_owned();

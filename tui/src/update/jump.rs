@@ -6,9 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use super::{Effect, tree};
 use crate::keymap::Action;
 use crate::model::{Left, Mode, Model, Place, Screen, State};
-use crate::prune::PruneError;
 use crate::reach::{pid_of_root, root_of_process};
 use crate::source::Mount;
+use crate::target::LookError;
 use crate::text::printable;
 
 /// The path shown is the beginning of most paths that are typed.
@@ -106,10 +106,10 @@ pub(super) fn open(model: &mut Model, path: PathBuf) -> Vec<Effect> {
 
 /// If the path that was gone to is no directory: what was shown before is shown again, with the
 /// reason.
-pub(super) fn refused(model: &mut Model, error: &PruneError) -> Option<Vec<Effect>> {
+pub(super) fn refused(model: &mut Model, error: &LookError) -> Option<Vec<Effect>> {
     let missing = match error {
-        PruneError::Open { source, .. } => source.kind() == ErrorKind::NotFound,
-        PruneError::NoDirectory(_) | PruneError::Link(..) => true,
+        LookError::Open { source, .. } => source.kind() == ErrorKind::NotFound,
+        LookError::NoDirectory(_) | LookError::Link(..) => true,
         _ => false,
     };
     let shown = model.tree.place()?.path.clone();
@@ -119,7 +119,7 @@ pub(super) fn refused(model: &mut Model, error: &PruneError) -> Option<Vec<Effec
         .take_if(|left| missing && left.to == shown)?;
     (model.tree.stack, model.tree.mount) = (left.stack, left.mount);
     model.notice = Some(match error {
-        PruneError::Open { path, .. } => {
+        LookError::Open { path, .. } => {
             format!("{}: there is no such directory", printable(path))
         }
         error => error.to_string(),

@@ -21,6 +21,7 @@ use crate::prune::{Outcome, Plan, PruneError, Task};
 use crate::session::{self, Counters};
 use crate::shrink::{self as shrinking, ShrinkError};
 use crate::source::{Attributes, Cgroups, CgroupsError, Gap, Mount, Sample, SourceError};
+use crate::target::LookError;
 
 /// What happened. Times are since the start of the program.
 #[derive(Debug)]
@@ -103,14 +104,14 @@ pub enum Msg {
         /// When.
         at: Duration,
         /// The figures, or why there are none.
-        result: Result<Census, PruneError>,
+        result: Result<Census, LookError>,
     },
     /// A dry run has ended; None if it was cancelled.
     Planned {
         /// Which.
         job: u64,
         /// What a prune would do below each directory, or why that is not known.
-        result: Result<Option<Vec<Plan>>, PruneError>,
+        result: Result<Option<Vec<Plan>>, LookError>,
     },
     /// Who holds what is below directories was looked for.
     Held {
@@ -126,7 +127,7 @@ pub enum Msg {
         /// When.
         at: Duration,
         /// Dentries of the kind that was pruned; None: it was ended early.
-        result: Result<Option<u64>, PruneError>,
+        result: Result<Option<u64>, LookError>,
     },
     /// A prune begins, below the first directory or the next.
     PruneBegan {

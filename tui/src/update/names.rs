@@ -9,9 +9,9 @@ use crate::keymap::NamesAction;
 use crate::model::{Export, Focus, Mode, Model, Names, NamesState, Page};
 use crate::negatives::export::{ExportError, Exported, Format};
 use crate::negatives::{Listing, Only};
-use crate::prune::PruneError;
 use crate::session::Counters;
 use crate::source::Mount;
+use crate::target::LookError;
 use crate::text::{count, printable};
 
 /// What the worker does for the page.
@@ -35,7 +35,7 @@ pub enum NamesEffect {
         /// Which of them.
         only: Only,
         /// Which of these.
-        filter: crate::model::Filter,
+        filter: crate::filter::Filter,
     },
     /// Write the negative names of a directory to a file.
     Export {
@@ -62,7 +62,7 @@ pub enum NamesMsg {
         /// When.
         at: Duration,
         /// The names, or why there are none.
-        result: Result<Listing, PruneError>,
+        result: Result<Listing, LookError>,
     },
     /// The names to be shown are found; None: it was ended.
     Sifted {

@@ -15,6 +15,7 @@ use crate::model::{
 use crate::prune::{Plan, PruneError, Task};
 use crate::session::{self, Counters};
 use crate::source::{Mount, Sample};
+use crate::target::LookError;
 use crate::text::{count, printable};
 
 /// What a plan is for until something else is chosen.
@@ -122,7 +123,7 @@ fn mount_of(model: &Model, path: &Path) -> Option<Mount> {
         .cloned()
 }
 
-pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Plan>>, PruneError>) {
+pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Plan>>, LookError>) {
     let mode = match model.mode {
         Mode::Planning { job: of, mode, .. } if of == job => mode,
         _ => return,

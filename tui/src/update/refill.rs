@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Effect;
 use crate::model::{Mode, Model, Turn};
-use crate::prune::PruneError;
+use crate::target::LookError;
 
 /// Counts below the directories of the last prune, if it is time.
 pub(super) fn due(model: &mut Model) -> Vec<Effect> {
@@ -35,7 +35,7 @@ pub(super) fn counted(
     model: &mut Model,
     job: u64,
     at: Duration,
-    result: Result<Option<u64>, PruneError>,
+    result: Result<Option<u64>, LookError>,
 ) {
     let ledgers = model.ledgers.iter_mut();
     let mut refills = ledgers.map(|ledger| &mut ledger.refill);

@@ -291,9 +291,9 @@ fn option(model: &mut Model) -> Vec<Effect> {
 
 /// More, or less.
 fn adjust(model: &mut Model, up: bool) -> Vec<Effect> {
+    let page = model.host.page_size;
     replan(model, |ask| match ask {
         Ask::Cgroup { amount, .. } => {
-            let page = rustix::param::page_size() as u64;
             *amount = match up {
                 true => amount.saturating_mul(2),
                 false => (*amount / 2).max(page),
@@ -333,7 +333,7 @@ fn typed(model: &mut Model) -> Vec<Effect> {
     let Some(text) = typing(model).cloned() else {
         return Vec::new();
     };
-    match crate::cli::reclaim::size(&text) {
+    match crate::parse::size(&text) {
         Ok(bytes) => {
             if let Mode::ConfirmRung(confirm) = &mut model.mode {
                 confirm.typing = None;

@@ -7,8 +7,8 @@ use super::{Effect, browse, jump, mounts, stepped, tree_order};
 use crate::census::Census;
 use crate::keymap::Action;
 use crate::model::{Mode, Model, Part, Place, State};
-use crate::prune::PruneError;
 use crate::source::Mount;
+use crate::target::LookError;
 
 /// A part of a census that is still waited for.
 pub(super) fn counting(model: &mut Model, job: u64, at: Duration, part: Part) {
@@ -27,7 +27,7 @@ pub(super) fn counted(
     model: &mut Model,
     job: u64,
     at: Duration,
-    result: Result<Census, PruneError>,
+    result: Result<Census, LookError>,
 ) -> Vec<Effect> {
     model.now = model.now.max(at);
     let Some(place) = waiting(model, job) else {
@@ -221,7 +221,7 @@ pub(super) fn look_up(model: &mut Model) -> Vec<Effect> {
         place.lookup = true;
     }
     match model.tree.place().map(|place| &place.state) {
-        Some(State::Failed(PruneError::NotCached { .. })) => recount(model),
+        Some(State::Failed(LookError::NotCached { .. })) => recount(model),
         Some(_) => {
             model.notice = Some("nothing to look up: this directory was reached".into());
             Vec::new()

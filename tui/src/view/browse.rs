@@ -8,9 +8,9 @@ use super::tree::row_line;
 use super::{Hit, first_row, middle, rule};
 use crate::model::{Listed, Model, Place, TreeColumn};
 use crate::page_cache::Unknown;
-use crate::prune::PruneError;
 use crate::readdir::{Entry, Kind};
 use crate::session::too_old;
+use crate::target::LookError;
 use crate::text::{bytes, count, printable};
 
 /// Summary, title, list, and what is missing.
@@ -44,7 +44,7 @@ fn in_sight(place: &Place, listed: &Listed, list: Rect) -> (usize, usize) {
 pub(super) fn render(
     model: &Model,
     (place, listed): (&Place, &Listed),
-    why: &PruneError,
+    why: &LookError,
     frame: &mut Frame<'_>,
     area: Rect,
 ) {
@@ -150,7 +150,7 @@ fn pages(entry: &Entry) -> String {
 }
 
 /// What is missing, what it would add, and where to get it.
-fn without(model: &Model, why: &PruneError) -> Vec<Line<'static>> {
+fn without(model: &Model, why: &LookError) -> Vec<Line<'static>> {
     let look = model.look;
     let how = match too_old(&model.host.kernel) {
         Some((major, minor)) => format!(

@@ -8,9 +8,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::history::{History, Marker, Point};
+use crate::look::Look;
 use crate::model::Window;
 use crate::text;
-use crate::view::look::Look;
 
 /// A value at a moment since the start; None where it was not known.
 pub type Value = (Duration, Option<u64>);

@@ -8,11 +8,11 @@ use ratatui::text::{Line, Span, Text};
 use super::fit::{LOW, cut, wrapped};
 use super::{rate_bytes, trend};
 use crate::history::Rates;
+use crate::look::Look;
 use crate::model::Model;
 use crate::model::Shown;
 use crate::source::{DentryState, Memory, SourceError};
 use crate::text::{bytes, count, count_in, known, mebibytes_in, percent, percent_text, short};
-use crate::view::look::Look;
 
 /// Lines of the figures.
 pub(super) const HEIGHT: u16 = 4;

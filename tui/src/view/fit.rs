@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::look::Look;
+use crate::look::Look;
 
 /// Columns and rows of the smallest terminal that anything but a word about it is drawn in.
 pub const LEAST: (u16, u16) = (40, 10);

@@ -6,7 +6,8 @@ use ratatui::text::{Line, Span, Text};
 
 use super::fit::wrapped;
 use super::grid::meanings;
-use crate::keymap::{Binding, Scope, is_offered, label};
+use crate::keymap::{Binding, Scope, label};
+use crate::keys_now::is_offered;
 use crate::model::{CGROUP_COLUMNS, FILESYSTEM_COLUMNS, Model, Page, Screen, TREE_SHAPES};
 
 /// Words that the screens use.

@@ -7,11 +7,11 @@ use ratatui::text::{Line, Span, Text};
 
 use super::plan::what;
 use super::{rule, slabs, tail};
+use crate::look::Look;
 use crate::model::{Figures, Ledger, Model, Turn, difference, pending, reasons};
 use crate::session::{Mode, Status};
 use crate::source::Cache;
 use crate::text::{bytes, count, duration, mebibytes, printable};
-use crate::view::look::Look;
 
 /// Rows that the chart has at least.
 const CHART: u16 = 5;

@@ -9,7 +9,8 @@ use ratatui::text::{Line, Text};
 
 use super::tree::row_line;
 use super::{Hit, cut, first_row, middle, rule, trouble};
-use crate::model::{Model, Total, comes_back};
+use crate::census::freeable;
+use crate::model::{Model, Total};
 use crate::source::Mount;
 use crate::text::{bytes, count_in, counted, printable};
 
@@ -147,15 +148,15 @@ fn figures(model: &Model, mount: &Mount, waits: bool) -> String {
         Some(Total::Failed) => "cannot be counted: Enter says why".into(),
         Some(Total::Counted { here, partial }) => {
             let size = model.dentry_size();
-            let comes_back = match size {
+            let freeable = match size {
                 _ if mount.is_memory() => "never".into(),
-                Some(size) => bytes(comes_back(here, size)),
+                Some(size) => bytes(freeable(here, size)),
                 None => "?".into(),
             };
             let least = if *partial { ">" } else { "" };
             let total = format!("{least}{}", count_in(here.total, dentries - 1));
             format!(
-                "{total:>dentries$} {:>negative$} {comes_back:>back$}",
+                "{total:>dentries$} {:>negative$} {freeable:>back$}",
                 count_in(here.negative, negative)
             )
         }

@@ -8,13 +8,14 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::{Hit, browse, cut, mounts, rule, tail, tree_table, trouble};
-use crate::census::Cost;
-use crate::model::{Browse, End, Model, Place, State, TreeColumn, comes_back};
-use crate::prune::PruneError;
+use crate::census::freeable;
+use crate::model::{Browse, End, Model, Place, State, TreeColumn};
 use crate::reach::root_of_process;
 use crate::reader;
 use crate::session::{SessionError, how_to_get_the_module};
 use crate::source::Mount;
+use crate::source::dentry_state::Cost;
+use crate::target::LookError;
 use crate::text::{bytes, count, duration, percent, printable, short, short_signed};
 
 /// Whichever of the two it is.
@@ -243,7 +244,7 @@ fn below_here(model: &Model, place: &Place) -> Line<'static> {
     let share = percent(here.negative, here.total).unwrap_or(0);
     // Without slabinfo the size of a dentry is not known.
     let size = model.dentry_size();
-    let back = size.map_or("?".into(), |size| bytes(comes_back(here, size)));
+    let back = size.map_or("?".into(), |size| bytes(freeable(here, size)));
     Line::from(vec![
         Span::raw(if place.census.partial {
             " at least: "
@@ -317,7 +318,7 @@ fn rows_title(model: &Model, place: &Place) -> Line<'static> {
 pub(super) fn failed(
     model: &Model,
     what: &'static str,
-    error: &PruneError,
+    error: &LookError,
     frame: &mut Frame<'_>,
     area: Rect,
 ) {
@@ -327,7 +328,7 @@ pub(super) fn failed(
         Line::styled(what, look.strong()),
         Line::raw(error.to_string()),
     ];
-    if matches!(error, PruneError::Session(SessionError::NoModule(_))) {
+    if matches!(error, LookError::Session(SessionError::NoModule(_))) {
         text.extend([
             line(""),
             line(
@@ -359,17 +360,17 @@ pub(super) fn failed(
 }
 
 /// What an error means for who only wanted to look, and what to do about it.
-fn more(model: &Model, error: &PruneError) -> Option<String> {
+fn more(model: &Model, error: &LookError) -> Option<String> {
     let looked_up = model.tree.place().is_some_and(|place| place.lookup);
     match error {
-        PruneError::NotCached { names, .. } => {
+        LookError::NotCached { names, .. } => {
             let key = model.keymap.key("look-up");
             let plural = if *names == 1 { "dentry" } else { "dentries" };
             Some(format!(
                 "Not cached: nothing to count. {key} looks it up, which makes at most {names} {plural}."
             ))
         }
-        PruneError::Open { path, source } => match source.kind() {
+        LookError::Open { path, source } => match source.kind() {
             io::ErrorKind::NotFound if looked_up => Some(
                 "It is not there. A negative dentry remembers that, which looking it up made \
                  unless there was one."

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, statx};
 
 use super::handle;
-use crate::prune::Target;
 use crate::reader::{self, Look};
 use crate::session::Record;
 use crate::source::Mount;
+use crate::target::Target;
 
 /// A directory as the kernel knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

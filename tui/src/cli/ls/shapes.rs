@@ -8,8 +8,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::cli::Failure;
-use crate::cli::json::{self, Name};
 use crate::cli::table::{Align, Table};
+use crate::json::{self, Name};
 use crate::shapes::{Settled, Shape};
 use crate::text::{count, printable_bytes, share};
 
@@ -58,7 +58,7 @@ pub(super) fn tell<'a>(
             crowded: settled.crowded,
             shapes: shapes.map(row).collect(),
         };
-        return json::write(out, "slabscope.shapes/1", &document);
+        return Ok(json::write(out, "slabscope.shapes/1", &document)?);
     }
     let mut table = Table::new(&[
         ("COUNT", Align::Right),

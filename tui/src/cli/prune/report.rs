@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cli::json::Name;
 use crate::cli::{Failure, ladder};
+use crate::json::Name;
 use crate::model::{Figures, difference, part_of, pending, reasons};
 use crate::prune::Outcome;
 use crate::session::{Counters, Mode, Status};

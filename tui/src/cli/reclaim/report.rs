@@ -4,8 +4,8 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::cli::json::{self, Name};
 use crate::cli::{Failure, ladder};
+use crate::json::{self, Name};
 use crate::ladder::Step;
 use crate::reclaim::{Change, Figure, Outcome, Rung, Unit};
 use crate::source::Kernel;
@@ -130,7 +130,7 @@ impl<'a> Report<'a> {
     /// To standard output.
     pub(super) fn write(&self, json: bool, out: &mut dyn Write) -> Result<(), Failure> {
         match json {
-            true => json::write(out, "slabscope.reclaim/1", self),
+            true => Ok(json::write(out, "slabscope.reclaim/1", self)?),
             false => self.text(out),
         }
     }

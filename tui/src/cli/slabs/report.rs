@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::unix_time;
 use super::watch::Grown;
 use crate::cli::Failure;
-use crate::cli::json::{self, Name};
 use crate::cli::table::{Align, Table};
+use crate::json::{self, Name};
 use crate::source::{Cache, Class, Gap, Kernel, Sample, SourceError, Totals};
 use crate::text::{self, known};
 
@@ -241,7 +241,7 @@ impl<'a> Report<'a> {
     }
 
     /// As a line of JSON.
-    pub fn json(&self, out: &mut dyn Write) -> Result<(), Failure> {
+    pub fn json(&self, out: &mut dyn Write) -> std::io::Result<()> {
         json::write(out, "slabscope.slabs/1", self)
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::super::json::Name;
 use super::{Found, per_second};
+use crate::json::Name;
 use crate::who::{Row, Spec};
 
 #[derive(Serialize)]

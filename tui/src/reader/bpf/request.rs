@@ -102,10 +102,10 @@ impl Request {
         let mut sum = Counters::default();
         let done = (self.state.at as usize).min(self.units);
         for found in &self.state.found[..done] {
-            sum = crate::census::plus(sum, &found.counts.into());
+            sum = crate::session::plus(sum, &found.counts.into());
         }
         if done < self.units {
-            sum = crate::census::plus(sum, &self.state.counts.into());
+            sum = crate::session::plus(sum, &self.state.counts.into());
         }
         sum
     }

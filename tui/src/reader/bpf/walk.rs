@@ -12,8 +12,8 @@ use super::layout::{Child, FOUND_CHANGED, FOUND_GONE, FOUND_PARTIAL, Found, UNIT
 use super::load::{BpfError, Loaded, give_back};
 use super::request::{Counted, Request};
 use crate::abi::Counters;
-use crate::census::plus;
 use crate::reader::Records;
+use crate::session::plus;
 use crate::session::{Entry, Record, SessionError, Status};
 
 /// How often the walk reports how far it is.

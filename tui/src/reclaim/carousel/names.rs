@@ -7,9 +7,9 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use crate::negatives::{Names, listing};
-use crate::prune::Target;
 use crate::reclaim::{Flow, Progress, ReclaimError};
 use crate::session::SessionError;
+use crate::target::Target;
 
 /// Names, and how many more there was no room for.
 pub type Listed = (Names, u64);

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use super::Work;
 use crate::census::census;
-use crate::prune::{self, PruneError, Target, Task, settle};
+use crate::prune::{self, PruneError, Task, settle};
 use crate::session::{Bounds, Mode};
 use crate::shrink;
 use crate::source::{Mount, Sample, Source};
+use crate::target::{LookError, Target};
 use crate::update::{Done, Msg, Pruned};
 
 impl Work {
@@ -38,7 +39,7 @@ impl Work {
         job: u64,
         below: &[PathBuf],
         mode: Mode,
-    ) -> Result<Option<u64>, PruneError> {
+    ) -> Result<Option<u64>, LookError> {
         let mut sum = 0;
         for path in below {
             let target = Target::open_cached(path)?;

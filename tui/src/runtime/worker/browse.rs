@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::Work;
 use crate::aside::attended;
-use crate::census::Cost;
-use crate::prune::{PruneError, Target};
 use crate::readdir::{self, Entries};
+use crate::source::dentry_state::Cost;
+use crate::target::{LookError, Target};
 use crate::update::{BrowseEffect, BrowseMsg, Msg, Pages};
 
 impl Work {
@@ -28,7 +28,7 @@ impl Work {
         })
     }
 
-    fn read_dir(&self, job: u64, path: &Path, lookup: bool) -> Result<Entries, PruneError> {
+    fn read_dir(&self, job: u64, path: &Path, lookup: bool) -> Result<Entries, LookError> {
         let before = self.dentries.now();
         let target = Target::open_if(path, lookup, &mut || self.goes_on(job))?;
         let opened = self.dentries.now();
@@ -37,7 +37,7 @@ impl Work {
             readdir::read(dir.as_fd(), &mut || tell(&()))
         };
         let found = attended(read, &mut |()| self.goes_on(job)).ok_or_else(|| unanswered(path))?;
-        let mut found = found.map_err(|errno| PruneError::Open {
+        let mut found = found.map_err(|errno| LookError::Open {
             path: PathBuf::from(path),
             source: io::Error::from(errno),
         })?;
@@ -45,7 +45,7 @@ impl Work {
         Ok(found)
     }
 
-    fn pages(&self, job: u64, path: &Path, names: Vec<OsString>) -> Result<Pages, PruneError> {
+    fn pages(&self, job: u64, path: &Path, names: Vec<OsString>) -> Result<Pages, LookError> {
         let target = Target::open(path, &mut || self.goes_on(job))?;
         let dir = target.dir;
         let ask_all = move |tell: &mut dyn FnMut(&()) -> ControlFlow<()>| {
@@ -61,8 +61,8 @@ impl Work {
     }
 }
 
-fn unanswered(path: &Path) -> PruneError {
-    PruneError::Unanswered {
+fn unanswered(path: &Path) -> LookError {
+    LookError::Unanswered {
         path: path.into(),
         left: None,
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::Work;
 use crate::negatives::export::export;
 use crate::negatives::listing;
-use crate::prune::{PruneError, Target};
 use crate::reader;
+use crate::target::{LookError, Target};
 use crate::update::{Msg, NamesEffect, NamesMsg};
 
 impl Work {
@@ -49,7 +49,7 @@ impl Work {
     }
 
     /// Without a reader nothing is looked up for it.
-    fn open(&self, job: u64, path: &Path, lookup: bool) -> Result<Target, PruneError> {
+    fn open(&self, job: u64, path: &Path, lookup: bool) -> Result<Target, LookError> {
         reader::works()?;
         Target::open_if(path, lookup, &mut || self.goes_on(job))
     }

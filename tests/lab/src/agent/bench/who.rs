@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use slabscope::look::Look;
 use slabscope::model::{Host, Model, Watching};
 use slabscope::update::{Msg, WhoMsg, update};
-use slabscope::view::{self, look::Look};
+use slabscope::view;
 use slabscope::who::{Owner, ROWS, Spec, Watch, tracefs};
 
 use super::peers::{directory, drop_caches, nanoseconds};

@@ -2,8 +2,6 @@
 
 use regex_lite::{Regex, RegexBuilder};
 
-use crate::source::Merged;
-
 /// In front of a regular expression.
 pub const REGEX: char = '~';
 
@@ -57,11 +55,6 @@ impl Filter {
         matches!(self.test, Test::All | Test::NoRegex(_))
     }
 
-    /// Whether a cache is shown, for its own name or one that is merged into it.
-    pub fn matches(&self, name: &str, merged: &Merged) -> bool {
-        self.fits(name) || merged.others(name).any(|name| self.fits(name))
-    }
-
     /// Whether a name is shown.
     pub fn fits(&self, name: &str) -> bool {
         match &self.test {
@@ -89,9 +82,12 @@ mod tests {
     use super::*;
 
     fn names<'a>(filter: &str, names: &[&'a str]) -> Vec<&'a str> {
-        let (filter, merged) = (Filter::new(filter), Merged::default());
-        let matching = names.iter().filter(|name| filter.matches(name, &merged));
-        matching.copied().collect()
+        let filter = Filter::new(filter);
+        names
+            .iter()
+            .copied()
+            .filter(|name| filter.fits(name))
+            .collect()
     }
 
     #[test]
@@ -113,14 +109,5 @@ mod tests {
             assert_eq!(names(bad, &["dentry"]), ["dentry"]);
         }
         assert_eq!(Filter::new("(").error(), None);
-    }
-
-    #[test]
-    fn a_merged_name_finds_its_cache() {
-        let link = |name: &str| (name.to_owned(), ":0000064".to_owned());
-        let merged = Merged::new([link("iommu_iova"), link("jbd2_inode")]);
-        assert!(Filter::new("jbd2").matches("iommu_iova", &merged));
-        assert!(Filter::new("~^jbd2_inode$").matches("iommu_iova", &merged));
-        assert!(!Filter::new("ext4").matches("iommu_iova", &merged));
     }
 }

@@ -10,10 +10,8 @@ use serde::Serialize;
 use serde::ser::SerializeMap;
 use serde_json::ser::{Formatter, Serializer};
 
-use super::Failure;
-
 /// Writes `value` as one line `{"schema": SCHEMA, ...}`, so that a stream of them is JSON Lines.
-pub fn write(out: &mut dyn Write, schema: &str, value: &impl Serialize) -> Result<(), Failure> {
+pub fn write(out: &mut dyn Write, schema: &str, value: &impl Serialize) -> io::Result<()> {
     #[derive(Serialize)]
     struct Document<'a, T> {
         schema: &'a str,
@@ -22,8 +20,7 @@ pub fn write(out: &mut dyn Write, schema: &str, value: &impl Serialize) -> Resul
     }
     let mut json = Serializer::with_formatter(&mut *out, Escaping);
     Document { schema, value }.serialize(&mut json)?;
-    writeln!(out)?;
-    Ok(())
+    writeln!(out)
 }
 
 /// Escapes in strings what a terminal would obey or not show, as [`crate::text::printable`] does:

@@ -2,9 +2,11 @@
 
 use crossterm::event::KeyCode;
 
-use super::scope::scopes;
-use super::{Action, Binding, RungAction, S};
-use crate::model::{Ask, Mode, Model};
+use crate::keymap::{
+    Action, Binding, CGROUPS, FILESYSTEMS, HELP, HISTORY, HOTSPOTS, LEDGER, MOUNTS, NAMES,
+    RungAction, SLABS, Scope, Scope as S, TREE, WHO,
+};
+use crate::model::{Ask, Mode, Model, Screen};
 
 /// What `key` does now.
 pub fn action(model: &Model, key: KeyCode) -> Option<Action> {
@@ -53,4 +55,39 @@ pub fn is_offered(model: &Model, binding: &Binding) -> bool {
         S::Plan | S::ShrinkPlan | S::RungPlan | S::RungAmount | S::RungWord | S::WhoPlan
     );
     model.inert.is_none() || !way && binding.action.acts().is_none()
+}
+
+/// Where the keys are now, the innermost first.
+pub fn scopes(model: &Model) -> &'static [Scope] {
+    match (&model.mode, model.screen) {
+        (Mode::Filter, _) => &[S::Filter],
+        (Mode::Names, _) => NAMES,
+        (Mode::Hotspots, _) => HOTSPOTS,
+        (Mode::Who, _) => WHO,
+        (Mode::ConfirmWho(_), _) => &[S::WhoPlan],
+        (Mode::Export(_), _) => &[S::Export],
+        (Mode::Jump { .. }, _) => &[S::Jump],
+        (Mode::Planning { .. } | Mode::Pruning(_), _) => &[S::Running],
+        (Mode::PlanningRung { .. } | Mode::RunningRung(_), _) => &[S::Running],
+        (Mode::Confirm(_) | Mode::ConfirmRung(_), _) if model.asking.wider.is_some() => &[S::Wider],
+        (Mode::ConfirmRung(confirm), _) if confirm.typing.is_some() => &[S::RungAmount],
+        (Mode::ConfirmRung(confirm), _) if confirm.word.is_some() => &[S::RungWord],
+        (Mode::Leave, _) => &[S::Leave],
+        (Mode::ConfirmRung(_), _) => &[S::RungPlan],
+        (Mode::Settings(_), _) => &[S::Settings],
+        (Mode::Confirm(_), _) => &[S::Plan],
+        (Mode::SortMenu { .. }, _) => &[S::SortMenu],
+        (Mode::Detail, _) => &[S::Detail],
+        (Mode::ConfirmShrink(_), _) => &[S::ShrinkPlan],
+        (Mode::PlanningShrink { .. } | Mode::Shrinking { .. }, _) => &[S::Shrinking],
+        (Mode::Help { .. }, _) => HELP,
+        (Mode::Ledger, _) => LEDGER,
+        (Mode::Shrunk(_) | Mode::RungLedger(_) | Mode::Failed { .. }, _) => &[S::Message],
+        (Mode::Browse, Screen::Slabs) => SLABS,
+        (Mode::Browse, Screen::Filesystems) => FILESYSTEMS,
+        (Mode::Browse, Screen::Cgroups) => CGROUPS,
+        (Mode::Browse, Screen::History) => HISTORY,
+        (Mode::Browse, Screen::Tree) if model.tree.stack.is_empty() => MOUNTS,
+        (Mode::Browse, Screen::Tree) => TREE,
+    }
 }

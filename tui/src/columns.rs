@@ -3,10 +3,66 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
-use super::slabs::Line;
-use crate::history::Since;
+use crate::history::{Change, Since};
+use crate::source::Cache;
 use crate::text::{bytes, count_in, known, short_signed, signed_bytes};
+
+/// A row of the table: which cache, and how it changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row {
+    /// Where it is among the caches of the sample.
+    pub index: usize,
+    /// Since the last refresh.
+    pub change: Option<Change>,
+    /// Since the mark; None: there is no mark.
+    pub since_mark: Option<Since>,
+    /// How many other names are merged into it.
+    pub merged: usize,
+}
+
+/// A row with what its columns are made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// Its cache.
+    pub cache: &'a Cache,
+    /// Its changes.
+    pub row: &'a Row,
+    /// The time of [`Row::change`].
+    pub elapsed: Duration,
+    /// Bytes in a page; None: it is not known.
+    pub page_size: Option<u64>,
+}
+
+impl Line<'_> {
+    /// Bytes of all its slabs.
+    pub fn size(&self) -> Option<u64> {
+        Some(self.cache.size(self.page_size?))
+    }
+
+    /// Bytes of the slabs that no object occupies.
+    pub fn idle(&self) -> Option<u64> {
+        self.cache.idle(self.page_size?)
+    }
+
+    /// Change since the mark, where it is known.
+    pub fn marked(&self) -> Option<Change> {
+        self.row.since_mark?.change()
+    }
+
+    /// Bytes of slabs more or less than at the mark.
+    pub fn marked_bytes(&self) -> Option<i64> {
+        Some(self.marked()?.bytes(self.page_size?))
+    }
+
+    /// Objects more or less per second.
+    pub fn growth(&self) -> Option<f64> {
+        let seconds = self.elapsed.as_secs_f64();
+        let change = self.row.change.filter(|_| seconds > 0.0)?;
+        Some(change.objects as f64 / seconds)
+    }
+}
 
 /// A column of the slab table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,11 +319,10 @@ mod tests {
 
     #[test]
     fn figure_of_any_magnitude_fits_its_column() {
-        use crate::history::Change;
         let all = crate::text::magnitudes();
         for n in all.clone() {
             for active in [None, Some(0), Some(n / 2), Some(n)] {
-                let cache = crate::source::Cache {
+                let cache = Cache {
                     active,
                     objects: n,
                     object_size: n,
@@ -280,7 +335,7 @@ mod tests {
                 let by = n.min(i64::MAX as u64) as i64;
                 for (objects, pages) in [(by, by), (-by, -by)] {
                     let change = Change { objects, pages };
-                    let row = crate::model::Row {
+                    let row = Row {
                         index: 0,
                         change: Some(change),
                         since_mark: Some(Since::Change(change)),
