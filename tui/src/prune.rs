@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::audit::{self, Action, AuditError};
 use crate::session::{Bounds, Counters, Device, Mode, Record, SessionError, Status, Walk};
+use crate::shell::quoted;
 use crate::source::Mount;
 use crate::target::{LookError, Target};
 use crate::text::{count, printable};
@@ -152,6 +153,16 @@ impl Plan {
     }
 }
 
+/// The command line that prunes the same, to be copied.
+pub fn command(path: &Path, mode: Mode, writeback: bool) -> String {
+    let first = if writeback { " --writeback" } else { "" };
+    format!(
+        "slabscope prune {} --mode {}{first}",
+        quoted(path),
+        mode.name()
+    )
+}
+
 /// The types of filesystem that the module prunes on without being told to (kmod/session.c:
 /// `is_tested()`).
 pub const TESTED: [&str; 5] = ["ext4", "xfs", "btrfs", "overlay", "tmpfs"];
@@ -266,6 +277,14 @@ fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn command_names_directory_mode_and_writeback() {
+        assert_eq!(
+            command(Path::new("/a b"), Mode::Inodes, true),
+            "slabscope prune '/a b' --mode inodes --writeback"
+        );
+    }
 
     #[test]
     fn what_failed_midway_is_recorded_with_what_was_done() {

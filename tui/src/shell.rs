@@ -1,22 +1,10 @@
-//! The command line that does what the screen is about to do, to be copied.
+//! Words of a command line, as every shell reads them: what is shown to be copied.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
-use crate::session::Mode;
 use crate::text::printable;
-
-/// The command that prunes the same.
-pub fn prune(path: &Path, mode: Mode, writeback: bool) -> String {
-    let first = if writeback { " --writeback" } else { "" };
-    format!(
-        "slabscope prune {} --mode {}{first}",
-        quoted(path),
-        mode.name()
-    )
-}
 
 /// A path as one word that every shell reads alike: as it is, in single quotes, or, where it holds
 /// what must not reach a terminal, written by printf(1). `$'...'` would be shorter, but dash and
@@ -87,10 +75,6 @@ mod tests {
         );
         assert_eq!(quoted("-x"), "./-x");
         assert_eq!(quoted("=ls"), "'=ls'");
-        assert_eq!(
-            prune(Path::new("/a b"), Mode::Inodes, true),
-            "slabscope prune '/a b' --mode inodes --writeback"
-        );
     }
 
     /// The shells that people paste into, and how each is started without a person's own settings.

@@ -18,7 +18,6 @@ use crate::prune::{self, Outcome, Plan, PruneError, layers, settle};
 use crate::reclaim::pages::Request;
 use crate::say::{ProgressLine, say};
 use crate::session::{Bounds, Counters, Device, Mode, SessionError, Status};
-use crate::shell;
 use crate::source::{Kernel, Mount, Mounted, Source};
 use crate::target::Target;
 use crate::text::count;
@@ -241,7 +240,7 @@ impl Args {
     }
 
     fn command(&self, path: &Path) -> String {
-        let mut command = shell::prune(path, self.mode(), self.writeback);
+        let mut command = prune::command(path, self.mode(), self.writeback);
         if let Some(max) = self.max {
             command += &format!(" --max {max}");
         }

@@ -16,7 +16,7 @@ use super::tree::filesystem;
 use super::{cut, inside, popup, tail};
 use crate::ladder::Rung;
 use crate::model::{Confirm, Model, Pruning};
-use crate::prune::Task;
+use crate::prune::{self, Task};
 use crate::session::{Counters, MODES, Mode};
 use crate::shell;
 use crate::text::{bytes, count, duration, percent, printable, short};
@@ -276,7 +276,7 @@ fn stays(confirm: &Confirm) -> Vec<String> {
 /// What does the same without this screen.
 fn command(confirm: &Confirm) -> String {
     let writeback = confirm.writeback && confirm.mode.may_write();
-    let command = |task: &Task| shell::prune(&task.plan.target.path, confirm.mode, writeback);
+    let command = |task: &Task| prune::command(&task.plan.target.path, confirm.mode, writeback);
     match &confirm.tasks[..] {
         [first, _, rest @ ..] if !rest.is_empty() => {
             format!("{}; and so for each", command(first))
