@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 
 use program::Home;
 use serde_json::Value;
-use slabscope::model::Inert;
-use slabscope::source::{Kernel, Source};
-use slabscope::update::{Effect, Msg};
+use slabscope::kernel::source::{Kernel, Source};
+use slabscope::ui::model::Inert;
+use slabscope::ui::update::{Effect, Msg};
 use support::App;
 use support::foreign::{foreign, unpacked};
 
@@ -59,7 +59,7 @@ fn app(root: &Path, columns: u16, rows: u16) -> App {
 fn answer(app: &mut App, root: &Path) {
     for effect in app.effects() {
         if let Effect::ReadAttributes { cache } = effect {
-            let result = slabscope::source::slab_attributes::read(root, &cache);
+            let result = slabscope::kernel::source::slab_attributes::read(root, &cache);
             app.msg(Msg::Attributes { cache, result });
         }
     }

@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use slabscope::source::{Cause, Class, Kernel, Source, slab_attributes, slabinfo};
+use slabscope::kernel::source::{Cause, Class, Kernel, Source, slab_attributes, slabinfo};
 use support::{fixture, kernels};
 
 /// A directory for a root of one's own, gone at the end.

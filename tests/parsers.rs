@@ -6,7 +6,7 @@
 mod who;
 
 use proptest::prelude::*;
-use slabscope::source::{
+use slabscope::kernel::source::{
     Cache, DentryState, InodeNr, Memory, Totals, cgroups, dentry_state, inode_nr, meminfo, mounts,
     slabinfo, uptime,
 };

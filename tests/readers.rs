@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use slabscope::census::{Census, census, list};
-use slabscope::reader::{self, Via, bpf::BpfError};
-use slabscope::session::SessionError;
+use slabscope::cache::census::{Census, census, list};
+use slabscope::kernel::reader::{self, Via, bpf::BpfError};
+use slabscope::kernel::session::SessionError;
 
 /// A directory of the test's own, removed at its end.
 struct Scene(PathBuf);
@@ -190,7 +190,7 @@ fn names_that_stay_are_counted_once_whatever_comes_and_goes() {
         let end = Instant::now() + Duration::from_secs(2);
         while Instant::now() < end {
             let mut stayed = vec![0; 3000];
-            let mut each = |entry: &slabscope::session::Entry| {
+            let mut each = |entry: &slabscope::kernel::session::Entry| {
                 let name = entry.name.to_string_lossy();
                 if let Some(number) = name.strip_prefix("file") {
                     stayed[number.parse::<usize>().unwrap()] += 1;

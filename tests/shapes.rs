@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use slabscope::shapes::{Settled, Shapes};
+use slabscope::cache::shapes::{Settled, Shapes};
 
 fn settled<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> Settled {
     in_room(4096, names)

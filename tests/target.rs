@@ -8,9 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use slabscope::abi::Counters;
-use slabscope::prune::{Plan, PruneError};
-use slabscope::session::{Bounds, Mode, SessionError};
-use slabscope::target::{LookError, Target};
+use slabscope::kernel::session::{Bounds, Mode, SessionError};
+use slabscope::kernel::target::{LookError, Target};
+use slabscope::reclaim::prune::{Plan, PruneError};
 
 fn directory(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

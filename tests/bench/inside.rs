@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use slabscope::abi::Counters;
-use slabscope::census::Row;
-use slabscope::look::Look;
-use slabscope::model::{Host, KEPT, Model, Part};
-use slabscope::source::{Cache, Kernel, Sample, Source, mounts};
-use slabscope::update::{Msg, update};
-use slabscope::view;
+use slabscope::cache::census::Row;
+use slabscope::kernel::source::{Cache, Kernel, Sample, Source, mounts};
+use slabscope::ui::look::Look;
+use slabscope::ui::model::{Host, KEPT, Model, Part};
+use slabscope::ui::update::{Msg, update};
+use slabscope::ui::view;
 
 use super::{Measured, undisturbed};
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use slabscope::kernel::source::Kernel;
 use slabscope::reclaim::pages::{Plan, Request};
 use slabscope::reclaim::{Ended, Progress, Rung};
-use slabscope::source::Kernel;
 
 use super::{Measured, undisturbed};
 

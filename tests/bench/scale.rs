@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use slabscope::holders;
-use slabscope::model::Screen;
-use slabscope::source::{Kernel, cgroups};
-use slabscope::update::{Msg, update};
-use slabscope::view;
+use slabscope::cache::holders;
+use slabscope::kernel::source::{Kernel, cgroups};
+use slabscope::ui::model::Screen;
+use slabscope::ui::update::{Msg, update};
+use slabscope::ui::view;
 
 use super::Measured;
 use super::inside::model;
@@ -146,7 +146,7 @@ fn of_cgroups() -> Measured {
         });
         let cgroups = read.unwrap().unwrap();
         assert!(cgroups.all.len() > n);
-        let mut page = slabscope::model::CgroupsPage::default();
+        let mut page = slabscope::ui::model::CgroupsPage::default();
         page.take(Duration::ZERO, cgroups);
         black_box(page.shown.len());
     })

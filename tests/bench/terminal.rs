@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, MasterPty, PtySize, native_pty_system};
-use slabscope::source::{Kernel, Source};
+use slabscope::kernel::source::{Kernel, Source};
 
 use super::{Measured, undisturbed};
 use crate::program::{Home, PROGRAM};

@@ -1,8 +1,8 @@
 //! What answers a question: `y`, typed by somebody who saw all of it; and what leads back.
 
 use crate::support::App;
-use slabscope::model::Mode;
-use slabscope::update::{Effect, Msg, WhoEffect};
+use slabscope::ui::model::Mode;
+use slabscope::ui::update::{Effect, Msg, WhoEffect};
 
 /// Every question, and the keys that lead to it, as far as they can be typed ahead.
 fn questions() -> Vec<(&'static str, App)> {
@@ -224,7 +224,7 @@ fn without_a_quiet_moment_no_keys_act() {
             let acted: Vec<_> = app.effects.iter().filter(is_deed).collect();
             assert!(acted.is_empty(), "{acted:?}");
             answer(&mut app);
-            questions += usize::from(slabscope::model::Question::of(&app.model).is_some());
+            questions += usize::from(slabscope::ui::model::Question::of(&app.model).is_some());
         }
         assert!(
             questions > 10,

@@ -3,11 +3,11 @@
 use crate::no_module;
 use crate::support::App;
 use crate::tree_counting::failed;
-use slabscope::page_cache::Unknown;
-use slabscope::readdir::{Entries, Entry, Kind};
-use slabscope::source::dentry_state::Cost;
-use slabscope::target::LookError;
-use slabscope::update::{BrowseEffect, BrowseMsg, Effect, Msg};
+use slabscope::kernel::page_cache::Unknown;
+use slabscope::kernel::readdir::{Entries, Entry, Kind};
+use slabscope::kernel::source::dentry_state::Cost;
+use slabscope::kernel::target::LookError;
+use slabscope::ui::update::{BrowseEffect, BrowseMsg, Effect, Msg};
 use std::ffi::OsString;
 use std::time::Duration;
 

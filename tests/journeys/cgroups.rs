@@ -2,8 +2,8 @@
 
 use crate::support::{App, cgroups, sample};
 use crate::unreadable;
-use slabscope::source::{Cgroup, Cgroups, CgroupsError, Version};
-use slabscope::update::{Effect, Msg};
+use slabscope::kernel::source::{Cgroup, Cgroups, CgroupsError, Version};
+use slabscope::ui::update::{Effect, Msg};
 use std::time::{Duration, Instant};
 
 fn reads(app: &mut App) -> usize {

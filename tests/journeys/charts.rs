@@ -1,8 +1,8 @@
 //! The history screen's charts: time, cursor, the prunes in them.
 
 use crate::support::{App, sample_of, sample_with};
-use slabscope::look::Look;
-use slabscope::session::Status;
+use slabscope::kernel::session::Status;
+use slabscope::ui::look::Look;
 
 /// 300 seconds, a prune at the 60th.
 fn history(columns: u16, rows: u16) -> App {

@@ -3,10 +3,10 @@
 use crate::no_module;
 use crate::support::{App, census, sample_with};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use slabscope::config::Config;
-use slabscope::look::Look;
-use slabscope::session::Status;
-use slabscope::update::{Effect, Msg};
+use slabscope::kernel::session::Status;
+use slabscope::ui::config::Config;
+use slabscope::ui::look::Look;
+use slabscope::ui::update::{Effect, Msg};
 use std::time::Duration;
 
 #[test]

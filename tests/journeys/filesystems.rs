@@ -3,7 +3,7 @@
 use crate::no_module;
 use crate::support::{App, census, mounts};
 use slabscope::reclaim::shrinker::NoShrinker;
-use slabscope::update::{Effect, Msg};
+use slabscope::ui::update::{Effect, Msg};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::support::App;
-use slabscope::holders::{Holder, Holders, Uses};
-use slabscope::update::{Effect, Msg};
+use slabscope::cache::holders::{Holder, Holders, Uses};
+use slabscope::ui::update::{Effect, Msg};
 
 fn holder(pid: u32, uses: Uses) -> Holder {
     Holder {

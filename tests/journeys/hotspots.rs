@@ -3,10 +3,10 @@
 use crate::no_module;
 use crate::support::{App, mounts};
 use slabscope::abi::Counters;
-use slabscope::hotspots::{Counted, Hotspot, Hotspots, SoFar};
-use slabscope::source::Mount;
-use slabscope::target::LookError;
-use slabscope::update::{Effect, HotspotsMsg, Msg, NamesEffect};
+use slabscope::cache::hotspots::{Counted, Hotspot, Hotspots, SoFar};
+use slabscope::kernel::source::Mount;
+use slabscope::kernel::target::LookError;
+use slabscope::ui::update::{Effect, HotspotsMsg, Msg, NamesEffect};
 use std::time::Duration;
 
 fn counters(negative: u64, prunable: u64) -> Counters {

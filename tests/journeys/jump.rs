@@ -3,9 +3,9 @@
 use crate::support::{App, census, mounts};
 use crate::tree_counting::failed;
 use crate::unreadable;
-use slabscope::source::Mount;
-use slabscope::target::LookError;
-use slabscope::update::{Effect, Msg};
+use slabscope::kernel::source::Mount;
+use slabscope::kernel::target::LookError;
+use slabscope::ui::update::{Effect, Msg};
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::{App, sample_with};
-use slabscope::model::Mode;
-use slabscope::session::{self, SessionError, Status};
-use slabscope::target::LookError;
-use slabscope::update::{Effect, Msg};
+use slabscope::kernel::session::{self, SessionError, Status};
+use slabscope::kernel::target::LookError;
+use slabscope::ui::model::Mode;
+use slabscope::ui::update::{Effect, Msg};
 
 fn ledger() -> App {
     let mut app = App::pruning(80, 24);

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::support::App;
-use slabscope::audit::{Action, AuditError, Log, Record};
-use slabscope::prune::PruneError;
-use slabscope::session::Status;
+use slabscope::kernel::session::Status;
+use slabscope::reclaim::audit::{Action, AuditError, Log, Record};
+use slabscope::reclaim::prune::PruneError;
 
 fn pruned(columns: u16, rows: u16) -> App {
     let mut app = App::pruning(columns, rows);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{App, counters, row, sample};
-use slabscope::census::Census;
-use slabscope::source::{Cache, DentryState, InodeNr, Memory, Merged, Sample};
+use slabscope::cache::census::Census;
+use slabscope::kernel::source::{Cache, DentryState, InodeNr, Memory, Merged, Sample};
 
 const SIZES: [(u16, u16); 3] = [(60, 15), (80, 24), (200, 50)];
 

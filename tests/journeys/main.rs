@@ -33,9 +33,9 @@ mod tree_screens;
 mod tree_table;
 mod who;
 
-use slabscope::session::SessionError;
-use slabscope::source::{Cause, SourceError};
-use slabscope::target::LookError;
+use slabscope::kernel::session::SessionError;
+use slabscope::kernel::source::{Cause, SourceError};
+use slabscope::kernel::target::LookError;
 
 /// Compares screens with those of the snapshots, in the smallest usual terminal and a large one.
 fn snapshots(screens: impl Fn(u16, u16) -> Vec<(&'static str, support::App)>) {

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use crate::support::{App, census, counters, mounts, row};
-use slabscope::census::Census;
-use slabscope::model::Mode;
-use slabscope::prune::PruneError;
-use slabscope::session::Status;
-use slabscope::source::Mount;
-use slabscope::update::{Effect, Msg};
+use slabscope::cache::census::Census;
+use slabscope::kernel::session::Status;
+use slabscope::kernel::source::Mount;
+use slabscope::reclaim::prune::PruneError;
+use slabscope::ui::model::Mode;
+use slabscope::ui::update::{Effect, Msg};
 
 /// In /mnt/ext4 with 1/ and other/ marked.
 fn marked() -> App {

@@ -2,9 +2,9 @@
 
 use crate::no_module;
 use crate::support::{App, census, counters, mounts};
-use slabscope::census::Census;
-use slabscope::source::Mount;
-use slabscope::update::{Effect, Msg};
+use slabscope::cache::census::Census;
+use slabscope::kernel::source::Mount;
+use slabscope::ui::update::{Effect, Msg};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -4,10 +4,10 @@ use crate::no_module;
 use crate::support::App;
 use crate::support::names::{listing, negative_names};
 use slabscope::abi::Counters;
-use slabscope::negatives::Listing;
-use slabscope::negatives::export::{ExportError, Exported, Format};
-use slabscope::target::LookError;
-use slabscope::update::{Effect, Msg, NamesEffect, NamesMsg};
+use slabscope::cache::negatives::Listing;
+use slabscope::cache::negatives::export::{ExportError, Exported, Format};
+use slabscope::kernel::target::LookError;
+use slabscope::ui::update::{Effect, Msg, NamesEffect, NamesMsg};
 use std::time::Duration;
 
 #[test]

@@ -2,11 +2,11 @@
 
 use crate::support::{App, census, counters, row, sample_with};
 use slabscope::abi::Counters;
-use slabscope::census::Census;
-use slabscope::prune::PruneError;
-use slabscope::session::{Mode, SessionError, Status};
-use slabscope::target::LookError;
-use slabscope::update::{Effect, Msg};
+use slabscope::cache::census::Census;
+use slabscope::kernel::session::{Mode, SessionError, Status};
+use slabscope::kernel::target::LookError;
+use slabscope::reclaim::prune::PruneError;
+use slabscope::ui::update::{Effect, Msg};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -210,7 +210,7 @@ fn the_ledger_compares_and_the_chart_marks_the_prune() {
 #[test]
 fn a_directory_is_held_open_from_plan_to_prune_and_no_longer() {
     let mut app = App::planned(80, 24);
-    let slabscope::model::Mode::Confirm(confirm) = &app.model.mode else {
+    let slabscope::ui::model::Mode::Confirm(confirm) = &app.model.mode else {
         panic!("{:?}", app.model.mode);
     };
     let dir = std::sync::Arc::downgrade(&confirm.tasks[0].plan.target.dir);
@@ -373,7 +373,7 @@ fn an_overlay_names_its_layers_and_plans_for_them() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     app.plan(counters(5, 0, 5));
-    let slabscope::model::Mode::Confirm(confirm) = &mut app.model.mode else {
+    let slabscope::ui::model::Mode::Confirm(confirm) = &mut app.model.mode else {
         panic!("{:?}", app.model.mode);
     };
     let mount = &mut confirm.tasks[0].mount;

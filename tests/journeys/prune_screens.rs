@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use crate::support::{App, counters, row, sample_with};
 use slabscope::abi::Counters;
-use slabscope::audit::Log;
-use slabscope::census::Census;
-use slabscope::holders::{Holder, Holders, Uses};
-use slabscope::look::Look;
-use slabscope::model::Inert;
-use slabscope::prune::PruneError;
-use slabscope::session::{SessionError, Status};
-use slabscope::target::LookError;
-use slabscope::update::{Effect, Msg};
+use slabscope::cache::census::Census;
+use slabscope::cache::holders::{Holder, Holders, Uses};
+use slabscope::kernel::session::{SessionError, Status};
+use slabscope::kernel::target::LookError;
+use slabscope::reclaim::audit::Log;
+use slabscope::reclaim::prune::PruneError;
+use slabscope::ui::look::Look;
+use slabscope::ui::model::Inert;
+use slabscope::ui::update::{Effect, Msg};
 
 fn read_only(columns: u16, rows: u16) -> App {
     let mut app = App::in_ext4(columns, rows);

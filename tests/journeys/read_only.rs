@@ -1,8 +1,8 @@
 //! With --read-only nothing acts, and nothing offers to.
 
 use crate::support::{App, mounts};
-use slabscope::model::Inert;
-use slabscope::update::{Effect, Msg};
+use slabscope::ui::model::Inert;
+use slabscope::ui::update::{Effect, Msg};
 
 fn read_only(app: fn(u16, u16) -> App) -> App {
     let mut app = app(80, 24);

@@ -1,11 +1,11 @@
 //! The wider rungs of the ladder: plan, confirmation, progress, ledger.
 
 use crate::support::{App, census};
-use slabscope::ladder::Rung;
-use slabscope::model::{Ask, Inert, Mode};
 use slabscope::reclaim::everybody::What;
+use slabscope::reclaim::ladder::Rung;
 use slabscope::reclaim::{Ended, Progress};
-use slabscope::update::{Effect, Msg, RungMsg};
+use slabscope::ui::model::{Ask, Inert, Mode};
+use slabscope::ui::update::{Effect, Msg, RungMsg};
 use std::path::Path;
 use std::time::Duration;
 
@@ -391,7 +391,7 @@ fn the_screens() {
         done.keys("y");
         done.rung_ended(Ended::Complete);
         let mut plain = everybody(columns, rows);
-        plain.model.look = slabscope::look::Look::new(false, false);
+        plain.model.look = slabscope::ui::look::Look::new(false, false);
         vec![
             ("plan_ladder", ladder),
             ("plan_wider", wider),

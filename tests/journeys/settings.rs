@@ -1,11 +1,11 @@
 //! The kernel's settings: shown, changed by y alone, put back by one key.
 
 use crate::support::App;
-use slabscope::audit::{Action, AuditError, Record};
-use slabscope::model::{Inert, Setting};
 use slabscope::reclaim::ReclaimError;
-use slabscope::tune::Done;
-use slabscope::update::{Effect, Msg, SettingsMsg};
+use slabscope::reclaim::audit::{Action, AuditError, Record};
+use slabscope::reclaim::tune::Done;
+use slabscope::ui::model::{Inert, Setting};
+use slabscope::ui::update::{Effect, Msg, SettingsMsg};
 use std::path::Path;
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use crate::support::{App, sample, sample_with};
 use crate::unreadable;
-use slabscope::update::{Effect, Msg};
+use slabscope::ui::update::{Effect, Msg};
 
 #[test]
 fn the_detail_says_what_a_cache_is_and_how_it_is_used() {

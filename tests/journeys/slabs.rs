@@ -2,7 +2,7 @@
 
 use crate::support::{App, merged_sample, sample, sample_with};
 use crate::unreadable;
-use slabscope::update::{Effect, Msg};
+use slabscope::ui::update::{Effect, Msg};
 use std::time::Duration;
 
 #[test]
@@ -11,18 +11,20 @@ fn the_slab_screen_shows_exact_figures_sorted_by_cache_size() {
     let sample = sample();
     let state = sample.dentries.clone().unwrap();
     for figure in [state.total, state.lru, state.lru_negative] {
-        app.shows(&slabscope::text::count(figure.unwrap()));
+        app.shows(&slabscope::base::text::count(figure.unwrap()));
     }
     let memory = sample.memory.clone().unwrap();
-    app.shows(&slabscope::text::mebibytes(memory.sreclaimable.unwrap()));
+    app.shows(&slabscope::base::text::mebibytes(
+        memory.sreclaimable.unwrap(),
+    ));
     let dentry = sample.cache("dentry").unwrap();
     let line = app.line(" dentry");
     assert!(
-        line.contains(&slabscope::text::count(dentry.objects)),
+        line.contains(&slabscope::base::text::count(dentry.objects)),
         "{line}"
     );
     assert!(
-        line.contains(&slabscope::text::count(dentry.active.unwrap())),
+        line.contains(&slabscope::base::text::count(dentry.active.unwrap())),
         "{line}"
     );
     assert!(line.starts_with(" R "), "dentry is reclaimable: {line}");
@@ -42,7 +44,7 @@ fn slabtops_letters_sort() {
         (
             "a",
             "active objects",
-            (|c| c.active.unwrap()) as fn(&slabscope::source::Cache) -> u64,
+            (|c| c.active.unwrap()) as fn(&slabscope::kernel::source::Cache) -> u64,
         ),
         ("b", "objects per slab", |c| c.objects_per_slab),
         ("c", "cache size", |c| c.size(4096)),
@@ -395,7 +397,7 @@ fn ctrl_z_suspends_in_every_mode() {
 #[test]
 fn captured_files_are_shown_and_nothing_acts_on_them() {
     let mut app = App::sampled(80, 24);
-    app.model.inert = Some(slabscope::model::Inert::Captured("/srv/bundle".into()));
+    app.model.inert = Some(slabscope::ui::model::Inert::Captured("/srv/bundle".into()));
     app.shows("CAPTURED");
     app.effects();
     app.keys("K");

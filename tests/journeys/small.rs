@@ -1,7 +1,7 @@
 //! Terminals smaller than 80x24.
 
 use crate::support::{App, sample_with};
-use slabscope::model::{Answer, Mode};
+use slabscope::ui::model::{Answer, Mode};
 
 #[test]
 fn the_smallest_terminal_keeps_what_matters_most() {
@@ -121,7 +121,7 @@ fn nothing_acts_before_all_that_its_plan_says_was_shown() {
             let acts = |app: &mut App| {
                 app.keys("y");
                 let acted = app.effects().into_iter().any(|effect| {
-                    use slabscope::update::{Effect as E, WhoEffect};
+                    use slabscope::ui::update::{Effect as E, WhoEffect};
                     matches!(
                         effect,
                         E::Prune { .. }

@@ -3,8 +3,8 @@
 use crate::no_module;
 use crate::support::{App, census, counters, row};
 use slabscope::abi::Counters;
-use slabscope::census::Census;
-use slabscope::update::{Effect, Msg};
+use slabscope::cache::census::Census;
+use slabscope::ui::update::{Effect, Msg};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;

@@ -2,11 +2,11 @@
 
 use crate::no_module;
 use crate::support::{App, census, counters, row};
-use slabscope::census::{Census, Row};
-use slabscope::model::{KEPT, Part};
-use slabscope::session::SessionError;
-use slabscope::target::LookError;
-use slabscope::update::{Effect, Msg};
+use slabscope::cache::census::{Census, Row};
+use slabscope::kernel::session::SessionError;
+use slabscope::kernel::target::LookError;
+use slabscope::ui::model::{KEPT, Part};
+use slabscope::ui::update::{Effect, Msg};
 use std::time::Duration;
 
 pub fn part(app: &mut App, millis: u64, part: Part) {

@@ -2,10 +2,10 @@
 
 use crate::support::{App, census, counters, mounts, row};
 use crate::tree_counting::{failed, failure, half_counted};
-use slabscope::census::Census;
-use slabscope::look::Look;
-use slabscope::target::LookError;
-use slabscope::update::{Effect, Msg};
+use slabscope::cache::census::Census;
+use slabscope::kernel::target::LookError;
+use slabscope::ui::look::Look;
+use slabscope::ui::update::{Effect, Msg};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
@@ -171,7 +171,7 @@ fn each_state_in_each_size_and_without_unicode_and_colour() {
 #[test]
 fn census_by_bpf_says_so_and_that_it_changed_meanwhile() {
     let bpf = |changed| Census {
-        reader: slabscope::reader::Kind::Bpf { flags: true },
+        reader: slabscope::kernel::reader::Kind::Bpf { flags: true },
         changed,
         ..census()
     };

@@ -2,8 +2,8 @@
 
 use crate::support::{App, census, counters, row};
 use slabscope::abi::Counters;
-use slabscope::census::Census;
-use slabscope::model::{TREE_SHAPES, TreeColumn};
+use slabscope::cache::census::Census;
+use slabscope::ui::model::{TREE_SHAPES, TreeColumn};
 
 /// Names of the rows shown, from the top.
 fn names(app: &App) -> Vec<String> {
@@ -203,7 +203,9 @@ fn the_help_says_what_each_column_means() {
 fn without_slabinfo_no_bytes_are_made_up() {
     let mut app = App::new(200, 50);
     app.keys("2");
-    app.msg(slabscope::update::Msg::Mounts(Ok(crate::support::mounts())));
+    app.msg(slabscope::ui::update::Msg::Mounts(Ok(
+        crate::support::mounts(),
+    )));
     app.keys("j<Enter>");
     app.counted(census());
     app.shows("? comes back");

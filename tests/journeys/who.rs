@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use slabscope::model::{Inert, WATCH_LIMIT};
-use slabscope::update::{Effect, Msg, WhoEffect, WhoMsg};
-use slabscope::who::{Directory, Identity, Process, Reading, Row, Spec};
+use slabscope::cache::who::{Directory, Identity, Process, Reading, Row, Spec};
+use slabscope::ui::model::{Inert, WATCH_LIMIT};
+use slabscope::ui::update::{Effect, Msg, WhoEffect, WhoMsg};
 
 use crate::support::{App, census, mounts};
 

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use proptest::prelude::*;
-use slabscope::who::histogram::{Entry, Histogram, parse};
+use slabscope::cache::who::histogram::{Entry, Histogram, parse};
 
 /// As the kernel writes it (kernel/trace/trace_events_hist.c: `hist_trigger_show()`, Linux 7.3).
 fn text(histogram: &Histogram) -> Vec<u8> {

@@ -152,7 +152,7 @@ fn signals_end_it_and_the_terminal_is_restored() {
 fn a_panic_restores_the_terminal() {
     const ITSELF: &str = "SLABSCOPE_TEST_PANICS";
     if std::env::var_os(ITSELF).is_some() {
-        let mut screen = slabscope::runtime::Screen::enter().unwrap();
+        let mut screen = slabscope::ui::runtime::Screen::enter().unwrap();
         screen.mouse(true).unwrap();
         screen
             .draw(|frame| frame.render_widget("about to fail", frame.area()))

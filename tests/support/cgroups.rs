@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use slabscope::source::{Cgroup, CgroupMemory, Cgroups};
-use slabscope::update::{Effect, Msg};
+use slabscope::kernel::source::{Cgroup, CgroupMemory, Cgroups};
+use slabscope::ui::update::{Effect, Msg};
 
 use super::App;
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slabscope::abi::Counters;
-use slabscope::census::{Census, Row};
-use slabscope::source::dentry_state::Cost;
-use slabscope::source::{Cache, Kernel, Merged, Mount, Sample, Source};
+use slabscope::cache::census::{Census, Row};
+use slabscope::kernel::source::dentry_state::Cost;
+use slabscope::kernel::source::{Cache, Kernel, Merged, Mount, Sample, Source};
 
 /// Where the captured files of a kernel are.
 pub fn fixture(kernel: &str) -> PathBuf {

@@ -1,7 +1,7 @@
 //! What a person types and clicks.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use slabscope::update::Msg;
+use slabscope::ui::update::Msg;
 
 use super::App;
 

@@ -17,10 +17,10 @@ use std::time::Duration;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use slabscope::look::Look;
-use slabscope::model::{Host, Model};
-use slabscope::source::Sample;
-use slabscope::update::{Effect, Msg, update};
+use slabscope::kernel::source::Sample;
+use slabscope::ui::look::Look;
+use slabscope::ui::model::{Host, Model};
+use slabscope::ui::update::{Effect, Msg, update};
 
 #[allow(unused_imports, reason = "every test binary uses a part of it")]
 pub use cgroups::cgroups;

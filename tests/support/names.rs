@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use slabscope::negatives::Listing;
-use slabscope::update::{Effect, Msg, NamesEffect, NamesMsg};
+use slabscope::cache::negatives::Listing;
+use slabscope::ui::update::{Effect, Msg, NamesEffect, NamesMsg};
 
 use super::App;
 

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use slabscope::abi::Counters;
-use slabscope::audit::{Action, AuditError, Record};
-use slabscope::prune::{Outcome, Plan, PruneError, note};
-use slabscope::session::{Mode, Status};
-use slabscope::target::Target;
-use slabscope::update::{Effect, Msg, Pruned};
+use slabscope::kernel::session::{Mode, Status};
+use slabscope::kernel::target::Target;
+use slabscope::reclaim::audit::{Action, AuditError, Record};
+use slabscope::reclaim::prune::{Outcome, Plan, PruneError, note};
+use slabscope::ui::update::{Effect, Msg, Pruned};
 
 use super::{App, census, sample_with};
 
@@ -57,7 +57,7 @@ impl App {
     /// The worker begins the prune.
     pub fn prune_began(&mut self) {
         let turn = match &self.model.mode {
-            slabscope::model::Mode::Pruning(pruning) => pruning.turn().unwrap().0,
+            slabscope::ui::model::Mode::Pruning(pruning) => pruning.turn().unwrap().0,
             other => panic!("nothing is to be pruned but {other:?}"),
         };
         self.msg(Msg::PruneBegan {
@@ -109,7 +109,7 @@ impl App {
         recorded: Result<(), AuditError>,
     ) {
         let part = match &self.model.mode {
-            slabscope::model::Mode::Pruning(pruning) => pruning.turn().unwrap().1,
+            slabscope::ui::model::Mode::Pruning(pruning) => pruning.turn().unwrap().1,
             other => panic!("nothing is pruned but {other:?}"),
         };
         let mut record = Record {

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use slabscope::audit::{Action, Record};
-use slabscope::ladder::{Place, ladder};
-use slabscope::model::{Ask, RungPlan};
+use slabscope::kernel::source::Kernel;
+use slabscope::reclaim::audit::{Action, Record};
+use slabscope::reclaim::ladder::{Place, ladder};
 use slabscope::reclaim::{Change, Done, Ended, Figure, Flow, Outcome, Ran, ReclaimError, Rung};
-use slabscope::source::Kernel;
-use slabscope::update::{Effect, EndedRung, Msg, RungMsg};
+use slabscope::ui::model::{Ask, RungPlan};
+use slabscope::ui::update::{Effect, EndedRung, Msg, RungMsg};
 
 use super::{App, mounts, sample_with};
 
@@ -64,7 +64,7 @@ fn figures(gone: u64) -> Vec<Figure> {
 }
 
 fn shown(ask: &Ask) -> Shown {
-    let quoted = slabscope::shell::quoted;
+    let quoted = slabscope::base::shell::quoted;
     match ask {
         Ask::Pages { path, .. } => Shown {
             name: "pages",

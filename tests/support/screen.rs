@@ -1,7 +1,7 @@
 //! What the screen says.
 
 use ratatui::buffer::Buffer;
-use slabscope::view;
+use slabscope::ui::view;
 
 use super::App;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use slabscope::audit::Record;
-use slabscope::shrink::{self, ShrinkError};
-use slabscope::source::{Attributes, Cache};
-use slabscope::update::{Done, Msg};
+use slabscope::kernel::source::{Attributes, Cache};
+use slabscope::reclaim::audit::Record;
+use slabscope::reclaim::shrink::{self, ShrinkError};
+use slabscope::ui::update::{Done, Msg};
 
 use super::{App, sample};
 
@@ -35,7 +35,7 @@ impl App {
     pub fn shrink_planned(&mut self) {
         let job = self.model.last_job;
         let cache = match &self.model.mode {
-            slabscope::model::Mode::PlanningShrink { cache, .. } => cache.clone(),
+            slabscope::ui::model::Mode::PlanningShrink { cache, .. } => cache.clone(),
             other => panic!("no plan was asked for but {other:?}"),
         };
         let plan = shrink::Plan {

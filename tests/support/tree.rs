@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use slabscope::census::Census;
-use slabscope::update::Msg;
+use slabscope::cache::census::Census;
+use slabscope::ui::update::Msg;
 
 use super::{App, census, mounts};
 

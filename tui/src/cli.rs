@@ -31,13 +31,13 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::aside;
-use crate::audit::AuditError;
-use crate::config::ConfigError;
-use crate::parse;
-use crate::reader::{self, Via};
-use crate::say::say;
-use crate::signals;
+use crate::base::parse;
+use crate::base::say::say;
+use crate::base::signals;
+use crate::kernel::aside;
+use crate::kernel::reader::{self, Via};
+use crate::reclaim::audit::AuditError;
+use crate::ui::config::ConfigError;
 
 /// What a run comes to: the same in every subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl Context {
         if self.is_live() {
             return Ok(());
         }
-        let root = crate::text::printable(&self.root);
+        let root = crate::base::text::printable(&self.root);
         Err(Failure::new(
             Exit::Usage,
             format!(
@@ -250,7 +250,7 @@ pub fn main() -> ExitCode {
         Err(error) => return parsed(&error),
     };
     if !args.root.is_dir() {
-        let root = crate::text::printable(&args.root);
+        let root = crate::base::text::printable(&args.root);
         say!("--root {root}: there is no such directory; it has to hold proc and sys");
         return ExitCode::from(Exit::Usage as u8);
     }

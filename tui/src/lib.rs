@@ -1,53 +1,28 @@
 //! slabscope: an ncdu for the kernel's dentry cache inside a better slabtop.
 //!
-//! How it hangs together: the threads of [`runtime`] send [`update::Msg`]s into one channel,
-//! [`update::update`] changes the [`model::Model`] and answers with effects, and [`view::render`]
-//! draws the model. Nothing else changes the model, and nothing else does I/O than [`runtime`].
+//! The code stands on floors, and a file uses what is on its own floor or below (tests/floors.rs):
+//!
+//! | floor | what it knows |
+//! | --- | --- |
+//! | [`cli`] | the command line: a subcommand reads, prints and ends, or starts the screen |
+//! | [`ui`] | the screen: a model, updates, views, and the threads that feed them |
+//! | [`reclaim`] | what is done about it: prunes, the wider rungs, settings, and the audit of all of them |
+//! | [`cache`] | what the figures mean: census, negatives, hotspots, holders, history |
+//! | [`kernel`] | what the kernel says: its files, the readers of the dentry cache, open directories |
+//! | [`base`] | text, paths, JSON, signals: nothing of slabs |
+//!
+//! The threads of [`ui::runtime`] send [`ui::update::Msg`]s into one channel, [`ui::update::update`]
+//! changes the [`ui::model::Model`] and answers with effects, and [`ui::view::render`] draws the
+//! model. Nothing else changes the model, and nothing of the screen does I/O but the runtime.
 
 #[path = "../../kmod/abi.rs"]
 pub mod abi;
-pub mod aside;
-pub mod audit;
-pub mod caches;
-pub mod census;
+pub mod base;
+pub mod cache;
 pub mod cli;
-pub mod columns;
-pub mod config;
-pub mod filter;
-pub mod history;
-pub mod holders;
-pub mod hotspots;
-pub mod json;
-pub mod keymap;
-pub mod keys_now;
-pub mod ladder;
-pub mod look;
-pub mod model;
-pub mod negatives;
-pub mod page_cache;
-pub mod parse;
+pub mod kernel;
 #[cfg(test)]
 #[path = "../../tests/support/private.rs"]
 mod private;
-pub mod prune;
-pub mod reach;
-pub mod readdir;
-pub mod reader;
 pub mod reclaim;
-pub mod runtime;
-mod say;
-pub mod screen;
-pub mod session;
-pub mod shapes;
-pub mod shell;
-pub mod shrink;
-mod signals;
-pub mod source;
-pub mod target;
-pub mod text;
-mod trusted;
-pub mod tune;
-pub mod update;
-pub mod view;
-pub mod who;
-mod xdg;
+pub mod ui;

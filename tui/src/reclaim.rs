@@ -1,18 +1,26 @@
-//! The rungs of the ladder that user space climbs alone: page cache below a directory, a superblock,
-//! a memory cgroup, everybody. One file each; what they have in common is here.
+//! What is done about it: prunes by the module, the rungs of the ladder that user space climbs alone, kernel settings,
+//! and the record of all of them.
+//!
+//! Of user space's rungs (page cache below a directory, a superblock, a memory cgroup, everybody) each has a file; what
+//! they have in common is here.
 //!
 //! A [`Rung`] is a plan: whom it hits, what it is known to hold, the command that does the same. To
 //! [`carry_out`] a plan takes the figures, opens the record, acts, waits for what was freed to come
 //! back, takes the figures again and writes the record.
 
+pub mod audit;
 pub mod cache;
 pub mod carousel;
 pub mod cgroup;
 pub mod everybody;
 mod figures;
+pub mod ladder;
 pub mod pages;
+pub mod prune;
+pub mod shrink;
 pub mod shrinker;
 pub mod superblock;
+pub mod tune;
 
 use std::fmt::Debug;
 use std::io;
@@ -24,11 +32,11 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use crate::audit::{Action, AuditError, Log, Record};
-use crate::reach::{self, Kind, Unreached};
-use crate::shrink::ShrinkError;
-use crate::source::{Cause, Kernel, SourceError};
-use crate::text::printable;
+use crate::base::text::printable;
+use crate::kernel::reach::{self, Kind, Unreached};
+use crate::kernel::source::{Cause, Kernel, SourceError};
+use crate::reclaim::audit::{Action, AuditError, Log, Record};
+use crate::reclaim::shrink::ShrinkError;
 pub use figures::{Change, Figure, Unit, figure, machine};
 
 /// Why there is no plan, or a plan was not carried out.
@@ -63,7 +71,7 @@ pub enum ReclaimError {
         what: String,
     },
     /// Somebody had to be asked on the way there, and did not answer until that was ended.
-    #[error("{}: its filesystem did not answer until the wait was ended{}", printable(.path), crate::reach::still_waits(*.left))]
+    #[error("{}: its filesystem did not answer until the wait was ended{}", printable(.path), crate::kernel::reach::still_waits(*.left))]
     Unanswered {
         /// The file.
         path: PathBuf,

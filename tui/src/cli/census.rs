@@ -10,15 +10,15 @@ use serde::Serialize;
 use super::table::{Align, Table};
 use super::walks::{self, Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
-use crate::census::{Census, Row, census, freeable};
-use crate::holders::watches::{Watches, watches};
-use crate::json::{self, Name};
-use crate::model::Sizes;
-use crate::reader;
-use crate::session::Counters;
-use crate::source::{Kernel, Mount, Mounted};
-use crate::text::{bytes, count, printable};
-use crate::who;
+use crate::base::json::{self, Name};
+use crate::base::text::{bytes, count, printable};
+use crate::cache::census::{Census, Row, census, freeable};
+use crate::cache::holders::watches::{Watches, watches};
+use crate::cache::who;
+use crate::kernel::reader;
+use crate::kernel::session::Counters;
+use crate::kernel::source::{Kernel, Mount, Mounted};
+use crate::ui::model::Sizes;
 
 /// Count what the kernel has cached below a directory, looking nothing up
 #[derive(Debug, clap::Args)]

@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use super::table::{Align, Table};
 use super::{Context, Exit, Failure, Run};
-use crate::json::{self, Name};
-use crate::model::{CGROUP_COLUMNS, CgroupRow, CgroupsPage};
-use crate::say::say;
-use crate::source::{CgroupMemory, Cgroups, CgroupsError, Version, cgroups};
-use crate::text::{bytes, counted, printable};
+use crate::base::json::{self, Name};
+use crate::base::say::say;
+use crate::base::text::{bytes, counted, printable};
+use crate::kernel::source::{CgroupMemory, Cgroups, CgroupsError, Version, cgroups};
+use crate::ui::model::{CGROUP_COLUMNS, CgroupRow, CgroupsPage};
 
 /// Show what the memory of each cgroup is used for: slab, other kernel memory, page cache, programs
 ///
@@ -201,7 +201,7 @@ fn read(context: &Context) -> Result<Cgroups, Failure> {
 fn tell(rows: &[&CgroupRow], growth: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let shown = || {
         let shown =
-            |column: &&crate::model::GridColumn<CgroupRow>| growth || column.name != "growth";
+            |column: &&crate::ui::model::GridColumn<CgroupRow>| growth || column.name != "growth";
         CGROUP_COLUMNS.iter().filter(shown)
     };
     let side = |name| match name {

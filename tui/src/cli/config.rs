@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{Context, Exit, Failure, Run};
-use crate::config::{self, Config};
+use crate::ui::config::{self, Config};
 
 /// Check the configuration of the screen and say where it is
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ impl Run for Args {
             return Ok(Exit::Ok);
         };
         Config::read(&path)?;
-        let shown = crate::text::printable(&path);
+        let shown = crate::base::text::printable(&path);
         let what = if path.exists() {
             "read, without a mistake"
         } else {

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use rustix::termios::{QueueSelector, tcflush};
 
 use super::{Context, Exit, Failure, READ_ONLY};
-use crate::audit;
-use crate::config::Config;
+use crate::reclaim::audit;
+use crate::ui::config::Config;
 
 /// What a person wants of a plan.
 #[derive(Clone, Copy, Debug, clap::Args)]

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::table::{Align, Table};
 use super::{Context, Exit, Failure, Run};
-use crate::json;
-use crate::text;
+use crate::base::json;
+use crate::base::text;
 
 /// Say what this machine offers, what is missing and what mends it
 ///
@@ -96,7 +96,9 @@ struct Report {
 
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
-        let kernel = crate::source::Kernel::new(&context.root).release().ok();
+        let kernel = crate::kernel::source::Kernel::new(&context.root)
+            .release()
+            .ok();
         let mut checks = kernel::checks(context, kernel.as_deref());
         if context.is_live() {
             checks.extend(person::checks());

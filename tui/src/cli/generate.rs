@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use rustix::fs::{Mode, fchmod};
 
 use super::{Context, Exit, Failure, Run};
-use crate::trusted::{self, NewFile};
+use crate::base::trusted::{self, NewFile};
 
 /// Write the completions for a shell to standard output
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub struct Man {
 impl Run for Man {
     fn run(&self, _context: &Context, _out: &mut dyn Write) -> Result<Exit, Failure> {
         self.write().map_err(|error| {
-            let directory = crate::text::printable(&self.directory);
+            let directory = crate::base::text::printable(&self.directory);
             Failure::new(Exit::Failed, format!("{directory}: {error}"))
         })?;
         Ok(Exit::Ok)

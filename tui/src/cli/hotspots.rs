@@ -8,12 +8,12 @@ use super::census::Figures;
 use super::table::{Align, Table};
 use super::walks::Interrupt;
 use super::{Context, Exit, Failure, Run};
-use crate::hotspots::{Heat, Hotspots, HotspotsError, hotspots};
-use crate::json::{self, Name};
-use crate::model::Sizes;
-use crate::shell::quoted;
-use crate::source::Kernel;
-use crate::text::{bytes, count, printable};
+use crate::base::json::{self, Name};
+use crate::base::shell::quoted;
+use crate::base::text::{bytes, count, printable};
+use crate::cache::hotspots::{Heat, Hotspots, HotspotsError, hotspots};
+use crate::kernel::source::Kernel;
+use crate::ui::model::Sizes;
 
 /// Find the directories that directly hold the most negative dentries, over all filesystems
 ///
@@ -189,10 +189,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::hotspots::{Counted, Hotspot};
-    use crate::session::{Counters, SessionError};
-    use crate::source::Mount;
-    use crate::target::LookError;
+    use crate::cache::hotspots::{Counted, Hotspot};
+    use crate::kernel::session::{Counters, SessionError};
+    use crate::kernel::source::Mount;
+    use crate::kernel::target::LookError;
 
     fn found() -> Hotspots {
         let counters = |negative| Counters {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::ladder::{Rung, Step};
+use crate::reclaim::ladder::{Rung, Step};
 
 /// A rung.
 #[derive(Serialize)]

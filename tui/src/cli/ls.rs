@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
-use crate::census::list;
-use crate::json::{self, Name};
-use crate::session::Entry;
-use crate::shapes::Shapes;
-use crate::target::Target;
-use crate::text::printable;
+use crate::base::json::{self, Name};
+use crate::base::text::printable;
+use crate::cache::census::list;
+use crate::cache::shapes::Shapes;
+use crate::kernel::session::Entry;
+use crate::kernel::target::Target;
 
 /// Name what the kernel has cached in a directory, absent names too, looking nothing up
 ///

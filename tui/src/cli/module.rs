@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::{Context, Exit, Failure, Run};
 use crate::abi;
-use crate::json;
-use crate::session::{Device, MODES, SessionError};
-use crate::text::printable;
+use crate::base::json;
+use crate::base::text::printable;
+use crate::kernel::session::{Device, MODES, SessionError};
 
 const NAME: &str = "slabscope";
 
@@ -238,7 +238,7 @@ const DELETE_NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 fn build_help(out: &mut dyn Write) -> Result<Exit, Failure> {
     let uname = rustix::system::uname();
     let release = uname.release().to_string_lossy();
-    for line in crate::session::how_to_get_the_module(&release) {
+    for line in crate::kernel::session::how_to_get_the_module(&release) {
         writeln!(out, "{line}")?;
     }
     Ok(Exit::Ok)

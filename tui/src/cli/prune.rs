@@ -11,16 +11,16 @@ use std::time::Duration;
 use super::confirm::How;
 use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, Run, ladder, reclaim};
-use crate::json::{self, Name};
-use crate::ladder::{Place, Step};
-use crate::model::{Figures, Sizes, prune_bytes};
-use crate::prune::{self, Outcome, Plan, PruneError, layers, settle};
+use crate::base::json::{self, Name};
+use crate::base::say::{ProgressLine, say};
+use crate::base::text::count;
+use crate::kernel::session::{Bounds, Counters, Device, Mode, SessionError, Status};
+use crate::kernel::source::{Kernel, Mount, Mounted, Source};
+use crate::kernel::target::Target;
+use crate::reclaim::ladder::{Place, Step};
 use crate::reclaim::pages::Request;
-use crate::say::{ProgressLine, say};
-use crate::session::{Bounds, Counters, Device, Mode, SessionError, Status};
-use crate::source::{Kernel, Mount, Mounted, Source};
-use crate::target::Target;
-use crate::text::count;
+use crate::reclaim::prune::{self, Outcome, Plan, PruneError, layers, settle};
+use crate::ui::model::{Figures, Sizes, prune_bytes};
 use report::{Document, Done};
 
 /// Evict what is cached and unused below a directory
@@ -256,7 +256,7 @@ impl Args {
     /// What can be done for this directory's sake.
     fn steps(&self) -> Vec<Step> {
         let path = self.directory.absolute();
-        crate::ladder::ladder(&Place::read(&Kernel::new("/"), Some(&path)))
+        crate::reclaim::ladder::ladder(&Place::read(&Kernel::new("/"), Some(&path)))
     }
 
     /// Of what was opened, by whatever links; by its path where that is not told.

@@ -13,16 +13,16 @@ use rustix::fs::{Mode, OFlags};
 use super::confirm::How;
 use super::walks::Interrupt;
 use super::{Context, Exit, Failure, Run};
-use crate::aside;
-use crate::audit;
-use crate::ladder::{self, Place};
-use crate::parse;
+use crate::base::parse;
+use crate::base::say::{ProgressLine, say};
+use crate::base::text::count;
+use crate::kernel::aside;
+use crate::kernel::source::{Kernel, Mount};
+use crate::reclaim::audit;
 use crate::reclaim::everybody::What;
+use crate::reclaim::ladder::{self, Place};
 use crate::reclaim::pages::Request;
 use crate::reclaim::{self, Ended, ReclaimError, Rung, carousel, carry_out};
-use crate::say::{ProgressLine, say};
-use crate::source::{Kernel, Mount};
-use crate::text::count;
 use report::Report;
 
 /// Reclaim more widely than below one directory: a filesystem, a cgroup, a slab cache, everybody
@@ -150,7 +150,7 @@ fn apart() -> Result<Exit, Failure> {
             Exit::Partial,
             format!(
                 "its filesystem did not answer until the wait was ended{}",
-                crate::reach::still_waits(Some(pid))
+                crate::kernel::reach::still_waits(Some(pid))
             ),
         )),
     }

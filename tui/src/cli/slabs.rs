@@ -10,9 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Context, Exit, Failure, Run};
-use crate::filter::Filter;
-use crate::say::say;
-use crate::source::{Cache, Cause, Kernel, Sample, Source, SourceError};
+use crate::base::filter::Filter;
+use crate::base::say::say;
+use crate::kernel::source::{Cache, Cause, Kernel, Sample, Source, SourceError};
 use report::Report;
 use sort::Sort;
 use watch::{Earlier, Grown};

@@ -7,11 +7,11 @@ use std::time::Duration;
 use clap::CommandFactory;
 
 use super::{Cli, Context, Exit, Failure, Run};
-use crate::audit;
-use crate::config::{Config, nearest};
-use crate::runtime::{self, Options};
-use crate::target::{LookError, Target};
-use crate::text::printable;
+use crate::base::text::printable;
+use crate::kernel::target::{LookError, Target};
+use crate::reclaim::audit;
+use crate::ui::config::{Config, nearest};
+use crate::ui::runtime::{self, Options};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

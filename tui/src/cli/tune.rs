@@ -5,14 +5,14 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::{Context, Exit, Failure, Run, confirm};
-use crate::audit;
-use crate::config::Config;
-use crate::json;
+use crate::base::json;
+use crate::base::say::say;
+use crate::base::text::{counted, printable};
+use crate::kernel::source::Kernel;
 use crate::reclaim::ReclaimError;
-use crate::say::say;
-use crate::source::Kernel;
-use crate::text::{counted, printable};
-use crate::tune::{SETTINGS, Setting, why_not};
+use crate::reclaim::audit;
+use crate::reclaim::tune::{SETTINGS, Setting, why_not};
+use crate::ui::config::Config;
 
 /// Show what says how long dentries and inodes stay, change it, put it back
 ///
@@ -137,7 +137,9 @@ impl Args {
         };
         let now = setting.read(kernel).map_err(|error| {
             let exit = match error.cause {
-                crate::source::Cause::Unreadable(std::io::ErrorKind::NotFound, _) => Exit::Missing,
+                crate::kernel::source::Cause::Unreadable(std::io::ErrorKind::NotFound, _) => {
+                    Exit::Missing
+                }
                 _ => Exit::Failed,
             };
             Failure::new(exit, format!("{name}: {}", why_not(setting, &error)))

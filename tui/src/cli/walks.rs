@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 
 use super::{Exit, Failure};
-use crate::model::Sizes;
-use crate::prune::PruneError;
-use crate::reader;
-use crate::reader::bpf::BpfError;
-use crate::session::{SessionError, too_old};
-use crate::signals;
-use crate::source::{Kernel, Mount, Source};
-use crate::target::{LookError, Target};
+use crate::base::signals;
+use crate::kernel::reader;
+use crate::kernel::reader::bpf::BpfError;
+use crate::kernel::session::{SessionError, too_old};
+use crate::kernel::source::{Kernel, Mount, Source};
+use crate::kernel::target::{LookError, Target};
+use crate::reclaim::prune::PruneError;
+use crate::ui::model::Sizes;
 
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use super::table::{Align, Table};
 use super::walks::Interrupt;
 use super::{Context, Exit, Failure, Run};
-use crate::config::Config;
-use crate::json;
-use crate::reach::{self, Kind, Unreached};
-use crate::say::say;
-use crate::source::{Kernel, Source};
-use crate::text::{bytes, count, counted, duration, printable, share, short};
-use crate::who::{self, Events, Owner, Reading, Row, Spec, Watch, Way, WhoError};
+use crate::base::json;
+use crate::base::say::say;
+use crate::base::text::{bytes, count, counted, duration, printable, share, short};
+use crate::cache::who::{self, Events, Owner, Reading, Row, Spec, Watch, Way, WhoError};
+use crate::kernel::reach::{self, Kind, Unreached};
+use crate::kernel::source::{Kernel, Source};
+use crate::ui::config::Config;
 use document::document;
 
 /// Find out who makes dentries, and in which directories, or who fills another slab cache
@@ -332,7 +332,7 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
-    use crate::who::{Directory, Identity, Process};
+    use crate::cache::who::{Directory, Identity, Process};
 
     fn row(pid: u32, name: &str, directory: Option<Directory>) -> Row {
         Row {

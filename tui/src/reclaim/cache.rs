@@ -1,13 +1,13 @@
-//! One slab cache: the slabs of it that hold no object (see [`crate::shrink`]).
+//! One slab cache: the slabs of it that hold no object (see [`crate::reclaim::shrink`]).
 
 use std::path::Path;
 
 use super::{Ended, Figure, Flow, Outcome, Ran, ReclaimError, Rung, machine};
-use crate::audit::Record;
-use crate::shell::quoted;
-use crate::shrink::{self, Plan};
-use crate::source::Kernel;
-use crate::text::counted;
+use crate::base::shell::quoted;
+use crate::base::text::counted;
+use crate::kernel::source::Kernel;
+use crate::reclaim::audit::Record;
+use crate::reclaim::shrink::{self, Plan};
 
 impl Rung for Plan {
     fn name(&self) -> &'static str {

@@ -21,11 +21,11 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::{Ended, Figure, Flow, Outcome, Progress, Ran, ReclaimError, Rung, figure, machine};
-use crate::negatives::Names;
-use crate::shell::quoted;
-use crate::source::{Kernel, Mount, Mounted};
-use crate::target::Target;
-use crate::text::{count, counted, printable};
+use crate::base::shell::quoted;
+use crate::base::text::{count, counted, printable};
+use crate::cache::negatives::Names;
+use crate::kernel::source::{Kernel, Mount, Mounted};
+use crate::kernel::target::Target;
 use leftover::{Token, Trace};
 use link::{Link, Step};
 

@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::{Ended, Figure, Flow, Outcome, Progress, Ran, ReclaimError, Rung, machine};
-use crate::shell::quoted;
-use crate::source::{
+use crate::base::shell::quoted;
+use crate::base::text::{bytes, printable};
+use crate::kernel::source::{
     Cause, CgroupsError, Hierarchy, Kernel, KernelTree, MemoryStat, SourceError, memory_stat,
 };
-use crate::text::{bytes, printable};
 
 /// No process' memory goes to swap, page cache and slabs alone.
 const HOW: &str = "swappiness=0";

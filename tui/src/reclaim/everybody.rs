@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Ended, Figure, Flow, Progress, Ran, ReclaimError, Rung, figure, machine};
-use crate::aside::{Deed, Waited, aside};
-use crate::source::{Kernel, KernelFs, KernelTree, Mount};
-use crate::text::{bytes, count, counted};
+use crate::base::text::{bytes, count, counted};
+use crate::kernel::aside::{Deed, Waited, aside};
+use crate::kernel::source::{Kernel, KernelFs, KernelTree, Mount};
 
 /// What is dropped: the number that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::source::Kernel;
-use crate::text::{bytes, count};
+use crate::base::text::{bytes, count};
+use crate::kernel::source::Kernel;
 
 /// What a figure counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

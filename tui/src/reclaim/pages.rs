@@ -22,13 +22,13 @@ use rustix::fs::{Advice, Stat, fadvise, fdatasync};
 use rustix::io::Errno;
 
 use super::{Ended, Figure, Flow, Ran, ReclaimError, Rung, machine};
-use crate::aside::attended;
-use crate::page_cache::{self, Asker, Resident};
-use crate::reach::Kind;
-use crate::shell::quoted;
-use crate::source::{Kernel, Mount, Mounted};
-use crate::target::Target;
-use crate::text::{bytes, count, counted, printable};
+use crate::base::shell::quoted;
+use crate::base::text::{bytes, count, counted, printable};
+use crate::kernel::aside::attended;
+use crate::kernel::page_cache::{self, Asker, Resident};
+use crate::kernel::reach::Kind;
+use crate::kernel::source::{Kernel, Mount, Mounted};
+use crate::kernel::target::Target;
 use walk::Walk;
 
 /// What is asked for.

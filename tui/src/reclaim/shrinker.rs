@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{Ended, Flow, Progress, ReclaimError};
-use crate::source::files;
-use crate::source::shrinkers::{self, Share};
-use crate::source::{Cause, Files, KernelFs, KernelTree, Mount, SourceError};
-use crate::text::printable;
+use crate::base::text::printable;
+use crate::kernel::source::files;
+use crate::kernel::source::shrinkers::{self, Share};
+use crate::kernel::source::{Cause, Files, KernelFs, KernelTree, Mount, SourceError};
 
 /// Where they are.
 pub const DIRECTORY: &str = "sys/kernel/debug/shrinker";

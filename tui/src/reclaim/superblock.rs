@@ -23,14 +23,14 @@ use super::shrinker::Shrinker;
 use super::{
     Ended, Figure, Flow, Progress, Ran, ReclaimError, Rung, figure, machine, open, refused,
 };
-use crate::aside::{Deed, Waited, aside};
-use crate::holders::watches::watches;
-use crate::prune::settle;
-use crate::reach::{self, Kind};
-use crate::shell::quoted;
-use crate::source::{Kernel, Mount, Mounted};
-use crate::text::{count, printable};
-use crate::who;
+use crate::base::shell::quoted;
+use crate::base::text::{count, printable};
+use crate::cache::holders::watches::watches;
+use crate::cache::who;
+use crate::kernel::aside::{Deed, Waited, aside};
+use crate::kernel::reach::{self, Kind};
+use crate::kernel::source::{Kernel, Mount, Mounted};
+use crate::reclaim::prune::settle;
 
 type Options = BTreeMap<String, Option<String>>;
 

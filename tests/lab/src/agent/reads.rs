@@ -73,7 +73,7 @@ pub fn resident(top: &Path) -> Result<()> {
     for path in &found {
         let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
         let mut flow = || ControlFlow::Continue(());
-        let bytes = slabscope::page_cache::resident(file.as_fd(), &mut flow)
+        let bytes = slabscope::kernel::page_cache::resident(file.as_fd(), &mut flow)
             .map_err(|error| anyhow!("{}: {error:?}", path.display()))?;
         sum += bytes.unwrap_or(0);
     }

@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_program_leads_to_experiments_that_there_are() {
-        for lesson in slabscope::caches::LESSONS {
+        for lesson in slabscope::cache::notes::LESSONS {
             let title = find(lesson.number).map(|experiment| experiment.title);
             assert_eq!(title, Some(lesson.title));
         }

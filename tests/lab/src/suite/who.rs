@@ -158,7 +158,7 @@ fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
     screen.wait_for("fprobe events on d_splice_alias", SOON)?;
     guest.sh(&plant())?;
     for (dir, count) in PLANTED {
-        let count = slabscope::text::count(count);
+        let count = slabscope::base::text::count(count);
         let row = move |screen: &vt100::Screen| {
             let shown = screen.contents();
             let mut rows = shown.lines();

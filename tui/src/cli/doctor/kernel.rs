@@ -7,16 +7,16 @@ use std::path::Path;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 
 use super::{Check, State};
+use crate::base::text::{self, count, known};
+use crate::cache::who;
 use crate::cli::Context;
-use crate::reader::{self, bpf::BpfError};
-use crate::reclaim::shrinker::{NoShrinker, Shrinkers};
-use crate::session::{Device, SessionError, too_old};
-use crate::source::{
+use crate::kernel::reader::{self, bpf::BpfError};
+use crate::kernel::session::{Device, SessionError, too_old};
+use crate::kernel::source::{
     Cause, CgroupsError, Files, Hierarchy, Kernel, Mount, Source, SourceError, files,
     slab_attributes,
 };
-use crate::text::{self, count, known};
-use crate::who;
+use crate::reclaim::shrinker::{NoShrinker, Shrinkers};
 
 const DEBUGFS: &str = "mount -t debugfs debugfs /sys/kernel/debug";
 const SUDO: &str = "sudo slabscope";

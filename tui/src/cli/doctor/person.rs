@@ -39,7 +39,7 @@ fn locale() -> Check {
 }
 
 fn configuration() -> Check {
-    let (state, found) = match crate::config::Config::load() {
+    let (state, found) = match crate::ui::config::Config::load() {
         Ok(_) => (State::Ok, "without a mistake".to_owned()),
         Err(error) => (State::Failed, error.to_string()),
     };

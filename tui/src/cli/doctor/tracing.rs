@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 
 use super::{Check, State};
+use crate::cache::who::{self, Owner, Tracefs};
 use crate::cli::Context;
-use crate::source::Mount;
-use crate::who::{self, Owner, Tracefs};
+use crate::kernel::source::Mount;
 
 /// What tracefs' own README names, by what it is there for (kernel/trace/trace.c: `readme_msg`,
 /// Linux 7.3).
@@ -64,7 +64,7 @@ fn offered(
 
 /// Without its types the kernel tells a directory's name, and not which one it is.
 fn types(context: &Context) -> Check {
-    let captured = crate::source::Files::new(&context.root);
+    let captured = crate::kernel::source::Files::new(&context.root);
     let there = captured.open("sys/kernel/btf/vmlinux").is_ok();
     let state = if there { State::Ok } else { State::Missing };
     Check::new("BTF", "which directory of a name it is", state, "")

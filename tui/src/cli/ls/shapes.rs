@@ -7,11 +7,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::base::json::{self, Name};
+use crate::base::text::{count, printable_bytes, share};
+use crate::cache::shapes::{Settled, Shape};
 use crate::cli::Failure;
 use crate::cli::table::{Align, Table};
-use crate::json::{self, Name};
-use crate::shapes::{Settled, Shape};
-use crate::text::{count, printable_bytes, share};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -90,7 +90,7 @@ pub(super) fn tell<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shapes::Shapes;
+    use crate::cache::shapes::Shapes;
 
     fn told(limit: usize, as_json: bool) -> String {
         let mut shapes = Shapes::default();

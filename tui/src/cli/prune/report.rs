@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::base::json::Name;
+use crate::base::text::{bytes, count, duration, printable};
 use crate::cli::{Failure, ladder};
-use crate::json::Name;
-use crate::model::{Figures, difference, part_of, pending, reasons};
-use crate::prune::Outcome;
-use crate::session::{Counters, Mode, Status};
-use crate::source::{Cache, Mount};
-use crate::text::{bytes, count, duration, printable};
+use crate::kernel::session::{Counters, Mode, Status};
+use crate::kernel::source::{Cache, Mount};
+use crate::reclaim::prune::Outcome;
+use crate::ui::model::{Figures, difference, part_of, pending, reasons};
 
 /// What is told of a prune or a dry run.
 #[derive(Serialize)]

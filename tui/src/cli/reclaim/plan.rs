@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::{Args, Exit, Failure, absolute, so_far};
+use crate::base::say::ProgressLine;
+use crate::kernel::source::{Kernel, Source};
 use crate::reclaim::carousel::names;
+use crate::reclaim::shrink;
 use crate::reclaim::superblock::Request;
 use crate::reclaim::{
     Progress, ReclaimError, Rung, carousel, cgroup, everybody, pages, superblock,
 };
-use crate::say::ProgressLine;
-use crate::shrink;
-use crate::source::{Kernel, Source};
 
 impl Args {
     /// The plan for the one rung that was asked for.

@@ -4,12 +4,12 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use crate::base::json::{self, Name};
+use crate::base::text::{bytes, duration, printable};
 use crate::cli::{Failure, ladder};
-use crate::json::{self, Name};
-use crate::ladder::Step;
+use crate::kernel::source::Kernel;
+use crate::reclaim::ladder::Step;
 use crate::reclaim::{Change, Figure, Outcome, Rung, Unit};
-use crate::source::Kernel;
-use crate::text::{bytes, duration, printable};
 
 /// A plan, and what came of it.
 #[derive(Serialize)]

@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::unix_time;
 use super::watch::Grown;
+use crate::base::json::{self, Name};
+use crate::base::text::{self, known};
 use crate::cli::Failure;
 use crate::cli::table::{Align, Table};
-use crate::json::{self, Name};
-use crate::source::{Cache, Class, Gap, Kernel, Sample, SourceError, Totals};
-use crate::text::{self, known};
+use crate::kernel::source::{Cache, Class, Gap, Kernel, Sample, SourceError, Totals};
 
 /// What is printed of a sample.
 #[derive(Debug, Serialize)]

@@ -1,6 +1,6 @@
 //! What the table can be sorted by: the columns of the slab screen that need no mark.
 
-use crate::model::{Column, Line, Shape};
+use crate::ui::model::{Column, Line, Shape};
 
 /// A column to sort by.
 #[derive(Clone, Copy, Debug)]

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::history::{Since, changes};
-use crate::model::{Line, Row};
-use crate::source::{Cache, Sample};
+use crate::cache::history::{Since, changes};
+use crate::kernel::source::{Cache, Sample};
+use crate::ui::model::{Line, Row};
 
 /// A cache of a sample, and how it changed.
 #[derive(Clone, Copy, Debug)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Found, per_second};
-use crate::json::Name;
-use crate::who::{Row, Spec};
+use crate::base::json::Name;
+use crate::cache::who::{Row, Spec};
 
 #[derive(Serialize)]
 pub(super) struct Document<'a> {

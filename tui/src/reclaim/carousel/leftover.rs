@@ -15,10 +15,10 @@ use rustix::fs::{flock, fstat, readlinkat, renameat_with, unlinkat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::base::text::printable;
+use crate::base::trusted;
+use crate::base::xdg;
 use crate::reclaim::ReclaimError;
-use crate::text::printable;
-use crate::trusted;
-use crate::xdg;
 
 /// Below a person's state.
 const DIRECTORY: &str = "slabscope/carousel";

@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use crate::negatives::{Names, listing};
+use crate::cache::negatives::{Names, listing};
+use crate::kernel::session::SessionError;
+use crate::kernel::target::Target;
 use crate::reclaim::{Flow, Progress, ReclaimError};
-use crate::session::SessionError;
-use crate::target::Target;
 
 /// Names, and how many more there was no room for.
 pub type Listed = (Names, u64);
@@ -25,7 +25,7 @@ pub fn collect<'a>(from: impl IntoIterator<Item = &'a [u8]>) -> Listed {
 /// What a reader lists of a directory, looking nothing up. None: `flow` ended it.
 pub fn cached(target: &Target, flow: &mut Flow<'_>) -> Result<Option<Listed>, ReclaimError> {
     let mut stopped = false;
-    let mut progress = |so_far: &crate::session::Counters| {
+    let mut progress = |so_far: &crate::kernel::session::Counters| {
         let going = flow(&Progress {
             done: so_far.negative,
             of: None,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{StatVfsMountFlags, fstat, fstatvfs};
 
-use crate::source::Mount;
-use crate::text::printable;
+use crate::base::text::printable;
+use crate::kernel::source::Mount;
 
 /// Filesystems that it is tested on.
 const TESTED: [&str; 3] = ["ext4", "xfs", "btrfs"];

@@ -11,9 +11,9 @@ use rustix::io::Errno;
 use walkdir::{DirEntry, WalkDir};
 
 use super::{Cut, Found, Plan};
-use crate::page_cache::{Asker, Resident, Unknown};
+use crate::kernel::page_cache::{Asker, Resident, Unknown};
+use crate::kernel::source::Kernel;
 use crate::reclaim::{Flow, Progress, ReclaimError};
-use crate::source::Kernel;
 
 /// What is done with a file, of which so much is resident, if that is told.
 pub(super) type Act<'a> = dyn FnMut(&File, &Stat, Option<&Resident>) + 'a;

@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use slabscope::session::{Device, Record, Session, Walk};
+use slabscope::kernel::session::{Device, Record, Session, Walk};
 
 use super::peers::{directory, fill, nanoseconds, negative, settle};
 use super::tell;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_setaffinity};
-use slabscope::session::{Bounds, Counters, Device, Mode, Record, Status, Walk};
+use slabscope::kernel::session::{Bounds, Counters, Device, Mode, Record, Status, Walk};
 
 use super::TOP;
 use crate::agent::lookups;

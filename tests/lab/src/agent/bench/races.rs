@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 use rustix::fs::{AtFlags, statat};
 use rustix::process::{Resource, Rlimit, setrlimit};
-use slabscope::session::Mode as Prune;
+use slabscope::kernel::session::Mode as Prune;
 
 use super::peers::{
     directory, drop_caches, fill, nanoseconds, negative, pin, prune, shrink_dcache_parent, walk,

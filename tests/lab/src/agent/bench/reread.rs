@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use slabscope::session::Mode as Prune;
+use slabscope::kernel::session::Mode as Prune;
 
 use super::peers::{directory, drop_caches_of, nanoseconds, prune, settle, walk};
 use super::tell;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+use slabscope::kernel::session::{Mode as Prune, Walk};
+use slabscope::kernel::source::Kernel;
+use slabscope::kernel::target::Target;
 use slabscope::reclaim::{Ended, Rung as _, carousel};
-use slabscope::session::{Mode as Prune, Walk};
-use slabscope::source::Kernel;
-use slabscope::target::Target;
 
 use super::peers::{
     directory, drop_caches, fill, nanoseconds, negative, prune, settle, shrink_dcache_parent, walk,

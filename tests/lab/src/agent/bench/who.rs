@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use slabscope::look::Look;
-use slabscope::model::{Host, Model, Watching};
-use slabscope::update::{Msg, WhoMsg, update};
-use slabscope::view;
-use slabscope::who::{Owner, ROWS, Spec, Watch, tracefs};
+use slabscope::cache::who::{Owner, ROWS, Spec, Watch, tracefs};
+use slabscope::ui::look::Look;
+use slabscope::ui::model::{Host, Model, Watching};
+use slabscope::ui::update::{Msg, WhoMsg, update};
+use slabscope::ui::view;
 
 use super::peers::{directory, drop_caches, nanoseconds};
 use super::tell;

@@ -1,0 +1,10 @@
+//! What the kernel says: its files as values, the readers of the dentry cache, open directories.
+
+pub mod aside;
+pub mod page_cache;
+pub mod reach;
+pub mod readdir;
+pub mod reader;
+pub mod session;
+pub mod source;
+pub mod target;

@@ -1,0 +1,410 @@
+//! System calls that no signal ends, done by a process of their own: whoever waits for it can leave, and
+//! the shell gets its prompt back. Such a call holds up the end of the process that made it, with
+//! all of its threads.
+
+use std::ffi::OsString;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::mount::fsconfig_reconfigure;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+use rustix::process::{Pid, Signal, set_parent_process_death_signal};
+
+use crate::kernel::reach::{self, Kind};
+
+/// What is done aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Reconfigures the filesystem context that standard input is (fsconfig(2)).
+    Reconfigure,
+    /// Writes all that is dirty (sync(2)).
+    Sync,
+    /// Writes 1 to the file that standard input is.
+    Write1,
+    /// Writes 2.
+    Write2,
+    /// Writes 3.
+    Write3,
+}
+
+/// What the process that does it calls itself.
+const NAME: &str = "slabscope-aside";
+
+/// If this process is such a one: does what it is there for, and returns its status, an error's number.
+pub fn asked(mut args: impl Iterator<Item = OsString>) -> Option<u8> {
+    if args.next()? != NAME {
+        return None;
+    }
+    let word = args.next()?;
+    let done = match Kind::ALL.into_iter().find(|kind| word == kind.word()) {
+        Some(kind) => hand_over(Path::new(&args.next()?), kind),
+        None => Deed::ALL
+            .into_iter()
+            .find(|deed| word == deed.word())?
+            .run(),
+    };
+    let errno = done.err().map_or(0, Errno::raw_os_error);
+    Some(u8::try_from(errno).unwrap_or(u8::MAX))
+}
+
+/// Opens what a path leads to, whomever the kernel has to ask, and hands it to the parent process
+/// over the socket that standard input is. If the parent ends before, so does this process.
+fn hand_over(path: &Path, kind: Kind) -> Result<(), Errno> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let opened = reach::by_lookup(path, kind)?;
+    let files = [opened.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&files));
+    let byte = [IoSlice::new(b"1")];
+    sendmsg(io::stdin(), &byte, &mut control, SendFlags::NOSIGNAL).map(drop)
+}
+
+/// What [`hand_over`] has sent.
+fn take_over(socket: OwnedFd) -> Result<OwnedFd, Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let mut into = [IoSliceMut::new(&mut byte)];
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+    recvmsg(socket, &mut into, &mut control, flags)?;
+    let mut files = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut files) => files.next(),
+        _ => None,
+    });
+    files.next().ok_or(Errno::BADF)
+}
+
+/// Opens what a path leads to (`O_PATH`) in a process of its own, whomever the kernel has to ask: a
+/// server that does not answer is waited for as long as `flow` says.
+pub fn open(
+    path: &Path,
+    kind: Kind,
+    flow: &mut dyn FnMut() -> ControlFlow<()>,
+) -> io::Result<Waited<OwnedFd>> {
+    let (ours, theirs) = socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(NAME).arg(kind.word()).arg(path).stdin(theirs);
+    Ok(match wait(command, None, flow)? {
+        Waited::Done(done) => Waited::Done(done.and_then(|()| take_over(ours))),
+        Waited::Ended { bound } => Waited::Ended { bound },
+        Waited::Left(pid) => Waited::Left(pid),
+    })
+}
+
+impl Deed {
+    const ALL: [Self; 5] = [
+        Self::Reconfigure,
+        Self::Sync,
+        Self::Write1,
+        Self::Write2,
+        Self::Write3,
+    ];
+
+    /// Does it, in the process that is there for nothing else.
+    fn run(self) -> Result<(), Errno> {
+        let write = |text: &str| {
+            let written = rustix::io::write(io::stdin().as_fd(), text.as_bytes());
+            written.map(drop)
+        };
+        match self {
+            Self::Reconfigure => fsconfig_reconfigure(io::stdin().as_fd()),
+            Self::Sync => {
+                rustix::fs::sync();
+                Ok(())
+            }
+            Self::Write1 => write("1"),
+            Self::Write2 => write("2"),
+            Self::Write3 => write("3"),
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Reconfigure => "reconfigure",
+            Self::Sync => "sync",
+            Self::Write1 => "write1",
+            Self::Write2 => "write2",
+            Self::Write3 => "write3",
+        }
+    }
+}
+
+/// What this program calls itself once more, if all that it was asked for may wait for ever.
+const AGAIN: &str = "slabscope-again";
+
+/// Whether this process is one that [`again`] has started.
+pub fn is_again() -> bool {
+    std::env::args_os().next().is_some_and(|name| name == AGAIN)
+}
+
+/// At the start of such a process: if the one that waits for it ends, so does it.
+pub fn at_start() {
+    if is_again() {
+        // Else it would go on alone, which ends as well.
+        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    }
+}
+
+/// Runs this program once more as it was started, and waits for its end: its status, or, once `flow`
+/// ends it and it does not end in time, its number.
+pub fn again(flow: &mut dyn FnMut() -> ControlFlow<()>) -> io::Result<Result<ExitStatus, u32>> {
+    // To write down what was done, and to say so.
+    const LONGEST: Duration = Duration::from_millis(800);
+    let mut command = Command::new("/proc/self/exe");
+    let mut child = command
+        .arg0(AGAIN)
+        .args(std::env::args_os().skip(1))
+        .spawn()?;
+    let mut stopped: Option<Instant> = None;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Ok(status));
+        }
+        match stopped {
+            Some(at) if at.elapsed() > LONGEST => {
+                child.kill()?;
+                thread::sleep(LOOK);
+                return Ok(child.try_wait()?.ok_or(child.id()));
+            }
+            None if flow().is_break() => {
+                // The terminal's Ctrl-C comes to both; to be told twice does no harm.
+                let pid = Pid::from_child(&child);
+                rustix::process::kill_process(pid, Signal::TERM)?;
+                stopped = Some(Instant::now());
+            }
+            _ => thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+/// Has `work` done by a thread of its own, which is left to itself if it waits for somebody who does
+/// not answer: None then. `work` tells how far it is, and hears whether it goes on; `flow` is asked
+/// meanwhile, again and again.
+pub fn attended<T: Send + 'static, P: Copy + Default + Send + 'static>(
+    work: impl FnOnce(&mut dyn FnMut(&P) -> ControlFlow<()>) -> T + Send + 'static,
+    flow: &mut dyn FnMut(&P) -> ControlFlow<()>,
+) -> Option<T> {
+    if flow(&P::default()).is_break() {
+        return None;
+    }
+    let (sender, receiver) = sync_channel(16);
+    let stop = Arc::new(AtomicBool::new(false));
+    let is_over = Arc::clone(&stop);
+    thread::spawn(move || {
+        let done = work(&mut |so_far| {
+            // One that finds no room is followed by another.
+            let _ = sender.try_send(Told::SoFar(*so_far));
+            match is_over.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        // Nobody listens any more if it was left.
+        let _ = sender.send(Told::Done(done));
+    });
+    let mut last = P::default();
+    let mut stopped: Option<Instant> = None;
+    loop {
+        match receiver.recv_timeout(LOOK) {
+            Ok(Told::Done(done)) => return Some(done),
+            Ok(Told::SoFar(so_far)) => last = so_far,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+        match stopped {
+            Some(at) if at.elapsed() > GRACE => return None,
+            None if flow(&last).is_break() => {
+                stop.store(true, Ordering::Relaxed);
+                stopped = Some(Instant::now());
+            }
+            _ => {}
+        }
+    }
+}
+
+enum Told<T, P> {
+    SoFar(P),
+    Done(T),
+}
+
+/// Between two looks at whether a wait is to end.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What was ended has so long to end.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How the wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited<T = ()> {
+    /// It is done, or was refused.
+    Done(Result<T, Errno>),
+    /// It was stopped, or took too long (then `true`), and has ended.
+    Ended {
+        /// It took too long.
+        bound: bool,
+    },
+    /// The same, but the kernel goes on with it in this process.
+    Left(u32),
+}
+
+/// Has it done on `file`, by this very program, started once more. `flow` is asked again and again;
+/// None: there is no bound.
+pub fn aside(
+    deed: Deed,
+    file: Option<OwnedFd>,
+    bound: Option<Duration>,
+    flow: &mut dyn FnMut() -> ControlFlow<()>,
+) -> io::Result<Waited> {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(NAME).arg(deed.word());
+    command.stdin(file.map_or_else(Stdio::null, Stdio::from));
+    wait(command, bound, flow)
+}
+
+/// Starts a command and waits for it. Its status is an error's number.
+fn wait(
+    mut command: Command,
+    bound: Option<Duration>,
+    flow: &mut dyn FnMut() -> ControlFlow<()>,
+) -> io::Result<Waited> {
+    // It needs nothing of what this program was given: no variable says what it does, and no
+    // directory is kept in use by it.
+    command.env_clear().current_dir("/");
+    // The terminal's Ctrl-C is for who waits: that one ends the other.
+    command.process_group(0);
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let start = Instant::now();
+    let mut step = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Waited::Done(result(status)));
+        }
+        let too_long = bound.is_some_and(|bound| start.elapsed() > bound);
+        if too_long || flow().is_break() {
+            return end(child, too_long);
+        }
+        thread::sleep(step);
+        step = (step * 2).min(LOOK);
+    }
+}
+
+fn result(status: ExitStatus) -> Result<(), Errno> {
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(errno) => Err(Errno::from_raw_os_error(errno)),
+        None => Err(Errno::INTR),
+    }
+}
+
+/// Kills it. What does not die of that is in a call of the kernel that nothing ends.
+fn end(mut child: Child, bound: bool) -> io::Result<Waited> {
+    child.kill()?;
+    let start = Instant::now();
+    while start.elapsed() < GRACE {
+        if child.try_wait()?.is_some() {
+            return Ok(Waited::Ended { bound });
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    let pid = child.id();
+    // Somebody has to hear of its end, or what is left of it stays for as long as this program runs.
+    thread::spawn(move || child.wait());
+    Ok(Waited::Left(pid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    fn go_on() -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_ever_is_left_and_one_that_ends_is_heard() {
+        let counted = attended(
+            |tell| {
+                (1..=100)
+                    .take_while(|n: &u64| tell(n).is_continue())
+                    .count()
+            },
+            &mut |_| ControlFlow::Continue(()),
+        );
+        assert_eq!(counted, Some(100));
+        let begin = Instant::now();
+        let waits = attended(
+            |_| thread::sleep(Duration::from_secs(60)),
+            &mut |_: &u64| match begin.elapsed() < LOOK {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            },
+        );
+        assert_eq!(waits, None);
+        assert!(begin.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn an_error_is_told_by_its_number() {
+        let busy = format!("exit {}", Errno::BUSY.raw_os_error());
+        let waited = |script: &str| wait(shell(script), None, &mut go_on).unwrap();
+        assert_eq!(waited(&busy), Waited::Done(Err(Errno::BUSY)));
+        assert_eq!(waited("exit 0"), Waited::Done(Ok(())));
+    }
+
+    #[test]
+    fn helper_inherits_no_environment_and_no_directory() {
+        // cargo sets both for a test.
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+        let none = "test -z \"$CARGO_MANIFEST_DIR$LD_LIBRARY_PATH$HOME\" && test \"$(pwd)\" = /";
+        let waited = wait(shell(none), None, &mut go_on).unwrap();
+        assert_eq!(waited, Waited::Done(Ok(())));
+    }
+
+    #[test]
+    fn nobody_else_is_asked() {
+        let asked = |args: &[&str]| super::asked(args.iter().map(OsString::from));
+        assert_eq!(asked(&["slabscope", "sync"]), None);
+        assert_eq!(asked(&[NAME, "aside"]), None);
+        assert_eq!(asked(&[NAME]), None);
+        assert!(Deed::ALL.iter().all(|deed| deed.word() != "aside"));
+    }
+
+    #[test]
+    fn who_waits_can_leave_and_is_not_kept_for_longer_than_asked() {
+        let mut stop = || ControlFlow::Break(());
+        let ended = wait(shell("exec sleep 60"), None, &mut stop).unwrap();
+        assert_eq!(ended, Waited::Ended { bound: false });
+        let bound = Some(Duration::from_millis(20));
+        let ended = wait(shell("exec sleep 60"), bound, &mut go_on).unwrap();
+        assert_eq!(ended, Waited::Ended { bound: true });
+    }
+}

@@ -1,0 +1,262 @@
+//! The BPF program in the kernel: loaded once, kept for the next walk, freed with the process.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use aya::maps::{Array, MapData, MapError};
+
+use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
+use aya::{Ebpf, EbpfError};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::check;
+use super::layout::{KNOWN_FLAGS, State};
+use crate::base::text::printable;
+use crate::base::xdg;
+use crate::kernel::reader::Kind;
+
+/// The program, as `tui/bpf/build` makes it.
+static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/census.bpf.o"));
+
+/// Where the kernel describes its own structures.
+const BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// Why BPF cannot read the dentry cache here: what is missing, and what would help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BpfError {
+    /// The kernel does not describe its structures.
+    #[error("{BTF} is missing: BPF needs a kernel built with CONFIG_DEBUG_INFO_BTF")]
+    NoBtf,
+    /// The caller may not load it.
+    #[error("not permitted to load a BPF program: run with sudo, or with CAP_BPF and CAP_PERFMON")]
+    Permission,
+    /// The kernel is locked down.
+    #[error(
+        "kernel lockdown (confidentiality) forbids BPF to read kernel memory: boot with lockdown=integrity"
+    )]
+    Lockdown,
+    /// The kernel's verifier refuses the program.
+    #[error("the kernel refuses the BPF program: {reason}{}", at(.log.as_deref()))]
+    Refused {
+        /// Its last words.
+        reason: String,
+        /// Where all of them are kept.
+        log: Option<PathBuf>,
+    },
+    /// It runs, but what it reads is not what is there.
+    #[error("the BPF program misreads this kernel: {0}; its figures are not used")]
+    Misreads(&'static str),
+    /// Anything else.
+    #[error("cannot use BPF: {0}")]
+    Other(String),
+}
+
+/// The program in the kernel.
+pub struct Loaded {
+    ebpf: Ebpf,
+    state: Array<MapData, State>,
+    known: u32,
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").finish_non_exhaustive()
+    }
+}
+
+/// Those that are loaded and that no walk uses.
+#[allow(clippy::vec_box)] // they are handed on as boxes
+static IDLE: Mutex<Vec<Box<Loaded>>> = Mutex::new(Vec::new());
+
+/// Why it could not be loaded: what holds for the life of a process is not tried again.
+static FAILED: Mutex<Option<BpfError>> = Mutex::new(None);
+
+/// Takes the program for a walk, and loads it if need be, which takes some 0.2 s.
+pub fn take() -> Result<Box<Loaded>, BpfError> {
+    if let Some(loaded) = lock(&IDLE).pop() {
+        return Ok(loaded);
+    }
+    if let Some(error) = lock(&FAILED).clone() {
+        return Err(error);
+    }
+    let loaded = load();
+    if let Err(error) = &loaded {
+        *lock(&FAILED) = Some(error.clone());
+    }
+    loaded
+}
+
+/// Keeps the program for the next walk.
+pub fn give_back(loaded: Box<Loaded>) {
+    lock(&IDLE).push(loaded);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn load() -> Result<Box<Loaded>, BpfError> {
+    match fs::metadata(BTF) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(BpfError::NoBtf),
+        _ => {}
+    }
+    raise_locked_memory();
+    let mut ebpf = Ebpf::load(OBJECT).map_err(explain)?;
+    let program: &mut RawTracePoint = ebpf
+        .program_mut("census")
+        .ok_or_else(|| BpfError::Other("the object has no program".into()))?
+        .try_into()
+        .map_err(|error: ProgramError| refused(&error))?;
+    program.load().map_err(|error| refused(&error))?;
+    let map = ebpf
+        .take_map(".bss")
+        .ok_or_else(|| BpfError::Other("the object has no map".into()))?;
+    let state = Array::try_from(map).map_err(|error| BpfError::Other(error.to_string()))?;
+    let mut loaded = Box::new(Loaded {
+        ebpf,
+        state,
+        known: 0,
+    });
+    loaded.known = check::check(&mut loaded)?;
+    Ok(loaded)
+}
+
+/// Before Linux 5.11 maps count as locked memory, of which 64 KiB are allowed by default.
+fn raise_locked_memory() {
+    let limit = getrlimit(Resource::Memlock);
+    let wanted = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let _ = setrlimit(Resource::Memlock, wanted);
+}
+
+fn explain(error: EbpfError) -> BpfError {
+    match &error {
+        EbpfError::MapError(MapError::CreateError { io_error, .. }) => from_io(io_error),
+        EbpfError::ProgramError(error) => refused(error),
+        error => BpfError::Other(chain(error)),
+    }
+}
+
+fn from_io(error: &io::Error) -> BpfError {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        BpfError::Permission
+    } else {
+        BpfError::Other(error.to_string())
+    }
+}
+
+fn refused(error: &ProgramError) -> BpfError {
+    let ProgramError::LoadError {
+        io_error,
+        verifier_log,
+    } = error
+    else {
+        return BpfError::Other(chain(error));
+    };
+    if is_confidential() {
+        return BpfError::Lockdown;
+    }
+    if io_error.kind() == io::ErrorKind::PermissionDenied && verifier_log.to_string().is_empty() {
+        return BpfError::Permission;
+    }
+    let log = verifier_log.to_string();
+    BpfError::Refused {
+        reason: reason(&log).unwrap_or(&io_error.to_string()).to_owned(),
+        log: keep(&log),
+    }
+}
+
+/// What the verifier says before it sums up.
+fn reason(log: &str) -> Option<&str> {
+    const SUMMARY: [&str; 3] = ["processed ", "stack depth ", "verification time "];
+    let says =
+        |line: &&str| !line.is_empty() && !SUMMARY.iter().any(|summary| line.starts_with(summary));
+    log.lines().map(str::trim).rfind(says)
+}
+
+/// Keeps the verifier's log for whom it may concern; the one before is replaced.
+fn keep(log: &str) -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name);
+    let dir = xdg::directory(variable, "XDG_STATE_HOME", ".local/state")?.join("slabscope");
+    fs::create_dir_all(&dir).ok()?;
+    let path = dir.join("bpf-verifier.log");
+    let _ = fs::remove_file(&path);
+    let mut file = File::options();
+    let file = file.write(true).create_new(true).mode(0o600);
+    file.open(&path).ok()?.write_all(log.as_bytes()).ok()?;
+    Some(path)
+}
+
+fn at(log: Option<&Path>) -> String {
+    log.map_or(String::new(), |path| {
+        format!("; its log is {}", printable(path))
+    })
+}
+
+fn is_confidential() -> bool {
+    fs::read_to_string("/sys/kernel/security/lockdown")
+        .is_ok_and(|text| text.contains("[confidentiality]"))
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+impl Loaded {
+    /// Which reader this is.
+    pub fn kind(&self) -> Kind {
+        Kind::Bpf {
+            flags: self.known & KNOWN_FLAGS != 0,
+        }
+    }
+
+    /// Hands a request to the program.
+    pub(super) fn ask(&mut self, request: &State) -> Result<(), BpfError> {
+        self.state
+            .set(0, *request, 0)
+            .map_err(|error| BpfError::Other(chain(&error)))
+    }
+
+    /// Runs the program once and reads its answer.
+    pub(super) fn run(&mut self) -> Result<Box<State>, BpfError> {
+        let program: &RawTracePoint = self
+            .ebpf
+            .program("census")
+            .and_then(|program| program.try_into().ok())
+            .ok_or_else(|| BpfError::Other("the object has no program".into()))?;
+        program
+            .test_run(RawTracePointRunOptions::default())
+            .map_err(|error| BpfError::Other(chain(&error)))?;
+        let state = self.state.get(&0, 0);
+        state
+            .map(Box::new)
+            .map_err(|error| BpfError::Other(chain(&error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verifier_log_yields_its_last_words_before_the_summary() {
+        let log = "12: (4f) r1 |= r2\nR1 bitwise operator |= on pointer prohibited\nverification time \
+                   9 usec\nstack depth 16+0\nprocessed 338 insns (limit 1000000)\n";
+        let words = "R1 bitwise operator |= on pointer prohibited";
+        assert_eq!(reason(log), Some(words));
+        assert_eq!(reason("processed 3 insns"), None);
+    }
+}

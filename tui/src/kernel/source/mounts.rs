@@ -1,0 +1,575 @@
+//! /proc/self/mountinfo.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Malformed;
+use super::lines::{Parsed, Skipped, lines};
+use crate::kernel::reach;
+use procfs::process::MountInfo;
+
+/// A mounted filesystem.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mount {
+    /// Where.
+    pub point: PathBuf,
+    /// Type: `ext4`.
+    pub fs: String,
+    /// Device or other source.
+    pub device: String,
+    /// Number of the superblock: `8:1`.
+    pub superblock: String,
+    /// The directory of that filesystem that is mounted: not `/` of a bind mount.
+    pub root: PathBuf,
+    /// Of overlayfs: the directories of other filesystems that it is made of, the upper one first.
+    pub made_of: Arc<[PathBuf]>,
+}
+
+/// Types that the kernel makes up.
+const INTERNAL: [&str; 28] = [
+    "apparmorfs",
+    "autofs",
+    "bdev",
+    "binder",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "cpuset",
+    "debugfs",
+    "devpts",
+    "efivarfs",
+    "fusectl",
+    "mqueue",
+    "nfsd",
+    "nsfs",
+    "ocfs2_dlmfs",
+    "proc",
+    "pstore",
+    "resctrl",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "smackfs",
+    "sysfs",
+    "tracefs",
+    "xenfs",
+];
+
+/// Types whose names are asked for elsewhere; the last three have a block device, and ask the other
+/// machines that use it, or a program.
+const REMOTE: [&str; 30] = [
+    "9p",
+    "acfs",
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "coda",
+    "fuse",
+    "glusterfs",
+    "gpfs",
+    "lustre",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "orangefs",
+    "panfs",
+    "prl_fs",
+    "pvfs2",
+    "shfs",
+    "smb2",
+    "smb3",
+    "smbfs",
+    "vboxsf",
+    "virtiofs",
+    "vmhgfs",
+    "vmblock",
+    "wekafs",
+    "fuseblk",
+    "gfs2",
+    "ocfs2",
+];
+
+/// Types on disks or flash of this machine, or on top of other filesystems, that have no block device of
+/// their own.
+const LOCAL: [&str; 12] = [
+    "aufs", "bcachefs", "btrfs", "ecryptfs", "jffs2", "logfs", "nilfs2", "overlay", "shiftfs",
+    "ubifs", "yaffs2", "zfs",
+];
+
+impl Mount {
+    /// Filesystems whose files live in the dentry cache alone: every dentry is pinned for as long
+    /// as its file exists (fs/libfs.c: `simple_link()`; mm/shmem.c, Linux 7.3).
+    pub fn is_memory(&self) -> bool {
+        matches!(
+            self.fs.as_str(),
+            "tmpfs" | "ramfs" | "devtmpfs" | "hugetlbfs" | "rootfs"
+        )
+    }
+
+    /// Whether the directory that is mounted was removed: it can still be reached by the mount alone
+    /// (fs/d_path.c: `dentry_path()`, Linux 7.3).
+    pub fn is_removed(&self) -> bool {
+        self.root.as_os_str().as_bytes().ends_with(b"//deleted")
+    }
+
+    /// Filesystems made by the kernel, whose few dentries are not what fills memory.
+    pub fn is_internal(&self) -> bool {
+        INTERNAL.contains(&self.fs.as_str())
+    }
+
+    /// Filesystems whose names are asked for over a network, or of another program or machine: each
+    /// look may take long, or for ever. Of a type that is not known here it is assumed where no block
+    /// device is mounted: then nothing but a server, or another filesystem, can have its files.
+    pub fn is_remote(&self) -> bool {
+        let fs = self.fs.as_str();
+        if REMOTE.contains(&fs) || fs.starts_with("fuse.") || fs.starts_with("fuseblk.") {
+            return true;
+        }
+        let local = self.is_memory() || self.is_internal() || LOCAL.contains(&fs);
+        // Without a block device a superblock's number is an anonymous one (fs/super.c:
+        // `get_anon_bdev()`, Linux 7.3).
+        !local && self.superblock.starts_with("0:")
+    }
+
+    /// The mounts whose directories are worth counting, each filesystem once: not those in memory,
+    /// where nothing can be evicted, and not the kernel's own.
+    pub fn worth_counting(mounts: &[Self]) -> Vec<Self> {
+        let worth = |mount: &&Self| !mount.is_memory() && !mount.is_internal();
+        let worth: Vec<&Self> = mounts.iter().filter(worth).collect();
+        let reach = Reach::of(worth.iter().copied());
+        worth
+            .into_iter()
+            .filter(|mount| !reach.other_reaches(mount))
+            .cloned()
+            .collect()
+    }
+
+    /// The points of those of `mounts`, which are of one superblock, that together reach all that
+    /// the others do.
+    pub fn reaching_all(mounts: &[Self]) -> Vec<PathBuf> {
+        let reach = Reach::of(mounts);
+        let outside = mounts.iter().filter(|mount| !reach.other_reaches(mount));
+        outside.map(|mount| mount.point.clone()).collect()
+    }
+
+    /// The slab cache that its inodes come from (Linux 7.3: the `kmem_cache_create()` of each
+    /// `init_inodecache()`).
+    pub fn inode_cache(&self) -> Option<&'static str> {
+        Some(match self.fs.as_str() {
+            "ext4" => "ext4_inode_cache",
+            "xfs" => "xfs_inode",
+            "btrfs" => "btrfs_inode",
+            "f2fs" => "f2fs_inode_cache",
+            "vfat" | "msdos" => "fat_inode_cache",
+            "exfat" => "exfat_inode_cache",
+            "ntfs3" => "ntfs_inode_cache",
+            "iso9660" => "isofs_inode_cache",
+            "squashfs" => "squashfs_inode_cache",
+            "erofs" => "erofs_inode",
+            "overlay" => "ovl_inode",
+            "nfs" | "nfs4" => "nfs_inode_cache",
+            "cifs" | "smb3" => "cifs_inode_cache",
+            "ceph" => "ceph_inode_info",
+            "9p" => "v9fs_inode_cache",
+            "tmpfs" | "devtmpfs" => "shmem_inode_cache",
+            "hugetlbfs" => "hugetlbfs_inode_cache",
+            "mqueue" => "mqueue_inode_cache",
+            "proc" => "proc_inode_cache",
+            "tracefs" => "tracefs_inode_cache",
+            "debugfs" => "debugfs_inode_cache",
+            "sysfs" | "cgroup" | "cgroup2" | "devpts" => "inode_cache",
+            fuse if fuse.starts_with("fuse") && fuse != "fusectl" => "fuse_inode",
+            _ => return None,
+        })
+    }
+
+    /// The mount that `path` is on.
+    pub fn of<'a>(mounts: &'a [Mount], path: &Path) -> Option<&'a Mount> {
+        mounts
+            .iter()
+            .filter(|mount| path.starts_with(&mount.point))
+            .max_by_key(|mount| mount.point.as_os_str().len())
+    }
+}
+
+/// Which directories of which superblocks are mounted, and where first by path.
+struct Reach<'a>(HashMap<(&'a str, &'a Path), &'a Path>);
+
+impl<'a> Reach<'a> {
+    fn of(mounts: impl IntoIterator<Item = &'a Mount>) -> Self {
+        let mut points = HashMap::new();
+        for mount in mounts {
+            let directory = (mount.superblock.as_str(), mount.root.as_path());
+            let first = points.entry(directory).or_insert(mount.point.as_path());
+            *first = (*first).min(&mount.point);
+        }
+        Self(points)
+    }
+
+    /// Whether all that is below a mount can be reached by another one as well: of two mounts of one
+    /// directory, the first by path is the one to keep.
+    fn other_reaches(&self, mount: &Mount) -> bool {
+        let at = |directory| self.0.get(&(mount.superblock.as_str(), directory));
+        let first = at(&mount.root).is_some_and(|first| **first < *mount.point);
+        first
+            || mount
+                .root
+                .ancestors()
+                .skip(1)
+                .any(|above| at(above).is_some())
+    }
+}
+
+/// A mount, and what is told of it besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mounted {
+    /// The mount.
+    pub mount: Mount,
+    /// Its number, as statx(2) tells it of an open file.
+    pub id: u64,
+    /// Options of the superblock, which all mounts of it share: `rw`, `errors=remount-ro`.
+    pub options: BTreeMap<String, Option<String>>,
+}
+
+impl Mounted {
+    /// The mount of an open file, whatever path led to it. None: the kernel does not tell, or it is in
+    /// another namespace.
+    pub fn of(all: &[Self], file: impl AsFd) -> Option<Mount> {
+        let id = reach::mount_id(file).ok()??;
+        let found = all.iter().find(|mounted| mounted.id == id)?;
+        Some(found.mount.clone())
+    }
+
+    /// A line of the file, `number` for a message.
+    fn parse(line: &str, number: usize) -> Result<Self, Malformed> {
+        let malformed = || Malformed::new(number, "not a line of mountinfo");
+        let info = MountInfo::from_line(line).map_err(|_| malformed())?;
+        let text = |field: &str| {
+            let name: PathBuf = unescape(field).into();
+            name.to_string_lossy().into_owned()
+        };
+        let mount = Mount {
+            point: unescape(&info.mount_point.to_string_lossy()).into(),
+            fs: text(&info.fs_type),
+            device: text(info.mount_source.as_deref().unwrap_or("none")),
+            superblock: info.majmin,
+            root: unescape(&info.root).into(),
+            made_of: match &*info.fs_type {
+                "overlay" => made_of(line),
+                _ => [].into(),
+            },
+        };
+        Ok(Self {
+            mount,
+            id: u64::try_from(info.mnt_id).map_err(|_| malformed())?,
+            options: info.super_options.into_iter().collect(),
+        })
+    }
+}
+
+/// A mount a line, as the kernel has them: those that others are mounted over too.
+pub fn parse_all(bytes: &[u8]) -> Result<Vec<Mounted>, Malformed> {
+    Ok(read(bytes)?.value)
+}
+
+/// The same, with the lines that were not understood.
+pub fn read(bytes: &[u8]) -> Result<Parsed<Vec<Mounted>>, Malformed> {
+    let (mut all, mut skipped) = (Vec::new(), Skipped::default());
+    for (number, line) in lines(bytes) {
+        match Mounted::parse(&ascii(line), number) {
+            Ok(mounted) => all.push(mounted),
+            Err(malformed) => skipped.add(malformed),
+        }
+    }
+    let nothing = all.is_empty() && skipped.lines > 0;
+    skipped.with((!nothing).then_some(all), || Malformed::new(1, "no mount"))
+}
+
+/// Mounted over one another, only the uppermost can be reached. On disk first, in memory next, the
+/// kernel's own last; in the order of their paths.
+pub fn parse(bytes: &[u8]) -> Result<Vec<Mount>, Malformed> {
+    Ok(read(bytes)?.map(reachable).value)
+}
+
+/// Of all of them as [`parse`].
+pub(super) fn reachable(all: Vec<Mounted>) -> Vec<Mount> {
+    // The last of a point stands in its own place: the order of the file decides between equals.
+    let mut last: HashMap<&Path, usize> = HashMap::with_capacity(all.len());
+    for (at, mounted) in all.iter().enumerate() {
+        last.insert(&mounted.mount.point, at);
+    }
+    let mut uppermost = vec![false; all.len()];
+    for at in last.into_values() {
+        uppermost[at] = true;
+    }
+    let kept = all
+        .into_iter()
+        .zip(uppermost)
+        .filter(|(_, uppermost)| *uppermost);
+    let mut mounts: Vec<Mount> = kept.map(|(mounted, _)| mounted.mount).collect();
+    mounts.sort_by_cached_key(|mount| {
+        let kind = (mount.is_internal(), mount.is_memory());
+        (kind, mount.point.clone())
+    });
+    mounts
+}
+
+/// The directories that an overlay is made of (fs/overlayfs/params.c: `ovl_show_options()`, Linux
+/// 7.3). A colon within a name is told from those between names by a backslash.
+fn made_of(line: &str) -> Arc<[PathBuf]> {
+    // Type, source, then the options, of which some come more than once.
+    let options = line
+        .split_once(" - ")
+        .and_then(|(_, rest)| rest.splitn(3, ' ').nth(2));
+    let options: Vec<_> = options.unwrap_or_default().split(',').collect();
+    let values = ["upperdir=", "lowerdir=", "lowerdir+="].into_iter();
+    let values = values.flat_map(|key| options.iter().filter_map(move |all| all.strip_prefix(key)));
+    let mut dirs = Vec::new();
+    for value in values {
+        let text = unescape(value).into_vec();
+        let mut dir = Vec::new();
+        let mut bytes = text.into_iter();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'\\' => dir.extend(bytes.next()),
+                b':' => dirs.push(std::mem::take(&mut dir)),
+                byte => dir.push(byte),
+            }
+        }
+        dirs.push(dir);
+    }
+    let paths = dirs.into_iter().filter(|dir| !dir.is_empty());
+    paths.map(|dir| OsString::from_vec(dir).into()).collect()
+}
+
+/// What is no ASCII becomes an octal escape, as the kernel already writes blanks and backslashes
+/// (fs/seq_file.c: `mangle_path()`), so that text passes for names that are no UTF-8.
+fn ascii(bytes: &[u8]) -> Cow<'_, str> {
+    if let (true, Ok(text)) = (bytes.is_ascii(), str::from_utf8(bytes)) {
+        return text.into();
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if byte.is_ascii() {
+            text.push(byte.into());
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(text, "\\{byte:03o}");
+        }
+    }
+    text.into()
+}
+
+fn unescape(field: &str) -> OsString {
+    let mut name = Vec::with_capacity(field.len());
+    let mut rest = field.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escape = match rest {
+            [b'\\', octal @ ..] => octal
+                .get(..3)
+                .and_then(|octal| str::from_utf8(octal).ok())
+                .and_then(|octal| u8::from_str_radix(octal, 8).ok()),
+            _ => None,
+        };
+        name.push(escape.unwrap_or(*first));
+        rest = if escape.is_some() { &rest[4..] } else { tail };
+    }
+    OsString::from_vec(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn points_are_unescaped_to_their_very_bytes() {
+        let mounts =
+            parse(b"36 35 98:0 / /mnt/a\\040b\\134c\xff rw - ext4 /dev/v\\040a rw\n").unwrap();
+        assert_eq!(mounts[0].point.as_os_str().as_bytes(), b"/mnt/a b\\c\xff");
+        assert_eq!(mounts[0].device, "/dev/v a");
+    }
+
+    #[test]
+    fn an_open_file_is_on_its_mount_whatever_path_led_to_it() {
+        let all = parse_all(&std::fs::read("/proc/self/mountinfo").unwrap()).unwrap();
+        let file = std::fs::File::open("/proc/self/root/proc").unwrap();
+        assert_eq!(Mounted::of(&all, &file).unwrap().point, Path::new("/proc"));
+        assert_eq!(Mounted::of(&[], &file), None);
+    }
+
+    #[test]
+    fn mounted_over_one_another_the_last_counts() {
+        let text = b"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:2 / / rw shared:1 - xfs /dev/b rw\n";
+        let mounts = parse(text).unwrap();
+        assert_eq!(mounts.len(), 1);
+        assert_eq!(mounts[0].fs, "xfs");
+    }
+
+    #[test]
+    fn a_superblocks_options_are_told_of_each_of_its_mounts() {
+        let text =
+            b"36 35 98:0 /srv /mnt/a rw,noatime shared:7 - ext4 /dev/v ro,errors=remount-ro\n\
+            37 35 98:0 / /mnt/a rw - ext4 /dev/v ro,errors=remount-ro\n";
+        let mounts = parse_all(text).unwrap();
+        assert_eq!((mounts[0].id, mounts[1].id), (36, 37));
+        let options = [("errors", Some("remount-ro")), ("ro", None)];
+        let options = options.map(|(key, value)| (key.to_owned(), value.map(str::to_owned)));
+        assert_eq!(mounts[0].options, BTreeMap::from(options));
+        assert_eq!(mounts[0].options, mounts[1].options);
+    }
+
+    #[test]
+    fn the_kernels_own_come_last_and_the_longest_point_wins() {
+        let text = b"1 0 0:1 / /proc rw - proc proc rw\n2 1 0:2 / /a rw - tmpfs t rw\n3 1 8:1 / / rw - ext4 /dev/a rw\n";
+        let mounts = parse(text).unwrap();
+        let points: Vec<_> = mounts.iter().map(|mount| mount.fs.as_str()).collect();
+        assert_eq!(points, ["ext4", "tmpfs", "proc"]);
+        let at = |path| Mount::of(&mounts, Path::new(path)).unwrap().fs.as_str();
+        assert_eq!(at("/a/b"), "tmpfs");
+        assert_eq!(at("/ab"), "ext4");
+    }
+
+    #[test]
+    fn each_filesystem_is_worth_counting_once() {
+        let text = b"1 0 8:1 / / rw - ext4 /dev/a rw\n\
+            2 1 8:1 /srv /bind rw - ext4 /dev/a rw\n\
+            3 1 8:2 /@home /home rw - btrfs /dev/b rw\n\
+            4 1 8:2 /@home /data rw - btrfs /dev/b rw\n\
+            5 1 8:2 /@ /other rw - btrfs /dev/b rw\n\
+            6 1 0:9 / /tmp rw - tmpfs t rw\n\
+            7 1 0:5 / /proc rw - proc p rw\n\
+            8 1 0:7 / /net rw - fuse.sshfs s rw\n";
+        let mounts = parse(text).unwrap();
+        let worth = Mount::worth_counting(&mounts);
+        let points: Vec<_> = worth.iter().map(|mount| mount.point.to_str()).collect();
+        assert_eq!(
+            points,
+            [Some("/"), Some("/data"), Some("/net"), Some("/other")]
+        );
+        let remote: Vec<_> = worth.iter().map(Mount::is_remote).collect();
+        assert_eq!(remote, [false, false, true, false]);
+    }
+
+    #[test]
+    fn mounts_that_reach_all_are_those_that_no_other_reaches() {
+        let inside = |a: &Mount, b: &Mount| {
+            let same = a.superblock == b.superblock && a.root.starts_with(&b.root);
+            same && (a.root != b.root || b.point < a.point)
+        };
+        // Every set of four of these, one superblock or two.
+        let roots = ["/", "/a", "/a/b", "/ab"];
+        for set in 0..4_usize.pow(4) * 16 {
+            let mount = |at: usize| Mount {
+                point: format!("/{}", (b'a' + (at * 7 % 4) as u8) as char).into(),
+                fs: "ext4".into(),
+                superblock: format!("8:{}", set >> at & 1),
+                root: roots[set / 16 / 4_usize.pow(at as u32) % 4].into(),
+                ..Mount::default()
+            };
+            let mounts: Vec<Mount> = (0..4).map(mount).collect();
+            let outside = mounts
+                .iter()
+                .filter(|a| !mounts.iter().any(|b| inside(a, b)));
+            let expected: Vec<_> = outside.map(|mount| mount.point.clone()).collect();
+            assert_eq!(Mount::reaching_all(&mounts), expected, "{mounts:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_block_device_and_is_not_known_counts_as_remote() {
+        let is_remote = |fs: &str, superblock: &str| {
+            let mount = Mount {
+                fs: fs.into(),
+                superblock: superblock.into(),
+                ..Mount::default()
+            };
+            mount.is_remote()
+        };
+        for fs in [
+            "nfs4",
+            "fuse.sshfs",
+            "lustre",
+            "beegfs",
+            "vboxsf",
+            "gpfs",
+            "glusterfs",
+            "orangefs",
+            "coda",
+            "prl_fs",
+            "vmhgfs",
+            "made-up-next-year",
+        ] {
+            assert!(is_remote(fs, "0:52"), "{fs}");
+        }
+        for fs in ["ocfs2", "gfs2", "fuseblk"] {
+            assert!(is_remote(fs, "8:17"), "{fs}");
+        }
+        for fs in ["ext4", "made-up-next-year"] {
+            assert!(!is_remote(fs, "8:17"), "{fs}");
+        }
+        for fs in ["btrfs", "zfs", "overlay", "tmpfs", "proc", "selinuxfs"] {
+            assert!(!is_remote(fs, "0:52"), "{fs}");
+        }
+    }
+
+    #[test]
+    fn an_overlay_tells_what_it_is_made_of() {
+        let text =
+            b"1 0 0:1 / /m rw - overlay o rw,lowerdir=/a\\134:b:/c,upperdir=/u\\040p,workdir=/w\n";
+        let made_of = &parse(text).unwrap()[0].made_of;
+        let paths: Vec<_> = made_of.iter().map(|path| path.to_str().unwrap()).collect();
+        assert_eq!(paths, ["/u p", "/a:b", "/c"]);
+        let text =
+            b"1 0 0:1 / /m rw - overlay o rw,lowerdir+=/a,lowerdir+=/b,datadir+=/d,upperdir=/u\n";
+        let made_of = &parse(text).unwrap()[0].made_of;
+        let paths: Vec<_> = made_of.iter().map(|path| path.to_str().unwrap()).collect();
+        assert_eq!(paths, ["/u", "/a", "/b"]);
+    }
+
+    #[test]
+    fn removed_directory_that_is_still_mounted_is_told() {
+        let text = b"81 22 8:1 /tmp/gone//deleted /run/netns/x rw shared:1 - ext4 /dev/sda1 rw\n\
+            82 22 8:1 /tmp/deleted /run/netns/y rw - ext4 /dev/sda1 rw\n";
+        let removed: Vec<_> = parse(text).unwrap().iter().map(Mount::is_removed).collect();
+        assert_eq!(removed, [true, false]);
+    }
+
+    #[test]
+    fn line_that_is_not_understood_costs_no_other() {
+        let text = b"\xef\xbb\xbf1 0 8:1 / / rw - ext4 /dev/a rw\r\n\r\n\
+            odd line\n2 1 0:2 / /b rw - tmpfs t rw\n3 1 0:3 / /cut rw - xf";
+        let read = read(text).unwrap();
+        let points: Vec<_> = read
+            .value
+            .iter()
+            .map(|of| of.mount.point.to_str())
+            .collect();
+        assert_eq!(points, [Some("/"), Some("/b")]);
+        assert_eq!(read.skipped.lines, 2);
+        let first = read.skipped.first.unwrap().to_string();
+        assert_eq!(first, "line 3: not a line of mountinfo");
+    }
+
+    #[test]
+    fn hostile() {
+        for text in [
+            &b"1"[..],
+            b"\xff\xff",
+            b"1 2 3 4 5 6",
+            b"x x x x x x - x x x",
+        ] {
+            assert_eq!(parse(text).unwrap_err().line, 1);
+        }
+    }
+}

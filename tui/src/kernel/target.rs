@@ -1,0 +1,197 @@
+//! The directory that a walk begins at.
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FileType, StatxFlags};
+use rustix::io::Errno;
+
+use crate::base::text::printable;
+use crate::kernel::reach::{self, Kind, Unreached};
+use crate::kernel::session::SessionError;
+use crate::kernel::source::mounts;
+
+/// Why what is cached below a directory could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The directory cannot be opened.
+    #[error("{}: {source}", printable(.path))]
+    Open {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Getting there would take a lookup.
+    #[error(
+        "{}: cannot be reached by what is cached: it is not cached, not there, or its filesystem wants each name asked for anew", printable(.path)
+    )]
+    NotCached {
+        /// The directory.
+        path: PathBuf,
+        /// The last so many names of its path are not known to be cached.
+        names: usize,
+    },
+    /// Somebody had to be asked on the way there, and did not answer until that was ended.
+    #[error("{}: its filesystem did not answer until the wait was ended{}", printable(.path), reach::still_waits(*.left))]
+    Unanswered {
+        /// The directory.
+        path: PathBuf,
+        /// The process that the kernel keeps waiting.
+        left: Option<u32>,
+    },
+    /// A symbolic link, which nothing is cached below.
+    #[error("{}: a symbolic link; name the directory that it leads to{}", printable(.0), to(.1.as_deref()))]
+    Link(PathBuf, Option<PathBuf>),
+    /// Something else than a directory.
+    #[error("{}: not a directory", printable(.0))]
+    NoDirectory(PathBuf),
+    /// The reader refused or failed.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+fn to(path: Option<&Path>) -> String {
+    path.map_or_else(String::new, |path| format!(": {}", printable(path)))
+}
+
+impl LookError {
+    /// Nothing is at the path.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// A directory to look below or prune below: its path for people, and the directory itself, held
+/// open (`O_PATH`) so that no other can take its place.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where it was when it was opened.
+    pub path: PathBuf,
+    /// The directory.
+    pub dir: Arc<File>,
+    /// Where the kernel had it then, symbolic links resolved.
+    place: Option<PathBuf>,
+}
+
+impl Target {
+    /// Of a directory that is open already.
+    pub fn of(path: &Path, dir: File) -> Self {
+        Self {
+            path: path.into(),
+            place: reach::place(&dir).ok(),
+            dir: Arc::new(dir),
+        }
+    }
+
+    /// Where the kernel had it when it was opened, symbolic links resolved; else as it was given.
+    pub fn place(&self) -> &Path {
+        self.place.as_deref().unwrap_or(&self.path)
+    }
+
+    /// Opens a directory by what is cached of it alone: nothing is looked up on the disk, and no
+    /// server asked, so that looking does not fill the cache looked at.
+    pub fn open_cached(path: &Path) -> Result<Self, LookError> {
+        let opened = reach::cached(path, Kind::Directory);
+        Self::opened(path, opened.map_err(Unreached::from))
+    }
+
+    /// Opens a directory that is known to be cached. Where the filesystem has names asked for anew
+    /// at each use, so that the above fails, the path is looked up as any program would: what is
+    /// cached of it is used. A server that does not answer is waited for as long as `flow` says.
+    pub fn open(path: &Path, flow: &mut dyn FnMut() -> ControlFlow<()>) -> Result<Self, LookError> {
+        Self::opened(path, reach::open(path, Kind::Directory, flow))
+    }
+
+    /// Either of the two: the latter if the path may be looked up.
+    pub fn open_if(
+        path: &Path,
+        lookup: bool,
+        flow: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<Self, LookError> {
+        match lookup {
+            true => Self::open(path, flow),
+            false => Self::open_cached(path),
+        }
+    }
+
+    fn opened(path: &Path, opened: Result<OwnedFd, Unreached>) -> Result<Self, LookError> {
+        match opened {
+            Ok(dir) => Ok(Self::of(path, dir.into())),
+            Err(Unreached::Ended(left)) => Err(LookError::Unanswered {
+                path: path.into(),
+                left,
+            }),
+            Err(Unreached::Refused(source)) => Err(match Errno::from_io_error(&source) {
+                Some(Errno::AGAIN) => LookError::NotCached {
+                    path: path.into(),
+                    names: reach::not_cached(path),
+                },
+                Some(Errno::NOTDIR | Errno::LOOP) => no_directory(path),
+                _ => LookError::Open {
+                    path: path.into(),
+                    source,
+                },
+            }),
+        }
+    }
+
+    /// Whether the path still leads to this directory, as far as the kernel itself knows: a server is
+    /// not asked, since it may be that the prune is for.
+    pub(crate) fn is_in_place(&self) -> Result<bool, LookError> {
+        let error = |source: io::Error| LookError::Open {
+            path: self.path.clone(),
+            source,
+        };
+        // Moved or removed. Without /proc this is not known; the path decides then.
+        if self.place.is_some() && reach::place(&self.dir).ok() != self.place {
+            return Ok(false);
+        }
+        match Self::open_cached(&self.path) {
+            Ok(there) => {
+                let same = reach::is_same(there.dir.as_fd(), self.dir.as_fd());
+                same.map_err(|errno| error(errno.into()))
+            }
+            // Names on the way are to be asked for anew: then nothing may be mounted over it.
+            Err(LookError::NotCached { .. }) => Ok(self.is_uppermost().unwrap_or(false)),
+            Err(LookError::Open { source, .. }) if source.kind() != io::ErrorKind::NotFound => {
+                Err(error(source))
+            }
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Whether the path of it leads to the mount that it is on. None: it is not known.
+    fn is_uppermost(&self) -> Option<bool> {
+        let own = reach::mount_id(&self.dir).ok()??;
+        let all = mounts::parse_all(&fs::read("/proc/self/mountinfo").ok()?).ok()?;
+        let Some(own) = all.iter().find(|mounted| mounted.id == own) else {
+            // Of another namespace, reached by the root of a process.
+            return Some(true);
+        };
+        let place = self.place.as_deref()?;
+        let above = all.iter().filter(|on| place.starts_with(&on.mount.point));
+        // Of those mounted over one another the last is the uppermost.
+        let last = above.max_by_key(|on| on.mount.point.as_os_str().len());
+        last.map(|last| last.id == own.id)
+    }
+}
+
+/// What is there instead; of a symbolic link, where it leads to.
+fn no_directory(path: &Path) -> LookError {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let link = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED);
+    let is_link = link.and_then(|link| reach::stat(link, StatxFlags::TYPE));
+    let is_link =
+        is_link.is_ok_and(|stat| FileType::from_raw_mode(stat.stx_mode.into()).is_symlink());
+    let to = reach::cached(path, Kind::LinkedDirectory).ok();
+    match is_link {
+        true => LookError::Link(path.into(), to.and_then(|to| reach::place(to).ok())),
+        false => LookError::NoDirectory(path.into()),
+    }
+}

@@ -1,0 +1,478 @@
+//! The record of what was done: for each prune, shrink and so on a line of JSON before it and one
+//! after it, appended to a file that outlives the session. What cannot be recorded does not run, and
+//! what is killed has left its first line.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+use serde::Serialize;
+
+use crate::base::json::{self, Name};
+use crate::base::text::printable;
+use crate::base::trusted;
+
+/// Where the records go, as the configuration says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Setting {
+    /// To the file of this person's state.
+    #[default]
+    Auto,
+    /// Nowhere.
+    None,
+    /// To this file.
+    File(PathBuf),
+}
+
+impl FromStr for Setting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "none" => Ok(Self::None),
+            path if Path::new(path).is_absolute() => Ok(Self::File(path.into())),
+            _ => Err("audit is \"auto\", \"none\" or a path that begins with /".into()),
+        }
+    }
+}
+
+/// Where the records go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Log {
+    /// To this file.
+    File(PathBuf),
+    /// Nowhere: the person said so.
+    #[default]
+    Off,
+    /// Nowhere: there is no home directory to put the file into.
+    Homeless,
+}
+
+/// Why there is no record.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The file cannot be opened or written.
+    #[error("the audit file {}: {source}", printable(.path))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nobody says where the file is to be.
+    #[error("there is no audit file: neither XDG_STATE_HOME nor HOME is set")]
+    Homeless,
+}
+
+impl AuditError {
+    fn file(path: &Path, source: io::Error) -> Self {
+        Self::File {
+            path: path.into(),
+            source,
+        }
+    }
+
+    /// What a person can do about it.
+    pub const REMEDY: &str = "What cannot be recorded does not run: in config.toml `audit` names another file, or \"none\".";
+}
+
+impl Log {
+    /// `variable` is asked for XDG_STATE_HOME and HOME.
+    pub fn new(setting: &Setting, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let state = || crate::base::xdg::directory(variable, "XDG_STATE_HOME", ".local/state");
+        match setting {
+            Setting::None => Self::Off,
+            Setting::File(path) => Self::File(path.clone()),
+            Setting::Auto => match state() {
+                Some(state) => Self::File(state.join("slabscope/audit.jsonl")),
+                None => Self::Homeless,
+            },
+        }
+    }
+
+    /// As the setting and this process's environment say.
+    pub fn of(setting: &Setting) -> Self {
+        Self::new(setting, |name| std::env::var_os(name))
+    }
+
+    /// The file.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Off | Self::Homeless => None,
+        }
+    }
+
+    /// Whether a record could be begun: what cannot be recorded need not be asked for.
+    pub fn check(&self) -> Result<(), AuditError> {
+        self.open().map(drop)
+    }
+
+    /// Appends a line that says what is about to be done, and takes room for the line that says
+    /// what came of it. Without both nothing may be done.
+    pub fn begin(&self, record: &Record) -> Result<Begun, AuditError> {
+        let mut begun = self.open()?;
+        begun.append(&record.line(true))?;
+        Ok(begun)
+    }
+
+    /// The file, for reading. None: there is none, or there is to be none.
+    pub(crate) fn read(&self) -> Result<Option<File>, AuditError> {
+        let Self::File(path) = self else {
+            return Ok(None);
+        };
+        match trusted::open_private(path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(AuditError::file(path, source)),
+        }
+    }
+
+    fn open(&self) -> Result<Begun, AuditError> {
+        let path = match self {
+            Self::File(path) => path,
+            Self::Off => return Ok(Begun(None)),
+            Self::Homeless => return Err(AuditError::Homeless),
+        };
+        let opened = trusted::append_private(path).and_then(|file| {
+            reserve(&file)?;
+            Ok(Begun(Some((file, path.clone()))))
+        });
+        opened.map_err(|source| AuditError::file(path, source))
+    }
+}
+
+/// Takes room behind the end of the file for two lines, so that a deed is not begun that fills the
+/// filesystem before its outcome is written. Paths have at most 4 KiB, which escapes and base64 make
+/// several times as long.
+fn reserve(file: &File) -> io::Result<()> {
+    const ROOM: u64 = 64 << 10;
+    let end = file.metadata()?.len();
+    let mut taken = || fallocate(file, FallocateFlags::KEEP_SIZE, end, ROOM);
+    match rustix::io::retry_on_intr(&mut taken) {
+        // Not every filesystem can: then the line itself tells.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        done => Ok(done?),
+    }
+}
+
+/// Whether the last line has no end: the disk was full, or the machine went down.
+fn is_torn(file: &File) -> io::Result<bool> {
+    let mut last = *b"\n";
+    if let Some(at) = file.metadata()?.len().checked_sub(1) {
+        file.read_at(&mut last, at)?;
+    }
+    Ok(last != *b"\n")
+}
+
+/// A record of which the first line is written; None: there is to be none.
+#[derive(Debug)]
+pub struct Begun(Option<(File, PathBuf)>);
+
+impl Begun {
+    /// Appends what came of it.
+    pub fn end(mut self, record: &Record) -> Result<(), AuditError> {
+        self.append(&record.line(false))
+    }
+
+    fn append(&mut self, line: &io::Result<Vec<u8>>) -> Result<(), AuditError> {
+        let Some((file, path)) = &mut self.0 else {
+            return Ok(());
+        };
+        let written = match line {
+            Ok(line) => write(file, line),
+            Err(error) => Err(io::Error::other(error.to_string())),
+        };
+        written.map_err(|source| AuditError::file(path, source))
+    }
+
+    /// One on a disk that is full.
+    #[cfg(test)]
+    pub(crate) fn full() -> Self {
+        let path = PathBuf::from("/dev/full");
+        let file = File::options().append(true).open(&path).unwrap();
+        Self(Some((file, path)))
+    }
+}
+
+/// In one call, so that lines of two programs do not mix.
+fn write(file: &mut File, line: &[u8]) -> io::Result<()> {
+    match is_torn(file)? {
+        true => file.write_all(&[b"\n", line].concat()),
+        false => file.write_all(line),
+    }
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Dentries were pruned.
+    Prune,
+    /// A slab cache was shrunk.
+    Shrink,
+    /// One of the wider rungs of the ladder; which, says [`Record::mode`].
+    Reclaim,
+    /// A setting of the kernel was changed.
+    Tune,
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Prune, Self::Shrink, Self::Reclaim, Self::Tune];
+
+    /// As in the record.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prune => "prune",
+            Self::Shrink => "shrink",
+            Self::Reclaim => "reclaim",
+            Self::Tune => "tune",
+        }
+    }
+}
+
+/// One thing that was done, or was to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When it began: UTC, RFC 3339.
+    pub time: String,
+    /// By whom.
+    pub uid: u32,
+    /// By whom in truth, as sudo says.
+    pub sudo_uid: Option<u32>,
+    /// What.
+    pub action: Action,
+    /// Below which directory; by writing which file.
+    pub path: PathBuf,
+    /// The type of the filesystem that was pruned.
+    pub filesystem: Option<String>,
+    /// Which dentries were pruned; which rung was it; which setting.
+    pub mode: Option<&'static str>,
+    /// Dentries, slabs or bytes that were expected to go. Of slabs it is what unallocated objects would
+    /// fill, of bytes the most that can.
+    pub predicted: u64,
+    /// Dentries, slabs or bytes that went.
+    pub freed: u64,
+    /// Of a setting: its value before, and the one that it was to have.
+    pub setting: Option<[u64; 2]>,
+    /// `complete`, why it ended early, or why it did not run.
+    pub outcome: String,
+    /// How long it took.
+    pub took: Duration,
+    /// SReclaimable before and after, in bytes.
+    pub sreclaimable: [Option<u64>; 2],
+}
+
+impl Record {
+    /// What is about to be done now.
+    pub fn new(action: Action, path: &Path, predicted: u64) -> Self {
+        let sudo = std::env::var("SUDO_UID").ok();
+        Self {
+            time: format!("{:.0}", jiff::Timestamp::now()),
+            uid: rustix::process::getuid().as_raw(),
+            sudo_uid: sudo.and_then(|uid| uid.parse().ok()),
+            action,
+            path: path.into(),
+            filesystem: None,
+            mode: None,
+            predicted,
+            freed: 0,
+            setting: None,
+            outcome: String::new(),
+            took: Duration::ZERO,
+            sreclaimable: [None; 2],
+        }
+    }
+
+    /// What [`Self::predicted`] and [`Self::freed`] count.
+    pub fn unit(&self) -> &'static str {
+        match self.action {
+            Action::Prune => "dentries",
+            Action::Shrink => "slabs",
+            Action::Reclaim => "bytes",
+            Action::Tune => "value",
+        }
+    }
+
+    /// The line; `begins`: that of a deed which is not yet done, and of which no figure is known.
+    fn line(&self, begins: bool) -> io::Result<Vec<u8>> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            schema: &'static str,
+            time: &'a str,
+            pid: u32,
+            uid: u32,
+            sudo_uid: Option<u32>,
+            action: Action,
+            #[serde(flatten)]
+            path: Name<'a>,
+            filesystem: Option<&'a str>,
+            mode: Option<&'static str>,
+            unit: &'static str,
+            predicted: u64,
+            freed: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            from: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            to: Option<u64>,
+            outcome: &'a str,
+            took_ns: Option<u64>,
+            sreclaimable_before_bytes: Option<u64>,
+            sreclaimable_after_bytes: Option<u64>,
+        }
+        let took_ns = u64::try_from(self.took.as_nanos()).unwrap_or(u64::MAX);
+        let mut line = serde_json::to_vec(&Line {
+            schema: "slabscope.audit/2",
+            time: &self.time,
+            pid: std::process::id(),
+            uid: self.uid,
+            sudo_uid: self.sudo_uid,
+            action: self.action,
+            path: json::Name::keyed("path", &self.path),
+            filesystem: self.filesystem.as_deref(),
+            mode: self.mode,
+            unit: self.unit(),
+            predicted: self.predicted,
+            freed: (!begins).then_some(self.freed),
+            from: self.setting.map(|[from, _]| from),
+            to: self.setting.map(|[_, to]| to),
+            outcome: if begins { BEGUN } else { &self.outcome },
+            took_ns: (!begins).then_some(took_ns),
+            sreclaimable_before_bytes: self.sreclaimable[0],
+            sreclaimable_after_bytes: self.sreclaimable[1],
+        })?;
+        line.push(b'\n');
+        Ok(line)
+    }
+}
+
+/// The outcome in a deed's first line.
+pub const BEGUN: &str = "begun";
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use super::*;
+
+    fn directory(name: &str) -> PathBuf {
+        let name = format!("slabscope-audit-{name}-{}", std::process::id());
+        let path = crate::private::directory().join(name);
+        let _ = fs::remove_dir_all(&path);
+        path
+    }
+
+    #[test]
+    fn a_line_each_is_appended_that_only_the_owner_reads() {
+        let directory = directory("lines");
+        let path = directory.join("state/slabscope/audit.jsonl");
+        let log = Log::File(path.clone());
+        for name in [&b"/a\nb"[..], b"/\xff"] {
+            let mut record = Record::new(Action::Prune, Path::new(OsStr::from_bytes(name)), 7);
+            record.outcome = "complete".into();
+            log.begin(&record).unwrap().end(&record).unwrap();
+        }
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let outcomes: Vec<_> = lines.iter().map(|line| &line["outcome"]).collect();
+        assert_eq!(outcomes, ["begun", "complete", "begun", "complete"]);
+        for line in &lines {
+            assert_eq!(line["schema"], "slabscope.audit/2");
+            assert_eq!(line["predicted"], 7);
+            assert_eq!(line["pid"], std::process::id());
+            assert_eq!(line["freed"].is_null(), line["outcome"] == "begun");
+            assert_eq!(line["took_ns"].is_null(), line["outcome"] == "begun");
+        }
+        assert_eq!(lines[0]["path"], "/a\nb");
+        assert_eq!(lines[3]["path"], "/\\xff");
+        assert_eq!(lines[3]["path_base64"], "L/8=");
+        let time = lines[0]["time"].as_str().unwrap();
+        assert!(
+            time.parse::<jiff::Timestamp>().is_ok() && time.ends_with('Z'),
+            "{time}"
+        );
+        assert_eq!(time.len(), "2026-11-22T00:00:00Z".len());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_file_of_its_own_is_refused() {
+        let directory = directory("refused");
+        fs::create_dir_all(&directory).unwrap();
+        let link = directory.join("link");
+        symlink(directory.join("elsewhere"), &link).unwrap();
+        let fifo = directory.join("fifo");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        for path in [link, fifo, directory.clone()] {
+            let error = Log::File(path.clone()).check().unwrap_err();
+            assert!(
+                error.to_string().contains(path.to_str().unwrap()),
+                "{error}"
+            );
+        }
+        assert!(!directory.join("elsewhere").exists());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn half_a_line_spoils_no_other() {
+        let directory = directory("torn");
+        let path = directory.join("audit.jsonl");
+        let log = Log::File(path.clone());
+        log.check().unwrap();
+        fs::write(&path, "{\"schema\":\"slabsc").unwrap();
+        let record = Record::new(Action::Prune, Path::new("/"), 7);
+        log.begin(&record).unwrap().end(&record).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let whole = |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert_eq!(text.lines().filter(whole).count(), 2, "{text}");
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn where_it_is() {
+        let log = |setting: &str, xdg: &str, home: &str| {
+            Log::new(&setting.parse().unwrap(), |name| match name {
+                "XDG_STATE_HOME" if !xdg.is_empty() => Some(xdg.into()),
+                "HOME" if !home.is_empty() => Some(home.into()),
+                _ => None,
+            })
+        };
+        let file = |path: &str| Log::File(path.into());
+        assert_eq!(log("auto", "/s", "/h"), file("/s/slabscope/audit.jsonl"));
+        assert_eq!(
+            log("auto", "relative", "/h"),
+            file("/h/.local/state/slabscope/audit.jsonl")
+        );
+        assert_eq!(log("auto", "", ""), Log::Homeless);
+        assert_eq!(log("/var/log/x", "/s", "/h"), file("/var/log/x"));
+        assert_eq!(log("none", "/s", "/h"), Log::Off);
+        assert!("audit.jsonl".parse::<Setting>().is_err());
+        assert!(Log::Homeless.check().is_err());
+        let nothing = Record::new(Action::Shrink, Path::new("/"), 0);
+        assert!(Log::Off.begin(&nothing).unwrap().end(&nothing).is_ok());
+    }
+}

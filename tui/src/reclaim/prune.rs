@@ -1,0 +1,306 @@
+//! Pruning below one directory: a plan from a dry run, then the prune of the very directory that
+//! the plan was made for.
+
+pub mod layers;
+pub mod settle;
+
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::base::shell::quoted;
+use crate::base::text::{count, printable};
+use crate::kernel::session::{Bounds, Counters, Device, Mode, Record, SessionError, Status, Walk};
+use crate::kernel::source::Mount;
+use crate::kernel::target::{LookError, Target};
+use crate::reclaim::audit::{self, Action, AuditError};
+
+/// Why there is no plan, or a plan was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum PruneError {
+    /// The directory cannot be looked below.
+    #[error(transparent)]
+    Look(#[from] LookError),
+    /// The path leads to another directory than when the plan was made.
+    #[error("{}: not the directory that the plan was made for (it was moved, removed or mounted over); look again", printable(.0))]
+    Replaced(PathBuf),
+    /// It cannot be recorded.
+    #[error("{0}\n{remedy}", remedy = AuditError::REMEDY)]
+    Unrecorded(#[from] AuditError),
+    /// It failed after a part was done.
+    #[error("{source} (at least {} {unit} had been pruned)", count(*.moved))]
+    Midway {
+        /// Why.
+        source: Box<PruneError>,
+        /// Dentries, or pages, that went, as far as was heard.
+        moved: u64,
+        /// Which of the two.
+        unit: &'static str,
+        /// How long it took until then.
+        took: Duration,
+    },
+}
+
+impl From<SessionError> for PruneError {
+    fn from(error: SessionError) -> Self {
+        LookError::from(error).into()
+    }
+}
+
+impl PruneError {
+    /// Tells what had been done by then, if something had.
+    fn after(self, moved: u64, mode: Mode, took: Duration) -> Self {
+        match moved {
+            0 => self,
+            _ => Self::Midway {
+                source: Box::new(self),
+                moved,
+                unit: mode.unit(),
+                took,
+            },
+        }
+    }
+}
+
+/// What a prune would do, from a dry run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Below which directory.
+    pub target: Target,
+    /// What the dry run counted.
+    pub found: Counters,
+}
+
+impl Plan {
+    /// Counts what would go and what would stay. None if `progress` ended it: who has seen a part
+    /// of what would go must not be asked whether it may.
+    pub fn new(
+        target: Target,
+        progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
+    ) -> Result<Option<Self>, LookError> {
+        // It counts what goes in every mode, and the dirty pages of files.
+        let (status, found) = run(&target, Walk::DryRun(Mode::Inodes), progress)?;
+        Ok((status != Status::Stopped).then_some(Self { target, found }))
+    }
+
+    /// How many dentries are expected to go in `mode`; of page cache, how many pages.
+    pub fn predicted(&self, mode: Mode, writeback: bool) -> u64 {
+        match mode {
+            Mode::Negative => self.found.negative_prunable,
+            Mode::Dentries | Mode::Inodes => self.found.prunable,
+            Mode::Pages if writeback => self.found.pages.saturating_sub(self.found.failed_pages),
+            Mode::Pages => {
+                let stay = self.unwritten().saturating_add(self.found.failed_pages);
+                self.found.pages.saturating_sub(stay)
+            }
+        }
+    }
+
+    /// How many inodes are expected to go in `mode`.
+    pub fn inodes(&self, mode: Mode, writeback: bool) -> u64 {
+        match mode {
+            Mode::Inodes if writeback => {
+                self.found.inodes_prunable + self.found.skipped_dirty + self.found.unsynced
+            }
+            Mode::Inodes => self.found.inodes_prunable,
+            Mode::Negative | Mode::Dentries | Mode::Pages => 0,
+        }
+    }
+
+    /// How many pages of page cache are expected to go in `mode`. Of dirty files that are written
+    /// first it is not known which have other users.
+    pub fn pages(&self, mode: Mode, writeback: bool) -> u64 {
+        match mode {
+            Mode::Pages => self.predicted(mode, writeback),
+            Mode::Inodes => self.found.pages_prunable,
+            Mode::Negative | Mode::Dentries => 0,
+        }
+    }
+
+    /// Pages that are not on the disk yet.
+    pub fn unwritten(&self) -> u64 {
+        self.found.dirty_pages + self.found.writeback_pages
+    }
+
+    /// Carries the plan out in `mode`. `progress` hears of what was done so far and may end the
+    /// prune, which then is reported as [`Status::Stopped`].
+    pub fn carry_out(
+        &self,
+        mode: Mode,
+        bounds: Bounds,
+        progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
+    ) -> Result<Outcome, PruneError> {
+        if !self.target.is_in_place()? {
+            return Err(PruneError::Replaced(self.target.path.clone()));
+        }
+        let start = Instant::now();
+        let mut moved = 0;
+        let walk = Walk::Prune(mode, bounds);
+        let ended = run(&self.target, walk, &mut |so_far| {
+            moved = mode.went(so_far);
+            progress(so_far)
+        });
+        let (status, counters) =
+            ended.map_err(|error| PruneError::from(error).after(moved, mode, start.elapsed()))?;
+        Ok(Outcome {
+            mode,
+            predicted: self.predicted(mode, bounds.writeback),
+            counters,
+            status,
+            took: start.elapsed(),
+        })
+    }
+}
+
+/// The command line that prunes the same, to be copied.
+pub fn command(path: &Path, mode: Mode, writeback: bool) -> String {
+    let first = if writeback { " --writeback" } else { "" };
+    format!(
+        "slabscope prune {} --mode {}{first}",
+        quoted(path),
+        mode.name()
+    )
+}
+
+/// The types of filesystem that the module prunes on without being told to (kmod/session.c:
+/// `is_tested()`).
+pub const TESTED: [&str; 5] = ["ext4", "xfs", "btrfs", "overlay", "tmpfs"];
+
+/// Why the module refuses a prune on a filesystem unless told to do it on any; None: it does not.
+pub fn untested(mount: &Mount) -> Option<String> {
+    (!TESTED.contains(&mount.fs.as_str())).then(|| {
+        format!(
+            "pruning is tested on {} only, not on {}",
+            TESTED.join(", "),
+            printable(&mount.fs)
+        )
+    })
+}
+
+/// A plan, and the filesystem that it is for.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// What is to be done.
+    pub plan: Plan,
+    /// The filesystem.
+    pub mount: Mount,
+}
+
+/// For the audit, before it is done in `mode`.
+pub fn record(
+    plan: &Plan,
+    path: &Path,
+    mount: Option<&Mount>,
+    mode: Mode,
+    writeback: bool,
+) -> audit::Record {
+    audit::Record {
+        filesystem: mount.map(|mount| mount.fs.clone()),
+        mode: Some(mode.name()),
+        ..audit::Record::new(Action::Prune, path, plan.predicted(mode, writeback))
+    }
+}
+
+/// Notes in the audit's record what came of it. `sreclaimable` is in bytes, before and after.
+pub fn note(
+    record: &mut audit::Record,
+    result: &Result<Outcome, PruneError>,
+    sreclaimable: [Option<u64>; 2],
+) {
+    record.sreclaimable = sreclaimable;
+    match result {
+        Ok(outcome) => {
+            record.freed = outcome.went();
+            record.took = outcome.took;
+            record.outcome = outcome.status.name().into();
+        }
+        Err(error) => {
+            if let PruneError::Midway { moved, took, .. } = error {
+                (record.freed, record.took) = (*moved, *took);
+            }
+            record.outcome = format!("failed: {error}");
+        }
+    }
+}
+
+/// What a prune did.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How.
+    pub mode: Mode,
+    /// Dentries that the plan expected to go; of page cache, pages.
+    pub predicted: u64,
+    /// What the module counted; [`Counters::moved`] were handed to eviction.
+    pub counters: Counters,
+    /// Whether it reached the end.
+    pub status: Status,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Outcome {
+    /// Dentries that went; of page cache, pages.
+    pub fn went(&self) -> u64 {
+        self.mode.went(&self.counters)
+    }
+
+    /// Inodes that were handed to eviction.
+    pub fn inodes(&self) -> u64 {
+        match self.mode {
+            Mode::Inodes => self.counters.evict_attempted,
+            Mode::Negative | Mode::Dentries | Mode::Pages => 0,
+        }
+    }
+}
+
+fn run(
+    target: &Target,
+    walk: Walk,
+    progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
+) -> Result<(Status, Counters), LookError> {
+    let mut session = Device::open()?.begin(target.dir.as_fd(), walk)?;
+    while let Some(record) = session.next() {
+        match record? {
+            Record::Progress(so_far) => {
+                if progress(&so_far).is_break() {
+                    session.stop()?;
+                }
+            }
+            Record::Total { status, counters } => return Ok((status, *counters)),
+            Record::Enter { .. } | Record::Leave { .. } | Record::Entry(_) => {}
+        }
+    }
+    Err(SessionError::Malformed("the stream ends without a total").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_names_directory_mode_and_writeback() {
+        assert_eq!(
+            command(Path::new("/a b"), Mode::Inodes, true),
+            "slabscope prune '/a b' --mode inodes --writeback"
+        );
+    }
+
+    #[test]
+    fn what_failed_midway_is_recorded_with_what_was_done() {
+        let error = || PruneError::from(SessionError::Malformed("cut off"));
+        let recorded = |error| {
+            let mut record = audit::Record::new(Action::Prune, Path::new("/"), 9);
+            note(&mut record, &Err(error), [None; 2]);
+            record
+        };
+        let took = Duration::from_secs(3);
+        let record = recorded(error().after(5_000, Mode::Negative, took));
+        assert_eq!((record.freed, record.took), (5_000, took));
+        let told = "cut off (at least 5,000 dentries had been pruned)";
+        assert!(record.outcome.ends_with(told), "{}", record.outcome);
+        let record = recorded(error().after(0, Mode::Negative, took));
+        assert_eq!((record.freed, record.took), (0, Duration::ZERO));
+        assert!(record.outcome.ends_with("cut off"), "{}", record.outcome);
+    }
+}

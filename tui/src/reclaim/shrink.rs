@@ -1,0 +1,248 @@
+//! Shrinking one slab cache: the kernel gives back the slabs of it that hold no object
+//! (mm/slub.c: `shrink_store()`, `__kmem_cache_do_shrink()`, Linux 7.3). Objects stay.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::base::text::printable;
+use crate::kernel::source::slab_attributes::{self, Attributes, directory};
+use crate::kernel::source::{Cache, KernelFs, KernelTree, Sample, Source};
+use crate::reclaim::audit::{Action, AuditError, Record};
+
+/// Why a cache was not shrunk.
+#[derive(Debug, thiserror::Error)]
+pub enum ShrinkError {
+    /// The kernel does not show the cache any more.
+    #[error("{}: slabinfo shows no such cache", printable(.0))]
+    Gone(String),
+    /// Its file in sysfs cannot be written.
+    #[error("{}: {source}", printable(.path))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It cannot be recorded.
+    #[error(transparent)]
+    Unrecorded(#[from] AuditError),
+}
+
+impl ShrinkError {
+    /// What a person can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Gone(_) => {
+                "it is spelt otherwise, its module was unloaded, or its filesystem unmounted: nothing is there to shrink"
+            }
+            Self::Unrecorded(_) => AuditError::REMEDY,
+            Self::Write { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    "only root may write it: quit with q, then: sudo slabscope"
+                }
+                io::ErrorKind::NotFound => {
+                    "this kernel does not offer it (CONFIG_SLUB_DEBUG or CONFIG_SYSFS is not set), or /sys is not mounted here"
+                }
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    "/sys is read-only here, as in a container: run slabscope outside of it"
+                }
+                _ => "nothing was done",
+            },
+        }
+    }
+}
+
+/// What is to be shrunk, as it was when it was looked at.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The cache.
+    pub cache: Cache,
+    /// The other names of it.
+    pub merged: Vec<String>,
+    /// Its partial slabs, if the kernel tells.
+    pub partial: Option<u64>,
+    /// Below which the kernel's files are.
+    pub root: PathBuf,
+    /// The file that is written to.
+    pub path: PathBuf,
+}
+
+impl Plan {
+    /// From a sample taken now.
+    pub fn new(root: &Path, cache: &str, sample: &Sample) -> Result<Self, ShrinkError> {
+        let gone = || ShrinkError::Gone(cache.into());
+        let found = sample.cache(cache).ok_or_else(gone)?;
+        let path = directory(root, cache).ok_or_else(gone)?.join("shrink");
+        if let Err(source) = opened(root, &path) {
+            return Err(ShrinkError::Write { path, source });
+        }
+        Ok(Self {
+            cache: found.clone(),
+            merged: sample.merged.others(cache).map(str::to_owned).collect(),
+            partial: partial(root, cache),
+            root: root.into(),
+            path,
+        })
+    }
+
+    /// How many slabs the objects that are not allocated would fill. Objects that CPUs keep ready
+    /// count as allocated until the shrinking itself returns them: more slabs may go.
+    pub fn unallocated(&self) -> u64 {
+        let active = self.cache.active.unwrap_or(self.cache.objects);
+        let idle = self.cache.objects.saturating_sub(active);
+        idle.checked_div(self.cache.objects_per_slab).unwrap_or(0)
+    }
+
+    /// Shrinks the cache, and measures what that freed. The sample is the one after it.
+    pub fn carry_out(
+        &self,
+        root: &Path,
+        source: &mut dyn Source,
+    ) -> (Result<Outcome, ShrinkError>, Sample) {
+        let name = &self.cache.name;
+        let before = source.sample();
+        let partial_before = partial(root, name);
+        let start = Instant::now();
+        let written = self.write();
+        let took = start.elapsed();
+        let after = source.settled(name);
+        let samples = [&before, &after];
+        let outcome = Outcome {
+            took,
+            caches: samples.map(|sample| sample.cache(name).cloned()),
+            partial: [partial_before, partial(root, name)],
+            slab: samples.map(|sample| sample.memory.as_ref().ok().and_then(|m| m.slab)),
+        };
+        (written.map(|()| outcome), after)
+    }
+
+    /// Has the kernel do it.
+    pub(crate) fn write(&self) -> Result<(), ShrinkError> {
+        let written = opened(&self.root, &self.path).and_then(|mut file| file.write_all(b"1"));
+        written.map_err(|source| ShrinkError::Write {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+/// The file of a cache, in sysfs alone.
+fn opened(root: &Path, file: &Path) -> io::Result<File> {
+    let caches = slab_attributes::DIRECTORY;
+    let tree = KernelTree::open(root, Path::new(caches), KernelFs::Sysfs)?;
+    let top = root.join(caches);
+    tree.writable(file.strip_prefix(&top).unwrap_or(file))
+}
+
+/// For the audit, before it is done.
+pub fn record(plan: &Plan) -> Record {
+    Record::new(Action::Shrink, &plan.path, plan.unallocated())
+}
+
+/// Notes in the audit's record what came of it. `sreclaimable` is in bytes, before and after.
+pub fn note(
+    record: &mut Record,
+    result: &Result<Outcome, ShrinkError>,
+    sreclaimable: [Option<u64>; 2],
+) {
+    record.sreclaimable = sreclaimable;
+    match result {
+        Ok(outcome) => {
+            record.freed = outcome.freed().unwrap_or(0);
+            record.took = outcome.took;
+            record.outcome = "complete".into();
+        }
+        Err(error) => record.outcome = format!("failed: {error}"),
+    }
+}
+
+/// Partial slabs of a cache, if the kernel tells.
+pub fn partial(root: &Path, cache: &str) -> Option<u64> {
+    let attributes: Attributes = slab_attributes::read(root, cache).ok()?;
+    attributes.number("partial")
+}
+
+/// What shrinking did.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How long it took.
+    pub took: Duration,
+    /// The cache right before, and once what was freed had come back.
+    pub caches: [Option<Cache>; 2],
+    /// Its partial slabs then.
+    pub partial: [Option<u64>; 2],
+    /// Bytes of `Slab:` then.
+    pub slab: [Option<u64>; 2],
+}
+
+impl Outcome {
+    /// Slabs that went; None: slabinfo does not show the cache any more.
+    pub fn freed(&self) -> Option<u64> {
+        let slabs = |at: usize| self.caches[at].as_ref().map(|cache| cache.slabs);
+        Some(slabs(0)?.saturating_sub(slabs(1)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(cache: Cache) -> Plan {
+        Plan {
+            cache,
+            merged: Vec::new(),
+            partial: None,
+            root: "/nowhere".into(),
+            path: "/nowhere/at/all/shrink".into(),
+        }
+    }
+
+    #[test]
+    fn the_bound_is_in_whole_slabs_and_never_below_none() {
+        let cache = |active, objects, objects_per_slab| Cache {
+            active: Some(active),
+            objects,
+            objects_per_slab,
+            ..Cache::default()
+        };
+        assert_eq!(plan(cache(100, 141, 21)).unallocated(), 1);
+        assert_eq!(plan(cache(141, 100, 21)).unallocated(), 0);
+        assert_eq!(plan(cache(0, 100, 0)).unallocated(), 0);
+    }
+
+    #[test]
+    fn link_of_a_merged_cache_is_followed_and_none_that_leaves_sysfs() {
+        let name = format!("slabscope-shrink-{}", std::process::id());
+        let root = crate::private::directory().join(name);
+        let _ = std::fs::remove_dir_all(&root);
+        let caches = root.join(slab_attributes::DIRECTORY);
+        for directory in [caches.join(":0000192"), root.join("else")] {
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(directory.join("shrink"), "").unwrap();
+        }
+        let link = |to: &str, name: &str| {
+            std::os::unix::fs::symlink(to, caches.join(name)).unwrap();
+        };
+        link(":0000192", "merged");
+        link("../../../else", "leaves");
+        let write = |name: &str| {
+            let mut plan = plan(Cache::default());
+            plan.root.clone_from(&root);
+            plan.path = caches.join(name).join("shrink");
+            plan.write()
+        };
+        write("merged").unwrap();
+        assert!(write("leaves").is_err());
+        assert_eq!(std::fs::read(root.join("else/shrink")).unwrap(), b"");
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_error_with_path_and_remedy() {
+        let error = plan(Cache::default()).write().unwrap_err();
+        assert!(error.to_string().starts_with("/nowhere/at/all/shrink: "));
+        assert!(error.remedy().contains("does not offer"));
+    }
+}

@@ -1,0 +1,470 @@
+//! Everything on the screen, as data. Only [`crate::ui::update`] changes it.
+
+mod asking;
+mod browse;
+mod cgroups;
+mod charts;
+mod detail;
+mod filesystems;
+mod grid;
+mod hotspots;
+mod journal;
+mod ledger;
+mod names;
+mod place;
+mod prune;
+mod refill;
+mod rung;
+mod shrink;
+mod slabs;
+mod tree;
+mod tree_columns;
+mod tree_order;
+mod who;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use asking::{Answer, Asking, InSight, Question};
+pub use browse::{Browse, Listed};
+pub use cgroups::{CGROUP_COLUMNS, CgroupRow, CgroupsPage, growth_text};
+pub use charts::{Charts, Window};
+pub use detail::Detail;
+pub use filesystems::{FILESYSTEM_COLUMNS, Filesystem, FilesystemsPage};
+pub use grid::{GridColumn, GridOrder, grid_fitting};
+pub use hotspots::{HotspotsPage, Hunt};
+pub use journal::Journal;
+pub use ledger::{Ledger, difference, part_of, pending, reasons};
+pub use names::{Export, Focus, Names, NamesState};
+pub use place::{End, KEPT, Part, Place, State};
+pub use prune::{Confirm, Figures, Held, Pruning, Turn, TurnEnd, bytes as prune_bytes};
+pub use refill::Refill;
+pub use rung::{Ask, ConfirmRung, Origin, RungLedger, RungPlan, RunningRung, Setting, Settings};
+pub use shrink::{ConfirmShrink, Shrunk};
+pub use slabs::Slabs;
+pub use tree::{Left, Namespace, Total, Tree};
+pub use tree_columns::{
+    Sizes, TREE_NAME, TREE_SHAPES, TreeColumn, TreeLine, TreeShape, bar_width, tree_fitting,
+};
+pub use tree_order::Order;
+pub use who::{
+    ConfirmWho, Course, Opened, PAST, WATCH_LIMIT, WatchState, Watching, WhoId, WhoOrder, WhoPage,
+    who_id,
+};
+
+use crate::base::filter::Filter;
+use crate::cache::history::{History, Rates};
+use crate::kernel::session::Counters;
+use crate::kernel::source::{Cache, Mount, Sample};
+use crate::reclaim::Progress;
+use crate::reclaim::ladder::{Rung, Step};
+pub use crate::ui::columns::{Column, Line, Row, Shape, fitting};
+use crate::ui::keymap::Keymap;
+use crate::ui::look::Look;
+pub use crate::ui::screen::{Page, Screen};
+
+/// The machine that is looked at.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// Bytes in a page of this machine, which the module counts. That of a capture is in its
+    /// [`Sample`].
+    pub page_size: u64,
+}
+
+impl Host {
+    /// What is typed to agree to something that hits all of it: its name up to the first dot, or
+    /// `all` if that cannot be typed.
+    pub fn word(&self) -> &str {
+        let name = self.name.split('.').next().unwrap_or_default();
+        match name.chars().all(|c| c.is_ascii_graphic()) && !name.is_empty() {
+            true => name,
+            false => "all",
+        }
+    }
+}
+
+/// Why nothing acts: no prune, no shrink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inert {
+    /// The figures come from files below this directory, not from this machine. Nothing asks the
+    /// running kernel either.
+    Captured(PathBuf),
+    /// The person asked for it: `--read-only`, or `read-only` of the configuration.
+    ReadOnly,
+}
+
+/// What the keys do now.
+#[derive(Debug)]
+pub enum Mode {
+    /// They move about on the screen.
+    Browse,
+    /// They are typed into the filter of the slab screen.
+    Filter,
+    /// They are typed as a path, or a process, to go to.
+    Jump {
+        /// So far.
+        text: String,
+        /// It is what was offered: what is typed takes its place.
+        offered: bool,
+    },
+    /// They choose what the table is sorted by.
+    SortMenu {
+        /// The line of the menu.
+        at: usize,
+    },
+    /// One cache is looked at closely.
+    Detail,
+    /// They move about on the page of negative names.
+    Names,
+    /// They move about on the page of hotspots.
+    Hotspots,
+    /// They move about on the who screen.
+    Who,
+    /// What would be watched is shown: the only way to it.
+    ConfirmWho(Box<ConfirmWho>),
+    /// They are typed into the path of the file that names are exported to.
+    Export(Box<Export>),
+    /// They move about in the help, or close it.
+    Help {
+        /// Lines of it that are above the screen.
+        scroll: u16,
+    },
+    /// A plan to shrink a cache is being made.
+    PlanningShrink {
+        /// The worker's number of it.
+        job: u64,
+        /// The cache.
+        cache: String,
+        /// The ledger of a prune is below.
+        from_ledger: bool,
+    },
+    /// A plan to shrink a cache is shown: the only way to it.
+    ConfirmShrink(Box<ConfirmShrink>),
+    /// A cache is being shrunk.
+    Shrinking {
+        /// The worker's number of it.
+        job: u64,
+        /// The cache.
+        cache: String,
+        /// The ledger of a prune is below.
+        from_ledger: bool,
+    },
+    /// What the last shrinking did is shown.
+    Shrunk(Box<Shrunk>),
+    /// A dry run is under way, for a plan.
+    Planning {
+        /// The worker's number of it.
+        job: u64,
+        /// Below which directories.
+        paths: Vec<PathBuf>,
+        /// What is chosen when the plan is shown.
+        mode: crate::kernel::session::Mode,
+        /// Counted so far.
+        so_far: Box<Counters>,
+    },
+    /// A plan is shown: the only way to a prune.
+    Confirm(Box<Confirm>),
+    /// A prune is under way.
+    Pruning(Box<Pruning>),
+    /// What the last prune did is shown.
+    Ledger,
+    /// A plan for a wider rung of the ladder is being made.
+    PlanningRung {
+        /// The worker's number of it.
+        job: u64,
+        /// What for.
+        ask: Ask,
+        /// Where it was asked for.
+        from: Origin,
+        /// How far it is.
+        progress: Progress,
+    },
+    /// Such a plan is shown: the only way to it.
+    ConfirmRung(Box<ConfirmRung>),
+    /// Such a plan is being carried out.
+    RunningRung(Box<RunningRung>),
+    /// What it did is shown.
+    RungLedger(Box<RungLedger>),
+    /// The kernel's settings are shown: the only way to a change.
+    Settings(Box<Settings>),
+    /// Something is under way that would end: whether to leave is asked.
+    Leave,
+    /// What was asked for failed.
+    Failed {
+        /// What.
+        what: &'static str,
+        /// Why, with the remedy.
+        error: String,
+    },
+}
+
+/// A sample with the rates that lead to it, shown as one.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// When it was taken, since the start.
+    pub at: Duration,
+    /// The figures.
+    pub sample: Sample,
+    /// Change per second.
+    pub rates: Rates,
+}
+
+/// The whole state of the program.
+#[derive(Debug)]
+pub struct Model {
+    /// The machine.
+    pub host: Host,
+    /// The program's own directory, below which a relative path is; empty: it is not known.
+    pub directory: PathBuf,
+    /// Glyphs and colours for this terminal.
+    pub look: Look,
+    /// What the keys do where.
+    pub keymap: Keymap,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// The screen shown.
+    pub screen: Screen,
+    /// What the keys do.
+    pub mode: Mode,
+    /// What is asked, and what was seen of it.
+    pub asking: Asking,
+    /// When the last message with a time came, since the start.
+    pub now: Duration,
+    /// The sample that is shown. None until the first arrives.
+    pub shown: Option<Arc<Shown>>,
+    /// The newest sample, which is also the shown one unless the screen is frozen.
+    pub latest: Option<Arc<Shown>>,
+    /// The screen shows the sample of this time and no later one.
+    pub frozen: Option<Duration>,
+    /// For the charts.
+    pub history: History,
+    /// What part of it the history screen shows.
+    pub charts: Charts,
+    /// The slab screen.
+    pub slabs: Slabs,
+    /// The tree screen.
+    pub tree: Tree,
+    /// The screen of filesystems.
+    pub filesystems: FilesystemsPage,
+    /// The screen of cgroups.
+    pub cgroups: CgroupsPage,
+    /// What covers the tree screen.
+    pub page: Option<Page>,
+    /// The negative names of a directory.
+    pub names: Option<Names>,
+    /// Who fills a cache.
+    pub who: WhoPage,
+    /// Dentries that the program's own start made.
+    pub started: Option<i64>,
+    /// What the prunes of this session did, oldest first.
+    pub ledgers: Vec<Ledger>,
+    /// The directories that hold the most, over all filesystems.
+    pub hotspots: HotspotsPage,
+    /// The rungs of the ladder, as they are for the plan that was made last.
+    pub ladder: Vec<Step>,
+    /// All that was done in this session.
+    pub journal: Journal,
+    /// Directories of the tree that are marked for one plan, with the mount each was seen on: the
+    /// list of mounts may be that of another process by the time of the plan.
+    pub marks: BTreeMap<PathBuf, Mount>,
+    /// Why nothing may act; None: it may.
+    pub inert: Option<Inert>,
+    /// Time between two samples.
+    pub interval: Duration,
+    /// The mouse belongs to the program; None: this terminal has none.
+    pub mouse: Option<bool>,
+    /// A word to the person about the key pressed last.
+    pub notice: Option<String>,
+    /// Number of the worker's last job.
+    pub last_job: u64,
+}
+
+impl Model {
+    /// Nothing sampled yet, on the slab screen.
+    pub fn new(host: Host, look: Look, size: (u16, u16)) -> Self {
+        Self {
+            host,
+            directory: PathBuf::new(),
+            look,
+            keymap: Keymap::default(),
+            size,
+            screen: Screen::Slabs,
+            mode: Mode::Browse,
+            asking: Asking::default(),
+            now: Duration::ZERO,
+            shown: None,
+            latest: None,
+            frozen: None,
+            history: History::default(),
+            charts: Charts::default(),
+            slabs: Slabs::default(),
+            tree: Tree::default(),
+            filesystems: FilesystemsPage::default(),
+            cgroups: CgroupsPage::default(),
+            page: None,
+            names: None,
+            who: WhoPage::default(),
+            started: None,
+            hotspots: HotspotsPage::default(),
+            ledgers: Vec::new(),
+            ladder: Vec::new(),
+            journal: Journal::default(),
+            marks: BTreeMap::new(),
+            inert: None,
+            interval: Duration::from_secs(1),
+            mouse: None,
+            notice: None,
+            last_job: 0,
+        }
+    }
+
+    /// Makes the rows of the slab table anew.
+    pub fn arrange(&mut self) {
+        self.slabs.arrange(self.shown.as_deref());
+    }
+
+    /// The cache of a row of the slab table, with what its columns are made from.
+    pub fn line(&self, row: usize) -> Option<Line<'_>> {
+        let shown = self.shown.as_deref()?;
+        let row = self.slabs.rows.get(row)?;
+        Some(Line {
+            cache: shown.sample.caches.as_ref().ok()?.get(row.index)?,
+            row,
+            elapsed: shown.rates.elapsed,
+            page_size: shown.sample.page_size,
+        })
+    }
+
+    /// The caches of the slab table, in its order.
+    pub fn caches(&self) -> Vec<&Cache> {
+        let rows = 0..self.slabs.rows.len();
+        rows.filter_map(|row| Some(self.line(row)?.cache)).collect()
+    }
+
+    /// The selected cache.
+    pub fn selected_cache(&self) -> Option<&Cache> {
+        Some(self.line(self.slabs.at)?.cache)
+    }
+
+    /// What the keys do once a box over the screen is closed.
+    pub fn below(&self) -> Mode {
+        match (self.screen, self.page) {
+            _ if self.who_is_shown() => Mode::Who,
+            (Screen::Slabs, _) if self.slabs.detail.is_some() => Mode::Detail,
+            (Screen::Tree, Some(Page::Names)) => Mode::Names,
+            (Screen::Tree, Some(Page::Hotspots)) => Mode::Hotspots,
+            _ => Mode::Browse,
+        }
+    }
+
+    /// The rung of the plan on the screen: below a directory the widest of those.
+    pub fn rung(&self) -> Option<Rung> {
+        match &self.mode {
+            Mode::Confirm(_) => Some(Rung::Pages),
+            Mode::ConfirmRung(confirm) => Some(confirm.plan.ask.rung()),
+            _ => None,
+        }
+    }
+
+    /// The other rungs that are no prune below a directory, as the plan on the screen lists them. A
+    /// filesystem is that of a directory, and so are the names of the last one.
+    pub fn beside(&self) -> Vec<&Step> {
+        let directory = match &self.mode {
+            Mode::ConfirmRung(confirm) => confirm.directory().is_some(),
+            _ => true,
+        };
+        let rung = self.rung();
+        let beside = |step: &&Step| {
+            step.rung.mode().is_none()
+                && Some(step.rung) != rung
+                && (directory || !matches!(step.rung, Rung::Superblock | Rung::Carousel))
+        };
+        self.ladder.iter().filter(beside).collect()
+    }
+
+    /// Whether the who screen covers the screen shown.
+    pub fn who_is_shown(&self) -> bool {
+        self.who.over == Some(self.screen)
+    }
+
+    /// Bytes of a dentry object, from the newest slabinfo.
+    pub fn dentry_size(&self) -> Option<u64> {
+        let cache = self.latest.as_ref()?.sample.cache("dentry")?;
+        Some(cache.object_size)
+    }
+
+    /// Bytes of what is counted on the filesystem of `mount`, from the newest slabinfo.
+    pub fn sizes(&self, mount: &Mount) -> Sizes {
+        let sample = self.latest.as_ref().map(|latest| &latest.sample);
+        Sizes::of(sample, Some(mount), self.host.page_size)
+    }
+
+    /// Puts the rows of the directory shown in order.
+    pub fn arrange_tree(&mut self) {
+        let Some(place) = self.tree.place() else {
+            return;
+        };
+        let sizes = self.sizes(&place.mount);
+        if let Some(place) = self.tree.stack.last_mut() {
+            place.arrange(&self.tree.order, sizes);
+        }
+    }
+
+    /// Makes the rows of the screen of filesystems anew.
+    pub fn arrange_filesystems(&mut self) {
+        let sample = self.latest.as_ref().map(|latest| &latest.sample);
+        self.filesystems
+            .arrange(&self.tree, sample, self.host.page_size);
+    }
+
+    /// The filter of the screen shown.
+    pub fn filter(&self) -> &Filter {
+        match (self.screen, self.page, &self.names) {
+            _ if self.who_is_shown() => &self.who.filter,
+            (Screen::Tree, Some(Page::Names), Some(names)) => &names.filter,
+            (Screen::Tree, ..) => &self.tree.order.filter,
+            (Screen::Filesystems, ..) => &self.filesystems.order.filter,
+            (Screen::Cgroups, ..) => &self.cgroups.order.filter,
+            _ => &self.slabs.filter,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn filter_mut(&mut self) -> &mut Filter {
+        let who = self.who_is_shown();
+        match (self.screen, self.page, &mut self.names) {
+            _ if who => &mut self.who.filter,
+            (Screen::Tree, Some(Page::Names), Some(names)) => &mut names.filter,
+            (Screen::Tree, ..) => &mut self.tree.order.filter,
+            (Screen::Filesystems, ..) => &mut self.filesystems.order.filter,
+            (Screen::Cgroups, ..) => &mut self.cgroups.order.filter,
+            _ => &mut self.slabs.filter,
+        }
+    }
+
+    /// What charts show where nobody chose.
+    pub fn window(&self) -> Window {
+        let end = self.chart_end();
+        Window {
+            end,
+            span: self.history.span(end),
+            cursor: None,
+        }
+    }
+
+    /// What the charts of the history screen show.
+    pub fn history_window(&self) -> Window {
+        self.charts.window(self.window())
+    }
+
+    /// The time up to which charts are drawn.
+    pub fn chart_end(&self) -> Duration {
+        self.frozen.unwrap_or(self.now)
+    }
+}

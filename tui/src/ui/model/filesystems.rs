@@ -1,0 +1,296 @@
+//! The screen of filesystems: what each superblock holds, however often it is mounted.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::grid::{GridColumn, GridOrder};
+use super::tree::{Total, Tree};
+use super::tree_columns::Sizes;
+use crate::base::text::{bytes, count_in, printable};
+use crate::cache::census;
+use crate::kernel::session::{Counters, plus};
+use crate::kernel::source::{Mount, Sample};
+
+/// A superblock.
+#[derive(Clone, Debug, Default)]
+pub struct Filesystem {
+    /// Its mounts, the one of its root first, if it has one.
+    pub mounts: Vec<Mount>,
+    /// Whether it is the kernel's own, and whether it is in memory: these come last by name.
+    pub kind: (bool, bool),
+    /// The mounts that together reach all that is mounted of it, by their points.
+    pub reach: Vec<PathBuf>,
+    /// What a census found below those, if all of them were counted.
+    pub counted: Option<Counters>,
+    /// The census is only a part.
+    pub partial: bool,
+    /// It could not be counted.
+    pub failed: bool,
+    /// What its shrinker says it could free: dentries, inodes and what the filesystem adds to
+    /// them, or why that is not known; None: it was not read yet.
+    pub freeable: Option<Result<u64, String>>,
+    /// Bytes of the objects.
+    pub sizes: Sizes,
+    /// Bytes of the slab cache that inodes of all filesystems of the type come from.
+    pub cache_bytes: Option<u64>,
+}
+
+impl Filesystem {
+    /// The mount that stands for it.
+    pub fn mount(&self) -> &Mount {
+        static NONE: std::sync::LazyLock<Mount> = std::sync::LazyLock::new(Mount::default);
+        self.mounts.first().unwrap_or(&NONE)
+    }
+
+    /// The type, the device and where it is mounted, as it is filtered by.
+    pub fn name(&self) -> String {
+        let points: Vec<_> = self.mounts.iter().map(|m| printable(&m.point)).collect();
+        let mount = self.mount();
+        let (fs, device) = (printable(&mount.fs), printable(&mount.device));
+        format!("{fs} {device} {}", points.join(" "))
+    }
+
+    /// Bytes that a prune of all its unused dentries would bring back.
+    pub fn freeable(&self) -> Option<u64> {
+        let counted = self.counted.as_ref()?;
+        Some(census::freeable(counted, self.sizes.dentry?))
+    }
+}
+
+/// The state of the screen. The mounts, and what was counted of them, are those of the tree.
+#[derive(Debug, Default)]
+pub struct FilesystemsPage {
+    /// The superblocks shown, in order.
+    pub rows: Vec<Filesystem>,
+    /// What their shrinkers say they could free, by superblock, or why that is not known.
+    pub freeable: HashMap<String, Result<u64, String>>,
+    /// Which are shown, and in which order.
+    pub order: GridOrder,
+    /// The superblock of the selected one. None: the first.
+    pub selected: Option<String>,
+}
+
+impl FilesystemsPage {
+    /// Makes the rows anew.
+    pub fn arrange(&mut self, tree: &Tree, sample: Option<&Sample>, page: u64) {
+        let mut rows: Vec<Filesystem> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for mount in tree.mounts() {
+            let at = *places.entry(&mount.superblock).or_insert_with(|| {
+                rows.push(Filesystem::default());
+                rows.len() - 1
+            });
+            rows[at].mounts.push(mount.clone());
+        }
+        let mut types: HashMap<String, OfType> = HashMap::new();
+        for row in &mut rows {
+            fill(row, tree);
+            let mount = row.mount();
+            // Of a type all have one cache: it is looked for once, whatever the number of mounts.
+            let of = match types.get(&mount.fs) {
+                Some(of) => *of,
+                None => *types
+                    .entry(mount.fs.clone())
+                    .or_insert(of_type(sample, mount, page)),
+            };
+            (row.sizes, row.cache_bytes) = of;
+            row.freeable = self.freeable.get(&row.mount().superblock).cloned();
+        }
+        let order = &self.order;
+        if !order.filter.is_none() {
+            rows.retain(|row| order.filter.fits(&row.name()));
+        }
+        rows.sort_by(|a, b| order.compare(FILESYSTEM_COLUMNS, (a, name_key(a)), (b, name_key(b))));
+        self.rows = rows;
+    }
+
+    /// Where the selected one is; the first if it is gone.
+    pub fn index(&self) -> usize {
+        let mut rows = self.rows.iter();
+        rows.position(|row| Some(&row.mount().superblock) == self.selected.as_ref())
+            .unwrap_or(0)
+    }
+
+    /// The selected one.
+    pub fn selected(&self) -> Option<&Filesystem> {
+        self.rows.get(self.index())
+    }
+}
+
+fn freeable(row: &Filesystem) -> Option<u64> {
+    row.freeable.as_ref()?.as_ref().ok().copied()
+}
+
+/// On disk first, in memory next, the kernel's own last.
+fn name_key(row: &Filesystem) -> ((bool, bool), &std::path::Path) {
+    (row.kind, &row.mount().point)
+}
+
+/// Sizes of objects, and bytes of the inodes' cache.
+type OfType = (Sizes, Option<u64>);
+
+fn of_type(sample: Option<&Sample>, mount: &Mount, page: u64) -> OfType {
+    let cache = mount.inode_cache().and_then(|name| sample?.cache(name));
+    let sizes = Sizes::of(sample, Some(mount), page);
+    (sizes, cache.map(|cache| cache.size(page)))
+}
+
+fn fill(row: &mut Filesystem, tree: &Tree) {
+    // The mount of the root reaches all; of two such the shorter path is the better name.
+    row.mounts
+        .sort_by_key(|mount| (mount.root.as_os_str().len(), mount.point.as_os_str().len()));
+    row.kind = (row.mount().is_internal(), row.mount().is_memory());
+    row.reach = Mount::reaching_all(&row.mounts);
+    let totals = row.reach.iter().map(|point| tree.totals.get(point));
+    let mut sum = Some(Counters::default());
+    for total in totals {
+        match (total, sum.as_mut()) {
+            (Some(Total::Counted { here, partial }), Some(all)) => {
+                *all = plus(*all, here);
+                row.partial |= partial;
+            }
+            (Some(Total::Failed), _) => {
+                row.failed = true;
+                sum = None;
+            }
+            (None, _) => sum = None,
+            (_, None) => {}
+        }
+    }
+    row.counted = sum.filter(|_| !row.reach.is_empty());
+}
+
+fn counted(row: &Filesystem, figure: fn(&Counters) -> u64) -> i128 {
+    row.counted
+        .as_ref()
+        .map_or(-1, |counted| figure(counted).into())
+}
+
+fn counted_text(row: &Filesystem, width: usize, figure: fn(&Counters) -> u64) -> String {
+    let least = if row.partial { ">" } else { "" };
+    match &row.counted {
+        Some(counted) => format!("{least}{}", count_in(figure(counted), width - 1)),
+        None if row.failed => "-".into(),
+        None => "?".into(),
+    }
+}
+
+fn comes_back_text(row: &Filesystem) -> String {
+    match row.freeable() {
+        _ if row.mount().is_memory() => "never".into(),
+        Some(back) => bytes(back),
+        None if row.failed => "-".into(),
+        None => "?".into(),
+    }
+}
+
+/// The columns as they stand beside one another.
+#[rustfmt::skip]
+pub const FILESYSTEM_COLUMNS: &[GridColumn<Filesystem>] = &[
+    GridColumn { letter: 'd', name: "dentries", words: "dentries", head: "DENTRIES", width: 11, rank: 1,
+        means: ["Names that the kernel has cached of all that is mounted of the superblock, by a census of the module.",
+            "? is not counted yet, - could not be, and > is a part of them."],
+        figure: |row| counted(row, |of| of.total), text: |row| counted_text(row, 11, |of| of.total) },
+    GridColumn { letter: 'n', name: "negative", words: "negative", head: "NEGATIVE", width: 11, rank: 4,
+        means: ["Of those the names known to be absent: lookups that failed, remembered.",
+            "In the tree (Enter) the directories show that hold them."],
+        figure: |row| counted(row, |of| of.negative), text: |row| counted_text(row, 11, |of| of.negative) },
+    GridColumn { letter: 'i', name: "inodes", words: "inodes", head: "INODES", width: 9, rank: 2,
+        means: ["Inodes of those names, each once, by the same census.",
+            "Inodes without a name in the cache are not among them: FREEABLE counts these, too."],
+        figure: |row| counted(row, |of| of.inodes), text: |row| counted_text(row, 9, |of| of.inodes) },
+    GridColumn { letter: 'o', name: "inode_size", words: "size of an inode", head: "INODE B", width: 7, rank: 3,
+        means: ["Bytes of an inode in memory: of an object of the slab cache that the filesystem's inodes come from.",
+            "? is a filesystem of which slabscope does not know the cache, or that slabinfo does not list."],
+        figure: |row| row.sizes.inode.map_or(-1, i128::from),
+        text: |row| row.sizes.inode.map_or("?".into(), |size| count_in(size, 7)) },
+    GridColumn { letter: 'c', name: "cache", words: "size of the inode cache", head: "TYPE MEM", width: 8, rank: 5,
+        means: ["Bytes of the slab cache that inodes of this type of filesystem come from.",
+            "All filesystems of the type share it: slabinfo does not tell them apart."],
+        figure: |row| row.cache_bytes.map_or(-1, i128::from),
+        text: |row| row.cache_bytes.map_or("?".into(), bytes) },
+    GridColumn { letter: 'f', name: "freeable", words: "freeable", head: "FREEABLE", width: 10, rank: 6,
+        means: ["Objects that the superblock's shrinker says it could free: dentries and inodes on its LRU lists.",
+            "? is a kernel without CONFIG_SHRINKER_DEBUG, as stock Debian kernels are, or a debugfs that may not be read or has several of its name."],
+        figure: |row| freeable(row).map_or(-1, i128::from),
+        text: |row| freeable(row).map_or("?".into(), |freeable| count_in(freeable, 10)) },
+    GridColumn { letter: 'b', name: "comes_back", words: "comes back", head: "COMES BACK", width: 10, rank: 0,
+        means: ["Bytes of the dentries that a prune of all unused ones would take, with their long names.",
+            "In memory (tmpfs) it is never any: each dentry is its file's only name."],
+        figure: |row| match (row.mount().is_memory(), row.freeable()) {
+            (false, Some(back)) => back.into(),
+            _ => -1,
+        },
+        text: comes_back_text },
+    GridColumn { letter: 'a', name: "name", words: "mount", head: "TYPE     DEVICE       MOUNTED AT", width: 36, rank: 0,
+        means: ["Type, device, and where the superblock's root is mounted, or the widest part of it.",
+            "+2 stands for two more mounts of the same superblock: what is cached of it is shared by all of them."],
+        figure: |_| 0, text: |_| String::new() },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mount(point: &str, superblock: &str, root: &str) -> Mount {
+        Mount {
+            point: point.into(),
+            fs: "ext4".into(),
+            device: "/dev/vda".into(),
+            superblock: superblock.into(),
+            root: root.into(),
+            made_of: [].into(),
+        }
+    }
+
+    fn total(total: u64, partial: bool) -> Total {
+        let here = Box::new(Counters {
+            total,
+            prunable: total,
+            ..Counters::default()
+        });
+        Total::Counted { here, partial }
+    }
+
+    #[test]
+    fn a_superblock_is_a_row_however_often_it_is_mounted() {
+        let mounts = vec![
+            mount("/srv/data", "8:1", "/data"),
+            mount("/", "8:1", "/"),
+            mount("/a", "8:2", "/@a"),
+            mount("/b", "8:2", "/@b"),
+        ];
+        let mut tree = Tree {
+            mounts: Some(Ok(mounts)),
+            ..Tree::default()
+        };
+        tree.totals.insert("/".into(), total(10, false));
+        tree.totals.insert("/a".into(), total(100, false));
+        let mut page = FilesystemsPage::default();
+        page.arrange(&tree, None, 4096);
+        assert_eq!(page.rows.len(), 2);
+        let points = |at: usize| -> Vec<_> {
+            let mounts = page.rows[at].mounts.iter();
+            mounts
+                .map(|mount| mount.point.display().to_string())
+                .collect()
+        };
+        assert_eq!(points(0), ["/", "/srv/data"]);
+        assert_eq!(page.rows[0].reach, [PathBuf::from("/")]);
+        let counted = |page: &FilesystemsPage, at: usize| page.rows[at].counted.map(|c| c.total);
+        assert_eq!(counted(&page, 0), Some(10));
+        assert_eq!(counted(&page, 1), None, "/b is not counted");
+        tree.totals.insert("/b".into(), total(1_000, true));
+        page.order.sort_or_reverse(0);
+        page.order.reverse = false;
+        page.arrange(&tree, None, 4096);
+        assert_eq!(counted(&page, 0), Some(1_100), "the greater is the first");
+        assert!(page.rows[0].partial);
+        page.order.filter = crate::base::filter::Filter::new("/srv");
+        page.arrange(&tree, None, 4096);
+        assert_eq!(page.rows.len(), 1);
+        tree.totals.insert("/".into(), Total::Failed);
+        page.arrange(&tree, None, 4096);
+        assert!(page.rows[0].failed && page.rows[0].counted.is_none());
+    }
+}

@@ -1,0 +1,248 @@
+//! From the plan that is shown to the prune under way.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cache::census::{freeable, freeable_negatives};
+use crate::cache::holders::Holders;
+use crate::kernel::session::{Counters, Mode};
+use crate::kernel::source::{Cache, Mount, Sample};
+use crate::reclaim::prune::{Outcome, Plan, Task, layers, untested};
+use crate::ui::model::Sizes;
+
+/// A plan before the person's eyes: for one directory, or for each of those that were marked.
+#[derive(Debug)]
+pub struct Confirm {
+    /// The worker's number of it.
+    pub job: u64,
+    /// What is carried out, and nothing else, one after the other.
+    pub tasks: Vec<Task>,
+    /// Which of its modes is chosen.
+    pub mode: Mode,
+    /// Dirty files are written first.
+    pub writeback: bool,
+    /// Who holds what stays.
+    pub held: Held,
+}
+
+/// Who holds what stays, if it was asked for.
+#[derive(Debug, Default)]
+pub enum Held {
+    /// It was not: the look itself makes dentries.
+    #[default]
+    Unasked,
+    /// The worker's job of this number looks.
+    Looking(u64),
+    /// What it saw.
+    Found(Holders),
+    /// Why it saw nothing.
+    Failed(String),
+}
+
+impl Confirm {
+    /// The sum of a figure of the dry runs.
+    pub fn sum(&self, figure: impl Fn(&Counters) -> u64) -> u64 {
+        let figures = self.tasks.iter().map(|task| figure(&task.plan.found));
+        figures.fold(0, u64::saturating_add)
+    }
+
+    /// The sum of a figure of the plans.
+    fn sum_of(&self, figure: impl Fn(&Plan) -> u64) -> u64 {
+        let figures = self.tasks.iter().map(|task| figure(&task.plan));
+        figures.fold(0, u64::saturating_add)
+    }
+
+    /// Dentries, or pages, that are expected to go in `mode`.
+    pub fn predicted(&self, mode: Mode) -> u64 {
+        self.sum_of(|plan| plan.predicted(mode, self.writeback))
+    }
+
+    /// Inodes that are expected to go in `mode`.
+    pub fn inodes(&self, mode: Mode) -> u64 {
+        self.sum_of(|plan| plan.inodes(mode, self.writeback))
+    }
+
+    /// Pages of page cache that are expected to go in `mode`.
+    pub fn pages(&self, mode: Mode) -> u64 {
+        self.sum_of(|plan| plan.pages(mode, self.writeback))
+    }
+
+    /// Pages that are not on the disk yet.
+    pub fn unwritten(&self) -> u64 {
+        self.sum_of(Plan::unwritten)
+    }
+
+    /// Where the layers of overlays have the directories: each name is cached there once more.
+    pub fn layers(&self) -> Vec<PathBuf> {
+        let of = |task: &Task| layers::paths(&task.mount, &task.plan.target.path);
+        self.tasks.iter().flat_map(of).collect()
+    }
+
+    /// Why the module would refuse it; the command line can insist.
+    pub fn refused(&self) -> Option<String> {
+        let why = self.tasks.iter().find_map(|task| untested(&task.mount))?;
+        Some(format!(
+            "refused: {why}; slabscope prune --any-filesystem does it"
+        ))
+    }
+
+    /// Bytes of slab objects that come back in `mode`, given the sizes of those of a task.
+    pub fn bytes(&self, mode: Mode, sizes: impl Fn(&Task) -> Sizes) -> Option<u64> {
+        let bytes = |task: &Task| bytes(&task.plan, mode, self.writeback, sizes(task));
+        self.tasks.iter().map(bytes).sum()
+    }
+}
+
+/// Bytes of slab objects that come back in `mode`.
+pub fn bytes(plan: &Plan, mode: Mode, writeback: bool, sizes: Sizes) -> Option<u64> {
+    let found = &plan.found;
+    Some(match mode {
+        Mode::Negative => freeable_negatives(found, sizes.dentry?),
+        Mode::Dentries => freeable(found, sizes.dentry?),
+        Mode::Inodes => {
+            let inodes = plan.inodes(mode, writeback).saturating_mul(sizes.inode?);
+            freeable(found, sizes.dentry?).saturating_add(inodes)
+        }
+        Mode::Pages => 0,
+    })
+}
+
+/// A prune under way.
+#[derive(Debug)]
+pub struct Pruning {
+    /// The worker's number of it.
+    pub job: u64,
+    /// How.
+    pub mode: Mode,
+    /// The directories, in the order in which they are pruned. The plans themselves went with the
+    /// effect: they hold the directories open, which would keep them in use.
+    pub parts: Vec<Turn>,
+    /// Those of the plan with nothing to prune.
+    pub skipped: Vec<PathBuf>,
+    /// When the first began.
+    pub since: Duration,
+    /// Done so far below the directory whose turn it is.
+    pub so_far: Box<Counters>,
+    /// The person asked it to stop.
+    pub stopping: bool,
+}
+
+impl Pruning {
+    /// The directory whose turn it is, and its number from 0.
+    pub fn turn(&self) -> Option<(usize, &Turn)> {
+        let mut parts = self.parts.iter().enumerate();
+        parts.find(|(_, part)| part.end.is_none())
+    }
+
+    /// Dentries, or pages, that are expected to go.
+    pub fn predicted(&self) -> u64 {
+        self.parts.iter().map(|part| part.predicted).sum()
+    }
+
+    /// Dentries, or pages, that went so far.
+    pub fn moved(&self) -> u64 {
+        let done: u64 = self.parts.iter().map(Turn::moved).sum();
+        done.saturating_add(self.mode.went(&self.so_far))
+    }
+}
+
+/// One directory of a prune.
+#[derive(Debug)]
+pub struct Turn {
+    /// Below which directory.
+    pub path: PathBuf,
+    /// The filesystem it is on.
+    pub mount: Mount,
+    /// Dentries of the kind, or pages, that were cached, gone or not.
+    pub cached: u64,
+    /// Dentries, or pages, that are expected to go.
+    pub predicted: u64,
+    /// Inodes that are.
+    pub predicted_inodes: u64,
+    /// Pages of page cache that are.
+    pub predicted_pages: u64,
+    /// Bytes of slab objects that are expected to come back.
+    pub predicted_bytes: Option<u64>,
+    /// When it began; None: it has not.
+    pub began: Option<Duration>,
+    /// Wall clock then, for people.
+    pub clock: String,
+    /// Before it.
+    pub before: Option<Figures>,
+    /// What came of it; None: it has not ended, or was never begun.
+    pub end: Option<TurnEnd>,
+}
+
+impl Turn {
+    /// Of a task, in `mode`.
+    pub fn new(task: &Task, mode: Mode, writeback: bool, sizes: Sizes) -> Self {
+        let plan = &task.plan;
+        Self {
+            path: task.plan.target.path.clone(),
+            mount: task.mount.clone(),
+            cached: match mode {
+                Mode::Negative => plan.found.negative,
+                Mode::Dentries | Mode::Inodes => plan.found.total,
+                Mode::Pages => plan.found.pages,
+            },
+            predicted: plan.predicted(mode, writeback),
+            predicted_inodes: plan.inodes(mode, writeback),
+            predicted_pages: plan.pages(mode, writeback),
+            predicted_bytes: bytes(plan, mode, writeback, sizes),
+            began: None,
+            clock: String::new(),
+            before: None,
+            end: None,
+        }
+    }
+
+    /// What the module did, if it did not fail.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.end.as_ref()?.result.as_ref().ok()
+    }
+
+    /// Why it failed, if it did.
+    pub fn error(&self) -> Option<&str> {
+        let end = self.end.as_ref()?;
+        end.result.as_ref().err().map(String::as_str)
+    }
+
+    /// Dentries, or pages, that went.
+    pub fn moved(&self) -> u64 {
+        self.end.as_ref().map_or(0, |end| end.moved)
+    }
+}
+
+/// What came of pruning below one directory.
+#[derive(Debug)]
+pub struct TurnEnd {
+    /// What the module says it did, or why it failed.
+    pub result: Result<Outcome, String>,
+    /// Dentries, or pages, that went, as far as is known if it failed.
+    pub moved: u64,
+    /// After it.
+    pub after: Figures,
+}
+
+/// What a ledger compares.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// The dentry cache.
+    pub dentry: Option<Cache>,
+    /// The cache that the filesystem's inodes come from.
+    pub inode: Option<Cache>,
+    /// Bytes of SReclaimable.
+    pub sreclaimable: Option<u64>,
+}
+
+impl Figures {
+    /// Out of a sample.
+    pub fn of(sample: &Sample, mount: Option<&Mount>) -> Self {
+        let inodes = mount.and_then(Mount::inode_cache);
+        Self {
+            dentry: sample.cache("dentry").cloned(),
+            inode: inodes.and_then(|name| sample.cache(name)).cloned(),
+            sreclaimable: sample.memory.as_ref().ok().and_then(|m| m.sreclaimable),
+        }
+    }
+}

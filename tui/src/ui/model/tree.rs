@@ -1,0 +1,96 @@
+//! The tree screen's state: a list of mounts, or a stack of directories walked into.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+
+use super::place::Place;
+use super::tree_order::Order;
+use crate::kernel::session::Counters;
+use crate::kernel::source::{Gap, Mount, SourceError};
+
+/// The tree screen's state.
+#[derive(Debug, Default)]
+pub struct Tree {
+    /// The mounts; None until they are read.
+    pub mounts: Option<Result<Vec<Mount>, SourceError>>,
+    /// The lines of mountinfo that were not understood.
+    pub gap: Option<Gap>,
+    /// The selected mount's point. None: the first.
+    pub mount: Option<PathBuf>,
+    /// The directories from the mount down to the one shown; none: the list of mounts is shown.
+    pub stack: Vec<Place>,
+    /// The directory to show once the mounts are known.
+    pub opening: Option<PathBuf>,
+    /// What was shown before a path was gone to, until that is known to be a directory.
+    pub left: Option<Left>,
+    /// Which rows are shown, and in which order.
+    pub order: Order,
+    /// The process whose mounts are listed, if they are not our own.
+    pub namespace: Option<Namespace>,
+    /// What is cached of the mounts, by their points.
+    pub totals: HashMap<PathBuf, Total>,
+    /// The mounts that are being counted, by the worker's numbers; one after the other.
+    pub counting: VecDeque<(u64, PathBuf)>,
+}
+
+/// What was shown before a path was gone to.
+#[derive(Debug)]
+pub struct Left {
+    /// The path.
+    pub to: PathBuf,
+    /// [`Tree::stack`] then.
+    pub stack: Vec<Place>,
+    /// [`Tree::mount`] then.
+    pub mount: Option<PathBuf>,
+}
+
+/// The process whose mounts are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its number.
+    pub pid: u32,
+    /// Its name.
+    pub name: String,
+}
+
+/// What is cached of a mount.
+#[derive(Debug)]
+pub enum Total {
+    /// It was counted.
+    Counted {
+        /// All below its point.
+        here: Box<Counters>,
+        /// Not all of it.
+        partial: bool,
+    },
+    /// It could not be.
+    Failed,
+}
+
+impl Tree {
+    /// The directory that is shown.
+    pub fn place(&self) -> Option<&Place> {
+        self.stack.last()
+    }
+
+    /// The mounts, as far as they are known.
+    pub fn mounts(&self) -> &[Mount] {
+        match &self.mounts {
+            Some(Ok(mounts)) => mounts,
+            _ => &[],
+        }
+    }
+
+    /// Where the selected mount is; the first if it is gone.
+    pub fn mount_index(&self) -> usize {
+        let mut mounts = self.mounts().iter();
+        mounts
+            .position(|mount| Some(&mount.point) == self.mount.as_ref())
+            .unwrap_or(0)
+    }
+
+    /// Whether something is mounted at `path`.
+    pub fn is_mount(&self, path: &Path) -> bool {
+        self.mounts().iter().any(|mount| mount.point == path)
+    }
+}

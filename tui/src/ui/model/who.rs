@@ -1,0 +1,295 @@
+//! The who screen: who makes what the kernel is asked to watch.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::base::filter::Filter;
+use crate::base::text::printable;
+use crate::cache::who::{Identity, Reading, Row, Spec};
+use crate::ui::screen::Screen;
+
+/// How long a watch lasts that nobody ends.
+pub const WATCH_LIMIT: Duration = Duration::from_secs(300);
+
+/// Readings that a row's small history shows.
+pub const PAST: usize = 8;
+
+/// What a row is known by from one reading to the next.
+pub type WhoId = (u32, Option<Identity>);
+
+/// A row's.
+pub fn who_id(row: &Row) -> WhoId {
+    let directory = row.directory.as_ref();
+    (row.process.pid, directory.map(|of| of.identity.clone()))
+}
+
+/// What the person is asked before anything is armed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfirmWho {
+    /// What would be watched.
+    pub spec: Spec,
+}
+
+/// How far a watch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchState {
+    /// It was asked for.
+    Arming,
+    /// The kernel counts.
+    Running,
+    /// It was told to end.
+    Stopping,
+    /// Nothing is armed any more.
+    Ended,
+}
+
+/// A watch, under way or the last one.
+#[derive(Debug)]
+pub struct Watching {
+    /// The watcher's number of it.
+    pub job: u64,
+    /// What is watched.
+    pub spec: Spec,
+    /// How far it is.
+    pub state: WatchState,
+    /// When the kernel began to count.
+    pub since: Duration,
+    /// When it was read last.
+    pub at: Duration,
+    /// By what means, and what they do not tell.
+    pub means: String,
+    /// What was counted.
+    pub reading: Reading,
+    /// How long that took to read.
+    pub took: Duration,
+    /// Events a second, between the last two readings.
+    pub rate: f64,
+    /// Why it ended, if not by its time or because it was told to.
+    pub error: Option<String>,
+    courses: HashMap<WhoId, Course>,
+}
+
+/// A row over time.
+#[derive(Clone, Debug, Default)]
+pub struct Course {
+    made: u64,
+    /// Made a second, between the last two readings.
+    pub rate: f64,
+    /// Made between two readings, the oldest first.
+    pub past: VecDeque<u64>,
+}
+
+impl Watching {
+    /// One that was asked for.
+    pub fn new(job: u64, spec: Spec) -> Self {
+        Self {
+            job,
+            spec,
+            state: WatchState::Arming,
+            since: Duration::ZERO,
+            at: Duration::ZERO,
+            means: String::new(),
+            reading: Reading::default(),
+            took: Duration::ZERO,
+            rate: 0.0,
+            error: None,
+            courses: HashMap::new(),
+        }
+    }
+
+    /// Whether anything is armed.
+    pub fn is_on(&self) -> bool {
+        self.state != WatchState::Ended
+    }
+
+    /// For how long the kernel counted.
+    pub fn lasted(&self) -> Duration {
+        self.at.saturating_sub(self.since)
+    }
+
+    /// It was read.
+    pub fn read(&mut self, at: Duration, reading: Reading, took: Duration) {
+        let elapsed = at.saturating_sub(self.at).as_secs_f64();
+        let per_second = |more: u64| {
+            if elapsed > 0.0 {
+                more as f64 / elapsed
+            } else {
+                0.0
+            }
+        };
+        self.rate = per_second(reading.events.saturating_sub(self.reading.events));
+        let mut before = std::mem::take(&mut self.courses);
+        for row in &reading.rows {
+            let id = who_id(row);
+            let mut course = before.remove(&id).unwrap_or_default();
+            let more = row.made.saturating_sub(course.made);
+            course.rate = per_second(more);
+            course.made = row.made;
+            if course.past.len() == PAST {
+                course.past.pop_front();
+            }
+            course.past.push_back(more);
+            self.courses.insert(id, course);
+        }
+        (self.at, self.reading, self.took) = (at, reading, took);
+    }
+
+    /// A row over time.
+    pub fn course(&self, row: &Row) -> Option<&Course> {
+        self.courses.get(&who_id(row))
+    }
+
+    /// Those that make dentries in a directory or below it, those that made the most first.
+    pub fn below(&self, path: &Path) -> impl Iterator<Item = &Row> {
+        self.reading.rows.iter().filter(move |row| {
+            let directory = row.directory.as_ref();
+            let of = directory.and_then(|directory| directory.path.as_deref());
+            of.is_some_and(|of| of.starts_with(path))
+        })
+    }
+}
+
+/// What the rows are sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhoOrder {
+    /// All that was made.
+    #[default]
+    Made,
+    /// What is made now.
+    Rate,
+    /// What is left: absent names of dentries, and of a cache what was made and not given back.
+    Left,
+    /// The processes' names.
+    Process,
+}
+
+impl WhoOrder {
+    /// The one after it.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Made => Self::Rate,
+            Self::Rate => Self::Left,
+            Self::Left => Self::Process,
+            Self::Process => Self::Made,
+        }
+    }
+
+    /// In words, for the title.
+    pub fn words(self, cache: bool) -> &'static str {
+        match self {
+            Self::Made => "what was made",
+            Self::Rate => "what is made now",
+            Self::Left if cache => "what was made and not freed",
+            Self::Left => "absent names",
+            Self::Process => "process",
+        }
+    }
+}
+
+/// What a process has open.
+#[derive(Debug)]
+pub struct Opened {
+    /// The watcher's number of the look.
+    pub job: u64,
+    /// The process, as it is shown.
+    pub name: String,
+    /// What is said of it: none while it is looked for.
+    pub lines: Option<Vec<String>>,
+    /// Lines above those in sight.
+    pub scroll: usize,
+}
+
+/// The page, kept for the session.
+#[derive(Debug, Default)]
+pub struct WhoPage {
+    /// The screen that it covers.
+    pub over: Option<Screen>,
+    /// The watch, or the last one.
+    pub watching: Option<Watching>,
+    /// What the rows are sorted by.
+    pub order: WhoOrder,
+    /// Which rows are shown.
+    pub filter: Filter,
+    /// The rows shown: their numbers in the reading.
+    pub rows: Vec<usize>,
+    /// The row selected.
+    pub at: usize,
+    /// What a process has open, if it is shown.
+    pub opened: Option<Opened>,
+    selected: Option<WhoId>,
+}
+
+impl WhoPage {
+    /// The row of a line.
+    pub fn row(&self, at: usize) -> Option<&Row> {
+        self.watching
+            .as_ref()?
+            .reading
+            .rows
+            .get(*self.rows.get(at)?)
+    }
+
+    /// The selected row.
+    pub fn selected(&self) -> Option<&Row> {
+        self.row(self.at)
+    }
+
+    /// Selects a line.
+    pub fn select(&mut self, at: usize) {
+        self.at = at;
+        self.selected = self.selected().map(who_id);
+    }
+
+    /// Sifts the rows and puts them in order; the selection stays with its row.
+    pub fn arrange(&mut self) {
+        let Some(watching) = &self.watching else {
+            self.rows.clear();
+            return;
+        };
+        let all = &watching.reading.rows;
+        let shown = |at: &usize| self.filter.is_none() || self.filter.fits(&words(&all[*at]));
+        let mut rows: Vec<usize> = (0..all.len()).filter(shown).collect();
+        let key = |at: &usize| {
+            let row = &all[*at];
+            match self.order {
+                WhoOrder::Made | WhoOrder::Process => row.made,
+                WhoOrder::Rate => watching.course(row).map_or(0, |course| course.rate as u64),
+                WhoOrder::Left => row
+                    .absent
+                    .or(row.freed.map(|freed| row.made.saturating_sub(freed)))
+                    .unwrap_or(row.made),
+            }
+        };
+        rows.sort_by_cached_key(|at| Reverse(key(at)));
+        if self.order == WhoOrder::Process {
+            rows.sort_by_cached_key(|at| all[*at].process.name.clone());
+        }
+        let found = self
+            .selected
+            .as_ref()
+            .and_then(|id| rows.iter().position(|at| who_id(&all[*at]) == *id));
+        self.at = found.unwrap_or(self.at).min(rows.len().saturating_sub(1));
+        self.rows = rows;
+    }
+}
+
+/// What the filter looks at.
+fn words(row: &Row) -> String {
+    let process = &row.process;
+    let directory = row.directory.as_ref();
+    let path = directory.map(|of| {
+        of.path
+            .as_ref()
+            .map_or_else(|| printable(&of.name), printable)
+    });
+    format!(
+        "{}[{}] {} {} {}",
+        printable(&process.name),
+        process.pid,
+        printable(&process.command),
+        process.group().unwrap_or_default(),
+        path.unwrap_or_default(),
+    )
+}

@@ -1,0 +1,129 @@
+//! The input thread: keys, the mouse and what is pasted, as messages. And it says, when that is asked
+//! for, that nothing more was typed for a moment.
+
+use std::io::{self, PipeReader, PipeWriter, Read, Write, stdin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::Duration;
+
+use crossterm::event;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::{Event, msg};
+use crate::ui::update::Msg;
+
+/// Nothing is typed for so long: longer than the kernel of a busy machine takes to hand on what was
+/// pasted, and shorter than a person takes to read and type.
+const QUIET: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 150_000_000,
+};
+
+/// Crossterm looks for what it has read already only if it may wait.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// The thread's other end.
+pub(super) struct Input {
+    asked: Arc<AtomicU64>,
+    wake: PipeWriter,
+}
+
+impl Input {
+    pub(super) fn start(sender: Sender<Event>) -> io::Result<Self> {
+        let (woken, wake) = io::pipe()?;
+        let asked = Arc::new(AtomicU64::new(0));
+        let mut reader = Reader {
+            sender,
+            asked: Arc::clone(&asked),
+            woken,
+            pending: None,
+        };
+        thread::spawn(move || {
+            if let Err(error) = reader.run() {
+                // Nobody listens any more once the program is ending.
+                let _ = reader.sender.send(Event::InputFailed(error));
+            }
+        });
+        Ok(Self { asked, wake })
+    }
+
+    /// Asks for [`Msg::Idle`] with this number, once for each.
+    pub(super) fn ask(&mut self, number: u64) {
+        if self.asked.swap(number, Ordering::SeqCst) != number {
+            // The thread ends with the program, or after it has said why.
+            let _ = self.wake.write_all(&[0]);
+        }
+    }
+}
+
+struct Reader {
+    sender: Sender<Event>,
+    asked: Arc<AtomicU64>,
+    woken: PipeReader,
+    /// It is to be said that nothing more is typed, with this number.
+    pending: Option<u64>,
+}
+
+impl Reader {
+    fn run(&mut self) -> io::Result<()> {
+        loop {
+            let (typed, gone, woken) = self.wait()?;
+            if woken {
+                let _ = self.woken.read(&mut [0; 16])?;
+                self.pending = Some(self.asked.load(Ordering::SeqCst));
+            }
+            let mut any = false;
+            while typed && event::poll(AT_ONCE)? {
+                any = true;
+                self.take(event::read()?);
+            }
+            if gone && !any {
+                return Err(Errno::IO.into());
+            }
+            if !typed
+                && !woken
+                && !gone
+                && let Some(asked) = self.pending.take()
+            {
+                self.send(Msg::Idle { asked });
+            }
+        }
+    }
+
+    /// Waits for something to be typed, the terminal to go, or to be woken; for no longer than a
+    /// moment if nothing of these is to be said.
+    fn wait(&self) -> io::Result<(bool, bool, bool)> {
+        let terminal = stdin();
+        let mut fds = [
+            PollFd::new(&terminal, PollFlags::IN),
+            PollFd::new(&self.woken, PollFlags::IN),
+        ];
+        match poll(&mut fds, self.pending.is_some().then_some(&QUIET)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let [terminal, woken] = fds.map(|fd| fd.revents());
+        Ok((
+            terminal.contains(PollFlags::IN),
+            terminal.intersects(PollFlags::HUP | PollFlags::ERR),
+            woken.contains(PollFlags::IN),
+        ))
+    }
+
+    fn take(&self, event: event::Event) {
+        match event {
+            event::Event::Key(key) => self.send(Msg::Key(key)),
+            event::Event::Mouse(mouse) => self.send(Msg::Mouse(mouse)),
+            event::Event::Paste(text) => self.send(Msg::Pasted(text)),
+            // The size is asked for when the signal comes.
+            _ => {}
+        }
+    }
+
+    fn send(&self, message: Msg) {
+        let _ = self.sender.send(msg(message));
+    }
+}

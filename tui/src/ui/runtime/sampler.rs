@@ -1,0 +1,75 @@
+//! The sampler: one thread that reads the kernel's files at an interval, or when it is told to.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::dentries::Dentries;
+use super::{Event, msg};
+use crate::kernel::source::{Kernel, Source};
+use crate::ui::update::Msg;
+
+/// What the thread is told.
+enum Order {
+    Now,
+    Every(Duration),
+}
+
+/// The thread's other end.
+pub(super) struct Sampler(Sender<Order>);
+
+impl Sampler {
+    pub(super) fn start(
+        start: Instant,
+        root: PathBuf,
+        mut interval: Duration,
+        events: Sender<Event>,
+    ) -> Self {
+        let (orders, receiver) = channel();
+        thread::spawn(move || {
+            let dentries = Dentries::below(&root);
+            let mut before = dentries.now();
+            let mut kernel = Kernel::new(root);
+            // sysfs takes longer than all the rest: the first screen does not wait for it.
+            let (mut sample, mut first) = (kernel.sample_bare(), true);
+            loop {
+                let at = start.elapsed();
+                let sampled = msg(Msg::Sample {
+                    at,
+                    sample: Box::new(sample),
+                });
+                if events.send(sampled).is_err() {
+                    return;
+                }
+                let wait = if first { Duration::ZERO } else { interval };
+                first = false;
+                match receiver.recv_timeout(wait) {
+                    Ok(Order::Every(every)) => interval = every,
+                    Ok(Order::Now) | Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+                sample = kernel.sample();
+                // The program's first look at sysfs costs most of what its start does.
+                if let Some((before, now)) = before.take().zip(dentries.now()) {
+                    let dentries = now - before;
+                    drop(events.send(msg(Msg::Started { dentries })));
+                }
+            }
+        });
+        Self(orders)
+    }
+
+    pub(super) fn now(&self) {
+        self.order(Order::Now);
+    }
+
+    pub(super) fn every(&self, interval: Duration) {
+        self.order(Order::Every(interval));
+    }
+
+    fn order(&self, order: Order) {
+        // The thread ends with the program alone.
+        drop(self.0.send(order));
+    }
+}

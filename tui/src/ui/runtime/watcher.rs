@@ -1,0 +1,247 @@
+//! The watcher: a thread that has the kernel watch who fills a cache, and reads what it counts. It
+//! is none of the worker's jobs, since it lasts while others come and go.
+
+use std::convert::Infallible;
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Event;
+use crate::base::text::printable;
+use crate::cache::who::{self, Watch, WhoError};
+use crate::ui::update::{Msg, WhoEffect, WhoMsg};
+
+/// Time between two readings.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The longest that its end is waited for.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Links of a process that are told.
+const LINKS: usize = 4096;
+
+enum Order {
+    Effect(WhoEffect),
+    /// End what is armed, and say when that is done.
+    Halt(Sender<()>),
+}
+
+/// The thread's other end.
+pub(super) struct Watcher {
+    orders: Sender<Order>,
+    /// Hears of the thread's end.
+    ended: Receiver<Infallible>,
+}
+
+impl Watcher {
+    /// `clean`: takes away what dead processes left armed.
+    pub(super) fn start(start: Instant, clean: bool, events: Sender<Event>) -> Self {
+        let (orders, receiver) = channel();
+        let (end, ended) = channel();
+        let mut watching = Watching {
+            start,
+            events,
+            watch: None,
+        };
+        thread::spawn(move || {
+            let _end: Sender<Infallible> = end;
+            if clean {
+                watching.clean();
+            }
+            watching.serve(&receiver);
+        });
+        Self { orders, ended }
+    }
+
+    pub(super) fn take(&self, effect: WhoEffect) {
+        // The thread ends with the program alone.
+        drop(self.orders.send(Order::Effect(effect)));
+    }
+
+    /// Ends what is armed, before the program is stopped: nobody would mind its time.
+    pub(super) fn halt(&self) {
+        let (done, halted) = channel();
+        if self.orders.send(Order::Halt(done)).is_ok() {
+            let _ = halted.recv_timeout(LONGEST);
+        }
+    }
+
+    /// Takes away what is armed, and waits for that.
+    pub(super) fn finish(self) {
+        drop(self.orders);
+        // It is an error at any rate: nothing is ever sent.
+        let _ = self.ended.recv_timeout(LONGEST);
+        who::disarm();
+    }
+}
+
+/// A watch under way.
+struct Current {
+    job: u64,
+    watch: Watch,
+    end: Instant,
+    next: Instant,
+}
+
+struct Watching {
+    start: Instant,
+    events: Sender<Event>,
+    watch: Option<Current>,
+}
+
+impl Watching {
+    fn clean(&self) {
+        // Without tracefs, or the right to it, there is nothing that could have been left by us.
+        let left =
+            who::tracefs().and_then(|tracefs| who::remove_left(&tracefs, Path::new("/proc")));
+        let pids: Vec<u32> = left.iter().flatten().map(who::Owner::pid).collect();
+        if !pids.is_empty() {
+            self.send(WhoMsg::Left(pids));
+        }
+    }
+
+    fn serve(&mut self, orders: &Receiver<Order>) {
+        loop {
+            let order = match &self.watch {
+                None => orders.recv().map_err(RecvTimeoutError::from),
+                Some(current) => {
+                    orders.recv_timeout(current.next.saturating_duration_since(Instant::now()))
+                }
+            };
+            match order {
+                Ok(Order::Effect(effect)) => self.perform(effect),
+                Ok(Order::Halt(done)) => {
+                    self.end(None);
+                    // Nobody waits any more after a while.
+                    let _ = done.send(());
+                }
+                Err(RecvTimeoutError::Timeout) => self.read(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn perform(&mut self, effect: WhoEffect) {
+        match effect {
+            WhoEffect::Start { job, spec, limit } => {
+                self.end(None);
+                let at = || self.start.elapsed();
+                match Watch::start(&spec, who::ROWS, None) {
+                    Ok(watch) => {
+                        let means = watch.events().words();
+                        self.send(WhoMsg::Began {
+                            job,
+                            at: at(),
+                            means,
+                        });
+                        let now = Instant::now();
+                        self.watch = Some(Current {
+                            job,
+                            watch,
+                            end: now + limit,
+                            next: now + EVERY,
+                        });
+                    }
+                    Err(error) => {
+                        let error = Some(error.to_string());
+                        self.send(WhoMsg::Ended {
+                            job,
+                            at: at(),
+                            error,
+                        });
+                    }
+                }
+            }
+            WhoEffect::Stop { job } => {
+                if self
+                    .watch
+                    .as_ref()
+                    .is_some_and(|current| current.job == job)
+                {
+                    self.read();
+                    self.end(None);
+                }
+            }
+            WhoEffect::Files { job, pid } => self.send(WhoMsg::Files {
+                job,
+                lines: links(&Path::new("/proc").join(pid.to_string())),
+            }),
+        }
+    }
+
+    fn read(&mut self) {
+        let Some(current) = &mut self.watch else {
+            return;
+        };
+        let begin = Instant::now();
+        let read = current.watch.read();
+        let (job, took) = (current.job, begin.elapsed());
+        // Where a reading takes long, the kernel is left alone for longer.
+        current.next = Instant::now() + EVERY.max(4 * took);
+        let over = Instant::now() >= current.end;
+        match read {
+            Ok(reading) => {
+                let (at, reading) = (self.start.elapsed(), Box::new(reading));
+                self.send(WhoMsg::Read {
+                    job,
+                    at,
+                    reading,
+                    took,
+                });
+                if over {
+                    self.end(None);
+                }
+            }
+            Err(error) => self.end(Some(&error)),
+        }
+    }
+
+    /// Takes away what is armed, if anything is.
+    fn end(&mut self, why: Option<&WhoError>) {
+        let Some(Current { job, watch, .. }) = self.watch.take() else {
+            return;
+        };
+        let ended = watch.end();
+        let error = why.or(ended.as_ref().err()).map(ToString::to_string);
+        let at = self.start.elapsed();
+        self.send(WhoMsg::Ended { job, at, error });
+    }
+
+    fn send(&self, msg: WhoMsg) {
+        // Nobody listens any more once the program is ending.
+        drop(self.events.send(super::msg(Msg::Who(msg))));
+    }
+}
+
+/// Where a process stands, and what it has open: only its links are read.
+fn links(process: &Path) -> Vec<String> {
+    let link = |name: &str, path: &Path| {
+        let to = fs::read_link(path).ok()?;
+        Some(format!("{name:<6} {}", printable(&to)))
+    };
+    let mut lines: Vec<String> = ["cwd", "root", "exe"]
+        .iter()
+        .filter_map(|name| link(name, &process.join(name)))
+        .collect();
+    match fs::read_dir(process.join("fd")) {
+        Ok(files) => {
+            let mut files: Vec<_> = files.flatten().take(LINKS).collect();
+            files.sort_by_key(|file| {
+                file.file_name()
+                    .to_str()
+                    .and_then(|name| name.parse::<u32>().ok())
+            });
+            let names = files.iter();
+            lines.extend(names.filter_map(|file| {
+                link(
+                    &format!("fd {}", file.file_name().to_string_lossy()),
+                    &file.path(),
+                )
+            }));
+        }
+        Err(error) => lines.push(format!("what it has open cannot be seen: {error}")),
+    }
+    lines
+}

@@ -1,0 +1,134 @@
+//! The keys on the screens of filesystems and cgroups, which are tables of columns as data.
+
+use super::{Effect, cgroups, filesystems, stepped};
+use crate::ui::keymap::Action;
+use crate::ui::model::{
+    CGROUP_COLUMNS, FILESYSTEM_COLUMNS, GridColumn, GridOrder, Mode, Model, Screen,
+};
+
+/// What a key does on these screens; None: nothing that is not the same everywhere.
+pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
+    // Boxes over the screen have keys of their own.
+    if !matches!(model.mode, Mode::Browse | Mode::SortMenu { .. }) {
+        return None;
+    }
+    let order = order(model)?;
+    match action {
+        Action::SortMenu => model.mode = Mode::SortMenu { at: order.sort },
+        Action::SortChosen => {
+            if let Mode::SortMenu { at } = model.mode {
+                sort(model, at);
+            }
+        }
+        Action::CycleSort => {
+            let next = (order.sort + 1) % letters(model).len();
+            sort(model, next);
+        }
+        Action::Reverse => {
+            order.reverse ^= true;
+            arrange(model);
+        }
+        _ => {
+            return match model.screen {
+                Screen::Filesystems => filesystems::act(model, action),
+                _ => cgroups::act(model, action),
+            };
+        }
+    }
+    Some(Vec::new())
+}
+
+/// Which rows the screen shows, in which order; None: it is another kind of screen.
+fn order(model: &mut Model) -> Option<&mut GridOrder> {
+    match model.screen {
+        Screen::Filesystems => Some(&mut model.filesystems.order),
+        Screen::Cgroups => Some(&mut model.cgroups.order),
+        _ => None,
+    }
+}
+
+/// The letters of the screen's columns.
+fn letters(model: &Model) -> Vec<char> {
+    fn of<L>(columns: &[GridColumn<L>]) -> Vec<char> {
+        columns.iter().map(|column| column.letter).collect()
+    }
+    match model.screen {
+        Screen::Filesystems => of(FILESYSTEM_COLUMNS),
+        _ => of(CGROUP_COLUMNS),
+    }
+}
+
+fn sort(model: &mut Model, column: usize) {
+    if let Some(order) = order(model) {
+        order.sort = column;
+        order.reverse = false;
+    }
+    if matches!(model.mode, Mode::SortMenu { .. }) {
+        model.mode = Mode::Browse;
+    }
+    arrange(model);
+}
+
+/// A click on a heading: sorts by it, and reverses if it is sorted by it.
+pub(super) fn sort_or_reverse(model: &mut Model, column: usize) {
+    if let Some(order) = order(model) {
+        order.sort_or_reverse(column);
+    }
+    arrange(model);
+}
+
+/// A letter in the menu chooses its column.
+pub(super) fn letter(model: &mut Model, letter: char) {
+    let found = letters(model).into_iter().position(|of| of == letter);
+    if let Some(column) = found {
+        sort(model, column);
+    }
+}
+
+/// Puts the rows of the screen in order.
+pub(super) fn arrange(model: &mut Model) {
+    match model.screen {
+        Screen::Filesystems => model.arrange_filesystems(),
+        Screen::Cgroups => model.cgroups.arrange(),
+        _ => {}
+    }
+}
+
+pub(super) fn moved(model: &mut Model, steps: i64) {
+    let columns = letters(model).len();
+    if let Mode::SortMenu { at } = &mut model.mode {
+        *at = stepped(*at, steps, columns);
+        return;
+    }
+    let (at, len) = match model.screen {
+        Screen::Filesystems => (model.filesystems.index(), model.filesystems.rows.len()),
+        _ => (model.cgroups.index(), model.cgroups.shown.len()),
+    };
+    select(model, stepped(at, steps, len));
+}
+
+fn select(model: &mut Model, at: usize) {
+    match model.screen {
+        Screen::Filesystems => {
+            let row = model.filesystems.rows.get(at);
+            model.filesystems.selected = row.map(|row| row.mount().superblock.clone());
+        }
+        _ => {
+            let row = model.cgroups.row(at);
+            model.cgroups.selected = row.map(|row| row.cgroup.path.clone());
+        }
+    }
+}
+
+/// A click selects a row, and opens the one that is selected.
+pub(super) fn clicked(model: &mut Model, row: usize) -> Vec<Effect> {
+    let at = match model.screen {
+        Screen::Filesystems => model.filesystems.index(),
+        _ => model.cgroups.index(),
+    };
+    if at == row {
+        return super::act(model, Action::Enter);
+    }
+    select(model, row);
+    Vec::new()
+}

@@ -1,0 +1,133 @@
+//! Going to a path, or to the mounts of a process, by typing it.
+
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+
+use super::{Effect, tree};
+use crate::base::text::printable;
+use crate::kernel::reach::{pid_of_root, root_of_process};
+use crate::kernel::source::Mount;
+use crate::kernel::target::LookError;
+use crate::ui::keymap::Action;
+use crate::ui::model::{Left, Mode, Model, Place, Screen, State};
+
+/// The path shown is the beginning of most paths that are typed.
+pub(super) fn begin(model: &mut Model) {
+    let text = match model.tree.place().and_then(|place| place.path.to_str()) {
+        Some("/") | None => "/".into(),
+        // What cannot be typed cannot be changed either.
+        Some(path) if path.chars().any(char::is_control) => "/".into(),
+        Some(path) => format!("{path}/"),
+    };
+    model.mode = Mode::Jump {
+        text,
+        offered: true,
+    };
+}
+
+/// Without its last character; what was offered is to be changed then.
+pub(super) fn erase(model: &mut Model) {
+    if let Mode::Jump { text, offered } = &mut model.mode {
+        *offered = false;
+        text.pop();
+    }
+}
+
+/// What was offered is to be typed on.
+pub(super) fn keep(model: &mut Model) {
+    if let Mode::Jump { offered, .. } = &mut model.mode {
+        *offered = false;
+    }
+}
+
+/// Enter: digits are a process, all else is a path.
+pub(super) fn go(model: &mut Model) -> Vec<Effect> {
+    let Mode::Jump { text, .. } = std::mem::replace(&mut model.mode, Mode::Browse) else {
+        return Vec::new();
+    };
+    if let Ok(pid) = text.parse() {
+        let mut effects = tree::stop(model);
+        effects.push(Effect::ReadMountsOf { pid });
+        return effects;
+    }
+    if text.is_empty() {
+        model.notice = Some("type a path, or the number of a process (PID)".into());
+        return Vec::new();
+    }
+    // Below the directory shown, unless it begins with a slash.
+    let path = match model.tree.place() {
+        Some(place) => place.path.join(&text),
+        None => Path::new("/").join(&text),
+    };
+    if path.components().any(|name| name == Component::ParentDir) {
+        model.notice = Some("name the directory without ..".into());
+        return Vec::new();
+    }
+    // Without a slash at the end or twice.
+    let mut effects = tree::stop(model);
+    effects.extend(open(model, path.components().collect()));
+    effects
+}
+
+/// Shows a directory as if walked into from its mount down. It is reached by what is cached alone.
+pub(super) fn open(model: &mut Model, path: PathBuf) -> Vec<Effect> {
+    model.screen = Screen::Tree;
+    if let Some(why) = super::off(model, Action::Recount) {
+        model.notice = Some(why);
+        return vec![Effect::ReadMounts];
+    }
+    let pid = root_of_process(&path).and_then(|(root, _)| pid_of_root(root));
+    let listed = model.tree.namespace.as_ref().map(|of| of.pid);
+    if model.tree.mounts.is_none() || pid != listed {
+        model.tree.opening = Some(path);
+        return vec![match pid {
+            Some(pid) => Effect::ReadMountsOf { pid },
+            None => Effect::ReadMounts,
+        }];
+    }
+    let Some(mount) = Mount::of(model.tree.mounts(), &path).cloned() else {
+        return Vec::new();
+    };
+    let mut above: Vec<&Path> = path
+        .ancestors()
+        .take_while(|above| above.starts_with(&mount.point))
+        .collect();
+    above.reverse();
+    let places = above.into_iter();
+    let stack = places.map(|path| Place::new(path.into(), mount.clone()));
+    let stack = std::mem::replace(&mut model.tree.stack, stack.collect());
+    model.tree.left = Some(Left {
+        stack,
+        mount: model.tree.mount.replace(mount.point),
+        to: path,
+    });
+    tree::recount(model)
+}
+
+/// If the path that was gone to is no directory: what was shown before is shown again, with the
+/// reason.
+pub(super) fn refused(model: &mut Model, error: &LookError) -> Option<Vec<Effect>> {
+    let missing = match error {
+        LookError::Open { source, .. } => source.kind() == ErrorKind::NotFound,
+        LookError::NoDirectory(_) | LookError::Link(..) => true,
+        _ => false,
+    };
+    let shown = model.tree.place()?.path.clone();
+    let left = model
+        .tree
+        .left
+        .take_if(|left| missing && left.to == shown)?;
+    (model.tree.stack, model.tree.mount) = (left.stack, left.mount);
+    model.notice = Some(match error {
+        LookError::Open { path, .. } => {
+            format!("{}: there is no such directory", printable(path))
+        }
+        error => error.to_string(),
+    });
+    let unfinished =
+        |place: &&Place| matches!(place.state, State::Counting { .. } | State::Uncounted);
+    match model.tree.place().filter(unfinished) {
+        Some(_) => Some(tree::recount(model)),
+        None => Some(Vec::new()),
+    }
+}

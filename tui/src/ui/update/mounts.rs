@@ -1,0 +1,153 @@
+//! The list of mounts: our own, or those of a process; and what is cached of each.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use super::Effect;
+use crate::cache::census::Census;
+use crate::kernel::source::{Mount, SourceError};
+use crate::ui::model::{Model, Namespace, State, Total};
+
+/// Reads the list that is shown anew.
+pub(super) fn read(model: &Model) -> Effect {
+    match &model.tree.namespace {
+        Some(of) => Effect::ReadMountsOf { pid: of.pid },
+        None => Effect::ReadMounts,
+    }
+}
+
+/// Our own mounts come.
+pub(super) fn ours(model: &mut Model, mounts: Result<Vec<Mount>, SourceError>) -> Vec<Effect> {
+    model.tree.mounts = Some(mounts);
+    model.tree.namespace = None;
+    opening(model)
+}
+
+/// The mounts of a process come, or there are none: then what was shown stays.
+pub(super) fn of_process(
+    model: &mut Model,
+    pid: u32,
+    result: Result<(String, Vec<Mount>), SourceError>,
+) -> Vec<Effect> {
+    match result {
+        Ok((name, mounts)) => {
+            let fresh = model.tree.namespace.as_ref().map(|of| of.pid) != Some(pid);
+            model.tree.namespace = Some(Namespace { pid, name });
+            model.tree.mounts = Some(Ok(mounts));
+            if fresh {
+                model.tree.stack.clear();
+                model.tree.mount = None;
+            }
+            opening(model)
+        }
+        Err(error) => {
+            model.tree.opening = None;
+            model.notice = Some(format!("no mounts of process {pid}: {error}"));
+            match model.tree.mounts {
+                None => vec![Effect::ReadMounts],
+                Some(_) => Vec::new(),
+            }
+        }
+    }
+}
+
+/// Goes to the directory that waited for the mounts.
+fn opening(model: &mut Model) -> Vec<Effect> {
+    match model.tree.opening.take() {
+        Some(path) => super::jump::open(model, path),
+        None => Vec::new(),
+    }
+}
+
+/// Up from the list of a process: to our own.
+pub(super) fn leave(model: &mut Model) -> Vec<Effect> {
+    if model.tree.namespace.take().is_none() {
+        return Vec::new();
+    }
+    model.tree.mount = None;
+    vec![Effect::ReadMounts]
+}
+
+/// Counts the selected mount.
+pub(super) fn count_selected(model: &mut Model) -> Vec<Effect> {
+    let mount = model.tree.mounts().get(model.tree.mount_index());
+    let points = mount.map(|mount| mount.point.clone());
+    count(model, points.into_iter().collect())
+}
+
+/// Counts all mounts of a kind worth it: the kernel's own filesystems hold few dentries, and of
+/// those in memory none can be pruned.
+pub(super) fn count_all(model: &mut Model) -> Vec<Effect> {
+    let worth = |mount: &&Mount| !mount.is_internal() && !mount.is_memory();
+    let mounts = model.tree.mounts().iter().filter(worth);
+    let points: Vec<_> = mounts.map(|mount| mount.point.clone()).collect();
+    if points.is_empty() {
+        let key = model.keymap.key("recount-row");
+        model.notice = Some(format!(
+            "no filesystem is on a disk or network: {key} counts the selected one"
+        ));
+    }
+    count(model, points)
+}
+
+pub(super) fn count(model: &mut Model, points: Vec<PathBuf>) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let counting = model.tree.counting.iter();
+    let mut known: HashSet<PathBuf> = counting.map(|(_, point)| point.clone()).collect();
+    for path in points {
+        if !known.insert(path.clone()) {
+            continue;
+        }
+        model.last_job += 1;
+        let job = model.last_job;
+        model.tree.counting.push_back((job, path.clone()));
+        effects.push(Effect::Census {
+            job,
+            path,
+            rows: false,
+            lookup: true,
+        });
+    }
+    effects
+}
+
+/// One of the mounts is counted.
+pub(super) fn counted(model: &mut Model, job: u64, census: Option<Census>) {
+    let tree = &mut model.tree;
+    let Some(at) = tree.counting.iter().position(|(of, _)| *of == job) else {
+        return;
+    };
+    if let Some((_, point)) = tree.counting.remove(at) {
+        tree.totals.insert(point, total(census.as_ref()));
+    }
+}
+
+/// What is shown below a mount's point is what is cached of the mount.
+pub(super) fn walked(model: &mut Model) {
+    let Some(place) = model.tree.place() else {
+        return;
+    };
+    let counted = matches!(place.state, State::Counted { .. });
+    if counted && place.path == place.mount.point {
+        let total = total(Some(&place.census));
+        model.tree.totals.insert(place.path.clone(), total);
+    }
+}
+
+fn total(census: Option<&Census>) -> Total {
+    match census {
+        Some(census) => Total::Counted {
+            here: Box::new(census.here),
+            partial: census.partial,
+        },
+        None => Total::Failed,
+    }
+}
+
+/// Ends the counting of mounts: what the one under way has found is kept.
+pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
+    let jobs = model.tree.counting.iter();
+    let effects = jobs.map(|&(job, _)| Effect::Cancel { job }).collect();
+    model.tree.counting.truncate(1);
+    effects
+}

@@ -1,0 +1,452 @@
+//! From the key to the ledger. An effect that prunes comes out of [`confirmed`] alone.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::messages::Pruned;
+use super::{Effect, marks, shrink, tree};
+use crate::base::text::{count, printable};
+use crate::cache::history::Marker;
+use crate::cache::holders::Holders;
+use crate::kernel::session::{self, Counters};
+use crate::kernel::source::{Mount, Sample};
+use crate::kernel::target::LookError;
+use crate::reclaim::audit::Record;
+use crate::reclaim::ladder::Rung;
+use crate::reclaim::prune::{Plan, PruneError, Task};
+use crate::ui::model::{
+    Ask, Confirm, Figures, Held, Ledger, Mode, Model, Origin, Pruning, Screen, Turn, TurnEnd,
+};
+
+/// What a plan is for until something else is chosen.
+const LEAST: session::Mode = session::Mode::Negative;
+
+/// Plans for the marked rows; without a mark, for the selected one.
+pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
+    let marked = marks::outermost(model);
+    if !marked.is_empty() {
+        return plan(model, marked, LEAST);
+    }
+    let Some(place) = model.tree.place() else {
+        return Vec::new();
+    };
+    if place.listed().is_some() {
+        let selected = super::browse::selected(model);
+        return selected.map_or(Vec::new(), |place| plan_pages(model, place.path));
+    }
+    let prunes = place.census.reader.prunes();
+    let path = match place.rows().get(place.index()) {
+        Some(row) if !row.name.is_empty() => place.path.join(&row.name),
+        // Alone, what is directly here is all there is below.
+        Some(_) if place.rows().len() == 1 || place.mount.is_memory() => place.path.clone(),
+        Some(_) => {
+            let key = model.keymap.key("prune-here");
+            model.notice = Some(format!(
+                "a prune takes all below a directory: choose a row, or {key} for all shown here"
+            ));
+            return Vec::new();
+        }
+        None => return Vec::new(),
+    };
+    if prunes {
+        plan(model, vec![path], LEAST)
+    } else {
+        plan_pages(model, path)
+    }
+}
+
+/// Plans for the directory shown.
+pub(super) fn plan_here(model: &mut Model) -> Vec<Effect> {
+    match model.tree.place() {
+        Some(place) if place.listed().is_some() || !place.census.reader.prunes() => {
+            let path = place.path.clone();
+            plan_pages(model, path)
+        }
+        Some(place) => plan(model, vec![place.path.clone()], LEAST),
+        None => Vec::new(),
+    }
+}
+
+/// Why there is nothing to prune on a filesystem in memory.
+pub(super) fn pinned(mount: &Mount) -> String {
+    format!(
+        "nothing to prune: {} pins every dentry for as long as its file exists",
+        mount.fs
+    )
+}
+
+/// Plans for the directories that the overlay on the screen is made of.
+pub(super) fn plan_layers(model: &mut Model) -> Vec<Effect> {
+    let Mode::Confirm(confirm) = &model.mode else {
+        return Vec::new();
+    };
+    let (mode, layers) = (confirm.mode, confirm.layers());
+    if layers.is_empty() {
+        return Vec::new();
+    }
+    let mut effects = stop_looking(confirm);
+    effects.extend(plan(model, layers, mode));
+    if let Some(Effect::Plan { layers, .. }) = effects.last_mut() {
+        *layers = true;
+    }
+    effects
+}
+
+fn plan(model: &mut Model, paths: Vec<PathBuf>, mode: session::Mode) -> Vec<Effect> {
+    let mounts = paths.iter().filter_map(|path| mount_of(model, path));
+    if let Some(mount) = mounts.into_iter().find(Mount::is_memory) {
+        model.notice = Some(pinned(&mount));
+        return Vec::new();
+    }
+    let mut effects = tree::stop(model);
+    model.last_job += 1;
+    let job = model.last_job;
+    model.mode = Mode::Planning {
+        job,
+        paths: paths.clone(),
+        mode,
+        so_far: Box::default(),
+    };
+    effects.push(Effect::Plan {
+        job,
+        paths,
+        layers: false,
+    });
+    effects
+}
+
+fn mount_of(model: &Model, path: &Path) -> Option<Mount> {
+    let marked = model.marks.get(path);
+    marked
+        .or_else(|| Mount::of(model.tree.mounts(), path))
+        .or(model.tree.place().map(|place| &place.mount))
+        .cloned()
+}
+
+pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Plan>>, LookError>) {
+    let mode = match model.mode {
+        Mode::Planning { job: of, mode, .. } if of == job => mode,
+        _ => return,
+    };
+    model.mode = match result {
+        Ok(None) => Mode::Browse,
+        Ok(Some(plans)) => {
+            let task = |plan: Plan| {
+                let mount = mount_of(model, &plan.target.path)?;
+                Some(Task { plan, mount })
+            };
+            match plans.into_iter().map(task).collect() {
+                Some(tasks) => Mode::Confirm(Box::new(Confirm {
+                    job,
+                    tasks,
+                    mode,
+                    writeback: false,
+                    held: Held::Unasked,
+                })),
+                None => Mode::Failed {
+                    what: "There is no plan",
+                    error: "the filesystem is not among the mounts that are known".into(),
+                },
+            }
+        }
+        Err(error) => Mode::Failed {
+            what: "There is no plan",
+            error: error.to_string(),
+        },
+    };
+}
+
+pub(super) fn choose(model: &mut Model, mode: session::Mode) {
+    if let Mode::Confirm(confirm) = &mut model.mode {
+        confirm.mode = mode;
+    }
+}
+
+/// The mode before or behind the one chosen.
+pub(super) fn choose_next(model: &mut Model, by: isize) {
+    if let Mode::Confirm(confirm) = &mut model.mode {
+        let at = session::MODES.iter().position(|mode| *mode == confirm.mode);
+        let next = at.and_then(|at| session::MODES.get(at.checked_add_signed(by)?));
+        confirm.mode = *next.unwrap_or(&confirm.mode);
+    }
+}
+
+/// Whether dirty files are written first.
+pub(super) fn write_back(model: &mut Model) {
+    if let Mode::Confirm(confirm) = &mut model.mode {
+        confirm.writeback = !confirm.writeback;
+    }
+}
+
+/// Looks in /proc for those that hold what stays.
+pub(super) fn ask_holders(model: &mut Model) -> Vec<Effect> {
+    let Mode::Confirm(confirm) = &mut model.mode else {
+        return Vec::new();
+    };
+    if matches!(confirm.held, Held::Looking(_)) {
+        return Vec::new();
+    }
+    model.last_job += 1;
+    let job = model.last_job;
+    confirm.held = Held::Looking(job);
+    let tasks = confirm.tasks.iter();
+    let below = tasks.map(|task| task.plan.target.path.clone()).collect();
+    vec![Effect::Holders { job, below }]
+}
+
+pub(super) fn held(model: &mut Model, job: u64, result: std::io::Result<Holders>) {
+    if let Mode::Confirm(confirm) = &mut model.mode
+        && matches!(confirm.held, Held::Looking(of) if of == job)
+    {
+        confirm.held = match result {
+            Ok(found) => Held::Found(found),
+            Err(error) => Held::Failed(error.to_string()),
+        };
+    }
+}
+
+/// What ends with the plan on the screen.
+pub(super) fn leave_plan(model: &mut Model) -> Vec<Effect> {
+    match &model.mode {
+        Mode::Confirm(confirm) => stop_looking(confirm),
+        Mode::ConfirmRung(confirm) => {
+            let job = confirm.replanning;
+            job.map(|job| Effect::Cancel { job }).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Plans for a directory, on one of the rungs that reach below it alone.
+pub(super) fn plan_for(model: &mut Model, path: PathBuf, rung: Rung) -> Vec<Effect> {
+    let no_module = model
+        .ladder
+        .iter()
+        .any(|step| step.rung == Rung::Negative && step.why_not.is_some());
+    match rung {
+        Rung::Pages if no_module => plan_pages(model, path),
+        _ => plan(model, vec![path], rung.mode().unwrap_or(LEAST)),
+    }
+}
+
+/// Without the module: the narrowest that works, the page cache of the files below.
+fn plan_pages(model: &mut Model, path: PathBuf) -> Vec<Effect> {
+    let ask = Ask::Pages {
+        path: path.clone(),
+        writeback: false,
+    };
+    super::rung::plan(model, ask, Origin::Directory(path))
+}
+
+/// Ends a look for holders that is under way.
+fn stop_looking(confirm: &Confirm) -> Vec<Effect> {
+    match confirm.held {
+        Held::Looking(job) => vec![Effect::Cancel { job }],
+        _ => Vec::new(),
+    }
+}
+
+/// `y`: the plan on the screen, and nothing else, is carried out.
+pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
+    let confirm = match std::mem::replace(&mut model.mode, Mode::Browse) {
+        Mode::Confirm(confirm) => *confirm,
+        other => {
+            model.mode = other;
+            return Vec::new();
+        }
+    };
+    let mut effects = stop_looking(&confirm);
+    if let Some(why) = confirm.refused() {
+        model.notice = Some(why);
+        return effects;
+    }
+    let (mode, writeback) = (confirm.mode, confirm.writeback && confirm.mode.may_write());
+    let would_go = |task: &Task| task.plan.predicted(mode, writeback) > 0;
+    let (tasks, idle): (Vec<Task>, Vec<Task>) = confirm.tasks.into_iter().partition(would_go);
+    if tasks.is_empty() {
+        model.notice = Some("nothing would go: nothing was done".into());
+        return effects;
+    }
+    model.last_job += 1;
+    let job = model.last_job;
+    // The drop is to be seen.
+    model.frozen = None;
+    model.marks.clear();
+    let part = |task: &Task| Turn::new(task, mode, writeback, model.sizes(&task.mount));
+    let parts = tasks.iter().map(part).collect();
+    model.mode = Mode::Pruning(Box::new(Pruning {
+        job,
+        mode,
+        parts,
+        skipped: idle.into_iter().map(|task| task.plan.target.path).collect(),
+        since: model.now,
+        so_far: Box::default(),
+        stopping: false,
+    }));
+    effects.push(Effect::Prune {
+        job,
+        tasks,
+        mode,
+        writeback,
+    });
+    effects
+}
+
+pub(super) fn began(
+    model: &mut Model,
+    job: u64,
+    at: Duration,
+    clock: String,
+    sample: Sample,
+) -> Vec<Effect> {
+    if let Mode::Pruning(pruning) = &mut model.mode
+        && pruning.job == job
+        && let Some((0, _)) = pruning.turn()
+    {
+        pruning.since = at;
+    }
+    if let Some(part) = turn(model, job) {
+        part.before = Some(Figures::of(&sample, Some(&part.mount)));
+        part.began = Some(at);
+        part.clock.clone_from(&clock);
+        let label = label(part);
+        model.history.markers.push(Marker { at, label });
+    }
+    super::take(model, at, sample)
+}
+
+/// The directory whose turn it is in a prune.
+fn turn(model: &mut Model, job: u64) -> Option<&mut Turn> {
+    match &mut model.mode {
+        Mode::Pruning(pruning) if pruning.job == job => {
+            let (index, _) = pruning.turn()?;
+            pruning.parts.get_mut(index)
+        }
+        _ => None,
+    }
+}
+
+/// What the charts say at the marker.
+fn label(part: &Turn) -> String {
+    let name = part.path.file_name().map(printable).unwrap_or_default();
+    let clock = &part.clock;
+    match &part.end {
+        None => format!("pruned {name}/ {clock}"),
+        Some(_) => format!("pruned {name}/ {} {clock}", count(part.moved())),
+    }
+}
+
+/// What was to be done below one directory has ended.
+pub(super) fn ended(
+    model: &mut Model,
+    job: u64,
+    at: Duration,
+    pruned: Pruned,
+    last: bool,
+) -> Vec<Effect> {
+    let unrecorded = match &pruned.result {
+        Err(PruneError::Unrecorded(error)) => Err(error.to_string()),
+        _ => pruned.recorded.map_err(|error| error.to_string()),
+    };
+    let moved = pruned.record.freed;
+    record(model, pruned.record, unrecorded);
+    if let Some(part) = turn(model, job) {
+        let after = Figures::of(&pruned.sample, Some(&part.mount));
+        let result = pruned.result.map_err(|error| error.to_string());
+        let failed = result.is_err() && moved == 0;
+        part.end = Some(TurnEnd {
+            result,
+            moved,
+            after,
+        });
+        let (began, label) = (part.began, label(part));
+        let markers = &mut model.history.markers;
+        let marker = markers.iter().rposition(|marker| Some(marker.at) == began);
+        match marker {
+            Some(marker) if failed => drop(markers.remove(marker)),
+            Some(marker) => markers[marker].label = label,
+            None => {}
+        }
+    }
+    let mut effects = super::take(model, at, *pruned.sample);
+    match std::mem::replace(&mut model.mode, Mode::Browse) {
+        Mode::Pruning(mut pruning) if pruning.job == job => {
+            *pruning.so_far = Counters::default();
+            if last {
+                model.mode = closed(model, *pruning);
+                effects.extend(tree::stale(model));
+            } else {
+                model.mode = Mode::Pruning(pruning);
+            }
+        }
+        other => model.mode = other,
+    }
+    effects
+}
+
+/// Notes in the log what was done, or was to be, and whether it is in the audit file.
+pub(super) fn record(model: &mut Model, record: Record, recorded: Result<(), String>) {
+    if let Err(error) = &recorded {
+        model.notice = Some(format!("not recorded: {error}"));
+    }
+    model.journal.push(record, recorded.err());
+}
+
+/// What is shown once all is over: the ledger, or why there is none.
+fn closed(model: &mut Model, pruning: Pruning) -> Mode {
+    let failed = match &pruning.parts[..] {
+        [part] => part.error(),
+        _ => None,
+    };
+    if let Some(error) = failed {
+        return Mode::Failed {
+            what: "The prune did not run to its end",
+            error: error.to_owned(),
+        };
+    }
+    let ledger = Ledger::new(pruning.mode, pruning.parts, pruning.skipped, model.now);
+    model.ledgers.push(ledger);
+    Mode::Ledger
+}
+
+/// Esc: ends what is under way, or says no to the plan.
+pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
+    if let Some(effects) = super::rung::cancel(model) {
+        return effects;
+    }
+    match &mut model.mode {
+        Mode::Planning { job, .. } => {
+            let job = *job;
+            model.mode = Mode::Browse;
+            vec![Effect::Cancel { job }]
+        }
+        // First the look ends, with what it saw.
+        Mode::Confirm(confirm) if matches!(confirm.held, Held::Looking(_)) => stop_looking(confirm),
+        Mode::Confirm(_) => {
+            model.mode = Mode::Browse;
+            model.notice = Some("cancelled: nothing was pruned".into());
+            Vec::new()
+        }
+        Mode::PlanningShrink { from_ledger, .. } => {
+            let from_ledger = *from_ledger;
+            model.mode = shrink::back(model, from_ledger);
+            Vec::new()
+        }
+        Mode::Shrinking { .. } => {
+            model.notice = Some("the kernel cannot be stopped here; it does not take long".into());
+            Vec::new()
+        }
+        Mode::ConfirmShrink(confirm) => {
+            let from_ledger = confirm.from_ledger;
+            model.mode = shrink::back(model, from_ledger);
+            model.notice = Some("cancelled: nothing was shrunk".into());
+            Vec::new()
+        }
+        Mode::Pruning(pruning) => {
+            pruning.stopping = true;
+            vec![Effect::Cancel { job: pruning.job }]
+        }
+        _ if model.screen == Screen::Tree => tree::escape(model),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,484 @@
+//! From the key to the ledger of a wider rung of the ladder. An effect that reclaims comes out of
+//! [`confirmed`] alone.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Effect, wider};
+use crate::base::text::printable;
+use crate::cache::history::Marker;
+use crate::kernel::source::Sample;
+use crate::reclaim::everybody::What;
+use crate::reclaim::ladder::Rung;
+use crate::reclaim::{self, Progress, ReclaimError};
+use crate::ui::keymap::RungAction;
+use crate::ui::model::{
+    Ask, ConfirmRung, Filesystem, Mode, Model, Origin, RungLedger, RungPlan, RunningRung, Screen,
+};
+
+/// What became of a rung.
+#[derive(Debug)]
+pub enum RungMsg {
+    /// A plan was made; None: that was ended.
+    Planned {
+        /// The job's number.
+        job: u64,
+        /// It, or why there is none.
+        result: Result<Option<RungPlan>, ReclaimError>,
+    },
+    /// It is so far.
+    Progress {
+        /// The job's number.
+        job: u64,
+        /// When.
+        at: Duration,
+        /// How far.
+        progress: Progress,
+    },
+    /// It has ended.
+    Ended {
+        /// The job's number.
+        job: u64,
+        /// When.
+        at: Duration,
+        /// What came of it.
+        ended: Box<EndedRung>,
+    },
+}
+
+/// What came of a rung.
+#[derive(Debug)]
+pub struct EndedRung {
+    /// When it began.
+    pub began: Duration,
+    /// Wall clock then, for people.
+    pub clock: String,
+    /// What it did.
+    pub done: reclaim::Done,
+    /// Taken once what was freed had come back.
+    pub sample: Sample,
+}
+
+pub(super) fn act(model: &mut Model, action: RungAction) -> Vec<Effect> {
+    match action {
+        RungAction::PlanRow => plan_row(model),
+        RungAction::Everybody => {
+            let (what, sync) = (What::Slab, false);
+            plan(model, Ask::Everybody { what, sync }, Origin::Anywhere)
+        }
+        RungAction::Step(rung) => step(model, rung),
+        RungAction::Run => confirmed(model),
+        RungAction::Option => option(model),
+        RungAction::Adjust(up) => adjust(model, up),
+        RungAction::Type => type_amount(model),
+        RungAction::Erase => {
+            if let Some(text) = typing(model) {
+                text.pop();
+            }
+            Vec::new()
+        }
+        RungAction::Typed => typed(model),
+        RungAction::Untype => {
+            if let Mode::ConfirmRung(confirm) = &mut model.mode {
+                (confirm.typing, confirm.word) = (None, None);
+            }
+            Vec::new()
+        }
+        RungAction::Wider => wider::open(model),
+        RungAction::Widen => wider::choose(model),
+        RungAction::Unwiden => {
+            model.asking.wider = None;
+            Vec::new()
+        }
+    }
+}
+
+/// For the selected filesystem, or the selected cgroup.
+fn plan_row(model: &mut Model) -> Vec<Effect> {
+    match model.screen {
+        Screen::Filesystems => {
+            let point = model.filesystems.selected().map(Filesystem::mount);
+            match point.map(|mount| (mount.is_memory(), mount.clone())) {
+                Some((true, mount)) => {
+                    model.notice = Some(super::prune::pinned(&mount));
+                    Vec::new()
+                }
+                Some((false, mount)) => {
+                    let (point, inodes) = (mount.point, false);
+                    plan(model, Ask::Superblock { point, inodes }, Origin::Row)
+                }
+                None => Vec::new(),
+            }
+        }
+        Screen::Cgroups => {
+            let page = &model.cgroups;
+            let row = page
+                .selected()
+                .and_then(|row| Some((row, row.cgroup.stat.as_ref()?)));
+            let Some((row, stat)) = row else {
+                model.notice =
+                    Some("its memory counts as that of a cgroup above: choose that one".into());
+                return Vec::new();
+            };
+            let path = row.cgroup.path.as_os_str();
+            // The root's row is the whole machine.
+            let (directory, from) = match path.is_empty() {
+                true => (page.mount.clone(), Origin::Anywhere),
+                false => (page.mount.join(path), Origin::Row),
+            };
+            // Less than this is not worth a plan; the kernel takes no less than a page.
+            const LEAST: u64 = 1 << 20;
+            let amount = stat.slab_reclaimable.unwrap_or(0).max(LEAST);
+            plan(model, Ask::Cgroup { directory, amount }, from)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The directory that the plan on the screen is about, or was asked for at.
+fn place(model: &Model) -> Option<PathBuf> {
+    match &model.mode {
+        Mode::Confirm(confirm) => {
+            let task = confirm.tasks.first()?;
+            Some(task.plan.target.path.clone())
+        }
+        Mode::ConfirmRung(confirm) => confirm.directory().map(Into::into),
+        _ => None,
+    }
+}
+
+/// Has the plan of another rung made, for the same place.
+pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
+    let found = model.ladder.iter().find(|step| step.rung == rung);
+    if let Some(why) = found.and_then(|step| step.why_not.as_ref()) {
+        let why = why.lines().next().unwrap_or_default();
+        model.notice = Some(format!("not here: {why}"));
+        return Vec::new();
+    }
+    let place = place(model);
+    let mut effects = super::prune::leave_plan(model);
+    let origin = place.clone().map_or(Origin::Anywhere, Origin::Directory);
+    effects.extend(match (rung, place) {
+        (Rung::Cgroup, _) => {
+            model.notice = Some("choose the cgroup, then p plans".into());
+            super::show(model, Screen::Cgroups)
+        }
+        (Rung::Cache, _) => super::shrink::plan_dentries(model),
+        (Rung::Everybody, _) => {
+            let (what, sync) = (What::Slab, false);
+            plan(model, Ask::Everybody { what, sync }, origin)
+        }
+        // The plan on the screen stays.
+        (_, None) => {
+            let notice = "that is a directory's: choose one in the tree, then p plans";
+            model.notice = Some(notice.into());
+            return Vec::new();
+        }
+        (Rung::Superblock, Some(point)) => {
+            let inodes = false;
+            plan(model, Ask::Superblock { point, inodes }, origin)
+        }
+        (Rung::Carousel, Some(path)) => plan(model, Ask::Carousel { path }, origin),
+        (_, Some(path)) => super::prune::plan_for(model, path, rung),
+    });
+    effects
+}
+
+/// Has a plan made.
+pub(super) fn plan(model: &mut Model, ask: Ask, from: Origin) -> Vec<Effect> {
+    let mut effects = super::tree::stop(model);
+    model.last_job += 1;
+    let job = model.last_job;
+    model.mode = Mode::PlanningRung {
+        job,
+        ask: ask.clone(),
+        from,
+        progress: Progress::default(),
+    };
+    effects.push(Effect::PlanRung { job, ask });
+    effects
+}
+
+pub(super) fn happened(model: &mut Model, msg: RungMsg) -> Vec<Effect> {
+    match msg {
+        RungMsg::Planned { job, result } => {
+            planned(model, job, result);
+            Vec::new()
+        }
+        RungMsg::Progress {
+            job,
+            at,
+            progress: now,
+        } => {
+            model.now = model.now.max(at);
+            match &mut model.mode {
+                Mode::PlanningRung {
+                    job: of, progress, ..
+                } if *of == job => *progress = now,
+                Mode::RunningRung(running) if running.job == job => running.progress = now,
+                _ => {}
+            }
+            Vec::new()
+        }
+        RungMsg::Ended { job, at, ended } => self::ended(model, job, at, *ended),
+    }
+}
+
+fn planned(model: &mut Model, job: u64, result: Result<Option<RungPlan>, ReclaimError>) {
+    match std::mem::replace(&mut model.mode, Mode::Browse) {
+        Mode::PlanningRung { job: of, from, .. } if of == job => {
+            model.mode = match result {
+                Ok(Some(plan)) => Mode::ConfirmRung(Box::new(ConfirmRung {
+                    job,
+                    plan,
+                    from,
+                    replanning: None,
+                    typing: None,
+                    word: None,
+                })),
+                Ok(None) => model.below(),
+                Err(error) => failed("There is no plan", &error),
+            };
+        }
+        Mode::ConfirmRung(mut confirm) if confirm.replanning == Some(job) => {
+            confirm.replanning = None;
+            match result {
+                Ok(Some(plan)) => (confirm.plan, confirm.job) = (plan, job),
+                Ok(None) => {}
+                // What was shown stays.
+                Err(error) => model.notice = Some(format!("{error} {}", error.remedy())),
+            }
+            model.mode = Mode::ConfirmRung(confirm);
+        }
+        other => model.mode = other,
+    }
+}
+
+fn failed(what: &'static str, error: &ReclaimError) -> Mode {
+    let error = format!("{error}\n{}", error.remedy());
+    Mode::Failed { what, error }
+}
+
+/// Has the plan on the screen made anew, for something else.
+fn replan(model: &mut Model, change: impl FnOnce(&mut Ask)) -> Vec<Effect> {
+    let Mode::ConfirmRung(confirm) = &mut model.mode else {
+        return Vec::new();
+    };
+    let mut ask = confirm.plan.ask.clone();
+    change(&mut ask);
+    if ask == confirm.plan.ask {
+        return Vec::new();
+    }
+    model.last_job += 1;
+    let job = model.last_job;
+    let before = confirm.replanning.replace(job);
+    let cancel = before.map(|job| Effect::Cancel { job });
+    cancel
+        .into_iter()
+        .chain([Effect::PlanRung { job, ask }])
+        .collect()
+}
+
+/// Turns what the rung has to turn.
+fn option(model: &mut Model) -> Vec<Effect> {
+    replan(model, |ask| match ask {
+        Ask::Superblock { inodes, .. } => *inodes ^= true,
+        Ask::Everybody { sync, .. } => *sync ^= true,
+        Ask::Pages { writeback, .. } => *writeback ^= true,
+        Ask::Cgroup { .. } | Ask::Carousel { .. } => {}
+    })
+}
+
+/// More, or less.
+fn adjust(model: &mut Model, up: bool) -> Vec<Effect> {
+    let page = model.host.page_size;
+    replan(model, |ask| match ask {
+        Ask::Cgroup { amount, .. } => {
+            *amount = match up {
+                true => amount.saturating_mul(2),
+                false => (*amount / 2).max(page),
+            };
+        }
+        Ask::Everybody { what, .. } => {
+            let number = if up {
+                what.number() + 1
+            } else {
+                what.number() - 1
+            };
+            *what = What::of(number).unwrap_or(*what);
+        }
+        Ask::Pages { .. } | Ask::Superblock { .. } | Ask::Carousel { .. } => {}
+    })
+}
+
+/// The amount that is being typed.
+pub(super) fn typing(model: &mut Model) -> Option<&mut String> {
+    match &mut model.mode {
+        Mode::ConfirmRung(confirm) => confirm.typing.as_mut().or(confirm.word.as_mut()),
+        _ => None,
+    }
+}
+
+fn type_amount(model: &mut Model) -> Vec<Effect> {
+    if let Mode::ConfirmRung(confirm) = &mut model.mode
+        && matches!(confirm.plan.ask, Ask::Cgroup { .. })
+    {
+        confirm.typing = Some(String::new());
+    }
+    Vec::new()
+}
+
+/// Enter: the amount holds, and a plan for it is made; nothing else happens.
+fn typed(model: &mut Model) -> Vec<Effect> {
+    let Some(text) = typing(model).cloned() else {
+        return Vec::new();
+    };
+    match crate::base::parse::size(&text) {
+        Ok(bytes) => {
+            if let Mode::ConfirmRung(confirm) = &mut model.mode {
+                confirm.typing = None;
+            }
+            replan(model, |ask| {
+                if let Ask::Cgroup { amount, .. } = ask {
+                    *amount = bytes;
+                }
+            })
+        }
+        Err(why) => {
+            model.notice = Some(why);
+            Vec::new()
+        }
+    }
+}
+
+/// Whether what hits everybody is agreed to: `y` alone only asks for the word.
+fn agreed(model: &mut Model) -> bool {
+    let word = model.host.word().to_owned();
+    let Mode::ConfirmRung(confirm) = &mut model.mode else {
+        return false;
+    };
+    let everybody = matches!(confirm.plan.ask, Ask::Everybody { .. });
+    if !everybody || confirm.replanning.is_some() || confirm.word.as_ref() == Some(&word) {
+        return true;
+    }
+    if confirm.word.is_none() {
+        confirm.word = Some(String::new());
+    } else {
+        model.notice = Some(format!("that is not {word}: Esc cancels"));
+    }
+    false
+}
+
+/// `y`: the plan on the screen, and nothing else, is carried out.
+fn confirmed(model: &mut Model) -> Vec<Effect> {
+    if !agreed(model) {
+        return Vec::new();
+    }
+    match std::mem::replace(&mut model.mode, Mode::Browse) {
+        Mode::ConfirmRung(confirm) if confirm.replanning.is_none() => {
+            model.last_job += 1;
+            let job = model.last_job;
+            // The drop is to be seen.
+            model.frozen = None;
+            let plan = confirm.plan;
+            model.mode = Mode::RunningRung(Box::new(RunningRung {
+                job,
+                ask: plan.ask.clone(),
+                reach: plan.rung.reach(),
+                predicted: plan.rung.predicted(&plan.now),
+                since: model.now,
+                progress: Progress::default(),
+                stopping: false,
+            }));
+            vec![Effect::Rung { job, plan }]
+        }
+        Mode::ConfirmRung(confirm) => {
+            model.notice = Some("the plan is being made anew: look at it first".into());
+            model.mode = Mode::ConfirmRung(confirm);
+            Vec::new()
+        }
+        other => {
+            model.mode = other;
+            Vec::new()
+        }
+    }
+}
+
+fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Effect> {
+    let recorded = match &ended.done.result {
+        Err(ReclaimError::Unrecorded(error)) => Err(error.to_string()),
+        _ => ended.done.recorded.map_err(|error| error.to_string()),
+    };
+    super::prune::record(model, ended.done.record, recorded);
+    let mut effects = super::take(model, at, ended.sample);
+    let running = match std::mem::replace(&mut model.mode, Mode::Browse) {
+        Mode::RunningRung(running) if running.job == job => *running,
+        other => {
+            model.mode = other;
+            return effects;
+        }
+    };
+    model.mode = match ended.done.result {
+        Ok(outcome) => {
+            let (at, clock) = (ended.began, ended.clock);
+            let label = format!("{} {clock}", label(&running.ask));
+            model.history.markers.push(Marker { at, label });
+            Mode::RungLedger(Box::new(RungLedger {
+                ask: running.ask,
+                reach: running.reach,
+                predicted: running.predicted,
+                clock,
+                outcome,
+            }))
+        }
+        Err(error) => failed("It was not carried out", &error),
+    };
+    // What was counted is no more so.
+    model.tree.totals.clear();
+    effects.extend(super::tree::stale(model));
+    if model.screen == Screen::Filesystems {
+        effects.push(Effect::ReadFreeable);
+    }
+    effects
+}
+
+/// What the charts say at the marker.
+fn label(ask: &Ask) -> String {
+    let name = |path: &PathBuf| match path.file_name() {
+        Some(name) => printable(name),
+        None => "/".into(),
+    };
+    match ask {
+        Ask::Pages { path, .. } => format!("page cache of {}/", name(path)),
+        Ask::Superblock { point, .. } => format!("superblock of {}", printable(point)),
+        Ask::Cgroup { directory, .. } => format!("cgroup {}", name(directory)),
+        Ask::Everybody { what, .. } => format!("drop_caches {}", what.number()),
+        Ask::Carousel { path } => format!("names of {}/", name(path)),
+    }
+}
+
+/// Esc: ends what is under way, or says no to the plan; None: none of these is shown.
+pub(super) fn cancel(model: &mut Model) -> Option<Vec<Effect>> {
+    let below = model.below();
+    Some(match &mut model.mode {
+        Mode::PlanningRung { job, .. } => {
+            let job = *job;
+            model.mode = below;
+            vec![Effect::Cancel { job }]
+        }
+        Mode::ConfirmRung(confirm) => {
+            let replanning = confirm.replanning;
+            model.mode = below;
+            model.notice = Some("cancelled: nothing was reclaimed".into());
+            replanning
+                .map(|job| Effect::Cancel { job })
+                .into_iter()
+                .collect()
+        }
+        Mode::RunningRung(running) => {
+            running.stopping = true;
+            vec![Effect::Cancel { job: running.job }]
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,121 @@
+//! The kernel's settings: shown, and changed by `y` alone. Of one that was changed a key proposes what it
+//! was before.
+
+use std::time::Duration;
+
+use super::Effect;
+use crate::cache::history::Marker;
+use crate::reclaim::ReclaimError;
+use crate::reclaim::audit::Action;
+use crate::reclaim::tune::{Done, SETTINGS};
+use crate::ui::keymap::SettingsAction;
+use crate::ui::model::{Mode, Model, Setting, Settings};
+
+/// What became of the kernel's settings.
+#[derive(Debug)]
+pub enum SettingsMsg {
+    /// They were read.
+    Read(Vec<Setting>),
+    /// One was changed, or not.
+    Changed {
+        /// When.
+        at: Duration,
+        /// What came of it; None: it was so already.
+        result: Result<Option<Box<Done>>, ReclaimError>,
+    },
+}
+
+pub(super) fn act(model: &mut Model, action: SettingsAction) -> Vec<Effect> {
+    match action {
+        SettingsAction::Open => {
+            model.mode = Mode::Settings(Box::default());
+            return vec![Effect::ReadSettings];
+        }
+        SettingsAction::Adjust(up) => {
+            if let Mode::Settings(settings) = &mut model.mode {
+                settings.adjust(up);
+            }
+        }
+        SettingsAction::Change => {
+            // Taken: another y before the answer is not the same change once more.
+            if let Mode::Settings(settings) = &mut model.mode
+                && let Some(to) = settings.proposed.take()
+            {
+                let which = settings.at;
+                return vec![Effect::Change { which, to }];
+            }
+            model.notice = Some("nothing would change".into());
+        }
+        SettingsAction::Back => back(model),
+    }
+    Vec::new()
+}
+
+/// Proposes for the selected one what it was before it was last changed.
+fn back(model: &mut Model) {
+    let Mode::Settings(settings) = &model.mode else {
+        return;
+    };
+    let former = model.former(settings, settings.at);
+    let former = former.filter(|&to| settings.value() != Some(to));
+    match &mut model.mode {
+        Mode::Settings(settings) if former.is_some() => settings.proposed = former,
+        _ => model.notice = Some("nothing is known of a change to it".into()),
+    }
+}
+
+pub(super) fn moved(settings: &mut Settings, steps: i64) {
+    settings.at = super::stepped(settings.at, steps, SETTINGS.len());
+    settings.proposed = None;
+}
+
+pub(super) fn happened(model: &mut Model, msg: SettingsMsg) -> Vec<Effect> {
+    match msg {
+        SettingsMsg::Read(now) => {
+            if let Mode::Settings(settings) = &mut model.mode {
+                settings.now = now;
+            }
+            return Vec::new();
+        }
+        SettingsMsg::Changed { at, result } => {
+            model.now = model.now.max(at);
+            match result {
+                Ok(Some(done)) => changed(model, at, *done),
+                Ok(None) => model.notice = Some("it is so already: nothing was changed".into()),
+                Err(error) => model.notice = Some(told(&error)),
+            }
+        }
+    }
+    if let Mode::Settings(settings) = &mut model.mode {
+        settings.proposed = None;
+        return vec![Effect::ReadSettings];
+    }
+    Vec::new()
+}
+
+fn changed(model: &mut Model, at: Duration, done: Done) {
+    let record = done.record;
+    debug_assert_eq!(record.action, Action::Tune);
+    if let (Some(name), Some([was, now])) = (record.mode, record.setting) {
+        model.notice = Some(match done.result {
+            Ok(()) => {
+                let label = format!("{name} {now}");
+                model.history.markers.push(Marker { at, label });
+                format!("{name} is {now} now; it was {was}")
+            }
+            Err(error) => told(&error),
+        });
+    }
+    let failed = done.recorded.err().map(|error| error.to_string());
+    if let Some(error) = &failed {
+        model.notice = Some(format!("not recorded: {error}"));
+    }
+    model.journal.push(record, failed);
+}
+
+/// An error with what can be done about it, on one line. Its text is escaped already.
+fn told(error: &ReclaimError) -> String {
+    let text = format!("{error}\n{}", error.remedy());
+    let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+    lines.join("; ")
+}

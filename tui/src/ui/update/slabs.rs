@@ -1,0 +1,136 @@
+//! The keys and the mouse on the slab screen.
+
+use super::{Effect, stepped};
+use crate::kernel::source::{Attributes, Cache, Class, SourceError};
+use crate::ui::model::{Column, Detail, Mode, Model, Screen};
+
+pub(super) fn sort(model: &mut Model, column: Column) {
+    model.slabs.sort = column;
+    model.slabs.reverse = false;
+    if matches!(model.mode, Mode::SortMenu { .. }) {
+        model.mode = Mode::Browse;
+    }
+}
+
+/// A click on a heading: sorts by it, and reverses if it is sorted by it.
+pub(super) fn sort_or_reverse(model: &mut Model, column: Column) {
+    if model.slabs.sort == column {
+        model.slabs.reverse ^= true;
+    } else {
+        sort(model, column);
+    }
+}
+
+pub(super) fn sort_menu(model: &mut Model) {
+    let sort = model.slabs.sort;
+    let at = Column::sortable().position(|shape| shape.column == sort);
+    model.mode = Mode::SortMenu {
+        at: at.unwrap_or(0),
+    };
+}
+
+pub(super) fn sort_chosen(model: &mut Model) {
+    if let Mode::SortMenu { at } = model.mode
+        && let Some(shape) = Column::sortable().nth(at)
+    {
+        sort(model, shape.column);
+    }
+}
+
+/// A letter in the menu chooses its column.
+pub(super) fn sort_letter(model: &mut Model, letter: char) {
+    if let Some(shape) = Column::sortable().find(|shape| shape.letter == letter) {
+        sort(model, shape.column);
+    }
+}
+
+pub(super) fn moved(model: &mut Model, steps: i64) {
+    match &mut model.mode {
+        Mode::SortMenu { at } => *at = stepped(*at, steps, Column::sortable().count()),
+        Mode::Detail => {
+            if let Some(detail) = &mut model.slabs.detail {
+                detail.scroll = super::scrolled(detail.scroll, steps);
+            }
+        }
+        _ => {
+            let to = stepped(model.slabs.at, steps, model.slabs.rows.len());
+            select(model, to);
+        }
+    }
+}
+
+pub(super) fn select(model: &mut Model, row: usize) {
+    // The top is no certain cache: whichever comes to be the greatest stays selected.
+    let selected = model.line(row).filter(|_| row > 0);
+    model.slabs.selected = selected.map(|line| line.cache.id());
+}
+
+pub(super) fn class(model: &mut Model) {
+    let (class, words) = match model.slabs.class {
+        None => (Some(Class::Reclaimable), "only reclaimable caches"),
+        Some(Class::Reclaimable) => (Some(Class::Unreclaimable), "only unreclaimable caches"),
+        Some(_) => (None, "all caches"),
+    };
+    model.slabs.class = class;
+    let key = model.keymap.key("class");
+    model.notice = Some(format!("{words}; {key} shows the next"));
+}
+
+pub(super) fn mark(model: &mut Model) {
+    model.slabs.mark = match model.slabs.mark {
+        Some(_) => None,
+        None => model.shown.clone(),
+    };
+    let [menu, mark] = ["sort-menu", "mark"].map(|name| model.keymap.key(name));
+    model.notice = Some(match model.slabs.mark {
+        Some(_) => format!(
+            "marked: SINCE m is the change in objects since now; {menu} m sorts by it; {mark} ends it"
+        ),
+        None => "the mark is gone".into(),
+    });
+}
+
+pub(super) fn detail(model: &mut Model) -> Vec<Effect> {
+    let Some(cache) = model.selected_cache().map(Cache::id) else {
+        return Vec::new();
+    };
+    let read = cache.name.clone();
+    model.slabs.detail = Some(Detail::new(cache));
+    model.mode = Mode::Detail;
+    vec![Effect::ReadAttributes { cache: read }]
+}
+
+pub(super) fn detail_close(model: &mut Model) {
+    model.slabs.detail = None;
+    model.mode = Mode::Browse;
+}
+
+/// With each sample the attributes of the cache that is looked at are read again, one reading at
+/// a time: counting takes the kernel long if there are many partial slabs.
+pub(super) fn reread(model: &mut Model) -> Vec<Effect> {
+    if model.frozen.is_some() || model.screen != Screen::Slabs {
+        return Vec::new();
+    }
+    match &mut model.slabs.detail {
+        Some(detail) if !detail.reading => {
+            detail.reading = true;
+            vec![Effect::ReadAttributes {
+                cache: detail.cache.name.clone(),
+            }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn attributes(
+    model: &mut Model,
+    cache: &str,
+    attributes: Result<Attributes, SourceError>,
+) {
+    if let Some(detail) = &mut model.slabs.detail
+        && detail.cache.name == cache
+    {
+        detail.reading = false;
+        detail.attributes = Some(attributes);
+    }
+}

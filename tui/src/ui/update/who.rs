@@ -1,0 +1,311 @@
+//! The who screen.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Effect, jump, stepped};
+use crate::base::text::printable;
+use crate::cache::who::{Reading, Spec};
+use crate::ui::keymap::WhoAction;
+use crate::ui::model::{
+    ConfirmWho, Mode, Model, Opened, Screen, WATCH_LIMIT, WatchState, Watching,
+};
+
+/// What is asked of the thread that watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhoEffect {
+    /// Have the kernel watch. Comes out of [`Mode::ConfirmWho`] alone.
+    Start {
+        /// Its number.
+        job: u64,
+        /// What.
+        spec: Spec,
+        /// For how long.
+        limit: Duration,
+    },
+    /// End it.
+    Stop {
+        /// Its number.
+        job: u64,
+    },
+    /// See what a process has open.
+    Files {
+        /// The look's number.
+        job: u64,
+        /// The process.
+        pid: u32,
+    },
+}
+
+/// What the thread that watches tells.
+#[derive(Debug)]
+pub enum WhoMsg {
+    /// Processes that have ended had left something armed, which is taken away.
+    Left(Vec<u32>),
+    /// The kernel counts.
+    Began {
+        /// The watch's number.
+        job: u64,
+        /// When.
+        at: Duration,
+        /// By what means, and what they do not tell.
+        means: String,
+    },
+    /// It was read.
+    Read {
+        /// The watch's number.
+        job: u64,
+        /// When.
+        at: Duration,
+        /// What was counted.
+        reading: Box<Reading>,
+        /// How long reading took.
+        took: Duration,
+    },
+    /// Nothing is armed any more.
+    Ended {
+        /// The watch's number.
+        job: u64,
+        /// When.
+        at: Duration,
+        /// Why, if not by its time or because it was told to.
+        error: Option<String>,
+    },
+    /// What a process has open, a line each.
+    Files {
+        /// The look's number.
+        job: u64,
+        /// The lines.
+        lines: Vec<String>,
+    },
+}
+
+pub(super) fn act(model: &mut Model, action: WhoAction) -> Vec<Effect> {
+    match action {
+        WhoAction::Open => open(model),
+        WhoAction::Again => again(model),
+        WhoAction::Start => return start(model),
+        WhoAction::Stop => return stop(model),
+        WhoAction::Sort => {
+            model.who.order = model.who.order.next();
+            model.who.arrange();
+        }
+        WhoAction::Enter => return enter(model),
+        WhoAction::Files => return files(model),
+        WhoAction::Cgroup => return cgroup(model),
+        WhoAction::Back => back(model),
+    }
+    Vec::new()
+}
+
+/// What `w` asks about on the screen shown.
+fn spec(model: &Model) -> Option<Spec> {
+    match model.screen {
+        Screen::Slabs => {
+            let detail = model
+                .slabs
+                .detail
+                .as_ref()
+                .map(|detail| detail.cache.name.clone());
+            let selected = || model.selected_cache().map(|cache| cache.name.clone());
+            detail.or_else(selected).map(Spec::Cache)
+        }
+        Screen::Tree => Some(match model.tree.place() {
+            Some(place) => Spec::Below(place.path.clone()),
+            None => Spec::Everywhere,
+        }),
+        _ => None,
+    }
+}
+
+/// Shows the page if this is watched already; asks whether to begin if not.
+fn open(model: &mut Model) {
+    let Some(spec) = spec(model) else {
+        return;
+    };
+    let watched = model
+        .who
+        .watching
+        .as_ref()
+        .filter(|watching| watching.spec == spec);
+    if watched.is_some() {
+        cover(model);
+    } else {
+        model.mode = Mode::ConfirmWho(Box::new(ConfirmWho { spec }));
+    }
+}
+
+fn again(model: &mut Model) {
+    if let Some(watching) = &model.who.watching {
+        let spec = watching.spec.clone();
+        model.mode = Mode::ConfirmWho(Box::new(ConfirmWho { spec }));
+    }
+}
+
+fn cover(model: &mut Model) {
+    model.who.over = Some(model.screen);
+    model.mode = model.below();
+}
+
+/// The only place that an effect comes from that arms anything.
+fn start(model: &mut Model) -> Vec<Effect> {
+    let Mode::ConfirmWho(confirm) = std::mem::replace(&mut model.mode, Mode::Browse) else {
+        return Vec::new();
+    };
+    let mut effects = stop(model);
+    model.last_job += 1;
+    let job = model.last_job;
+    let mut watching = Watching::new(job, confirm.spec.clone());
+    (watching.since, watching.at) = (model.now, model.now);
+    model.who.watching = Some(watching);
+    model.who.select(0);
+    model.who.arrange();
+    cover(model);
+    effects.push(Effect::Who(WhoEffect::Start {
+        job,
+        spec: confirm.spec,
+        limit: WATCH_LIMIT,
+    }));
+    effects
+}
+
+/// Ends a watch under way.
+fn stop(model: &mut Model) -> Vec<Effect> {
+    let watching = model.who.watching.as_mut();
+    let on = |watching: &&mut Watching| {
+        matches!(watching.state, WatchState::Arming | WatchState::Running)
+    };
+    let Some(watching) = watching.filter(on) else {
+        return Vec::new();
+    };
+    watching.state = WatchState::Stopping;
+    vec![Effect::Who(WhoEffect::Stop { job: watching.job })]
+}
+
+/// Closes the box, or else the page; what is watched goes on.
+fn back(model: &mut Model) {
+    if model.who.opened.take().is_none() {
+        model.who.over = None;
+    }
+    model.mode = model.below();
+}
+
+/// To the directory of the row, in the tree.
+fn enter(model: &mut Model) -> Vec<Effect> {
+    let Some(row) = model.who.selected() else {
+        return Vec::new();
+    };
+    let path = row
+        .directory
+        .as_ref()
+        .and_then(|directory| directory.path.clone());
+    let Some(path) = path else {
+        let why = match row.directory {
+            Some(_) => "the path of the directory is not known",
+            None => "what is allocated is in no directory: o shows what the process has open",
+        };
+        model.notice = Some(why.into());
+        return Vec::new();
+    };
+    (model.who.over, model.page) = (None, None);
+    model.mode = Mode::Browse;
+    let mut effects = super::tree::stop(model);
+    effects.extend(jump::open(model, path));
+    effects
+}
+
+/// To the cgroup of the row's process, on their screen.
+fn cgroup(model: &mut Model) -> Vec<Effect> {
+    let Some(row) = model.who.selected() else {
+        return Vec::new();
+    };
+    let path = Path::new(&row.process.cgroup);
+    if path.as_os_str().is_empty() {
+        model.notice = Some("the process is in no cgroup that is known (v2)".into());
+        return Vec::new();
+    }
+    let path = path.strip_prefix("/").unwrap_or(path).to_owned();
+    model.cgroups.reveal(&path);
+    super::show(model, Screen::Cgroups)
+}
+
+fn files(model: &mut Model) -> Vec<Effect> {
+    let Some(row) = model.who.selected() else {
+        return Vec::new();
+    };
+    if row.process.gone {
+        model.notice = Some("the process has ended: it has nothing open".into());
+        return Vec::new();
+    }
+    let pid = row.process.pid;
+    let name = format!("{}[{pid}]", printable(&row.process.name));
+    model.last_job += 1;
+    let job = model.last_job;
+    model.who.opened = Some(Opened {
+        job,
+        name,
+        lines: None,
+        scroll: 0,
+    });
+    vec![Effect::Who(WhoEffect::Files { job, pid })]
+}
+
+pub(super) fn moved(model: &mut Model, steps: i64) {
+    let page = &mut model.who;
+    match &mut page.opened {
+        Some(opened) => {
+            let len = opened.lines.as_ref().map_or(0, Vec::len);
+            opened.scroll = stepped(opened.scroll, steps, len);
+        }
+        None => page.select(stepped(page.at, steps, page.rows.len())),
+    }
+}
+
+pub(super) fn happened(model: &mut Model, msg: WhoMsg) {
+    match msg {
+        WhoMsg::Left(pids) => {
+            let pids: Vec<_> = pids.iter().map(u32::to_string).collect();
+            model.notice = Some(format!(
+                "taken away: what was left armed by a slabscope that was killed ({})",
+                pids.join(", ")
+            ));
+        }
+        WhoMsg::Files { job, lines } => {
+            let opened = model.who.opened.as_mut();
+            if let Some(opened) = opened.filter(|opened| opened.job == job) {
+                opened.lines = Some(lines);
+            }
+        }
+        WhoMsg::Began { job, at, means } => {
+            if let Some(watching) = of(model, job, at) {
+                (watching.since, watching.at, watching.means) = (at, at, means);
+                if watching.state == WatchState::Arming {
+                    watching.state = WatchState::Running;
+                }
+            }
+        }
+        WhoMsg::Read {
+            job,
+            at,
+            reading,
+            took,
+        } => {
+            if let Some(watching) = of(model, job, at) {
+                watching.read(at, *reading, took);
+                model.who.arrange();
+            }
+        }
+        WhoMsg::Ended { job, at, error } => {
+            if let Some(watching) = of(model, job, at) {
+                (watching.state, watching.error) = (WatchState::Ended, error);
+            }
+        }
+    }
+}
+
+/// The watch of a number, at a time.
+fn of(model: &mut Model, job: u64, at: Duration) -> Option<&mut Watching> {
+    model.now = model.now.max(at);
+    let watching = model.who.watching.as_mut();
+    watching.filter(|watching| watching.job == job)
+}

@@ -1,0 +1,400 @@
+//! The model, drawn. Layout only: nothing is kept and nothing is changed.
+
+mod browse;
+mod cgroups;
+pub mod chart;
+mod detail;
+mod figures;
+mod filesystems;
+mod fit;
+mod grid;
+mod help;
+mod history;
+mod hotspots;
+mod ladder;
+mod ledger;
+mod log;
+mod mounts;
+mod names;
+mod pen;
+mod plan;
+mod question;
+mod rung;
+mod settings;
+mod shrink;
+mod slabs;
+mod sort_menu;
+mod summary;
+mod table;
+mod tree;
+mod tree_table;
+mod who;
+
+use crossterm::event::KeyCode;
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
+
+use crate::base::filter::REGEX;
+use crate::base::text::printable;
+use crate::ui::look::Look;
+use crate::ui::model::{
+    Answer, Column, Inert, Mode, Model, Page, Question, Screen, TreeColumn, Watching,
+};
+use crate::ui::{keymap, keys_now};
+pub use fit::{LEAST, too_small};
+use fit::{boxed, cut, first_row, middle, rate_bytes, tail, trend};
+pub use grid::GridHit;
+use pen::Pen;
+pub use question::in_sight;
+pub use slabs::shows_summary;
+
+/// ```text
+///  slabscope  web-07  7.3.4   1 Slabs  2 Tree  3 Filesystems  4 Cgroups  5 History
+///  the screen, or what is shown in its place
+///  Enter in  Bksp up  p prune row                                 ? help  q quit
+/// ```
+pub fn render(model: &Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if too_small((area.width, area.height)) {
+        smallness(frame, area);
+        return;
+    }
+    let [head, body, foot] = areas(frame.area());
+    header(model, frame, head);
+    match (&model.mode, model.screen) {
+        (Mode::Help { scroll }, _) => help::render(model, *scroll, frame, body),
+        (Mode::Ledger, _) => ledger::render(model, frame, body),
+        _ if model.who_is_shown() => who::render(model, frame, body),
+        (_, Screen::Slabs) if model.slabs.detail.is_some() => detail::render(model, frame, body),
+        (_, Screen::Slabs) => slabs::render(model, frame, body),
+        (_, Screen::Tree) => match (model.page, &model.names) {
+            (Some(Page::Names), Some(names)) => names::render(model, names, frame, body),
+            (Some(Page::Hotspots), _) => hotspots::render(model, frame, body),
+            _ => tree::render(model, frame, body),
+        },
+        (_, Screen::Filesystems) => filesystems::render(model, frame, body),
+        (_, Screen::Cgroups) => cgroups::render(model, frame, body),
+        (_, Screen::History) => history::render(model, frame, body),
+    }
+    match &model.mode {
+        Mode::Planning { paths, so_far, .. } => plan::planning(model, paths, so_far, frame, body),
+        Mode::Confirm(_)
+        | Mode::ConfirmShrink(_)
+        | Mode::ConfirmRung(_)
+        | Mode::ConfirmWho(_)
+        | Mode::Settings(_)
+        | Mode::Leave => question::render(model, frame, body),
+        Mode::Pruning(pruning) => plan::pruning(model, pruning, frame, body),
+        Mode::Export(export) => names::export(model, export, frame, body),
+        Mode::SortMenu { at } => sort_menu::render(model, *at, frame, body),
+        Mode::PlanningShrink { cache, .. } => {
+            shrink::waiting(model, "Looking at", cache, frame, body)
+        }
+        Mode::Shrinking { cache, .. } => shrink::waiting(model, "Shrinking", cache, frame, body),
+        Mode::Shrunk(shrunk) => shrink::ledger(model, shrunk, frame, body),
+        Mode::PlanningRung { ask, progress, .. } => {
+            rung::planning(model, ask, progress, frame, body)
+        }
+        Mode::RunningRung(running) => rung::running(model, running, frame, body),
+        Mode::RungLedger(ledger) => rung::ledger(model, ledger, frame, body),
+        Mode::Failed { what, error } => {
+            let lines = error.lines().map(Line::raw);
+            popup(model.look, what, lines.collect(), frame, body);
+        }
+        _ => {}
+    }
+    if let Some(at) = model.asking.wider {
+        ladder::list(model, at, frame, body);
+    }
+    hints(model, frame, foot);
+    if !model.look.glyphs.ellipsis {
+        fit::spell_cuts(frame.buffer_mut());
+    }
+}
+
+/// What is said where nothing else has room.
+fn smallness(frame: &mut Frame<'_>, area: Rect) {
+    let (columns, rows) = LEAST;
+    let text = format!(
+        "slabscope needs a terminal of {columns}x{rows}; this is {}x{}",
+        area.width, area.height
+    );
+    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
+}
+
+/// Head, body and foot.
+fn areas(area: Rect) -> [Rect; 3] {
+    Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(area)
+}
+
+/// The screens, with their keys; only the shown one is named where there is no room for all.
+fn tabs(model: &Model) -> [(String, Screen); 5] {
+    /// Columns of a terminal with room for the program's name as well.
+    const ROOM: u16 = 66;
+    let narrow = model.size.0 < ROOM;
+    [
+        ("slabs", "Slabs", Screen::Slabs),
+        ("tree", "Tree", Screen::Tree),
+        ("filesystems", "Filesystems", Screen::Filesystems),
+        ("cgroups", "Cgroups", Screen::Cgroups),
+        ("history", "History", Screen::History),
+    ]
+    .map(|(name, words, screen)| {
+        let key = model.keymap.key(name);
+        let text = match narrow && screen != model.screen {
+            true => format!(" {key} "),
+            false => format!(" {key} {words} "),
+        };
+        (text, screen)
+    })
+}
+
+/// What is under the mouse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hit {
+    /// The name of a screen.
+    Screen(Screen),
+    /// The heading of a column.
+    Head(Column),
+    /// A row of the slab table.
+    Row(usize),
+    /// The heading of a column of the tree.
+    TreeHead(TreeColumn),
+    /// A row of the tree.
+    TreeRow(usize),
+    /// On the screen of filesystems, or of cgroups.
+    Grid(GridHit),
+}
+
+/// What is at a column and row of the terminal.
+pub fn hit(model: &Model, column: u16, row: u16) -> Option<Hit> {
+    let [head, body, _] = areas(Rect::new(0, 0, model.size.0, model.size.1));
+    if head.y == row {
+        let mut right = head.right();
+        return tabs(model).iter().rev().find_map(|(text, screen)| {
+            right = right.saturating_sub(Span::raw(text).width() as u16);
+            (column >= right).then_some(Hit::Screen(*screen))
+        });
+    }
+    match (&model.mode, model.screen) {
+        (Mode::Browse, Screen::Slabs) => slabs::hit(model, body, column, row),
+        (Mode::Browse, Screen::Tree) => tree::hit(model, body, column, row),
+        (Mode::Browse, Screen::Filesystems) => filesystems::grid(model)
+            .hit(body, column, row)
+            .map(Hit::Grid),
+        (Mode::Browse, Screen::Cgroups) => {
+            cgroups::grid(model).hit(body, column, row).map(Hit::Grid)
+        }
+        _ => None,
+    }
+}
+
+fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let look = model.look;
+    let mut tabs = Vec::new();
+    let flag = |text| Span::styled(text, look.warn().patch(look.selected()));
+    match model.inert {
+        Some(Inert::Captured(_)) => tabs.extend([flag(" CAPTURED "), Span::raw("  ")]),
+        Some(Inert::ReadOnly) => tabs.extend([flag(" READ-ONLY "), Span::raw("  ")]),
+        None => {}
+    }
+    if model.who.watching.as_ref().is_some_and(Watching::is_on) {
+        tabs.extend([flag(" WATCHING "), Span::raw("  ")]);
+    }
+    if model.frozen.is_some() {
+        tabs.extend([flag(" FROZEN "), Span::raw("  ")]);
+    }
+    for (text, screen) in self::tabs(model) {
+        let chosen = screen == model.screen;
+        let style = if chosen {
+            look.selected()
+        } else {
+            Style::new()
+        };
+        tabs.push(Span::styled(text, style));
+    }
+    let tabs = Line::from(tabs);
+    let [left, right] =
+        Layout::horizontal([Constraint::Fill(1), Constraint::Length(tabs.width() as u16)])
+            .areas(area);
+    // What does not fit is left out: a name that is cut is another's.
+    let mut host = String::new();
+    for part in [&model.host.name, &model.host.kernel] {
+        let part = format!("  {}", printable(part));
+        let taken = " slabscope".len() + Span::raw(&host).width();
+        if taken + Span::raw(&part).width() <= left.width.into() {
+            host.push_str(&part);
+        }
+    }
+    let title = Line::from(vec![
+        Span::styled(" slabscope", look.strong()),
+        Span::styled(host, look.dim()),
+    ]);
+    frame.render_widget(title, left);
+    frame.render_widget(tabs, right);
+}
+
+/// What the keys do now, as many as fit; in front of them a word about the key pressed last.
+fn hints(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let look = model.look;
+    if matches!(model.mode, Mode::Filter) {
+        filter(model, frame, area);
+        return;
+    }
+    if let Mode::Jump { text, offered } = &model.mode {
+        jump(model, text, *offered, frame, area);
+        return;
+    }
+    if let Some(notice) = &model.notice {
+        let line = Line::styled(format!(" {notice}"), look.warn());
+        frame.render_widget(line, area);
+        return;
+    }
+    keys(model, frame, area);
+}
+
+/// The filter as it is typed, and what it understands.
+fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let look = model.look;
+    let typed = format!(" /{}", printable(model.filter().text()));
+    let at = area.x + Span::raw(&typed).width() as u16;
+    let beside = match model.filter().error() {
+        _ if model.notice.is_some() => said(model, ""),
+        Some(why) => Span::styled(
+            format!("   no regular expression: {}", printable(why)),
+            look.warn(),
+        ),
+        None if model.filter().text().starts_with(REGEX) => {
+            Span::styled("   as a regular expression", look.dim())
+        }
+        None => Span::styled("   part of a name, or ~regex", look.dim()),
+    };
+    // The way out stands first: on a small screen the rest is cut off.
+    let keys = Span::styled("   Enter keeps, Esc ends", look.dim());
+    frame.render_widget(Line::from(vec![Span::raw(typed), keys, beside]), area);
+    frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
+}
+
+/// What is said beside a field: a word about what was typed last, or else these.
+fn said(model: &Model, words: &'static str) -> Span<'static> {
+    match &model.notice {
+        Some(notice) => Span::styled(format!("   {notice}"), model.look.warn()),
+        None => Span::styled(words, model.look.dim()),
+    }
+}
+
+/// The path as it is typed: its end, if it is long.
+fn jump(model: &Model, text: &str, offered: bool, frame: &mut Frame<'_>, area: Rect) {
+    const WORDS: &str = "   Enter goes, Esc stays   a path, or a process's number: its mounts";
+    const OFFERED: &str = "   Enter goes, Esc stays   type a path or a PID; Tab edits";
+    let width = usize::from(area.width);
+    // What is to be said has to be seen.
+    let notice = model.notice.as_ref().map_or(0, |notice| notice.len() + 3);
+    let typed = tail(&printable(text), width.saturating_sub(7 + notice));
+    let at = area.x + 6 + Span::raw(&typed).width() as u16;
+    let (style, words) = match offered {
+        true => (model.look.selected(), OFFERED),
+        false => (Style::new(), WORDS),
+    };
+    let words = said(model, words);
+    let line = vec![Span::raw(" open "), Span::styled(typed, style), words];
+    frame.render_widget(Line::from(line), area);
+    frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
+}
+
+/// As many keys as fit.
+fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let look = model.look;
+    // Help, quit and what leads back are the last to go when there is no room.
+    let stays =
+        |b: &keymap::Binding| matches!(b.hint, "help" | "quit") || b.keys.contains(&KeyCode::Esc);
+    let width = |b: &keymap::Binding| Span::raw(b.label()).width() + 1 + b.hint.len() + 2;
+    // What answers a question is offered once it does.
+    let early =
+        Question::of(model).is_some() && model.asking.answer(in_sight(model)) != Answer::Heard;
+    let offered = |b: &&keymap::Binding| !(early && b.keys.contains(&KeyCode::Char('y')));
+    let kept: usize = keys_now::hints(model).filter(|b| stays(b)).map(width).sum();
+    let mut room = usize::from(area.width).checked_sub(1 + kept);
+    let mut spans = vec![Span::raw(" ")];
+    for binding in keys_now::hints(model).filter(offered) {
+        if !stays(binding) {
+            room = room.and_then(|room| room.checked_sub(width(binding)));
+            if room.is_none() {
+                continue;
+            }
+        }
+        spans.push(Span::styled(binding.label(), look.accent()));
+        spans.push(Span::raw(format!(" {}", binding.hint)));
+        spans.push(Span::raw("  "));
+    }
+    frame.render_widget(Line::from(spans), area);
+}
+
+/// A title in a line across.
+fn rule(look: Look, title: Line<'_>, frame: &mut Frame<'_>, area: Rect) {
+    let mut pen = Pen::new(frame.buffer_mut(), area);
+    for _ in 0..area.width {
+        pen.glyph(look.glyphs.rule);
+    }
+    frame.buffer_mut().set_style(area, look.dim());
+    let at = Rect {
+        x: area.x.saturating_add(2).min(area.right()),
+        width: area.width.saturating_sub(2).min(title.width() as u16),
+        ..area
+    };
+    frame.render_widget(Clear, at);
+    frame.render_widget(title, at);
+}
+
+/// A box over the middle of the screen, as high as its text.
+fn popup(look: Look, title: &str, text: Vec<Line<'_>>, frame: &mut Frame<'_>, area: Rect) {
+    let width = (inside(area) + 4).min(area.width);
+    let room = area.height.saturating_sub(2);
+    let text = boxed(look, text, inside(area), room.into());
+    let paragraph = Paragraph::new(text).wrap(Wrap { trim: false });
+    let lines: usize = paragraph_height(&paragraph, inside(area));
+    let height = u16::try_from(lines + 2)
+        .unwrap_or(u16::MAX)
+        .min(area.height);
+    let area = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    };
+    let block = Block::bordered()
+        .border_set(look.glyphs.border)
+        .title(Line::styled(format!(" {title} "), look.strong()))
+        .padding(ratatui::widgets::Padding::horizontal(1));
+    frame.render_widget(Clear, area);
+    frame.render_widget(paragraph.block(block), area);
+}
+
+/// Columns for the text of a box over `area`.
+fn inside(area: Rect) -> u16 {
+    area.width.saturating_sub(2).min(96).saturating_sub(4)
+}
+
+/// Lines that `paragraph` takes, counted by laying it out: no line of ours is long.
+fn paragraph_height(paragraph: &Paragraph<'_>, width: u16) -> usize {
+    paragraph.line_count(width)
+}
+
+/// What is wrong, where a table would have been.
+fn trouble(look: Look, text: Vec<Line<'_>>, frame: &mut Frame<'_>, area: Rect) {
+    let area = area.inner(ratatui::layout::Margin::new(2, 1));
+    frame.render_widget(
+        Paragraph::new(text)
+            .wrap(Wrap { trim: false })
+            .style(look.warn()),
+        area,
+    );
+}

@@ -1,0 +1,271 @@
+//! A chart over time: lines of dots, and a vertical line at each prune. Drawn by hand because
+//! it has to work without braille, too.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::base::text;
+use crate::cache::history::{History, Marker, Point};
+use crate::ui::look::Look;
+use crate::ui::model::Window;
+
+/// A value at a moment since the start; None where it was not known.
+pub type Value = (Duration, Option<u64>);
+
+/// The values of one figure, from the last one before the window, so that a line reaches the edge
+/// of a chart.
+pub fn values(history: &History, window: Window, value: fn(&Point) -> Option<u64>) -> Vec<Value> {
+    let points = history.between(window.begin(), window.end);
+    points.map(|point| (point.at, value(point))).collect()
+}
+
+/// A line of the chart.
+pub struct Series<'a> {
+    /// Its values, in the order of time.
+    pub values: &'a [Value],
+    /// How it is drawn.
+    pub style: Style,
+    /// Filled down to 0: for a line that is alone.
+    pub filled: bool,
+}
+
+/// Lines over one time and one scale that starts at 0.
+pub struct Chart<'a> {
+    /// What is marked.
+    pub markers: &'a [Marker],
+    /// The lines; a later one is drawn over an earlier.
+    pub series: &'a [Series<'a>],
+    /// The time that it shows.
+    pub window: Window,
+    /// How a value is written on the scale.
+    pub label: fn(u64) -> String,
+    /// Glyphs and colours.
+    pub look: Look,
+}
+
+/// Columns for the scale.
+const SCALE: u16 = 10;
+
+/// Columns that a chart over the whole width has beside its scale.
+pub fn columns(width: u16) -> u32 {
+    width.saturating_sub(SCALE).max(2).into()
+}
+
+impl Chart<'_> {
+    /// ```text
+    ///  10 GiB ┤⠉⠉⠉⠉⠉⠉⠉⠉┆
+    ///   5 GiB ┤        ┆⡄       ┆ pruned sessions/ 03:12:44
+    ///       0 ┤        ┆⠓⠒⠒⠒⠒⠒⠒⠒⠒⠒
+    /// ```
+    pub fn render(&self, area: Rect, buffer: &mut Buffer) {
+        if area.width <= SCALE + 4 || area.height == 0 {
+            return;
+        }
+        let plot = Rect {
+            x: area.x + SCALE,
+            width: area.width - SCALE,
+            ..area
+        };
+        let begin = self.window.begin();
+        let all = self.series.iter().flat_map(|series| series.values);
+        let Some(top) = all.filter_map(|value| value.1).max() else {
+            return;
+        };
+        let top = top.max(1);
+        self.scale(area, top, buffer);
+        for series in self.series {
+            self.line(plot, series, top, buffer);
+        }
+        self.markers(plot, begin, buffer);
+        self.cursor(plot, begin, buffer);
+        self.labels(plot, begin, buffer);
+    }
+
+    fn scale(&self, area: Rect, top: u64, buffer: &mut Buffer) {
+        let last = area.height - 1;
+        for row in 0..area.height {
+            let value = match row {
+                0 => Some(top),
+                row if row == last => Some(0),
+                row if row == last / 2 && last >= 4 => Some(top / 2),
+                _ => None,
+            };
+            let label = value.map(self.label).unwrap_or_default();
+            let text = format!("{label:>8} {}", self.look.glyphs.axis);
+            let width = usize::from(SCALE);
+            buffer.set_stringn(area.x, area.y + row, text, width, self.look.dim());
+        }
+    }
+
+    /// The column of dots for a moment.
+    fn column(&self, at: Duration, begin: Duration, dots: u32) -> u32 {
+        let part = at.saturating_sub(begin).as_secs_f64() / self.window.span.as_secs_f64();
+        (part * f64::from(dots.saturating_sub(1))).round() as u32
+    }
+
+    fn line(&self, plot: Rect, series: &Series<'_>, top: u64, buffer: &mut Buffer) {
+        let begin = self.window.begin();
+        let mut dots = Dots::new(plot, self.look.glyphs.braille);
+        let height = f64::from(dots.height - 1);
+        let mut last: Option<(u32, u32)> = None;
+        for &(at, value) in series.values {
+            let Some(value) = value else {
+                last = None;
+                continue;
+            };
+            let x = self.column(at, begin, dots.width);
+            let y = (height * (1.0 - value as f64 / top as f64)).round() as u32;
+            let (from_x, from_y) = last.unwrap_or((x, y));
+            let bottom = if series.filled { dots.height - 1 } else { 0 };
+            for between in from_x..x {
+                dots.set_column(between, from_y, from_y.max(bottom));
+            }
+            // A step is a vertical: nothing is known of the time between two samples.
+            dots.set_column(x, from_y.min(y), from_y.max(y).max(bottom));
+            last = Some((x, y));
+        }
+        dots.draw(plot, series.style, buffer);
+    }
+
+    fn cursor(&self, plot: Rect, begin: Duration, buffer: &mut Buffer) {
+        let cursor = self
+            .window
+            .cursor
+            .filter(|&at| at >= begin && at <= self.window.end);
+        let Some(at) = cursor else {
+            return;
+        };
+        let x = self.column(at, begin, plot.width.into()) as u16 + plot.x;
+        for y in plot.top()..plot.bottom() {
+            buffer.set_string(x, y, self.look.glyphs.cursor, self.look.strong());
+        }
+    }
+
+    /// What is marked in the time that is shown, with its column.
+    fn marked(&self, plot: Rect, begin: Duration) -> impl Iterator<Item = (&Marker, u16)> {
+        let within = move |at: Duration| at >= begin && at <= self.window.end;
+        let markers = self.markers.iter().filter(move |m| within(m.at));
+        markers.map(move |marker| {
+            let column = self.column(marker.at, begin, plot.width.into());
+            (marker, column as u16 + plot.x)
+        })
+    }
+
+    fn markers(&self, plot: Rect, begin: Duration, buffer: &mut Buffer) {
+        for (_, x) in self.marked(plot, begin) {
+            for y in plot.top()..plot.bottom() {
+                buffer.set_string(x, y, self.look.glyphs.marker, self.look.warn());
+            }
+        }
+    }
+
+    fn labels(&self, plot: Rect, begin: Duration, buffer: &mut Buffer) {
+        for (number, (marker, x)) in self.marked(plot, begin).enumerate() {
+            // Labels of prunes close to one another go below one another.
+            let y = plot.y + (number as u16 + 1) % plot.height.max(1);
+            let label = format!(" {} ", marker.label);
+            let width = text_width(&label);
+            let right = x + 1 + width <= plot.right();
+            let at = if right {
+                x + 1
+            } else {
+                x.saturating_sub(width).max(plot.x)
+            };
+            buffer.set_stringn(at, y, &label, plot.width.into(), self.look.warn());
+        }
+    }
+}
+
+fn text_width(label: &str) -> u16 {
+    u16::try_from(ratatui::text::Span::raw(label).width()).unwrap_or(u16::MAX)
+}
+
+/// A raster finer than the cells: 2 by 4 dots in one, or 1 by 2 without braille.
+struct Dots {
+    width: u32,
+    height: u32,
+    cell: (u32, u32),
+    set: Vec<bool>,
+}
+
+impl Dots {
+    fn new(plot: Rect, braille: bool) -> Self {
+        let cell = if braille { (2, 4) } else { (1, 2) };
+        let width = u32::from(plot.width) * cell.0;
+        let height = u32::from(plot.height) * cell.1;
+        Self {
+            width,
+            height,
+            cell,
+            set: vec![false; (width * height) as usize],
+        }
+    }
+
+    /// Sets the dots of a column, from top to bottom, both included.
+    fn set_column(&mut self, x: u32, top: u32, bottom: u32) {
+        if x < self.width {
+            for y in top..=bottom.min(self.height - 1) {
+                self.set[(y * self.width + x) as usize] = true;
+            }
+        }
+    }
+
+    fn get(&self, x: u32, y: u32) -> bool {
+        self.set[(y * self.width + x) as usize]
+    }
+
+    fn draw(&self, plot: Rect, style: Style, buffer: &mut Buffer) {
+        for row in 0..u32::from(plot.height) {
+            for column in 0..u32::from(plot.width) {
+                let (x, y) = (column * self.cell.0, row * self.cell.1);
+                let glyph = if self.cell == (2, 4) {
+                    self.braille(x, y)
+                } else {
+                    match (self.get(x, y), self.get(x, y + 1)) {
+                        (false, false) => None,
+                        (true, false) => Some('\''),
+                        (false, true) => Some('.'),
+                        (true, true) => Some(':'),
+                    }
+                };
+                if let Some(glyph) = glyph
+                    && let Some(cell) =
+                        buffer.cell_mut((plot.x + column as u16, plot.y + row as u16))
+                {
+                    cell.set_char(glyph).set_style(style);
+                }
+            }
+        }
+    }
+
+    /// Unicode's braille patterns have a bit for each dot, numbered down the left column first.
+    fn braille(&self, x: u32, y: u32) -> Option<char> {
+        const BITS: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
+        let mut pattern = 0;
+        for (dy, bits) in (0..).zip(BITS) {
+            for (dx, bit) in (0..).zip(bits) {
+                if self.get(x + dx, y + dy) {
+                    pattern |= bit;
+                }
+            }
+        }
+        char::from_u32(0x2800 + pattern).filter(|_| pattern != 0)
+    }
+}
+
+/// Bytes on a scale.
+pub fn bytes_label(value: u64) -> String {
+    if value == 0 {
+        "0".into()
+    } else {
+        text::bytes(value)
+    }
+}
+
+/// Counts on a scale.
+pub fn count_label(value: u64) -> String {
+    text::short(value as f64)
+}

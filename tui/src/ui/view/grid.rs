@@ -1,0 +1,193 @@
+//! A table of which the columns are data: figures on the left, the name on the right. Only the rows
+//! in sight are made into text.
+
+use std::borrow::Cow;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span, Text};
+
+use super::tree::row_line;
+use super::{first_row, middle};
+use crate::ui::model::{GridColumn, GridOrder, Model, grid_fitting};
+
+/// Title, table, and what is told of the selected row, where there is room for its `about` lines.
+pub(super) fn areas(area: Rect, about: u16) -> [Rect; 3] {
+    let about = if area.height >= super::fit::LOW {
+        about
+    } else {
+        0
+    };
+    Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(about),
+    ])
+    .areas(area)
+}
+
+/// What is drawn.
+pub(super) struct Grid<'a, L> {
+    pub(super) columns: &'a [GridColumn<L>],
+    pub(super) order: &'a GridOrder,
+    /// How many rows there are.
+    pub(super) len: usize,
+    /// The selected one.
+    pub(super) at: usize,
+    /// Columns of the terminal that the name has at least.
+    pub(super) name: usize,
+    /// Rows of the terminal for what is reported of the selected one.
+    pub(super) about: u16,
+}
+
+/// A row in sight.
+pub(super) struct Row<'a, L> {
+    pub(super) line: &'a L,
+    /// One column, in front of all.
+    pub(super) sign: &'static str,
+    /// What stands in the last column.
+    pub(super) name: String,
+    /// Columns of it that stay where it has to be cut.
+    pub(super) keep: usize,
+    /// What stands behind it, where there is room for both.
+    pub(super) words: Cow<'static, str>,
+    pub(super) dim: bool,
+    pub(super) alarm: bool,
+}
+
+impl<L> Grid<'_, L> {
+    fn shown(&self, area: Rect) -> Vec<usize> {
+        grid_fitting(self.columns, area.width.into(), self.order.sort, self.name)
+    }
+
+    /// The index of the first row shown, and how many there is room for.
+    fn in_sight(&self, area: Rect) -> (usize, usize) {
+        let height = usize::from(area.height.saturating_sub(1));
+        (first_row(self.at, self.len, height), height)
+    }
+
+    /// The headings, and the rows in sight, which `row` tells.
+    pub(super) fn render<'r>(
+        &self,
+        model: &Model,
+        row: impl Fn(usize) -> Option<Row<'r, L>>,
+        frame: &mut Frame<'_>,
+        area: Rect,
+    ) where
+        L: 'r,
+    {
+        let shown = self.shown(area);
+        let mut lines = vec![self.head(model, &shown)];
+        let (first, height) = self.in_sight(area);
+        for at in first..self.len.min(first + height) {
+            let Some(row) = row(at) else {
+                break;
+            };
+            let mut text = row.sign.to_owned();
+            for &column in &shown {
+                let column = &self.columns[column];
+                text.push_str(&format!(" {:>1$}", (column.text)(row.line), column.width));
+            }
+            text.push(' ');
+            let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
+            text.push_str(&middle(&row.name, row.keep, room));
+            let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
+            if row.words.len() <= room {
+                text.push_str(&row.words);
+            }
+            let line = row_line(model, text, at == self.at, row.dim, area);
+            lines.push(match row.alarm && at != self.at {
+                true => line.style(model.look.alarm()),
+                false => line,
+            });
+        }
+        frame.render_widget(Text::from(lines), area);
+    }
+
+    fn head(&self, model: &Model, shown: &[usize]) -> Line<'static> {
+        let look = model.look;
+        let last = self.columns.len().saturating_sub(1);
+        let mut spans = vec![Span::raw(" ")];
+        for &at in shown.iter().chain([&last]) {
+            let column = &self.columns[at];
+            let width = if at == last { 0 } else { column.width };
+            let text = format!(" {:>width$}", column.head);
+            let style = match at == self.order.sort {
+                true => look.strong(),
+                false => look.dim(),
+            };
+            spans.push(Span::styled(text, style));
+        }
+        Line::from(spans)
+    }
+
+    /// The table's title: how many of what, sorted by what.
+    pub(super) fn title(&self, model: &Model, what: &str) -> Line<'static> {
+        let look = model.look;
+        let order = look.glyphs.order[usize::from(self.order.reverse)];
+        let words = self.columns.get(self.order.sort);
+        let words = words.map_or("", |column| column.words);
+        let mut spans = vec![Span::styled(
+            format!(" {what}, by {words} {order} "),
+            look.strong(),
+        )];
+        if !self.order.filter.is_none() {
+            let text = crate::base::text::printable(self.order.filter.text());
+            spans.push(Span::styled(format!("/{text} "), look.warn()));
+        }
+        Line::from(spans)
+    }
+
+    /// What is at a column and row of the terminal, on a screen in this area: a heading, or a row.
+    pub(super) fn hit(&self, area: Rect, column: u16, row: u16) -> Option<GridHit> {
+        let [_, area, _] = areas(area, self.about);
+        if !area.contains((column, row).into()) {
+            return None;
+        }
+        let below = usize::from(row - area.y);
+        if below > 0 {
+            let (first, _) = self.in_sight(area);
+            let row = first + below - 1;
+            return (row < self.len).then_some(GridHit::Row(row));
+        }
+        let column = usize::from(column - area.x);
+        let mut right = 1;
+        for at in self.shown(area) {
+            right += self.columns[at].width + 1;
+            if column < right {
+                return Some(GridHit::Head(at));
+            }
+        }
+        Some(GridHit::Head(self.columns.len().saturating_sub(1)))
+    }
+}
+
+/// What is under the mouse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GridHit {
+    /// The heading of a column, by its place.
+    Head(usize),
+    /// A row.
+    Row(usize),
+}
+
+/// What each column means, for the help.
+pub(super) fn meanings<L>(columns: &[GridColumn<L>], width: u16) -> Vec<Line<'static>> {
+    const HEAD: usize = 14;
+    let room = usize::from(width).saturating_sub(HEAD).min(100);
+    let of_column = |column: &GridColumn<L>| {
+        let head = column
+            .head
+            .split("  ")
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let text = super::fit::wrapped(&column.means.join(" "), room);
+        let lines = text.into_iter().enumerate();
+        let head = move |at| if at == 0 { head.clone() } else { String::new() };
+        lines
+            .map(move |(at, line)| Line::raw(format!("   {:<10} {line}", head(at))))
+            .collect::<Vec<_>>()
+    };
+    columns.iter().flat_map(of_column).collect()
+}

@@ -1,0 +1,200 @@
+//! The help screen, made from the key map.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span, Text};
+
+use super::fit::wrapped;
+use super::grid::meanings;
+use crate::ui::keymap::{Binding, Scope, label};
+use crate::ui::keys_now::is_offered;
+use crate::ui::model::{CGROUP_COLUMNS, FILESYSTEM_COLUMNS, Model, Page, Screen, TREE_SHAPES};
+
+/// Words that the screens use.
+const WORDS: [&str; 14] = [
+    "negative  a name known to be absent: a failed lookup, remembered",
+    "in use    referenced by anything but its own children and slabscope",
+    "unused    the rest, negatives included: what a prune may take",
+    "held      off the LRU: something refers to them, their own children count",
+    "let go    on the LRU: nothing did then; some are held again, and not unused",
+    "R, U, ?   the cache's pages count as SReclaimable, as SUnreclaim, not known",
+    "(mount)   something is mounted there; (+mount) somewhere below",
+    "IDLE      bytes of a cache's slabs that no object occupies",
+    "(+3)      three more names share the cache: the kernel merges like ones",
+    "OBJ/S     objects allocated more or less per second, since the last refresh",
+    "SINCE m   objects allocated more or less since the mark",
+    "HISTORY   objects over the chart's time, each row on its own scale",
+    "shrink    give back slabs without objects; prune evicts objects",
+    "learn     try all of this in a virtual machine: cargo lab learn",
+];
+
+/// What the shapes of names are made of.
+const SHAPES: [&str; 6] = [
+    "<number>    decimal digits: core.<number>",
+    "<hex32>     so many hexadecimal digits: sess_<hex32>; <hex>: not always as many",
+    "<uuid>      8-4-4-4-12 hexadecimal digits: <uuid>.tmp",
+    "<random10>  so many letters and digits without a meaning, as mktemp makes them",
+    "<text>      anything: <text>.conf",
+    "other       names that are like no other in this directory",
+];
+
+/// What the columns of the hotspots mean.
+const HOTSPOTS: [&str; 7] = [
+    "NEGATIVE    Names cached as absent directly in the directory, not below it.",
+    "            n lists them by shape: what made them shows there.",
+    "CHANGE      Of what the rows are sorted by, since the count before in this",
+    "            session. new: it was not among the greatest then.",
+    "COMES BACK  Bytes of the dentries directly in it that could be evicted.",
+    "            Only a dry run tells what a prune of all below would bring.",
+    "NEG. BELOW  Names cached as absent in it and in all directories below it.",
+];
+
+/// The keys of the screen below on the left, of all screens on the right, the words under both.
+pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Rect) {
+    let here: &[Scope] = match model.screen {
+        _ if model.who_is_shown() => &[Scope::Who],
+        Screen::Slabs if model.slabs.detail.is_some() => &[Scope::Detail, Scope::ShrinkPlan],
+        Screen::Slabs => &[Scope::Slabs],
+        Screen::Tree if model.page == Some(Page::Hotspots) => &[Scope::Hotspots],
+        Screen::Tree if model.page == Some(Page::Names) => &[Scope::Names, Scope::Export],
+        Screen::Tree if model.tree.stack.is_empty() => &[Scope::Mounts],
+        Screen::Tree => &[Scope::Tree, Scope::Plan],
+        Screen::Filesystems => &[Scope::Filesystems],
+        Screen::Cgroups => &[Scope::Cgroups],
+        Screen::History => &[Scope::History],
+    };
+    let (left, right) = (
+        keys(model, here, WIDTH - 1),
+        keys(model, &[Scope::Everywhere, Scope::Lists], 80 - WIDTH),
+    );
+    let mut lines = beside(left, right);
+    if model.screen == Screen::Tree && model.page.is_none() {
+        lines.push(Line::styled(" Columns", model.look.strong()));
+        lines.extend(tree_columns(area.width));
+        lines.push(Line::styled(" What looking costs", model.look.strong()));
+        lines.extend(costs(model, area.width));
+    }
+    match model.screen {
+        Screen::Filesystems => columns(model, meanings(FILESYSTEM_COLUMNS, area.width), &mut lines),
+        Screen::Cgroups => columns(model, meanings(CGROUP_COLUMNS, area.width), &mut lines),
+        _ => {}
+    }
+    if model.page == Some(Page::Names) {
+        lines.push(Line::styled(" Shapes", model.look.strong()));
+        lines.extend(SHAPES.map(|shape| Line::raw(format!("   {shape}"))));
+    }
+    if model.page == Some(Page::Hotspots) {
+        lines.push(Line::styled(" Columns", model.look.strong()));
+        lines.extend(HOTSPOTS.map(|column| Line::raw(format!("   {column}"))));
+    }
+    lines.push(Line::styled(" Words", model.look.strong()));
+    lines.extend(WORDS.map(|word| Line::raw(format!("   {word}"))));
+    let height = usize::from(area.height);
+    let hidden = lines.len().saturating_sub(height);
+    let first = usize::from(scroll).min(hidden);
+    let mut lines: Vec<_> = lines.into_iter().skip(first).take(height).collect();
+    if first < hidden
+        && let Some(last) = lines.last_mut()
+    {
+        *last = {
+            let [down, page] = ["down", "page-down"].map(|name| model.keymap.key(name));
+            Line::styled(format!("   more below: {down}, {page}"), model.look.warn())
+        };
+    }
+    frame.render_widget(Text::from(lines), area);
+}
+
+/// With their title.
+fn columns(model: &Model, columns: Vec<Line<'static>>, lines: &mut Vec<Line<'static>>) {
+    lines.push(Line::styled(" Columns", model.look.strong()));
+    lines.extend(columns);
+}
+
+/// What each column of the tree means, in two sentences.
+fn tree_columns(width: u16) -> impl Iterator<Item = Line<'static>> {
+    const HEAD: usize = 14;
+    let room = usize::from(width).saturating_sub(HEAD).min(100);
+    TREE_SHAPES.iter().flat_map(move |shape| {
+        let text = shape.means.join(" ");
+        let head = |at| if at == 0 { shape.head } else { "" };
+        let lines = wrapped(&text, room).into_iter().enumerate();
+        lines.map(move |(at, line)| Line::raw(format!("   {:<10} {line}", head(at))))
+    })
+}
+
+/// What was measured of the program's own part in the cache.
+fn costs(model: &Model, width: u16) -> impl Iterator<Item = Line<'static>> + use<> {
+    let start = model.started.map(|dentries| {
+        let more = crate::base::text::short_signed(dentries as f64);
+        format!(
+            "While the program started, the machine's dentries changed by {more}: \
+             most of that is the first look at /sys/kernel/slab, if nobody looked there before."
+        )
+    });
+    let always = "The line above the rows tells by how many all dentries of the machine grew while \
+        the directory was opened (nr_dentry of dentry-state, before and after). The census itself \
+        looks nothing up: what grows meanwhile, others made.";
+    let room = usize::from(width).saturating_sub(4).min(100);
+    let texts = start.into_iter().chain([always.to_owned()]);
+    texts.flat_map(move |text| {
+        let lines = wrapped(&text, room).into_iter();
+        lines.map(|line| Line::raw(format!("   {line}")))
+    })
+}
+
+/// Columns of the terminal for the keys on the left.
+const WIDTH: usize = 44;
+
+/// Two columns, line by line.
+fn beside(left: Vec<Line<'static>>, right: Vec<Line<'static>>) -> Vec<Line<'static>> {
+    let (mut left, mut right) = (left.into_iter(), right.into_iter());
+    std::iter::from_fn(|| match (left.next(), right.next()) {
+        (None, None) => None,
+        (left, right) => {
+            let mut line = left.unwrap_or_default();
+            let gap = WIDTH.saturating_sub(line.width());
+            line.spans.push(Span::raw(" ".repeat(gap)));
+            line.spans.extend(right.unwrap_or_default().spans);
+            Some(line)
+        }
+    })
+    .collect()
+}
+
+fn keys(model: &Model, scopes: &[Scope], width: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    for &scope in scopes {
+        let shown = |b: &&Binding| b.scope == scope && !b.help.is_empty() && is_offered(model, b);
+        let mut bindings = model.keymap.bindings().filter(shown).peekable();
+        if bindings.peek().is_none() {
+            continue;
+        }
+        let title = format!(" {}", scope.words());
+        lines.push(Line::from(Span::styled(title, model.look.strong())));
+        lines.extend(bindings.map(|binding| {
+            Line::from(vec![
+                Span::styled(format!(" {:>5} ", binding.label()), model.look.accent()),
+                Span::raw(also(binding, width - 7)),
+            ])
+        }));
+    }
+    lines
+}
+
+/// What a binding does, and as many of its other keys as there is room for.
+fn also(binding: &Binding, width: usize) -> String {
+    let mut text = binding.help.to_owned();
+    let mut before = " (also ";
+    for &key in binding.keys.iter().skip(1) {
+        let more = format!("{before}{}", label(key));
+        if Span::raw(&text).width() + Span::raw(&more).width() + 1 > width {
+            break;
+        }
+        text += &more;
+        before = ", ";
+    }
+    if before == ", " {
+        text.push(')');
+    }
+    text
+}

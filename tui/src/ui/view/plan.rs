@@ -1,0 +1,382 @@
+//! The boxes on the way to a prune: dry run, plan, progress.
+
+mod holders;
+mod who;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::question::{Asked, Prompt, Words};
+use super::tree::filesystem;
+use super::{cut, inside, popup, tail};
+use crate::base::shell;
+use crate::base::text::{bytes, count, duration, percent, printable, short};
+use crate::kernel::session::{Counters, MODES, Mode};
+use crate::reclaim::ladder::Rung;
+use crate::reclaim::prune::{self, Task};
+use crate::ui::model::{Confirm, Model, Pruning};
+
+/// The dry run.
+pub(super) fn planning(
+    model: &Model,
+    paths: &[PathBuf],
+    so_far: &Counters,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let text = vec![
+        Line::raw(format!("{} dentries looked at so far", count(so_far.total))),
+        Line::raw("A dry run: nothing is pruned. Esc stops it."),
+    ];
+    let title = match paths {
+        [path] => format!("Planning for {}", tail(&printable(path), room(area))),
+        paths => format!("Planning for {} directories", paths.len()),
+    };
+    popup(model.look, &title, text, frame, area);
+}
+
+/// ```text
+///  ┌ Prune below /var/spool/app/sessions ───────────────────────────────────┐
+///  │ ext4 on /dev/vda1                                                      │
+///  │                                                                        │
+///  │ ▸ 1 negative dentries    40,100,212   7.2 GiB                          │
+///  │   2 unused dentries      40,100,221   7.2 GiB                          │
+///  │   3 and their inodes             13   7.2 GiB                          │
+///  │   4 page cache, pages           307   1.2 MiB                          │
+///  │                                                                        │
+///  │ stays  4 in use; all files and their data                              │
+///  │        9 unused, but not negative                                      │
+///  │ costs  the next lookup of each such name asks the filesystem again     │
+///  │ reach  below this directory only, on this filesystem only              │
+///  │ as     slabscope prune /var/spool/app/sessions --mode negative         │
+///  │ wider  >: filesystem, cgroup, cache, everybody                         │
+///  │                                                                        │
+///  │ type y to prune    Enter does nothing    Esc cancels                   │
+///  └────────────────────────────────────────────────────────────────────────┘
+/// ```
+pub(super) fn asked(model: &Model, confirm: &Confirm, area: Rect) -> Asked {
+    let look = model.look;
+    let (title, mut text) = directories(model, confirm, area);
+    text.push(Line::raw(""));
+    text.extend(MODES.map(|mode| choice(model, confirm, mode)));
+    text.push(Line::raw(""));
+    for (line, words) in stays(confirm).into_iter().enumerate() {
+        let label = if line == 0 { "stays" } else { "" };
+        text.push(Line::raw(format!("{label:<6} {words}")));
+    }
+    text.extend(written(model, confirm));
+    text.extend(unsafe_to_drop(confirm));
+    text.extend([
+        Line::raw(costs(model, confirm)),
+        Line::raw(match confirm.tasks.len() {
+            1 => "reach  below this directory only, on this filesystem only",
+            _ => "reach  below these directories only, each on its filesystem only",
+        }),
+    ]);
+    text.extend(layers(confirm));
+    let command = format!("as     {}", command(confirm));
+    if command.len() < 4 * usize::from(area.width) {
+        text.push(Line::styled(command, look.dim()));
+    }
+    let width = inside(area).into();
+    text.extend(super::ladder::wider(model, Rung::Pages));
+    let lines = holders::lines(model, confirm);
+    let lines = lines.into_iter().chain(who::lines(model, confirm));
+    text.extend(lines.map(|(words, style)| Line::styled(cut(&words, width), style)));
+    let prompt = prompt(model, confirm);
+    Asked {
+        title,
+        text,
+        prompt,
+    }
+}
+
+/// Title and first lines of the plan.
+fn directories(model: &Model, confirm: &Confirm, area: Rect) -> (String, Vec<Line<'static>>) {
+    match &confirm.tasks[..] {
+        [task] => one(model, task, area),
+        _ => several(confirm, area),
+    }
+}
+
+/// Title and first lines of the plan for one directory.
+fn one(model: &Model, task: &Task, area: Rect) -> (String, Vec<Line<'static>>) {
+    let path = printable(&task.plan.target.path);
+    let title = format!("Prune below {}", tail(&path, room(area)));
+    let mut text = Vec::new();
+    if !title.ends_with(&path) {
+        // Nobody agrees to what they cannot read in full.
+        text.push(Line::raw(path));
+    }
+    text.push(Line::styled(filesystem(&task.mount), model.look.dim()));
+    (title, text)
+}
+
+/// Title and first lines of the plan for several: each with its own figure.
+fn several(confirm: &Confirm, area: Rect) -> (String, Vec<Line<'static>>) {
+    let tasks = &confirm.tasks;
+    let title = format!(
+        "Prune below {} directories, one after the other",
+        tasks.len()
+    );
+    let lines = tasks.iter().flat_map(|task| {
+        let figure = count(task.plan.predicted(confirm.mode, confirm.writeback));
+        let (path, fs) = (printable(&task.plan.target.path), printable(&task.mount.fs));
+        let row = format!("{figure:>14}  {path}   {fs}");
+        match Span::raw(&row).width() <= inside(area).into() {
+            true => vec![Line::raw(row)],
+            // Nobody agrees to what they cannot read in full.
+            false => vec![Line::raw(format!("{figure:>14}  {fs}")), Line::raw(path)],
+        }
+    });
+    (title, lines.collect())
+}
+
+fn choice(model: &Model, confirm: &Confirm, mode: Mode) -> Line<'static> {
+    let look = model.look;
+    let words = match mode {
+        Mode::Negative => "1 negative dentries",
+        Mode::Dentries => "2 unused dentries",
+        Mode::Inodes => "3 and their inodes",
+        Mode::Pages => "4 page cache, pages",
+    };
+    let size = match mode {
+        Mode::Pages => Some(pages(model, confirm.pages(mode))),
+        _ => confirm.bytes(mode, |task| model.sizes(&task.mount)),
+    };
+    let size = size.map_or("?".into(), bytes);
+    let chosen = mode == confirm.mode;
+    let mark = if chosen { look.glyphs.chosen } else { " " };
+    let figure = count(match mode {
+        Mode::Inodes => confirm.inodes(mode),
+        _ => confirm.predicted(mode),
+    });
+    let text = format!("{mark} {words:<20} {figure:>14}   {size:>9}");
+    Line::styled(text, if chosen { look.strong() } else { Style::new() })
+}
+
+fn pages(model: &Model, pages: u64) -> u64 {
+    pages.saturating_mul(model.host.page_size)
+}
+
+/// What the mode chosen makes others wait for afterwards.
+fn costs(model: &Model, confirm: &Confirm) -> String {
+    let bytes = bytes(pages(model, confirm.pages(confirm.mode)));
+    match confirm.mode {
+        Mode::Negative => {
+            "costs  the next lookup of each such name asks the filesystem again".into()
+        }
+        Mode::Dentries => "costs  the next use of each such file asks the filesystem again".into(),
+        Mode::Inodes => {
+            format!("costs  the next use of each reads its inode again, and {bytes} of data")
+        }
+        Mode::Pages => format!("costs  the next reads of these files read {bytes} again"),
+    }
+}
+
+/// What stays, though it is clean and unused.
+fn unsafe_to_drop(confirm: &Confirm) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let unsynced = confirm.sum(|found| found.unsynced);
+    if unsynced > 0 && confirm.mode == Mode::Inodes {
+        let what = match confirm.writeback {
+            true => "waited for first",
+            false => "W waits for them",
+        };
+        let unsynced = count(unsynced);
+        lines.push(Line::raw(format!(
+            "       {unsynced} written, not synced yet; {what}"
+        )));
+    }
+    let failed = confirm.sum(|found| found.write_failed);
+    if failed > 0 && confirm.mode.may_write() {
+        let failed = count(failed);
+        lines.push(Line::raw(format!(
+            "       {failed} kept: a write failed, memory may hold the only copy"
+        )));
+    }
+    lines
+}
+
+/// What of files is not on the disk yet, and what becomes of it.
+fn written(model: &Model, confirm: &Confirm) -> Option<Line<'static>> {
+    let dirty = confirm.sum(|found| found.dirty.max(found.writeback));
+    if !confirm.mode.may_write() || dirty == 0 {
+        return None;
+    }
+    let unwritten = bytes(pages(model, confirm.unwritten()));
+    let words = if confirm.writeback {
+        format!(
+            "first  writes {unwritten} of {} dirty files; W leaves them",
+            count(dirty)
+        )
+    } else {
+        format!(
+            "       {} dirty, with {unwritten} to write; W writes them first",
+            count(dirty)
+        )
+    };
+    Some(Line::raw(words))
+}
+
+/// An overlay caches each name once more in its layers, and what its files are there alone.
+fn layers(confirm: &Confirm) -> Option<Line<'static>> {
+    let layers: Vec<_> = confirm.layers().iter().map(shell::quoted).collect();
+    if layers.is_empty() {
+        return None;
+    }
+    let what = match confirm.mode.may_write() {
+        true => "inodes, pages and names are cached apart, in",
+        false => "the same names are cached once more in",
+    };
+    let layers = layers.join(" ");
+    Some(Line::raw(format!(
+        "layers {what} {layers}; l plans for these"
+    )))
+}
+
+/// What stays, and why: as the dry run counted.
+fn stays(confirm: &Confirm) -> Vec<String> {
+    let in_use = confirm.sum(|found| found.in_use);
+    let mut lines = vec![format!(
+        "{} in use; all files and their data",
+        count(in_use)
+    )];
+    let unused = confirm.sum(|found| found.prunable.saturating_sub(found.negative_prunable));
+    let pinned = confirm.sum(|found| found.pinned);
+    let mountpoints = confirm.sum(|found| found.mountpoints);
+    let in_lookup = confirm.sum(|found| found.in_lookup);
+    if confirm.mode == Mode::Negative && unused > 0 {
+        lines.push(format!("{} unused, but not negative", count(unused)));
+    }
+    if pinned > 0 {
+        lines.push(format!(
+            "{} unused above something that stays",
+            count(pinned)
+        ));
+    }
+    if mountpoints > 0 {
+        let plural = if mountpoints == 1 { "" } else { "s" };
+        lines.push(format!("{} mountpoint{plural}", count(mountpoints)));
+    }
+    if in_lookup > 0 {
+        lines.push(format!(
+            "{} being looked up at this moment",
+            count(in_lookup)
+        ));
+    }
+    lines
+}
+
+/// What does the same without this screen.
+fn command(confirm: &Confirm) -> String {
+    let writeback = confirm.writeback && confirm.mode.may_write();
+    let command = |task: &Task| prune::command(&task.plan.target.path, confirm.mode, writeback);
+    match &confirm.tasks[..] {
+        [first, _, rest @ ..] if !rest.is_empty() => {
+            format!("{}; and so for each", command(first))
+        }
+        tasks => tasks.iter().map(command).collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn prompt(model: &Model, confirm: &Confirm) -> Prompt {
+    let look = model.look;
+    if let Some(why) = confirm.refused() {
+        let short = "refused: the command line has --any-filesystem".into();
+        return Prompt::Says(vec![why, short], look.warn());
+    }
+    if confirm.predicted(confirm.mode) == 0 {
+        let unused = confirm.predicted(Mode::Dentries);
+        let words = match confirm.mode {
+            Mode::Negative if unused > 0 => {
+                let unused = count(unused);
+                vec![
+                    format!("nothing negative here: 2 takes {unused} unused dentries"),
+                    format!("2 takes {unused} unused dentries"),
+                ]
+            }
+            _ => vec![
+                "nothing would go: there is nothing to prune this way".into(),
+                "nothing would go".into(),
+            ],
+        };
+        return Prompt::Says(words, look.warn());
+    }
+    Prompt::Asks(Words {
+        go: "type y to prune".into(),
+        not: "nothing is pruned before you type y",
+        enter: true,
+        leave: "Esc cancels",
+        style: look.warn(),
+    })
+}
+
+/// How far a prune has come.
+pub(super) fn pruning(model: &Model, pruning: &Pruning, frame: &mut Frame<'_>, area: Rect) {
+    let look = model.look;
+    let predicted = pruning.predicted();
+    let moved = pruning.moved();
+    let share = percent(moved, predicted).unwrap_or(0);
+    let elapsed = model.now.saturating_sub(pruning.since);
+    let rate = if elapsed > Duration::ZERO {
+        format!("   {}/s", short(moved as f64 / elapsed.as_secs_f64()))
+    } else {
+        String::new()
+    };
+    let width = usize::from(area.width.saturating_sub(10).min(60));
+    let filled = (width as u64).saturating_mul(share.min(100)) / 100;
+    let [.., full] = look.glyphs.bar;
+    let mut text = vec![
+        Line::raw(format!(
+            "{} of {} {}, {share} %{rate}",
+            count(moved),
+            count(predicted),
+            pruning.mode.unit()
+        )),
+        Line::styled(full.repeat(filled as usize), look.accent()),
+    ];
+    let turn = pruning.turn();
+    let parts = pruning.parts.len();
+    if let Some((at, part)) = turn.filter(|_| parts > 1) {
+        let path = tail(&printable(&part.path), room(area) + 16);
+        text.push(Line::raw(format!("{} of {parts}: {path}", at + 1)));
+    }
+    text.push(Line::raw(match (pruning.stopping, parts) {
+        (true, _) => "stopping at the end of the batch ...".into(),
+        (false, 1) => format!(
+            "{}   Esc stops it; what is pruned stays pruned",
+            duration(elapsed)
+        ),
+        (false, _) => format!(
+            "{}   Esc stops here; what is pruned stays pruned",
+            duration(elapsed)
+        ),
+    }));
+    let below = match turn {
+        Some((_, part)) if parts == 1 => tail(&printable(&part.path), room(area)),
+        _ => format!("{parts} directories"),
+    };
+    let title = format!("Pruning {} below {below}", what(pruning.mode));
+    popup(look, &title, text, frame, area);
+}
+
+/// Columns for a path in the title of a box.
+fn room(area: Rect) -> usize {
+    usize::from(area.width.min(96)).saturating_sub(40)
+}
+
+/// What a mode prunes.
+pub(super) fn what(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Negative => "negative dentries",
+        Mode::Dentries => "unused dentries",
+        Mode::Inodes => "unused dentries and inodes",
+        Mode::Pages => "the page cache",
+    }
+}

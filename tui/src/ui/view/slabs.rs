@@ -1,0 +1,286 @@
+//! The slab screen: its parts, and where they are.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Clear;
+
+use super::chart::{self, Chart, Series};
+use super::fit::LOW;
+use super::{Hit, cut, figures, rule, summary, table, trouble};
+use crate::base::text::{duration, printable};
+use crate::kernel::source::{Class, SourceError};
+use crate::ui::model::{Column, Model, Shown, Window};
+
+/// Where the parts of the screen are.
+struct Areas {
+    figures: Rect,
+    summary: Rect,
+    chart: Rect,
+    notes: Rect,
+    title: Rect,
+    table: Rect,
+}
+
+/// What is missing from the table: lines that were not understood, and sizes.
+fn notes(model: &Model) -> Vec<String> {
+    let Some(shown) = &model.shown else {
+        return Vec::new();
+    };
+    let sample = &shown.sample;
+    let lines: usize = sample.gaps.iter().map(|gap| gap.lines).sum();
+    let gap = sample.gaps.first().map(|gap| {
+        let plural = if lines == 1 { "" } else { "s" };
+        let file = gap.path.file_name().unwrap_or_default();
+        format!(
+            " {lines} line{plural} not understood; {} {}",
+            printable(file),
+            gap.first
+        )
+    });
+    let no_size = sample.caches.is_ok() && sample.page_size.is_none();
+    let no_size =
+        no_size.then(|| " sizes unknown: the figures do not tell how large a page is".into());
+    gap.into_iter().chain(no_size).collect()
+}
+
+/// slabtop's summary stands beside the other figures where there is room, and takes the place of
+/// the chart where there is none.
+fn areas(model: &Model, area: Rect) -> Areas {
+    let shown = shows_summary(model);
+    let fits_beside = area.width >= OTHERS + summary::WIDTH;
+    let head = if shown && fits_beside {
+        figures::HEIGHT + summary::REASON
+    } else {
+        figures::height(area)
+    };
+    let below = if shown && !fits_beside {
+        let reason = u16::from(area.height >= LOW) * summary::REASON;
+        summary::HEIGHT + reason
+    } else {
+        0
+    };
+    let chart = match below {
+        1.. if !roomy(model) => 0,
+        _ if area.height < LOW => 0,
+        _ => (area.height / 4).min(14).saturating_sub(1),
+    };
+    let notes = u16::try_from(notes(model).len()).unwrap_or(0);
+    let [figures, below, chart, notes, title, table] = Layout::vertical([
+        Constraint::Length(head),
+        Constraint::Length(below),
+        Constraint::Length(chart),
+        Constraint::Length(notes),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
+    let beside = Rect {
+        x: figures.x + OTHERS.min(figures.width),
+        width: figures.width.saturating_sub(OTHERS),
+        ..figures
+    };
+    Areas {
+        figures,
+        summary: if fits_beside { beside } else { below },
+        chart,
+        notes,
+        title,
+        table,
+    }
+}
+
+/// Columns that the figures of memory and dentries take.
+const OTHERS: u16 = 88;
+
+/// Whether there is room for everything.
+fn roomy(model: &Model) -> bool {
+    model.size.0 >= 120 && model.size.1 >= 30
+}
+
+/// Whether slabtop's summary is shown.
+pub fn shows_summary(model: &Model) -> bool {
+    model.slabs.summary.unwrap_or(roomy(model))
+}
+
+/// ```text
+///  SReclaimable   9,412.3 MiB 14% ▲ 14.2 MiB/s dentries        41,203,118 ▲ 74.1k/s
+///  SUnreclaim       612.1 MiB  0% =            held, off LRU      212,400 =
+///  Slab          10,024.4 MiB 15% of 64.0 GiB  let go, on LRU  40,990,718 ▲ 74.1k/s
+///  inodes         1,203,119     ▲ 17/s           negative      40,120,004 97% ▲
+///  9.2 GiB ┤          ⣀⣀⡠⠤⠤⠒⠒⠉⠉
+///        0 ┤⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿
+///  ── 187 caches by cache size ▼ ──────────────────────────────────────────────────
+///          OBJS     ACTIVE  USE OBJ B    SLABS     SIZE   OBJ/S NAME
+///  R 41,203,119 41,203,118  99%   192  1962053  7.5 GiB  +74.1k dentry
+/// ```
+pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let areas = areas(model, area);
+    let Some(shown) = &model.shown else {
+        frame.render_widget(Line::raw(" reading /proc/slabinfo ..."), area);
+        return;
+    };
+    figures::render(model, shown, frame, areas.figures);
+    if shows_summary(model) {
+        summary::render(model, shown, frame, areas.figures, areas.summary);
+    }
+    memory_chart(model, model.window(), frame, areas.chart);
+    legend(model, frame, areas.chart);
+    for (note, area) in notes(model).iter().zip(areas.notes.rows()) {
+        let note = cut(note, area.width.into());
+        frame.render_widget(Line::styled(note, model.look.warn()), area);
+    }
+    rule(model.look, title(model, shown), frame, areas.title);
+    match &shown.sample.caches {
+        Err(error) => source_trouble(
+            model,
+            "The slab caches cannot be shown",
+            error,
+            frame,
+            areas.table,
+        ),
+        Ok(_) => table::render(model, frame, areas.table),
+    }
+}
+
+/// What of the table is at a column and row of the terminal.
+pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hit> {
+    let table = areas(model, area).table;
+    if !table.contains((column, row).into()) {
+        return None;
+    }
+    table::hit(model, table, column, row)
+}
+
+/// Whether the kernel tells reclaimable memory from other: before 2.6.19 it did not.
+fn has_classes(model: &Model) -> bool {
+    let memory = model
+        .shown
+        .as_ref()
+        .and_then(|shown| shown.sample.memory.as_ref().ok());
+    memory.is_none_or(|memory| memory.sreclaimable.is_some() || memory.sunreclaim.is_some())
+}
+
+/// SReclaimable and SUnreclaim over time; Slab where the kernel does not tell them apart.
+pub(super) fn memory_chart(model: &Model, window: Window, frame: &mut Frame<'_>, area: Rect) {
+    let values = |value| chart::values(&model.history, window, value);
+    let reclaimable = values(|point| point.memory?.sreclaimable);
+    let unreclaimable = values(|point| point.memory?.sunreclaim);
+    let slab = match has_classes(model) {
+        true => Vec::new(),
+        false => values(|point| point.memory?.slab),
+    };
+    let lines = [
+        (&reclaimable, model.look.accent()),
+        (&unreclaimable, model.look.warn()),
+        (&slab, model.look.accent()),
+    ];
+    let series = lines.map(|(values, style)| Series {
+        values,
+        style,
+        filled: false,
+    });
+    of_bytes(model, &series, window).render(area, frame.buffer_mut());
+}
+
+/// SReclaimable alone over time.
+pub(super) fn reclaimable_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let window = model.window();
+    let values = chart::values(&model.history, window, |point| point.memory?.sreclaimable);
+    let series = filled(model, &values);
+    of_bytes(model, &series, window).render(area, frame.buffer_mut());
+}
+
+fn of_bytes<'a>(model: &'a Model, series: &'a [Series<'a>], window: Window) -> Chart<'a> {
+    Chart {
+        markers: &model.history.markers,
+        series,
+        window,
+        label: chart::bytes_label,
+        look: model.look,
+    }
+}
+
+/// What the chart shows, in its upper right corner.
+fn legend(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let span = duration(model.window().span);
+    let names = match has_classes(model) {
+        true => vec![
+            Span::styled(" SReclaimable ", model.look.accent()),
+            Span::styled(" SUnreclaim ", model.look.warn()),
+        ],
+        false => vec![Span::styled(" Slab ", model.look.accent())],
+    };
+    let span = Span::raw(format!(" last {span} "));
+    let legend = Line::from_iter(names.into_iter().chain([span]));
+    let width = u16::try_from(legend.width()).unwrap_or(u16::MAX);
+    // Where the chart is small it is worth more than its legend.
+    if area.height > 2 && area.width > 2 * width {
+        let at = Rect::new(area.right() - width, area.y, width, 1);
+        frame.render_widget(Clear, at);
+        frame.render_widget(legend, at);
+    }
+}
+
+/// One line, with what is below it filled.
+pub(super) fn filled<'a>(model: &Model, values: &'a [chart::Value]) -> [Series<'a>; 2] {
+    let series = [(model.look.dim(), true), (model.look.accent(), false)];
+    series.map(|(style, filled)| Series {
+        values,
+        style,
+        filled,
+    })
+}
+
+/// What cannot be read, why, and what can be done.
+pub(super) fn source_trouble(
+    model: &Model,
+    what: &str,
+    error: &SourceError,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let text = vec![
+        Line::styled(what.to_owned(), model.look.strong()),
+        Line::raw(error.short()),
+        Line::raw(error.remedy()),
+    ];
+    trouble(model.look, text, frame, area);
+}
+
+fn title(model: &Model, shown: &Shown) -> Line<'static> {
+    let look = model.look;
+    let slabs = &model.slabs;
+    let rows = slabs.rows.len();
+    let order = look.glyphs.order[usize::from(slabs.reverse != (slabs.sort == Column::Name))];
+    let kind = match slabs.class {
+        None => "",
+        Some(Class::Reclaimable) => "reclaimable ",
+        Some(_) => "unreclaimable ",
+    };
+    let plural = if rows == 1 { "" } else { "s" };
+    let mut text = match shown.sample.caches {
+        Ok(_) => format!(
+            " {rows} {kind}cache{plural} by {} {order} ",
+            slabs.sort.words()
+        ),
+        Err(_) => " slab caches ".into(),
+    };
+    let filter = printable(slabs.filter.text());
+    match slabs.filter.error() {
+        _ if filter.is_empty() => {}
+        None => text.push_str(&format!("matching \"{filter}\" ")),
+        Some(_) => text.push_str(&format!("all, \"{filter}\" is no regular expression ")),
+    }
+    let mut spans = vec![Span::styled(text, look.strong())];
+    if let Some(mark) = &slabs.mark {
+        let ago = duration(shown.at.saturating_sub(mark.at));
+        spans.push(Span::styled(format!(" marked {ago} ago "), look.accent()));
+    }
+    if model.frozen.is_some() {
+        let ago = model.now.saturating_sub(shown.at);
+        let text = format!(" FROZEN {} ago ", duration(ago));
+        spans.push(Span::styled(text, look.warn().patch(look.strong())));
+    }
+    Line::from(spans)
+}

@@ -1,0 +1,204 @@
+//! The slab table. Only the rows in sight are made into text.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::pen::Pen;
+use super::{Hit, first_row, middle};
+use crate::base::text::printable;
+use crate::ui::model::{Column, Line as Cache, Model, Shape, fitting};
+
+/// Columns for the class in front.
+const CLASS: usize = 2;
+
+fn shapes(model: &Model, width: u16) -> Vec<&'static Shape> {
+    let slabs = &model.slabs;
+    fitting(width, slabs.sort, slabs.mark.is_some(), &slabs.columns)
+}
+
+/// The index of the first row shown, and how many there is room for.
+fn in_sight(model: &Model, area: Rect) -> (usize, usize) {
+    let height = usize::from(area.height.saturating_sub(1));
+    (
+        first_row(model.slabs.at, model.slabs.rows.len(), height),
+        height,
+    )
+}
+
+pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let shapes = shapes(model, area.width);
+    frame.render_widget(head(model, &shapes), area);
+    let (first, height) = in_sight(model, area);
+    for (at, area) in (first..).zip(area.rows().skip(1).take(height)) {
+        let Some(line) = model.line(at) else {
+            break;
+        };
+        let buffer = frame.buffer_mut();
+        row(model, &line, &shapes, area, buffer);
+        if at == model.slabs.at {
+            buffer.set_style(area, model.look.selected());
+        }
+    }
+    if model.slabs.rows.is_empty()
+        && let Some(area) = area.rows().nth(1)
+    {
+        frame.render_widget(none(model), area);
+    }
+}
+
+/// Why there is no row, and the keys that help.
+fn none(model: &Model) -> Line<'static> {
+    let key = model.keymap.key("class");
+    Line::raw(match (model.slabs.filter.text(), model.slabs.class) {
+        ("", _) => format!("   no cache is of this class; {key} shows the others"),
+        (_, None) => "   no cache has such a name; Esc ends the filter".to_owned(),
+        _ => format!(
+            "   no cache of this class has such a name; Esc ends the filter, {key} the class"
+        ),
+    })
+}
+
+/// What is at a column and row of the terminal, which is within `area`.
+pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hit> {
+    let below = usize::from(row - area.y);
+    if below > 0 {
+        let (first, _) = in_sight(model, area);
+        let row = first + below - 1;
+        return (row < model.slabs.rows.len()).then_some(Hit::Row(row));
+    }
+    let column = usize::from(column - area.x);
+    let mut right = CLASS;
+    if column < right {
+        return Some(Hit::Head(Column::Class));
+    }
+    for shape in shapes(model, area.width) {
+        right += shape.width + 1;
+        if column < right {
+            let sorts = shape.column != Column::History;
+            return sorts.then_some(Hit::Head(shape.column));
+        }
+    }
+    Some(Hit::Head(Column::Name))
+}
+
+fn head(model: &Model, shapes: &[&Shape]) -> Line<'static> {
+    let (look, sort) = (model.look, model.slabs.sort);
+    let style = |column: Column| match column {
+        column if column == sort => look.accent().patch(look.strong()),
+        _ => look.dim(),
+    };
+    let mut head = vec![Span::raw(" ".repeat(CLASS))];
+    for shape in shapes {
+        let text = format!(" {:>1$}", shape.head, shape.width);
+        head.push(Span::styled(text, style(shape.column)));
+    }
+    head.push(Span::styled(" NAME", style(Column::Name)));
+    Line::from(head)
+}
+
+fn row(model: &Model, line: &Cache<'_>, shapes: &[&Shape], area: Rect, buffer: &mut Buffer) {
+    let mut pen = Pen::new(buffer, area);
+    pen.right(CLASS, line.cache.class.letter());
+    for shape in shapes {
+        pen.skip(1);
+        match shape.column {
+            Column::History => history(model, line, shape.width)
+                .into_iter()
+                .for_each(|glyph| pen.glyph(glyph)),
+            _ => pen.right(shape.width, &(shape.text)(line)),
+        }
+    }
+    pen.skip(1);
+    let name = printable(&line.cache.name);
+    let named = named(&name, line.row.merged, pen.room());
+    pen.write(&named);
+}
+
+/// A name, and how many others are merged with it, as far as there is room: the name comes first.
+fn named(name: &str, merged: usize, room: usize) -> String {
+    let marks = match merged {
+        0 => return middle(name, 0, room),
+        n => [format!(" (+{n})"), format!(" +{n}"), "+".into()],
+    };
+    let width = Span::raw(name).width();
+    let mark = marks.iter().find(|mark| width + mark.len() <= room);
+    middle(name, 0, room) + mark.map_or("", String::as_str)
+}
+
+/// The objects over the time of the chart above, each row on a scale of its own. A scale reaches
+/// over a twentieth of the figure at least: what hardly changes is to look like it.
+fn history(model: &Model, line: &Cache<'_>, width: usize) -> Vec<&'static str> {
+    let window = model.window();
+    let (begin, end) = (window.begin(), window.end);
+    spark(
+        model.look.glyphs.spark,
+        &sampled(model, line, begin, end, width),
+    )
+}
+
+fn sampled(
+    model: &Model,
+    line: &Cache<'_>,
+    begin: Duration,
+    end: Duration,
+    width: usize,
+) -> Vec<Option<u64>> {
+    let of = (line.row.index, line.cache.name.as_str(), line.cache.nth);
+    model.history.caches.sampled(of, begin, end, width)
+}
+
+fn spark(glyphs: [&'static str; 8], values: &[Option<u64>]) -> Vec<&'static str> {
+    let known = || values.iter().flatten().copied();
+    let (least, most) = (known().min().unwrap_or(0), known().max().unwrap_or(0));
+    let range = (most - least).max(most / 20).max(8);
+    // What hardly changes is drawn in the middle of its scale.
+    let bottom = (least + (most - least) / 2)
+        .saturating_sub(range / 2)
+        .min(least);
+    let glyph = |value: &Option<u64>| match value {
+        None => " ",
+        Some(value) => {
+            let step = u128::from(value - bottom) * 7 / u128::from(range);
+            glyphs[usize::try_from(step).unwrap_or(7).min(7)]
+        }
+    };
+    values.iter().map(glyph).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_comes_before_the_mark_of_merged_ones() {
+        assert_eq!(named("buffer_head", 1, 18), "buffer_head (+1)");
+        assert_eq!(named("lsm_inode_cache", 2, 18), "lsm_inode_cache +2");
+        assert_eq!(named("kernfs_node_cache", 12, 18), "kernfs_node_cache+");
+        assert_eq!(named("trace_event_fields", 1, 18), "trace_event_fields");
+        assert_eq!(
+            named("ext4_allocation_context", 1, 18),
+            "ext4_…tion_context"
+        );
+        assert_eq!(named("dentry", 0, 18), "dentry");
+    }
+
+    #[test]
+    fn a_rows_history_shows_what_matters() {
+        const GLYPHS: [&str; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
+        let spark = |values: &[u64]| {
+            let values: Vec<_> = values.iter().copied().map(Some).collect();
+            spark(GLYPHS, &values).concat()
+        };
+        assert_eq!(spark(&[0, 0, 0]), "000");
+        assert_eq!(spark(&[1_000_000, 1_000_000]), "33");
+        assert_eq!(spark(&[1_000_000, 1_000_010]), "33", "noise");
+        assert_eq!(spark(&[0, 1_000, 2_000, 7_000]), "0127");
+        assert_eq!(spark(&[7_000, 0]), "70");
+        assert_eq!(spark(&[u64::MAX, 0]), "70");
+        assert_eq!(super::spark(GLYPHS, &[None, Some(5)]).concat(), " 3");
+    }
+}

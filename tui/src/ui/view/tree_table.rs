@@ -1,0 +1,119 @@
+//! The table of a directory. Only the rows in sight are made into text.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span, Text};
+
+use super::tree::row_line;
+use super::{Hit, first_row, middle};
+use crate::base::text::printable;
+use crate::cache::census::Row;
+use crate::ui::model::{Model, Place, TreeColumn, TreeShape, bar_width, tree_fitting};
+
+fn shapes(model: &Model, place: &Place, width: u16) -> Vec<&'static TreeShape> {
+    tree_fitting(width, model.tree.order.sort, place.before.is_some())
+}
+
+/// The index of the first row shown, and how many there is room for.
+fn in_sight(place: &Place, area: Rect) -> (usize, usize) {
+    let height = usize::from(area.height.saturating_sub(1));
+    (first_row(place.index(), place.rows().len(), height), height)
+}
+
+pub(super) fn render(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
+    let shapes = shapes(model, place, area.width);
+    let (selected, (first, height)) = (place.index(), in_sight(place, area));
+    let bar_width = bar_width(area.width);
+    let mut lines = vec![head(model, &shapes, bar_width)];
+    let sizes = model.sizes(&place.mount);
+    for (at, row) in place.rows().iter().enumerate().skip(first).take(height) {
+        let line = place.line(row, sizes);
+        let value = model.tree.order.bar(&line);
+        let marked = !row.name.is_empty() && model.marks.contains_key(&place.path.join(&row.name));
+        let sign = if marked { "*" } else { " " };
+        let mut text = format!("{sign}{}", bar(model, value, place.greatest, bar_width));
+        for shape in &shapes {
+            text.push_str(&format!(" {:>1$}", (shape.text)(&line), shape.width));
+        }
+        text.push(' ');
+        let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
+        text.push_str(&middle(&name(model, place, row), 0, room));
+        let dim = row.name.is_empty() || place.is_counting(row);
+        lines.push(row_line(model, text, at == selected, dim, area));
+    }
+    if place.rows().is_empty() {
+        lines.push(Line::raw(
+            "   no directory has such a name; Esc ends the filter",
+        ));
+    }
+    frame.render_widget(Text::from(lines), area);
+}
+
+/// What is at a column and row of the terminal, which is within `area`.
+pub(super) fn hit(model: &Model, place: &Place, area: Rect, column: u16, row: u16) -> Option<Hit> {
+    let below = usize::from(row - area.y);
+    if below > 0 {
+        let (first, _) = in_sight(place, area);
+        let row = first + below - 1;
+        return (row < place.rows().len()).then_some(Hit::TreeRow(row));
+    }
+    let column = usize::from(column - area.x);
+    let mut right = 1 + bar_width(area.width);
+    for shape in shapes(model, place, area.width) {
+        right += shape.width + 1;
+        if column < right {
+            return Some(Hit::TreeHead(shape.column));
+        }
+    }
+    Some(Hit::TreeHead(TreeColumn::Name))
+}
+
+fn head(model: &Model, shapes: &[&TreeShape], bar: usize) -> Line<'static> {
+    let look = model.look;
+    let style = |column| match column {
+        column if column == model.tree.order.sort => look.accent().patch(look.strong()),
+        _ => look.dim(),
+    };
+    let mut head = vec![Span::raw(" ".repeat(bar + 1))];
+    for shape in shapes {
+        let text = format!(" {:>1$}", shape.head, shape.width);
+        head.push(Span::styled(text, style(shape.column)));
+    }
+    head.push(Span::styled(" NAME", style(TreeColumn::Name)));
+    Line::from(head)
+}
+
+fn name(model: &Model, place: &Place, row: &Row) -> String {
+    if row.name.is_empty() {
+        let text = match place.more {
+            0 => "(here)",
+            _ => "(here, others)",
+        };
+        return text.into();
+    }
+    let mut text = format!("{}/", printable(&row.name));
+    if model.tree.is_mount(&place.path.join(&row.name)) {
+        text.push_str(" (mount)");
+    } else if row.below.mountpoints > 0 {
+        text.push_str(" (+mount)");
+    }
+    if place.is_counting(row) {
+        text.push_str(" ...");
+    } else if row.partial {
+        text.push_str(" (in part)");
+    }
+    text
+}
+
+/// A bar of the part that `value` is of the greatest.
+fn bar(model: &Model, value: u128, greatest: u128, width: usize) -> String {
+    let steps = model.look.glyphs.bar.len();
+    let part = value as f64 / greatest.max(1) as f64;
+    let filled = (part * (width * steps) as f64).ceil() as usize;
+    let [.., full] = model.look.glyphs.bar;
+    let mut text = full.repeat(filled / steps);
+    if !filled.is_multiple_of(steps) {
+        text.push_str(model.look.glyphs.bar[filled % steps - 1]);
+    }
+    format!("{text:<width$}")
+}
