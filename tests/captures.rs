@@ -515,7 +515,7 @@ fn nothing_outside_of_a_capture_is_opened_and_nothing_that_blocks() {
         assert!(!text(&output.stdout).contains("7.7.7"), "{args:?}");
     }
     let large = fs::File::create(root.join("proc/slabinfo")).unwrap();
-    large.set_len(1 << 40).unwrap();
+    large.set_len((256 << 20) + 1).unwrap();
     let output = ended(command(&root, &["slabs"]));
     let errors = text(&output.stderr);
     assert!(
@@ -523,29 +523,4 @@ fn nothing_outside_of_a_capture_is_opened_and_nothing_that_blocks() {
         "{errors}"
     );
     fs::remove_file(secret).unwrap();
-}
-
-/// Ten times the caches take about ten times as long, to read, compare, sort and draw.
-#[test]
-fn time_of_a_refresh_is_linear_in_the_caches() {
-    let root = scratch("scale");
-    let took = |caches: usize| {
-        let line = |n: usize| format!("cache-{n} 1 2 192 21 1 : tunables 0 0 0 : slabdata 1 1 0\n");
-        let text: String = (0..caches).map(line).collect();
-        let joined = line(caches) + &text;
-        let mut kernel = Kernel::new(&root);
-        let begin = Instant::now();
-        let mut app = App::new(80, 24);
-        for (at, text) in (1..).zip([&text, &joined, &text]) {
-            write(&root, "proc/slabinfo", text.as_bytes());
-            app.sample(at, kernel.sample());
-            app.keys("jgm");
-            app.screen();
-        }
-        begin.elapsed().as_secs_f64()
-    };
-    took(100);
-    let small = took(2_000).min(took(2_000));
-    let large = took(20_000).min(took(20_000));
-    assert!(large < 30.0 * small, "{small} s, then {large} s");
 }
