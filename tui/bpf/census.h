@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT OR Apache-2.0 */
 /*
- * What census.bpf.c and its driver (../src/reader/bpf/layout.rs) share: one value of one map. Its
+ * What census.bpf.c and its driver (../src/kernel/reader/bpf/layout.rs) share: one value of one map. Its
  * layout is asserted on both sides.
  */
 #ifndef SLABSCOPE_CENSUS_H
