@@ -95,7 +95,7 @@ pub const BEGIN_ANY_FS: u32 = 1 << 1;
 /// In [`MODE_INODES`] and [`MODE_PAGES`]: write dirty files and inodes first, so that they go, too.
 pub const BEGIN_WRITEBACK: u32 = 1 << 2;
 
-/// What every record begins with. `ncounters` of [`Header::counters`] and then the name follow;
+/// What every record begins with. `ncounters` of `Header::counters` and then the name follow;
 /// the record is padded with zero bytes to a multiple of 8.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The command line: arguments, exit codes, and what every subcommand shares.
 //!
 //! A subcommand is a file of `cli/` with a `clap::Args` struct that implements [`Run`], a variant
-//! of [`Command`] and a line in [`Command::run`].
+//! of `Command` and a line in `Command::run`.
 
 pub mod census;
 pub mod cgroups;

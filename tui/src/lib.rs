@@ -15,7 +15,6 @@
 //! changes the [`ui::model::Model`] and answers with effects, and [`ui::view::render`] draws the
 //! model. Nothing else changes the model, and nothing of the screen does I/O but the runtime.
 
-#[path = "../../kmod/abi.rs"]
 pub mod abi;
 pub mod base;
 pub mod cache;

@@ -1,7 +1,7 @@
 //! The lab: a stock Debian kernel in QEMU with the slabscope module in it.
 //!
 //! [`setup`] makes everything from nothing in a cache outside the tree; [`guest`] boots it and drives its
-//! screen; [`suite`] holds the tests that run in it, [`bench`] the measurements; [`agent`] is the lab's hand inside the guest.
+//! screen; [`suite`] holds the tests that run in it, [`mod@bench`] the measurements; [`agent`] is the lab's hand inside the guest.
 
 // Allowed in agent/raw.rs alone.
 #![deny(unsafe_code)]

@@ -92,7 +92,7 @@ impl Counted {
 /// The hotspots of all filesystems.
 #[derive(Debug)]
 pub struct Hotspots {
-    /// The directories, in the order asked for; of each order the first [`KEPT`] are among them.
+    /// The directories, in the order asked for; of each order the first `KEPT` are among them.
     pub rows: Vec<Hotspot>,
     /// The filesystems.
     pub filesystems: Vec<Counted>,

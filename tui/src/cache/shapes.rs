@@ -1,7 +1,7 @@
 //! Names grouped by their shape: `sess_<hex32>`, `core.<number>`, `<uuid>.tmp`, `tmp.<random10>`.
 //!
 //! One pass, in memory that is bounded however many names come, and with the same result in
-//! whatever order they come. A name is read as a [`Key`] by itself alone (`name.rs`); what only
+//! whatever order they come. A name is read as a `Key` by itself alone (`name.rs`); what only
 //! many names together tell, such as that six letters are no word but what mktemp made up, is
 //! decided once all have come (`settle.rs`). Of too many keys the same ones are kept in every
 //! order: those with the least text of their own, and among these those of the least hash. The

@@ -1,5 +1,5 @@
 //! The rung of last resort: names cached as absent in a directory, removed without the module by
-//! renaming one dangling symbolic link from name to name ([`link`]). The only rung that writes to the
+//! renaming one dangling symbolic link from name to name (`carousel::link`). The only rung that writes to the
 //! filesystem: never chosen for anybody, and its plan says what it writes.
 //!
 //! The directory's times stay as the renames leave them. To put the old ones back would hide what

@@ -190,7 +190,7 @@ use Scope as S;
 use SettingsAction as T;
 use WhoAction as W;
 
-/// The table. Of two bindings of a key the scope that comes first in [`scopes`] wins.
+/// The table. Of two bindings of a key the scope that comes first in [`scopes`](crate::ui::keys_now::scopes) wins.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
     bind(S::Lists, "down", &[Char('j'), Down], "", "down", A::Move(1)),

@@ -5,7 +5,7 @@
 //! braces: a process's name is told by its width, and a directory's ends where a whole entry
 //! follows. A directory can be named so that it holds such an entry itself: then there are more of
 //! them than the kernel counts, and none is believed. (Who made what is counted without names of
-//! directories: see [`super::events`].)
+//! directories: see `who::events`.)
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

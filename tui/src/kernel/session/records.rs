@@ -12,7 +12,7 @@ use crate::abi;
 pub enum Status {
     /// All was walked.
     Complete,
-    /// [`Session::stop`].
+    /// [`Records::stop`](crate::kernel::reader::Records::stop).
     Stopped,
     /// A bound of the walk: dentries or time.
     Bound,
