@@ -13,6 +13,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use super::needs::{LeftOut, Tested};
 use super::{Case, Context, cases};
 use crate::guest::Guest;
+use crate::guest::accel::Accel;
 use crate::setup::Lab;
 
 /// How long a storm lasts, usually and when asked for a long one.
@@ -93,6 +94,29 @@ impl Queue {
     }
 }
 
+/// Why a test did not pass.
+struct Ended {
+    error: anyhow::Error,
+    /// Not by what was tested.
+    by_the_emulator: bool,
+}
+
+impl From<anyhow::Error> for Ended {
+    fn from(error: anyhow::Error) -> Self {
+        Self {
+            error,
+            by_the_emulator: false,
+        }
+    }
+}
+
+/// Whether the kernel met a breakpoint that is none of its own any more. It writes one over an instruction that it
+/// patches (a static key, a probe) and takes it away again (arch/x86/kernel/alternative.c: smp_text_poke_batch_finish());
+/// a real processor does not execute what was taken away before, TCG may.
+fn stopped_at_a_breakpoint(log: &str) -> bool {
+    log.contains("int3: 0000 [#1]")
+}
+
 /// Runs tests, in one guest after the other.
 struct Stage<F> {
     make: Arc<F>,
@@ -112,7 +136,22 @@ impl<F: Fn(&str) -> Result<Lab>> Stage<F> {
             .map_err(|error| anyhow!("the lab could not be set up: {error}"))
     }
 
+    /// Runs a test; once more where the emulator ended the guest.
     fn run(&mut self, series: &str, case: Case) -> Result<()> {
+        match self.attempt(series, case) {
+            Err(ended) if ended.by_the_emulator => {
+                eprintln!(
+                    "lab::{series}::{}: an emulated processor stopped at a breakpoint of code that was being patched, \
+                     which ended the guest; once more, in a new one",
+                    case.name
+                );
+                self.attempt(series, case).map_err(|ended| ended.error)
+            }
+            outcome => outcome.map_err(|ended| ended.error),
+        }
+    }
+
+    fn attempt(&mut self, series: &str, case: Case) -> Result<(), Ended> {
         let lab = self.lab(series)?;
         let guest = match self.guest.take() {
             Some(guest) => guest,
@@ -132,15 +171,20 @@ impl<F: Fn(&str) -> Result<Lab>> Stage<F> {
                 guest.log().tail()
             ))
         };
-        match (outcome, checked) {
+        let error = match (outcome, checked) {
             (Ok(()), Ok(())) => {
                 // What a failed test leaves behind is no place for the next one: only here is the guest kept.
                 self.guest = Some(guest);
-                Ok(())
+                return Ok(());
             }
-            (Err(error), Ok(())) | (Ok(()), Err(error)) => Err(error),
-            (Err(failed), Err(complaint)) => Err(anyhow!("{failed:#}\n{complaint:#}")),
-        }
+            (Err(error), Ok(())) | (Ok(()), Err(error)) => error,
+            (Err(failed), Err(complaint)) => anyhow!("{failed:#}\n{complaint:#}"),
+        };
+        Err(Ended {
+            error,
+            by_the_emulator: guest.accel() != Accel::Kvm
+                && stopped_at_a_breakpoint(&guest.log().since(mark)),
+        })
     }
 
     /// Runs tests until there are no more; fails where a guest does not end well.
@@ -282,6 +326,16 @@ mod tests {
             },
             done: mpsc::channel().0,
         }
+    }
+
+    #[test]
+    fn breakpoint_is_told_from_a_bug() {
+        let log =
+            "[   16.9] Oops: int3: 0000 [#1] SMP\n[   16.9] RIP: 0010:get_random_u32+0x2b/0x130\n";
+        assert!(stopped_at_a_breakpoint(log));
+        assert!(!stopped_at_a_breakpoint(
+            "[   16.9] Oops: 0000 [#1] SMP\n[   16.9] int3\n"
+        ));
     }
 
     #[test]
