@@ -25,7 +25,12 @@ fn plan(path: &Path) -> Plan {
         negative_prunable: 1,
         ..Default::default()
     };
-    Plan { target, found }
+    let reader = slabscope::kernel::reader::Kind::Module;
+    Plan {
+        target,
+        found,
+        reader,
+    }
 }
 
 fn carry_out(plan: &Plan) -> Result<(), PruneError> {

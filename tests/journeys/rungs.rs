@@ -375,6 +375,53 @@ fn without_the_module_p_offers_the_page_cache_below_and_says_what_is_wider() {
     ));
 }
 
+/// Of 1/ below /mnt/ext4, counted by BPF.
+fn planned_by_bpf(columns: u16, rows: u16) -> App {
+    let mut app = App::in_ext4(columns, rows);
+    app.keys("p");
+    app.ladder(false);
+    let bpf = slabscope::kernel::reader::Kind::Bpf { flags: false };
+    app.plan_by(bpf, &[crate::support::census().rows[0].below]);
+    app
+}
+
+#[test]
+fn plan_by_bpf_shows_what_is_cached_and_every_rung_that_works() {
+    let mut app = planned_by_bpf(80, 50);
+    app.shows("Prune below /mnt/ext4/1");
+    app.shows("1 negative dentries       1,000,000");
+    app.shows("1 to 3 need the module");
+    app.shows("cached 1,000,");
+    // What goes of files is not known, and no figure stands for that.
+    for row in ["3 and their inodes", "4 page cache, pages"] {
+        let line = app.line(row);
+        assert!(line.contains(" - ") && !line.contains('0'), "{line}");
+    }
+    app.shows("4  this directory: page cache of its files");
+    app.shows(">  the whole filesystem: all unused dentries");
+    app.shows(">  this directory: names cached as absent, by writing to it");
+    app.shows_no("type y");
+    app.effects();
+    app.keys("y");
+    assert!(carried_out(&mut app).is_empty(), "nothing can be pruned");
+}
+
+#[test]
+fn plan_by_bpf_leads_to_the_rungs_that_work() {
+    let mut app = planned_by_bpf(80, 24);
+    app.keys("jjjj");
+    assert!(
+        app.effects()
+            .iter()
+            .all(|effect| !matches!(effect, Effect::PlanRung { .. }))
+    );
+    app.keys("4");
+    assert!(matches!(app.asked().1, Ask::Pages { path, .. } if path == Path::new("/mnt/ext4/1")));
+    let mut app = planned_by_bpf(80, 24);
+    app.keys(">jjjj<Enter>");
+    assert!(matches!(app.asked().1, Ask::Carousel { path } if path == Path::new("/mnt/ext4/1")));
+}
+
 #[test]
 fn the_screens() {
     crate::snapshots(|columns, rows| {
@@ -394,6 +441,7 @@ fn the_screens() {
         plain.model.look = slabscope::ui::look::Look::new(false, false);
         vec![
             ("plan_ladder", ladder),
+            ("plan_by_bpf", planned_by_bpf(columns, rows)),
             ("plan_wider", wider),
             ("plan_superblock", superblock(columns, rows)),
             ("plan_superblock_of_a_directory", from_directory),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use slabscope::abi::Counters;
+use slabscope::kernel::reader;
 use slabscope::kernel::session::{Mode, Status};
 use slabscope::kernel::target::Target;
 use slabscope::reclaim::audit::{Action, AuditError, Record};
@@ -75,6 +76,11 @@ impl App {
 
     /// The dry runs that were asked for last end, one directory behind the other.
     pub fn plan_all(&mut self, found: &[Counters]) {
+        self.plan_by(reader::Kind::Module, found);
+    }
+
+    /// They end, and this reader counted.
+    pub fn plan_by(&mut self, reader: reader::Kind, found: &[Counters]) {
         let job = self.model.last_job;
         let paths = match self.effects.last() {
             Some(Effect::Plan { paths, .. }) => paths.clone(),
@@ -83,7 +89,11 @@ impl App {
         assert_eq!(paths.len(), found.len(), "{paths:?}");
         let plan = |(path, &found): (PathBuf, _)| {
             let target = Target::of(&path, File::open("/").unwrap());
-            Plan { target, found }
+            Plan {
+                target,
+                found,
+                reader,
+            }
         };
         let plans = paths.into_iter().zip(found).map(plan);
         let result = Ok(Some(plans.collect()));

@@ -22,10 +22,13 @@ const STILL: Duration = Duration::from_millis(300);
 const SHORTEST: Duration = Duration::from_millis(150);
 const LONGEST: Duration = Duration::from_millis(2500);
 
-/// Takes the pictures into a directory: the caches, the tree, the plan, what came of it, the drop.
+/// Takes the pictures into a directory: the caches, the tree, the plan, what came of it, the drop. On a kernel without
+/// the module: the plan there.
 pub fn take(lab: &Lab, dir: &Path) -> Result<()> {
-    lab.require_module("taking the pictures")?;
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    if lab.modules.is_none() {
+        return without_module(lab, dir);
+    }
     let guest = Guest::boot(lab)?;
     guest.load_module()?;
     guest.sh_within("agent scene", Duration::from_secs(300))?;
@@ -40,6 +43,29 @@ pub fn take(lab: &Lab, dir: &Path) -> Result<()> {
         "The main job: look at the caches, walk to the directory, plan, prune, see the drop";
     write(dir, "main_job", &svg::play(&frames, title))?;
     screen.send("q")?;
+    screen.wait_exit(SOON)?;
+    drop(screen);
+    guest.poweroff()
+}
+
+/// The plan for a directory where the module cannot be had, with what is cached and the rungs that work.
+fn without_module(lab: &Lab, dir: &Path) -> Result<()> {
+    let guest = Guest::boot(lab)?;
+    guest.fresh_ext4()?;
+    guest.sh("mkdir -p /mnt/ext4/spool/sessions /mnt/ext4/etc")?;
+    guest.failed_lookups("/mnt/ext4/spool/sessions", 200_000, "sess_")?;
+    guest.failed_lookups("/mnt/ext4/etc", 1_000, "conf_")?;
+    let mut screen = guest.screen("exec slabscope /mnt/ext4/spool", 80, 24)?;
+    screen.wait_for(" sessions/", SOON)?;
+    screen.send("p")?;
+    screen.wait_for("need the module", SOON)?;
+    shoot(
+        &screen,
+        dir,
+        "without_module",
+        "The plan on a stock kernel: what is cached, counted by BPF, and what can be done there",
+    )?;
+    screen.send("\u{3}")?;
     screen.wait_exit(SOON)?;
     drop(screen);
     guest.poweroff()

@@ -111,6 +111,28 @@ impl Figures {
         }
     }
 
+    /// All that is cached below, in a plan that is only looked at.
+    pub(super) fn tell(&self, reader: &str, out: &mut dyn Write) -> std::io::Result<()> {
+        let figure = |what, figure: String| (what, figure);
+        for (what, figure) in [
+            figure("cached", count(self.dentries)),
+            figure("negative", count(self.negative)),
+            figure("inodes", count(self.inodes)),
+            figure("page cache", bytes(self.page_cache_bytes)),
+        ] {
+            let by = match what {
+                "cached" => format!("dentries, counted by {reader}"),
+                _ => String::new(),
+            };
+            writeln!(
+                out,
+                "{}",
+                format!("  {what:<14}{figure:>14}  {by}").trim_end()
+            )?;
+        }
+        Ok(())
+    }
+
     fn cells(&self, name: String) -> [String; 7] {
         let known = |size: Option<u64>| size.map_or("?".into(), bytes);
         [

@@ -24,6 +24,13 @@ pub(super) fn rows(steps: &[Step], name: &str, command: &str) -> Vec<Row> {
     let narrower = steps
         .iter()
         .take_while(|step| this.is_none_or(|this| step.rung <= this));
+    let narrower: Vec<Step> = narrower.cloned().collect();
+    all(&narrower, name, command)
+}
+
+/// The same, with those after it.
+pub(super) fn all(steps: &[Step], name: &str, command: &str) -> Vec<Row> {
+    let this = Rung::ALL.into_iter().find(|rung| rung.name() == name);
     let row = |step: &Step| Row {
         rung: step.rung.name(),
         reach: step.rung.reach(),
@@ -35,7 +42,22 @@ pub(super) fn rows(steps: &[Step], name: &str, command: &str) -> Vec<Row> {
             false => step.command.clone(),
         },
     };
-    narrower.map(row).collect()
+    steps.iter().map(row).collect()
+}
+
+/// Every rung as text, with whom it hits: where the one that was asked for does not apply.
+pub(super) fn write_all(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "  what can be done here:")?;
+    for row in rows {
+        let Some(why) = &row.why_not else {
+            writeln!(out, "    {:<12}{}", row.rung, row.reach)?;
+            writeln!(out, "    {:<12}{}", "", row.command)?;
+            continue;
+        };
+        let why = why.lines().next().unwrap_or_default();
+        writeln!(out, "    {:<12}not here: {why}", row.rung)?;
+    }
+    Ok(())
 }
 
 /// The next rung after the one of this name that applies.

@@ -8,19 +8,21 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
+use super::census::Figures;
 use super::confirm::How;
 use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, Run, ladder, reclaim};
 use crate::base::json::{self, Name};
 use crate::base::say::{ProgressLine, say};
 use crate::base::text::count;
-use crate::kernel::session::{Bounds, Counters, Device, Mode, SessionError, Status};
+use crate::kernel::reader;
+use crate::kernel::session::{Bounds, Counters, Mode, SessionError, Status};
 use crate::kernel::source::{Kernel, Mount, Mounted, Source};
 use crate::kernel::target::Target;
 use crate::reclaim::ladder::{Place, Step};
 use crate::reclaim::pages::Request;
 use crate::reclaim::prune::{self, Outcome, Plan, PruneError, layers, settle};
-use crate::ui::model::{Figures, Sizes, prune_bytes};
+use crate::ui::model::{self, Sizes, prune_bytes};
 use report::{Document, Done};
 
 /// Evict what is cached and unused below a directory
@@ -97,7 +99,10 @@ impl Run for Args {
             return Err(Failure::new(Exit::Usage, message));
         }
         let audit = self.how.audit(context)?;
-        if let Err(error) = Device::open() {
+        let no_module = reader::module().err();
+        if let Some(error) = no_module
+            && !self.counts_without(&error)
+        {
             return self.without_module(error, context, out);
         }
         let mut kernel = Kernel::new("/");
@@ -142,7 +147,7 @@ impl Run for Args {
         let interrupt = Interrupt::catch()?;
         let mut record = prune::record(&plan, &path, mount.as_ref(), self.mode(), self.writeback);
         let begun = audit.begin(&record).map_err(PruneError::from)?;
-        let before = Figures::of(&kernel.sample(), mount.as_ref());
+        let before = model::Figures::of(&kernel.sample(), mount.as_ref());
         let mut progress = ProgressLine::default();
         let result = self.carry_out(&plan, &interrupt, &mut progress);
         let after = settled(&mut kernel, mount.as_ref(), &before, &result, &interrupt);
@@ -175,7 +180,7 @@ impl Args {
         let told = layers.map(|layer| {
             let plan = layer.found.map(|found| Plan {
                 found,
-                target: plan.target.clone(),
+                ..plan.clone()
             });
             let predicted = |plan: &Plan| plan.predicted(self.mode(), self.writeback);
             report::Layer {
@@ -207,6 +212,12 @@ impl Args {
         prune_bytes(plan, self.mode(), self.writeback, sizes)
     }
 
+    /// Whether there is a plan to show, though nothing can be pruned.
+    fn counts_without(&self, error: &SessionError) -> bool {
+        let absent = matches!(error, SessionError::NoModule(_) | SessionError::OnlyReads);
+        absent && self.how.dry_run && self.mode() != Mode::Pages && reader::works().is_ok()
+    }
+
     /// Page cache can be given up file by file; of everything else, what would do instead.
     fn without_module(
         &self,
@@ -214,7 +225,7 @@ impl Args {
         context: &Context,
         out: &mut dyn Write,
     ) -> Result<Exit, Failure> {
-        if !matches!(error, SessionError::NoModule(_)) {
+        if !matches!(error, SessionError::NoModule(_) | SessionError::OnlyReads) {
             return Err(error.into());
         }
         let path = &self.directory.path;
@@ -303,14 +314,22 @@ impl Args {
         let pages = |pages: u64| pages.saturating_mul(sizes.page);
         let dentries = mode != Mode::Pages;
         let command = self.command(path);
+        let files = |figure: u64| plan.knows_files().then_some(figure);
+        // In the other modes no inode and no page goes.
+        let goes = |figure: u64| (plan.knows_files() || !mode.may_write()).then_some(figure);
+        let steps = self.steps();
+        let needs_module = match plan.reader.prunes() {
+            true => None,
+            false => reader::module().err().map(|error| error.to_string()),
+        };
         Document {
             path: Name::keyed("path", path),
             mode: mode.name(),
             writeback,
             predicted,
             predicted_bytes: self.bytes(plan, sizes).filter(|_| dentries),
-            predicted_inodes: plan.inodes(mode, writeback),
-            predicted_page_cache_bytes: pages(plan.pages(mode, writeback)),
+            predicted_inodes: goes(plan.inodes(mode, writeback)),
+            predicted_page_cache_bytes: goes(pages(plan.pages(mode, writeback))),
             max: self.max,
             stays_in_use: plan.found.in_use,
             stays_unused: match mode {
@@ -318,17 +337,23 @@ impl Args {
                 Mode::Dentries | Mode::Inodes | Mode::Pages => 0,
             },
             stays_pinned: plan.found.pinned,
-            dirty_files: plan.found.dirty.max(plan.found.writeback),
-            dirty_bytes: pages(plan.found.dirty_pages),
-            writeback_bytes: pages(plan.found.writeback_pages),
-            failed_writes: plan.found.write_failed,
-            failed_write_bytes: pages(plan.found.failed_pages),
-            unsynced: plan.found.unsynced,
+            dirty_files: files(plan.found.dirty.max(plan.found.writeback)),
+            dirty_bytes: files(pages(plan.found.dirty_pages)),
+            writeback_bytes: files(pages(plan.found.writeback_pages)),
+            failed_writes: files(plan.found.write_failed),
+            failed_write_bytes: files(pages(plan.found.failed_pages)),
+            unsynced: files(plan.found.unsynced),
             stays_because: mount.is_some_and(Mount::is_memory).then_some(IN_MEMORY),
             layers: self.layers(plan, mount, sizes),
             reach: REACH,
             refused: self.refused(mount),
-            ladder: ladder::rows(&self.steps(), mode.name(), &command),
+            ladder: match needs_module {
+                Some(_) => ladder::all(&steps, mode.name(), &command),
+                None => ladder::rows(&steps, mode.name(), &command),
+            },
+            needs_module,
+            reader: plan.reader.name(),
+            below: Figures::new(&plan.found, sizes, plan.reader),
             command,
             done,
         }
@@ -355,10 +380,10 @@ impl Args {
 fn settled(
     kernel: &mut Kernel,
     mount: Option<&Mount>,
-    before: &Figures,
+    before: &model::Figures,
     result: &Result<Outcome, PruneError>,
     interrupt: &Interrupt,
-) -> Figures {
+) -> model::Figures {
     let sample = kernel.settled("dentry");
     let active = before.inode.as_ref().and_then(|cache| cache.active);
     let inodes = match (result, mount, active) {
@@ -367,7 +392,7 @@ fn settled(
         }
         _ => None,
     };
-    Figures::of(&inodes.unwrap_or(sample), mount)
+    model::Figures::of(&inodes.unwrap_or(sample), mount)
 }
 
 #[cfg(test)]
@@ -426,7 +451,11 @@ mod tests {
             dirty_pages: 256,
             ..Counters::default()
         };
-        let plan = Plan { target, found };
+        let plan = Plan {
+            target,
+            found,
+            reader: reader::Kind::Module,
+        };
         let sizes = Sizes {
             dentry: Some(192),
             inode: Some(1_024),

@@ -33,9 +33,10 @@ impl From<SessionError> for Failure {
                     false => (Exit::Missing, "\n`slabscope doctor` says what would help"),
                 }
             }
-            SessionError::Version { .. } | SessionError::NoCounts | SessionError::Bpf(_) => {
-                (Exit::Missing, "")
-            }
+            SessionError::Version { .. }
+            | SessionError::NoCounts
+            | SessionError::OnlyReads
+            | SessionError::Bpf(_) => (Exit::Missing, ""),
             _ => (Exit::Failed, ""),
         };
         Self::new(exit, format!("{error}{remedy}"))

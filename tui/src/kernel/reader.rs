@@ -119,6 +119,14 @@ pub enum Look {
     List,
 }
 
+/// Opens the module's device, which alone prunes, unless a reader was chosen that only reads.
+pub fn module() -> Result<Device, SessionError> {
+    match chosen() {
+        Via::Auto | Via::Module => Device::open(),
+        Via::Bpf | Via::Readdir => Err(SessionError::OnlyReads),
+    }
+}
+
 /// Opens the reader that was chosen. Where none was, and neither works, the error says why of both.
 pub fn open() -> Result<Reader, SessionError> {
     match chosen() {

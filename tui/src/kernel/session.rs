@@ -76,6 +76,9 @@ pub enum SessionError {
     /// Names alone were asked for.
     #[error("--via readdir reads names alone: counts need the module or BPF")]
     NoCounts,
+    /// The module was not to be used.
+    #[error("--via bpf and --via readdir only read: pruning below a directory needs the module")]
+    OnlyReads,
     /// The module sent what its ABI does not allow.
     #[error("the module sent a record that is not of its ABI: {0}")]
     Malformed(&'static str),

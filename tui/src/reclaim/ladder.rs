@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::shell::quoted;
 use crate::kernel::reader;
-use crate::kernel::session::{Device, Mode};
+use crate::kernel::session::Mode;
 use crate::kernel::source::{Hierarchy, Kernel, Mount};
 use crate::reclaim::prune;
 use crate::reclaim::{carousel, pages, superblock};
@@ -116,7 +116,7 @@ impl Place {
         Self {
             path: path.map(Path::to_owned),
             mount: path.and_then(|path| Mount::of(&mounts, path)).cloned(),
-            no_module: Device::open().err().map(|error| error.to_string()),
+            no_module: reader::module().err().map(|error| error.to_string()),
             no_reader: reader::works().err().map(|error| error.to_string()),
             cgroups: Hierarchy::unified(root).ok().map(|found| found.point),
             slabs: kernel.files().is_directory("sys/kernel/slab"),

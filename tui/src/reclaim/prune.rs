@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::base::shell::quoted;
 use crate::base::text::{count, printable};
-use crate::kernel::session::{Bounds, Counters, Device, Mode, Record, SessionError, Status, Walk};
+use crate::kernel::reader::{self, Look, Reader, Records};
+use crate::kernel::session::{Bounds, Counters, Mode, Record, SessionError, Status, Walk};
 use crate::kernel::source::Mount;
 use crate::kernel::target::{LookError, Target};
 use crate::reclaim::audit::{self, Action, AuditError};
@@ -68,8 +69,10 @@ impl PruneError {
 pub struct Plan {
     /// Below which directory.
     pub target: Target,
-    /// What the dry run counted.
+    /// What the dry run counted; without the module, a census.
     pub found: Counters,
+    /// Who counted it. Only what the module counted can be pruned.
+    pub reader: reader::Kind,
 }
 
 impl Plan {
@@ -79,12 +82,34 @@ impl Plan {
         target: Target,
         progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
     ) -> Result<Option<Self>, LookError> {
-        // It counts what goes in every mode, and the dirty pages of files.
-        let (status, found) = run(&target, Walk::DryRun(Mode::Inodes), progress)?;
-        Ok((status != Status::Stopped).then_some(Self { target, found }))
+        let reader = reader::open()?;
+        let kind = reader.kind();
+        let (status, found) = match reader {
+            Reader::Module(device) => {
+                // It counts what goes in every mode, and the dirty pages of files.
+                let walk = Walk::DryRun(Mode::Inodes);
+                counted(&mut device.begin(target.dir.as_fd(), walk)?, progress)?
+            }
+            bpf @ Reader::Bpf(_) => {
+                let look = Look::Census { depth: 0 };
+                counted(&mut *bpf.begin(target.dir.as_fd(), look)?, progress)?
+            }
+        };
+        Ok((status != Status::Stopped).then_some(Self {
+            target,
+            found,
+            reader: kind,
+        }))
     }
 
-    /// How many dentries are expected to go in `mode`; of page cache, how many pages.
+    /// Whether the inodes and pages that go are known: those of files that are neither dirty nor
+    /// being written.
+    pub fn knows_files(&self) -> bool {
+        self.reader.knows_dirty()
+    }
+
+    /// How many dentries are expected to go in `mode`; of page cache, how many pages, if the plan
+    /// [knows](Self::knows_files).
     pub fn predicted(&self, mode: Mode, writeback: bool) -> u64 {
         match mode {
             Mode::Negative => self.found.negative_prunable,
@@ -137,7 +162,8 @@ impl Plan {
         let start = Instant::now();
         let mut moved = 0;
         let walk = Walk::Prune(mode, bounds);
-        let ended = run(&self.target, walk, &mut |so_far| {
+        let mut session = reader::module()?.begin(self.target.dir.as_fd(), walk)?;
+        let ended = counted(&mut session, &mut |so_far| {
             moved = mode.went(so_far);
             progress(so_far)
         });
@@ -254,17 +280,16 @@ impl Outcome {
     }
 }
 
-fn run(
-    target: &Target,
-    walk: Walk,
+/// What a walk counts until its end.
+fn counted(
+    records: &mut dyn Records,
     progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
 ) -> Result<(Status, Counters), LookError> {
-    let mut session = Device::open()?.begin(target.dir.as_fd(), walk)?;
-    while let Some(record) = session.next() {
+    while let Some(record) = records.next() {
         match record? {
             Record::Progress(so_far) => {
                 if progress(&so_far).is_break() {
-                    session.stop()?;
+                    records.stop()?;
                 }
             }
             Record::Total { status, counters } => return Ok((status, *counters)),

@@ -296,7 +296,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::PlanRow => return prune::plan_row(model),
         Action::PlanHere => return prune::plan_here(model),
         Action::Cancel => return prune::cancel(model),
-        Action::Choose(mode) => prune::choose(model, mode),
+        Action::Choose(mode) => return prune::choose(model, mode),
         Action::ChooseNext(by) => prune::choose_next(model, by),
         Action::WriteBack => prune::write_back(model),
         Action::Urge => return asking::urge(model),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::SMOKE;
+use super::{COUNTS, SMOKE};
 use crate::setup::archive::numbers;
 use crate::setup::own::OWN;
 use crate::setup::suite::{OLDER, OLDEST_WITH_MODULE, Suite};
@@ -46,7 +46,7 @@ impl fmt::Display for Need {
 pub enum Part {
     /// All that fit.
     All,
-    /// Those of the module.
+    /// Those of the module, and one of the BPF reader.
     Module,
     /// A few that show whether anything works.
     Smoke,
@@ -104,7 +104,7 @@ impl Tested {
         }
         let here = match self.part {
             Part::All => true,
-            Part::Module => needs.contains(&Need::Module),
+            Part::Module => needs.contains(&Need::Module) || name == COUNTS,
             Part::Smoke => SMOKE.contains(&name),
         };
         (!here).then_some(LeftOut::Elsewhere)

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::process::geteuid;
 
 use super::{Check, State};
 use crate::base::text::{self, count, known};
@@ -20,6 +21,9 @@ use crate::reclaim::shrinker::{NoShrinker, Shrinkers};
 
 const DEBUGFS: &str = "mount -t debugfs debugfs /sys/kernel/debug";
 const SUDO: &str = "sudo slabscope";
+/// For root of a container, whom sudo does not help.
+const CAPABILITIES: &str =
+    "run it as root of the host, or give the container CAP_BPF and CAP_PERFMON";
 const RUST: &str = "CONFIG_RUST";
 
 /// Bytes of a kernel's configuration: some 300 KiB in practice.
@@ -62,6 +66,7 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
         }
         checks.push(module);
         checks.push(bpf());
+        checks.push(readdir());
     }
     checks
 }
@@ -286,6 +291,12 @@ fn module(release: Option<&str>) -> Check {
     }
 }
 
+/// The reader where there is neither: it needs nothing.
+fn readdir() -> Check {
+    let found = "works: names, and whether they are cached; no counts";
+    Check::new("readdir", "names without counts", State::Ok, found)
+}
+
 /// The reader where there is no module.
 fn bpf() -> Check {
     let check = |state, found| Check::new("bpf", "walking without the module", state, found);
@@ -301,6 +312,7 @@ fn bpf() -> Check {
         Err(error) => error,
     };
     let (state, remedy) = match &error {
+        BpfError::Permission if geteuid().is_root() => (State::Denied, Some(CAPABILITIES)),
         BpfError::Permission => (State::Denied, Some(SUDO)),
         BpfError::NoBtf => (
             State::Missing,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::base::json::Name;
 use crate::base::text::{bytes, count, duration, printable};
-use crate::cli::{Failure, ladder};
+use crate::cli::{Failure, census, ladder};
 use crate::kernel::session::{Counters, Mode, Status};
 use crate::kernel::source::{Cache, Mount};
 use crate::reclaim::prune::Outcome;
@@ -28,8 +28,9 @@ pub(super) struct Document<'a> {
     pub predicted: u64,
     /// Of slab objects.
     pub predicted_bytes: Option<u64>,
-    pub predicted_inodes: u64,
-    pub predicted_page_cache_bytes: u64,
+    /// None: the reader does not know. The same of the figures below that may be none.
+    pub predicted_inodes: Option<u64>,
+    pub predicted_page_cache_bytes: Option<u64>,
     /// Of those predicted, at most so many go; in mode `pages`, pages of so many files.
     pub max: Option<NonZeroU64>,
     pub stays_in_use: u64,
@@ -37,16 +38,22 @@ pub(super) struct Document<'a> {
     pub stays_unused: u64,
     pub stays_pinned: u64,
     /// Files and directories that are dirty or being written; these stay, unless they are written first.
-    pub dirty_files: u64,
-    pub dirty_bytes: u64,
-    pub writeback_bytes: u64,
+    pub dirty_files: Option<u64>,
+    pub dirty_bytes: Option<u64>,
+    pub writeback_bytes: Option<u64>,
     /// Files and directories that stay since a write of them has failed, and their page cache.
-    pub failed_writes: u64,
-    pub failed_write_bytes: u64,
+    pub failed_writes: Option<u64>,
+    pub failed_write_bytes: Option<u64>,
     /// Inodes whose metadata is written, but not known to be on the disk; these stay, unless that is waited for.
-    pub unsynced: u64,
+    pub unsynced: Option<u64>,
     /// Why all of it does, on a filesystem whose dentries are all there is of its files.
     pub stays_because: Option<&'static str>,
+    /// `module` or `bpf`: who counted.
+    pub reader: &'static str,
+    /// All that is cached below, as in a census.
+    pub below: census::Figures,
+    /// Why there is no module, without which nothing is pruned below a directory.
+    pub needs_module: Option<String>,
     /// Where an overlay's names, inodes and pages are cached besides: once more in each of its layers.
     pub layers: Vec<Layer>,
     /// Where dentries may go at all.
@@ -114,18 +121,21 @@ impl Document<'_> {
             _ => "page cache of files",
         };
         writeln!(out, "{what} below {}", printable(path))?;
+        if self.needs_module.is_some() {
+            self.below.tell(self.reader, out)?;
+        }
         if pages {
-            let (predicted, size) = (self.predicted, self.predicted_page_cache_bytes);
-            let (predicted, size) = (count(predicted), bytes(size));
+            let size = self.predicted_page_cache_bytes.map_or("-".into(), bytes);
+            let predicted = count(self.predicted);
             writeln!(out, "  would go      {predicted:>14}  pages, {size}")?;
         } else {
             let size = self.predicted_bytes.map_or("?".into(), bytes);
             let predicted = count(self.predicted);
             writeln!(out, "  would go      {predicted:>14}  {size:>10}")?;
         }
-        if self.predicted_inodes > 0 {
-            let inodes = count(self.predicted_inodes);
-            let size = bytes(self.predicted_page_cache_bytes);
+        if self.predicted_inodes != Some(0) {
+            let inodes = self.predicted_inodes.map_or("-".into(), count);
+            let size = self.predicted_page_cache_bytes.map_or("-".into(), bytes);
             let more = format!("inodes of these, with {size} of page cache");
             writeln!(out, "                {inodes:>14}  {more}")?;
         }
@@ -136,11 +146,20 @@ impl Document<'_> {
         }
         self.tell_what_stays(out)?;
         writeln!(out, "  reach         {}", self.reach)?;
-        match &self.refused {
-            Some(why) => writeln!(out, "  {why}")?,
-            None => writeln!(out, "  same as       {}", self.command)?,
+        match (&self.needs_module, &self.refused) {
+            (Some(why), _) => {
+                writeln!(out, "  not to be pruned here: {why}")?;
+                ladder::write_all(&self.ladder, out)?;
+            }
+            (None, Some(why)) => {
+                writeln!(out, "  {why}")?;
+                ladder::write(&self.ladder, out)?;
+            }
+            (None, None) => {
+                writeln!(out, "  same as       {}", self.command)?;
+                ladder::write(&self.ladder, out)?;
+            }
         }
-        ladder::write(&self.ladder, out)?;
         if let Some(why) = self.stays_because {
             writeln!(out, "  {why}")?;
         }
@@ -187,9 +206,12 @@ impl Document<'_> {
             writeln!(out, "                {unused:>14}  {why}")?;
         }
         let touches = [Mode::Inodes, Mode::Pages].map(Mode::name);
-        if self.dirty_files > 0 && touches.contains(&self.mode) {
-            let files = count(self.dirty_files);
-            let (dirty, writing) = (bytes(self.dirty_bytes), bytes(self.writeback_bytes));
+        let known = Option::unwrap_or_default;
+        let dirty_files: u64 = known(self.dirty_files);
+        if dirty_files > 0 && touches.contains(&self.mode) {
+            let files = count(dirty_files);
+            let sizes = [self.dirty_bytes, self.writeback_bytes];
+            let [dirty, writing] = sizes.map(|size| bytes(known(size)));
             let what = match self.writeback {
                 true => "dirty, written first",
                 false => "dirty: --writeback has them written first",
@@ -197,16 +219,18 @@ impl Document<'_> {
             let sizes = format!("{dirty} to write, {writing} being written");
             writeln!(out, "                {files:>14}  {what} ({sizes})")?;
         }
-        if self.unsynced > 0 && self.mode == Mode::Inodes.name() {
-            let inodes = count(self.unsynced);
+        let unsynced = known(self.unsynced);
+        if unsynced > 0 && self.mode == Mode::Inodes.name() {
+            let inodes = count(unsynced);
             let what = match self.writeback {
                 true => "written, not synced yet: waited for first",
                 false => "written, not synced yet: --writeback waits for them",
             };
             writeln!(out, "                {inodes:>14}  {what}")?;
         }
-        if self.failed_writes > 0 && touches.contains(&self.mode) {
-            let (files, size) = (count(self.failed_writes), bytes(self.failed_write_bytes));
+        let failed = known(self.failed_writes);
+        if failed > 0 && touches.contains(&self.mode) {
+            let (files, size) = (count(failed), bytes(known(self.failed_write_bytes)));
             let what = "with a failed write: kept, as memory may hold the only copy";
             writeln!(out, "                {files:>14}  {what} ({size})")?;
         }

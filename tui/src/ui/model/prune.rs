@@ -40,6 +40,16 @@ pub enum Held {
 }
 
 impl Confirm {
+    /// Whether the module counted, which prunes, too.
+    pub fn prunes(&self) -> bool {
+        self.tasks.iter().all(|task| task.plan.reader.prunes())
+    }
+
+    /// Whether the inodes and pages that would go are known.
+    pub fn knows_files(&self) -> bool {
+        self.tasks.iter().all(|task| task.plan.knows_files())
+    }
+
     /// The sum of a figure of the dry runs.
     pub fn sum(&self, figure: impl Fn(&Counters) -> u64) -> u64 {
         let figures = self.tasks.iter().map(|task| figure(&task.plan.found));
@@ -99,6 +109,7 @@ pub fn bytes(plan: &Plan, mode: Mode, writeback: bool, sizes: Sizes) -> Option<u
     Some(match mode {
         Mode::Negative => freeable_negatives(found, sizes.dentry?),
         Mode::Dentries => freeable(found, sizes.dentry?),
+        Mode::Inodes if !plan.knows_files() => return None,
         Mode::Inodes => {
             let inodes = plan.inodes(mode, writeback).saturating_mul(sizes.inode?);
             freeable(found, sizes.dentry?).saturating_add(inodes)

@@ -34,7 +34,6 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
         let selected = super::browse::selected(model);
         return selected.map_or(Vec::new(), |place| plan_pages(model, place.path));
     }
-    let prunes = place.census.reader.prunes();
     let path = match place.rows().get(place.index()) {
         Some(row) if !row.name.is_empty() => place.path.join(&row.name),
         // Alone, what is directly here is all there is below.
@@ -48,17 +47,13 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
         }
         None => return Vec::new(),
     };
-    if prunes {
-        plan(model, vec![path], LEAST)
-    } else {
-        plan_pages(model, path)
-    }
+    plan(model, vec![path], LEAST)
 }
 
 /// Plans for the directory shown.
 pub(super) fn plan_here(model: &mut Model) -> Vec<Effect> {
     match model.tree.place() {
-        Some(place) if place.listed().is_some() || !place.census.reader.prunes() => {
+        Some(place) if place.listed().is_some() => {
             let path = place.path.clone();
             plan_pages(model, path)
         }
@@ -156,10 +151,25 @@ pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Pla
     };
 }
 
-pub(super) fn choose(model: &mut Model, mode: session::Mode) {
-    if let Mode::Confirm(confirm) = &mut model.mode {
-        confirm.mode = mode;
+/// Without the module page cache is another rung, with a plan of its own.
+pub(super) fn choose(model: &mut Model, mode: session::Mode) -> Vec<Effect> {
+    let Mode::Confirm(confirm) = &mut model.mode else {
+        return Vec::new();
+    };
+    match (&confirm.tasks[..], mode) {
+        ([task], session::Mode::Pages) if !confirm.prunes() => {
+            let path = task.plan.target.path.clone();
+            let mut effects = stop_looking(confirm);
+            effects.extend(plan_pages(model, path));
+            return effects;
+        }
+        (_, session::Mode::Pages) if !confirm.prunes() => {
+            let notice = "without the module page cache goes one directory at a time";
+            model.notice = Some(notice.into());
+        }
+        _ => confirm.mode = mode,
     }
+    Vec::new()
 }
 
 /// The mode before or behind the one chosen.
@@ -167,6 +177,9 @@ pub(super) fn choose_next(model: &mut Model, by: isize) {
     if let Mode::Confirm(confirm) = &mut model.mode {
         let at = session::MODES.iter().position(|mode| *mode == confirm.mode);
         let next = at.and_then(|at| session::MODES.get(at.checked_add_signed(by)?));
+        // To choose that is to ask for another plan.
+        let apart = |mode: &session::Mode| *mode == session::Mode::Pages && !confirm.prunes();
+        let next = next.filter(|mode| !apart(mode));
         confirm.mode = *next.unwrap_or(&confirm.mode);
     }
 }
@@ -258,6 +271,10 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     let mut effects = stop_looking(&confirm);
     if let Some(why) = confirm.refused() {
         model.notice = Some(why);
+        return effects;
+    }
+    if !confirm.prunes() {
+        model.notice = Some("nothing was pruned: that needs the module".into());
         return effects;
     }
     let (mode, writeback) = (confirm.mode, confirm.writeback && confirm.mode.may_write());

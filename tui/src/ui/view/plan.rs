@@ -2,6 +2,7 @@
 
 mod holders;
 mod who;
+mod without;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,6 +65,16 @@ pub(super) fn asked(model: &Model, confirm: &Confirm, area: Rect) -> Asked {
     let (title, mut text) = directories(model, confirm, area);
     text.push(Line::raw(""));
     text.extend(MODES.map(|mode| choice(model, confirm, mode)));
+    if !confirm.prunes() {
+        text.extend(without::lines(model, confirm));
+        text.extend(held(model, confirm, area));
+        let prompt = without::prompt(model);
+        return Asked {
+            title,
+            text,
+            prompt,
+        };
+    }
     text.push(Line::raw(""));
     for (line, words) in stays(confirm).into_iter().enumerate() {
         let label = if line == 0 { "stays" } else { "" };
@@ -83,17 +94,24 @@ pub(super) fn asked(model: &Model, confirm: &Confirm, area: Rect) -> Asked {
     if command.len() < 4 * usize::from(area.width) {
         text.push(Line::styled(command, look.dim()));
     }
-    let width = inside(area).into();
     text.extend(super::ladder::wider(model, Rung::Pages));
-    let lines = holders::lines(model, confirm);
-    let lines = lines.into_iter().chain(who::lines(model, confirm));
-    text.extend(lines.map(|(words, style)| Line::styled(cut(&words, width), style)));
+    text.extend(held(model, confirm, area));
     let prompt = prompt(model, confirm);
     Asked {
         title,
         text,
         prompt,
     }
+}
+
+/// Who holds what stays, and who made what goes, where that was asked for.
+fn held(model: &Model, confirm: &Confirm, area: Rect) -> Vec<Line<'static>> {
+    let width = inside(area).into();
+    let lines = holders::lines(model, confirm).into_iter();
+    let lines = lines.chain(who::lines(model, confirm));
+    lines
+        .map(|(words, style)| Line::styled(cut(&words, width), style))
+        .collect()
 }
 
 /// Title and first lines of the plan.
@@ -149,6 +167,7 @@ fn choice(model: &Model, confirm: &Confirm, mode: Mode) -> Line<'static> {
         Mode::Pages => Some(pages(model, confirm.pages(mode))),
         _ => confirm.bytes(mode, |task| model.sizes(&task.mount)),
     };
+    let known = confirm.knows_files() || !mode.may_write();
     let size = size.map_or("?".into(), bytes);
     let chosen = mode == confirm.mode;
     let mark = if chosen { look.glyphs.chosen } else { " " };
@@ -156,6 +175,10 @@ fn choice(model: &Model, confirm: &Confirm, mode: Mode) -> Line<'static> {
         Mode::Inodes => confirm.inodes(mode),
         _ => confirm.predicted(mode),
     });
+    let [figure, size] = match known {
+        true => [figure, size],
+        false => ["-".into(), "-".into()],
+    };
     let text = format!("{mark} {words:<20} {figure:>14}   {size:>9}");
     Line::styled(text, if chosen { look.strong() } else { Style::new() })
 }

@@ -32,7 +32,9 @@ pub enum BpfError {
     #[error("{BTF} is missing: BPF needs a kernel built with CONFIG_DEBUG_INFO_BTF")]
     NoBtf,
     /// The caller may not load it.
-    #[error("not permitted to load a BPF program: run with sudo, or with CAP_BPF and CAP_PERFMON")]
+    #[error(
+        "not permitted to load a BPF program: that takes root of the host, or CAP_BPF and CAP_PERFMON"
+    )]
     Permission,
     /// The kernel is locked down.
     #[error(

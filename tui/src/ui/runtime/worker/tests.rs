@@ -20,7 +20,11 @@ fn task(path: &Path) -> Task {
     let target = Target::open_cached(path).unwrap();
     let found = Counters::default();
     Task {
-        plan: Plan { target, found },
+        plan: Plan {
+            target,
+            found,
+            reader: crate::kernel::reader::Kind::Module,
+        },
         mount: Mount {
             point: "/".into(),
             fs: "ext4".into(),
