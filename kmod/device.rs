@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What surrounds the walks, behind a safe interface: the caller, the device's operations, the file
-//! in debugfs, and what is copied from and to user space. The other side is session.c and
-//! debugfs.c.
+//! What surrounds the walks, behind a safe interface: the caller, the file in debugfs, and what is
+//! copied from and to user space. The other side is session.c and debugfs.c.
 
 use crate::{
     abi::Counters,
@@ -10,15 +9,9 @@ use crate::{
 };
 use kernel::{
     bindings,
-    error::to_result,
     fs::File,
-    miscdevice::{
-        MiscDevice,
-        MiscDeviceOptions, //
-    },
     prelude::*,
-    sync::aref::ARef,
-    types::Opaque, //
+    sync::aref::ARef, //
 };
 
 /// shim.h: `struct slabscope_who`.
@@ -74,16 +67,6 @@ unsafe extern "C" fn slabscope_shrink(file: *mut bindings::file, found: *mut Cou
     done.map_or_else(|error| error.to_errno(), |()| 0)
 }
 
-/// Whether the caller has `CAP_SYS_ADMIN` in the initial user namespace.
-pub(crate) fn may_use() -> Result {
-    // SAFETY: `capable` may be called in any process context.
-    if unsafe { bindings::capable(bindings::CAP_SYS_ADMIN as c_int) } {
-        Ok(())
-    } else {
-        Err(EPERM)
-    }
-}
-
 impl Who {
     /// The calling process.
     pub(crate) fn current() -> Self {
@@ -91,61 +74,6 @@ impl Who {
         // SAFETY: `who` is valid for writes.
         unsafe { slabscope_who(&mut who) };
         who
-    }
-}
-
-/// A registered device whose open files keep this module loaded, as those of
-/// `MiscDeviceRegistration` do since Linux 7.3 only: before that its operations have no owner.
-///
-/// # Invariants
-///
-/// `misc` is registered, with `fops` as its operations.
-#[pin_data(PinnedDrop)]
-pub(crate) struct Registered {
-    #[pin]
-    misc: Opaque<bindings::miscdevice>,
-    // Unused once no file is open, as when the module is unloaded.
-    _fops: KBox<bindings::file_operations>,
-}
-
-// SAFETY: a device may be deregistered from any thread.
-unsafe impl Send for Registered {}
-// SAFETY: there are no methods.
-unsafe impl Sync for Registered {}
-
-impl Registered {
-    /// Registers a device. Every file that is opened on it keeps `module` loaded.
-    pub(crate) fn new<T: MiscDevice>(
-        options: MiscDeviceOptions,
-        module: &'static ThisModule,
-    ) -> Result<Pin<KBox<Self>>> {
-        let mut raw = options.into_raw::<T>();
-        // SAFETY: `into_raw` leaves a pointer to operations that are constants.
-        let mut fops = unsafe { raw.fops.read() };
-        fops.owner = module.as_ptr();
-        let fops = KBox::new(fops, GFP_KERNEL)?;
-        raw.fops = &*fops;
-        KBox::try_pin_init(
-            try_pin_init!(Self {
-                misc <- Opaque::try_ffi_init(move |slot: *mut bindings::miscdevice| {
-                    // SAFETY: the initializer may write to `slot`.
-                    unsafe { slot.write(raw) };
-                    // SAFETY: it is a device as `MiscDeviceRegistration`, which is transparent,
-                    // has it, pinned and deregistered before it is freed.
-                    to_result(unsafe { bindings::misc_register(slot) })
-                }),
-                _fops: fops,
-            }? Error),
-            GFP_KERNEL,
-        )
-    }
-}
-
-#[pinned_drop]
-impl PinnedDrop for Registered {
-    fn drop(self: Pin<&mut Self>) {
-        // SAFETY: by the type invariant.
-        unsafe { bindings::misc_deregister(self.misc.get()) };
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The dcache, behind a safe interface. All of the module's `unsafe` and all its bindings are here,
-//! in held.rs and in device.rs; the other side is shim.c, which states the lock order.
+//! The dcache, behind a safe interface. All of the module's `unsafe` but one call and all its bindings
+//! are here, in held.rs, device.rs and misc.rs; the other side is shim.c, which states the lock order.
 //!
 //! A [`Dir`] is a counted reference to a directory's dentry, an [`Entered`] one to such a directory
 //! and to the place among its children, a [`Held`] some to inodes. All are only made below the

@@ -38,6 +38,7 @@ mod abi;
 mod device;
 mod ffi;
 mod held;
+mod misc;
 mod told;
 mod walk;
 
@@ -74,7 +75,7 @@ const MODES: u32 = 1 << abi::MODE_CENSUS
 /// Fields are dropped in this order.
 struct Slabscope {
     _debugfs: device::Debugfs,
-    _device: Pin<KBox<device::Registered>>,
+    _device: Pin<KBox<misc::Registered>>,
     _drains: held::Drains,
 }
 
@@ -82,7 +83,7 @@ impl kernel::Module for Slabscope {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let options = MiscDeviceOptions { name: c"slabscope" };
         let drains = held::Drains::new();
-        let device = device::Registered::new::<Session>(options, module)?;
+        let device = misc::Registered::new::<Session>(options, module)?;
         let ro = if is_read_only() { ", read-only" } else { "" };
         pr_info!("ABI {}{}\n", abi::VERSION, ro);
         Ok(Self {
@@ -119,7 +120,7 @@ impl MiscDevice for Session {
     type Ptr = Pin<KBox<Self>>;
 
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
-        device::may_use()?;
+        misc::may_use()?;
         KBox::try_pin_init(
             try_pin_init!(Session {
                 state <- new_mutex!(State::Idle),
@@ -129,7 +130,7 @@ impl MiscDevice for Session {
     }
 
     fn ioctl(me: Pin<&Self>, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
-        device::may_use()?;
+        misc::may_use()?;
         let user = |len| UserSlice::new(UserPtr::from_addr(arg), len);
         match cmd {
             abi::IOC_INFO => user(size_of::<Info>()).writer().write(&info())?,
@@ -144,7 +145,7 @@ impl MiscDevice for Session {
     }
 
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
-        device::may_use()?;
+        misc::may_use()?;
         if iov.len() < abi::MIN_READ {
             return Err(EINVAL);
         }

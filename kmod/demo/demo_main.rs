@@ -3,7 +3,8 @@
 //! slabscope_demo: slab caches and a shrinker to play with.
 //!
 //! Commands are written to /dev/slabscope_demo, a line each, and what there is is read from it.
-//! This file is the device and its commands; ffi.rs the slab allocator and the shrinker.
+//! This file is the device and its commands; ffi.rs the slab allocator and the shrinker, misc.rs
+//! what registers the device.
 
 // `kernel::prelude` brings this into scope in some kernel series and not in others.
 #[allow(unused_imports)]
@@ -28,6 +29,7 @@ use kernel::{
 };
 
 mod ffi;
+mod misc;
 
 use ffi::{
     Cache,
@@ -48,6 +50,10 @@ const MAX_WRITE: usize = 4096;
 
 /// Caches that can be made.
 const MAX_CACHES: usize = 64;
+
+/// Bytes of a cache's name. A directory of sysfs is called so: one beyond `NAME_MAX` has reading the
+/// directory above it fail.
+const MAX_NAME: usize = 64;
 
 /// The bytes of an object. An RCU callback has to fit in one.
 const SIZES: core::ops::RangeInclusive<u32> = 32..=8192;
@@ -117,7 +123,7 @@ global_lock! {
 
 /// Fields are dropped in this order: no command comes any more when the caches are destroyed.
 struct Demo {
-    _device: Pin<KBox<ffi::Registered>>,
+    _device: Pin<KBox<misc::Registered>>,
     _caches: Caches,
 }
 
@@ -139,7 +145,7 @@ impl kernel::Module for Demo {
         let options = MiscDeviceOptions {
             name: c"slabscope_demo",
         };
-        let device = ffi::Registered::new::<Handle>(options, module)?;
+        let device = misc::Registered::new::<Handle>(options, module)?;
         pr_info!("loaded\n");
         Ok(Self {
             _device: device,
@@ -156,12 +162,12 @@ impl MiscDevice for Handle {
     type Ptr = KBox<Self>;
 
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
-        ffi::may_use()?;
+        misc::may_use()?;
         Ok(KBox::new(Self, GFP_KERNEL)?)
     }
 
     fn write_iter(_kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
-        ffi::may_use()?;
+        misc::may_use()?;
         if iov.len() > MAX_WRITE {
             return Err(EFBIG);
         }
@@ -176,7 +182,7 @@ impl MiscDevice for Handle {
     }
 
     fn read_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
-        ffi::may_use()?;
+        misc::may_use()?;
         let text = STATE.lock().text()?;
         iov.simple_read_from_buffer(kiocb.ki_pos_mut(), &text)
     }
@@ -267,7 +273,8 @@ impl State {
         }
         // Where /proc/slabinfo is read, it is not to be mistaken for a cache of the kernel's.
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if !SIZES.contains(&size) || !name.starts_with("demo_") || !name.bytes().all(plain) {
+        let fits = name.len() <= MAX_NAME && SIZES.contains(&size);
+        if !fits || !name.starts_with("demo_") || !name.bytes().all(plain) {
             return Err(EINVAL);
         }
         if self.place(name).is_ok() {

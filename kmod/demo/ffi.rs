@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The slab allocator, RCU and shrinkers, behind a safe interface: the kernel's Rust crate has no
-//! abstractions for them. All of the module's `unsafe` is here, but for the initialization of its
-//! lock.
+//! abstractions for them. All of the module's `unsafe` is here and in misc.rs, but for the
+//! initialization of its lock.
 
 use crate::Waited;
 use core::{
     ffi::c_void,
-    mem::size_of,
+    mem::{
+        align_of,
+        size_of, //
+    },
     ptr::NonNull, //
 };
 use kernel::{
     bindings,
-    error::to_result,
-    miscdevice::{
-        MiscDevice,
-        MiscDeviceOptions, //
-    },
     prelude::*,
     str::CString,
     sync::{
@@ -29,8 +27,7 @@ use kernel::{
     time::{
         Instant,
         Monotonic, //
-    },
-    types::Opaque, //
+    }, //
 };
 
 /// include/linux/shrinker.h, which has them as macros that bindgen does not take.
@@ -109,6 +106,7 @@ impl Cache {
     /// Makes a cache.
     pub(crate) fn new(name: &CString, size: u32, options: Options) -> Result<Self> {
         let mut args = bindings::kmem_cache_args::default();
+        args.align = align_of::<Waiting>() as u32;
         if options.ctor {
             args.ctor = Some(construct);
         }
@@ -200,8 +198,8 @@ impl Cache {
                     break;
                 };
                 let waiting: NonNull<Waiting> = object.cast();
-                // SAFETY: the object is large and aligned enough (asserted above), and nobody's
-                // now.
+                // SAFETY: the object is large enough (asserted above) and aligned as `new` has asked
+                // for, and nobody's now.
                 unsafe {
                     (&raw mut (*waiting.as_ptr()).cache).write(self.cache.as_ptr());
                     bindings::call_rcu(&raw mut (*waiting.as_ptr()).head, Some(free_waiting));
@@ -298,70 +296,5 @@ impl Drop for Shrinker {
     fn drop(&mut self) {
         // SAFETY: `new` has registered it. Callbacks that are waited for only try for the lock.
         unsafe { bindings::shrinker_free(self.0.as_ptr()) };
-    }
-}
-
-/// Whether the caller has `CAP_SYS_ADMIN` in the initial user namespace.
-pub(crate) fn may_use() -> Result {
-    // SAFETY: `capable` may be called in any process context.
-    if unsafe { bindings::capable(bindings::CAP_SYS_ADMIN as c_int) } {
-        Ok(())
-    } else {
-        Err(EPERM)
-    }
-}
-
-/// A registered device whose open files keep this module loaded, as those of
-/// `MiscDeviceRegistration` do since Linux 7.3 only: before that its operations have no owner.
-///
-/// # Invariants
-///
-/// `misc` is registered, with `fops` as its operations.
-#[pin_data(PinnedDrop)]
-pub(crate) struct Registered {
-    #[pin]
-    misc: Opaque<bindings::miscdevice>,
-    // Unused once no file is open, as when the module is unloaded.
-    _fops: KBox<bindings::file_operations>,
-}
-
-// SAFETY: a device may be deregistered from any thread.
-unsafe impl Send for Registered {}
-// SAFETY: there are no methods.
-unsafe impl Sync for Registered {}
-
-impl Registered {
-    /// Registers a device. Every file that is opened on it keeps `module` loaded.
-    pub(crate) fn new<T: MiscDevice>(
-        options: MiscDeviceOptions,
-        module: &'static ThisModule,
-    ) -> Result<Pin<KBox<Self>>> {
-        let mut raw = options.into_raw::<T>();
-        // SAFETY: `into_raw` leaves a pointer to operations that are constants.
-        let mut fops = unsafe { raw.fops.read() };
-        fops.owner = module.as_ptr();
-        let fops = KBox::new(fops, GFP_KERNEL)?;
-        raw.fops = &*fops;
-        KBox::try_pin_init(
-            try_pin_init!(Self {
-                misc <- Opaque::try_ffi_init(move |slot: *mut bindings::miscdevice| {
-                    // SAFETY: the initializer may write to `slot`.
-                    unsafe { slot.write(raw) };
-                    // SAFETY: it is a device as `MiscDeviceRegistration`, which is transparent,
-                    // has it, pinned and deregistered before it is freed.
-                    to_result(unsafe { bindings::misc_register(slot) })
-                }),
-                _fops: fops,
-            }? Error),
-            GFP_KERNEL,
-        )
-    }
-}
-
-#[pinned_drop]
-impl PinnedDrop for Registered {
-    fn drop(self: Pin<&mut Self>) {
-        // SAFETY: by the type invariant.
-        unsafe { bindings::misc_deregister(self.misc.get()) };
     }
 }
