@@ -15,9 +15,9 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/string_helpers.h>
 
 #include "shim.h"
@@ -33,7 +33,7 @@ struct result {
 
 static struct dentry *dir;
 /* Protects what follows. */
-static DEFINE_MUTEX(results_lock);
+static DEFINE_SPINLOCK(results_lock);
 static struct result results[RESULTS];
 static unsigned int nr_results;
 
@@ -41,7 +41,7 @@ static int shrink_dcache_show(struct seq_file *m, void *unused)
 {
 	unsigned int i;
 
-	mutex_lock(&results_lock);
+	spin_lock(&results_lock);
 	for (i = nr_results > RESULTS ? nr_results - RESULTS : 0; i < nr_results; i++) {
 		const struct result *r = &results[i % RESULTS];
 
@@ -54,7 +54,7 @@ static int shrink_dcache_show(struct seq_file *m, void *unused)
 			seq_printf(m, ", error %d", r->error);
 		seq_puts(m, "\n");
 	}
-	mutex_unlock(&results_lock);
+	spin_unlock(&results_lock);
 	return 0;
 }
 
@@ -62,12 +62,12 @@ static void remember(const char *path, int error, const struct slabscope_counter
 {
 	struct result *r;
 
-	mutex_lock(&results_lock);
+	spin_lock(&results_lock);
 	r = &results[nr_results++ % RESULTS];
 	strscpy(r->path, path, sizeof(r->path));
 	r->error = error;
 	r->found = *found;
-	mutex_unlock(&results_lock);
+	spin_unlock(&results_lock);
 }
 
 static ssize_t shrink_dcache_write(struct file *unused, const char __user *buf, size_t len,

@@ -16,6 +16,7 @@
 #include <linux/pagemap.h>
 #include <linux/percpu.h>
 #include <linux/sched/isolation.h>
+#include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -31,6 +32,10 @@ struct drain {
 static DEFINE_PER_CPU(struct drain, drains);
 static atomic_t rounds = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(drained);
+
+/* Sessions that wait. What one of them has queued is another's, too: the last one cancels it. */
+static DEFINE_SPINLOCK(waiters_lock);
+static unsigned int waiters;
 
 /* The work holds a reference to the module, so that it ends before that is unloaded. */
 static void drain_cpu(struct work_struct *work)
@@ -65,6 +70,26 @@ static bool is_done(const struct cpumask *cpus, unsigned int round)
 	return true;
 }
 
+static void begin_waiting(void)
+{
+	spin_lock(&waiters_lock);
+	waiters++;
+	spin_unlock(&waiters_lock);
+}
+
+/* What has not begun is not left behind: a module with work to do cannot be unloaded. */
+static void end_waiting(void)
+{
+	unsigned int cpu;
+
+	spin_lock(&waiters_lock);
+	if (!--waiters)
+		for_each_possible_cpu(cpu)
+			if (cancel_work(&per_cpu(drains, cpu).work))
+				module_put(THIS_MODULE);
+	spin_unlock(&waiters_lock);
+}
+
 /**
  * slabscope_drain - have pages that were just read counted as what they are
  *
@@ -80,6 +105,7 @@ void slabscope_drain(void)
 
 	if (!zalloc_cpumask_var(&cpus, GFP_KERNEL))
 		return;
+	begin_waiting();
 	round = atomic_inc_return(&rounds);
 	for_each_online_cpu(cpu) {
 		if (cpu_is_isolated(cpu) || !housekeeping_cpu(cpu, HK_TYPE_WQ))
@@ -88,10 +114,7 @@ void slabscope_drain(void)
 		queue(cpu);
 	}
 	wait_event_killable_timeout(drained, is_done(cpus, round), msecs_to_jiffies(WAIT_MS));
-	/* What has not begun is not left behind: a module with work to do cannot be unloaded. */
-	for_each_cpu(cpu, cpus)
-		if (cancel_work(&per_cpu(drains, cpu).work))
-			module_put(THIS_MODULE);
+	end_waiting();
 	free_cpumask_var(cpus);
 }
 

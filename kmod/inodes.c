@@ -24,25 +24,18 @@
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
-#include <linux/version.h>
-#include <linux/writeback.h>
 #include <linux/xarray.h>
 
 #include "shim.h"
 
-/* Pages of one file that are written, or dropped, between two looks at the clock and at signals. */
-#define SLABSCOPE_WRITE (SZ_4M >> PAGE_SHIFT)
+/* Pages of one file that are dropped between two looks at the clock and at signals. */
 #define SLABSCOPE_DROP (SZ_64M >> PAGE_SHIFT)
+
+/* Pages that went or stayed after which the clock is looked at. */
+#define SLABSCOPE_MANY (SZ_4M >> PAGE_SHIFT)
 
 /* Inodes that are handled between two looks at the clock, if not many pages went with them. */
 #define SLABSCOPE_LOOK 8
-
-/* An inode is written, to where only waiting for it tells of. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
-#define SLABSCOPE_METADATA I_METADATA_WRITEBACK
-#else
-#define SLABSCOPE_METADATA 0
-#endif
 
 /* What is to become of an inode that is held. */
 enum fate {
@@ -118,11 +111,6 @@ void slabscope_hold(struct inode *inode, struct slabscope_held *held)
 	held->inodes[held->count++] = inode;
 }
 
-static bool is_over(u64 end_ns)
-{
-	return signal_pending(current) || ktime_get_ns() >= end_ns;
-}
-
 /* Pages with a mark, as filemap_cachestat() counts them. False: a signal came first. */
 static bool count_marked(struct address_space *mapping, xa_mark_t mark, u64 *pages)
 {
@@ -173,110 +161,6 @@ static bool count_dirty(struct inode *inode, enum slabscope_stay stay,
 	return true;
 }
 
-/* The first page from @index to @last that is dirty or being written. */
-static bool next_unwritten(struct address_space *mapping, unsigned long *index, unsigned long last)
-{
-	unsigned long dirty = *index, writeback = *index;
-
-	if (!xa_find(&mapping->i_pages, &dirty, last, PAGECACHE_TAG_DIRTY))
-		dirty = ULONG_MAX;
-	if (!xa_find(&mapping->i_pages, &writeback, last, PAGECACHE_TAG_WRITEBACK))
-		writeback = ULONG_MAX;
-	*index = min(dirty, writeback);
-	return *index != ULONG_MAX;
-}
-
-/*
- * Keeps an error for the next fsync(), which would have been told it by this very write. What passes
- * leaves pages and inode dirty, to be written again: it is no error of the disk.
- */
-static void keep_error(struct inode *inode, int error)
-{
-	if (error != -ENOMEM && error != -EAGAIN && error != -EINTR)
-		mapping_set_error(&inode->i_data, error);
-}
-
-/*
- * Writes the inode alone: write_inode_now() would write all pages that others have dirtied by now,
- * and wait for them. Into the journal is enough, as for the flusher; where it is not, onto the
- * disk.
- */
-static void write_inode_back(struct inode *inode)
-{
-	if (inode_state_read_once(inode) & I_DIRTY_ALL)
-		keep_error(inode, sync_inode_metadata(inode, 0));
-	if ((inode_state_read_once(inode) & (I_DIRTY_INODE | I_DIRTY_TIME | SLABSCOPE_METADATA)) &&
-	    !mapping_tagged(&inode->i_data, PAGECACHE_TAG_WRITEBACK))
-		keep_error(inode, sync_inode_metadata(inode, 1));
-}
-
-/*
- * Waits until what is being written of a range is, or somebody kills us; errors stay where they
- * are. filemap_fdatawait_range_keep_errors() cannot be killed, and a disk may never answer.
- */
-static bool wait_written(struct address_space *mapping, pgoff_t index, pgoff_t last)
-{
-	struct folio_batch batch;
-	bool killed = false;
-
-	folio_batch_init(&batch);
-	while (!killed && filemap_get_folios_tag(mapping, &index, last, PAGECACHE_TAG_WRITEBACK,
-						 &batch)) {
-		unsigned int i;
-
-		for (i = 0; i < folio_batch_count(&batch) && !killed; i++)
-			killed = folio_wait_writeback_killable(batch.folios[i]);
-		folio_batch_release(&batch);
-		cond_resched();
-	}
-	return !killed;
-}
-
-/*
- * Writes the file once from its beginning to what is its end now, however fast others dirty it or
- * add to it, then the inode. False: the time was over first, and held->index is where to go on.
- */
-static bool write_back(struct slabscope_held *held, struct inode *inode, u64 end_ns)
-{
-	struct address_space *mapping = &inode->i_data;
-	unsigned long index = held->index;
-	loff_t size = i_size_read(inode);
-
-	if (!index)
-		held->last = size ? (size - 1) >> PAGE_SHIFT : 0;
-	while (size && next_unwritten(mapping, &index, held->last)) {
-		loff_t from = (loff_t)index << PAGE_SHIFT;
-		loff_t to = min_t(u64, (u64)from + SZ_4M - 1, LLONG_MAX);
-
-		/* Before, too: writing waits unkillably for a page that is dirty again. */
-		if (!wait_written(mapping, index, to >> PAGE_SHIFT))
-			return false;
-		keep_error(inode, filemap_fdatawrite_range(mapping, from, to));
-		if (!wait_written(mapping, index, to >> PAGE_SHIFT))
-			return false;
-		index += SLABSCOPE_WRITE;
-		held->index = index;
-		if (is_over(end_ns))
-			return false;
-	}
-	write_inode_back(inode);
-	return true;
-}
-
-/* Begins to write the first of each file, so that the disk has more than one to do at a time. */
-static bool begin_writeback(struct slabscope_held *held, u64 end_ns)
-{
-	while (held->flushed < held->count) {
-		struct inode *inode = held->inodes[held->flushed++];
-
-		if (mapping_tagged(&inode->i_data, PAGECACHE_TAG_DIRTY))
-			keep_error(inode, filemap_flush_range(&inode->i_data, 0, SZ_4M - 1));
-		if (is_over(end_ns))
-			return false;
-	}
-	return true;
-}
-
 /*
  * btrfs ends the writeback of a page before it records that the write has failed
  * (end_bbio_data_write()): the page is clean, and there is no error yet. Until it is recorded the
@@ -323,10 +207,10 @@ static bool drop_pages(struct slabscope_held *held, struct inode *inode, u64 end
 		 * A page that is being written now may be clean, and the only copy, once its write
 		 * has failed: the piece ends before it.
 		 */
-		if (next_unwritten(mapping, &unwritten, last)) {
+		if (slabscope_next_unwritten(mapping, &unwritten, last)) {
 			if (unwritten <= index) {
 				held->index = ++index;
-				done = !is_over(end_ns);
+				done = !slabscope_is_over(end_ns);
 				continue;
 			}
 			last = unwritten - 1;
@@ -339,7 +223,7 @@ static bool drop_pages(struct slabscope_held *held, struct inode *inode, u64 end
 		if (last == ULONG_MAX)
 			break;
 		held->index = index = last + 1;
-		done = !after || !is_over(end_ns);
+		done = !after || !slabscope_is_over(end_ns);
 	}
 	if (after < before)
 		found->pages_evicted += before - after;
@@ -458,7 +342,7 @@ static bool handle(struct slabscope_held *held, u64 end_ns, struct slabscope_cou
 		return true;
 	}
 	if (held->write_back && !held->written) {
-		if (!write_back(held, inode, end_ns))
+		if (!slabscope_write_back(held, inode, end_ns))
 			return false;
 		held->written = true;
 		held->index = 0;
@@ -473,7 +357,7 @@ static bool is_turn_over(const struct slabscope_held *held, u64 end_ns,
 			 const struct slabscope_counters *found)
 {
 	bool look = held->write_back || !(held->count % SLABSCOPE_LOOK) ||
-		    found->pages_evicted + found->dirty_pages >= SLABSCOPE_WRITE;
+		    found->pages_evicted + found->dirty_pages >= SLABSCOPE_MANY;
 
 	return signal_pending(current) || (look && ktime_get_ns() >= end_ns);
 }
@@ -499,7 +383,7 @@ void slabscope_handle(struct slabscope_held *held, u64 limit_ns, struct slabscop
 		cond_resched();
 		return;
 	}
-	if (!held->write_back || begin_writeback(held, end_ns)) {
+	if (!held->write_back || slabscope_begin_writeback(held, end_ns)) {
 		while (held->count && handle(held, end_ns, found)) {
 			held->count--;
 			held->written = false;

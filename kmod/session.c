@@ -101,7 +101,7 @@ void slabscope_log(struct file *file, const struct slabscope_who *who, const cha
 	char *buf = kmalloc(PATH_MAX + LOG_PATH, GFP_KERNEL);
 	const char *path = buf ? dentry_path_raw(dentry, buf, PATH_MAX) : ERR_PTR(-ENOMEM);
 	char comm[4 * sizeof(who->comm)];
-	char more[128] = "";
+	char more[160] = "";
 
 	path = IS_ERR(path) ? "?" : quoted(path, buf + PATH_MAX, LOG_PATH);
 	if (inodes)

@@ -10,7 +10,9 @@
 #include <linux/build_bug.h>
 #include <linux/stddef.h>
 #include <linux/types.h>
+#include <linux/version.h>
 
+struct address_space;
 struct dentry;
 struct file;
 struct inode;
@@ -75,6 +77,13 @@ enum slabscope_hold {
 	SLABSCOPE_HOLD_EVICTED,	/* of dentries that were evicted: evict them too */
 	SLABSCOPE_HOLD_PAGES,	/* of files with page cache: drop that */
 };
+
+/* An inode is written, to where only waiting for it tells of. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define SLABSCOPE_METADATA I_METADATA_WRITEBACK
+#else
+#define SLABSCOPE_METADATA 0
+#endif
 
 /* Most inodes held at once, and thus most children in a batch that holds any. */
 #define SLABSCOPE_HELD 256
@@ -220,6 +229,13 @@ void slabscope_hold(struct inode *inode, struct slabscope_held *held);
 void slabscope_handle(struct slabscope_held *held, u64 limit_ns,
 		      struct slabscope_counters *found);
 void slabscope_release(struct slabscope_held *held);
+
+/* writeback.c */
+bool slabscope_is_over(u64 end_ns);
+bool slabscope_next_unwritten(struct address_space *mapping, unsigned long *index,
+			      unsigned long last);
+bool slabscope_write_back(struct slabscope_held *held, struct inode *inode, u64 end_ns);
+bool slabscope_begin_writeback(struct slabscope_held *held, u64 end_ns);
 
 /* drain.c */
 void slabscope_drain(void);

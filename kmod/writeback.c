@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writing what is dirty of the inodes that are held, so that it can go. Every error is kept in the
+ * mapping for whoever calls fsync(), and taken from nobody.
+ *
+ * Called within sb_start_write_trylock(), without any other lock.
+ */
+
+#include <linux/buffer_head.h>
+#include <linux/fs.h>
+#include <linux/ktime.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+#include <linux/version.h>
+#include <linux/wait_bit.h>
+#include <linux/writeback.h>
+#include <linux/xarray.h>
+
+#include "shim.h"
+
+/* Pages of one file that are written between two looks at the clock and at signals. */
+#define SLABSCOPE_WRITE (SZ_4M >> PAGE_SHIFT)
+
+/* Whether to let go of what is being done. */
+bool slabscope_is_over(u64 end_ns)
+{
+	return signal_pending(current) || ktime_get_ns() >= end_ns;
+}
+
+/* The first page from @index to @last that is dirty or being written. */
+bool slabscope_next_unwritten(struct address_space *mapping, unsigned long *index,
+			      unsigned long last)
+{
+	unsigned long dirty = *index, writeback = *index;
+
+	if (!xa_find(&mapping->i_pages, &dirty, last, PAGECACHE_TAG_DIRTY))
+		dirty = ULONG_MAX;
+	if (!xa_find(&mapping->i_pages, &writeback, last, PAGECACHE_TAG_WRITEBACK))
+		writeback = ULONG_MAX;
+	*index = min(dirty, writeback);
+	return *index != ULONG_MAX;
+}
+
+/*
+ * Keeps an error for the next fsync(), which would have been told it by this very write. What passes
+ * leaves pages and inode dirty, to be written again: it is no error of the disk.
+ */
+static void keep_error(struct inode *inode, int error)
+{
+	if (error != -ENOMEM && error != -EAGAIN && error != -EINTR)
+		mapping_set_error(&inode->i_data, error);
+}
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+/*
+ * Asked of the superblock that ext4 keeps in memory as it is on the disk: where s_feature_compat
+ * lies, and EXT4_FEATURE_COMPAT_HAS_JOURNAL, never change.
+ */
+static bool has_ext4_journal(struct super_block *sb)
+{
+	struct buffer_head *bh = sb_find_get_block(sb, SZ_1K / sb->s_blocksize);
+	bool has = bh && bh->b_data[SZ_1K % sb->s_blocksize + 0x5c] & 0x4;
+
+	brelse(bh);
+	return has;
+}
+#endif
+
+/*
+ * Whether an inode that is written without waiting for it is clean before it is on the disk, so
+ * that a block of the inode table that cannot be written is told to the device alone, and no
+ * fsync() writes it again. I_METADATA_WRITEBACK tells of it since Linux 7.3.
+ */
+static bool is_clean_too_early(struct super_block *sb)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+	return sb->s_op->write_inode &&
+	       (strcmp(sb->s_type->name, "ext4") || !has_ext4_journal(sb));
+#else
+	return false;
+#endif
+}
+
+/* Asked under i_lock, as its end is told: see inode_sync_complete(). */
+static bool is_being_written(struct inode *inode)
+{
+	bool is;
+
+	spin_lock(&inode->i_lock);
+	is = inode_state_read(inode) & I_SYNC;
+	spin_unlock(&inode->i_lock);
+	return is;
+}
+
+/*
+ * Writes the inode alone: write_inode_now() would write all pages that others have dirtied by now,
+ * and wait for them. Into the journal is enough, as for the flusher; where it is not, onto the
+ * disk. False: somebody killed us.
+ */
+static bool write_inode_back(struct inode *inode)
+{
+	if ((inode_state_read_once(inode) & I_DIRTY_ALL) && !is_clean_too_early(inode->i_sb))
+		keep_error(inode, sync_inode_metadata(inode, 0));
+	if (!(inode_state_read_once(inode) & (I_DIRTY_INODE | I_DIRTY_TIME | SLABSCOPE_METADATA)) ||
+	    mapping_tagged(&inode->i_data, PAGECACHE_TAG_WRITEBACK))
+		return true;
+	/* Else sync_inode_metadata() does, unkillably: now it may for one who has just begun alone. */
+	if (wait_var_event_killable(inode_state_wait_address(inode, __I_SYNC),
+				    !is_being_written(inode)))
+		return false;
+	keep_error(inode, sync_inode_metadata(inode, 1));
+	return true;
+}
+
+/*
+ * Waits until what is being written of a range is, or somebody kills us; errors stay where they
+ * are. filemap_fdatawait_range_keep_errors() cannot be killed, and a disk may never answer.
+ */
+static bool wait_written(struct address_space *mapping, pgoff_t index, pgoff_t last)
+{
+	struct folio_batch batch;
+	bool killed = false;
+
+	folio_batch_init(&batch);
+	while (!killed && filemap_get_folios_tag(mapping, &index, last, PAGECACHE_TAG_WRITEBACK,
+						 &batch)) {
+		unsigned int i;
+
+		for (i = 0; i < folio_batch_count(&batch) && !killed; i++)
+			killed = folio_wait_writeback_killable(batch.folios[i]);
+		folio_batch_release(&batch);
+		cond_resched();
+	}
+	return !killed;
+}
+
+/*
+ * Writes the file once from its beginning to what is its end now, however fast others dirty it or
+ * add to it, then the inode. False: the time was over first, and held->index is where to go on.
+ */
+bool slabscope_write_back(struct slabscope_held *held, struct inode *inode, u64 end_ns)
+{
+	struct address_space *mapping = &inode->i_data;
+	unsigned long index = held->index;
+	loff_t size = i_size_read(inode);
+
+	if (!index)
+		held->last = size ? (size - 1) >> PAGE_SHIFT : 0;
+	while (size && slabscope_next_unwritten(mapping, &index, held->last)) {
+		loff_t from = (loff_t)index << PAGE_SHIFT;
+		loff_t to = min_t(u64, (u64)from + SZ_4M - 1, LLONG_MAX);
+
+		/* Before, too: writing waits unkillably for a page that is dirty again. */
+		if (!wait_written(mapping, index, to >> PAGE_SHIFT))
+			return false;
+		keep_error(inode, filemap_fdatawrite_range(mapping, from, to));
+		if (!wait_written(mapping, index, to >> PAGE_SHIFT))
+			return false;
+		index += SLABSCOPE_WRITE;
+		held->index = index;
+		if (slabscope_is_over(end_ns))
+			return false;
+	}
+	return write_inode_back(inode);
+}
+
+/* Begins to write the first of each file, so that the disk has more than one to do at a time. */
+bool slabscope_begin_writeback(struct slabscope_held *held, u64 end_ns)
+{
+	while (held->flushed < held->count) {
+		struct inode *inode = held->inodes[held->flushed++];
+
+		if (mapping_tagged(&inode->i_data, PAGECACHE_TAG_DIRTY))
+			keep_error(inode, filemap_flush_range(&inode->i_data, 0, SZ_4M - 1));
+		if (slabscope_is_over(end_ns))
+			return false;
+	}
+	return true;
+}
