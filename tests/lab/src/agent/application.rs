@@ -1,9 +1,10 @@
-//! An application whose disk fails: it keeps one file open and says a word for each step that it takes.
+//! An application whose disk fails: it keeps files open and says a word for each step that it takes.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,26 +14,38 @@ use rustix::io::Errno;
 use super::device::shell;
 use super::raw;
 
-/// Bytes of the file: more than a filesystem keeps in an inode, and a few pages.
+/// Bytes of a file: more than a filesystem keeps in an inode, and a few pages.
 const SIZE: usize = 64 << 10;
 
 /// How long data may be on its way to the disk.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Takes the steps in their order.
-pub fn run(path: &Path, steps: &[String]) -> Result<()> {
-    let mut file = None;
+/// Takes the steps in their order, each on the file of the last `on`.
+pub fn run(steps: &[String]) -> Result<()> {
+    let mut files = HashMap::new();
+    let mut path = PathBuf::new();
     for step in steps {
         let (name, value) = step.split_once(':').unwrap_or((step, ""));
-        let word = match (name, &mut file) {
-            ("open", file) => word(open(path).map(|opened| *file = Some(opened))),
-            ("close", file) => {
-                *file = None;
+        let word = match name {
+            "on" => {
+                path = value.into();
                 "ok".to_owned()
             }
-            ("sh", _) => shell(value)?,
-            (_, Some(file)) => on_file(file, name, value).with_context(|| step.clone())?,
-            (_, None) => bail!("{step}: the file is not open"),
+            "open" => word(open(&path).map(|file| {
+                files.insert(path.clone(), file);
+            })),
+            "close" => {
+                files.remove(&path);
+                "ok".to_owned()
+            }
+            "sh" => shell(value)?,
+            _ => {
+                let at = || format!("{step} of {}", path.display());
+                match files.get(&path) {
+                    Some(file) => on_file(file, name, value).with_context(at)?,
+                    None => "closed".to_owned(),
+                }
+            }
         };
         println!("{word}");
         io::stdout().flush().ok();
@@ -84,8 +97,6 @@ fn flush(file: &File) -> Result<io::Result<()>> {
         }
         let cached = raw::cachestat(file)?;
         if cached.dirty + cached.writeback == 0 {
-            // What ends a write, beyond its pages' being clean, goes on in the background.
-            thread::sleep(Duration::from_millis(200));
             return Ok(Ok(()));
         }
         ensure!(Instant::now() < deadline, "{cached:?} after {PATIENCE:?}");

@@ -4,6 +4,7 @@ mod application;
 pub mod bench;
 mod calls;
 mod device;
+mod drains;
 mod exec;
 mod init;
 pub mod lookups;
@@ -178,11 +179,18 @@ enum Task {
         #[arg(required = true)]
         steps: Vec<String>,
     },
-    /// Keep a file open and use it step by step, while its disk fails
+    /// Drop pages that another CPU has just read, in many sessions at once
+    Drains {
+        /// Where
+        dir: PathBuf,
+        /// How many at once
+        threads: usize,
+        /// How often
+        times: usize,
+    },
+    /// Keep files open and use them step by step, while their disk fails
     Application {
-        /// The file
-        file: PathBuf,
-        /// open, write:BYTE, flush, reads, fsync, close, sh:COMMAND (agent/application.rs)
+        /// on:FILE, open, write:BYTE, flush, reads, fsync, close, sh:COMMAND (agent/application.rs)
         #[arg(required = true)]
         steps: Vec<String>,
     },
@@ -273,7 +281,12 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Bench { bench, rounds } => bench::run(bench, rounds),
         Task::BenchVictim { which, dir } => bench::victim(which, &dir),
         Task::Device { steps } => device::run(&steps),
-        Task::Application { file, steps } => application::run(&file, &steps),
+        Task::Drains {
+            dir,
+            threads,
+            times,
+        } => drains::run(&dir, threads, times),
+        Task::Application { steps } => application::run(&steps),
         Task::Tree { dir } => tree::run(&dir),
         Task::Survive { dir } => survive::run(&dir),
         Task::Storm { dir, disk, seconds } => storm::run(&dir, &disk, Duration::from_secs(seconds)),

@@ -81,6 +81,8 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Module], inodes::CASES),
     (&[Need::Module], pages::CASES),
     (&[Need::Module], failing_disk::CASES),
+    (&[Need::Module], failing_disk::ON_NEWEST),
+    (&[Need::Module], failing_disk::WITH_ALL),
     (&[Need::Module], stuck::CASES),
     (&[Need::Module], errors::CASES),
     (&[Need::Module], sessions::CASES),
@@ -107,6 +109,17 @@ const SMOKE: [&str; 5] = [
     "stock::doctor",
     COUNTS,
 ];
+
+/// Tests that take long, and what they show hardly differs from series to series: the newest has them.
+const ON_NEWEST: &[&[Case]] = &[failing_disk::ON_NEWEST];
+
+/// Such as show what shorter ones show, in other ways: they run where all is asked for.
+const WITH_ALL: &[&[Case]] = &[failing_disk::WITH_ALL];
+
+fn has(suites: &[&[Case]], name: &str) -> bool {
+    let mut cases = suites.iter().copied().flatten();
+    cases.any(|case| case.name == name)
+}
 
 /// All tests.
 fn cases() -> impl Iterator<Item = (&'static [Need], Case)> {

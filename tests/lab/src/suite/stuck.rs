@@ -18,6 +18,14 @@ pub(super) const CASES: &[Case] = &[
         name: "stuck::prune_of_a_disk_that_does_not_answer_is_killed",
         run: |_, guest| no_answer(guest),
     },
+    Case {
+        name: "stuck::prune_beside_an_fsync_that_does_not_end_is_killed",
+        run: |_, guest| no_fsync(guest),
+    },
+    Case {
+        name: "stuck::sessions_end_no_drain_of_each_other",
+        run: |_, guest| drains(guest),
+    },
 ];
 
 /// How long a command takes that nothing holds up.
@@ -85,5 +93,49 @@ fn no_answer(guest: &Guest) -> Result<()> {
     );
     guest.sh("dmsetup resume silent && umount /mnt/second && dmsetup remove silent")?;
     ensure!(pruned? == (137, true), "a prune waits for the disk");
+    guest.unload_module()
+}
+
+/// A prune that writes an inode which somebody else is writing, to a disk that does not answer, ends when it is killed.
+/// Without a journal it is `fsync` itself that writes the inode.
+fn no_fsync(guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.sh(&format!(
+        "modprobe dm-mod &&
+         dmsetup create silent --table \"0 $(blockdev --getsz {SCRATCH_DISK}) linear {SCRATCH_DISK} 0\" &&
+         dmsetup mknodes && mke2fs -q -F -t ext4 -O ^has_journal -E nodiscard /dev/mapper/silent &&
+         mount -o noinit_itable /dev/mapper/silent /mnt/second &&
+         mkdir /mnt/second/top && cd /mnt/second/top && seq 10000 >file && sync file && chmod 600 file &&
+         dmsetup suspend --noflush --nolockfs silent"
+    ))?;
+    let fsync = Background::start(
+        guest,
+        "sh -c 'echo begins; exec sync /mnt/second/top/file'",
+        "begins",
+    )?;
+    let stuck = guest.sh(&format!(
+        "until grep -q '^State:.D' /proc/{0}/status && test \"$(cat /proc/{0}/comm)\" = sync; do sleep 0.05; done
+         chmod 644 /mnt/second/top/file",
+        fsync.pid()
+    ));
+    let pruned = killed(
+        guest,
+        "agent device open begin:dir=/mnt/second/top,mode=5,flags=4 drain",
+    );
+    guest.sh("dmsetup resume silent")?;
+    fsync.end()?;
+    guest.sh("umount /mnt/second && dmsetup remove silent")?;
+    stuck?;
+    ensure!(pruned? == (137, true), "a prune waits for an fsync");
+    guest.unload_module()
+}
+
+/// Sessions of which each begins and ends while others wait for a CPU find that each CPU's list was emptied for them.
+fn drains(guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    let said = guest.sh("agent drains /mnt/ext4 4 100")?;
+    guest.sh("umount /mnt/ext4")?;
+    ensure!(said == "400 prunes, 0 busy\n", "{said}");
     guest.unload_module()
 }

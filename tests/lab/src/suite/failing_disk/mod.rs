@@ -1,0 +1,330 @@
+//! A disk that fails to write: an application reads what it wrote, or hears of it, as it does without slabscope.
+
+mod disk;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Case;
+use crate::guest::Guest;
+use disk::{BTRFS, BTRFS_IN_PLACE, Disk, EXT4, Kind, NO_JOURNAL, XFS};
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "ext4::failed_write_is_kept_and_reported",
+        run: |_, guest| failed_data(guest, &EXT4, Disk::Flakey, PRUNES),
+    },
+    Case {
+        name: "ext4::bad_block_of_inodes_is_reported",
+        run: |_, guest| failed_inode(guest, &NO_JOURNAL, FLUSH, WRITING),
+    },
+];
+
+/// The same on other filesystems.
+pub(super) const ON_NEWEST: &[Case] = &[
+    Case {
+        name: "ext4::failed_write_without_journal_is_kept_and_reported",
+        run: |_, guest| failed_data(guest, &NO_JOURNAL, Disk::Flakey, PRUNES),
+    },
+    Case {
+        name: "xfs::failed_write_is_kept_and_reported",
+        run: |_, guest| failed_data(guest, &XFS, Disk::Flakey, PRUNES),
+    },
+    Case {
+        name: "btrfs::failed_write_is_kept_and_reported",
+        run: |_, guest| failed_data(guest, &BTRFS, Disk::Flakey, PRUNES),
+    },
+    Case {
+        name: "ext4::bad_block_of_data_is_kept_and_reported",
+        run: |_, guest| failed_data(guest, &EXT4, Disk::BadData, WRITING),
+    },
+];
+
+/// The same once more, with a disk that fails in another way.
+pub(super) const WITH_ALL: &[Case] = &[
+    Case {
+        name: "ext4::bad_block_of_data_without_journal_is_kept_and_reported",
+        run: |_, guest| failed_data(guest, &NO_JOURNAL, Disk::BadData, PRUNES),
+    },
+    Case {
+        name: "xfs::bad_block_of_data_is_kept_and_reported",
+        run: |_, guest| failed_data(guest, &XFS, Disk::BadData, PRUNES),
+    },
+    Case {
+        name: "btrfs::bad_block_of_data_is_kept_and_reported",
+        run: |_, guest| failed_data(guest, &BTRFS_IN_PLACE, Disk::BadData, PRUNES),
+    },
+    Case {
+        name: "ext4::bad_block_of_inodes_in_each_mode",
+        run: |_, guest| failed_inode(guest, &NO_JOURNAL, FLUSH, PRUNES),
+    },
+    Case {
+        name: "ext4::bad_block_of_inodes_under_a_journal",
+        run: |_, guest| failed_inode(guest, &EXT4, FREEZE, PRUNES),
+    },
+];
+
+/// How long all that happens to an application may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Where the files are, in a directory for each prune: one that its application holds open, one that it opens again.
+const TOP: &str = "/mnt/second";
+const FILES: [&str; 2] = ["held", "let_go"];
+
+/// What is done between the failed write and the next look at the files: what it is called, and the command. The last
+/// one reaches all of them.
+type Prune = (&'static str, &'static str);
+
+const NOTHING: Prune = ("nothing", "true");
+
+const PRUNES: &[Prune] = &[
+    ("dentries", "slabscope prune {} --mode dentries --yes"),
+    ("pages", "slabscope prune {} --mode pages --yes"),
+    ("inodes", "slabscope prune {} --mode inodes --yes"),
+    WRITING[0],
+    WRITING[1],
+    (
+        "pages without the module",
+        "slabscope reclaim --pages {} --yes",
+    ),
+    WRITING[2],
+    ("superblock", "slabscope reclaim --superblock {} --yes"),
+];
+
+/// Those that write what is dirty.
+const WRITING: &[Prune] = &[
+    (
+        "pages, writing",
+        "slabscope prune {} --mode pages --writeback --yes",
+    ),
+    (
+        "inodes, writing",
+        "slabscope prune {} --mode inodes --writeback --yes",
+    ),
+    (
+        "pages without the module, writing",
+        "slabscope reclaim --pages {} --writeback --yes",
+    ),
+];
+
+/// Whether the module does it, and with more than dentries: to it, what has been reported has not been forgotten.
+fn remembers(command: &str) -> bool {
+    command.contains("--mode pages") || command.contains("--mode inodes")
+}
+
+/// What has metadata written that is only in memory.
+const FLUSH: &str = "sync /dev/failing";
+const FREEZE: &str = "fsfreeze -f /mnt/second";
+
+/// Steps of an application, and where among them are those whose words are looked at, run by run.
+#[derive(Default)]
+struct Steps {
+    steps: Vec<String>,
+    looks: Vec<Vec<usize>>,
+}
+
+impl Steps {
+    fn on(&mut self, file: &str, steps: &[&str]) {
+        self.steps.push(format!("on:{file}"));
+        self.steps.extend(steps.iter().map(|&step| step.into()));
+    }
+
+    fn sh(&mut self, script: &str) {
+        self.steps.push(format!("sh:{script}"));
+    }
+
+    fn begin_run(&mut self) {
+        self.looks.push(Vec::new());
+    }
+
+    fn look(&mut self, file: &str, steps: &[&str]) {
+        self.on(file, &[]);
+        for &step in steps {
+            if let Some(run) = self.looks.last_mut() {
+                run.push(self.steps.len());
+            }
+            self.steps.push(step.into());
+        }
+    }
+
+    /// Prunes a directory, whose second file is nobody's meanwhile.
+    fn prune(&mut self, dir: &str, command: &str) {
+        let let_go = format!("{dir}/{}", FILES[1]);
+        self.on(&let_go, &["close"]);
+        let command = command.replace("{}", dir);
+        self.sh(&format!("{command} >>{dir}.said 2>&1; true"));
+        self.look(&let_go, &["open"]);
+    }
+
+    /// Takes them; the words of the looks of each run, when all others were `ok`.
+    fn take(&self, guest: &Guest) -> Result<Vec<Vec<String>>> {
+        let quoted: Vec<String> = self
+            .steps
+            .iter()
+            .map(|step| format!("'{}'", step.replace('\'', "'\\''")))
+            .collect();
+        let command = format!("agent application {}", quoted.join(" "));
+        let said = guest.sh_within(&command, PATIENCE)?;
+        let words: Vec<&str> = said.lines().collect();
+        ensure!(words.len() == self.steps.len(), "cut off: {said}");
+        for (at, (step, &word)) in self.steps.iter().zip(&words).enumerate() {
+            let looked_at = self.looks.iter().flatten().any(|&look| look == at);
+            ensure!(looked_at || word == "ok", "{step}: {word}");
+        }
+        let of_run = |looks: &Vec<usize>| looks.iter().map(|&at| words[at].to_owned()).collect();
+        Ok(self.looks.iter().map(of_run).collect())
+    }
+}
+
+fn mount(guest: &Guest, kind: &Kind, disk: Disk) -> Result<()> {
+    let Kind { make, options, .. } = kind;
+    let device = disk.device();
+    guest
+        .sh(&format!(
+            "modprobe -a xfs btrfs; {make} {device} >/dev/null && mount -o {options} {device} {TOP}"
+        ))
+        .map(drop)
+}
+
+/// Whatever is done to files whose data could not be written, the application's words are those that it has without.
+fn failed_data(guest: &Guest, kind: &Kind, disk: Disk, prunes: &[Prune]) -> Result<()> {
+    guest.load_module()?;
+    disk.make(guest)?;
+    mount(guest, kind, disk)?;
+    let prunes: Vec<Prune> = [NOTHING].iter().chain(prunes).copied().collect();
+    let dirs: Vec<String> = (0..prunes.len())
+        .map(|number| format!("{TOP}/{number}"))
+        .collect();
+    guest.sh(&format!("mkdir {}", dirs.join(" ")))?;
+    let said = data_words(guest, disk, &prunes, &dirs)?;
+    let control = &said[0];
+    ensure!(
+        control[..] == ["ok", "n", "EIO", "n", "n", "EIO", "n"],
+        "the disk did not fail: {control:?}"
+    );
+    let mut wrong = Vec::new();
+    for ((said, dir), (what, command)) in said.iter().zip(&dirs).zip(&prunes).skip(1) {
+        let report = guest.sh(&format!("cat {dir}.said"))?;
+        let (first, again) = said.split_at(control.len());
+        // Without the module nobody sees an error that has been reported.
+        let warned = report.contains("another run takes them for clean");
+        let good = first == &control[..]
+            && again.iter().all(|word| word == "ok" || word == "n")
+            && warned == command.contains("reclaim --pages");
+        if !good {
+            wrong.push(format!("{what}: {said:?} instead of {control:?}; {report}"));
+        }
+    }
+    guest.sh(&format!(
+        "umount {TOP} && {} {} 2>&1",
+        kind.check,
+        disk.device()
+    ))?;
+    disk.remove(guest)?;
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    guest.unload_module()
+}
+
+/// An application's words about two files in each directory, whose data fails to be written all at once, and a prune of
+/// each directory.
+fn data_words(
+    guest: &Guest,
+    disk: Disk,
+    prunes: &[Prune],
+    dirs: &[String],
+) -> Result<Vec<Vec<String>>> {
+    let files: Vec<String> = dirs
+        .iter()
+        .flat_map(|dir| FILES.map(|file| format!("{dir}/{file}")))
+        .collect();
+    let mut steps = Steps::default();
+    for file in &files {
+        steps.on(file, &["open", "write:o", "fsync"]);
+    }
+    steps.sh(&disk.find(&files));
+    for file in &files {
+        steps.on(file, &["write:n"]);
+    }
+    steps.sh(&disk.turn(false));
+    for file in &files {
+        steps.on(file, &["flush"]);
+    }
+    // What ends a write, beyond its pages' being clean, goes on in the background.
+    steps.sh("sleep 0.3");
+    steps.sh(&disk.turn(true));
+    for (dir, (_, command)) in dirs.iter().zip(prunes) {
+        steps.begin_run();
+        steps.prune(dir, command);
+        for file in FILES {
+            steps.look(&format!("{dir}/{file}"), &["reads", "fsync", "reads"]);
+        }
+        // By now somebody has heard of it.
+        if remembers(command) {
+            steps.prune(dir, command);
+            for file in FILES {
+                steps.look(&format!("{dir}/{file}"), &["reads"]);
+            }
+        }
+    }
+    steps.take(guest)
+}
+
+/// Whatever is done to files whose inodes cannot be written, `fsync` says so where it does without; and where slabscope
+/// has one written, before a script does that in vain, in any case.
+fn failed_inode(guest: &Guest, kind: &Kind, script: &str, prunes: &[Prune]) -> Result<()> {
+    guest.load_module()?;
+    let control = inode_words(guest, kind, script, NOTHING.1)?;
+    let mut wrong = Vec::new();
+    for (what, command) in prunes {
+        let said = inode_words(guest, kind, script, command).context(*what)?;
+        let as_control = |(word, control): (&String, &String)| {
+            word == control || (control == "ok" && word == "EIO")
+        };
+        let written = remembers(command) && command.contains("--writeback") && script == FLUSH;
+        let good =
+            said.iter().zip(&control).all(as_control) && (!written || said[LET_GO_FSYNC] == "EIO");
+        if !good {
+            wrong.push(format!("{what}: {said:?} instead of {control:?}"));
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    guest.unload_module()
+}
+
+/// Where in the words about an inode those of the file are that is nobody's during the prune.
+const LET_GO_FSYNC: usize = 5;
+
+/// On a new disk each time: an error of its metadata is one of all its files.
+fn inode_words(guest: &Guest, kind: &Kind, script: &str, command: &str) -> Result<Vec<String>> {
+    let disk = Disk::BadInodes;
+    disk.make(guest)?;
+    mount(guest, kind, disk)?;
+    let dir = format!("{TOP}/dir");
+    guest.sh(&format!("mkdir {dir}"))?;
+    let files = FILES.map(|file| format!("{dir}/{file}"));
+    let mut steps = Steps::default();
+    for file in &files {
+        steps.on(file, &["open", "write:o", "fsync"]);
+    }
+    steps.sh(&disk.find(&files));
+    for file in &files {
+        steps.on(file, &["write:n", "flush"]);
+    }
+    steps.sh(&disk.turn(false));
+    steps.begin_run();
+    steps.prune(&dir, command);
+    steps.sh(&format!("! {script} 2>/dev/null"));
+    steps.sh(&disk.turn(true));
+    for file in &files {
+        steps.look(file, &["reads", "fsync", "reads"]);
+    }
+    steps.prune(&dir, command);
+    for file in &files {
+        steps.look(file, &["reads"]);
+    }
+    let words = steps.take(guest)?;
+    guest.sh(&format!("umount {TOP}"))?;
+    disk.remove(guest)?;
+    Ok(words.concat())
+}
