@@ -4,7 +4,9 @@
 //! drop what failed to be written.
 //!
 //! What failed to be written is clean, and only in memory. An error that nobody has heard of is asked for file
-//! by file; one that some `fsync` has reported is not to be seen from user space, but from the module.
+//! by file; one that some `fsync`, or a run before, has been told is not to be seen from user space, but from the
+//! module: the flags of the mapping that tell are cleared by being asked for (mm/filemap.c:
+//! `filemap_check_errors()`), and its `wb_err` counts as heard by all who open the file afterwards.
 //!
 //! To find the files their directories are read, which caches the names of directories and of what is
 //! opened: how many more dentries there are after the walk is told.
@@ -367,7 +369,8 @@ fn told(walked: &Found, gone: u64, failed: u64, lost: u64) -> Vec<String> {
     }
     if lost > 0 {
         notes.push(format!(
-            "of {} a write has failed: their page cache stays, as it may be the only copy",
+            "of {} a write has failed: their page cache stays, as it may be the only copy; the kernel tells of \
+             that once, and another run takes them for clean",
             counted(lost, "file")
         ));
     }
