@@ -35,12 +35,19 @@ use kernel::{
     },
 };
 
-/// How many directories deep a walk can stand. With the buffer and the cursors this keeps a
-/// session below 256 KiB.
+/// How many directories deep a walk can stand.
 pub(crate) const MAX_DEPTH: usize = 256;
 
 /// Bytes of records that wait to be read.
 pub(crate) const BUFFER: usize = 64 << 10;
+
+/// Bytes of a cursor, where no debugging makes dentries larger, and of all inodes that are held.
+const CURSOR: usize = 192;
+const HELD: usize = 256 * 8 + 40;
+
+/// A session takes no more than 256 KiB.
+const _: () =
+    assert!(MAX_DEPTH * (core::mem::size_of::<Frame>() + CURSOR) + BUFFER + HELD <= 256 << 10);
 
 /// A walk that reads holds a directory's lock for at most so many children, one that evicts, and
 /// takes a lock for each, for fewer, and both for a bounded time: whoever looks a name up there
