@@ -229,6 +229,10 @@ impl Args {
         if !matches!(error, SessionError::NoModule(_) | SessionError::OnlyReads) {
             return Err(error.into());
         }
+        // A dry run would do with a reader: why there is none says more.
+        if self.how.dry_run && self.mode() != Mode::Pages {
+            reader::works()?;
+        }
         let path = &self.directory.path;
         if self.mode() == Mode::Pages {
             say!(

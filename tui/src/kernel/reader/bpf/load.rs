@@ -8,7 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use aya::maps::{Array, MapData, MapError};
 
+use aya::maps::MapType;
 use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
+use aya::sys::is_map_supported;
 use aya::{Ebpf, EbpfError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -107,6 +109,7 @@ fn load() -> Result<Box<Loaded>, BpfError> {
         _ => {}
     }
     raise_locked_memory();
+    permitted()?;
     let mut ebpf = Ebpf::load(OBJECT).map_err(explain)?;
     let program: &mut RawTracePoint = ebpf
         .program_mut("census")
@@ -125,6 +128,18 @@ fn load() -> Result<Box<Loaded>, BpfError> {
     });
     loaded.known = check::check(&mut loaded)?;
     Ok(loaded)
+}
+
+/// Whether a map can be made. The loader takes each feature that it may not try for one that the kernel lacks, and then
+/// fails for another reason than the true one.
+fn permitted() -> Result<(), BpfError> {
+    match is_map_supported(MapType::Array) {
+        Err(error) if error.io_error.kind() == io::ErrorKind::PermissionDenied => {
+            Err(BpfError::Permission)
+        }
+        // What else is wrong the loader says.
+        _ => Ok(()),
+    }
 }
 
 /// Before Linux 5.11 maps count as locked memory, of which 64 KiB are allowed by default.
