@@ -225,6 +225,40 @@ fn doctor_and_cgroups_name_one_remedy_for_v1() {
 }
 
 #[test]
+fn doctor_and_cgroups_name_the_command_that_has_memory_counted() {
+    let root = unified("cgroups-off", &[("cgroup.subtree_control", b"cpu pids\n")]);
+    let remedy = "echo +memory >/sys/fs/cgroup/cgroup.subtree_control";
+    let said = doctor(&root);
+    assert!(
+        said.starts_with("missing") && said.contains(remedy),
+        "{said}"
+    );
+    let output = slabscope(&["cgroups", "--root", root.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains(remedy), "{errors}");
+    let control = root.join("sys/fs/cgroup/cgroup.subtree_control");
+    fs::write(control, "cpu memory pids\n").unwrap();
+    assert!(doctor(&root).starts_with("ok "));
+    // A container's top passes on what its host lets it.
+    let below = b"30 25 0:27 /a /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+    fs::write(root.join("proc/self/mountinfo"), below).unwrap();
+    fs::write(root.join("sys/fs/cgroup/cgroup.subtree_control"), "").unwrap();
+    assert!(doctor(&root).starts_with("ok "));
+}
+
+#[test]
+fn v1_without_cgroups_is_unmounted() {
+    let root = version_1("cgroups-v1-idle");
+    fs::remove_dir_all(root.join("sys/fs/cgroup/memory/docker")).unwrap();
+    let said = doctor(&root);
+    assert!(
+        said.contains("has no cgroups") && said.contains("umount /sys/fs/cgroup/memory"),
+        "{said}"
+    );
+}
+
+#[test]
 fn cgroups_name_kernel_memory_that_is_not_slab() {
     let stat = b"anon 400000000\nfile 100000000\nkernel 3200000000\nkernel_stack 20000000\npagetables 30000000\n\
         percpu 1500000000\nsock 0\nvmalloc 1300000000\nslab_reclaimable 150000000\nslab_unreclaimable 200000000\n";

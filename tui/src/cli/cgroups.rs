@@ -163,6 +163,7 @@ impl Run for Args {
                 super::left_out(counted(left_out as u64, "cgroup"));
             }
         }
+        not_counted(&page);
         notes(&page);
         Ok(match page.not_read {
             0 => Exit::Ok,
@@ -196,6 +197,13 @@ fn read(context: &Context) -> Result<Cgroups, Failure> {
     let read = cgroups::read(&context.root, &mut || ControlFlow::Continue(()))?;
     // Nobody ends it.
     Ok(read.unwrap_or_default())
+}
+
+/// Said once, however often they are read.
+fn not_counted(page: &CgroupsPage) {
+    if let Some(enable) = &page.enable {
+        say!("memory is counted for none but the root: {enable}");
+    }
 }
 
 fn tell(rows: &[&CgroupRow], growth: bool, out: &mut dyn Write) -> Result<(), Failure> {

@@ -219,12 +219,14 @@ fn cgroup(root: &Path) -> Check {
     match Hierarchy::unified(root) {
         Ok(found) => {
             let point = text::printable(&found.point);
-            Check::new(
-                name,
-                purpose,
-                State::Ok,
-                format!("memory controller at {point}"),
-            )
+            let there = format!("memory controller at {point}");
+            match found.enable() {
+                None => Check::new(name, purpose, State::Ok, there),
+                Some(remedy) => {
+                    let found = format!("{there}, on for no cgroup below it");
+                    Check::new(name, purpose, State::Missing, found).remedy(remedy)
+                }
+            }
         }
         Err(error) => {
             let state = match &error {

@@ -82,7 +82,7 @@ fn left(tracefs: &Tracefs) -> Option<Check> {
     (!pids.is_empty()).then(|| {
         let found = format!("by process {}, which was killed", pids.join(", "));
         Check::new("left armed", "nothing: it costs time", State::Failed, found)
-            .remedy("slabscope who --duration 0.1, or any start of the screen, takes it away")
+            .remedy("slabscope who --duration 0.1")
     })
 }
 

@@ -135,6 +135,8 @@ pub struct Cgroups {
     pub all: Vec<Cgroup>,
     /// Cgroups that were found and not read, by the bounds; those below them are not known.
     pub not_read: u64,
+    /// The command that has their memory counted; None: it is.
+    pub enable: Option<String>,
     /// How long reading them took.
     pub took: Duration,
 }
@@ -169,6 +171,7 @@ pub fn read(
         one::of_machine(top, &mut Kernel::new(root));
     }
     Ok(Some(Cgroups {
+        enable: hierarchy.enable(),
         mount: hierarchy.point,
         version: hierarchy.version,
         all,
@@ -248,6 +251,11 @@ impl<'a> Walk<'a> {
 
     /// A row that says why it has no figures; none of a cgroup that was removed meanwhile.
     fn failed(&mut self, mut cgroup: Cgroup, error: &io::Error) {
+        let hidden = io::Error::other("another filesystem is mounted over it");
+        let error = match error.raw_os_error() == Some(Errno::XDEV.raw_os_error()) {
+            true => &hidden,
+            false => error,
+        };
         let error = super::unreadable(Path::new(""), error);
         if cgroup.parent.is_some() && is_gone(&error.cause) {
             return;

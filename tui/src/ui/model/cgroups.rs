@@ -31,6 +31,8 @@ pub struct CgroupsPage {
     pub version: Version,
     /// Cgroups that the bounds left unread.
     pub not_read: u64,
+    /// The command that has memory counted by cgroup; None: it is.
+    pub enable: Option<String>,
     /// All cgroups, as they were read last, parents before their children.
     pub rows: Vec<CgroupRow>,
     /// Those shown, by their places in `rows`.
@@ -91,6 +93,7 @@ impl CgroupsPage {
         self.mount = read.mount;
         self.version = read.version;
         self.not_read = read.not_read;
+        self.enable = read.enable;
         self.took = read.took;
         self.at = Some(at);
         self.error = None;

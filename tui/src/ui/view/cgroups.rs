@@ -166,7 +166,8 @@ fn selected(model: &Model, row: &CgroupRow, frame: &mut Frame<'_>, area: Rect) {
     rule(model.look, Line::raw(format!(" {path} ")), frame, title);
     let width = usize::from(area.width).saturating_sub(1);
     let Some(stat) = &row.cgroup.stat else {
-        return frame.render_widget(Text::from_iter(without(row, width)), text);
+        let lines = without(row, model.cgroups.enable.as_deref(), width);
+        return frame.render_widget(Text::from_iter(lines), text);
     };
     let known = |figure: Option<u64>| figure.map_or("?".into(), bytes);
     let figures = format!(
@@ -206,7 +207,7 @@ fn selected(model: &Model, row: &CgroupRow, frame: &mut Frame<'_>, area: Rect) {
 }
 
 /// Why one has no figures.
-fn without(row: &CgroupRow, width: usize) -> Vec<String> {
+fn without(row: &CgroupRow, enable: Option<&str>, width: usize) -> Vec<String> {
     match &row.cgroup.unread {
         Some(error) => vec![
             cut(&format!(" {error}"), width),
@@ -217,7 +218,10 @@ fn without(row: &CgroupRow, width: usize) -> Vec<String> {
         ],
         None => vec![
             " the memory controller is not enabled for it: its memory counts as that of the".into(),
-            " next cgroup above which has it (cgroup.subtree_control)".into(),
+            match enable {
+                Some(enable) => cut(&format!(" root; to have it counted: {enable}"), width),
+                None => " next cgroup above which has it (cgroup.subtree_control)".into(),
+            },
         ],
     }
 }

@@ -1,9 +1,11 @@
 //! Where the memory controller is: which mount, and of which version.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use crate::base::shell::quoted;
 use crate::base::text::printable;
-use crate::kernel::source::kernel_tree::{KernelFs, KernelTree};
+use crate::kernel::source::kernel_tree::{KernelFs, KernelTree, directories};
 use crate::kernel::source::{Kernel, Mounted, SourceError, text, unreadable};
 
 /// Which interface the memory controller has.
@@ -28,6 +30,8 @@ pub struct Hierarchy {
     pub tree: KernelTree,
     /// Whether its top is that of the machine, and not of a container.
     pub whole: bool,
+    /// Whether the controller is on for the cgroups below the top (cgroup.subtree_control; of v1 always).
+    enabled: bool,
 }
 
 /// Why there are none.
@@ -45,6 +49,9 @@ pub enum CgroupsError {
     /// The older interface has the memory controller.
     #[error("the memory controller belongs to cgroup v1 here{}", because(.0))]
     Version1(Option<SourceError>),
+    /// The same, mounted here, and no cgroup of it is in the way of giving the controller back.
+    #[error("the memory controller belongs to cgroup v1 here, which has no cgroups")]
+    IdleVersion1(PathBuf),
     /// Nobody has it.
     #[error("{}: there is no memory controller among these cgroups", printable(.0))]
     NoMemory(PathBuf),
@@ -59,9 +66,10 @@ fn because(error: &Option<SourceError>) -> String {
 
 impl CgroupsError {
     /// What a person can do about it.
-    pub fn remedy(&self) -> &'static str {
-        match self {
+    pub fn remedy(&self) -> Cow<'static, str> {
+        let text = match self {
             Self::File(error) => error.remedy(),
+            Self::IdleVersion1(point) => return format!("umount {}", quoted(point)).into(),
             Self::NotMounted | Self::OutOfReach(_) => "mount -t cgroup2 none /sys/fs/cgroup",
             Self::Version1(_) => {
                 "v1 reports slab by cache up to Linux 5.8, afterwards kernel memory as a whole, and cannot \
@@ -71,7 +79,8 @@ impl CgroupsError {
             Self::NoMemory(_) => {
                 "boot without cgroup_disable=memory; in a container its host has to delegate the controller"
             }
-        }
+        };
+        text.into()
     }
 }
 
@@ -116,8 +125,25 @@ impl Hierarchy {
     pub fn unified(root: &Path) -> Result<Self, CgroupsError> {
         match Self::find(root)? {
             found if found.version == Version::V2 => Ok(found),
+            found if found.is_idle() => Err(CgroupsError::IdleVersion1(found.point)),
             _ => Err(CgroupsError::Version1(None)),
         }
+    }
+
+    /// Whether it has no cgroup but its top. One of v1 goes with its mount then, and v2 has its controllers again
+    /// (kernel/cgroup/cgroup.c: `cgroup_kill_sb()`, Linux 6.1).
+    fn is_idle(&self) -> bool {
+        let top = self.tree.directory(Path::new(""));
+        let below = top.and_then(directories);
+        self.whole && below.is_ok_and(|below| below.is_empty())
+    }
+
+    /// The command that has memory counted by cgroup, where it is not: the machine's top has the controller, and passes
+    /// it on to none below. What a container's top passes on its host decides.
+    pub fn enable(&self) -> Option<String> {
+        let control = self.point.join(CONTROL);
+        let needed = self.whole && !self.enabled;
+        needed.then(|| format!("echo +memory >{}", quoted(control)))
     }
 
     /// One mount, and whether it has the memory controller.
@@ -129,16 +155,19 @@ impl Hierarchy {
         };
         let tree =
             KernelTree::open(root, &point, fs).map_err(|error| unreadable(&point, &error))?;
-        let has_memory = match version {
-            Version::V1 => true,
-            Version::V2 => {
-                let file = "cgroup.controllers";
-                let read = tree
-                    .directory(Path::new(""))
-                    .and_then(|top| tree.read(top, file));
-                let read = read.map_err(|error| unreadable(&point.join(file), &error))?;
-                has_memory(&text(&read))
-            }
+        let names_memory = |file| {
+            let top = tree.directory(Path::new(""));
+            let read = top.and_then(|top| tree.read(top, file));
+            let read = read.map_err(|error| unreadable(&point.join(file), &error))?;
+            Ok(has_memory(&text(&read)))
+        };
+        let (has_memory, enabled) = match version {
+            Version::V1 => (true, true),
+            // What was not captured is not missing.
+            Version::V2 => (
+                names_memory("cgroup.controllers")?,
+                names_memory(CONTROL).unwrap_or(true),
+            ),
         };
         let whole = mounted.mount.root == Path::new("/");
         let found = Self {
@@ -146,12 +175,16 @@ impl Hierarchy {
             version,
             tree,
             whole,
+            enabled,
         };
         Ok((found, has_memory))
     }
 }
 
-/// cgroup.controllers: names in one line (kernel/cgroup/cgroup.c: `cgroup_controllers_show()`).
+/// The controllers that a cgroup passes on to those below it.
+const CONTROL: &str = "cgroup.subtree_control";
+
+/// cgroup.controllers, cgroup.subtree_control: names in one line (kernel/cgroup/cgroup.c: `cgroup_controllers_show()`).
 fn has_memory(text: &str) -> bool {
     text.split_ascii_whitespace().any(|name| name == "memory")
 }
