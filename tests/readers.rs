@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 use slabscope::cache::census::{Census, census, list};
 use slabscope::kernel::reader::{self, Via, bpf::BpfError};
-use slabscope::kernel::session::SessionError;
+use slabscope::kernel::session::{Bounds, Mode, SessionError};
+use slabscope::kernel::target::Target;
+use slabscope::reclaim::prune::Plan;
 
 /// A directory of the test's own, removed at its end.
 struct Scene(PathBuf);
@@ -73,6 +75,26 @@ fn usable() -> bool {
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+#[test]
+fn plan_by_bpf_is_the_census_and_is_not_carried_out() {
+    if !usable() {
+        return;
+    }
+    let scene = Scene::new("plan");
+    scene.files("d", 10);
+    scene.absent("d", "absent", 50);
+    let target = Target::of(&scene.0, File::open(&scene.0).unwrap());
+    let plan = Plan::new(target, &mut |_| ControlFlow::Continue(()));
+    let plan = plan.unwrap().unwrap();
+    assert_eq!(plan.found, scene.census().here);
+    assert!(plan.predicted(Mode::Negative, false) >= 50);
+    assert!(!plan.knows_files(), "which files are dirty is not known");
+    let pruned = plan.carry_out(Mode::Negative, Bounds::default(), &mut |_| {
+        ControlFlow::Continue(())
+    });
+    assert!(pruned.is_err(), "{pruned:?}");
 }
 
 #[test]
