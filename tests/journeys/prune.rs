@@ -378,7 +378,7 @@ fn an_overlay_names_its_layers_and_plans_for_them() {
     };
     let mount = &mut confirm.tasks[0].mount;
     mount.fs = "overlay".into();
-    mount.made_of = ["/upper".into(), "/low er".into()].into();
+    mount.made_of = slabscope::kernel::source::mounts::Layers::known(&["/upper", "/low er"]);
     app.keys("3");
     app.shows("layers inodes, pages and names are cached apart, in");
     app.keys("1");

@@ -553,7 +553,7 @@ mod tests {
             fs: "overlay".into(),
             point: "/".into(),
             root: "/".into(),
-            made_of: [layer.into(), "/no such layer".into()].into(),
+            made_of: crate::kernel::source::mounts::Layers::known(&[layer, "/no such layer"]),
             ..Mount::default()
         };
         for mode in ["negative", "dentries", "inodes", "pages"] {

@@ -1,5 +1,7 @@
 //! /proc/self/mountinfo.
 
+mod layers;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -7,11 +9,11 @@ use std::fmt::Write;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::Malformed;
 use super::lines::{Parsed, Skipped, lines};
 use crate::kernel::reach;
+pub use layers::Layers;
 use procfs::process::MountInfo;
 
 /// A mounted filesystem.
@@ -28,7 +30,7 @@ pub struct Mount {
     /// The directory of that filesystem that is mounted: not `/` of a bind mount.
     pub root: PathBuf,
     /// Of overlayfs: the directories of other filesystems that it is made of, the upper one first.
-    pub made_of: Arc<[PathBuf]>,
+    pub made_of: Layers,
 }
 
 /// Types that the kernel makes up.
@@ -264,8 +266,8 @@ impl Mounted {
             superblock: info.majmin,
             root: unescape(&info.root).into(),
             made_of: match &*info.fs_type {
-                "overlay" => made_of(line),
-                _ => [].into(),
+                "overlay" => Layers::of(line),
+                _ => Layers::default(),
             },
         };
         Ok(Self {
@@ -318,37 +320,12 @@ pub(super) fn reachable(all: Vec<Mounted>) -> Vec<Mount> {
     let mut mounts: Vec<Mount> = kept.map(|(mounted, _)| mounted.mount).collect();
     mounts.sort_by_cached_key(|mount| {
         let kind = (mount.is_internal(), mount.is_memory());
-        (kind, mount.point.clone())
+        // As paths compare, component by component, in one pass over their bytes.
+        let point = mount.point.as_os_str().as_bytes().iter();
+        let point = point.map(|&byte| if byte == b'/' { 0 } else { byte });
+        (kind, point.collect::<Vec<u8>>())
     });
     mounts
-}
-
-/// The directories that an overlay is made of (fs/overlayfs/params.c: `ovl_show_options()`, Linux
-/// 7.3). A colon within a name is told from those between names by a backslash.
-fn made_of(line: &str) -> Arc<[PathBuf]> {
-    // Type, source, then the options, of which some come more than once.
-    let options = line
-        .split_once(" - ")
-        .and_then(|(_, rest)| rest.splitn(3, ' ').nth(2));
-    let options: Vec<_> = options.unwrap_or_default().split(',').collect();
-    let values = ["upperdir=", "lowerdir=", "lowerdir+="].into_iter();
-    let values = values.flat_map(|key| options.iter().filter_map(move |all| all.strip_prefix(key)));
-    let mut dirs = Vec::new();
-    for value in values {
-        let text = unescape(value).into_vec();
-        let mut dir = Vec::new();
-        let mut bytes = text.into_iter();
-        while let Some(byte) = bytes.next() {
-            match byte {
-                b'\\' => dir.extend(bytes.next()),
-                b':' => dirs.push(std::mem::take(&mut dir)),
-                byte => dir.push(byte),
-            }
-        }
-        dirs.push(dir);
-    }
-    let paths = dirs.into_iter().filter(|dir| !dir.is_empty());
-    paths.map(|dir| OsString::from_vec(dir).into()).collect()
 }
 
 /// What is no ASCII becomes an octal escape, as the kernel already writes blanks and backslashes
@@ -370,6 +347,9 @@ fn ascii(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 fn unescape(field: &str) -> OsString {
+    if !field.contains('\\') {
+        return field.into();
+    }
     let mut name = Vec::with_capacity(field.len());
     let mut rest = field.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -521,20 +501,6 @@ mod tests {
         for fs in ["btrfs", "zfs", "overlay", "tmpfs", "proc", "selinuxfs"] {
             assert!(!is_remote(fs, "0:52"), "{fs}");
         }
-    }
-
-    #[test]
-    fn an_overlay_tells_what_it_is_made_of() {
-        let text =
-            b"1 0 0:1 / /m rw - overlay o rw,lowerdir=/a\\134:b:/c,upperdir=/u\\040p,workdir=/w\n";
-        let made_of = &parse(text).unwrap()[0].made_of;
-        let paths: Vec<_> = made_of.iter().map(|path| path.to_str().unwrap()).collect();
-        assert_eq!(paths, ["/u p", "/a:b", "/c"]);
-        let text =
-            b"1 0 0:1 / /m rw - overlay o rw,lowerdir+=/a,lowerdir+=/b,datadir+=/d,upperdir=/u\n";
-        let made_of = &parse(text).unwrap()[0].made_of;
-        let paths: Vec<_> = made_of.iter().map(|path| path.to_str().unwrap()).collect();
-        assert_eq!(paths, ["/u", "/a", "/b"]);
     }
 
     #[test]

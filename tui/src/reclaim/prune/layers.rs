@@ -30,7 +30,11 @@ pub fn paths(mount: &Mount, directory: &Path) -> Vec<PathBuf> {
     };
     // Of a bind mount.
     let root = mount.root.strip_prefix("/").unwrap_or(Path::new(""));
-    let absolute = mount.made_of.iter().filter(|layer| layer.is_absolute());
+    let absolute = mount
+        .made_of
+        .directories()
+        .into_iter()
+        .filter(|layer| layer.is_absolute());
     let inside = absolute.map(|layer| layer.join(root).join(below));
     // Joining an empty path leaves a slash at the end.
     inside.map(|path| path.components().collect()).collect()
@@ -71,7 +75,7 @@ mod tests {
             fs: "overlay".into(),
             point: "/m".into(),
             root: "/".into(),
-            made_of: ["/up".into(), "l/RELATIVE".into(), "/low".into()].into(),
+            made_of: crate::kernel::source::mounts::Layers::known(&["/up", "l/RELATIVE", "/low"]),
             ..Mount::default()
         };
         let found = |mount: &Mount, path: &str| paths(mount, Path::new(path));

@@ -239,7 +239,7 @@ mod tests {
             device: "/dev/vda".into(),
             superblock: superblock.into(),
             root: root.into(),
-            made_of: [].into(),
+            made_of: Default::default(),
         }
     }
 

@@ -1,0 +1,85 @@
+//! What an overlay is made of.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::unescape;
+
+/// The directories of other filesystems that an overlay is made of. Kept as the kernel writes them: a container has
+/// dozens, a node thousands of containers, and few of them are ever asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layers(Option<Arc<str>>);
+
+impl Layers {
+    /// Of a line of mountinfo.
+    pub(super) fn of(line: &str) -> Self {
+        // Type, source, then the options.
+        let rest = line.split_once(" - ").map(|(_, rest)| rest);
+        let options = rest.and_then(|rest| rest.splitn(3, ' ').nth(2));
+        let named = options.filter(|options| options.contains("dir"));
+        Self(named.map(Into::into))
+    }
+
+    /// Of directories that are known; no comma and no colon may be in their names.
+    pub fn known(directories: &[&str]) -> Self {
+        let options: Vec<_> = directories
+            .iter()
+            .map(|dir| format!("lowerdir+={dir}"))
+            .collect();
+        Self((!options.is_empty()).then(|| options.join(",").into()))
+    }
+
+    /// No directory is known.
+    pub fn is_empty(&self) -> bool {
+        self.directories().is_empty()
+    }
+
+    /// The directories, the upper one first (fs/overlayfs/params.c: `ovl_show_options()`, Linux 7.3). A colon within a
+    /// name is told from those between names by a backslash.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        // Of the options some come more than once.
+        let options: Vec<_> = self.0.as_deref().unwrap_or_default().split(',').collect();
+        let values = ["upperdir=", "lowerdir=", "lowerdir+="].into_iter();
+        let values =
+            values.flat_map(|key| options.iter().filter_map(move |all| all.strip_prefix(key)));
+        let mut dirs = Vec::new();
+        for value in values {
+            let text = unescape(value).into_vec();
+            let mut dir = Vec::new();
+            let mut bytes = text.into_iter();
+            while let Some(byte) = bytes.next() {
+                match byte {
+                    b'\\' => dir.extend(bytes.next()),
+                    b':' => dirs.push(std::mem::take(&mut dir)),
+                    byte => dir.push(byte),
+                }
+            }
+            dirs.push(dir);
+        }
+        let paths = dirs.into_iter().filter(|dir| !dir.is_empty());
+        paths.map(|dir| OsString::from_vec(dir).into()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::kernel::source::mounts::parse;
+
+    #[test]
+    fn an_overlay_tells_what_it_is_made_of() {
+        let text =
+            b"1 0 0:1 / /m rw - overlay o rw,lowerdir=/a\\134:b:/c,upperdir=/u\\040p,workdir=/w\n";
+        let made_of = &parse(text).unwrap()[0].made_of;
+        let paths = made_of.directories();
+        let paths: Vec<_> = paths.iter().map(|path| path.to_str().unwrap()).collect();
+        assert_eq!(paths, ["/u p", "/a:b", "/c"]);
+        let text =
+            b"1 0 0:1 / /m rw - overlay o rw,lowerdir+=/a,lowerdir+=/b,datadir+=/d,upperdir=/u\n";
+        let made_of = &parse(text).unwrap()[0].made_of;
+        let paths = made_of.directories();
+        let paths: Vec<_> = paths.iter().map(|path| path.to_str().unwrap()).collect();
+        assert_eq!(paths, ["/u", "/a", "/b"]);
+    }
+}
