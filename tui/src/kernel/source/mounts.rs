@@ -3,6 +3,7 @@
 mod layers;
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -203,6 +204,25 @@ impl Mount {
     }
 }
 
+/// An absolute path that compares with others as [`Path`] does, component by component, in one pass over the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByPath<'a>(pub &'a Path);
+
+impl Ord for ByPath<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // No name holds a NUL: that comes before all that may continue a name.
+        let ends = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
+        let own = self.0.as_os_str().as_bytes().iter().map(ends);
+        own.cmp(other.0.as_os_str().as_bytes().iter().map(ends))
+    }
+}
+
+impl PartialOrd for ByPath<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// Which directories of which superblocks are mounted, and where first by path.
 struct Reach<'a>(HashMap<(&'a str, &'a Path), &'a Path>);
 
@@ -317,14 +337,17 @@ pub(super) fn reachable(all: Vec<Mounted>) -> Vec<Mount> {
         .into_iter()
         .zip(uppermost)
         .filter(|(_, uppermost)| *uppermost);
-    let mut mounts: Vec<Mount> = kept.map(|(mounted, _)| mounted.mount).collect();
-    mounts.sort_by_cached_key(|mount| {
-        let kind = (mount.is_internal(), mount.is_memory());
-        // As paths compare, component by component, in one pass over their bytes.
-        let point = mount.point.as_os_str().as_bytes().iter();
-        let point = point.map(|&byte| if byte == b'/' { 0 } else { byte });
-        (kind, point.collect::<Vec<u8>>())
+    let mounts: Vec<Mount> = kept.map(|(mounted, _)| mounted.mount).collect();
+    let kind = |mount: &Mount| (mount.is_internal(), mount.is_memory());
+    let mut keyed: Vec<_> = mounts
+        .into_iter()
+        .map(|mount| (kind(&mount), mount))
+        .collect();
+    keyed.sort_by(|(kind_a, a), (kind_b, b)| {
+        let points = || ByPath(&a.point).cmp(&ByPath(&b.point));
+        kind_a.cmp(kind_b).then_with(points)
     });
+    let mounts = keyed.into_iter().map(|(_, mount)| mount).collect();
     mounts
 }
 
@@ -378,6 +401,19 @@ mod tests {
             parse(b"36 35 98:0 / /mnt/a\\040b\\134c\xff rw - ext4 /dev/v\\040a rw\n").unwrap();
         assert_eq!(mounts[0].point.as_os_str().as_bytes(), b"/mnt/a b\\c\xff");
         assert_eq!(mounts[0].device, "/dev/v a");
+    }
+
+    #[test]
+    fn paths_compare_component_by_component() {
+        for pair in [
+            ["/a", "/a/b"],
+            ["/a/b", "/a-b"],
+            ["/", "/a"],
+            ["/a/b", "/a/c"],
+        ] {
+            let [a, b] = pair.map(Path::new);
+            assert!(ByPath(a) < ByPath(b) && a < b, "{pair:?}");
+        }
     }
 
     #[test]

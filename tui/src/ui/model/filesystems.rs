@@ -9,6 +9,7 @@ use super::tree_columns::Sizes;
 use crate::base::text::{bytes, count_in, printable};
 use crate::cache::census;
 use crate::kernel::session::{Counters, plus};
+use crate::kernel::source::mounts::ByPath;
 use crate::kernel::source::{Mount, Sample};
 
 /// A superblock.
@@ -21,7 +22,7 @@ pub struct Filesystem {
     /// The mounts that together reach all that is mounted of it, by their points.
     pub reach: Vec<PathBuf>,
     /// What a census found below those, if all of them were counted.
-    pub counted: Option<Counters>,
+    pub counted: Option<Box<Counters>>,
     /// The census is only a part.
     pub partial: bool,
     /// It could not be counted.
@@ -100,7 +101,9 @@ impl FilesystemsPage {
         if !order.filter.is_none() {
             rows.retain(|row| order.filter.fits(&row.name()));
         }
-        rows.sort_by(|a, b| order.compare(FILESYSTEM_COLUMNS, (a, name_key(a)), (b, name_key(b))));
+        rows.sort_unstable_by(|a, b| {
+            order.compare(FILESYSTEM_COLUMNS, (a, name_key(a)), (b, name_key(b)))
+        });
         self.rows = rows;
     }
 
@@ -122,8 +125,8 @@ fn freeable(row: &Filesystem) -> Option<u64> {
 }
 
 /// On disk first, in memory next, the kernel's own last.
-fn name_key(row: &Filesystem) -> ((bool, bool), &std::path::Path) {
-    (row.kind, &row.mount().point)
+fn name_key(row: &Filesystem) -> ((bool, bool), ByPath<'_>) {
+    (row.kind, ByPath(&row.mount().point))
 }
 
 /// Sizes of objects, and bytes of the inodes' cache.
@@ -157,7 +160,7 @@ fn fill(row: &mut Filesystem, tree: &Tree) {
             (_, None) => {}
         }
     }
-    row.counted = sum.filter(|_| !row.reach.is_empty());
+    row.counted = sum.filter(|_| !row.reach.is_empty()).map(Box::new);
 }
 
 fn counted(row: &Filesystem, figure: fn(&Counters) -> u64) -> i128 {
@@ -277,7 +280,8 @@ mod tests {
         };
         assert_eq!(points(0), ["/", "/srv/data"]);
         assert_eq!(page.rows[0].reach, [PathBuf::from("/")]);
-        let counted = |page: &FilesystemsPage, at: usize| page.rows[at].counted.map(|c| c.total);
+        let counted =
+            |page: &FilesystemsPage, at: usize| page.rows[at].counted.as_ref().map(|c| c.total);
         assert_eq!(counted(&page, 0), Some(10));
         assert_eq!(counted(&page, 1), None, "/b is not counted");
         tree.totals.insert("/b".into(), total(1_000, true));
