@@ -347,8 +347,7 @@ pub(super) fn reachable(all: Vec<Mounted>) -> Vec<Mount> {
         let points = || ByPath(&a.point).cmp(&ByPath(&b.point));
         kind_a.cmp(kind_b).then_with(points)
     });
-    let mounts = keyed.into_iter().map(|(_, mount)| mount).collect();
-    mounts
+    keyed.into_iter().map(|(_, mount)| mount).collect()
 }
 
 /// What is no ASCII becomes an octal escape, as the kernel already writes blanks and backslashes
