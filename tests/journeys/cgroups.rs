@@ -4,7 +4,7 @@ use crate::support::{App, cgroups, sample};
 use crate::unreadable;
 use slabscope::kernel::source::{Cgroup, Cgroups, CgroupsError, Version};
 use slabscope::ui::update::{Effect, Msg};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn reads(app: &mut App) -> usize {
     let effects = app.effects();
@@ -279,10 +279,9 @@ fn why_there_are_none_and_what_mends_that() {
     }
 }
 
-/// Thousands are read, put in order and drawn within what a person does not notice. The bound is
-/// for a program without optimization on a busy machine.
+/// How long that takes is measured by the bench.
 #[test]
-fn thousands_stay_fluid() {
+fn thousands_are_put_in_order_and_drawn() {
     let mut all = cgroups(900).all;
     for n in 0..5_000_u64 {
         all.push(Cgroup {
@@ -300,13 +299,10 @@ fn thousands_stay_fluid() {
         ..Cgroups::default()
     };
     app.cgroups(2, read(&all));
-    let begin = Instant::now();
     for key in ["G", "g", "j", "r", "<PageDown>"] {
         app.keys(key);
         app.screen();
     }
-    let each = begin.elapsed() / 5;
-    assert!(each < Duration::from_millis(200), "{each:?} for a key");
     app.shows("5,009 cgroups");
 }
 
