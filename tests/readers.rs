@@ -15,8 +15,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use slabscope::cache::census::{Census, census, list};
-use slabscope::kernel::reader::{self, Via, bpf::BpfError};
-use slabscope::kernel::session::{Bounds, Mode, SessionError};
+use slabscope::kernel::reader::bpf::{self, BpfError, Reads, Walk};
+use slabscope::kernel::reader::{self, Via};
+use slabscope::kernel::session::{Bounds, Mode, Record, SessionError};
 use slabscope::kernel::target::Target;
 use slabscope::reclaim::prune::Plan;
 
@@ -133,6 +134,38 @@ fn census_counts_every_kind_of_dentry() {
     assert_eq!(row("full/deep").own.in_use, 1);
     assert_eq!(row("small").below.negative, 7);
     assert!(!row("small").in_use);
+}
+
+/// Linux 6.2 and later have what direct loads need; whatever they read, it is what the other way reads.
+#[test]
+fn direct_loads_count_what_copies_count() {
+    if !usable() {
+        return;
+    }
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split('.').map_while(|part| part.parse::<u32>().ok());
+    let is_direct = (numbers.next(), numbers.next()) >= (Some(6), Some(2));
+    let taken = bpf::take().unwrap();
+    assert_eq!(taken.reads().0 == Reads::Direct, is_direct, "{:?}", taken.reads().1);
+    bpf::give_back(taken);
+    if !is_direct {
+        return;
+    }
+    let scene = Scene::new("direct");
+    scene.files("full/deep", 700);
+    scene.absent("full", "absent", 3000);
+    scene.absent("full", &"long".repeat(20), 7);
+    let held = File::open(scene.0.join("full/deep/file7")).unwrap();
+    let dir = File::open(&scene.0).unwrap();
+    let [direct, copied] = [Reads::Direct, Reads::Probe].map(|reads| {
+        let walk = Walk::census(bpf::load(reads).unwrap(), dir.as_fd(), 9);
+        let records = walk.map(Result::unwrap);
+        let told = records.filter(|record| !matches!(record, Record::Progress(_)));
+        format!("{:#?}", told.collect::<Vec<_>>())
+    });
+    drop(held);
+    assert!(direct.contains("negative: 3007"), "{direct}");
+    assert_eq!(direct, copied);
 }
 
 #[test]

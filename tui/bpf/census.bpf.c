@@ -4,7 +4,8 @@
  * BPF_PROG_TEST_RUN runs it in the caller's context, under rcu_read_lock() with preemption off, so
  * that a dentry which was alive when a run began stays readable until its end (dentry_free() waits
  * for a grace period). It only reads, by bpf_probe_read_kernel(), which yields an error where a
- * module would fault.
+ * module would fault. With DIRECT defined the children are read by plain loads instead, which the
+ * kernel lets yield 0 where they would fault: bpf_rdonly_cast(), Linux 6.2.
  *
  * A run counts the children of the directories that the request names, for as long as it may take,
  * and keeps its place. No lock is held: before the next run the child that was handled last may be
@@ -23,6 +24,7 @@
 #define noinline __attribute__((noinline))
 #define relocated __attribute__((preserve_access_index))
 
+static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 static u64 (*bpf_ktime_get_ns)(void) = (void *)5;
 static u64 (*bpf_get_current_task)(void) = (void *)35;
@@ -31,6 +33,7 @@ static u64 (*bpf_get_current_task)(void) = (void *)35;
 #define offset_of(type, field) \
 	((u32)__builtin_preserve_field_info(((struct type *)0)->field, 0))
 #define has_field(type, field) __builtin_preserve_field_info(((struct type *)0)->field, 2)
+#define type_id(type) ((u32)__builtin_btf_type_id(*(struct type *)0, 1))
 #define has_bit(bit) __builtin_preserve_enum_value(*(enum dentry_flags *)bit, 0)
 #define bit_of(bit) ((u32)__builtin_preserve_enum_value(*(enum dentry_flags *)bit, 1))
 
@@ -98,6 +101,21 @@ enum dentry_flags {
 #define ROLL_BACKS 20000
 
 struct state st;
+
+struct {
+	int (*type)[2];		/* BPF_MAP_TYPE_ARRAY */
+	int (*max_entries)[1];
+	int (*map_flags)[1 << 10];	/* BPF_F_MMAPABLE */
+	u32 *key;
+	struct rows *value;
+} rows SEC(".maps");
+
+static inline_always struct rows *get_rows(void)
+{
+	u32 key = 0;
+
+	return bpf_map_lookup_elem(&rows, &key);
+}
 
 static inline_always u64 read64(u64 from)
 {
@@ -187,40 +205,46 @@ static inline_always u32 external_size(u64 dentry, u64 name, u64 hash_len)
 	       size <= 192 ? 192 : size <= 256 ? 256 : 512;
 }
 
-static inline_always int is_still(u64 dentry, u64 parent, u64 hash_len, u64 inode)
+static inline_always int is_still(u64 dentry, u64 parent, u64 hash_len)
 {
 	return read64(dentry + offset_of(dentry, d_parent)) == parent &&
 	       read64(dentry + hash_len_offset()) == hash_len &&
-	       read64(dentry + offset_of(dentry, d_inode)) == inode &&
 	       (s32)read32(dentry + count_offset()) >= 0;
-}
-
-static inline_always void forget_crumbs(void)
-{
-	for (int i = 0; i < CRUMBS; i++)
-		st.crumbs[i].dentry = 0;
 }
 
 /* Opens work[at]; its children are counted from the first one on. */
 noinline int open_dir(void)
 {
+	struct rows *rows = get_rows();
 	u32 at = st.at;
+	struct found *found;
+	struct unit *unit;
 	u64 dir;
 
-	if (at >= UNITS)
+	if (!rows || at >= UNITS)
 		return 1;
-	dir = st.work[at].parent ? st.work[at].dentry : st.dir;
+	unit = &rows->work[at];
+	found = &rows->found[at];
+	dir = unit->parent ? unit->dentry : st.dir;
 	st.dir = dir;
 	__builtin_memset(&st.counts, 0, sizeof(st.counts));
 	st.last = 0;
 	st.emitted = 0;
 	st.opened = 1;
-	st.found[at].flags = st.restarts ? FOUND_CHANGED : 0;
-	if (st.work[at].parent && !is_still(dir, st.work[at].parent, st.work[at].hash_len,
-					    st.work[at].inode)) {
-		st.found[at].flags |= FOUND_GONE;
+	found->flags = st.restarts ? FOUND_CHANGED : 0;
+	found->name_len = 0;
+	if (unit->parent && !is_still(dir, unit->parent, unit->hash_len)) {
+		found->flags |= FOUND_GONE;
 		st.node = st.end = 0;
 		return 0;
+	}
+	if (st.names) {
+		u32 len = (u32)(unit->hash_len >> 32) & (NAME - 1);
+		u64 inode = read64(dir + offset_of(dentry, d_inode));
+
+		found->ino = inode ? read64(inode + offset_of(inode, i_ino)) : 0;
+		if (!bpf_probe_read_kernel(found->name, len, (void *)read64(dir + name_offset())))
+			found->name_len = len;
 	}
 	st.node = read64(dir + children_offset());
 	st.end = has_sib() ? 0 : dir + children_offset();
@@ -229,16 +253,19 @@ noinline int open_dir(void)
 
 static inline_always void close_dir(void)
 {
+	struct rows *rows = get_rows();
 	u32 at = st.at;
 	struct found *found;
 
-	if (at >= UNITS)
+	if (!rows || at >= UNITS)
 		return;
-	found = &st.found[at];
+	found = &rows->found[at];
 	found->counts = st.counts;
 	found->restarts = st.restarts;
 	if (st.rolled)
 		found->flags |= FOUND_CHANGED;
+	if (st.partial)
+		found->flags |= FOUND_PARTIAL;
 	if (!(found->flags & FOUND_GONE)) {
 		u64 name = read64(st.dir + name_offset());
 
@@ -248,22 +275,28 @@ static inline_always void close_dir(void)
 	st.opened = 0;
 	st.restarts = 0;
 	st.rolled = 0;
+	st.partial = 0;
 	st.at = at + 1;
-	forget_crumbs();
+	for (int i = 0; i < CRUMBS; i++)
+		rows->crumbs[i].dentry = 0;
 }
 
 /* Goes on at the latest crumb that still stands; without one at the directory's beginning. */
 noinline int roll_back(void)
 {
-	u32 at = st.at, best = CRUMBS;
+	struct rows *rows = get_rows();
+	u32 best = CRUMBS;
 	u64 run = 0;
 
+	if (!rows)
+		return 1;
 	for (u32 i = 0; i < CRUMBS; i++) {
-		struct crumb *crumb = &st.crumbs[i];
+		struct crumb *crumb = &rows->crumbs[i];
 
 		if (!crumb->dentry || crumb->run < run)
 			continue;
-		if (!is_still(crumb->dentry, st.dir, crumb->hash_len, crumb->inode) ||
+		if (!is_still(crumb->dentry, st.dir, crumb->hash_len) ||
+		    read64(crumb->dentry + offset_of(dentry, d_inode)) != crumb->inode ||
 		    read32(crumb->dentry + seq_offset()) != crumb->seq ||
 		    pprev_of(crumb->dentry) != crumb->pprev) {
 			crumb->dentry = 0;
@@ -277,7 +310,7 @@ noinline int roll_back(void)
 		best = CRUMBS;
 	}
 	if (best < CRUMBS) {
-		struct crumb *crumb = &st.crumbs[best];
+		struct crumb *crumb = &rows->crumbs[best];
 
 		st.counts = crumb->counts;
 		st.emitted = crumb->emitted;
@@ -290,20 +323,87 @@ noinline int roll_back(void)
 		return 0;
 	}
 	if (++st.restarts > RESTARTS) {
-		if (at < UNITS)
-			st.found[at].flags |= FOUND_PARTIAL;
+		st.partial = 1;
 		st.node = st.end;
 		return 0;
 	}
 	return open_dir();
 }
 
-/* What is needed of a child, copied at once. */
+/* What is needed of a child. */
 struct view {
-	u64 dentry, inode, hash_len, name;
-	u32 flags;
+	u64 dentry, parent, inode, hash_len, name;
+	u64 next, pprev, first;
+	u32 flags, seq;
 	s32 count;
 };
+
+#ifdef DIRECT
+/* Not a helper but a function of the kernel: the driver (load.rs) puts its BTF id in this place. */
+static void *(*bpf_rdonly_cast)(const void *from, u32 type) = (void *)0x6b66756e;
+
+/* A load that the compiler leaves where it stands. */
+#define load(field) (*(volatile typeof(field) *)&(field))
+#define as(type, address) ((struct type *)bpf_rdonly_cast((void *)(address), type_id(type)))
+#define get(type, address, field) load(as(type, address)->field)
+
+/* Reads a child. Not 0: it cannot be read. */
+static inline_always int look(struct view *view)
+{
+	struct dentry *dentry = as(dentry, view->dentry);
+
+	view->seq = load(dentry->d_seq.seqcount.sequence);
+	view->flags = load(dentry->d_flags);
+	view->parent = (u64)load(dentry->d_parent);
+	view->hash_len = load(dentry->d_name.hash_len);
+	view->name = (u64)load(dentry->d_name.name);
+	view->inode = (u64)load(dentry->d_inode);
+	view->count = load(dentry->d_lockref.count);
+	if (has_sib()) {
+		struct dentry___sib *sib = (void *)dentry;
+
+		view->next = (u64)load(sib->d_sib.next);
+		view->pprev = (u64)load(sib->d_sib.pprev);
+		view->first = (u64)load(sib->d_children.first);
+	} else {
+		struct dentry___child *child = (void *)dentry;
+
+		view->next = (u64)load(child->d_child.next);
+		view->pprev = (u64)load(child->d_child.prev);
+		view->first = (u64)load(child->d_subdirs.next);
+	}
+	return 0;
+}
+#else
+#define get(type, address, field) ({ \
+	typeof(((struct type *)0)->field) value = 0; \
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)((address) + offset_of(type, field))); \
+	value; \
+})
+
+/* More than a dentry has up to its list of children, even where locks are debugged. */
+#define COPY 320
+
+static inline_always int look(struct view *view)
+{
+	u32 size = children_offset() + sizeof(u64);
+	u8 copy[COPY] __attribute__((aligned(8)));
+
+	if (size > COPY || bpf_probe_read_kernel(copy, size, (void *)view->dentry))
+		return 1;
+	view->seq = *(u32 *)(copy + seq_offset());
+	view->flags = *(u32 *)(copy + offset_of(dentry, d_flags));
+	view->parent = *(u64 *)(copy + offset_of(dentry, d_parent));
+	view->hash_len = *(u64 *)(copy + hash_len_offset());
+	view->name = *(u64 *)(copy + name_offset());
+	view->inode = *(u64 *)(copy + offset_of(dentry, d_inode));
+	view->count = *(s32 *)(copy + count_offset());
+	view->next = *(u64 *)(copy + sib_offset());
+	view->pprev = *(u64 *)(copy + sib_offset() + sizeof(u64));
+	view->first = *(u64 *)(copy + children_offset());
+	return 0;
+}
+#endif
 
 static inline_always u32 flags_of(const struct view *view)
 {
@@ -330,41 +430,38 @@ static inline_always void count_flags(u32 flags)
 /* The inode is counted at the first of its names alone, as by the module. Returns its type. */
 static inline_always u32 count_inode(const struct view *view)
 {
-	u32 type = read16(view->inode + offset_of(inode, i_mode)) & S_IFMT;
-	u64 first = read64(view->inode + offset_of(inode, i_dentry));
+	u32 type = get(inode, view->inode, i_mode) & S_IFMT;
 
-	if (first == view->dentry + alias_offset()) {
+	if ((u64)get(inode, view->inode, i_dentry.first) == view->dentry + alias_offset()) {
 		st.counts.inodes++;
 		if (type == S_IFREG)
-			st.counts.pages += read64(view->inode + offset_of(inode, i_data.nrpages));
+			st.counts.pages += get(inode, view->inode, i_data.nrpages);
 	}
 	return type;
 }
 
-/* Reports a child. There is room: walk() has seen to it. */
+/* Reports a child. There is room: steps() has seen to it. */
 static inline_always void emit(const struct view *view, u32 flags)
 {
-	u32 i = st.children, len = (u32)(view->hash_len >> 32);
+	u32 i = st.children, len = (u32)(view->hash_len >> 32) & (NAME - 1);
+	struct rows *rows = get_rows();
 	struct child *child;
 
-	if (i >= CHILDREN)
+	if (!rows || i >= CHILDREN)
 		return;
-	child = &st.child[i];
-	child->unit.dentry = view->dentry;
-	child->unit.parent = st.dir;
-	child->unit.hash_len = view->hash_len;
-	child->unit.inode = view->inode;
-	child->ino = 0;
-	if (view->inode)
-		child->ino = read64(view->inode + offset_of(inode, i_ino));
+	child = &rows->child[i];
+	child->dentry = view->dentry;
+	child->hash_len = view->hash_len;
 	child->of = st.at;
 	child->flags = flags;
-	len &= NAME - 1;
+	st.children = i + 1;
+	st.emitted++;
+	if (!st.list)
+		return;
+	child->ino = view->inode ? read64(view->inode + offset_of(inode, i_ino)) : 0;
 	child->name_len = len;
 	if (bpf_probe_read_kernel(child->name, len, (void *)view->name))
 		child->name_len = 0;
-	st.children = i + 1;
-	st.emitted++;
 }
 
 /* Counts a child without children. */
@@ -390,30 +487,25 @@ static inline_always void count_leaf(const struct view *view)
 noinline int step(void)
 {
 	struct view view = { .dentry = st.node - sib_offset() };
-	u64 next, pprev;
-	u32 seq, flags;
+	u32 flags;
 
 	if (st.node == st.end) {
 		close_dir();
 		return 0;
 	}
-	seq = read32(view.dentry + seq_offset());
-	view.flags = read32(view.dentry + offset_of(dentry, d_flags));
-	view.inode = read64(view.dentry + offset_of(dentry, d_inode));
-	view.hash_len = read64(view.dentry + hash_len_offset());
-	view.name = read64(view.dentry + name_offset());
-	view.count = read32(view.dentry + count_offset());
-	next = read64(view.dentry + sib_offset());
-	pprev = pprev_of(view.dentry);
+	if (look(&view)) {
+		st.error = -1;
+		return 1;
+	}
 	/* It was moved elsewhere: the list that it stands in now is not the one that is counted. */
-	if (read64(view.dentry + offset_of(dentry, d_parent)) != st.dir) {
+	if (view.parent != st.dir) {
 		roll_back();
 		return 1;
 	}
 	/* It is being renamed, or turned into a file: the next run reads it again. */
-	if ((seq & 1) || read32(view.dentry + seq_offset()) != seq)
+	if ((view.seq & 1) || get(dentry, view.dentry, d_seq.seqcount.sequence) != view.seq)
 		return 1;
-	st.node = next;
+	st.node = view.next;
 	if (view.count < 0) {
 		st.counts.refs++;	/* dying: it has yet to drop its reference */
 		return 0;
@@ -421,11 +513,10 @@ noinline int step(void)
 	st.last = view.dentry;
 	st.last_hash_len = view.hash_len;
 	st.last_inode = view.inode;
-	st.last_seq = seq;
-	st.last_pprev = pprev;
+	st.last_seq = view.seq;
+	st.last_pprev = view.pprev;
 	if (st.counts.total >= st.limit) {
-		if (st.at < UNITS)
-			st.found[st.at & (UNITS - 1)].flags |= FOUND_PARTIAL;
+		st.partial = 1;
 		st.node = st.end;
 		return 0;
 	}
@@ -445,11 +536,9 @@ noinline int step(void)
 		u32 type = count_inode(&view);
 
 		if (type == S_IFDIR) {
-			u64 first = read64(view.dentry + children_offset());
-
 			flags |= CHILD_DIR;
 			st.counts.dirs++;
-			if (first && first != view.dentry + children_offset())
+			if (view.first && view.first != view.dentry + children_offset())
 				flags |= CHILD_CHILDREN;
 		} else if (type == S_IFREG) {
 			flags |= CHILD_FILE;
@@ -467,47 +556,84 @@ noinline int step(void)
 	return 0;
 }
 
-/* The parts of a dentry in which all that is asked of a plain negative stands, aligned to 8. */
-#define FRONT 72
-#define BACK 112
+/* What is asked of a child to see that it is a plain negative. */
+struct plain {
+	u64 next, inode, name;
+	u32 flags;
+	s32 count;
+};
+
+#ifdef DIRECT
+static inline_always int look_plain(u64 address, struct plain *plain)
+{
+	struct dentry *dentry = as(dentry, address);
+
+	if (has_sib())
+		plain->next = (u64)load(((struct dentry___sib *)dentry)->d_sib.next);
+	else
+		plain->next = (u64)load(((struct dentry___child *)dentry)->d_child.next);
+	plain->flags = load(dentry->d_flags);
+	plain->name = (u64)load(dentry->d_name.name);
+	plain->inode = (u64)load(dentry->d_inode);
+	plain->count = load(dentry->d_lockref.count);
+	return 0;
+}
+#else
+/* The parts of a dentry in which all of that stands, aligned to 8. */
+#define FRONT 136
+#define BACK 136
+
+static inline_always int look_plain(u64 dentry, struct plain *plain)
+{
+	u32 front = offset_of(dentry, d_inode) + 8, back = count_offset() & ~7;
+	u32 sib = sib_offset();
+	u8 head[FRONT] __attribute__((aligned(8)));
+	u8 tail[BACK] __attribute__((aligned(8)));
+
+	if (front > FRONT || sib < back || sib + 8 - back > BACK ||
+	    bpf_probe_read_kernel(tail, sib + 8 - back, (void *)(dentry + back)) ||
+	    bpf_probe_read_kernel(head, front, (void *)dentry))
+		return 1;
+	plain->next = *(u64 *)(tail + (sib - back));
+	plain->count = *(u64 *)tail >> 8 * (count_offset() & 7);
+	plain->flags = *(u32 *)(head + offset_of(dentry, d_flags));
+	plain->name = *(u64 *)(head + name_offset());
+	plain->inode = *(u64 *)(head + offset_of(dentry, d_inode));
+	return 0;
+}
+#endif
 
 /*
  * Passes children without inode, reference or allocated name: what a directory is full of when
- * somebody wants to know. Two reads each. Returns how many.
+ * somebody wants to know. Those never move, so that the next of one which is found to be such after
+ * its next was read is in the same list; the first and the last are asked for their parent, too.
+ * Returns how many.
  */
 noinline int plain(void)
 {
 	u64 node = st.node, end = st.end, last = 0;
-	u32 sib = sib_offset(), front = offset_of(dentry, d_inode) + 8, back = count_offset() & ~7;
-	u32 lru = 0, seen = 0;
+	u32 lru_mask = st.lru_bit | st.shrink_bit, lru_bit = st.lru_bit, lru = 0, seen = 0;
+	u32 special = st.mounted_bit | st.lookup_bit;
 
-	if (st.list || front > FRONT || sib + 16 - back > BACK || sib < back)
+	if (st.list || node == end ||
+	    (u64)get(dentry, node - sib_offset(), d_parent) != st.dir)
 		return 0;
 	for (int i = 0; i < PLAIN_STRIDE; i++) {
-		u64 dentry = node - sib;
-		u8 head[FRONT] __attribute__((aligned(8)));
-		u8 tail[BACK] __attribute__((aligned(8)));
-		u32 flags;
+		u64 dentry = node - sib_offset();
+		struct plain plain;
 
-		if (node == end)
+		if (node == end || look_plain(dentry, &plain) || plain.inode || plain.count ||
+		    (plain.flags & special) || plain.name != dentry + short_name_offset())
 			break;
-		/* Its next first: if its parent then is the directory, that next was in its list. */
-		if (bpf_probe_read_kernel(tail, (sib + 16 - back) & 127, (void *)(dentry + back)) ||
-		    bpf_probe_read_kernel(head, front & 127, (void *)dentry))
-			break;
-		if (*(u64 *)(head + offset_of(dentry, d_parent)) != st.dir ||
-		    *(u64 *)(head + offset_of(dentry, d_inode)) || (u32)(*(u64 *)tail >> 8 * (count_offset() & 7)) ||
-		    *(u64 *)(head + name_offset()) != dentry + short_name_offset())
-			break;
-		flags = *(u32 *)(head + offset_of(dentry, d_flags));
-		if (flags & (st.mounted_bit | st.lookup_bit))
-			break;
-		lru += st.lru_bit && (flags & (st.lru_bit | st.shrink_bit)) == st.lru_bit;
-		node = *(u64 *)(tail + (sib - back));
+		lru += (plain.flags & lru_mask) == lru_bit;
+		node = plain.next;
 		last = dentry;
 		seen++;
 	}
 	if (!seen)
+		return 0;
+	/* Not where it was: step() sees to it. */
+	if (read64(last + offset_of(dentry, d_parent)) != st.dir)
 		return 0;
 	st.node = node;
 	st.counts.total += seen;
@@ -515,7 +641,7 @@ noinline int plain(void)
 	st.counts.prunable += seen;
 	st.counts.negative_prunable += seen;
 	st.counts.refs += seen;
-	st.counts.lru += lru;
+	st.counts.lru += lru_bit ? lru : 0;
 	st.last = last;
 	st.last_inode = 0;
 	st.last_seq = read32(last + seq_offset());
@@ -579,19 +705,23 @@ static inline_always int find_root(void)
 /* Whether the child that was handled last still is where it was, so that its next one is, too. */
 static inline_always int is_in_place(void)
 {
-	return is_still(st.last, st.dir, st.last_hash_len, st.last_inode) &&
+	return is_still(st.last, st.dir, st.last_hash_len) &&
+	       read64(st.last + offset_of(dentry, d_inode)) == st.last_inode &&
 	       read32(st.last + seq_offset()) == st.last_seq && pprev_of(st.last) == st.last_pprev;
 }
 
 SEC("raw_tp") int census(void *unused)
 {
 	u64 start = bpf_ktime_get_ns(), took, run = ++st.runs;
+	struct rows *rows = get_rows();
 
+	if (!rows)
+		return 0;
 	st.deadline = start + st.max_ns;
 	st.children = 0;
 	st.error = 0;
 	find_bits();
-	if (st.at < UNITS && !st.opened && !st.work[st.at].parent)
+	if (st.at < UNITS && !st.opened && !rows->work[st.at].parent)
 		st.error = find_root();
 	if (st.error)
 		return 0;
@@ -612,7 +742,7 @@ SEC("raw_tp") int census(void *unused)
 		/* At distances that grow exponentially: a ruler's marks. */
 		u32 i = run & 1 ? 0 : run & 3 ? 1 : run & 15 ? 2 : run & 63 ? 3 : run & 255 ? 4 :
 			run & 1023 ? 5 : run & 4095 ? 6 : 7;
-		struct crumb *crumb = &st.crumbs[i];
+		struct crumb *crumb = &rows->crumbs[i];
 
 		crumb->dentry = st.last;
 		crumb->hash_len = st.last_hash_len;

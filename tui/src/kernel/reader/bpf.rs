@@ -9,7 +9,8 @@ mod check;
 mod layout;
 mod load;
 mod request;
+mod told;
 mod walk;
 
-pub use load::{BpfError, Loaded, give_back, take};
+pub use load::{BpfError, Loaded, Reads, give_back, load, take};
 pub use walk::Walk;

@@ -1,28 +1,39 @@
 //! The BPF program in the kernel: loaded once, kept for the next walk, freed with the process.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use aya::maps::{Array, MapData, MapError};
-
-use aya::maps::MapType;
+use aya::maps::{Array, Map, MapData, MapError, MapType};
 use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
 use aya::sys::is_map_supported;
-use aya::{Ebpf, EbpfError};
+use aya::{Btf, Ebpf, EbpfError};
+use aya_obj::btf::BtfKind;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::check;
-use super::layout::{KNOWN_FLAGS, State};
+use super::layout::{KNOWN_FLAGS, Mapped, Rows, State, Unit};
+use crate::kernel::reader::Kind;
 use crate::base::text::printable;
 use crate::base::xdg;
-use crate::kernel::reader::Kind;
 
 /// The program, as `tui/bpf/build` makes it.
 static OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/census.bpf.o"));
+
+/// The same with direct loads.
+static DIRECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/direct.bpf.o"));
+
+/// What direct loads need of the kernel (Linux 6.2).
+const CAST: &str = "bpf_rdonly_cast";
+
+/// A call of a helper by a number that no helper has, which stands for [`CAST`] in the object.
+const PLACEHOLDER: [u8; 8] = [0x85, 0, 0, 0, 0x6e, 0x75, 0x66, 0x6b];
 
 /// Where the kernel describes its own structures.
 const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -59,15 +70,37 @@ pub enum BpfError {
     Other(String),
 }
 
+/// How the program reads the kernel's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// By loads, a third of the other's instructions.
+    Direct,
+    /// By `bpf_probe_read_kernel()`: on any kernel.
+    Probe,
+}
+
+impl fmt::Display for Reads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Direct => "direct loads",
+            Self::Probe => "probe_read",
+        })
+    }
+}
+
 /// The program in the kernel.
 pub struct Loaded {
     ebpf: Ebpf,
     state: Array<MapData, State>,
+    rows: Mapped,
     known: u32,
+    reads: Reads,
+    /// Why it does not read by direct loads.
+    instead: Option<String>,
 }
 
-impl std::fmt::Debug for Loaded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Loaded").finish_non_exhaustive()
     }
 }
@@ -87,7 +120,14 @@ pub fn take() -> Result<Box<Loaded>, BpfError> {
     if let Some(error) = lock(&FAILED).clone() {
         return Err(error);
     }
-    let loaded = load();
+    let loaded = load(Reads::Direct).or_else(|error| match error {
+        // What is missing is missing for both.
+        BpfError::NoBtf | BpfError::Permission | BpfError::Lockdown => Err(error),
+        error => load(Reads::Probe).map(|mut loaded| {
+            loaded.instead = Some(error.to_string());
+            loaded
+        }),
+    });
     if let Err(error) = &loaded {
         *lock(&FAILED) = Some(error.clone());
     }
@@ -103,28 +143,42 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn load() -> Result<Box<Loaded>, BpfError> {
+/// Loads the program that reads in this way, and checks that it reads what is there.
+pub fn load(reads: Reads) -> Result<Box<Loaded>, BpfError> {
     match fs::metadata(BTF) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(BpfError::NoBtf),
         _ => {}
     }
     raise_locked_memory();
     permitted()?;
-    let mut ebpf = Ebpf::load(OBJECT).map_err(explain)?;
+    let mut ebpf = match reads {
+        Reads::Probe => Ebpf::load(OBJECT),
+        Reads::Direct => Ebpf::load(&direct()?),
+    }
+    .map_err(explain)?;
     let program: &mut RawTracePoint = ebpf
         .program_mut("census")
         .ok_or_else(|| BpfError::Other("the object has no program".into()))?
         .try_into()
         .map_err(|error: ProgramError| refused(&error))?;
     program.load().map_err(|error| refused(&error))?;
-    let map = ebpf
-        .take_map(".bss")
-        .ok_or_else(|| BpfError::Other("the object has no map".into()))?;
-    let state = Array::try_from(map).map_err(|error| BpfError::Other(error.to_string()))?;
+    let mut map = |name| {
+        let map = ebpf.take_map(name);
+        map.ok_or_else(|| BpfError::Other("the object lacks a map".into()))
+    };
+    let state = map(".bss")?;
+    let Map::Array(rows) = map("rows")? else {
+        return Err(BpfError::Other("the object's map is no array".into()));
+    };
+    let rows = Mapped::new(rows.fd().as_fd()).map_err(|error| from_io(&error.into()))?;
+    let state = Array::try_from(state).map_err(|error| BpfError::Other(error.to_string()))?;
     let mut loaded = Box::new(Loaded {
         ebpf,
         state,
+        rows,
         known: 0,
+        reads,
+        instead: None,
     });
     loaded.known = check::check(&mut loaded)?;
     Ok(loaded)
@@ -140,6 +194,25 @@ fn permitted() -> Result<(), BpfError> {
         // What else is wrong the loader says.
         _ => Ok(()),
     }
+}
+
+/// The object with direct loads, completed for this kernel: aya resolves no functions of the kernel.
+fn direct() -> Result<Vec<u8>, BpfError> {
+    let btf = Btf::from_sys_fs().map_err(|error| BpfError::Other(chain(&error)))?;
+    let id = btf
+        .id_by_type_name_kind(CAST, BtfKind::Func)
+        .map_err(|_| BpfError::Other(format!("no {CAST}() in this kernel")))?;
+    let mut call = PLACEHOLDER;
+    call[1] = 0x20; // BPF_PSEUDO_KFUNC_CALL
+    call[4..].copy_from_slice(&id.to_ne_bytes());
+    let mut object = DIRECT.to_vec();
+    // Instructions are aligned to their size.
+    for instruction in object.chunks_exact_mut(call.len()) {
+        if *instruction == PLACEHOLDER {
+            instruction.copy_from_slice(&call);
+        }
+    }
+    Ok(object)
 }
 
 /// Before Linux 5.11 maps count as locked memory, of which 64 KiB are allowed by default.
@@ -240,15 +313,21 @@ impl Loaded {
         }
     }
 
-    /// Hands a request to the program.
-    pub(super) fn ask(&mut self, request: &State) -> Result<(), BpfError> {
+    /// How it reads and, if that is not by direct loads, why.
+    pub fn reads(&self) -> (Reads, Option<&str>) {
+        (self.reads, self.instead.as_deref())
+    }
+
+    /// Hands a request to the program; its directories first.
+    pub(super) fn ask(&mut self, request: &State, work: &[Unit]) -> Result<(), BpfError> {
+        self.rows.get_mut().work[..work.len()].copy_from_slice(work);
         self.state
             .set(0, *request, 0)
             .map_err(|error| BpfError::Other(chain(&error)))
     }
 
     /// Runs the program once and reads its answer.
-    pub(super) fn run(&mut self) -> Result<Box<State>, BpfError> {
+    pub(super) fn run(&mut self) -> Result<(State, &Rows), BpfError> {
         let program: &RawTracePoint = self
             .ebpf
             .program("census")
@@ -258,9 +337,8 @@ impl Loaded {
             .test_run(RawTracePointRunOptions::default())
             .map_err(|error| BpfError::Other(chain(&error)))?;
         let state = self.state.get(&0, 0);
-        state
-            .map(Box::new)
-            .map_err(|error| BpfError::Other(chain(&error)))
+        let state = state.map_err(|error| BpfError::Other(chain(&error)))?;
+        Ok((state, self.rows.get()))
     }
 }
 

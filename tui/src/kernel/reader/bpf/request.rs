@@ -1,10 +1,12 @@
 //! A request to the BPF program: directories to count, run by run until all are.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
-use super::layout::{CHILDREN, Child, Found, State, UNITS, Unit};
+use super::layout::{CHILDREN, Child, Counts, Found, State, UNITS, Unit};
 use super::load::{BpfError, Loaded};
 use crate::abi::Counters;
+use crate::kernel::session::plus;
 
 /// How long a run may keep its processor: preemption is off meanwhile.
 const RUN_NS: u64 = 200_000;
@@ -12,55 +14,114 @@ const RUN_NS: u64 = 200_000;
 /// Runs that the kernel may skip (it does not let a program interrupt itself) before that is an error.
 const SKIPPED: u32 = 1000;
 
+/// A directory that waits to be counted. Millions may, so that it is no more than what names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waiting {
+    dentry: u64,
+    hash_len: u64,
+}
+
 /// Directories that are counted.
 pub(super) struct Request {
-    state: Box<State>,
-    units: usize,
-    /// Of each directory.
-    children: Vec<Vec<Child>>,
+    state: State,
+    units: Vec<Unit>,
+    /// Of each directory those that have children, as far as it is counted.
+    children: Vec<Vec<Waiting>>,
     asked: bool,
     skipped: u32,
 }
 
 /// A directory that was counted.
 pub(super) struct Counted {
-    pub(super) found: Found,
-    pub(super) children: Vec<Child>,
+    pub(super) dentry: u64,
+    pub(super) ino: u64,
+    /// If the request wants it, and the directory is what it was.
+    pub(super) name: Box<[u8]>,
+    pub(super) counts: Counts,
+    pub(super) flags: u32,
+    /// References to it besides its children's.
+    pub(super) extra: i32,
+    /// Bytes that its own name has allocated.
+    pub(super) external_bytes: u64,
+    pub(super) children: Vec<Waiting>,
+}
+
+impl Counted {
+    fn new(dentry: u64, found: &Found, children: Vec<Waiting>) -> Self {
+        Self {
+            dentry,
+            ino: found.ino,
+            name: found.name().into(),
+            counts: found.counts,
+            flags: found.flags,
+            extra: found.extra,
+            external_bytes: found.external_bytes,
+            children,
+        }
+    }
+}
+
+/// What one run did.
+pub(super) struct Ran<'r> {
+    /// Those of a list.
+    pub(super) children: &'r [Child],
+    /// How many of the children that were reported before still hold.
+    pub(super) kept: usize,
+    /// Counted so far, of all the request's directories.
+    pub(super) so_far: Counters,
+    /// Set once all directories are counted.
+    pub(super) counted: Option<Vec<Counted>>,
 }
 
 impl Request {
-    /// The directory that is open. `limit`: see [`State::limit`].
-    pub(super) fn root(dir: BorrowedFd<'_>, list: bool, limit: u64) -> Self {
-        let mut request = Self::of(&[Unit::default()], limit);
-        request.state.fd = dir.as_raw_fd();
-        request.state.list = list.into();
+    /// Lists the directory that is open. `limit`: see [`State::limit`].
+    pub(super) fn list(dir: BorrowedFd<'_>, limit: u64) -> Self {
+        let mut request = Self::root(dir, limit);
+        request.state.list = 1;
         request
     }
 
-    /// Up to [`UNITS`] directories that were found.
-    pub(super) fn of(units: &[Unit], limit: u64) -> Self {
-        let mut state = State::zeroed();
-        let units = &units[..units.len().min(UNITS)];
-        state.work[..units.len()].copy_from_slice(units);
+    /// Counts the directory that is open.
+    pub(super) fn root(dir: BorrowedFd<'_>, limit: u64) -> Self {
+        let mut request = Self::of(vec![Unit::default()], limit);
+        request.state.fd = dir.as_raw_fd();
+        request
+    }
+
+    /// Counts up to [`UNITS`] directories of one, from the end; with their names or without.
+    pub(super) fn last_of(waiting: &[Waiting], parent: u64, names: bool, limit: u64) -> Self {
+        let from = waiting.len().saturating_sub(UNITS);
+        let unit = |waiting: &Waiting| Unit {
+            dentry: waiting.dentry,
+            parent,
+            hash_len: waiting.hash_len,
+        };
+        let mut request = Self::of(waiting[from..].iter().map(unit).collect(), limit);
+        request.state.names = names.into();
+        request
+    }
+
+    fn of(units: Vec<Unit>, limit: u64) -> Self {
+        let mut state = State::default();
         state.units = units.len() as u32;
         state.max_ns = RUN_NS;
         state.limit = limit;
         Self {
             state,
-            units: units.len(),
             children: units.iter().map(|_| Vec::new()).collect(),
+            units,
             asked: false,
             skipped: 0,
         }
     }
 
-    /// One run. Whether all directories are counted.
-    pub(super) fn run(&mut self, loaded: &mut Loaded) -> Result<bool, BpfError> {
+    /// One run.
+    pub(super) fn run<'r>(&mut self, loaded: &'r mut Loaded) -> Result<Ran<'r>, BpfError> {
         if !self.asked {
-            loaded.ask(&self.state)?;
+            loaded.ask(&self.state, &self.units)?;
             self.asked = true;
         }
-        let state = loaded.run()?;
+        let (state, rows) = loaded.run()?;
         if state.error != 0 {
             return Err(BpfError::Misreads("it does not find the open directory"));
         }
@@ -69,27 +130,54 @@ impl Request {
             if self.skipped > SKIPPED {
                 return Err(BpfError::Other("the kernel does not run it".into()));
             }
-            return Ok(false);
+            return Ok(Ran {
+                children: &[],
+                kept: usize::MAX,
+                so_far: self.state.counts.into(),
+                counted: None,
+            });
         }
         self.skipped = 0;
-        if let Some(children) = self.children.get_mut(state.kept_of as usize) {
-            children.truncate(state.kept as usize);
-        }
-        for child in &state.child[..(state.children as usize).min(CHILDREN)] {
-            if let Some(children) = self.children.get_mut(child.of as usize) {
-                children.push(*child);
-            }
-        }
         self.state = state;
-        Ok(self.state.at as usize >= self.units)
+        let children = &rows.child[..(state.children as usize).min(CHILDREN)];
+        if state.list == 0 {
+            self.wait_for(children);
+        }
+        let over = (state.at as usize).min(self.units.len());
+        let found = &rows.found[..over];
+        Ok(Ran {
+            children,
+            kept: state.kept as usize,
+            so_far: found.iter().fold(state.counts.into(), |sum, found| {
+                plus(sum, &found.counts.into())
+            }),
+            counted: (over == self.units.len()).then(|| self.counted(found)),
+        })
     }
 
-    /// The children reported so far of the directory under way, which are taken out: of a list.
-    pub(super) fn take_children(&mut self) -> Vec<Child> {
-        self.children
-            .first_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
+    fn counted(&mut self, found: &[Found]) -> Vec<Counted> {
+        let units = self.units.iter().zip(found).zip(&mut self.children);
+        units
+            .map(|((unit, found), children)| {
+                // The root's is found by the program.
+                let dentry = if unit.parent == 0 { self.state.dir } else { unit.dentry };
+                Counted::new(dentry, found, std::mem::take(children))
+            })
+            .collect()
+    }
+
+    fn wait_for(&mut self, found: &[Child]) {
+        if let Some(children) = self.children.get_mut(self.state.kept_of as usize) {
+            children.truncate(self.state.kept as usize);
+        }
+        for child in found {
+            if let Some(children) = self.children.get_mut(child.of as usize) {
+                children.push(Waiting {
+                    dentry: child.dentry,
+                    hash_len: child.hash_len,
+                });
+            }
+        }
     }
 
     /// What the program knows of this kernel: `KNOWN_`.
@@ -97,24 +185,8 @@ impl Request {
         self.state.known
     }
 
-    /// All that was counted so far.
-    pub(super) fn so_far(&self) -> Counters {
-        let mut sum = Counters::default();
-        let done = (self.state.at as usize).min(self.units);
-        for found in &self.state.found[..done] {
-            sum = crate::kernel::session::plus(sum, &found.counts.into());
-        }
-        if done < self.units {
-            sum = crate::kernel::session::plus(sum, &self.state.counts.into());
-        }
-        sum
-    }
-
-    /// The directories, once all are counted.
-    pub(super) fn counted(self) -> Vec<Counted> {
-        let found = self.state.found.iter().copied();
-        let both = found.zip(self.children);
-        both.map(|(found, children)| Counted { found, children })
-            .collect()
+    /// The longest run.
+    pub(super) fn held(&self) -> Duration {
+        Duration::from_nanos(self.state.held_ns)
     }
 }

@@ -1,16 +1,17 @@
 //! A walk by BPF: the worklist of directories, depth first, and the records that it yields, which are
 //! those of the module's session.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
-use super::layout::{Child, FOUND_CHANGED, FOUND_GONE, FOUND_PARTIAL, Found, UNITS};
+use super::layout::{Child, FOUND_CHANGED, FOUND_GONE, FOUND_PARTIAL};
 use super::load::{BpfError, Loaded, give_back};
-use super::request::{Counted, Request};
+use super::request::{Counted, Request, Waiting};
+use super::told::Told;
 use crate::abi::Counters;
 use crate::kernel::reader::Records;
 use crate::kernel::session::plus;
@@ -34,25 +35,30 @@ pub struct Walk<'d> {
     changed: bool,
     ready: VecDeque<Record>,
     reported: Instant,
+    held: Duration,
 }
 
 enum Kind {
     /// Down to which depth directories are reported.
     Census { depth: u32 },
-    /// Names that were reported already: part of a directory may be read again.
-    List { seen: HashSet<u64> },
+    /// What was listed already: part of a directory may be read again.
+    List(Told),
 }
 
 /// A directory that was entered.
 struct Frame {
     own: Counters,
     below: Counters,
-    found: Found,
+    dentry: u64,
+    extra: i32,
+    external_bytes: u64,
     partial: bool,
+    /// Whether it has records.
+    reported: bool,
     /// Its directories that are yet to be counted, the next one last.
-    pending: Vec<Child>,
+    pending: Vec<Waiting>,
     /// Those that are counted, the next one last.
-    counted: Vec<(Child, Counted)>,
+    counted: Vec<Counted>,
 }
 
 impl<'d> Walk<'d> {
@@ -63,26 +69,34 @@ impl<'d> Walk<'d> {
 
     /// Lists the cached children of `dir`.
     pub fn list(loaded: Box<Loaded>, dir: BorrowedFd<'d>) -> Self {
-        let seen = HashSet::new();
-        Self::new(loaded, dir, Kind::List { seen })
+        Self::new(loaded, dir, Kind::List(Told::default()))
     }
 
     fn new(loaded: Box<Loaded>, root: BorrowedFd<'d>, kind: Kind) -> Self {
         let limit = limit();
-        let list = matches!(kind, Kind::List { .. });
+        let request = match kind {
+            Kind::Census { .. } => Request::root(root, limit),
+            Kind::List(_) => Request::list(root, limit),
+        };
         Self {
             loaded: Some(loaded),
             root,
             kind,
             limit,
-            request: Some(Request::root(root, list, limit)),
+            request: Some(request),
             frames: Vec::new(),
             total: Counters::default(),
             status: Status::Complete,
             changed: false,
             ready: VecDeque::new(),
             reported: Instant::now(),
+            held: Duration::ZERO,
         }
+    }
+
+    /// For how long one run kept its processor, at most.
+    pub fn held(&self) -> Duration {
+        self.held
     }
 
     /// One run, or one directory left.
@@ -93,108 +107,106 @@ impl<'d> Walk<'d> {
             return Ok(());
         }
         if let Some(mut request) = self.request.take() {
-            return self.run(&mut request).map(|done| {
-                if done {
-                    self.take(request);
-                } else {
-                    self.request = Some(request);
-                }
-            });
+            let counted = self.run(&mut request)?;
+            match counted {
+                Some(counted) => self.take(counted),
+                None => self.request = Some(request),
+            }
+            return Ok(());
         }
+        let names = self.is_reported(self.frames.len());
         let Some(frame) = self.frames.last_mut() else {
             self.end();
             return Ok(());
         };
-        if let Some((child, counted)) = frame.counted.pop() {
-            self.enter(&child, counted);
+        if let Some(counted) = frame.counted.pop() {
+            self.enter(counted);
         } else if frame.pending.is_empty() {
             self.leave();
         } else {
-            let from = frame.pending.len().saturating_sub(UNITS);
-            let units: Vec<_> = frame.pending[from..]
-                .iter()
-                .map(|child| child.unit)
-                .collect();
-            self.request = Some(Request::of(&units, self.limit));
+            let request = Request::last_of(&frame.pending, frame.dentry, names, self.limit);
+            self.request = Some(request);
         }
         Ok(())
     }
 
-    fn run(&mut self, request: &mut Request) -> Result<bool, SessionError> {
+    fn run(&mut self, request: &mut Request) -> Result<Option<Vec<Counted>>, SessionError> {
         let Some(loaded) = &mut self.loaded else {
-            return Ok(true);
+            return Ok(Some(Vec::new()));
         };
-        let done = request.run(loaded).map_err(SessionError::Bpf)?;
         let knows_flags = loaded.kind().knows_flags();
-        if let Kind::List { seen } = &mut self.kind {
-            for child in request.take_children() {
-                if seen.insert(child.unit.dentry ^ child.unit.hash_len.rotate_left(17)) {
+        let ran = request.run(loaded).map_err(SessionError::Bpf)?;
+        if let Kind::List(told) = &mut self.kind {
+            told.keep(ran.kept);
+            for child in ran.children {
+                if told.is_new(child.dentry ^ child.hash_len.rotate_left(17)) {
                     let name = OsString::from_vec(child.name().to_vec());
                     let entry = Entry::new(name, child.ino, child.flags, knows_flags);
                     self.ready.push_back(Record::Entry(entry));
                 }
             }
-        } else if self.reported.elapsed() >= PROGRESS && !done {
+        } else if ran.counted.is_none() && self.reported.elapsed() >= PROGRESS {
             self.reported = Instant::now();
-            let so_far = plus(self.total, &request.so_far());
+            let so_far = plus(self.total, &ran.so_far);
             self.ready.push_back(Record::Progress(Box::new(so_far)));
         }
-        Ok(done)
+        self.held = self.held.max(request.held());
+        Ok(ran.counted)
     }
 
     /// Takes the answer to a request: of the directory where the walk begins, or of some of the
     /// innermost one's.
-    fn take(&mut self, request: Request) {
-        let mut counted = request.counted();
+    fn take(&mut self, mut counted: Vec<Counted>) {
         if let Some(frame) = self.frames.last_mut() {
-            let from = frame.pending.len().saturating_sub(counted.len());
-            let children = frame.pending.drain(from..);
-            frame.counted = children.zip(counted).collect();
+            let rest = frame.pending.len().saturating_sub(counted.len());
+            frame.pending.truncate(rest);
+            frame.counted = counted;
             return;
         }
         if let Some(root) = counted.pop() {
-            self.push(root);
+            self.push(root, false);
         }
     }
 
-    fn push(&mut self, counted: Counted) {
-        let Counted {
-            found,
-            mut children,
-        } = counted;
+    fn push(&mut self, mut counted: Counted, reported: bool) {
         // In the kernel's order, the next one last.
-        children.reverse();
-        let own = Counters::from(found.counts);
+        counted.children.reverse();
+        let own = Counters::from(counted.counts);
         self.total = plus(self.total, &own);
-        self.changed |= found.flags & (FOUND_CHANGED | FOUND_GONE) != 0;
-        let partial = found.flags & (FOUND_PARTIAL | FOUND_GONE) != 0;
-        if found.flags & FOUND_PARTIAL != 0 && self.status == Status::Complete {
+        self.changed |= counted.flags & (FOUND_CHANGED | FOUND_GONE) != 0;
+        let partial = counted.flags & (FOUND_PARTIAL | FOUND_GONE) != 0;
+        if counted.flags & FOUND_PARTIAL != 0 && self.status == Status::Complete {
             self.status = Status::Bound;
         }
         self.frames.push(Frame {
             own,
             below: Counters::default(),
-            found,
+            dentry: counted.dentry,
+            extra: counted.extra,
+            external_bytes: counted.external_bytes,
             partial,
-            pending: children,
+            reported,
+            pending: counted.children,
             counted: Vec::new(),
         });
     }
 
-    fn enter(&mut self, child: &Child, counted: Counted) {
-        if self.is_reported(self.frames.len()) {
-            let name = OsString::from_vec(child.name().to_vec());
-            let ino = child.ino;
+    fn enter(&mut self, mut counted: Counted) {
+        // One that is gone has no name any more.
+        let reported = self.is_reported(self.frames.len()) && !counted.name.is_empty();
+        if reported {
+            let name = OsString::from_vec(std::mem::take(&mut counted.name).into_vec());
+            let ino = counted.ino;
             self.ready.push_back(Record::Enter { name, ino });
         }
-        self.push(counted);
+        self.push(counted, reported);
     }
 
     /// Whether a directory so many levels below the root has records.
     fn is_reported(&self, depth: usize) -> bool {
         match self.kind {
             Kind::Census { depth: most } => depth <= most as usize,
-            Kind::List { .. } => false,
+            Kind::List(_) => false,
         }
     }
 
@@ -205,12 +217,11 @@ impl<'d> Walk<'d> {
             return self.end();
         };
         let below = plus(frame.below, &frame.own);
-        let depth = self.frames.len();
         let Some(parent) = self.frames.last_mut() else {
             return self.end();
         };
         let partial = frame.partial || self.status == Status::Stopped;
-        let in_use = frame.found.extra > 0 && !partial;
+        let in_use = frame.extra > 0 && !partial;
         let mut itself = Counters::default();
         if in_use {
             itself.in_use = 1;
@@ -218,14 +229,14 @@ impl<'d> Walk<'d> {
             itself.pinned = 1;
         } else {
             itself.prunable = 1;
-            itself.external_names = u64::from(frame.found.external_bytes != 0);
-            itself.external_bytes = frame.found.external_bytes;
+            itself.external_names = u64::from(frame.external_bytes != 0);
+            itself.external_bytes = frame.external_bytes;
         }
         parent.own = plus(parent.own, &itself);
         parent.below = plus(parent.below, &below);
         parent.partial |= self.status == Status::Stopped;
         self.total = plus(self.total, &itself);
-        if self.is_reported(depth) {
+        if frame.reported {
             self.ready.push_back(Record::Leave {
                 own: Box::new(frame.own),
                 below: Box::new(below),
@@ -315,11 +326,10 @@ pub(super) fn names(
     dir: BorrowedFd<'_>,
     each: &mut dyn FnMut(&Child) -> bool,
 ) -> Result<u32, BpfError> {
-    let mut request = Request::root(dir, true, limit());
+    let mut request = Request::list(dir, limit());
     loop {
-        let done = request.run(loaded)?;
-        let found = request.take_children().iter().any(&mut *each);
-        if done || found {
+        let ran = request.run(loaded)?;
+        if ran.children.iter().any(&mut *each) || ran.counted.is_some() {
             return Ok(request.known());
         }
     }

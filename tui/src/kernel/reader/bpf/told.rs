@@ -1,0 +1,53 @@
+//! What of a list was told, so that a part that is read again is not told again: 8 bytes a name, as
+//! there may be millions.
+
+/// Children that were told, in the kernel's order.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    told: Vec<u64>,
+    /// Those of them that are yet to be met again, in order.
+    again: Vec<u64>,
+}
+
+impl Told {
+    /// The program has returned to a place before which so many children were told.
+    pub(super) fn keep(&mut self, kept: usize) {
+        if kept >= self.told.len() {
+            return;
+        }
+        if self.again.is_empty() {
+            self.again = self.told.split_off(kept);
+        } else {
+            self.again.extend(self.told.drain(kept..));
+        }
+        self.again.sort_unstable();
+        self.again.dedup();
+    }
+
+    /// Takes the next child. Whether it is told for the first time.
+    pub(super) fn is_new(&mut self, child: u64) -> bool {
+        self.told.push(child);
+        self.again.binary_search(&child).is_err()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_is_new_once_however_often_a_part_is_read_again() {
+        let mut told = Told::default();
+        let mut new = |kept: usize, children: &[u64]| -> Vec<u64> {
+            told.keep(kept);
+            let children = children.iter().copied();
+            children.filter(|child| told.is_new(*child)).collect()
+        };
+        assert_eq!(new(0, &[9, 7, 5]), [9, 7, 5]);
+        assert_eq!(new(3, &[4]), [4]);
+        // Two are read again, with one between them that has come; then all of it.
+        assert_eq!(new(2, &[5, 8, 4]), [8]);
+        assert_eq!(new(0, &[6, 9, 7, 5]), [6]);
+        assert_eq!(new(4, &[8, 4, 3]), [3]);
+    }
+}
