@@ -143,10 +143,17 @@ fn direct_loads_count_what_copies_count() {
         return;
     }
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut numbers = release.split('.').map_while(|part| part.parse::<u32>().ok());
+    let mut numbers = release
+        .split('.')
+        .map_while(|part| part.parse::<u32>().ok());
     let is_direct = (numbers.next(), numbers.next()) >= (Some(6), Some(2));
     let taken = bpf::take().unwrap();
-    assert_eq!(taken.reads().0 == Reads::Direct, is_direct, "{:?}", taken.reads().1);
+    assert_eq!(
+        taken.reads().0 == Reads::Direct,
+        is_direct,
+        "{:?}",
+        taken.reads().1
+    );
     bpf::give_back(taken);
     if !is_direct {
         return;

@@ -42,7 +42,10 @@ fn rounds(bench: Bench, wanted: u32) -> u32 {
     match bench {
         Bench::Negatives | Bench::Tree | Bench::Inodes | Bench::Stall | Bench::Kill => wanted,
         Bench::Unlink | Bench::Held => wanted.div_ceil(4),
-        Bench::Scale | Bench::Keys | Bench::Reread | Bench::Who => wanted.div_ceil(5),
+        Bench::Readers => wanted.div_ceil(3),
+        Bench::Scale | Bench::Keys | Bench::Reread | Bench::Who | Bench::ReaderCosts => {
+            wanted.div_ceil(5)
+        }
     }
 }
 
@@ -54,8 +57,14 @@ fn is_work(bench: Bench) -> bool {
         | Bench::Inodes
         | Bench::Reread
         | Bench::Unlink
+        | Bench::Readers
         | Bench::Scale => true,
-        Bench::Stall | Bench::Kill | Bench::Held | Bench::Keys | Bench::Who => false,
+        Bench::Stall
+        | Bench::Kill
+        | Bench::Held
+        | Bench::Keys
+        | Bench::Who
+        | Bench::ReaderCosts => false,
     }
 }
 

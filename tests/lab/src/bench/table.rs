@@ -33,7 +33,7 @@ pub struct Measure {
 }
 
 /// All measures, those of one bench beside each other.
-pub static MEASURES: [Measure; 28] = [
+pub static MEASURES: [Measure; 39] = [
     measure(
         "negative",
         Bench::Negatives,
@@ -201,6 +201,72 @@ pub static MEASURES: [Measure; 28] = [
         Bench::Who,
         Bound::AtMost(3.0, 3.0),
         "2,048 rows read and shown by the bare read",
+    ),
+    measure(
+        "bpf_negative",
+        Bench::Readers,
+        Bound::AtMost(12.0, 12.0),
+        "census of 1,000,000 negatives, BPF by module",
+    ),
+    measure(
+        "bpf_files",
+        Bench::Readers,
+        Bound::AtMost(3.5, 3.5),
+        "the same of 50,000 files",
+    ),
+    measure(
+        "bpf_run",
+        Bench::Readers,
+        Bound::AtMost(250.0, 250.0),
+        "microseconds of the longest run of both",
+    ),
+    measure(
+        "bpf_load",
+        Bench::Readers,
+        Bound::Told,
+        "milliseconds to load, verify and check it",
+    ),
+    measure(
+        "direct_negative",
+        Bench::Readers,
+        Bound::AtMost(3.0, 3.0),
+        "the negatives by direct loads, by module",
+    ),
+    measure(
+        "direct_files",
+        Bench::Readers,
+        Bound::AtMost(2.0, 2.0),
+        "the files by direct loads, by module",
+    ),
+    measure(
+        "direct_run",
+        Bench::Readers,
+        Bound::AtMost(250.0, 250.0),
+        "microseconds of the longest run of both",
+    ),
+    measure(
+        "direct_load",
+        Bench::Readers,
+        Bound::Told,
+        "milliseconds to load, verify and check it",
+    ),
+    measure(
+        "bpf_stall",
+        Bench::ReaderCosts,
+        Bound::AtMost(2.0, 2.0),
+        "worst stall in censuses by BPF by in nothing",
+    ),
+    measure(
+        "bpf_list",
+        Bench::ReaderCosts,
+        Bound::Mib(64.0),
+        "MiB of ls --via bpf of 5,000,000 names",
+    ),
+    measure(
+        "bpf_memory",
+        Bench::ReaderCosts,
+        Bound::Mib(64.0),
+        "MiB of a census of 5,000,000 in 100,000 dirs",
     ),
 ];
 

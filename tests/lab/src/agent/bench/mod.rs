@@ -7,6 +7,7 @@ mod keys;
 mod memory;
 mod peers;
 mod races;
+mod readers;
 mod reread;
 mod speed;
 mod terminal;
@@ -46,6 +47,10 @@ pub enum Bench {
     Keys,
     /// What it costs to have the kernel tell who fills the dentry cache
     Who,
+    /// The BPF reader by the module
+    Readers,
+    /// What others and the machine feel of the BPF reader
+    ReaderCosts,
 }
 
 /// What samples are marked with that tell how long the host takes a processor away.
@@ -76,6 +81,8 @@ pub fn run(bench: Bench, rounds: u32) -> Result<()> {
         Bench::Scale => memory::scale(rounds),
         Bench::Keys => keys::keys(rounds),
         Bench::Who => who::who(rounds),
+        Bench::Readers => readers::readers(rounds),
+        Bench::ReaderCosts => readers::costs(rounds),
     }
 }
 

@@ -12,11 +12,13 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 use rustix::fs::{AtFlags, statat};
 use rustix::process::{Resource, Rlimit, setrlimit};
+use slabscope::kernel::reader::bpf;
 use slabscope::kernel::session::Mode as Prune;
 
 use super::peers::{
     directory, drop_caches, fill, nanoseconds, negative, pin, prune, shrink_dcache_parent, walk,
 };
+use super::readers::census;
 use super::{NOISE, tell};
 use crate::agent::lookups;
 
@@ -121,6 +123,26 @@ pub fn stall(rounds: u32) -> Result<()> {
         tell("stall_nothing", nanoseconds(ours), nanoseconds(nothing))?;
     }
     Ok(())
+}
+
+/// The same while the BPF reader counts in place of a prune: it takes no lock.
+pub fn stall_by_readers() -> Result<()> {
+    let dir = directory("stalled")?;
+    let present = dir.join("present");
+    fs::write(&present, "").with_context(|| format!("cannot write {}", present.display()))?;
+    let end = || Instant::now() + ACTED;
+    let ours = least_stall(&dir, || {
+        let (started, end) = (Instant::now(), end());
+        while Instant::now() < end {
+            census(bpf::take()?, &dir)?;
+        }
+        Ok(started.elapsed())
+    })?;
+    let nothing = least_stall(&dir, || {
+        sleep(ACTED);
+        Ok(ACTED)
+    })?;
+    tell("bpf_stall", nanoseconds(ours), nanoseconds(nothing))
 }
 
 /// What is run in a process of its own, to be killed.

@@ -17,8 +17,8 @@ use super::peers::{
 use super::tell;
 use crate::agent::{lookups, tools};
 
-const NEGATIVES: u64 = 1_000_000;
-const FILES: u64 = 50_000;
+pub const NEGATIVES: u64 = 1_000_000;
+pub const FILES: u64 = 50_000;
 const UNLINKED: u64 = 200_000;
 
 /// A million negatives in one directory; the census is of the same ones, before they go.
@@ -45,7 +45,7 @@ pub fn negatives(rounds: u32) -> Result<()> {
 }
 
 /// Looks up every file of a tree.
-fn look(top: &Path) -> Result<()> {
+pub fn look(top: &Path) -> Result<()> {
     for index in 0..FILES {
         let path = tools::file(top, index);
         fs::symlink_metadata(&path).with_context(|| format!("cannot find {}", path.display()))?;

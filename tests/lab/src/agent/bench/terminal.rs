@@ -122,15 +122,20 @@ impl Terminal {
 
     /// The most memory that the program has had, in bytes.
     pub fn peak_memory(&self) -> Result<f64> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        let peak = status.lines().find_map(|line| {
-            let kib = line.strip_prefix("VmHWM:")?.strip_suffix("kB")?;
-            kib.trim().parse::<f64>().ok()
-        });
-        peak.map(|kib| kib * 1024.0)
-            .with_context(|| format!("{path} has no VmHWM"))
+        peak_memory(self.child.id())
     }
+}
+
+/// The most memory that a process has had, in bytes.
+pub fn peak_memory(process: u32) -> Result<f64> {
+    let path = format!("/proc/{process}/status");
+    let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let peak = status.lines().find_map(|line| {
+        let kib = line.strip_prefix("VmHWM:")?.strip_suffix("kB")?;
+        kib.trim().parse::<f64>().ok()
+    });
+    peak.map(|kib| kib * 1024.0)
+        .with_context(|| format!("{path} has no VmHWM"))
 }
 
 impl Drop for Terminal {

@@ -160,7 +160,11 @@ impl Request {
         units
             .map(|((unit, found), children)| {
                 // The root's is found by the program.
-                let dentry = if unit.parent == 0 { self.state.dir } else { unit.dentry };
+                let dentry = if unit.parent == 0 {
+                    self.state.dir
+                } else {
+                    unit.dentry
+                };
                 Counted::new(dentry, found, std::mem::take(children))
             })
             .collect()
