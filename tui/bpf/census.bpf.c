@@ -86,6 +86,7 @@ enum dentry_flags {
 	DCACHE_SHRINK_LIST = 2,
 	DCACHE_MOUNTED = 4,
 	DCACHE_PAR_LOOKUP = 8,
+	DCACHE_ENTRY_TYPE = 16,		/* several bits, none of which a negative has */
 };
 
 #define S_IFMT 0170000
@@ -564,7 +565,7 @@ struct plain {
 };
 
 #ifdef DIRECT
-static inline_always int look_plain(u64 address, struct plain *plain)
+static inline_always int look_plain(u64 address, struct plain *plain, int by_inode)
 {
 	struct dentry *dentry = as(dentry, address);
 
@@ -574,7 +575,7 @@ static inline_always int look_plain(u64 address, struct plain *plain)
 		plain->next = (u64)load(((struct dentry___child *)dentry)->d_child.next);
 	plain->flags = load(dentry->d_flags);
 	plain->name = (u64)load(dentry->d_name.name);
-	plain->inode = (u64)load(dentry->d_inode);
+	plain->inode = by_inode ? (u64)load(dentry->d_inode) : 0;
 	plain->count = load(dentry->d_lockref.count);
 	return 0;
 }
@@ -583,7 +584,7 @@ static inline_always int look_plain(u64 address, struct plain *plain)
 #define FRONT 136
 #define BACK 136
 
-static inline_always int look_plain(u64 dentry, struct plain *plain)
+static inline_always int look_plain(u64 dentry, struct plain *plain, int by_inode)
 {
 	u32 front = offset_of(dentry, d_inode) + 8, back = count_offset() & ~7;
 	u32 sib = sib_offset();
@@ -613,7 +614,8 @@ noinline int plain(void)
 {
 	u64 node = st.node, end = st.end, last = 0;
 	u32 lru_mask = st.lru_bit | st.shrink_bit, lru_bit = st.lru_bit, lru = 0, seen = 0;
-	u32 special = st.mounted_bit | st.lookup_bit;
+	u32 special = st.mounted_bit | st.lookup_bit | st.type_bits;
+	int by_inode = !st.type_bits;
 
 	if (st.list || node == end ||
 	    (u64)get(dentry, node - sib_offset(), d_parent) != st.dir)
@@ -622,7 +624,7 @@ noinline int plain(void)
 		u64 dentry = node - sib_offset();
 		struct plain plain;
 
-		if (node == end || look_plain(dentry, &plain) || plain.inode || plain.count ||
+		if (node == end || look_plain(dentry, &plain, by_inode) || plain.inode || plain.count ||
 		    (plain.flags & special) || plain.name != dentry + short_name_offset())
 			break;
 		lru += (plain.flags & lru_mask) == lru_bit;
@@ -683,6 +685,7 @@ noinline int find_bits(void)
 	st.shrink_bit = bit_of(DCACHE_SHRINK_LIST);
 	st.mounted_bit = bit_of(DCACHE_MOUNTED);
 	st.lookup_bit = bit_of(DCACHE_PAR_LOOKUP);
+	st.type_bits = bit_of(DCACHE_ENTRY_TYPE);
 	st.known = KNOWN_FLAGS;
 	return 0;
 }

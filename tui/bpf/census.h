@@ -98,12 +98,13 @@ struct state {
 	u32 list;		/* report every child, enter none */
 	u32 names;		/* report the names of directories */
 	u32 known;		/* answer: enum known_flags */
-	u32 lru_bit, shrink_bit, mounted_bit, lookup_bit;	/* of d_flags; 0: unknown */
+	u32 lru_bit, shrink_bit, mounted_bit, lookup_bit, type_bits;	/* of d_flags; 0: unknown */
 
 	/* The place, kept from run to run; and rows.crumbs. */
 	u32 at;			/* the directory under way: work[at]; units: all are done */
 	u32 opened;
 	u32 last_seq;
+	u32 reserved;
 	u64 dir;
 	u64 node, end;
 	u64 last, last_hash_len, last_inode, last_pprev;

@@ -304,12 +304,16 @@ fn bpf() -> Check {
     let check = |state, found| Check::new("bpf", "walking without the module", state, found);
     let error = match reader::bpf::take() {
         Ok(loaded) => {
-            let known = match loaded.kind().knows_flags() {
-                true => "works",
-                false => "works; LRU and mount points are not known on this kernel",
-            };
+            let (reads, instead) = loaded.reads();
+            let mut found = format!("works; reads: {reads}");
+            if let Some(reason) = instead {
+                found = format!("{found}, as {reason}");
+            }
+            if !loaded.kind().knows_flags() {
+                found += "; LRU and mount points are not known on this kernel";
+            }
             reader::bpf::give_back(loaded);
-            return check(State::Ok, known.to_owned());
+            return check(State::Ok, found);
         }
         Err(error) => error,
     };
