@@ -53,6 +53,7 @@ struct dentry {
 	struct qstr d_name;
 	struct inode *d_inode;
 	struct lockref d_lockref;
+	struct list_head d_lru;
 	union { struct hlist_node d_alias; } d_u;
 } relocated;
 
@@ -87,6 +88,8 @@ enum dentry_flags {
 	DCACHE_MOUNTED = 4,
 	DCACHE_PAR_LOOKUP = 8,
 	DCACHE_ENTRY_TYPE = 16,		/* several bits, none of which a negative has */
+	DCACHE_DIRECTORY_TYPE = 32,
+	DCACHE_REGULAR_TYPE = 48,
 };
 
 #define S_IFMT 0170000
@@ -155,12 +158,6 @@ static inline_always u32 sib_offset(void)
 static inline_always u32 children_offset(void)
 {
 	return has_sib() ? offset_of(dentry___sib, d_children) : offset_of(dentry___child, d_subdirs);
-}
-
-static inline_always u32 alias_offset(void)
-{
-	return has_field(dentry, d_u.d_alias) ? offset_of(dentry, d_u.d_alias) :
-						offset_of(dentry___alias, d_alias);
 }
 
 static inline_always u32 short_name_offset(void)
@@ -334,7 +331,7 @@ noinline int roll_back(void)
 /* What is needed of a child. */
 struct view {
 	u64 dentry, parent, inode, hash_len, name;
-	u64 next, pprev, first;
+	u64 next, pprev, first, alias;
 	u32 flags, seq;
 	s32 count;
 };
@@ -360,6 +357,10 @@ static inline_always int look(struct view *view)
 	view->name = (u64)load(dentry->d_name.name);
 	view->inode = (u64)load(dentry->d_inode);
 	view->count = load(dentry->d_lockref.count);
+	if (has_field(dentry, d_u.d_alias))
+		view->alias = (u64)load(dentry->d_u.d_alias.pprev);
+	else
+		view->alias = (u64)load(((struct dentry___alias *)dentry)->d_alias.pprev);
 	if (has_sib()) {
 		struct dentry___sib *sib = (void *)dentry;
 
@@ -382,15 +383,22 @@ static inline_always int look(struct view *view)
 	value; \
 })
 
-/* More than a dentry has up to its list of children, even where locks are debugged. */
+static inline_always u32 alias_offset(void)
+{
+	return has_field(dentry, d_u.d_alias) ? offset_of(dentry, d_u.d_alias) :
+						offset_of(dentry___alias, d_alias);
+}
+
+/* More than a dentry has, even where locks are debugged. */
 #define COPY 320
 
 static inline_always int look(struct view *view)
 {
-	u32 size = children_offset() + sizeof(u64);
+	u32 size = alias_offset() + 2 * sizeof(u64);
 	u8 copy[COPY] __attribute__((aligned(8)));
 
-	if (size > COPY || bpf_probe_read_kernel(copy, size, (void *)view->dentry))
+	if (size > COPY || children_offset() + sizeof(u64) > size ||
+	    bpf_probe_read_kernel(copy, size, (void *)view->dentry))
 		return 1;
 	view->seq = *(u32 *)(copy + seq_offset());
 	view->flags = *(u32 *)(copy + offset_of(dentry, d_flags));
@@ -402,6 +410,7 @@ static inline_always int look(struct view *view)
 	view->next = *(u64 *)(copy + sib_offset());
 	view->pprev = *(u64 *)(copy + sib_offset() + sizeof(u64));
 	view->first = *(u64 *)(copy + children_offset());
+	view->alias = *(u64 *)(copy + alias_offset() + sizeof(u64));
 	return 0;
 }
 #endif
@@ -424,16 +433,32 @@ static inline_always u32 flags_of(const struct view *view)
 static inline_always void count_flags(u32 flags)
 {
 	st.counts.lru += !!(flags & CHILD_LRU);
-	st.counts.mountpoints += !!(flags & CHILD_MOUNTPOINT);
-	st.counts.in_lookup += !!(flags & CHILD_IN_LOOKUP);
+	if (flags & (CHILD_MOUNTPOINT | CHILD_IN_LOOKUP)) {
+		st.counts.mountpoints += !!(flags & CHILD_MOUNTPOINT);
+		st.counts.in_lookup += !!(flags & CHILD_IN_LOOKUP);
+	}
 }
 
-/* The inode is counted at the first of its names alone, as by the module. Returns its type. */
+static inline_always u32 type_of(const struct view *view)
+{
+	u32 type = view->flags & st.type_bits;
+
+	if (type == st.file_type && type)
+		return S_IFREG;
+	if (type == st.dir_type && type)
+		return S_IFDIR;
+	return get(inode, view->inode, i_mode) & S_IFMT;
+}
+
+/*
+ * The inode is counted at the first of its names alone, as by the module: at the one whose link back
+ * is to the inode. Returns its type.
+ */
 static inline_always u32 count_inode(const struct view *view)
 {
-	u32 type = get(inode, view->inode, i_mode) & S_IFMT;
+	u32 type = type_of(view);
 
-	if ((u64)get(inode, view->inode, i_dentry.first) == view->dentry + alias_offset()) {
+	if (view->alias == view->inode + offset_of(inode, i_dentry)) {
 		st.counts.inodes++;
 		if (type == S_IFREG)
 			st.counts.pages += get(inode, view->inode, i_data.nrpages);
@@ -484,6 +509,12 @@ static inline_always void count_leaf(const struct view *view)
 	}
 }
 
+/* Where the link to st.node stands, unless a child that is dying is between. */
+static inline_always u64 link(void)
+{
+	return st.last ? st.last + sib_offset() : st.dir + children_offset();
+}
+
 /* Handles the child at st.node. Not 0: the run is over. */
 noinline int step(void)
 {
@@ -503,8 +534,14 @@ noinline int step(void)
 		roll_back();
 		return 1;
 	}
-	/* It is being renamed, or turned into a file: the next run reads it again. */
-	if ((view.seq & 1) || get(dentry, view.dentry, d_seq.seqcount.sequence) != view.seq)
+	/*
+	 * It is being renamed, or turned into a file: the next run reads it again. Whatever is renamed
+	 * goes to the head of its list: as long as its link back, which was read after its next, is to
+	 * where the walk came from, it was not.
+	 */
+	if ((view.seq & 1) ||
+	    ((st.list || view.pprev != link()) &&
+	     get(dentry, view.dentry, d_seq.seqcount.sequence) != view.seq))
 		return 1;
 	st.node = view.next;
 	if (view.count < 0) {
@@ -557,78 +594,75 @@ noinline int step(void)
 	return 0;
 }
 
-/* What is asked of a child to see that it is a plain negative. */
-struct plain {
-	u64 next, inode, name;
-	u32 flags;
-	s32 count;
-};
-
+/*
+ * Whether the child has no inode, no reference and no allocated name; if so *next is its next, which
+ * was read before that was seen or with the link back to where the walk came from, and *off_lru
+ * counts it if it is on no LRU.
+ */
 #ifdef DIRECT
-static inline_always int look_plain(u64 address, struct plain *plain, int by_inode)
+static inline_always int is_plain(u64 address, u64 back, u64 *next, u32 *off_lru)
 {
 	struct dentry *dentry = as(dentry, address);
+	u32 bits;
 
 	if (has_sib())
-		plain->next = (u64)load(((struct dentry___sib *)dentry)->d_sib.next);
+		*next = (u64)load(((struct dentry___sib *)dentry)->d_sib.next);
 	else
-		plain->next = (u64)load(((struct dentry___child *)dentry)->d_child.next);
-	plain->flags = load(dentry->d_flags);
-	plain->name = (u64)load(dentry->d_name.name);
-	plain->inode = by_inode ? (u64)load(dentry->d_inode) : 0;
-	plain->count = load(dentry->d_lockref.count);
-	return 0;
+		*next = (u64)load(((struct dentry___child *)dentry)->d_child.next);
+	if (load(dentry->d_lockref.count))
+		return 0;
+	if (!st.type_bits && load(dentry->d_inode))
+		return 0;
+	bits = load(dentry->d_flags) & st.plain_bits;
+	if (bits != st.lru_bit) {
+		if (bits & st.special_bits)
+			return 0;
+		++*off_lru;
+	}
+	return (u64)load(dentry->d_name.name) == address + short_name_offset();
 }
 #else
-/* The parts of a dentry in which all of that stands, aligned to 8. */
-#define FRONT 136
-#define BACK 136
+/* From a dentry's name to its place in the list. */
+#define PART 256
 
-static inline_always int look_plain(u64 dentry, struct plain *plain, int by_inode)
+static inline_always int is_plain(u64 dentry, u64 back, u64 *next, u32 *off_lru)
 {
-	u32 front = offset_of(dentry, d_inode) + 8, back = count_offset() & ~7;
-	u32 sib = sib_offset();
-	u8 head[FRONT] __attribute__((aligned(8)));
-	u8 tail[BACK] __attribute__((aligned(8)));
+	u32 from = name_offset(), sib = sib_offset() - from, lru = offset_of(dentry, d_lru);
+	u8 part[PART] __attribute__((aligned(8)));
 
-	if (front > FRONT || sib < back || sib + 8 - back > BACK ||
-	    bpf_probe_read_kernel(tail, sib + 8 - back, (void *)(dentry + back)) ||
-	    bpf_probe_read_kernel(head, front, (void *)dentry))
-		return 1;
-	plain->next = *(u64 *)(tail + (sib - back));
-	plain->count = *(u64 *)tail >> 8 * (count_offset() & 7);
-	plain->flags = *(u32 *)(head + offset_of(dentry, d_flags));
-	plain->name = *(u64 *)(head + name_offset());
-	plain->inode = *(u64 *)(head + offset_of(dentry, d_inode));
-	return 0;
+	if (sib + 16 > PART || bpf_probe_read_kernel(part, sib + 16, (void *)(dentry + from)))
+		return 0;
+	*next = *(u64 *)(part + sib);
+	/* What is not referenced is no mount point, nor being looked up. */
+	if (*(u64 *)(part + sib + 8) != back || *(u64 *)part != dentry + short_name_offset() ||
+	    *(u64 *)(part + (offset_of(dentry, d_inode) - from)) ||
+	    *(u32 *)(part + (count_offset() - from)))
+		return 0;
+	if (*(u64 *)(part + (lru - from)) == dentry + lru)
+		++*off_lru;
+	return 1;
 }
 #endif
 
 /*
- * Passes children without inode, reference or allocated name: what a directory is full of when
- * somebody wants to know. Those never move, so that the next of one which is found to be such after
- * its next was read is in the same list; the first and the last are asked for their parent, too.
- * Returns how many.
+ * Passes plain negatives: what a directory is full of when somebody wants to know. Those never move;
+ * the first and the last are asked for their parent. Returns how many.
  */
 noinline int plain(void)
 {
-	u64 node = st.node, end = st.end, last = 0;
-	u32 lru_mask = st.lru_bit | st.shrink_bit, lru_bit = st.lru_bit, lru = 0, seen = 0;
-	u32 special = st.mounted_bit | st.lookup_bit | st.type_bits;
-	int by_inode = !st.type_bits;
+	u64 node = st.node, end = st.end, last = 0, back = link(), next = 0;
+	u32 off_lru = 0, seen = 0;
 
 	if (st.list || node == end ||
 	    (u64)get(dentry, node - sib_offset(), d_parent) != st.dir)
 		return 0;
 	for (int i = 0; i < PLAIN_STRIDE; i++) {
 		u64 dentry = node - sib_offset();
-		struct plain plain;
 
-		if (node == end || look_plain(dentry, &plain, by_inode) || plain.inode || plain.count ||
-		    (plain.flags & special) || plain.name != dentry + short_name_offset())
+		if (node == end || !is_plain(dentry, back, &next, &off_lru))
 			break;
-		lru += (plain.flags & lru_mask) == lru_bit;
-		node = plain.next;
+		back = dentry + sib_offset();
+		node = next;
 		last = dentry;
 		seen++;
 	}
@@ -643,7 +677,7 @@ noinline int plain(void)
 	st.counts.prunable += seen;
 	st.counts.negative_prunable += seen;
 	st.counts.refs += seen;
-	st.counts.lru += lru_bit ? lru : 0;
+	st.counts.lru += st.lru_bit ? seen - off_lru : 0;
 	st.last = last;
 	st.last_inode = 0;
 	st.last_seq = read32(last + seq_offset());
@@ -686,6 +720,10 @@ noinline int find_bits(void)
 	st.mounted_bit = bit_of(DCACHE_MOUNTED);
 	st.lookup_bit = bit_of(DCACHE_PAR_LOOKUP);
 	st.type_bits = bit_of(DCACHE_ENTRY_TYPE);
+	st.dir_type = bit_of(DCACHE_DIRECTORY_TYPE);
+	st.file_type = bit_of(DCACHE_REGULAR_TYPE);
+	st.special_bits = st.mounted_bit | st.lookup_bit | st.type_bits;
+	st.plain_bits = st.special_bits | st.lru_bit | st.shrink_bit;
 	st.known = KNOWN_FLAGS;
 	return 0;
 }

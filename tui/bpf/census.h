@@ -98,7 +98,10 @@ struct state {
 	u32 list;		/* report every child, enter none */
 	u32 names;		/* report the names of directories */
 	u32 known;		/* answer: enum known_flags */
-	u32 lru_bit, shrink_bit, mounted_bit, lookup_bit, type_bits;	/* of d_flags; 0: unknown */
+	/* Of d_flags; 0: unknown. */
+	u32 lru_bit, shrink_bit, mounted_bit, lookup_bit;
+	u32 type_bits, dir_type, file_type;
+	u32 special_bits, plain_bits;	/* unions of them */
 
 	/* The place, kept from run to run; and rows.crumbs. */
 	u32 at;			/* the directory under way: work[at]; units: all are done */

@@ -154,7 +154,7 @@ pub(super) struct State {
     pub(super) names: u32,
     pub(super) known: u32,
     /// Of `d_flags`, which the program finds.
-    bits: [u32; 5],
+    bits: [u32; 9],
 
     pub(super) at: u32,
     opened: u32,
@@ -204,12 +204,12 @@ const _: () = {
     assert!(offset_of!(Child, name) == 40);
     assert!(size_of::<Child>() == 40 + NAME);
     assert!(size_of::<Crumb>() == 48 + 18 * 8);
-    assert!(offset_of!(State, at) == 24 + 12 + 20);
-    assert!(offset_of!(State, dir) == 72);
-    assert!(offset_of!(State, emitted) == 72 + 7 * 8);
-    assert!(offset_of!(State, counts) == 128 + 16 + 16);
-    assert!(offset_of!(State, held_ns) == 160 + 144 + 16);
-    assert!(size_of::<State>() == 328);
+    assert!(offset_of!(State, at) == 24 + 12 + 36);
+    assert!(offset_of!(State, dir) == 88);
+    assert!(offset_of!(State, emitted) == 88 + 7 * 8);
+    assert!(offset_of!(State, counts) == 144 + 16 + 16);
+    assert!(offset_of!(State, held_ns) == 176 + 144 + 16);
+    assert!(size_of::<State>() == 344);
     assert!(offset_of!(Rows, found) == UNITS * 24);
     assert!(offset_of!(Rows, crumbs) == UNITS * (24 + 432));
     assert!(offset_of!(Rows, child) == UNITS * (24 + 432) + CRUMBS * 192);

@@ -17,9 +17,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::check;
 use super::layout::{KNOWN_FLAGS, Mapped, Rows, State, Unit};
-use crate::kernel::reader::Kind;
 use crate::base::text::printable;
 use crate::base::xdg;
+use crate::kernel::reader::Kind;
 
 /// The program, as `tui/bpf/build` makes it.
 static OBJECT: &[u8] =
