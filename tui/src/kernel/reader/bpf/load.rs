@@ -180,6 +180,7 @@ pub fn load(reads: Reads) -> Result<Box<Loaded>, BpfError> {
         reads,
         instead: None,
     });
+    trim();
     loaded.known = check::check(&mut loaded)?;
     Ok(loaded)
 }
@@ -213,6 +214,15 @@ fn direct() -> Result<Vec<u8>, BpfError> {
         }
     }
     Ok(object)
+}
+
+/// Gives back the memory in which the kernel's BTF was taken apart, some 40 MiB: glibc keeps it else.
+fn trim() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it only gives back what is free, and may be called from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Before Linux 5.11 maps count as locked memory, of which 64 KiB are allowed by default.

@@ -122,8 +122,10 @@ impl Request {
             self.asked = true;
         }
         let (state, rows) = loaded.run()?;
-        if state.error != 0 {
-            return Err(BpfError::Misreads("it does not find the open directory"));
+        match state.error {
+            0 => {}
+            -1 => return Err(BpfError::Misreads("it does not find the open directory")),
+            _ => return Err(BpfError::Misreads("dentries are larger than expected")),
         }
         if state.runs == self.state.runs {
             self.skipped += 1;
