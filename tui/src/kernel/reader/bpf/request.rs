@@ -67,10 +67,20 @@ pub(super) struct Ran<'r> {
     pub(super) children: &'r [Child],
     /// How many of the children that were reported before still hold.
     pub(super) kept: usize,
-    /// Counted so far, of all the request's directories.
-    pub(super) so_far: Counters,
+    /// Those of the request's directories that are counted so far.
+    found: &'r [Found],
+    /// Of the one under way.
+    counts: Counts,
     /// Set once all directories are counted.
     pub(super) counted: Option<Vec<Counted>>,
+}
+
+impl Ran<'_> {
+    /// What all of the request's directories come to so far.
+    pub(super) fn so_far(&self) -> Counters {
+        let found = self.found.iter().map(|found| found.counts);
+        found.fold(self.counts.into(), |sum, counts| plus(sum, &counts.into()))
+    }
 }
 
 impl Request {
@@ -135,7 +145,8 @@ impl Request {
             return Ok(Ran {
                 children: &[],
                 kept: usize::MAX,
-                so_far: self.state.counts.into(),
+                found: &[],
+                counts: self.state.counts,
                 counted: None,
             });
         }
@@ -150,9 +161,8 @@ impl Request {
         Ok(Ran {
             children,
             kept: state.kept as usize,
-            so_far: found.iter().fold(state.counts.into(), |sum, found| {
-                plus(sum, &found.counts.into())
-            }),
+            found,
+            counts: state.counts,
             counted: (over == self.units.len()).then(|| self.counted(found)),
         })
     }

@@ -147,7 +147,7 @@ impl<'d> Walk<'d> {
             }
         } else if ran.counted.is_none() && self.reported.elapsed() >= PROGRESS {
             self.reported = Instant::now();
-            let so_far = plus(self.total, &ran.so_far);
+            let so_far = plus(self.total, &ran.so_far());
             self.ready.push_back(Record::Progress(Box::new(so_far)));
         }
         self.held = self.held.max(request.held());
