@@ -294,6 +294,34 @@ fn figures_that_ran_below_zero_enter_no_total_and_are_named() {
     );
 }
 
+/// Captures that hold /proc/mounts alone: the screens and commands have the mounts all the same.
+#[test]
+fn capture_with_proc_mounts_alone_has_its_mounts() {
+    let text: &[u8] = b"/dev/vda1 / xfs rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n";
+    let stat: &[u8] = b"anon 1\nfile 2\nslab_reclaimable 4096\nslab_unreclaimable 0\n";
+    for place in ["proc/mounts", "proc/self/mounts"] {
+        let files = [
+            (place, text),
+            ("sys/fs/cgroup/cgroup.controllers", b"memory\n"),
+            ("sys/fs/cgroup/memory.stat", stat),
+            ("sys/fs/cgroup/job/memory.stat", stat),
+        ];
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place.replace('/', "-"));
+        for (path, bytes) in files {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        let mut app = app(&root, 80, 24);
+        app.keys("2");
+        assert!(app.line("/dev/vda1").contains("xfs"));
+        let output = slabscope(&root, &["cgroups", "--json"]);
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["mount"], "/sys/fs/cgroup", "{json}");
+        assert_eq!(json["cgroups"][0]["slab_reclaimable_bytes"], 4096, "{json}");
+    }
+}
+
 #[test]
 fn mount_lines_not_understood_and_removed_directories_are_told() {
     let mut nics = app(&unpacked("two-nics"), 80, 24);

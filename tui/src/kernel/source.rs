@@ -13,6 +13,7 @@ mod lines;
 pub mod meminfo;
 pub mod memory_stat;
 pub mod mounts;
+mod mtab;
 mod page_size;
 pub mod shrinkers;
 pub mod slab_attributes;
@@ -351,6 +352,7 @@ impl Kernel {
     fn captured(&self, path: &Path) -> io::Result<Vec<u8>> {
         let bytes = self.files.read(path, limit(path));
         let bytes = bytes.or_else(|error| sysctl::instead(&self.files, path, error));
+        let bytes = bytes.or_else(|error| mtab::instead(&self.files, path, error));
         bytes.map(lines::utf_8)
     }
 

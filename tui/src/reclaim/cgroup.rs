@@ -20,7 +20,8 @@ use super::{Ended, Figure, Flow, Outcome, Progress, Ran, ReclaimError, Rung, mac
 use crate::base::shell::quoted;
 use crate::base::text::{bytes, printable};
 use crate::kernel::source::{
-    Cause, CgroupsError, Hierarchy, Kernel, KernelTree, MemoryStat, SourceError, memory_stat,
+    Cause, CgroupsError, Hierarchy, Kernel, KernelTree, Malformed, MemoryStat, SourceError,
+    memory_stat,
 };
 
 /// No process' memory goes to swap, page cache and slabs alone.
@@ -39,7 +40,7 @@ pub struct Plan {
     /// No longer than that; None: until it is done, or stopped.
     pub bound: Option<Duration>,
     /// What it held when the plan was made.
-    pub now: MemoryStat,
+    pub now: Held,
     /// Whether it is that of the whole machine.
     pub everybody: bool,
     /// Its directory, opened: a path could lead to another one later.
@@ -94,7 +95,7 @@ impl Plan {
 
 impl Plan {
     /// What it holds now.
-    fn memory(&self) -> Result<MemoryStat, ReclaimError> {
+    fn memory(&self) -> Result<Held, ReclaimError> {
         memory(&self.tree, &self.directory, &self.path)
     }
 }
@@ -139,12 +140,23 @@ fn no_cgroup(cgroup: &Path, error: io::Error) -> ReclaimError {
     }
 }
 
+/// What a cgroup holds, in bytes: what is promised and asked for goes by these, so all are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Page cache, with shared memory.
+    pub file: u64,
+    /// The part of that which no disk has.
+    pub shmem: u64,
+    /// What processes have made.
+    pub anon: u64,
+    /// Slab objects that a shrinker can free.
+    pub slab_reclaimable: u64,
+    /// Slab objects that none can.
+    pub slab_unreclaimable: u64,
+}
+
 /// What a cgroup holds. Without memory.stat the controller is off.
-fn memory(
-    tree: &KernelTree,
-    directory: &OwnedFd,
-    cgroup: &Path,
-) -> Result<MemoryStat, ReclaimError> {
+fn memory(tree: &KernelTree, directory: &OwnedFd, cgroup: &Path) -> Result<Held, ReclaimError> {
     let path = cgroup.join("memory.stat");
     let read = tree
         .read(directory, "memory.stat")
@@ -160,10 +172,30 @@ fn memory(
             _ => ReclaimError::file(&path, error),
         })?;
     let malformed = |malformed| SourceError {
-        path,
+        path: path.clone(),
         cause: Cause::Malformed(malformed),
     };
-    Ok(memory_stat::parse(&String::from_utf8_lossy(&read)).map_err(malformed)?)
+    let parsed = memory_stat::parse(&String::from_utf8_lossy(&read)).map_err(&malformed)?;
+    let MemoryStat {
+        file,
+        shmem,
+        anon,
+        slab_reclaimable,
+        slab_unreclaimable,
+        ..
+    } = parsed.value;
+    let held = || {
+        Some(Held {
+            file: file?,
+            shmem: shmem.unwrap_or(0),
+            anon: anon?,
+            slab_reclaimable: slab_reclaimable?,
+            slab_unreclaimable: slab_unreclaimable?,
+        })
+    };
+    let first = parsed.skipped.first;
+    let none = || first.unwrap_or_else(|| Malformed::new(1, "not all figures are there"));
+    Ok(held().ok_or_else(|| malformed(none()))?)
 }
 
 impl Rung for Plan {
@@ -185,13 +217,12 @@ impl Rung for Plan {
     }
 
     fn notes(&self) -> Vec<String> {
-        let MemoryStat {
+        let Held {
             file,
             shmem,
             slab_reclaimable,
             slab_unreclaimable,
             anon,
-            ..
         } = self.now;
         let mut notes = vec![
             format!(
@@ -225,7 +256,7 @@ impl Rung for Plan {
 
     fn measure(&self, kernel: &mut Kernel) -> Vec<Figure> {
         let stat = self.memory().ok();
-        let of = |figure: fn(&MemoryStat) -> u64| stat.as_ref().map(figure);
+        let of = |figure: fn(&Held) -> u64| stat.as_ref().map(figure);
         let mut figures = vec![
             Figure::bytes(
                 "cgroup_slab_reclaimable_bytes",
@@ -273,7 +304,7 @@ impl Rung for Plan {
 }
 
 /// What a rung on a cgroup can take: slabs and page cache.
-fn held(stat: &MemoryStat) -> u64 {
+fn held(stat: &Held) -> u64 {
     stat.slab_reclaimable.saturating_add(stat.file)
 }
 

@@ -39,7 +39,8 @@ pub struct Cgroup {
     /// What its memory is used for; None: the controller is not enabled for it, and its memory
     /// counts as that of the next above for which it is; or [`Self::unread`].
     pub stat: Option<CgroupMemory>,
-    /// Why its files, or the cgroups below it, could not be read. None: they could.
+    /// Why its files, or the cgroups below it, could not be read, or what of them was not understood.
+    /// None: all was.
     pub unread: Option<SourceError>,
     /// Bytes that count against its limits (memory.current); the root of v2 has none.
     pub current: Option<u64>,
@@ -165,8 +166,8 @@ pub fn read(
         one::add_slabs_below(&mut all);
     }
     if let Some(top) = all.first_mut() {
-        if let Some(error) = top.unread.take() {
-            return Err(error.into());
+        if let (None, Some(error)) = (&top.stat, &top.unread) {
+            return Err(error.clone().into());
         }
         one::of_machine(top, &mut Kernel::new(root));
     }
@@ -220,6 +221,9 @@ impl<'a> Walk<'a> {
                 return;
             }
             cgroup.stat = None;
+            cgroup.unread = Some(error);
+        }
+        if let Some(error) = cgroup.unread.take() {
             cgroup.unread = Some(self.named(&cgroup, error));
         }
         match directories(&directory) {

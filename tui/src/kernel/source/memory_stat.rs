@@ -1,36 +1,36 @@
 //! memory.stat of a cgroup (v2).
 
-use super::lines::text_lines;
+use super::lines::{Parsed, Skipped, last, text_lines};
 use super::{Malformed, below_zero, excerpt, number};
 
 /// What a cgroup and those below it hold, in bytes (mm/memcontrol.c: `memory_stat_format()`, Linux
-/// 7.3).
+/// 7.3). None: not there, or not understood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryStat {
     /// Anonymous memory: what processes have made.
-    pub anon: u64,
+    pub anon: Option<u64>,
     /// Page cache, with shared memory.
-    pub file: u64,
+    pub file: Option<u64>,
     /// The part of [`Self::file`] that no disk has: tmpfs, shared memory.
-    pub shmem: u64,
+    pub shmem: Option<u64>,
     /// Changed and not written yet.
-    pub file_dirty: u64,
+    pub file_dirty: Option<u64>,
     /// Being written.
-    pub file_writeback: u64,
+    pub file_writeback: Option<u64>,
     /// Objects of slab caches that a shrinker can empty. By object, not by slab.
-    pub slab_reclaimable: u64,
+    pub slab_reclaimable: Option<u64>,
     /// Objects of the others.
-    pub slab_unreclaimable: u64,
-    /// All memory of the kernel itself, slab among it; None: before Linux 5.18.
+    pub slab_unreclaimable: Option<u64>,
+    /// All memory of the kernel itself, slab among it; from Linux 5.18 on.
     pub kernel: Option<u64>,
     /// A copy for each processor, as of eBPF maps and counters.
-    pub percpu: u64,
+    pub percpu: Option<u64>,
     /// Mapped page by page, as large tables and eBPF maps.
-    pub vmalloc: u64,
+    pub vmalloc: Option<u64>,
     /// Stacks of tasks in the kernel.
-    pub kernel_stack: u64,
+    pub kernel_stack: Option<u64>,
     /// Page tables.
-    pub pagetables: u64,
+    pub pagetables: Option<u64>,
 }
 
 /// What memory.stat of v1 says that v2 says as well, in bytes; None: not there.
@@ -66,14 +66,13 @@ fn count(name: &str, value: &str, at: usize) -> Result<u64, Malformed> {
     figure.ok_or_else(malformed)
 }
 
-/// Lines of `name 123`. What a kernel does not write is 0, but for the slabs: without the controller
-/// there is no file.
-pub fn parse(text: &str) -> Result<MemoryStat, Malformed> {
-    let mut stat = MemoryStat::default();
-    let mut known = false;
+/// Lines of `name 123`. One that is not understood costs its figure; an error: nothing was.
+pub fn parse(text: &str) -> Result<Parsed<MemoryStat>, Malformed> {
+    let (mut stat, mut skipped) = (MemoryStat::default(), Skipped::default());
     for (at, line) in text_lines(text) {
         let Some((name, value)) = line.split_once(' ') else {
-            return Err(Malformed::new(at, format!("no figure: {}", excerpt(line))));
+            skipped.add(Malformed::new(at, format!("no figure: {}", excerpt(line))));
+            continue;
         };
         let figure = match name {
             "anon" => &mut stat.anon,
@@ -81,27 +80,27 @@ pub fn parse(text: &str) -> Result<MemoryStat, Malformed> {
             "shmem" => &mut stat.shmem,
             "file_dirty" => &mut stat.file_dirty,
             "file_writeback" => &mut stat.file_writeback,
-            "slab_reclaimable" => {
-                known = true;
-                &mut stat.slab_reclaimable
-            }
+            "slab_reclaimable" => &mut stat.slab_reclaimable,
             "slab_unreclaimable" => &mut stat.slab_unreclaimable,
-            "kernel" => stat.kernel.insert(0),
+            "kernel" => &mut stat.kernel,
             "percpu" => &mut stat.percpu,
             "vmalloc" => &mut stat.vmalloc,
             "kernel_stack" => &mut stat.kernel_stack,
             "pagetables" => &mut stat.pagetables,
             _ => continue,
         };
-        *figure = count(name, value, at)?;
+        match count(name, value, at) {
+            Ok(read) => *figure = Some(read),
+            Err(malformed) => skipped.add(malformed),
+        }
     }
-    match known {
-        true => Ok(stat),
-        false => Err(Malformed::new(
-            text.lines().count().max(1),
-            "slab_reclaimable is missing",
-        )),
+    // Without the controller there is no file: where there is one, it has the slabs.
+    if stat.slab_reclaimable.is_none() && skipped.lines == 0 {
+        let missing = "slab_reclaimable is missing";
+        skipped.add(Malformed::new(last(text), missing));
     }
+    let any = stat != MemoryStat::default();
+    skipped.with(any.then_some(stat), || Malformed::new(1, "no figure"))
 }
 
 #[cfg(test)]
@@ -117,18 +116,21 @@ mod tests {
     #[test]
     fn what_is_shown_is_read() {
         let stat = MemoryStat {
-            anon: 188_416,
-            file: 4096,
-            file_dirty: 4096,
-            slab_reclaimable: 1_197_000,
-            slab_unreclaimable: 95_376,
+            anon: Some(188_416),
+            file: Some(4096),
+            file_dirty: Some(4096),
+            slab_reclaimable: Some(1_197_000),
+            slab_unreclaimable: Some(95_376),
             kernel: Some(1_388_544),
-            percpu: 5632,
-            kernel_stack: 16_384,
-            pagetables: 45_056,
+            percpu: Some(5632),
+            kernel_stack: Some(16_384),
+            pagetables: Some(45_056),
+            shmem: Some(0),
+            vmalloc: Some(0),
+            file_writeback: Some(0),
             ..MemoryStat::default()
         };
-        assert_eq!(parse(TEXT), Ok(stat));
+        assert_eq!(parse(TEXT).unwrap().value, stat);
     }
 
     #[test]
@@ -141,15 +143,40 @@ mod tests {
     }
 
     #[test]
+    fn line_that_is_not_understood_costs_its_figure() {
+        for (text, what) in [
+            (
+                "anon 1\nfile\nslab_reclaimable 7\n",
+                "line 2: no figure: file",
+            ),
+            (
+                "anon 1\nfile -4\nslab_reclaimable 7\n",
+                "line 2: file is no count: -4",
+            ),
+        ] {
+            let parsed = parse(text).unwrap();
+            let MemoryStat {
+                anon,
+                file,
+                slab_reclaimable,
+                ..
+            } = parsed.value;
+            assert_eq!((anon, file, slab_reclaimable), (Some(1), None, Some(7)));
+            assert_eq!(parsed.skipped.first.unwrap().to_string(), what);
+        }
+        let without = parse("anon 1\nfile 2\n").unwrap();
+        assert_eq!(
+            without.skipped.first.unwrap().to_string(),
+            "line 2: slab_reclaimable is missing"
+        );
+    }
+
+    #[test]
     fn hostile() {
         for (text, what) in [
             ("", "line 1: slab_reclaimable is missing"),
-            ("anon 1\nfile\n", "line 2: no figure: file"),
             ("anon -1\n", "line 1: anon is no count: -1"),
-            (
-                "file 1\nfile 18446744073709551616",
-                "line 2: file is no count: 18446744073709551616",
-            ),
+            ("file\nfile 18446744073709551616", "line 1: no figure: file"),
         ] {
             assert_eq!(parse(text).unwrap_err().to_string(), what);
         }

@@ -52,7 +52,11 @@ impl Reader {
                 cgroup.max = parsed(file, "memory.max", limit)?.flatten();
                 cgroup.high = parsed(file, "memory.high", limit)?.flatten();
                 cgroup.pressure = parsed(file, "memory.pressure", pressure)?;
-                cgroup.stat = Some(memory(&stat));
+                cgroup.stat = Some(memory(&stat.value, stat.skipped.lines == 0));
+                cgroup.unread = stat
+                    .skipped
+                    .first
+                    .map(|first| malformed("memory.stat", first));
             }
             Version::V1 => {
                 let Some(stat) = parsed(file, "memory.stat", memory_stat::parse_v1)? else {
@@ -117,31 +121,35 @@ impl Reader {
     }
 }
 
-/// What memory.stat of v2 says. Slab objects are counted in `kernel`, sockets are not.
-fn memory(stat: &MemoryStat) -> CgroupMemory {
-    let mut parts = vec![
+/// What memory.stat of v2 says; `whole`: all of it was understood. Slab objects are counted in
+/// `kernel`, sockets are not.
+fn memory(stat: &MemoryStat, whole: bool) -> CgroupMemory {
+    let add = |sum: u64, figure: u64| sum.saturating_add(figure);
+    let slab = stat.slab_reclaimable.zip(stat.slab_unreclaimable);
+    let slab = slab.map(|(reclaimable, unreclaimable)| add(reclaimable, unreclaimable));
+    let named = [
         ("percpu", stat.percpu),
         ("vmalloc", stat.vmalloc),
         ("stacks", stat.kernel_stack),
         ("page tables", stat.pagetables),
     ];
-    let slab = stat
-        .slab_reclaimable
-        .saturating_add(stat.slab_unreclaimable);
-    if let Some(kernel) = stat.kernel {
-        let named = parts
-            .iter()
-            .fold(slab, |sum, (_, size)| sum.saturating_add(*size));
+    let mut parts: Vec<_> = named
+        .into_iter()
+        .filter_map(|(name, size)| Some((name, size?)))
+        .collect();
+    // What remains is known if all that is named is.
+    if let (Some(kernel), Some(slab), true) = (stat.kernel, slab, whole) {
+        let named = parts.iter().fold(slab, |sum, (_, size)| add(sum, *size));
         parts.push(("other", kernel.saturating_sub(named)));
     }
     parts.retain(|(_, size)| *size > 0);
     parts.sort_by_key(|(_, size)| u64::MAX - size);
     CgroupMemory {
-        slab_reclaimable: Some(stat.slab_reclaimable),
-        slab_unreclaimable: Some(stat.slab_unreclaimable),
-        slab: Some(slab),
-        file: Some(stat.file),
-        anon: Some(stat.anon),
+        slab_reclaimable: stat.slab_reclaimable,
+        slab_unreclaimable: stat.slab_unreclaimable,
+        slab,
+        file: stat.file,
+        anon: stat.anon,
         kernel: stat.kernel,
         parts,
         caches: Vec::new(),
@@ -224,11 +232,15 @@ fn parsed<T>(
     let Some(text) = file(name)? else {
         return Ok(None);
     };
-    let malformed = |malformed: Malformed| SourceError {
+    let named = |error| malformed(name, error);
+    parse(&text).map(Some).map_err(named)
+}
+
+fn malformed(name: &'static str, malformed: Malformed) -> SourceError {
+    SourceError {
         path: name.into(),
         cause: malformed.into(),
-    };
-    parse(&text).map(Some).map_err(malformed)
+    }
 }
 
 /// memory.current: a figure (mm/memcontrol.c: `memory_current_read()`).
@@ -349,20 +361,22 @@ mod tests {
     fn kernel_memory_is_named_by_what_it_is() {
         let stat = MemoryStat {
             kernel: Some(100),
-            percpu: 20,
-            vmalloc: 40,
-            slab_reclaimable: 10,
-            slab_unreclaimable: 5,
+            percpu: Some(20),
+            vmalloc: Some(40),
+            slab_reclaimable: Some(10),
+            slab_unreclaimable: Some(5),
             ..MemoryStat::default()
         };
         let parts = [("vmalloc", 40), ("other", 25), ("percpu", 20)];
-        assert_eq!(memory(&stat).parts, parts);
+        assert_eq!(memory(&stat, true).parts, parts);
+        let remainder_unknown = [("vmalloc", 40), ("percpu", 20)];
+        assert_eq!(memory(&stat, false).parts, remainder_unknown);
         let before_5_18 = MemoryStat {
             kernel: None,
             ..stat
         };
         assert_eq!(
-            memory(&before_5_18).parts,
+            memory(&before_5_18, true).parts,
             [("vmalloc", 40), ("percpu", 20)]
         );
     }
