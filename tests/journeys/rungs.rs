@@ -401,9 +401,11 @@ fn plan_by_bpf_shows_what_is_cached_and_every_rung_that_works() {
     app.shows(">  the whole filesystem: all unused dentries");
     app.shows(">  this directory: names cached as absent, by writing to it");
     app.shows_no("type y");
+    app.shows_no("y prune");
     app.effects();
     app.keys("y");
     assert!(carried_out(&mut app).is_empty(), "nothing can be pruned");
+    app.shows("1 to 3 need the module");
 }
 
 #[test]

@@ -36,6 +36,9 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &Binding> {
 
 /// Whether a key has something to change in the plan that is shown.
 fn fits_plan(model: &Model, action: Action) -> bool {
+    if let (Mode::Confirm(confirm), Action::Prune | Action::WriteBack) = (&model.mode, action) {
+        return confirm.prunes();
+    }
     let (Mode::ConfirmRung(confirm), Action::Rung(action)) = (&model.mode, action) else {
         return true;
     };

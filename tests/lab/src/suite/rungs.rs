@@ -211,7 +211,7 @@ fn from_the_screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.sh("umount /mnt/ext4").map(drop)
 }
 
-/// Without the module the tree's `p` takes the page cache below a directory.
+/// Without the module a plan of the tree leads to the page cache below the directory.
 fn pages(guest: &Guest, screen: &mut Screen<'_>) -> Result<()> {
     screen.send("2")?;
     screen.wait_for("/mnt/ext4", SOON)?;
@@ -222,6 +222,8 @@ fn pages(guest: &Guest, screen: &mut Screen<'_>) -> Result<()> {
     screen.wait_for("data/", SOON)?;
     select(screen, |row| row.contains(" data/"))?;
     screen.send("p")?;
+    screen.wait_for("1 to 3 need the module", SOON)?;
+    screen.send("4")?;
     screen.wait_for("Reclaim: page cache below /mnt/ext4/data", SOON)?;
     let [_, [before, after]] = carried_out(guest, screen, "Reclaimed: page cache")?;
     ensure!(

@@ -262,6 +262,12 @@ fn stop_looking(confirm: &Confirm) -> Vec<Effect> {
 /// `y`: the plan on the screen, and nothing else, is carried out.
 pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     let confirm = match std::mem::replace(&mut model.mode, Mode::Browse) {
+        // It stays: the rungs that work here are in it.
+        Mode::Confirm(confirm) if !confirm.prunes() => {
+            model.mode = Mode::Confirm(confirm);
+            model.notice = Some("that needs the module: > lists what works here".into());
+            return Vec::new();
+        }
         Mode::Confirm(confirm) => *confirm,
         other => {
             model.mode = other;
@@ -271,10 +277,6 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     let mut effects = stop_looking(&confirm);
     if let Some(why) = confirm.refused() {
         model.notice = Some(why);
-        return effects;
-    }
-    if !confirm.prunes() {
-        model.notice = Some("nothing was pruned: that needs the module".into());
         return effects;
     }
     let (mode, writeback) = (confirm.mode, confirm.writeback && confirm.mode.may_write());
