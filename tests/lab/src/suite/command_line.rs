@@ -142,7 +142,12 @@ fn without_module(_: &Context, guest: &Guest) -> Result<()> {
             ("slabscope --via module census /usr", 3, "not loaded"),
             ("slabscope --via module ls /usr", 3, "not loaded"),
             ("slabscope census /usr --json", 0, "\"reader\":\"bpf\""),
-            ("slabscope prune /usr --dry-run", 3, "not loaded"),
+            ("slabscope prune /usr --dry-run", 0, "counted by bpf"),
+            (
+                "slabscope --via module prune /usr --dry-run",
+                3,
+                "not loaded",
+            ),
             ("slabscope prune /usr --yes", 3, "build-help"),
             ("slabscope module status", 3, "not loaded"),
             ("slabscope module status --json", 3, "\"loaded\":false"),
