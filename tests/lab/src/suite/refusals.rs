@@ -158,7 +158,7 @@ fn unanswered(_: &Context, guest: &Guest) -> Result<()> {
     ensure!(refused.contains("does not answer"), "{refused}");
     let said = ends_with(
         guest,
-        "timeout -s INT -k 20 2 slabscope reclaim --superblock /mnt/second --any-filesystem --yes",
+        "timeout -s INT -k 20 20 slabscope reclaim --superblock /mnt/second --any-filesystem --yes",
         0,
     )?;
     ensure!(said.contains("complete"), "{said}");
