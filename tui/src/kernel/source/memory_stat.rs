@@ -128,7 +128,6 @@ mod tests {
             shmem: Some(0),
             vmalloc: Some(0),
             file_writeback: Some(0),
-            ..MemoryStat::default()
         };
         assert_eq!(parse(TEXT).unwrap().value, stat);
     }
