@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT OR Apache-2.0
 
 //! What is spoken over `/dev/slabscope`: one text, compiled into the kernel module and into the
-//! program. docs/abi.md explains it; every layout below is asserted at compile time.
+//! program. docs/internals/abi.md explains it; every layout below is asserted at compile time.
 //!
 //! A file that is open on the device is a session. [`Begin`] starts one walk below one directory,
 //! `read()` drives that walk and returns [`Header`]-framed records, [`IOC_STOP`] ends it early.

@@ -24,7 +24,7 @@ use document::document;
 ///
 /// The kernel counts for a while, in an instance of its tracing (tracefs) that is taken away in the
 /// end; Ctrl-C ends it before and reports. Each dentry made, or each object allocated, costs an
-/// event meanwhile: docs/who.md has what that is. What a slabscope that was killed left armed is
+/// event meanwhile: docs/user/who.md has what that is. What a slabscope that was killed left armed is
 /// taken away at the start.
 #[derive(Debug, clap::Args)]
 pub struct Args {

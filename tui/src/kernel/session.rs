@@ -206,7 +206,7 @@ pub fn how_to_get_the_module(release: &str) -> Vec<String> {
             ),
             "    make -C kmod KDIR=(its build tree, with Rust metadata)".into(),
             "    sudo slabscope module load kmod/slabscope.ko".into(),
-            "docs/module.md says more.".into(),
+            "docs/internals/module.md says more.".into(),
         ]
     };
     lines.push("`cargo lab` shows it on a kernel of its own, in QEMU.".into());

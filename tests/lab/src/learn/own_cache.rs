@@ -19,7 +19,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     clean_up: &[NO_DEMO],
     parts: &[UNRECLAIM, RECLAIM, MERGED, ALONE, CONSTRUCTED, GIVEN_BACK],
     next: "`cargo lab learn 6` gives such a cache a shrinker, `cargo lab learn 8` frees every second object. The commands work \
-           in `cargo lab shell` too: docs/demo.md has all of them.",
+           in `cargo lab shell` too: docs/user/demo.md has all of them.",
     own_boot: false,
 };
 

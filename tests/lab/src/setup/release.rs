@@ -31,7 +31,7 @@ fn names(release: &str) -> Result<Names> {
         .with_context(|| {
             format!(
                 "{release:?} is no kernel of Debian 13's backports: their releases look like \
-                 7.3.4{DEBIAN}-amd64, as `uname -r` prints it. For other kernels see docs/module.md"
+                 7.3.4{DEBIAN}-amd64, as `uname -r` prints it. For other kernels see docs/internals/module.md"
             )
         })?;
     ensure!(

@@ -1,4 +1,4 @@
-//! Every error of docs/abi.md, provoked on the device itself.
+//! Every error of docs/internals/abi.md, provoked on the device itself.
 
 use anyhow::{Result, ensure};
 

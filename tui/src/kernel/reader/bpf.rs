@@ -1,5 +1,5 @@
 //! The reader for kernels without the module: a BPF program (`tui/bpf/census.bpf.c`) that is run,
-//! never attached, and that reads the dentry cache under RCU. docs/readers.md says how its figures
+//! never attached, and that reads the dentry cache under RCU. docs/internals/readers.md says how its figures
 //! stay right.
 //!
 //! [`load`](take) puts it into the kernel once for as long as the program runs; [`Walk`] names it
