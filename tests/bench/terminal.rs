@@ -65,15 +65,19 @@ impl Running {
         panic!("{text} was not written");
     }
 
-    fn file(&self, name: &str) -> String {
+    /// Its processes: the one that was started, and its child.
+    fn processes(&self) -> Vec<u32> {
         let pid = self.child.process_id().unwrap();
-        fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap()
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        let children = children.split_ascii_whitespace();
+        let children = children.map(|child| child.parse().unwrap());
+        std::iter::once(pid).chain(children).collect()
     }
 
     /// CPU of all its threads so far (kernel/sched/stats.h: the first figure of schedstat).
     fn cpu(&self) -> Duration {
-        let pid = self.child.process_id().unwrap();
-        let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        let processes = self.processes().into_iter();
+        let threads = processes.flat_map(|pid| fs::read_dir(format!("/proc/{pid}/task")).unwrap());
         let nanoseconds = threads.map(|thread| {
             let stat = fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
             let figure = stat.split_ascii_whitespace().next().unwrap();
@@ -82,20 +86,16 @@ impl Running {
         Duration::from_nanos(nanoseconds.sum())
     }
 
-    /// The most memory it ever had, in MiB (fs/proc/task_mmu.c: `VmHWM`).
+    /// The most memory that each of its processes ever had, summed, in MiB (fs/proc/task_mmu.c: `VmHWM`). What
+    /// they share counts for each.
     fn peak(&self) -> f64 {
-        let status = self.file("status");
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmHWM:"))
-            .unwrap();
-        let kib: f64 = line
-            .split_ascii_whitespace()
-            .nth(1)
-            .unwrap()
-            .parse()
-            .unwrap();
-        kib / 1024.0
+        let peak = |pid: u32| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kib = peak.unwrap().split_ascii_whitespace().next().unwrap();
+            kib.parse::<f64>().unwrap() / 1024.0
+        };
+        self.processes().into_iter().map(peak).sum()
     }
 }
 

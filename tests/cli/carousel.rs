@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::Home;
+use crate::program::{Home, at_work};
 
 /// A home, a directory to go round in, and a file of so many names.
 struct Scene {
@@ -99,8 +100,9 @@ fn begun(scene: &Scene) -> std::process::Child {
 fn link_of_a_killed_run_is_removed_at_the_next_start() {
     let scene = Scene::new("killed", 900_000);
     let mut child = begun(&scene);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let worker = at_work(rustix::process::Pid::from_child(&child));
+    rustix::process::kill_process(worker, rustix::process::Signal::KILL).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
     assert_eq!(entries(&scene.dir).len(), 1);
     fs::write(&scene.names, "").unwrap();
     let next = scene.run(&["--yes"]);

@@ -115,7 +115,7 @@ fn deed_on_the_screen_without_its_record_exits_1() {
         current: Some(0),
         maximum: Some(0),
     };
-    prlimit(Some(tty.pid()), Resource::Fsize, none).unwrap();
+    prlimit(Some(tty.at_work()), Resource::Fsize, none).unwrap();
     tty.type_keys("P");
     tty.wait_for("type y to reclaim");
     tty.type_keys("y");

@@ -11,7 +11,7 @@ use portable_pty::{PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::dirty::Dirty;
-use crate::program::{Home, PROGRAM};
+use crate::program::{Home, PROGRAM, at_work};
 
 impl Dirty {
     /// Runs the deed on a terminal, and does something to it once the deed is under way. Waits for
@@ -109,7 +109,7 @@ fn deed_whose_record_fails_exits_1() {
             current: Some(0),
             maximum: Some(0),
         };
-        prlimit(Some(pid), Resource::Fsize, none).unwrap();
+        prlimit(Some(at_work(pid)), Resource::Fsize, none).unwrap();
         true
     });
     assert_eq!((home.outcomes(), code), (vec!["begun".into()], Some(1)));

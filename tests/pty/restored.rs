@@ -81,3 +81,23 @@ fn terminal_of_absurd_size_is_drawn_in_part_and_restored() {
         assert_eq!(tty.ends_restored().exit_code(), 0, "{columns}x{rows}");
     }
 }
+
+/// By the kernel, say, which has no memory left: the process that waits for it gives the terminal back.
+#[test]
+fn killed_program_leaves_the_terminal_as_it_was() {
+    let mut tty = Tty::start(80, 24, &[]);
+    tty.wait_for("SReclaimable");
+    kill_process(tty.at_work(), Signal::KILL).unwrap();
+    assert_eq!(tty.ends_restored().signal(), Some("Killed"));
+    assert!(!tty.mouse());
+}
+
+/// The process that was started is killed: the one that draws hears of it, and ends in order.
+#[test]
+fn program_whose_first_process_is_killed_gives_the_terminal_back() {
+    let mut tty = Tty::start(80, 24, &[]);
+    tty.wait_for("SReclaimable");
+    kill_process(tty.pid(), Signal::KILL).unwrap();
+    assert_eq!(tty.ends_restored().signal(), Some("Killed"));
+    assert!(!tty.mouse());
+}

@@ -9,7 +9,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::Pid;
 use rustix::termios::{Termios, tcgetattr};
 
-use crate::program::Home;
+use crate::program::{Home, at_work};
 
 /// How long a condition is waited for before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -153,6 +153,11 @@ impl Tty {
     pub fn pid(&self) -> Pid {
         let pid = self.child.process_id().unwrap();
         Pid::from_raw(pid.try_into().unwrap()).unwrap()
+    }
+
+    /// The process that draws: the one that was started only waits for it.
+    pub fn at_work(&self) -> Pid {
+        at_work(self.pid())
     }
 
     /// Waits for the program's end and for the terminal to be as it was.

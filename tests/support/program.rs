@@ -12,11 +12,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use portable_pty::CommandBuilder;
+use rustix::process::Pid;
 
 /// The program's file.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_slabscope");
+
+/// The process that does what the program does: the one that was started only waits for it.
+pub fn at_work(started: Pid) -> Pid {
+    let children = format!("/proc/{started}/task/{started}/children");
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        let all = fs::read_to_string(&children).unwrap_or_default();
+        if let Some(child) = all.split_ascii_whitespace().next() {
+            return Pid::from_raw(child.parse().unwrap()).unwrap();
+        }
+        assert!(Instant::now() < end, "no process is at work for {started}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
 
 /// A home for the program. An acting one is removed at the end of its test.
 pub struct Home {

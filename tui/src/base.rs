@@ -1,6 +1,7 @@
 //! The lowest floor: text, files and signals, which know nothing of slabs and dentries.
 
 pub mod filter;
+pub(crate) mod guard;
 pub mod json;
 pub mod parse;
 pub(crate) mod say;

@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use crate::base::guard;
 use crate::base::parse;
 use crate::base::say::say;
 use crate::base::signals;
@@ -55,21 +56,6 @@ pub enum Exit {
     Permission = 4,
     /// Only a part was done, or it was cancelled.
     Partial = 5,
-}
-
-impl Exit {
-    /// By its number.
-    fn of(code: i32) -> Option<Self> {
-        let all = [
-            Self::Ok,
-            Self::Failed,
-            Self::Usage,
-            Self::Missing,
-            Self::Permission,
-            Self::Partial,
-        ];
-        all.into_iter().find(|exit| *exit as i32 == code)
-    }
 }
 
 /// Why a subcommand ended before its end.
@@ -244,7 +230,10 @@ pub fn main() -> ExitCode {
         return ExitCode::from(status);
     }
     signals::at_start();
-    aside::at_start();
+    ExitCode::from(guard::run(program, Exit::Partial as u8))
+}
+
+fn program() -> u8 {
     let args = match Cli::try_parse() {
         Ok(args) => args,
         Err(error) => return parsed(&error),
@@ -252,7 +241,7 @@ pub fn main() -> ExitCode {
     if !args.root.is_dir() {
         let root = crate::base::text::printable(&args.root);
         say!("--root {root}: there is no such directory; it has to hold proc and sys");
-        return ExitCode::from(Exit::Usage as u8);
+        return Exit::Usage as u8;
     }
     reader::choose(args.via);
     let context = Context {
@@ -263,37 +252,37 @@ pub fn main() -> ExitCode {
         Some(command) => {
             if args.tui.given() {
                 say!("--interval and PATH go with the screen, not with a command");
-                return ExitCode::from(Exit::Usage as u8);
+                return Exit::Usage as u8;
             }
             command.run()
         }
         None => &args.tui,
     };
     match finish(run, &context) {
-        Ok(exit) => ExitCode::from(exit as u8),
+        Ok(exit) => exit as u8,
         Err(failure) => failed(&failure),
     }
 }
 
 /// The help or the version was asked for, or the arguments are wrong.
-fn parsed(error: &clap::Error) -> ExitCode {
+fn parsed(error: &clap::Error) -> u8 {
     let told = match error.print() {
         // Only what was asked for is on standard output.
         Err(failed) if !error.use_stderr() => Err(Failure::from(on_standard_output(failed))),
         _ => Ok(error.exit_code()),
     };
     match told {
-        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(Exit::Failed as u8)),
+        Ok(code) => u8::try_from(code).unwrap_or(Exit::Failed as u8),
         Err(failure) => failed(&failure),
     }
 }
 
 /// Says why, and what the process exits with.
-fn failed(failure: &Failure) -> ExitCode {
+fn failed(failure: &Failure) -> u8 {
     for line in failure.message.lines() {
         say!("{line}");
     }
-    ExitCode::from(failure.exit as u8)
+    failure.exit as u8
 }
 
 fn finish(run: &dyn Run, context: &Context) -> Result<Exit, Failure> {

@@ -36,14 +36,19 @@ fn is_ignored(signal: c_int) -> bool {
 }
 
 /// At the start of the program: a limit on the size of files (SIGXFSZ) is an error of the write that
-/// meets it, as a full disk is, and ends nothing.
+/// meets it, as a full disk is, and ends nothing. SIGINT and SIGQUIT end it, whoever started it: see [`ending`].
 pub fn at_start() {
-    // SAFETY: to ignore a signal installs no handler.
-    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    // SAFETY: neither to ignore a signal nor its default action installs a handler.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        libc::signal(SIGINT, libc::SIG_DFL);
+        libc::signal(SIGQUIT, libc::SIG_DFL);
+    }
 }
 
 /// Ends the program by a signal, as scripts expect of one that was told to end.
 pub fn die_of(signal: c_int) -> ! {
+    super::guard::tell_signal(signal);
     // SAFETY: the default action is no handler; the program ends here in any case.
     unsafe {
         libc::signal(signal, libc::SIG_DFL);

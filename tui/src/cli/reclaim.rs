@@ -16,8 +16,7 @@ use super::{Context, Exit, Failure, Run};
 use crate::base::parse;
 use crate::base::say::{ProgressLine, say};
 use crate::base::text::count;
-use crate::kernel::aside;
-use crate::kernel::source::{Kernel, Mount};
+use crate::kernel::source::Kernel;
 use crate::reclaim::audit;
 use crate::reclaim::everybody::What;
 use crate::reclaim::ladder::{self, Place};
@@ -129,9 +128,6 @@ impl Run for Args {
         context.live("reclaiming")?;
         let audit = self.how.audit(context)?;
         let mut kernel = Kernel::new("/");
-        if self.reads_remote(&kernel) && !aside::is_again() {
-            return apart();
-        }
         if !self.carousel.is_empty() && !self.how.dry_run {
             tidy();
         }
@@ -140,35 +136,7 @@ impl Run for Args {
     }
 }
 
-/// Does it in a process of its own: if a server does not answer, the kernel may keep all threads of the
-/// process that asks, whatever signal comes.
-fn apart() -> Result<Exit, Failure> {
-    let interrupt = Interrupt::catch()?;
-    match aside::again(&mut || interrupt.flow())? {
-        Ok(status) => Ok(status.code().and_then(Exit::of).unwrap_or(Exit::Partial)),
-        Err(pid) => Err(Failure::new(
-            Exit::Partial,
-            format!(
-                "its filesystem did not answer until the wait was ended{}",
-                crate::kernel::reach::still_waits(Some(pid))
-            ),
-        )),
-    }
-}
-
 impl Args {
-    /// Whether files are opened and read where a server may have to be asked.
-    fn reads_remote(&self, kernel: &Kernel) -> bool {
-        let path = self.pages.as_deref().map(absolute);
-        let mounts = kernel.mounts().unwrap_or_default();
-        let below = |path: &Path| {
-            let on = Mount::of(&mounts, path).is_some_and(Mount::is_remote);
-            let mut inside = mounts.iter().filter(|mount| mount.point.starts_with(path));
-            on || inside.any(Mount::is_remote)
-        };
-        self.any_filesystem && path.is_some_and(|path| below(&path))
-    }
-
     /// Of page cache, without the module.
     pub(super) fn of_pages(pages: &Path, request: Request, how: How) -> Self {
         Self {

@@ -4,9 +4,11 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::low_level::emulate_default_handler;
 
 use super::{Exit, Failure};
 use crate::base::signals;
@@ -113,6 +115,9 @@ impl Directory {
 #[derive(Debug)]
 pub struct Interrupt(Arc<AtomicBool>);
 
+/// Milliseconds within which the same signal again is the same one.
+const AT_ONCE: u64 = 100;
+
 impl Interrupt {
     /// From here on each signal that would end the process ends the walk, however many come: what
     /// has to be taken back is.
@@ -129,17 +134,23 @@ impl Interrupt {
     /// server for ever. A hangup is none of these: it comes from the kernel and again from the shell,
     /// and at the end of a session with SIGTERM behind it.
     pub fn catch() -> io::Result<Self> {
-        let flag = Arc::new(AtomicBool::new(false));
-        for signal in signals::ending() {
-            if [SIGINT, SIGQUIT, SIGTERM].contains(&signal) {
-                // Those registered first are called first: the first signal finds it down.
-                let came = Arc::new(AtomicBool::new(false));
-                signal_hook::flag::register_conditional_default(signal, Arc::clone(&came))?;
-                signal_hook::flag::register(signal, came)?;
-            }
-            signal_hook::flag::register(signal, Arc::clone(&flag))?;
+        let flag = Self::hold()?;
+        for signal in [SIGINT, SIGQUIT, SIGTERM] {
+            let start = Instant::now();
+            let first = AtomicU64::new(0);
+            let came = move || {
+                let now =
+                    u64::try_from(start.elapsed().as_millis()).map_or(u64::MAX, |now| now + 1);
+                let first = first.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+                // One that is sent to all processes of the program comes twice at once.
+                if first.is_err_and(|first| now - first > AT_ONCE) {
+                    let _ = emulate_default_handler(signal);
+                }
+            };
+            // SAFETY: it reads a clock, sets a number, and may end the process: a handler may do each.
+            unsafe { signal_hook::low_level::register(signal, came)? };
         }
-        Ok(Self(flag))
+        Ok(flag)
     }
 
     /// What a walk's progress returns.
@@ -196,8 +207,13 @@ mod tests {
         if std::env::var_os(INSIDE).is_none() {
             let name = "cli::walks::tests::the_second_signal_ends_what_the_first_did_not";
             let mut test = Command::new(std::env::current_exe().unwrap());
-            let status = test.args(["--exact", name]).env(INSIDE, "1").status();
-            assert_eq!(status.unwrap().signal(), Some(SIGTERM));
+            let output = test
+                .args(["--exact", name, "--nocapture"])
+                .env(INSIDE, "1")
+                .output()
+                .unwrap();
+            assert_eq!(output.status.signal(), Some(SIGTERM));
+            assert!(String::from_utf8_lossy(&output.stdout).contains("two at once are one"));
             return;
         }
         let interrupt = Interrupt::catch().unwrap();
@@ -208,6 +224,9 @@ mod tests {
                 std::thread::yield_now();
             }
         }
+        std::thread::sleep(std::time::Duration::from_millis(2 * AT_ONCE));
+        io::Write::write_all(&mut io::stdout(), b"two at once are one\n").unwrap();
+        kill_process(getpid(), Signal::TERM).unwrap();
         // The second is not waited for in vain for ever.
         std::thread::sleep(std::time::Duration::from_secs(5));
     }

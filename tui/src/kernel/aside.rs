@@ -22,7 +22,7 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
-use rustix::process::{Pid, Signal, set_parent_process_death_signal};
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::kernel::reach::{self, Kind};
 
@@ -145,54 +145,6 @@ impl Deed {
             Self::Write1 => "write1",
             Self::Write2 => "write2",
             Self::Write3 => "write3",
-        }
-    }
-}
-
-/// What this program calls itself once more, if all that it was asked for may wait for ever.
-const AGAIN: &str = "slabscope-again";
-
-/// Whether this process is one that [`again`] has started.
-pub fn is_again() -> bool {
-    std::env::args_os().next().is_some_and(|name| name == AGAIN)
-}
-
-/// At the start of such a process: if the one that waits for it ends, so does it.
-pub fn at_start() {
-    if is_again() {
-        // Else it would go on alone, which ends as well.
-        let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    }
-}
-
-/// Runs this program once more as it was started, and waits for its end: its status, or, once `flow`
-/// ends it and it does not end in time, its number.
-pub fn again(flow: &mut dyn FnMut() -> ControlFlow<()>) -> io::Result<Result<ExitStatus, u32>> {
-    // To write down what was done, and to say so.
-    const LONGEST: Duration = Duration::from_millis(800);
-    let mut command = Command::new("/proc/self/exe");
-    let mut child = command
-        .arg0(AGAIN)
-        .args(std::env::args_os().skip(1))
-        .spawn()?;
-    let mut stopped: Option<Instant> = None;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Ok(status));
-        }
-        match stopped {
-            Some(at) if at.elapsed() > LONGEST => {
-                child.kill()?;
-                thread::sleep(LOOK);
-                return Ok(child.try_wait()?.ok_or(child.id()));
-            }
-            None if flow().is_break() => {
-                // The terminal's Ctrl-C comes to both; to be told twice does no harm.
-                let pid = Pid::from_child(&child);
-                rustix::process::kill_process(pid, Signal::TERM)?;
-                stopped = Some(Instant::now());
-            }
-            _ => thread::sleep(Duration::from_millis(10)),
         }
     }
 }

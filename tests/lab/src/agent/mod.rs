@@ -6,6 +6,7 @@ mod calls;
 mod device;
 mod drains;
 mod exec;
+mod fuse;
 mod init;
 pub mod lookups;
 mod polls;
@@ -110,6 +111,11 @@ enum Task {
         /// How many names, files or objects
         #[arg(long)]
         count: Option<u64>,
+    },
+    /// Serve a filesystem by FUSE until it is unmounted; SIGUSR1 makes it mute
+    Fuse {
+        /// Where to mount it
+        dir: PathBuf,
     },
     /// Have an object of kmalloc-512 allocated and freed, so often; stays until killed
     Polls {
@@ -270,6 +276,7 @@ fn run(task: Task) -> Result<ExitCode> {
             unattended,
             count,
         } => return learn(number, unattended, count),
+        Task::Fuse { dir } => fuse::run(&dir),
         Task::Polls { count } => polls::run(count),
         Task::Files { dir, count } => tools::make_files(&dir, count),
         Task::Make { dir, count } => reads::make(&dir, count),

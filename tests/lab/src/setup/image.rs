@@ -11,13 +11,15 @@ use super::command::{Log, system_path};
 use super::debian::{Chroot, SUITE, copy};
 
 /// What the guest has beyond a minimal Debian: tools for filesystems, modules and processes.
-const PACKAGES: [&str; 11] = [
+const PACKAGES: [&str; 13] = [
     "btrfs-progs",
     "e2fsprogs",
+    "iproute2",
     "kmod",
     "less",
     "libcap2-bin",
     "mount",
+    "nfs-kernel-server",
     "procps",
     "strace",
     "util-linux",

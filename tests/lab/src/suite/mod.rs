@@ -10,6 +10,7 @@ mod errors;
 mod explorer;
 mod failing_disk;
 mod fixture;
+mod hung;
 mod inodes;
 mod ladder;
 mod learn;
@@ -84,6 +85,8 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Module], failing_disk::ON_NEWEST),
     (&[Need::Module], failing_disk::WITH_ALL),
     (&[Need::Module], stuck::CASES),
+    (&[Need::Since("6.12"), Need::Btf], hung::CASES),
+    (&[Need::Module], hung::BY_NFS),
     (&[Need::Module], errors::CASES),
     (&[Need::Module], sessions::CASES),
     (&[Need::Module], command_line::CASES),
@@ -111,7 +114,7 @@ const SMOKE: [&str; 5] = [
 ];
 
 /// Tests that take long, and what they show hardly differs from series to series: the newest has them.
-const ON_NEWEST: &[&[Case]] = &[failing_disk::ON_NEWEST];
+const ON_NEWEST: &[&[Case]] = &[failing_disk::ON_NEWEST, hung::BY_NFS];
 
 /// Such as show what shorter ones show, in other ways: they run where all is asked for.
 const WITH_ALL: &[&[Case]] = &[failing_disk::WITH_ALL];

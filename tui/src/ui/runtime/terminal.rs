@@ -21,6 +21,8 @@ use rustix::termios::{
 use signal_hook::consts::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGTSTP};
 use signal_hook::low_level::emulate_default_handler;
 
+use crate::base::guard::{self, TERMINAL_AS_IT_WAS};
+
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// How the terminal was before it was taken first.
@@ -34,10 +36,6 @@ const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 /// The terminal tells what is pasted from what is typed (xterm's mode 2004).
 const PASTE_ON: &[u8] = b"\x1b[?2004h";
 const PASTE_OFF: &[u8] = b"\x1b[?2004l";
-
-/// All that was switched on is switched off, whether it was or not: mouse, alternate screen,
-/// invisible cursor, colours.
-const AFTER_FAULT: &[u8] = b"\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?1049l\x1b[?25h\x1b[0m";
 
 /// The terminal tells of the mouse.
 static MOUSE: AtomicBool = AtomicBool::new(false);
@@ -56,7 +54,7 @@ impl Screen {
             default(info);
             // The thread that watches may be another one, and is not unwound.
             crate::cache::who::disarm();
-            std::process::exit(1);
+            guard::exit(1);
         }));
         on_faults();
         let screen = take()
@@ -145,7 +143,7 @@ fn restore_after_fault() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         // SAFETY: the descriptor is that of standard output, and is not kept.
         let out = unsafe { BorrowedFd::borrow_raw(1) };
-        let _ = rustix::io::write(out, AFTER_FAULT);
+        let _ = rustix::io::write(out, TERMINAL_AS_IT_WAS);
         // SAFETY: as above, of standard input.
         let tty = unsafe { BorrowedFd::borrow_raw(0) };
         if let Some(before) = BEFORE.get() {

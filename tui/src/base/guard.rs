@@ -1,0 +1,354 @@
+//! The program runs in a child of the process that was started, and that process only waits for it.
+//!
+//! Some waits in the kernel no signal ends: for an answer to a request that a FUSE server has read already (fs/fuse/dev.c:
+//! `request_wait_answer()`, Linux 7.3), or for a disk. They hold up the end of all threads of the process, so that it
+//! cannot even exit. The process that waits touches no filesystem: it can always leave, and the shell gets its
+//! prompt back. It gives back the terminal too, if the child was killed while it had it.
+//!
+//! Signals go on to the child, but for those of the terminal's keys: they come to both by themselves.
+
+use std::fs;
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
+use std::process;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use libc::{c_int, siginfo_t, sigset_t, timespec};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getpgrp, getpid, getppid, kill_process,
+    set_parent_process_death_signal, setrlimit, waitpid,
+};
+use rustix::stdio::{stderr, stdin, stdout};
+use rustix::termios::{
+    LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr,
+};
+
+use super::say::say;
+use super::signals;
+
+/// All that a screen switches on, switched off, whether it was on or not: mouse, paste, alternate screen,
+/// invisible cursor, colours.
+pub const TERMINAL_AS_IT_WAS: &[u8] =
+    b"\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?1049l\x1b[?25h\x1b[0m";
+
+/// The process that waits, as the child knows it.
+static WAITS: OnceLock<Pid> = OnceLock::new();
+
+/// What was told to end has so long before it is looked at whether it can: to take back what it did, to write
+/// that down, and to say so.
+const GRACE: Duration = Duration::from_millis(700);
+
+/// What says that it ends has so long for it.
+const EXIT: Duration = Duration::from_millis(200);
+
+/// Between two looks at something that does not end.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A thread that waits for something is seen waiting for it so many times in a row.
+const LOOKS: u32 = 3;
+
+/// Faults, if somebody sends them: they end the program as they would.
+const FAULTS: [c_int; 7] = [
+    libc::SIGABRT,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+    libc::SIGSEGV,
+    libc::SIGSYS,
+    libc::SIGTRAP,
+];
+
+/// Runs `program` in a child, and ends as it ends, with the code that it returns: `left` if it cannot end.
+///
+/// To be called before there is a second thread.
+pub fn run(program: fn() -> u8, left: u8) -> u8 {
+    let Some(blocked) = Blocked::new() else {
+        return program();
+    };
+    let parent = getpid();
+    // SAFETY: there is one thread, so the child finds no lock held by another one.
+    let forked = unsafe { libc::fork() };
+    if forked == 0 {
+        // If the one that waits is killed, this one ends in order.
+        let _ = set_parent_process_death_signal(Some(Signal::TERM));
+        drop(blocked);
+        if getppid() != Some(parent) {
+            signals::die_of(libc::SIGTERM);
+        }
+        let _ = WAITS.set(parent);
+        let code = program();
+        tell(code.into());
+        return code;
+    }
+    match Pid::from_raw(forked).filter(|_| forked > 0) {
+        Some(child) => Guard::new(child, blocked).wait(left),
+        // There may be no more processes: it runs without.
+        None => {
+            drop(blocked);
+            program()
+        }
+    }
+}
+
+/// Ends the process with this code, from any thread.
+pub fn exit(code: u8) -> ! {
+    tell(code.into());
+    process::exit(code.into())
+}
+
+/// Tells the process that waits that this one ends, which may take for ever from here on.
+fn tell(number: usize) {
+    if let Some(waits) = WAITS.get() {
+        let value = libc::sigval {
+            sival_ptr: std::ptr::without_provenance_mut(number),
+        };
+        // SAFETY: the signal is one that its receiver waits for.
+        unsafe { libc::sigqueue(waits.as_raw_nonzero().get(), libc::SIGCHLD, value) };
+    }
+}
+
+/// The same of one that ends by a signal.
+pub(super) fn tell_signal(signal: c_int) {
+    tell(BY_SIGNAL.saturating_add(signal.unsigned_abs() as usize));
+}
+
+/// Exit codes are below.
+const BY_SIGNAL: usize = 1 << 8;
+
+/// The signals that are waited for, which come to nobody else meanwhile.
+struct Blocked {
+    all: sigset_t,
+    before: sigset_t,
+}
+
+impl Blocked {
+    fn new() -> Option<Self> {
+        let mut all = MaybeUninit::<sigset_t>::uninit();
+        let mut before = MaybeUninit::<sigset_t>::uninit();
+        let others = [libc::SIGCHLD, libc::SIGCONT, libc::SIGTSTP];
+        let signals = signals::ending().into_iter().chain(FAULTS).chain(others);
+        // SAFETY: the first call makes the set, those after it add to it; the last one reads it and fills in
+        // the other one.
+        unsafe {
+            libc::sigemptyset(all.as_mut_ptr());
+            for signal in signals {
+                libc::sigaddset(all.as_mut_ptr(), signal);
+            }
+            let how = libc::SIG_BLOCK;
+            let blocked = libc::pthread_sigmask(how, all.as_ptr(), before.as_mut_ptr());
+            (blocked == 0).then(|| Self {
+                all: all.assume_init(),
+                before: before.assume_init(),
+            })
+        }
+    }
+
+    /// The next that comes, within a time. None: nothing came.
+    fn next(&self, within: Option<Duration>) -> Option<siginfo_t> {
+        let mut info = MaybeUninit::<siginfo_t>::uninit();
+        let within = within.map(|within| timespec {
+            tv_sec: libc::time_t::try_from(within.as_secs()).unwrap_or(libc::time_t::MAX),
+            tv_nsec: within.subsec_nanos().into(),
+        });
+        let within = within.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        // SAFETY: set and time are valid or not there, and the call fills in what came if its result is a signal.
+        unsafe {
+            let signal = libc::sigtimedwait(&raw const self.all, info.as_mut_ptr(), within);
+            (signal > 0).then(|| info.assume_init())
+        }
+    }
+}
+
+impl Blocked {
+    fn lift(&self) {
+        let how = libc::SIG_SETMASK;
+        // SAFETY: the set is valid, and the one before is not asked for.
+        unsafe { libc::pthread_sigmask(how, &raw const self.before, std::ptr::null_mut()) };
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        self.lift();
+    }
+}
+
+/// Why the child is expected to end.
+#[derive(Clone, Copy)]
+enum Over {
+    /// A signal told it to.
+    Asked,
+    /// It said that it does, and how: an exit code, or [`BY_SIGNAL`] and a signal.
+    Said(usize),
+}
+
+/// The process that waits.
+struct Guard {
+    child: Pid,
+    blocked: Blocked,
+    terminal: Option<Termios>,
+    over: Option<(Instant, Over)>,
+    /// How often in a row it was seen waiting in the kernel.
+    seen: u32,
+    killed: bool,
+}
+
+impl Guard {
+    fn new(child: Pid, blocked: Blocked) -> Self {
+        Self {
+            child,
+            blocked,
+            terminal: terminal().and_then(|tty| tcgetattr(tty).ok()),
+            over: None,
+            seen: 0,
+            killed: false,
+        }
+    }
+
+    fn wait(mut self, left: u8) -> u8 {
+        loop {
+            match waitpid(
+                Some(self.child),
+                WaitOptions::NOHANG | WaitOptions::UNTRACED,
+            ) {
+                Ok(Some((_, status))) => {
+                    if let Some(code) = self.ended(status, left) {
+                        return code;
+                    }
+                }
+                Ok(None) => {
+                    if self.cannot_end() {
+                        return self.leave(left);
+                    }
+                }
+                // Somebody else has waited for it: there is nothing to be known.
+                Err(_) => return left,
+            }
+            let within = self.over.map(|_| LOOK);
+            if let Some(info) = self.blocked.next(within) {
+                self.came(&info);
+            }
+        }
+    }
+
+    /// What the child's end means for this process. None: it has only stopped.
+    fn ended(&self, status: WaitStatus, left: u8) -> Option<u8> {
+        if let Some(code) = status.exit_status() {
+            return Some(u8::try_from(code).unwrap_or(left));
+        }
+        if let Some(signal) = status.terminating_signal() {
+            self.give_back();
+            if self.killed {
+                say!("what it waited for did not answer until it was ended");
+                return Some(left);
+            }
+            self.die_of(signal);
+        }
+        // The shell is to see that the program has stopped; it continues both.
+        let _ = kill_process(getpid(), Signal::STOP);
+        let _ = kill_process(self.child, Signal::CONT);
+        None
+    }
+
+    fn came(&mut self, info: &siginfo_t) {
+        let signal = info.si_signo;
+        if signal == libc::SIGCHLD {
+            // SAFETY: a signal that sigqueue(3) sent has a process and a value.
+            let (from, value) = unsafe { (info.si_pid(), info.si_value().sival_ptr.addr()) };
+            if info.si_code == libc::SI_QUEUE && from == self.child.as_raw_nonzero().get() {
+                self.over = Some((Instant::now(), Over::Said(value)));
+            }
+            return;
+        }
+        let by_key = [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP].contains(&signal);
+        if !by_key || info.si_code != libc::SI_KERNEL {
+            // SAFETY: the child is not waited for yet, so the number is its own.
+            unsafe { libc::kill(self.child.as_raw_nonzero().get(), signal) };
+        }
+        if ![libc::SIGCONT, libc::SIGTSTP].contains(&signal) {
+            self.over.get_or_insert((Instant::now(), Over::Asked));
+        }
+    }
+
+    /// Whether the child was told to end, or said that it does, and the kernel keeps it.
+    fn cannot_end(&mut self) -> bool {
+        let Some((since, over)) = self.over else {
+            return false;
+        };
+        let long = match over {
+            Over::Asked => GRACE,
+            Over::Said(_) => EXIT,
+        };
+        if since.elapsed() < long || !waits_in_kernel(self.child) {
+            self.seen = 0;
+            return false;
+        }
+        self.seen += 1;
+        if self.seen == LOOKS && !self.killed {
+            // Most waits end by this signal, if by no other.
+            self.killed = kill_process(self.child, Signal::KILL).is_ok();
+            self.seen = 0;
+        }
+        self.seen >= LOOKS
+    }
+
+    /// Leaves the child where it is.
+    fn leave(&self, left: u8) -> u8 {
+        self.give_back();
+        say!(
+            "what it waited for did not answer until it was ended; process {} waits on in the kernel, which no signal ends",
+            self.child
+        );
+        match self.over {
+            Some((_, Over::Said(code))) if code < BY_SIGNAL => u8::try_from(code).unwrap_or(left),
+            Some((_, Over::Said(signal))) => match c_int::try_from(signal - BY_SIGNAL) {
+                Ok(signal) => self.die_of(signal),
+                Err(_) => left,
+            },
+            _ => left,
+        }
+    }
+
+    /// As the child did, which has dumped its memory if that is wanted.
+    fn die_of(&self, signal: c_int) -> ! {
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        let _ = setrlimit(Resource::Core, none);
+        self.blocked.lift();
+        signals::die_of(signal)
+    }
+
+    /// Gives the terminal back, if the child has left it raw.
+    fn give_back(&self) {
+        let (Some(tty), Some(before)) = (terminal(), &self.terminal) else {
+            return;
+        };
+        let raw = |now: &Termios| !now.local_modes.contains(LocalModes::ICANON);
+        let is_ours = tcgetpgrp(tty).is_ok_and(|group| group == getpgrp());
+        if is_ours && !raw(before) && tcgetattr(tty).is_ok_and(|now| raw(&now)) {
+            let _ = tcsetattr(tty, OptionalActions::Now, before);
+            let _ = rustix::io::write(tty, TERMINAL_AS_IT_WAS);
+        }
+    }
+}
+
+/// Of the standard streams the first that is a terminal.
+fn terminal() -> Option<BorrowedFd<'static>> {
+    let all = [stdin(), stdout(), stderr()];
+    all.into_iter().find(|&file| isatty(file))
+}
+
+/// Whether a thread of a process waits for something that does not let signals in (fs/proc/array.c:
+/// `get_task_state()`, Linux 7.3).
+fn waits_in_kernel(process: Pid) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task"));
+    threads.into_iter().flatten().flatten().any(|thread| {
+        let stat = fs::read(thread.path().join("stat")).unwrap_or_default();
+        // The name between parentheses may hold anything.
+        let after = stat.iter().rposition(|&byte| byte == b')');
+        after.and_then(|at| stat.get(at + 2)) == Some(&b'D')
+    })
+}
