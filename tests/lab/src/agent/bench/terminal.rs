@@ -126,8 +126,18 @@ impl Terminal {
     }
 }
 
-/// The most memory that a process has had, in bytes.
+/// The most memory that a process and its children have had, in bytes. What they share counts for each.
 pub fn peak_memory(process: u32) -> Result<f64> {
+    let path = format!("/proc/{process}/task/{process}/children");
+    let children = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let mut sum = peak_memory_of_one(process)?;
+    for child in children.split_ascii_whitespace() {
+        sum += peak_memory_of_one(child.parse()?)?;
+    }
+    Ok(sum)
+}
+
+fn peak_memory_of_one(process: u32) -> Result<f64> {
     let path = format!("/proc/{process}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let peak = status.lines().find_map(|line| {
