@@ -112,6 +112,11 @@ enum Task {
         #[arg(long)]
         count: Option<u64>,
     },
+    /// Watch a file by inotify until killed
+    Watch {
+        /// The file
+        file: PathBuf,
+    },
     /// Serve a filesystem by FUSE until it is unmounted; SIGUSR1 makes it mute
     Fuse {
         /// Where to mount it
@@ -276,6 +281,7 @@ fn run(task: Task) -> Result<ExitCode> {
             unattended,
             count,
         } => return learn(number, unattended, count),
+        Task::Watch { file } => tools::watch(&file),
         Task::Fuse { dir } => fuse::run(&dir),
         Task::Polls { count } => polls::run(count),
         Task::Files { dir, count } => tools::make_files(&dir, count),

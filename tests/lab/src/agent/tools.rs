@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Result};
+use rustix::fs::inotify;
 
 use super::raw;
 
@@ -56,6 +57,17 @@ pub fn hold(files: &[PathBuf]) -> Result<()> {
         .map(|path| File::open(path).with_context(|| format!("cannot open {}", path.display())))
         .collect::<Result<_>>()?;
     println!("holding {} files", held.len());
+    loop {
+        thread::park();
+    }
+}
+
+/// Watches a file by inotify until killed, without having it open; says so once it does.
+pub fn watch(file: &Path) -> Result<()> {
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC)?;
+    inotify::add_watch(&watch, file, inotify::WatchFlags::MODIFY)
+        .with_context(|| format!("cannot watch {}", file.display()))?;
+    println!("watching");
     loop {
         thread::park();
     }

@@ -19,6 +19,10 @@ pub(super) const CASES: &[Case] = &[
         run: ended_early,
     },
     Case {
+        name: "errors::debugfs_keeps_the_last_eight",
+        run: last_eight,
+    },
+    Case {
         name: "errors::debugfs_refuses_path_with_nul",
         run: path_with_nul,
     },
@@ -112,6 +116,23 @@ fn ended_early(_: &Context, guest: &Guest) -> Result<()> {
         "the file tells {told}"
     );
     guest.sh("umount /mnt/ext4")?;
+    guest.unload_module()
+}
+
+/// Of more walks than that the oldest are gone.
+fn last_eight(_: &Context, guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    let told = guest.sh(&format!(
+        "cd /mnt/ext4 && for n in $(seq 10); do mkdir $n && echo /mnt/ext4/$n >{CONTROL}; done; cat {CONTROL}"
+    ))?;
+    let paths: Vec<&str> = told
+        .lines()
+        .filter_map(|line| line.split(':').next())
+        .collect();
+    let wanted: Vec<String> = (3..=10).map(|n| format!("\"/mnt/ext4/{n}\"")).collect();
+    ensure!(paths == wanted, "the file tells {told}");
+    guest.sh("cd / && umount /mnt/ext4")?;
     guest.unload_module()
 }
 

@@ -327,6 +327,23 @@ fn inode_words(guest: &Guest, kind: &Kind, script: &str, command: &str) -> Resul
     }
     let words = steps.take(guest)?;
     guest.sh(&format!("umount {TOP}"))?;
+    kept_for_its_device(guest, kind, disk)?;
     disk.remove(guest)?;
     Ok(words.concat())
+}
+
+/// The device's error stays with it: what is cached of it after a new mount is kept too.
+fn kept_for_its_device(guest: &Guest, kind: &Kind, disk: Disk) -> Result<()> {
+    let said = guest.sh(&format!(
+        "mount -o {} {} {TOP} && mkdir {TOP}/new && agent files {TOP}/new 10 && sync
+         slabscope prune {TOP}/new --mode inodes --writeback --yes --json && umount {TOP}",
+        kind.options,
+        disk.device()
+    ))?;
+    let document: serde_json::Value = serde_json::from_str(&said).context("no JSON")?;
+    ensure!(
+        document["inodes_evicted"] == 0,
+        "inodes of a device that has failed went: {said}"
+    );
+    Ok(())
 }
