@@ -86,6 +86,7 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Module], failing_disk::WITH_ALL),
     (&[Need::Module], stuck::CASES),
     (&[Need::Since("6.12"), Need::Btf], hung::CASES),
+    (&[Need::Since("6.12"), Need::Btf], hung::STOPPED),
     (&[Need::Module], hung::BY_NFS),
     (&[Need::Module], errors::CASES),
     (&[Need::Module], sessions::CASES),
@@ -117,7 +118,7 @@ const SMOKE: [&str; 5] = [
 const ON_NEWEST: &[&[Case]] = &[failing_disk::ON_NEWEST, hung::BY_NFS];
 
 /// Such as show what shorter ones show, in other ways: they run where all is asked for.
-const WITH_ALL: &[&[Case]] = &[failing_disk::WITH_ALL];
+const WITH_ALL: &[&[Case]] = &[failing_disk::WITH_ALL, hung::STOPPED];
 
 fn has(suites: &[&[Case]], name: &str) -> bool {
     let mut cases = suites.iter().copied().flatten();
