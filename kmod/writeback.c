@@ -6,13 +6,11 @@
  * Called within sb_start_write_trylock(), without any other lock.
  */
 
-#include <linux/buffer_head.h>
 #include <linux/fs.h>
 #include <linux/ktime.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
-#include <linux/string.h>
 #include <linux/version.h>
 #include <linux/wait_bit.h>
 #include <linux/writeback.h>
@@ -53,31 +51,17 @@ static void keep_error(struct inode *inode, int error)
 		mapping_set_error(&inode->i_data, error);
 }
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
-/*
- * Asked of the superblock that ext4 keeps in memory as it is on the disk: where s_feature_compat
- * lies, and EXT4_FEATURE_COMPAT_HAS_JOURNAL, never change.
- */
-static bool has_ext4_journal(struct super_block *sb)
-{
-	struct buffer_head *bh = sb_find_get_block(sb, SZ_1K / sb->s_blocksize);
-	bool has = bh && bh->b_data[SZ_1K % sb->s_blocksize + 0x5c] & 0x4;
-
-	brelse(bh);
-	return has;
-}
-#endif
-
 /*
  * Whether an inode that is written without waiting for it is clean before it is on the disk, so
  * that a block of the inode table that cannot be written is told to the device alone, and no
- * fsync() writes it again. I_METADATA_WRITEBACK tells of it since Linux 7.3.
+ * fsync() writes it again. I_METADATA_WRITEBACK tells of it since Linux 7.3. Whether ext4 runs with
+ * its journal is its own to know (it may be mounted with noload); with one, waiting commits the
+ * transaction that the inode is in, once for all that are in it.
  */
 static bool is_clean_too_early(struct super_block *sb)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
-	return sb->s_op->write_inode &&
-	       (strcmp(sb->s_type->name, "ext4") || !has_ext4_journal(sb));
+	return sb->s_op->write_inode;
 #else
 	return false;
 #endif

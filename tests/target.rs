@@ -30,6 +30,7 @@ fn plan(path: &Path) -> Plan {
         target,
         found,
         reader,
+        changed: false,
     }
 }
 

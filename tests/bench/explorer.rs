@@ -184,6 +184,7 @@ fn row(index: u64) -> Row {
         below: own,
         in_use: false,
         partial: false,
+        changed: false,
     }
 }
 

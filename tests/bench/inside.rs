@@ -94,6 +94,7 @@ fn tree_of(directories: u64) -> Duration {
         },
         in_use: false,
         partial: false,
+        changed: false,
     };
     let (job, at) = (model.last_job, Duration::from_secs(1));
     let part = Box::new(Part {

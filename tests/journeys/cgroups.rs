@@ -164,7 +164,7 @@ fn cgroups_of_v1_show_kernel_memory_and_their_caches() {
     app.cgroups(2, all);
     app.shows("9 cgroups of v1, 1 filled by slab (!), by kernel memory");
     app.keys("/web<Enter>");
-    app.shows("slab R ? (?/s), U ?;");
+    app.shows("slab R - (-/s), U -;");
     app.shows("(inode_cache 8.0 MiB, dentry 3.0 MiB)");
     app.shows("memory.limit_in_bytes");
 }

@@ -208,7 +208,7 @@ fn without_slabinfo_no_bytes_are_made_up() {
     )));
     app.keys("j<Enter>");
     app.counted(census());
-    app.shows("? comes back");
+    app.shows("- comes back");
     let row = app.line(" 1/");
-    assert!(row.contains("?"), "{row}");
+    assert!(row.contains(" - "), "{row}");
 }

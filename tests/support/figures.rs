@@ -121,6 +121,7 @@ pub fn row(name: impl Into<OsString>, below: Counters) -> Row {
         below,
         in_use: false,
         partial: false,
+        changed: false,
     }
 }
 

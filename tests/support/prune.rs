@@ -93,6 +93,7 @@ impl App {
                 target,
                 found,
                 reader,
+                changed: false,
             }
         };
         let plans = paths.into_iter().zip(found).map(plan);

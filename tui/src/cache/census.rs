@@ -25,6 +25,8 @@ pub struct Row {
     pub in_use: bool,
     /// The walk was ended before it had seen everything below.
     pub partial: bool,
+    /// Dentries below it came or went while they were counted, so that part of it was counted anew.
+    pub changed: bool,
 }
 
 /// What is cached below one directory.
@@ -110,6 +112,7 @@ pub fn stream(
                 below,
                 partial,
                 in_use,
+                changed,
             } => {
                 let row = Box::new(Row {
                     name: entered.clone().into_os_string(),
@@ -117,6 +120,7 @@ pub fn stream(
                     below: *below,
                     in_use,
                     partial,
+                    changed,
                 });
                 if !entered.pop() {
                     return Err(SessionError::Malformed(

@@ -456,6 +456,7 @@ mod tests {
                 below: counters(below),
                 in_use: false,
                 partial: false,
+                changed: false,
             });
         }
         walk.root(&counters(65));

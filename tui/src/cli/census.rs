@@ -134,7 +134,7 @@ impl Figures {
     }
 
     fn cells(&self, name: String) -> [String; 7] {
-        let known = |size: Option<u64>| size.map_or("?".into(), bytes);
+        let known = |size: Option<u64>| size.map_or("-".into(), bytes);
         [
             count(self.negative),
             count(self.in_use),
@@ -169,6 +169,8 @@ struct Below<'a> {
     name: Name<'a>,
     in_use: bool,
     complete: bool,
+    /// Dentries came or went below it meanwhile, so that part was counted anew.
+    changed_meanwhile: bool,
     own: Figures,
     below: Figures,
 }
@@ -251,7 +253,11 @@ impl Args {
         columns.push(("BELOW", Align::Left));
         let mut table = Table::new(&columns);
         for row in &census.rows {
-            let partial = if row.partial { " (partly counted)" } else { "" };
+            let partial = match (row.partial, row.changed) {
+                (true, _) => " (partly counted)",
+                (_, true) => " (changed meanwhile)",
+                _ => "",
+            };
             let name = format!("{}/{partial}", printable(&row.name));
             table.row(Figures::new(&row.below, sizes, census.reader).cells(name));
         }
@@ -317,6 +323,7 @@ fn document<'a>(
         name: Name::new(&row.name),
         in_use: row.in_use,
         complete: !row.partial,
+        changed_meanwhile: row.changed,
         own: Figures::new(&row.own, sizes, census.reader),
         below: Figures::new(&row.below, sizes, census.reader),
     };

@@ -132,7 +132,7 @@ fn tell(found: &Hotspots, out: &mut dyn Write) -> Result<(), Failure> {
         });
         table.row([
             count(row.own.negative),
-            back.unwrap_or("?".into()),
+            back.unwrap_or("-".into()),
             count(row.below.negative),
             printable(&row.path) + &hidden,
         ]);

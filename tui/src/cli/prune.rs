@@ -358,6 +358,7 @@ impl Args {
             },
             needs_module,
             reader: plan.reader.name(),
+            changed_meanwhile: plan.changed,
             below: Figures::new(&plan.found, sizes, plan.reader),
             command,
             done,
@@ -460,6 +461,7 @@ mod tests {
             target,
             found,
             reader: reader::Kind::Module,
+            changed: false,
         };
         let sizes = Sizes {
             dentry: Some(192),
@@ -563,7 +565,7 @@ mod tests {
                 ModeArg::from_str(mode, false).unwrap().into(),
                 false,
             );
-            // A figure, where something counts here; else "?".
+            // A figure, where something counts here; else "-".
             let named = |line: &str| line.ends_with(&format!("  {command}"));
             let predicted = &json["layers"][0]["predicted"];
             assert_eq!(

@@ -95,7 +95,7 @@ impl Args {
             return Ok(Exit::Ok);
         }
         for shown in &all {
-            let value = shown.value.map_or("?".into(), |value| value.to_string());
+            let value = shown.value.map_or("-".into(), |value| value.to_string());
             writeln!(
                 out,
                 "{} = {value} (the kernel's own: {})",

@@ -257,7 +257,7 @@ fn tell(spec: &Spec, found: &Found, limit: usize, out: &mut dyn Write) -> Result
         ],
     });
     let mut table = Table::new(&columns);
-    let told = |figure: Option<u64>| figure.map_or("?".into(), count);
+    let told = |figure: Option<u64>| figure.map_or("-".into(), count);
     for row in reading.rows.iter().take(limit) {
         let process = &row.process;
         let name = printable(&process.name) + if process.gone { " (gone)" } else { "" };
@@ -268,7 +268,7 @@ fn tell(spec: &Spec, found: &Found, limit: usize, out: &mut dyn Write) -> Result
             short(per_second(row.made, found.took)),
         ];
         if cache {
-            cells.extend([told(row.freed), row.bytes.map_or("?".into(), bytes)]);
+            cells.extend([told(row.freed), row.bytes.map_or("-".into(), bytes)]);
             cells.extend([process.pid.to_string(), name, group]);
         } else {
             cells.extend([told(row.absent), process.pid.to_string(), name, group]);
@@ -286,7 +286,7 @@ fn tell(spec: &Spec, found: &Found, limit: usize, out: &mut dyn Write) -> Result
 /// The path where it is known; else the name, and the number.
 fn directory(row: &Row) -> String {
     let Some(directory) = &row.directory else {
-        return "?".into();
+        return "-".into();
     };
     match (&directory.path, directory.identity.ino) {
         (Some(path), _) => printable(path),
@@ -418,7 +418,7 @@ mod tests {
         );
         assert_eq!(
             lines[1],
-            "125,000 71.4 %  12.5k     ? 512 B   8 app     app.service"
+            "125,000 71.4 %  12.5k     - 512 B   8 app     app.service"
         );
         assert!(lines[2].starts_with("175,000 made"), "{text}");
     }

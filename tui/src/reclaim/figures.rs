@@ -63,7 +63,7 @@ impl Figure {
 
     /// As text.
     pub fn show(&self) -> String {
-        self.value.map_or("?".into(), |value| self.unit.show(value))
+        self.value.map_or("-".into(), |value| self.unit.show(value))
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Plan {
     pub found: Counters,
     /// Who counted it. Only what the module counted can be pruned.
     pub reader: reader::Kind,
+    /// Dentries came or went while they were counted, so that part of it was counted anew.
+    pub changed: bool,
 }
 
 impl Plan {
@@ -84,6 +86,7 @@ impl Plan {
     ) -> Result<Option<Self>, LookError> {
         let reader = reader::open()?;
         let kind = reader.kind();
+        let mut changed = false;
         let (status, found) = match reader {
             Reader::Module(device) => {
                 // It counts what goes in every mode, and the dirty pages of files.
@@ -92,13 +95,17 @@ impl Plan {
             }
             bpf @ Reader::Bpf(_) => {
                 let look = Look::Census { depth: 0 };
-                counted(&mut *bpf.begin(target.dir.as_fd(), look)?, progress)?
+                let mut records = bpf.begin(target.dir.as_fd(), look)?;
+                let ended = counted(&mut *records, progress)?;
+                changed = records.changed();
+                ended
             }
         };
         Ok((status != Status::Stopped).then_some(Self {
             target,
             found,
             reader: kind,
+            changed,
         }))
     }
 

@@ -50,6 +50,8 @@ pub(super) struct Document<'a> {
     pub stays_because: Option<&'static str>,
     /// `module` or `bpf`: who counted.
     pub reader: &'static str,
+    /// Dentries came or went while they were counted, so that part was counted anew.
+    pub changed_meanwhile: bool,
     /// All that is cached below, as in a census.
     pub below: census::Figures,
     /// Why there is no module, without which nothing is pruned below a directory.
@@ -124,12 +126,15 @@ impl Document<'_> {
         if self.needs_module.is_some() {
             self.below.tell(self.reader, out)?;
         }
+        if self.changed_meanwhile {
+            writeln!(out, "  changed meanwhile: part was counted anew")?;
+        }
         if pages {
             let size = self.predicted_page_cache_bytes.map_or("-".into(), bytes);
             let predicted = count(self.predicted);
             writeln!(out, "  would go      {predicted:>14}  pages, {size}")?;
         } else {
-            let size = self.predicted_bytes.map_or("?".into(), bytes);
+            let size = self.predicted_bytes.map_or("-".into(), bytes);
             let predicted = count(self.predicted);
             writeln!(out, "  would go      {predicted:>14}  {size:>10}")?;
         }
@@ -188,7 +193,7 @@ impl Document<'_> {
             "  this is an overlay: its {what} {state}cached once more in each layer, in the same slabs:"
         )?;
         for layer in iter::once(first).chain(with_some) {
-            let predicted = layer.predicted.map_or("?".into(), count);
+            let predicted = layer.predicted.map_or("-".into(), count);
             writeln!(out, "  {predicted:>28}  {}", layer.command)?;
         }
         Ok(())
@@ -356,7 +361,7 @@ impl Done {
         );
         let rows = dentries.into_iter().chain(inodes.into_iter().flatten());
         for (what, before, after, show) in rows.chain([memory]) {
-            let known = |figure: Option<u64>| figure.map_or("?".into(), show);
+            let known = |figure: Option<u64>| figure.map_or("-".into(), show);
             writeln!(out, "  {what:<14}{:>14} -> {}", known(before), known(after))?;
         }
         for why in &self.why_they_differ {

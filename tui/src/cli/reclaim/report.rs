@@ -139,7 +139,7 @@ impl<'a> Report<'a> {
     pub(super) fn text(&self, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "{} {}", self.rung, self.path.printable())?;
         writeln!(out, "  reach         {}", printable_words(&self.reach))?;
-        let most = self.predicted_bytes.map_or("?".into(), bytes);
+        let most = self.predicted_bytes.map_or("-".into(), bytes);
         writeln!(out, "  at most       {most}")?;
         for note in &self.notes {
             writeln!(out, "  {}", printable_words(note))?;
@@ -150,7 +150,7 @@ impl<'a> Report<'a> {
             None => {
                 writeln!(out, "  now")?;
                 for row in &self.figures {
-                    let value = row.value.map_or("?".into(), |value| row.unit.show(value));
+                    let value = row.value.map_or("-".into(), |value| row.unit.show(value));
                     writeln!(out, "    {:<16}{value:>14}", row.what)?;
                 }
             }
@@ -175,7 +175,7 @@ impl Done {
         )?;
         for row in &self.ledger {
             let known =
-                |figure: Option<u64>| figure.map_or("?".into(), |value| row.unit.show(value));
+                |figure: Option<u64>| figure.map_or("-".into(), |value| row.unit.show(value));
             let (before, after) = (known(row.before), known(row.after));
             writeln!(out, "  {:<18}{before:>14} -> {after}", row.what)?;
         }

@@ -154,7 +154,7 @@ impl Row<'_> {
         let class = match self.class {
             Some("reclaimable") => "R",
             Some(_) => "U",
-            None => "?",
+            None => "-",
         };
         [
             class.to_owned(),

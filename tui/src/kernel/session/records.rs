@@ -122,6 +122,8 @@ pub enum Record {
         partial: bool,
         /// Referenced by something besides its children and the session.
         in_use: bool,
+        /// Dentries below it came or went in a way that part of it was counted anew.
+        changed: bool,
     },
     /// A child of the directory, in [`super::Walk::List`].
     Entry(Entry),
@@ -164,6 +166,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Record, usize), SessionError> {
             below: counters(body, 1)?,
             partial: flags & abi::REC_PARTIAL != 0,
             in_use: flags & abi::REC_IN_USE != 0,
+            // The module's walk keeps its place.
+            changed: false,
         },
         abi::REC_PROGRESS => Record::Progress(counters(body, 0)?),
         abi::REC_TOTAL => Record::Total {
@@ -259,6 +263,7 @@ mod tests {
                     below,
                     partial,
                     in_use,
+                    ..
                 },
                 len,
             ) => {

@@ -174,7 +174,7 @@ fn counted_text(row: &Filesystem, width: usize, figure: fn(&Counters) -> u64) ->
     match &row.counted {
         Some(counted) => format!("{least}{}", count_in(figure(counted), width - 1)),
         None if row.failed => "-".into(),
-        None => "?".into(),
+        None => "-".into(),
     }
 }
 
@@ -183,7 +183,7 @@ fn comes_back_text(row: &Filesystem) -> String {
         _ if row.mount().is_memory() => "never".into(),
         Some(back) => bytes(back),
         None if row.failed => "-".into(),
-        None => "?".into(),
+        None => "-".into(),
     }
 }
 
@@ -206,17 +206,17 @@ pub const FILESYSTEM_COLUMNS: &[GridColumn<Filesystem>] = &[
         means: ["Bytes of an inode in memory: of an object of the slab cache that the filesystem's inodes come from.",
             "? is a filesystem of which slabscope does not know the cache, or that slabinfo does not list."],
         figure: |row| row.sizes.inode.map_or(-1, i128::from),
-        text: |row| row.sizes.inode.map_or("?".into(), |size| count_in(size, 7)) },
+        text: |row| row.sizes.inode.map_or("-".into(), |size| count_in(size, 7)) },
     GridColumn { letter: 'c', name: "cache", words: "size of the inode cache", head: "TYPE MEM", width: 8, rank: 5,
         means: ["Bytes of the slab cache that inodes of this type of filesystem come from.",
             "All filesystems of the type share it: slabinfo does not tell them apart."],
         figure: |row| row.cache_bytes.map_or(-1, i128::from),
-        text: |row| row.cache_bytes.map_or("?".into(), bytes) },
+        text: |row| row.cache_bytes.map_or("-".into(), bytes) },
     GridColumn { letter: 'f', name: "freeable", words: "freeable", head: "FREEABLE", width: 10, rank: 6,
         means: ["Objects that the superblock's shrinker says it could free: dentries and inodes on its LRU lists.",
             "? is a kernel without CONFIG_SHRINKER_DEBUG, as stock Debian kernels are, or a debugfs that may not be read or has several of its name."],
         figure: |row| freeable(row).map_or(-1, i128::from),
-        text: |row| freeable(row).map_or("?".into(), |freeable| count_in(freeable, 10)) },
+        text: |row| freeable(row).map_or("-".into(), |freeable| count_in(freeable, 10)) },
     GridColumn { letter: 'b', name: "comes_back", words: "comes back", head: "COMES BACK", width: 10, rank: 0,
         means: ["Bytes of the dentries that a prune of all unused ones would take, with their long names.",
             "In memory (tmpfs) it is never any: each dentry is its file's only name."],

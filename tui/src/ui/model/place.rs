@@ -286,6 +286,7 @@ impl Place {
                 below,
                 in_use: false,
                 partial: true,
+                changed: false,
             });
         }
     }
@@ -352,6 +353,7 @@ fn here(census: &Census) -> Row {
         below: here,
         in_use: false,
         partial: census.partial,
+        changed: census.changed && !census.rows.iter().any(|row| row.changed),
     }
 }
 
@@ -390,6 +392,7 @@ mod tests {
             below,
             in_use: false,
             partial: false,
+            changed: false,
         }
     }
 

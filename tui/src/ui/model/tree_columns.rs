@@ -111,7 +111,7 @@ pub struct TreeShape {
 }
 
 fn known(bytes: Option<u64>) -> String {
-    bytes.map_or("?".into(), crate::base::text::bytes)
+    bytes.map_or("-".into(), crate::base::text::bytes)
 }
 
 use TreeColumn as C;

@@ -115,6 +115,7 @@ mod tests {
             below: counters(total),
             in_use: false,
             partial: false,
+            changed: false,
         }
     }
 

@@ -145,7 +145,7 @@ fn pages(entry: &Entry) -> String {
         Some(Ok(pages)) => bytes(pages),
         Some(Err(Unknown::NotCached)) => "-".into(),
         Some(Err(Unknown::NotYours)) => "not yours".into(),
-        Some(Err(Unknown::Failed)) => "?".into(),
+        Some(Err(Unknown::Failed)) => "-".into(),
     }
 }
 

@@ -169,12 +169,12 @@ fn selected(model: &Model, row: &CgroupRow, frame: &mut Frame<'_>, area: Rect) {
         let lines = without(row, model.cgroups.enable.as_deref(), width);
         return frame.render_widget(Text::from_iter(lines), text);
     };
-    let known = |figure: Option<u64>| figure.map_or("?".into(), bytes);
+    let known = |figure: Option<u64>| figure.map_or("-".into(), bytes);
     let figures = format!(
         " slab R {} ({}/s), U {}; file {}; anon {}{}",
         known(stat.slab_reclaimable),
         match row.growth {
-            None => "?".into(),
+            None => "-".into(),
             growth => growth_text(growth),
         },
         known(stat.slab_unreclaimable),

@@ -130,7 +130,7 @@ fn rows_of(model: &Model, found: &Hotspots, frame: &mut Frame<'_>, area: Rect) {
     for (at, row) in rows.iter().enumerate().skip(first).take(height) {
         let back = match found.dentry_size {
             Some(_) => bytes(Heat::ComesBack.of(&row.own, found.dentry_size)),
-            None => "?".into(),
+            None => "-".into(),
         };
         let text = format!(
             " {:>11} {:>8} {back:>10} {:>11} {}",

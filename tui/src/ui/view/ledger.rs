@@ -203,7 +203,7 @@ fn figures(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
     let row = |name: &str, figures: [Option<u64>; 2], text: fn(u64) -> String| {
         let change = figures[0].zip(figures[1]);
         let change = change.map(|(before, after)| change_of(before, after, text));
-        let figures = figures.map(|figure| figure.map_or("?".into(), text));
+        let figures = figures.map(|figure| figure.map_or("-".into(), text));
         (name.to_owned(), figures, change)
     };
     let of = |cache: fn(&Figures) -> Option<&Cache>, value: &dyn Fn(&Cache) -> Option<u64>| {
@@ -284,7 +284,7 @@ fn words(model: &Model, ledger: &Ledger, before: &Figures, after: &Figures) -> V
         Some((slabs, figures)) => {
             let cache = figures.dentry.as_ref().map(|cache| cache.size(page));
             let [cache, memory] =
-                [cache, figures.sreclaimable].map(|size| size.map_or("?".into(), mebibytes));
+                [cache, figures.sreclaimable].map(|size| size.map_or("-".into(), mebibytes));
             let slabs = count(*slabs);
             text.push(Line::raw(format!(
                 " shrunk {slabs} slabs more: dentry slabs {cache}, SReclaimable {memory}"

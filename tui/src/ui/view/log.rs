@@ -111,7 +111,7 @@ fn lines(model: &Model, record: &Record, width: u16) -> Vec<Line<'static>> {
         Span::raw(format!("  {action:<14}  {what}  ")),
         Span::styled(outcome.to_owned(), style),
     ];
-    let size = |size: Option<u64>| size.map_or("?".into(), bytes);
+    let size = |size: Option<u64>| size.map_or("-".into(), bytes);
     let slab = match record.sreclaimable {
         [None, None] => String::new(),
         sizes => {

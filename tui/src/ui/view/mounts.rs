@@ -151,7 +151,7 @@ fn figures(model: &Model, mount: &Mount, waits: bool) -> String {
             let freeable = match size {
                 _ if mount.is_memory() => "never".into(),
                 Some(size) => bytes(freeable(here, size)),
-                None => "?".into(),
+                None => "-".into(),
             };
             let least = if *partial { ">" } else { "" };
             let total = format!("{least}{}", count_in(here.total, dentries - 1));

@@ -168,7 +168,7 @@ fn choice(model: &Model, confirm: &Confirm, mode: Mode) -> Line<'static> {
         _ => confirm.bytes(mode, |task| model.sizes(&task.mount)),
     };
     let known = confirm.knows_files() || !mode.may_write();
-    let size = size.map_or("?".into(), bytes);
+    let size = size.map_or("-".into(), bytes);
     let chosen = mode == confirm.mode;
     let mark = if chosen { look.glyphs.chosen } else { " " };
     let figure = count(match mode {

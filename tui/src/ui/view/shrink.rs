@@ -31,7 +31,7 @@ pub(super) fn asked(model: &Model, confirm: &ConfirmShrink) -> Asked {
     let plan = &confirm.plan;
     let cache = &plan.cache;
     let size = bytes(cache.size(model.host.page_size));
-    let partial = plan.partial.map_or("?".into(), count);
+    let partial = plan.partial.map_or("-".into(), count);
     let slab = cache.pages_per_slab.saturating_mul(model.host.page_size);
     let unallocated = plan.unallocated();
     let most = bytes(unallocated.saturating_mul(slab));
@@ -129,6 +129,6 @@ fn line(name: &str, figures: [Option<u64>; 2], text: fn(u64) -> String) -> Line<
         [Some(_), Some(_)] => "0".into(),
         _ => String::new(),
     };
-    let [before, after] = figures.map(|figure| figure.map_or("?".into(), text));
+    let [before, after] = figures.map(|figure| figure.map_or("-".into(), text));
     Line::raw(format!("{name:<14}{before:>14}{after:>14}{change:>14}"))
 }

@@ -244,7 +244,7 @@ fn below_here(model: &Model, place: &Place) -> Line<'static> {
     let share = percent(here.negative, here.total).unwrap_or(0);
     // Without slabinfo the size of a dentry is not known.
     let size = model.dentry_size();
-    let back = size.map_or("?".into(), |size| bytes(freeable(here, size)));
+    let back = size.map_or("-".into(), |size| bytes(freeable(here, size)));
     Line::from(vec![
         Span::raw(if place.census.partial {
             " at least: "

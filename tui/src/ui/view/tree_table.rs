@@ -101,6 +101,8 @@ fn name(model: &Model, place: &Place, row: &Row) -> String {
         text.push_str(" ...");
     } else if row.partial {
         text.push_str(" (in part)");
+    } else if row.changed {
+        text.push_str(" (changed)");
     }
     text
 }

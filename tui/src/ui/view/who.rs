@@ -163,7 +163,7 @@ fn rows(model: &Model, watching: &Watching, frame: &mut Frame<'_>, area: Rect) {
 fn row_text(model: &Model, watching: &Watching, row: &Row, width: u16) -> String {
     let course = watching.course(row);
     let rate = course.map_or(0.0, |course| course.rate);
-    let told = |figure: Option<u64>| figure.map_or("?".into(), |figure| count_in(figure, 11));
+    let told = |figure: Option<u64>| figure.map_or("-".into(), |figure| count_in(figure, 11));
     let mut text = format!(
         " {:>11} {:>6} {:>7} ",
         count_in(row.made, 11),
@@ -174,13 +174,13 @@ fn row_text(model: &Model, watching: &Watching, row: &Row, width: u16) -> String
         true => format!(
             "{:>11} {:>9} ",
             told(row.freed),
-            row.bytes.map_or("?".into(), bytes)
+            row.bytes.map_or("-".into(), bytes)
         ),
         false => {
             let absent = row.absent.and_then(|absent| percent(absent, row.made));
             format!(
                 "{:>6} ",
-                absent.map_or("?".into(), |absent| format!("{absent} %"))
+                absent.map_or("-".into(), |absent| format!("{absent} %"))
             )
         }
     };
@@ -224,7 +224,7 @@ fn process(row: &Row) -> String {
 /// The path where it is known; else the name, and the number.
 pub(super) fn directory(row: &Row) -> String {
     let Some(directory) = &row.directory else {
-        return "?".into();
+        return "-".into();
     };
     match (&directory.path, directory.identity.ino) {
         (Some(path), _) => printable(path),

@@ -22,6 +22,11 @@ pub(super) const NO_JOURNAL: Kind = Kind {
     options: "noinit_itable",
     check: "e2fsck -fn",
 };
+/// There is a journal, and it is not used.
+pub(super) const NO_LOAD: Kind = Kind {
+    options: "noinit_itable,noload",
+    ..EXT4
+};
 pub(super) const XFS: Kind = Kind {
     make: "mkfs.xfs -q -f -K",
     options: "defaults",

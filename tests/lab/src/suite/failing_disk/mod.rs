@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::Case;
 use crate::guest::Guest;
-use disk::{BTRFS, BTRFS_IN_PLACE, Disk, EXT4, Kind, NO_JOURNAL, XFS};
+use disk::{BTRFS, BTRFS_IN_PLACE, Disk, EXT4, Kind, NO_JOURNAL, NO_LOAD, XFS};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -58,6 +58,10 @@ pub(super) const WITH_ALL: &[Case] = &[
     Case {
         name: "ext4::bad_block_of_inodes_in_each_mode",
         run: |_, guest| failed_inode(guest, &NO_JOURNAL, FLUSH, PRUNES),
+    },
+    Case {
+        name: "ext4::bad_block_of_inodes_beside_an_unused_journal",
+        run: |_, guest| failed_inode(guest, &NO_LOAD, FLUSH, WRITING),
     },
     Case {
         name: "ext4::bad_block_of_inodes_under_a_journal",

@@ -53,6 +53,8 @@ struct Frame {
     extra: i32,
     external_bytes: u64,
     partial: bool,
+    /// Counted anew in part, or gone, or something below it was.
+    changed: bool,
     /// Whether it has records.
     reported: bool,
     /// Its directories that are yet to be counted, the next one last.
@@ -173,9 +175,10 @@ impl<'d> Walk<'d> {
         counted.children.reverse();
         let own = Counters::from(counted.counts);
         self.total = plus(self.total, &own);
-        self.changed |= counted.flags & (FOUND_CHANGED | FOUND_GONE) != 0;
-        let partial = counted.flags & (FOUND_PARTIAL | FOUND_GONE) != 0;
-        if counted.flags & FOUND_PARTIAL != 0 && self.status == Status::Complete {
+        let changed = counted.flags & (FOUND_CHANGED | FOUND_GONE) != 0;
+        self.changed |= changed;
+        let partial = counted.flags & FOUND_PARTIAL != 0;
+        if partial && self.status == Status::Complete {
             self.status = Status::Bound;
         }
         self.frames.push(Frame {
@@ -185,6 +188,7 @@ impl<'d> Walk<'d> {
             extra: counted.extra,
             external_bytes: counted.external_bytes,
             partial,
+            changed,
             reported,
             pending: counted.children,
             counted: Vec::new(),
@@ -235,6 +239,7 @@ impl<'d> Walk<'d> {
         parent.own = plus(parent.own, &itself);
         parent.below = plus(parent.below, &below);
         parent.partial |= self.status == Status::Stopped;
+        parent.changed |= frame.changed;
         self.total = plus(self.total, &itself);
         if frame.reported {
             self.ready.push_back(Record::Leave {
@@ -242,6 +247,7 @@ impl<'d> Walk<'d> {
                 below: Box::new(below),
                 partial,
                 in_use,
+                changed: frame.changed,
             });
         }
     }

@@ -24,6 +24,7 @@ fn task(path: &Path) -> Task {
             target,
             found,
             reader: crate::kernel::reader::Kind::Module,
+            changed: false,
         },
         mount: Mount {
             point: "/".into(),

@@ -29,7 +29,10 @@ pub(super) fn lines(model: &Model, confirm: &Confirm) -> Vec<Line<'static>> {
     let pages = bytes(super::pages(model, confirm.sum(|found| found.pages)));
     let mut lines = vec![
         Line::styled(
-            "1 to 3 need the module; counted without it, by bpf",
+            match confirm.tasks.iter().any(|task| task.plan.changed) {
+                true => "1 to 3 need the module; counted by bpf, changed meanwhile",
+                false => "1 to 3 need the module; counted without it, by bpf",
+            },
             look.warn(),
         ),
         Line::raw(format!("cached {total} dentries, {negative} negative")),
