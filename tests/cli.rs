@@ -245,7 +245,7 @@ fn what_is_mistyped_is_told_with_what_helps() {
         (&["foo"], "a directory of this name is opened by ./foo"),
         (
             &["slabs", "--limit", "x"],
-            "a whole number is wanted, such as 10",
+            "expected a whole number, such as 10",
         ),
         (
             &["slabs", "--root", "/nonexistent"],

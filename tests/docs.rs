@@ -197,3 +197,57 @@ fn readme_is_short_and_shows_first_how_to_try_and_to_test() {
     let mut next = || commands.next().unwrap().split(" #").next().unwrap().trim();
     assert_eq!((next(), next()), ("cargo lab", "tests/run"));
 }
+
+/// Phrases that a reader has to guess at; docs/internals/glossary.md has the words instead.
+const BANNED: [&str; 6] = [
+    "so many",
+    "whoever",
+    "comes back",
+    "comes-back",
+    "let go",
+    "told",
+];
+
+/// The first banned phrase that is in a text, as a word of its own.
+fn banned(text: &str) -> Option<&'static str> {
+    let words = text.to_lowercase();
+    let words: Vec<_> = words
+        .split(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)))
+        .filter(|word| !word.is_empty())
+        .map(|word| word.trim_end_matches('.'))
+        .collect();
+    let text = format!(" {} ", words.join(" "));
+    let mut phrases = BANNED.into_iter();
+    phrases.find(|phrase| text.contains(&format!(" {phrase} ")))
+}
+
+fn help(command: &mut clap::Command, each: &mut dyn FnMut(&str, String)) {
+    let name = command.get_name().to_owned();
+    each(&name, command.render_long_help().to_string());
+    each(&name, command.render_help().to_string());
+    for below in command.get_subcommands_mut() {
+        help(below, each);
+    }
+}
+
+#[test]
+fn help_screens_and_pages_have_no_banned_phrase() {
+    assert_eq!(banned("until it comes\n  back."), Some("comes back"));
+    assert_eq!(banned("walk.rs, told.rs"), None, "the name of a file");
+    let mut all = Cli::command();
+    all.build();
+    help(&mut all, &mut |name, text| {
+        assert_eq!(banned(&text), None, "{name}: {text}")
+    });
+    let snapshots = walkdir::WalkDir::new(workspace().join("tests/snapshots"));
+    let snapshots = snapshots
+        .into_iter()
+        .map(|entry| entry.unwrap().into_path());
+    let front =
+        ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(|name| workspace().join(name));
+    let texts = snapshots.filter(|path| path.extension().is_some_and(|e| e == "snap"));
+    for path in texts.chain(pages()).chain(front) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(banned(&text), None, "{}", path.display());
+    }
+}

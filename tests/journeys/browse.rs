@@ -81,7 +81,7 @@ fn the_names_are_told_and_what_the_module_would_add() {
     let mut app = browsing(80, 24);
     app.shows("not cached counts: readdir tells 6 names, 4 cached");
     app.shows("6 names by name ▲");
-    app.shows("opening made 0 dentries");
+    app.shows("walk added 0 dentries");
     app.shows("the slabscope kernel module is not loaded (/dev/slabscope is missing)");
     app.shows("It adds what is cached below each name");
     app.shows("slabscope module build-help");

@@ -131,7 +131,7 @@ fn what_is_directly_there_and_what_came_since_the_time_before() {
     assert_eq!(app.selected(), "/mnt/ext4/1/2/3");
     app.shows("directories by negatives directly in them");
     app.keys("s");
-    app.shows("by what comes back directly in them");
+    app.shows("by freeable bytes directly in them");
     let row = app.line("/mnt/ext4/1/2/3");
     assert!(row.contains("+2.2 MiB"), "{row}");
     app.keys("j");

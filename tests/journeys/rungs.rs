@@ -92,7 +92,7 @@ fn the_plan_on_the_screen_is_carried_out() {
     app.rung_ended(Ended::Stopped);
     app.shows("stopped   took 2.4 s   03:12:44");
     app.shows("SReclaimable           1.0 GiB       306 MiB      -700 MiB");
-    app.shows("700 MiB came back, at most 900 MiB were expected");
+    app.shows("700 MiB freed, at most 900 MiB were expected");
     app.keys("<Esc>5");
     app.shows("reclaim superblock  700 MiB of at most 900 MiB  stopped");
     app.shows("cgroup web.service 03:12:44");
@@ -222,7 +222,7 @@ fn the_plan_of_a_prune_names_wider_rungs_and_lists_them_to_choose() {
     app.shows("wider  >: superblock, cgroup, cache, everybody");
     app.keys(">");
     app.shows("▸ the whole filesystem: all unused dentries");
-    app.shows("  everybody: dentries, inodes, page cache");
+    app.shows("  the whole system: dentries, inodes, page cache");
     app.shows("Enter makes its plan; nothing is done by that");
     app.effects();
     app.keys("y12345678n");
@@ -325,7 +325,7 @@ fn read_only_nothing_of_it_is_there() {
         assert!(app.effects().is_empty());
         app.keys("?");
         app.shows_no("plan to reclaim");
-        app.shows_no("drop everybody's caches");
+        app.shows_no("drop caches, system-wide");
     }
 }
 

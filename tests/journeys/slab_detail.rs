@@ -128,7 +128,7 @@ fn what_shrinking_freed_is_measured_and_marked() {
         slabs.contains("2,404") && slabs.contains("1,904") && slabs.contains("-500"),
         "{slabs}"
     );
-    app.shows("3.9 MiB came back");
+    app.shows("3.9 MiB freed");
     assert_eq!(app.model.history.markers.len(), 1);
     app.keys("<Esc>");
     app.shows("caches by cache size");

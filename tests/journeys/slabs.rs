@@ -105,8 +105,8 @@ fn growth_is_in_the_line_of_what_grows() {
     assert!(app.line("SReclaimable").contains("▲ 13.6 MiB/s"));
     app.sample(3, sample_with(1_074_100, 500_000));
     assert!(app.line("  negative").ends_with("46% ▲"));
-    assert!(app.line("held, off LRU").ends_with("1,000 ="));
-    assert!(app.line("let go, on LRU").ends_with("1,073,100 ="));
+    assert!(app.line("off LRU").ends_with("1,000 ="));
+    assert!(app.line("on LRU").ends_with("1,073,100 ="));
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn without_root_the_panel_says_which_file_refused_and_the_rest_is_shown() {
     app.shows("/proc/slabinfo: Permission denied");
     app.shows("sudo slabscope");
     app.shows("SReclaimable");
-    app.shows("let go, on LRU");
+    app.shows("on LRU");
     app.shows_no("OBJS");
     app.shows_no("0 caches");
 }
@@ -332,7 +332,7 @@ fn the_mouse_sorts_selects_opens_and_scrolls() {
     app.shows("interpreter of ACPI");
     let (x, y) = app.position("5 History");
     app.click(x, y);
-    app.shows("let go");
+    app.shows("on LRU");
     app.keys("1<Esc>");
     app.click(79, 23);
     app.click(200, 200);

@@ -48,7 +48,7 @@ fn walking_in_counts_and_the_rows_say_what_is_cached() {
     let mut app = App::in_ext4(80, 24);
     app.shows("/mnt/ext4");
     app.shows("ext4 on /dev/vdb");
-    app.shows("below: 1,001,012 dentries  1,001,005 negative (99 %)  183 MiB comes back");
+    app.shows("below: 1,001,012 dentries  1,001,005 negative (99 %)  183 MiB freeable");
     let row = app.line(" 1/");
     assert!(row.starts_with(" ████  1,000,000"), "{row}");
     assert!(

@@ -216,7 +216,7 @@ fn one_row_is_counted_again() {
 #[test]
 fn what_looking_cost_is_said() {
     let mut app = App::in_ext4(80, 24);
-    app.shows("opening made 0 dentries");
+    app.shows("walk added 0 dentries");
     let mut app = App::in_ext4(200, 50);
     app.shows("opening it made 0 dentries; others while it was counted: +12");
     app.msg(Msg::Started { dentries: 2_113 });

@@ -40,7 +40,7 @@ fn mixed(columns: u16, rows: u16) -> App {
 fn as_many_columns_as_fit_and_all_at_200() {
     let mut app = mixed(80, 24);
     let head = app.line("NAME");
-    let columns = "NEGATIVE  IN USE     UNUSED   INODES    PAGES COMES BACK NAME";
+    let columns = "NEGATIVE  IN USE     UNUSED   INODES    PAGES   FREEABLE NAME";
     assert!(head.ends_with(columns), "{head}");
     let mut app = mixed(200, 50);
     let head = app.line("NAME");
@@ -59,7 +59,7 @@ fn as_many_columns_as_fit_and_all_at_200() {
 #[test]
 fn each_column_sorts_and_what_is_sorted_by_is_shown() {
     let mut app = mixed(80, 24);
-    app.shows("4 directories with cached names, by comes back ▼");
+    app.shows("4 directories with cached names, by freeable ▼");
     assert_eq!(names(&app), ["long", "many", "files", "", "Pages"]);
     for (letter, words, first) in [
         ('n', "negative", "many"),
@@ -70,7 +70,7 @@ fn each_column_sorts_and_what_is_sorted_by_is_shown() {
         ('u', "unused", "many"),
         ('m', "memory of inodes", "Pages"),
         ('a', "name", ""),
-        ('b', "comes back", "long"),
+        ('b', "freeable", "long"),
     ] {
         app.keys("S");
         app.shows("Sort by");
@@ -81,7 +81,7 @@ fn each_column_sorts_and_what_is_sorted_by_is_shown() {
         app.shows(head);
     }
     app.keys("r");
-    app.shows("by comes back ▲");
+    app.shows("by freeable ▲");
     assert_eq!(names(&app)[0], "Pages");
 }
 
@@ -93,7 +93,7 @@ fn s_goes_through_all_columns_and_by_name_the_case_does_not_hide_a_row() {
         seen.push(app.model.tree.order.sort);
         app.keys("s");
     }
-    assert_eq!(app.model.tree.order.sort, TreeColumn::ComesBack);
+    assert_eq!(app.model.tree.order.sort, TreeColumn::Freeable);
     assert!(TREE_SHAPES.iter().all(|s| seen.contains(&s.column)));
     app.keys("Sa");
     app.shows("by name ▲");
@@ -121,7 +121,7 @@ fn a_filter_shows_the_names_that_fit_and_escape_ends_it() {
     app.keys("/A");
     app.shows("/A");
     assert_eq!(names(&app), ["many", "Pages"]);
-    app.shows("2 directories with cached names, by comes back ▼ matching \"A\"");
+    app.shows("2 directories with cached names, by freeable ▼ matching \"A\"");
     app.keys("<Backspace>~s$<Enter>");
     assert_eq!(names(&app), ["files", "Pages"]);
     app.keys("<Enter>");
@@ -208,7 +208,7 @@ fn without_slabinfo_no_bytes_are_made_up() {
     )));
     app.keys("j<Enter>");
     app.counted(census());
-    app.shows("- comes back");
+    app.shows("- freeable");
     let row = app.line(" 1/");
     assert!(row.contains(" - "), "{row}");
 }

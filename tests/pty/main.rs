@@ -54,7 +54,7 @@ fn start_sort_freeze_resize_quit() {
     tty.type_keys("2");
     tty.wait_for("filesystems:");
     tty.type_keys("5");
-    tty.wait_for("let go");
+    tty.wait_for("on the LRU");
     tty.type_keys("q");
     assert_eq!(tty.ends_restored().exit_code(), 0);
 }
@@ -212,7 +212,7 @@ fn the_mouse_sorts_and_is_given_back() {
     assert!(tty.mouse());
     // A click on the name of the third screen, in the first line.
     tty.type_keys("\x1b[<0;75;1M\x1b[<0;75;1m");
-    tty.wait_for("let go");
+    tty.wait_for("on LRU");
     tty.type_keys("M");
     tty.wait_for("the mouse is the terminal's again");
     assert!(!tty.mouse());

@@ -52,7 +52,7 @@ pub enum Exit {
     Usage = 2,
     /// This kernel lacks a feature, or the module is not loaded.
     Missing = 3,
-    /// Only somebody with more rights may.
+    /// Insufficient privileges.
     Permission = 4,
     /// Only a part was done, or it was cancelled.
     Partial = 5,
@@ -333,7 +333,7 @@ impl Write for StandardOutput {
 /// A whole number as an argument.
 fn whole<T: FromStr>(text: &str) -> Result<T, String> {
     let parsed = text.parse();
-    parsed.map_err(|_| "a whole number is wanted, such as 10".into())
+    parsed.map_err(|_| "expected a whole number, such as 10".into())
 }
 
 /// Says on standard error that --limit left something out.

@@ -225,7 +225,7 @@ pub trait Rung: Debug + Send {
     fn command(&self) -> String;
     /// The figures that it may move, now.
     fn measure(&self, kernel: &mut Kernel) -> Vec<Figure>;
-    /// At most so many bytes are expected to come back, by figures of [`Rung::measure`].
+    /// At most this many bytes are expected to come back, by figures of [`Rung::measure`].
     fn predicted(&self, now: &[Figure]) -> Option<u64>;
     /// The type of the filesystem, where it is one that is hit.
     fn filesystem(&self) -> Option<&str> {

@@ -21,7 +21,7 @@ use crate::kernel::target::{LookError, Target};
 /// Directories that are kept of each order.
 const KEPT: usize = 500;
 
-/// How deep directories are told one by one: what is deeper counts below the deepest told. As deep
+/// How deep directories are listed one by one: what is deeper counts below the deepest of them. As deep
 /// as the module can stand.
 const DEPTH: u32 = 256;
 
@@ -45,8 +45,9 @@ pub enum Heat {
     /// Negative dentries.
     #[default]
     Negative,
-    /// Bytes that come back if all goes that can.
-    ComesBack,
+    /// Bytes that can be freed.
+    #[value(alias = "comes-back")]
+    Freeable,
 }
 
 impl Heat {
@@ -54,7 +55,7 @@ impl Heat {
     pub fn words(self) -> &'static str {
         match self {
             Self::Negative => "negatives",
-            Self::ComesBack => "what comes back",
+            Self::Freeable => "freeable bytes",
         }
     }
 
@@ -62,7 +63,7 @@ impl Heat {
     pub fn of(self, own: &Counters, dentry_size: Option<u64>) -> u64 {
         match self {
             Self::Negative => own.negative,
-            Self::ComesBack => freeable(own, dentry_size.unwrap_or(1)),
+            Self::Freeable => freeable(own, dentry_size.unwrap_or(1)),
         }
     }
 }
@@ -335,7 +336,7 @@ struct Greatest {
     above: [u64; 2],
 }
 
-const ORDERS: [Heat; 2] = [Heat::Negative, Heat::ComesBack];
+const ORDERS: [Heat; 2] = [Heat::Negative, Heat::Freeable];
 
 impl Greatest {
     fn new(dentry_size: Option<u64>) -> Self {
@@ -424,7 +425,7 @@ mod tests {
                 .iter()
                 .all(|row| row.own.negative > 9_700)
         );
-        hotspots.sort(Heat::ComesBack);
+        hotspots.sort(Heat::Freeable);
         let paths = hotspots.rows[..KEPT].iter().map(|row| row.path.to_str());
         let expected: Vec<_> = (0..KEPT).map(|n| format!("/{n:05}")).collect();
         assert!(paths.eq(expected.iter().map(|path| Some(path.as_str()))));
@@ -493,7 +494,7 @@ mod tests {
         greatest.keep(hotspot("/a".into(), 0, 3));
         let mut hotspots = Hotspots::new(greatest.done(), Vec::new(), None, Duration::ZERO);
         assert_eq!(hotspots.above_zero(Heat::Negative), 0);
-        hotspots.sort(Heat::ComesBack);
-        assert_eq!(hotspots.above_zero(Heat::ComesBack), 1);
+        hotspots.sort(Heat::Freeable);
+        assert_eq!(hotspots.above_zero(Heat::Freeable), 1);
     }
 }

@@ -65,7 +65,7 @@ pub enum Way {
     Fprobe,
     /// Events on functions, by kprobes (CONFIG_KPROBE_EVENTS).
     Kprobe,
-    /// The allocator's own tracepoints: which directory they do not tell.
+    /// The allocator's own tracepoints: they do not report which directory.
     Kmem,
 }
 
@@ -129,7 +129,7 @@ pub enum WhoError {
     )]
     LockedDown(String),
     /// Nothing that tells it is in this kernel.
-    #[error("this kernel has no means that tells it:{}", told(.0))]
+    #[error("this kernel has no means to find out:{}", told(.0))]
     NoWay(Vec<Refused>),
     /// There is no such slab cache.
     #[error("no slab cache is named {}; `slabscope slabs` lists them", printable(.0))]

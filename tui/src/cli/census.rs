@@ -26,15 +26,15 @@ pub struct Args {
     #[command(flatten)]
     directory: Directory,
 
-    /// How deep directories are told one by one
+    /// How deep directories are listed one by one
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = super::whole::<u32>)]
     depth: u32,
 
     /// What they are sorted by
-    #[arg(long, value_name = "KEY", default_value = "comes-back")]
+    #[arg(long, value_name = "KEY", default_value = "freeable")]
     sort: Sort,
 
-    /// At most so many directories
+    /// Show at most this many directories
     #[arg(long, value_name = "N", value_parser = super::whole::<usize>)]
     limit: Option<usize>,
 
@@ -51,7 +51,8 @@ pub struct Args {
 /// What the rows are sorted by: figures from the greatest, names from A.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Sort {
-    ComesBack,
+    #[value(alias = "comes-back")]
+    Freeable,
     Total,
     Negative,
     InUse,
@@ -242,12 +243,7 @@ impl Run for Args {
 impl Args {
     fn table(&self, census: &Census, sizes: Sizes, out: &mut dyn Write) -> Result<(), Failure> {
         let headings = [
-            "NEGATIVE",
-            "IN USE",
-            "UNUSED",
-            "INODES",
-            "PAGES",
-            "COMES BACK",
+            "NEGATIVE", "IN USE", "UNUSED", "INODES", "PAGES", "FREEABLE",
         ];
         let mut columns: Vec<_> = headings.map(|heading| (heading, Align::Right)).into();
         columns.push(("BELOW", Align::Left));
@@ -343,7 +339,7 @@ fn key(row: &Row, sort: Sort) -> (Reverse<u64>, std::ffi::OsString) {
     let c = &row.below;
     let figure = match sort {
         // Long names hardly change the order, so that slabinfo is not needed for it.
-        Sort::ComesBack => c.prunable,
+        Sort::Freeable => c.prunable,
         Sort::Total => c.total,
         Sort::Negative => c.negative,
         Sort::InUse => c.in_use,

@@ -28,11 +28,11 @@ pub struct Args {
     #[arg(long, value_name = "KEY", help = help())]
     sort: Option<Sort>,
 
-    /// Read them twice, so many seconds apart, and tell what grew
+    /// Read them twice, this many seconds apart, and show what grew
     #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
     growth: Option<Duration>,
 
-    /// At most so many cgroups
+    /// Show at most this many cgroups
     #[arg(long, value_name = "N", value_parser = super::whole::<usize>)]
     limit: Option<usize>,
 

@@ -13,10 +13,10 @@ use super::{Context, Exit, Failure, Run};
 use crate::base::json;
 use crate::base::text;
 
-/// Say what this machine offers, what is missing and what mends it
+/// Show what this machine offers, what is missing and how to fix it
 ///
 /// Exits with 0 if the slab caches can be watched, with 3 if this kernel does not offer them, with
-/// 4 if only somebody else may see them.
+/// 4 if this user may not see them.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print a line of JSON (schema slabscope.doctor/1)

@@ -22,7 +22,7 @@ use crate::ui::model::Sizes;
 /// to one on disk is, if it is not cached.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// At most so many directories
+    /// Show at most this many directories
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
 
@@ -116,14 +116,14 @@ fn cut(found: &mut Hotspots, sort: Heat, limit: usize) -> usize {
 fn tell(found: &Hotspots, out: &mut dyn Write) -> Result<(), Failure> {
     let mut table = Table::new(&[
         ("NEGATIVE", Align::Right),
-        ("COMES BACK", Align::Right),
+        ("FREEABLE", Align::Right),
         ("NEG. BELOW", Align::Right),
         ("DIRECTORY", Align::Left),
     ]);
     for row in &found.rows {
         let back = found
             .dentry_size
-            .map(|size| bytes(Heat::ComesBack.of(&row.own, Some(size))));
+            .map(|size| bytes(Heat::Freeable.of(&row.own, Some(size))));
         let hidden = row.hidden_below.as_ref().map_or_else(String::new, |above| {
             format!(
                 " (hidden by a mount; reached by slabscope prune {})",
@@ -235,9 +235,9 @@ mod tests {
     fn a_table() {
         let mut out = Vec::new();
         tell(&found(), &mut out).unwrap();
-        let expected = "\x20NEGATIVE COMES BACK NEG. BELOW DIRECTORY
-1,999,000    366 MiB  1,999,000 /a/h (hidden by a mount; reached by slabscope prune /a)
-    1,000    188 KiB  2,000,000 /a
+        let expected = "\x20NEGATIVE FREEABLE NEG. BELOW DIRECTORY
+1,999,000  366 MiB  1,999,000 /a/h (hidden by a mount; reached by slabscope prune /a)
+    1,000  188 KiB  2,000,000 /a
 not counted: /net: not a directory
 ";
         assert_eq!(String::from_utf8(out).unwrap(), expected);

@@ -31,11 +31,11 @@ pub struct Args {
     #[arg(long)]
     negative: bool,
 
-    /// Group the names by shape, as `sess_<hex32>`, instead of telling them one by one
+    /// Group the names by shape, as `sess_<hex32>`, instead of listing them one by one
     #[arg(long)]
     shapes: bool,
 
-    /// At most so many names, or shapes
+    /// Show at most this many names, or shapes
     #[arg(long, value_name = "N", value_parser = super::whole::<u64>)]
     limit: Option<u64>,
 

@@ -43,11 +43,11 @@ pub struct Args {
     #[arg(long)]
     writeback: bool,
 
-    /// End after so many dentries (of pages: files); exceeded by less than a batch of 256
+    /// Stop after this many dentries (of pages: files); exceeded by less than a batch of 256
     #[arg(long, value_name = "N", value_parser = super::whole::<NonZeroU64>)]
     max: Option<NonZeroU64>,
 
-    /// End after so many seconds
+    /// Stop after this many seconds
     #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
     timeout: Option<Duration>,
 
@@ -130,7 +130,7 @@ impl Run for Args {
         }
         if plan.predicted(self.mode(), self.writeback) == 0 {
             self.tell(&plan, mount.as_ref(), sizes, None, out)?;
-            say!("nothing would go: nothing was done");
+            say!("nothing to prune in this mode");
             return Ok(Exit::Ok);
         }
         // What cannot be recorded need not be asked for.

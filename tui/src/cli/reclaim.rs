@@ -24,7 +24,7 @@ use crate::reclaim::pages::Request;
 use crate::reclaim::{self, Ended, ReclaimError, Rung, carousel, carry_out};
 use report::Report;
 
-/// Reclaim more widely than below one directory: a filesystem, a cgroup, a slab cache, everybody
+/// Reclaim more broadly than below one directory: a filesystem, a cgroup, a slab cache, the whole system
 ///
 /// What is hit is shown first, with the narrower ways, and asked for confirmation. Nothing but clean
 /// cache and empty slabs go: no file, no data. Only --carousel writes to a filesystem. Ctrl-C ends it.
@@ -97,7 +97,7 @@ pub struct Args {
     #[arg(long, requires = "all")]
     sync: bool,
 
-    /// Wait no longer than so many seconds: to look, and to act
+    /// Wait at most this many seconds: to look, and to act
     #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
     timeout: Option<Duration>,
 

@@ -17,7 +17,7 @@ use report::Report;
 use sort::Sort;
 use watch::{Earlier, Grown};
 
-/// Print the slab caches once, or every so often
+/// Print the slab caches once, or at an interval
 ///
 /// slabtop's options -o, -s and -d mean the same here.
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(help = sort::help())]
     sort: Sort,
 
-    /// Turn the order round
+    /// Reverse the order
     #[arg(short, long)]
     reverse: bool,
 
@@ -34,11 +34,11 @@ pub struct Args {
     #[arg(short, long, value_name = "TEXT", value_parser = filter)]
     filter: Option<Filter>,
 
-    /// Only the first so many
+    /// Show at most this many
     #[arg(short = 'n', long, value_name = "COUNT", value_parser = super::whole::<usize>)]
     limit: Option<usize>,
 
-    /// Print every so many seconds until it is ended, with growth since the last and the first print
+    /// Print at this interval until it is ended, with growth since the last and the first print
     #[arg(short = 'd', long, visible_alias = "delay", value_name = "SECONDS", value_parser = super::seconds)]
     watch: Option<Duration>,
 

@@ -14,10 +14,9 @@ use crate::reclaim::audit;
 use crate::reclaim::tune::{SETTINGS, Setting, why_not};
 use crate::ui::config::Config;
 
-/// Show what says how long dentries and inodes stay, change it, put it back
+/// Show or change the kernel's settings for how long dentries and inodes stay cached
 ///
-/// Without arguments both settings are shown, with what they mean. A change holds until the machine
-/// starts anew; the old value is kept in the record, and --restore puts it back.
+/// Without arguments both settings are shown, with what they mean. A change holds until reboot; the old value is kept in the record, and --restore puts it back.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// vm.vfs_cache_pressure or fs.dentry-negative
@@ -147,7 +146,7 @@ impl Args {
         let plan = |text: &mut dyn Write| {
             writeln!(
                 text,
-                "{name}: {now} -> {value}, for the whole machine, until it starts anew"
+                "{name}: {now} -> {value}, for the whole machine, until reboot"
             )?;
             Ok(writeln!(text, "  {}", setting.change)?)
         };

@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, value_name = "S", default_value = "10", value_parser = super::seconds)]
     duration: Duration,
 
-    /// At most so many rows
+    /// Show at most this many rows
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
 

@@ -442,7 +442,7 @@ impl Kernel {
     }
 }
 
-/// At most so many bytes are read of a file.
+/// At most this many bytes are read of a file.
 fn limit(path: &Path) -> u64 {
     match path.file_name().and_then(OsStr::to_str) {
         Some("slabinfo" | "mountinfo") => files::TABLE,

@@ -251,7 +251,7 @@ impl Rung for Plan {
                 .into(),
         );
         notes.push(
-            "whoever watches the directory (inotify, fanotify) gets two events a name".into(),
+            "programs that watch the directory (inotify, fanotify) get two events a name".into(),
         );
         notes.push(
             "each name exists for an instant, for lstat and in listings; a program that makes it then fails once \

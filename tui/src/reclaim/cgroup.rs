@@ -211,7 +211,7 @@ impl Rung for Plan {
         match self.everybody {
             true => "everybody: this is the cgroup of the whole machine".into(),
             false => "this cgroup and those below it only; files that it shares with others were \
-                      charged to whoever read them first"
+                      charged to the cgroup that read them first"
                 .into(),
         }
     }

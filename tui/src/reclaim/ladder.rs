@@ -85,7 +85,7 @@ impl Rung {
             Self::Superblock => "the whole filesystem: all unused dentries",
             Self::Cgroup => "one memory cgroup: page cache and slabs",
             Self::Cache => "one slab cache: slabs without objects",
-            Self::Everybody => "everybody: dentries, inodes, page cache",
+            Self::Everybody => "the whole system: dentries, inodes, page cache",
             Self::Carousel => "this directory: names cached as absent, by writing to it",
         }
     }

@@ -251,7 +251,7 @@ impl Rung for Plan {
         }
         if found.not_told > 0 {
             notes.push(format!(
-                "page cache not told by the kernel for {} of others: theirs goes too, uncounted",
+                "page cache not reported by the kernel for {} of others: theirs goes too, uncounted",
                 counted(found.not_told, "file")
             ));
         }
@@ -516,7 +516,7 @@ mod tests {
             "{notes}"
         );
         assert!(
-            notes.contains("not told by the kernel for 2 files of others"),
+            notes.contains("not reported by the kernel for 2 files of others"),
             "{notes}"
         );
         planned.request.writeback = true;

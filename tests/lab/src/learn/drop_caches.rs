@@ -84,7 +84,7 @@ const DIRTY_STAY: Part = Part {
         low: 0.5,
         high: 1.0,
     }],
-    answer: "All that was dirty. That is why one is told to sync first, and why dropping caches never loses data.",
+    answer: "All that was dirty. That is why people are advised to sync first, and why dropping caches never loses data.",
     look: None,
     needs: None,
 };

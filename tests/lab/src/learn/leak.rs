@@ -22,7 +22,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     ],
     clean_up: &[NO_DEMO],
     parts: &[LEAKED, UNLOADED],
-    next: "What leaked comes back at the next boot only. In slabscope, watch SUnreclaim against the sum of the caches: a gap \
+    next: "What leaked is freed by the next boot only. In slabscope, watch SUnreclaim against the sum of the caches: a gap \
            between them is memory with no name.",
     own_boot: true,
 };

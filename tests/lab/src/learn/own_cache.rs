@@ -110,7 +110,7 @@ const RECLAIM: Part = Part {
             high: 100.0,
         },
     ],
-    answer: "In SReclaimable, so that `free` calls them available. But no: nobody has told the kernel how to free one. The flag \
+    answer: "In SReclaimable, so that `free` calls them available. But no: the kernel does not know how to free one. The flag \
              is bookkeeping; the shrinker comes in experiment 6.",
     look: Some(LOOK),
     needs: None,
@@ -152,8 +152,7 @@ const MERGED: Part = Part {
             high: f64::INFINITY,
         },
     ],
-    answer: "No: it is an alias, a symbolic link in /sys/kernel/slab. So a row of slabinfo may be several caches, whose users \
-             cannot be told apart. slabscope says so in the detail of a cache.",
+    answer: "No: it is an alias, a symbolic link in /sys/kernel/slab. So a row of slabinfo may be several caches, whose users cannot be distinguished. slabscope says so in the detail of a cache.",
     look: Some(LOOK),
     needs: None,
 };

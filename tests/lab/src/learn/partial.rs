@@ -8,7 +8,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "partial",
     title: "Why bytes do not follow objects",
     about: &[
-        "Memory comes back a slab at a time: only when each of its objects is free. A slab with one object left in it is as large as \
+        "Memory is freed a slab at a time: only when each of its objects is free. A slab with one object left in it is as large as \
          a full one. Nothing can move that object, since the kernel does not know who points to it.",
         "Two more things come between free() and free memory. Objects that are freed by RCU wait until nobody can be reading them any \
          more. And each processor keeps some free objects at hand, in sheaves, which count as allocated.",
@@ -17,8 +17,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     set_up: &[DEMO],
     clean_up: &[NO_DEMO],
     parts: &[HALF, SECOND, SHRUNK, SHEAVES, FLUSHED, RCU],
-    next: "In slabscope the column Use% of the slab caches is this: objects against room. After a prune, the ledger tells what \
-           came back at once and what did not. `cargo lab learn 9` is about what comes again.",
+    next: "In slabscope the column Use% of the slab caches is this: objects against room. After a prune, the ledger shows what was freed at once and what was not. `cargo lab learn 9` is about what comes again.",
     own_boot: false,
 };
 
@@ -98,7 +97,7 @@ const SECOND: Part = Part {
         },
     ],
     answer: "None: each has objects left. This is what happens when names of all ages share slabs: half of the dentries are \
-             pruned, and little memory comes back at first.",
+             pruned, and little memory is freed at first.",
     look: Some(LOOK),
     needs: None,
 };

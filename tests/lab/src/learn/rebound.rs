@@ -81,7 +81,7 @@ const REBOUND: Part = Part {
            a directory, and most then an inode.",
     prepare: &[],
     probes: &[UNUSED],
-    question: "How much of what was pruned in the two trees comes back?",
+    question: "How much of what was pruned in the two trees is cached again?",
     commands: &["agent calls ext4_lookup find /mnt/ext4/used -size +1"],
     checks: &[
         Check {

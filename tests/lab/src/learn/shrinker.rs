@@ -74,8 +74,7 @@ const DROPPED: Part = Part {
         "cat /dev/slabscope_demo",
     ],
     checks: &[FREED, CALLED],
-    answer: "Yes: count told how many there are, scan was asked for them. `asked` may be more than there are: drop_caches asks until \
-             little comes back.",
+    answer: "Yes: count reported how many there are, scan was asked for them. `asked` may be more than there are: drop_caches asks until little is freed.",
     look: Some(LOOK),
     needs: None,
 };

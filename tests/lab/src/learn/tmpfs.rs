@@ -47,7 +47,7 @@ const NOTHING_STAYS: Part = Part {
     question: "How many negative dentries are there after {n} failed lookups?",
     commands: &["agent calls simple_lookup agent lookups /mnt/tmpfs/d {n} name_"],
     checks: &[CALLS, KEPT],
-    answer: "None of them stays: each was freed as soon as the lookup let go of it.",
+    answer: "None of them stays: each was freed as soon as the lookup released it.",
     look: Some(Look {
         command: "slabscope /mnt/tmpfs",
         hint: "The tree of /mnt/tmpfs: no negative dentries, and everything that there is counts as in use, since it is pinned.",

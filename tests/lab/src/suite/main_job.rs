@@ -72,7 +72,7 @@ fn frozen_figures_are_the_kernels(guest: &Guest, screen: &mut Screen<'_>) -> Res
     close(row[1], slab.active_objects as f64, "ACTIVE of dentry")?;
     for (label, kernel) in [
         ("dentries ", state.dentries),
-        ("let go, on LRU", state.unused),
+        ("on LRU", state.unused),
         ("  negative ", state.negative),
     ] {
         let text = text_behind(screen, label)?;

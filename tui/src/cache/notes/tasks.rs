@@ -21,7 +21,7 @@ pub(super) const TABLE: &[About] = &[
         "Cgroups and sessions.",
         OWNED),
     about_("taskstats",
-        "What is told of a task or a group that ended.",
+        "What is reported of a task or a group that ended.",
         "As many as there are processes with threads, if somebody listens.",
         OWNED),
     about_("signal_cache",

@@ -155,7 +155,7 @@ fn built(checks: &mut [Check]) {
     let unknown = |check: &&mut Check| check.name == RUST && check.state == State::Unknown;
     if let Some(rust) = checks.iter_mut().find(unknown) {
         rust.state = State::Ok;
-        rust.found = "not told, but the module is loaded".into();
+        rust.found = "not reported, but the module is loaded".into();
         rust.remedy = None;
     }
 }

@@ -168,11 +168,7 @@ fn printable_words(text: &str) -> String {
 impl Done {
     fn text(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let back = bytes(self.freed_bytes);
-        writeln!(
-            out,
-            "  {}, took {}, {back} came back",
-            self.status, self.took
-        )?;
+        writeln!(out, "  {}, took {}, {back} freed", self.status, self.took)?;
         for row in &self.ledger {
             let known =
                 |figure: Option<u64>| figure.map_or("-".into(), |value| row.unit.show(value));

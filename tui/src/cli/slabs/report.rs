@@ -353,7 +353,7 @@ impl<'a> Report<'a> {
         if let Some(dentries) = &self.dentries {
             writeln!(
                 out,
-                "Dentries {}: held, off the LRU {}; let go, on the LRU {}, negative of those {}",
+                "Dentries {}: referenced (off the LRU) {}, on the LRU {}, negative of those {}",
                 count(dentries.total),
                 count(dentries.off_lru),
                 count(dentries.lru),

@@ -178,7 +178,7 @@ fn counted_text(row: &Filesystem, width: usize, figure: fn(&Counters) -> u64) ->
     }
 }
 
-fn comes_back_text(row: &Filesystem) -> String {
+fn freeable_text(row: &Filesystem) -> String {
     match row.freeable() {
         _ if row.mount().is_memory() => "never".into(),
         Some(back) => bytes(back),
@@ -200,11 +200,11 @@ pub const FILESYSTEM_COLUMNS: &[GridColumn<Filesystem>] = &[
         figure: |row| counted(row, |of| of.negative), text: |row| counted_text(row, 11, |of| of.negative) },
     GridColumn { letter: 'i', name: "inodes", words: "inodes", head: "INODES", width: 9, rank: 2,
         means: ["Inodes of those names, each once, by the same census.",
-            "Inodes without a name in the cache are not among them: FREEABLE counts these, too."],
+            "Inodes without a name in the cache are not among them: SHRINKABLE counts these, too."],
         figure: |row| counted(row, |of| of.inodes), text: |row| counted_text(row, 9, |of| of.inodes) },
     GridColumn { letter: 'o', name: "inode_size", words: "size of an inode", head: "INODE B", width: 7, rank: 3,
         means: ["Bytes of an inode in memory: of an object of the slab cache that the filesystem's inodes come from.",
-            "? is a filesystem of which slabscope does not know the cache, or that slabinfo does not list."],
+            "- is a filesystem of which slabscope does not know the cache, or that slabinfo does not list."],
         figure: |row| row.sizes.inode.map_or(-1, i128::from),
         text: |row| row.sizes.inode.map_or("-".into(), |size| count_in(size, 7)) },
     GridColumn { letter: 'c', name: "cache", words: "size of the inode cache", head: "TYPE MEM", width: 8, rank: 5,
@@ -212,19 +212,19 @@ pub const FILESYSTEM_COLUMNS: &[GridColumn<Filesystem>] = &[
             "All filesystems of the type share it: slabinfo does not tell them apart."],
         figure: |row| row.cache_bytes.map_or(-1, i128::from),
         text: |row| row.cache_bytes.map_or("-".into(), bytes) },
-    GridColumn { letter: 'f', name: "freeable", words: "freeable", head: "FREEABLE", width: 10, rank: 6,
+    GridColumn { letter: 'f', name: "shrinkable", words: "what its shrinker could free", head: "SHRINKABLE", width: 10, rank: 6,
         means: ["Objects that the superblock's shrinker says it could free: dentries and inodes on its LRU lists.",
-            "? is a kernel without CONFIG_SHRINKER_DEBUG, as stock Debian kernels are, or a debugfs that may not be read or has several of its name."],
+            "- is a kernel without CONFIG_SHRINKER_DEBUG, as stock Debian kernels are, or a debugfs that may not be read or has several of its name."],
         figure: |row| freeable(row).map_or(-1, i128::from),
         text: |row| freeable(row).map_or("-".into(), |freeable| count_in(freeable, 10)) },
-    GridColumn { letter: 'b', name: "comes_back", words: "comes back", head: "COMES BACK", width: 10, rank: 0,
+    GridColumn { letter: 'b', name: "freeable", words: "freeable", head: "FREEABLE", width: 10, rank: 0,
         means: ["Bytes of the dentries that a prune of all unused ones would take, with their long names.",
             "In memory (tmpfs) it is never any: each dentry is its file's only name."],
         figure: |row| match (row.mount().is_memory(), row.freeable()) {
             (false, Some(back)) => back.into(),
             _ => -1,
         },
-        text: comes_back_text },
+        text: freeable_text },
     GridColumn { letter: 'a', name: "name", words: "mount", head: "TYPE     DEVICE       MOUNTED AT", width: 36, rank: 0,
         means: ["Type, device, and where the superblock's root is mounted, or the widest part of it.",
             "+2 stands for two more mounts of the same superblock: what is cached of it is shared by all of them."],

@@ -144,7 +144,7 @@ pub fn reasons(
             reasons.push(format!("{rest} were taken by others meanwhile"));
         } else if came_back > expected.saturating_add(worth_telling) {
             let more = bytes(came_back - expected);
-            reasons.push(format!("{more} more came back: others freed memory too"));
+            reasons.push(format!("{more} more were freed: others freed memory too"));
         }
     }
     reasons
@@ -235,7 +235,7 @@ mod tests {
         );
         let after = figures(0, 0, 0);
         let more = reasons(1_000_000, Some(183 * MIB), &before, &after, 4096);
-        assert_eq!(more, ["117 MiB more came back: others freed memory too"]);
+        assert_eq!(more, ["117 MiB more were freed: others freed memory too"]);
         let nothing = Figures::default();
         assert!(reasons(5, None, &nothing, &nothing, 4096).is_empty());
     }

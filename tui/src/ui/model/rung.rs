@@ -144,7 +144,7 @@ pub struct RunningRung {
     pub ask: Ask,
     /// Whom it hits.
     pub reach: String,
-    /// At most so many bytes are expected.
+    /// At most this many bytes are expected.
     pub predicted: Option<u64>,
     /// When it began.
     pub since: Duration,
@@ -161,7 +161,7 @@ pub struct RungLedger {
     pub ask: Ask,
     /// Whom it hit.
     pub reach: String,
-    /// At most so many bytes were expected.
+    /// At most this many bytes were expected.
     pub predicted: Option<u64>,
     /// Wall clock when it began, for people.
     pub clock: String,

@@ -27,7 +27,7 @@ pub enum TreeColumn {
     Pages,
     /// Bytes that a prune would bring back.
     #[default]
-    ComesBack,
+    Freeable,
     /// Name, from A.
     Name,
 }
@@ -146,15 +146,15 @@ pub const TREE_SHAPES: [TreeShape; 10] = [
         figure: |l| l.row.below.inodes.into(), text: |l| count_in(l.row.below.inodes, 8) },
     TreeShape { column: C::InodeBytes, letter: 'm', words: "memory of inodes", head: "INODE MEM", width: 9, rank: 8,
         means: ["Bytes of the inode objects of those inodes, by the filesystem's cache in slabinfo.",
-            "It comes back at most, and only when inodes are evicted too: not with a prune of dentries."],
+            "At most that much is freed, and only when inodes are evicted too: not by a prune of dentries."],
         figure: |l| l.inode_bytes().unwrap_or(0).into(), text: |l| known(l.inode_bytes()) },
     TreeShape { column: C::Pages, letter: 'p', words: "page cache", head: "PAGES", width: 8, rank: 6,
         means: ["Bytes of the contents of regular files below that are in memory.",
             "They are no slab memory, and stay when dentries go."],
         figure: |l| l.pages().into(), text: |l| bytes(l.pages()) },
-    TreeShape { column: C::ComesBack, letter: 'b', words: "comes back", head: "COMES BACK", width: 10, rank: 1,
+    TreeShape { column: C::Freeable, letter: 'b', words: "freeable", head: "FREEABLE", width: 10, rank: 1,
         means: ["Bytes of the dentries that a prune of all unused ones would take, with their long names.",
-            "Slabs are given back whole: what is left in partly used ones comes back later or not."],
+            "Slabs are freed as a whole: what is left in partly used ones is freed later, or not at all."],
         figure: |l| freeable(&l.row.below, l.sizes.dentry.unwrap_or(1)).into(),
         text: |l| known(l.sizes.dentry.map(|size| freeable(&l.row.below, size))) },
     TreeShape { column: C::Name, letter: 'a', words: "name", head: "NAME", width: TREE_NAME, rank: 0,

@@ -90,8 +90,8 @@ fn back(model: &mut Model) -> Vec<Effect> {
 fn sort(model: &mut Model) {
     let page = &mut model.hotspots;
     page.heat = match page.heat {
-        Heat::Negative => Heat::ComesBack,
-        Heat::ComesBack => Heat::Negative,
+        Heat::Negative => Heat::Freeable,
+        Heat::Freeable => Heat::Negative,
     };
     page.at = 0;
     if let Some((found, _)) = &mut page.found {

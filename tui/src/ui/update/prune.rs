@@ -283,7 +283,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     let would_go = |task: &Task| task.plan.predicted(mode, writeback) > 0;
     let (tasks, idle): (Vec<Task>, Vec<Task>) = confirm.tasks.into_iter().partition(would_go);
     if tasks.is_empty() {
-        model.notice = Some("nothing would go: nothing was done".into());
+        model.notice = Some("nothing to prune in this mode".into());
         return effects;
     }
     model.last_job += 1;

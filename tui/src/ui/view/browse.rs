@@ -34,7 +34,7 @@ fn in_sight(place: &Place, listed: &Listed, list: Rect) -> (usize, usize) {
 
 /// ```text
 ///  not cached counts: readdir tells 1,204 names, 310 cached; page cache 40.0 MiB
-///  ── 1,204 names by name ▲ ─────────────────────── opening made 0 dentries ──
+///  ── 1,204 names by name ▲ ─────────────────────── walk added 0 dentries ──
 ///  CACHED KIND          PAGES NAME
 ///  yes    directory           bin/
 ///  -      file              ? notes

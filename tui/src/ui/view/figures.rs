@@ -164,8 +164,8 @@ fn dentries(look: Look, state: &DentryState, rates: &Rates, width: u16) -> Vec<L
     };
     vec![
         line("dentries", state.total, plain, rate(rates.dentries)),
-        line("held, off LRU", state.off_lru(), plain, rate(rates.off_lru)),
-        line("let go, on LRU", state.lru, plain, rate(rates.lru)),
+        line("off LRU", state.off_lru(), plain, rate(rates.off_lru)),
+        line("on LRU", state.lru, plain, rate(rates.lru)),
         line("  negative", state.lru_negative, warn, beside),
     ]
 }

@@ -15,8 +15,8 @@ const WORDS: [&str; 14] = [
     "negative  a name known to be absent: a failed lookup, remembered",
     "in use    referenced by anything but its own children and slabscope",
     "unused    the rest, negatives included: what a prune may take",
-    "held      off the LRU: something refers to them, their own children count",
-    "let go    on the LRU: nothing did then; some are held again, and not unused",
+    "off LRU   referenced by something; their own children count, too",
+    "on LRU    unreferenced when they joined it; some are referenced again",
     "R, U, ?   the cache's pages count as SReclaimable, as SUnreclaim, not known",
     "(mount)   something is mounted there; (+mount) somewhere below",
     "IDLE      bytes of a cache's slabs that no object occupies",
@@ -31,9 +31,9 @@ const WORDS: [&str; 14] = [
 /// What the shapes of names are made of.
 const SHAPES: [&str; 6] = [
     "<number>    decimal digits: core.<number>",
-    "<hex32>     so many hexadecimal digits: sess_<hex32>; <hex>: not always as many",
+    "<hex32>     32 hexadecimal digits: sess_<hex32>; <hex>: not always as many",
     "<uuid>      8-4-4-4-12 hexadecimal digits: <uuid>.tmp",
-    "<random10>  so many letters and digits without a meaning, as mktemp makes them",
+    "<random10>  10 random letters and digits, as mktemp makes them",
     "<text>      anything: <text>.conf",
     "other       names that are like no other in this directory",
 ];
@@ -44,7 +44,7 @@ const HOTSPOTS: [&str; 7] = [
     "            n lists them by shape: what made them shows there.",
     "CHANGE      Of what the rows are sorted by, since the count before in this",
     "            session. new: it was not among the greatest then.",
-    "COMES BACK  Bytes of the dentries directly in it that could be evicted.",
+    "FREEABLE    Bytes of the dentries directly in it that could be evicted.",
     "            Only a dry run tells what a prune of all below would bring.",
     "NEG. BELOW  Names cached as absent in it and in all directories below it.",
 ];

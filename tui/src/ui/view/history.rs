@@ -85,11 +85,11 @@ fn dentries_title(model: &Model, state: Option<DentryState>, width: u16) -> Line
     // In 80 columns there is no room for the lists' names.
     let names = match width {
         110.. => [
-            "held, off the LRU",
-            "let go, on the LRU",
+            "referenced (off the LRU)",
+            "on the LRU",
             "of those negative",
         ],
-        _ => ["held", "let go", "negative"],
+        _ => ["off LRU", "on LRU", "negative"],
     };
     let figures = [
         ("dentries", state.total, look.accent()),

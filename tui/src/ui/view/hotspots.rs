@@ -120,7 +120,7 @@ fn rows_of(model: &Model, found: &Hotspots, frame: &mut Frame<'_>, area: Rect) {
     let page = &model.hotspots;
     let head = format!(
         " {:>11} {:>8} {:>10} {:>11} DIRECTORY",
-        "NEGATIVE", "CHANGE", "COMES BACK", "NEG. BELOW"
+        "NEGATIVE", "CHANGE", "FREEABLE", "NEG. BELOW"
     );
     let room = (usize::from(area.width) + "DIRECTORY".len()).saturating_sub(head.len());
     let mut lines = vec![Line::styled(head, model.look.dim())];
@@ -129,7 +129,7 @@ fn rows_of(model: &Model, found: &Hotspots, frame: &mut Frame<'_>, area: Rect) {
     let first = first_row(page.at, rows.len(), height);
     for (at, row) in rows.iter().enumerate().skip(first).take(height) {
         let back = match found.dentry_size {
-            Some(_) => bytes(Heat::ComesBack.of(&row.own, found.dentry_size)),
+            Some(_) => bytes(Heat::Freeable.of(&row.own, found.dentry_size)),
             None => "-".into(),
         };
         let text = format!(
@@ -162,7 +162,7 @@ fn change(model: &Model, found: &Hotspots, row: &Hotspot) -> String {
     let has = page.heat.of(&row.own, found.dentry_size);
     let sized = found.dentry_size.is_some() && before.dentry_size.is_some();
     match page.heat {
-        Heat::ComesBack if sized => {
+        Heat::Freeable if sized => {
             let change = i128::from(has) - i128::from(had);
             signed_bytes(i64::try_from(change).unwrap_or(i64::MAX))
         }

@@ -40,7 +40,7 @@ pub(super) fn wider(model: &Model, rung: Rung) -> Option<Line<'static>> {
 ///  ┌ Other rungs ─────────────────────────────────────┐
 ///  │ ▸ the whole filesystem: all unused dentries      │
 ///  │   not here: cgroup v2 is not mounted             │
-///  │   everybody: dentries, inodes, page cache        │
+///  │   the whole system: dentries, inodes, page cache        │
 ///  │                                                  │
 ///  │ Enter makes its plan; nothing is done by that    │
 ///  └──────────────────────────────────────────────────┘

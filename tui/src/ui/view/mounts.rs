@@ -67,7 +67,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let [dentries, negative, back] = FIGURES;
     let head = format!(
         " {:<TYPE$} {:<DEVICE$} {:<width$} {:>dentries$} {:>negative$} {:>back$}",
-        "TYPE", "DEVICE", "MOUNTED AT", "DENTRIES", "NEGATIVE", "COMES BACK"
+        "TYPE", "DEVICE", "MOUNTED AT", "DENTRIES", "NEGATIVE", "FREEABLE"
     );
     let mut lines = vec![Line::styled(head, look.dim())];
     let selected = model.tree.mount_index();

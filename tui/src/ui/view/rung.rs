@@ -74,7 +74,7 @@ pub(super) fn asked(model: &Model, confirm: &ConfirmRung, area: Rect) -> Asked {
         text.extend(block(label, &note, Style::new(), width));
     }
     if let Some(predicted) = rung.predicted(&confirm.plan.now) {
-        let words = format!("{} may come back", bytes(predicted));
+        let words = format!("frees up to {}", bytes(predicted));
         text.push(Line::raw(labelled("most", &words)));
     }
     let command = labelled("as", &rung.command());
@@ -280,11 +280,11 @@ pub(super) fn ledger(model: &Model, ledger: &RungLedger, frame: &mut Frame<'_>, 
         format!(", at most {} were expected", bytes(predicted))
     });
     text.push(Line::styled(
-        format!("{} came back{predicted}", bytes(outcome.freed_bytes)),
+        format!("{} freed{predicted}", bytes(outcome.freed_bytes)),
         look.good(),
     ));
     text.push(Line::styled(
-        "figures of the whole machine move with all that others do meanwhile",
+        "system-wide figures include other activity",
         look.dim(),
     ));
     popup(

@@ -115,7 +115,7 @@ pub(super) fn ledger(model: &Model, shrunk: &Shrunk, frame: &mut Frame<'_>, area
         .map(|(before, after)| before.saturating_sub(after));
     text.push(match freed {
         Some(0) => Line::raw("No slab was empty: what is idle lies between objects in use, and only their end frees it."),
-        Some(freed) => Line::styled(format!("{} came back", bytes(freed)), look.good()),
+        Some(freed) => Line::styled(format!("{} freed", bytes(freed)), look.good()),
         None => Line::styled("slabinfo does not show the cache any more", look.warn()),
     });
     let title = format!("Shrank {}", printable(&shrunk.plan.cache.name));

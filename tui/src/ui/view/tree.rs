@@ -70,8 +70,8 @@ fn areas(area: Rect) -> [Rect; 4] {
 /// ```text
 ///  /var/spool/app                                  ext4 on /dev/vda1   counted 0.4 s ago
 ///  below: 40,311,020 dentries  40,120,004 negative (99 %)  7.3 GiB comes back
-///  ── 3 directories with cached names, by comes back ▼ ──────────────────────────
-///         NEGATIVE  IN USE     UNUSED   INODES    PAGES COMES BACK NAME
+///  ── 3 directories with cached names, by freeable ▼ ──────────────────────────
+///         NEGATIVE  IN USE     UNUSED   INODES    PAGES   FREEABLE NAME
 ///  ████ 40,100,212       4          9       13  1.2 MiB    7.2 GiB sessions/
 /// ```
 fn directory(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
@@ -218,7 +218,7 @@ pub(super) fn cost(
     let others = short_signed(cost.meanwhile as f64);
     let texts = [
         format!(" opening it made {made} dentries; others while it was counted: {others} "),
-        format!(" opening made {made} dentries "),
+        format!(" walk added {made} dentries "),
         format!(" +{made} dentries "),
     ];
     let Some(text) = texts.into_iter().find(|text| text.len() <= room) else {
@@ -263,7 +263,7 @@ fn below_here(model: &Model, place: &Place) -> Line<'static> {
         ),
         Span::raw(format!(" negative ({share} %)  ")),
         Span::styled(back, look.strong()),
-        Span::raw(" comes back"),
+        Span::raw(" freeable"),
     ])
 }
 

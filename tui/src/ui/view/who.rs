@@ -307,7 +307,7 @@ pub(super) fn asked(model: &Model, confirm: &ConfirmWho) -> Asked {
     ];
     if matches!(confirm.spec, Spec::Below(_)) {
         text.push(Line::raw(
-            "       (what is elsewhere is sifted out by the kernel, which costs less)",
+            "       (what is elsewhere is filtered in the kernel, which costs less)",
         ));
     }
     if let Some(growth) = growth(model, cache) {
