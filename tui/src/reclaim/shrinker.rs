@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use super::{Ended, Flow, Progress, ReclaimError};
 use crate::base::text::printable;
 use crate::kernel::source::files;
+
 use crate::kernel::source::shrinkers::{self, Share};
-use crate::kernel::source::{Cause, Files, KernelFs, KernelTree, Mount, SourceError};
+use crate::kernel::source::{Cause, Files, KernelFs, KernelTree, Mount, Parsed, SourceError};
 
 /// Where they are.
 pub const DIRECTORY: &str = "sys/kernel/debug/shrinker";
@@ -125,22 +126,24 @@ impl Shrinker {
     }
 
     /// What it could free, in dentries and inodes on the LRU, in the proportion of
-    /// vm.vfs_cache_pressure.
+    /// vm.vfs_cache_pressure. A figure that is not understood leaves the sum unknown.
     pub fn count(&self) -> Result<u64, ReclaimError> {
-        Ok(self.shares()?.iter().map(|share| share.objects).sum())
+        let shares = self.shares()?;
+        match shares.skipped.first {
+            None => Ok(sum(&shares.value)),
+            Some(malformed) => Err(ReclaimError::from(SourceError {
+                path: self.directory.join("count"),
+                cause: Cause::Malformed(malformed),
+            })),
+        }
     }
 
-    fn shares(&self) -> Result<Vec<Share>, ReclaimError> {
+    fn shares(&self) -> Result<Parsed<Vec<Share>>, ReclaimError> {
         let path = self.directory.join("count");
         let below = path.strip_prefix(&self.root).unwrap_or(&path);
         let text = Files::new(&self.root).read(below, files::TABLE);
         let text = text.map_err(|error| ReclaimError::file(&path, error))?;
-        let text = String::from_utf8_lossy(&text);
-        let malformed = |malformed| SourceError {
-            path,
-            cause: Cause::Malformed(malformed),
-        };
-        Ok(shrinkers::parse(&text).map_err(malformed)?)
+        Ok(shrinkers::parse(&text))
     }
 
     /// Has it free all that it can. What was used of late is spared once (fs/dcache.c:
@@ -154,7 +157,9 @@ impl Shrinker {
         /// What was spared goes in the next turn; then inodes follow that lost their dentries, as many again.
         const IDLE: usize = 3;
         let begun = Instant::now();
-        let first = self.count()?;
+        // What is not understood is left alone.
+        let known = || Ok::<_, ReclaimError>(self.shares()?.value);
+        let first = sum(&known()?);
         let (late, mut idle) = (Cell::new(false), 0);
         let mut flow = |progress: &Progress| {
             late.set(bound.is_some_and(|bound| begun.elapsed() > bound));
@@ -164,8 +169,9 @@ impl Shrinker {
             }
         };
         for _ in 0..TURNS {
-            let before = self.count()?;
-            for share in self.shares()? {
+            let shares = known()?;
+            let before = sum(&shares);
+            for share in shares {
                 if self
                     .scan_share(&share, first, before, &mut flow)?
                     .is_break()
@@ -177,7 +183,7 @@ impl Shrinker {
                     });
                 }
             }
-            let left = self.count()?;
+            let left = sum(&known()?);
             idle = if left < before { 0 } else { idle + 1 };
             if left == 0 || idle == IDLE {
                 break;
@@ -231,6 +237,11 @@ impl Shrinker {
         }
         Ok(ControlFlow::Continue(()))
     }
+}
+
+fn sum(shares: &[Share]) -> u64 {
+    let objects = shares.iter().map(|share| share.objects);
+    objects.fold(0, u64::saturating_add)
 }
 
 /// The kernel's name of the superblock's device (fs/super.c: `setup_bdev_super()`).
@@ -288,6 +299,16 @@ mod tests {
         assert_eq!(shrinker.scan(None, &mut flow).unwrap(), Ended::Complete);
         assert_eq!(heard.len(), 12, "{heard:?}");
         assert_eq!(heard[1], (8192, Some(10_100)));
+        let scan = fs::read_to_string(shrinker.directory.join("scan")).unwrap();
+        assert!(scan.starts_with("21 0 98"), "{scan}");
+        // The sum is unknown with one of its figures; the others are scanned all the same.
+        let odd = "1 100 x\n21 98 0\n";
+        fs::write(shrinker.directory.join("count"), odd).unwrap();
+        fs::write(shrinker.directory.join("scan"), "").unwrap();
+        let error = shrinker.count().unwrap_err().to_string();
+        assert!(error.ends_with("count: line 1: no count: x"), "{error}");
+        let mut go_on = |_: &Progress| ControlFlow::Continue(());
+        assert_eq!(shrinker.scan(None, &mut go_on).unwrap(), Ended::Complete);
         let scan = fs::read_to_string(shrinker.directory.join("scan")).unwrap();
         assert!(scan.starts_with("21 0 98"), "{scan}");
         fs::remove_dir_all(root).unwrap();

@@ -1,6 +1,7 @@
 //! /sys/kernel/debug/shrinker: what each shrinker could free, where the kernel has it (Linux 6.0,
 //! CONFIG_SHRINKER_DEBUG).
 
+use super::lines::{Parsed, lines};
 use super::{Malformed, excerpt, number};
 
 /// Objects that a shrinker could free of one memory cgroup on one node.
@@ -16,31 +17,42 @@ pub struct Share {
 }
 
 /// `count`: a line for each cgroup, and in it a figure for each node (mm/shrinker_debug.c:
-/// `shrinker_debugfs_count_show()`, Linux 7.3). What has none is left out.
-pub fn parse(text: &str) -> Result<Vec<Share>, Malformed> {
-    let mut shares = Vec::new();
-    for (line, at) in text.lines().zip(1..) {
-        let mut fields = line.split(' ').map(|field| {
-            let malformed = || format!("no count: {}", excerpt(field));
-            number(field).ok_or_else(|| Malformed::new(at, malformed()))
+/// `shrinker_debugfs_count_show()`, Linux 7.3). What has none is left out; a figure that is not
+/// understood costs itself, one of a cgroup its line.
+pub fn parse(text: &[u8]) -> Parsed<Vec<Share>> {
+    let mut parsed = Parsed::<Vec<Share>>::default();
+    for (at, line) in lines(text) {
+        let mut fields = line.split(|&byte| byte == b' ').map(|field| {
+            let field = String::from_utf8_lossy(field);
+            let malformed = || Malformed::new(at, format!("no count: {}", excerpt(&field)));
+            number(&field).ok_or_else(malformed)
         });
-        let missing = || Malformed::new(at, "no cgroup");
-        let cgroup = fields.next().ok_or_else(missing)??;
-        let before = shares.len();
-        for (objects, node) in fields.zip(0..) {
-            let objects = objects?;
-            shares.push(Share {
-                cgroup,
-                node,
-                objects,
-            });
+        let cgroup = match fields.next() {
+            Some(Ok(cgroup)) => cgroup,
+            other => {
+                let missing = Malformed::new(at, "no cgroup");
+                let why = other.and_then(Result::err).unwrap_or(missing);
+                parsed.skipped.add(why);
+                continue;
+            }
+        };
+        let mut nodes = fields.zip(0..).peekable();
+        if nodes.peek().is_none() {
+            parsed.skipped.add(Malformed::new(at, "no node"));
         }
-        if shares.len() == before {
-            return Err(Malformed::new(at, "no node"));
+        for (objects, node) in nodes {
+            match objects {
+                Ok(0) => {}
+                Ok(objects) => parsed.value.push(Share {
+                    cgroup,
+                    node,
+                    objects,
+                }),
+                Err(malformed) => parsed.skipped.add(malformed),
+            }
         }
     }
-    shares.retain(|share| share.objects > 0);
-    Ok(shares)
+    parsed
 }
 
 /// The name of a superblock's shrinker: `sb-ext4:vda1`, `sb-tmpfs`. Filesystems without a device are
@@ -71,25 +83,37 @@ mod tests {
             objects,
         };
         // As Documentation/admin-guide/mm/shrinker_debugfs.rst shows it.
-        let text = "1 224 2\n21 98 0\n55 818 10\n2367 2 0\n2401 30 0\n";
-        let shares = parse(text).unwrap();
+        let text = b"1 224 2\n21 98 0\n55 818 10\n2367 2 0\n2401 30 0\n";
+        let shares = parse(text).value;
         assert_eq!(
             shares[..3],
             [share(1, 0, 224), share(1, 1, 2), share(21, 0, 98)]
         );
         assert_eq!(shares.len(), 7);
-        assert_eq!(parse(""), Ok(Vec::new()));
+        assert_eq!(parse(b""), Parsed::default());
     }
 
     #[test]
-    fn hostile() {
-        for (text, what) in [
-            ("1\n", "line 1: no node"),
-            ("1 2\n\n", "line 2: no count: "),
-            ("1 -2\n", "line 1: no count: -2"),
-            ("x 2\n", "line 1: no count: x"),
+    fn a_figure_that_is_not_understood_costs_itself() {
+        let share = |node, objects| Share {
+            cgroup: 1,
+            node,
+            objects,
+        };
+        for (text, known, what) in [
+            ("1\n", vec![], "line 1: no node"),
+            ("1 2\nx 4\n", vec![share(0, 2)], "line 2: no count: x"),
+            (
+                "1 5 -2 7\n",
+                vec![share(0, 5), share(2, 7)],
+                "line 1: no count: -2",
+            ),
+            ("x 2\n1 3\n", vec![share(0, 3)], "line 1: no count: x"),
         ] {
-            assert_eq!(parse(text).unwrap_err().to_string(), what);
+            let parsed = parse(text.as_bytes());
+            assert_eq!(parsed.value, known, "{text}");
+            assert_eq!(parsed.skipped.lines, 1, "{text}");
+            assert_eq!(parsed.skipped.first.unwrap().to_string(), what);
         }
     }
 
