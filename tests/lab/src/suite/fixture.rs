@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 
 use crate::agent::SCRATCH_DISK;
 use crate::guest::{COMMAND_TIMEOUT, Guest};
@@ -158,4 +159,24 @@ pub(super) fn ends_with(guest: &Guest, command: &str, status: i32) -> Result<Str
         output.status
     );
     Ok(said)
+}
+
+/// Runs a command that prints one JSON document.
+pub(super) fn json(guest: &Guest, command: &str, status: i32) -> Result<Value> {
+    let output = guest.exec(command, COMMAND_TIMEOUT)?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status == status,
+        "`{command}` ended with {} instead of {status}: {errors}",
+        output.status
+    );
+    serde_json::from_slice(&output.stdout).with_context(|| format!("`{command}`: no JSON"))
+}
+
+/// What doctor says of one thing; null if nothing.
+pub(super) fn check_of(guest: &Guest, name: &str) -> Result<Value> {
+    let report = json(guest, "slabscope doctor --json", 0)?;
+    let mut checks = report["checks"].as_array().into_iter().flatten();
+    let found = checks.find(|check| check["name"] == name);
+    Ok(found.cloned().unwrap_or_default())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::fixture::{Background, Fs, ends_with};
+use super::fixture::{Background, Fs, ends_with, json};
 use super::{Case, Context};
 use crate::agent::SCRATCH_DISK;
 use crate::guest::payload::DEMO;
@@ -67,18 +67,6 @@ fn second(guest: &Guest) -> Result<()> {
              mount -o loop,noinit_itable {LOOP_FILE} /mnt/second && mkdir -p /mnt/second/d"
         ))
         .map(drop)
-}
-
-/// Runs a command that prints one JSON document.
-fn json(guest: &Guest, command: &str, status: i32) -> Result<Value> {
-    let output = guest.exec(command, Duration::from_secs(120))?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status == status,
-        "`{command}` ended with {} instead of {status}: {errors}",
-        output.status
-    );
-    serde_json::from_slice(&output.stdout).with_context(|| format!("`{command}` tells no JSON"))
 }
 
 /// A figure of a ledger, before and after.

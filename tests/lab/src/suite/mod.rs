@@ -3,6 +3,7 @@
 mod basics;
 mod carousel;
 mod census;
+mod cgroups;
 mod classic;
 mod command_line;
 mod demo;
@@ -63,6 +64,7 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[], basics::CASES),
     (&[Need::Module], basics::WITH_MODULE),
     (&[Need::Since("6.1")], basics::COUNTED),
+    (&[Need::Since("7.3")], cgroups::CASES),
     (&[], screen::CASES),
     (&[Need::Module], screen::WITH_MODULE),
     (&[], stock::CASES),
