@@ -243,8 +243,8 @@ fn help_screens_and_pages_have_no_banned_phrase() {
     let snapshots = snapshots
         .into_iter()
         .map(|entry| entry.unwrap().into_path());
-    let front =
-        ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(|name| workspace().join(name));
+    // CHANGELOG.md says which words there were before.
+    let front = ["CONTRIBUTING.md", "SECURITY.md"].map(|name| workspace().join(name));
     let texts = snapshots.filter(|path| path.extension().is_some_and(|e| e == "snap"));
     for path in texts.chain(pages()).chain(front) {
         let text = fs::read_to_string(&path).unwrap();

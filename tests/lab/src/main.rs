@@ -21,8 +21,8 @@ use slabscope_lab::{bench, interactive, learn, relay, shots, suite};
 
 /// Boot a stock Debian kernel in QEMU with the slabscope module, and open slabscope in it.
 ///
-/// Everything is made from nothing the first time (4 minutes, 6 GiB) and kept in $SLABSCOPE_CACHE, else
-/// $XDG_CACHE_HOME/slabscope, else ~/.cache/slabscope. The host's kernel is left alone.
+/// Everything is made the first time, which needs 6 GiB and root; each step shows its size and time. It is kept in
+/// $SLABSCOPE_CACHE, else $XDG_CACHE_HOME/slabscope, else ~/.cache/slabscope. The host's kernel is left alone.
 #[derive(Debug, Parser)]
 #[command(name = "cargo lab", bin_name = "cargo lab", version)]
 struct Arguments {

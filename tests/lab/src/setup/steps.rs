@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -97,18 +97,15 @@ impl<'a> Steps<'a> {
     }
 
     /// Runs one step and prints its line: what, then how big and how long.
-    fn timed(&self, what: &str, make: impl FnOnce(&Log) -> Result<u64>) -> Result<()> {
+    /// `make` yields the bytes that it made, if they are known.
+    fn timed(&self, what: &str, make: impl FnOnce(&Log) -> Result<Option<u64>>) -> Result<()> {
         eprint!("setup {}/{} {what} ... ", self.number, self.total);
         std::io::stderr().flush().ok();
         let started = Instant::now();
         let made = self.log().and_then(|log| make(&log));
         match made {
             Ok(bytes) => {
-                eprintln!(
-                    "{} MB, {:.0} s",
-                    bytes / 1_000_000,
-                    started.elapsed().as_secs_f64()
-                );
+                eprintln!("{}", cost(bytes, started.elapsed()));
                 Ok(())
             }
             Err(error) => {
@@ -134,7 +131,7 @@ impl<'a> Steps<'a> {
         host::require_root("making the lab")?;
         self.timed(what, |log| {
             self.cache.publish(target, |partial| make(partial, log))?;
-            Ok(disk_usage(target))
+            Ok(Some(disk_usage(target)))
         })
     }
 
@@ -150,7 +147,7 @@ impl<'a> Steps<'a> {
                 &format!("the host's packages {}", missing.join(" ")),
                 |log| {
                     host::install(&missing, log)?;
-                    Ok(0)
+                    Ok(None)
                 },
             )?;
         }
@@ -235,5 +232,26 @@ impl<'a> Steps<'a> {
             ));
         }
         Ok(programs)
+    }
+}
+
+/// What a step took, for the end of its line.
+fn cost(bytes: Option<u64>, time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match bytes {
+        Some(bytes) => format!("{} MB, {seconds:.0} s", bytes / 1_000_000),
+        None => format!("{seconds:.0} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cost_of_unknown_size_is_time_alone() {
+        let time = Duration::from_secs(90);
+        assert_eq!(cost(None, time), "90 s");
+        assert_eq!(cost(Some(128_000_000), time), "128 MB, 90 s");
     }
 }
