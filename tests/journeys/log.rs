@@ -48,7 +48,13 @@ fn wider_rungs_and_settings_are_listed_too() {
         setting: Some([100, 200]),
         ..record(Action::Tune, "vm.vfs_cache_pressure", "/proc/sys/vm/x")
     });
-    app.shows("1 prune, 1 reclaim, 1 tune, recorded");
+    records.push(Record {
+        freed: 40,
+        predicted: 50,
+        ..record(Action::Reclaim, "carousel", "/srv")
+    });
+    app.shows("1 prune, 2 reclaims, 1 tune, recorded");
+    app.shows("reclaim carousel  40 of 50 names  complete");
     app.shows("reclaim superblock  1.0 MiB of at most 2.0 MiB  complete");
     app.shows("tune vm.vfs_cache_pressure  100 → 200  complete");
 }

@@ -174,6 +174,7 @@ impl App {
         let (job, at) = (self.model.last_job, Duration::from_secs(9));
         let changes = figures(0).into_iter().zip(figures(700));
         let outcome = Outcome {
+            went: None,
             ended,
             took: Duration::from_millis(2_400),
             ledger: changes

@@ -197,6 +197,8 @@ pub struct Ran {
     pub ended: Ended,
     /// Bytes that went, where it counts them itself.
     pub freed: Option<u64>,
+    /// What went in the record's unit, where that is not bytes.
+    pub went: Option<u64>,
     /// What there is to know besides the figures.
     pub notes: Vec<String>,
 }
@@ -206,6 +208,7 @@ impl From<Ended> for Ran {
         Self {
             ended,
             freed: None,
+            went: None,
             notes: Vec::new(),
         }
     }
@@ -250,7 +253,7 @@ pub trait Rung: Debug + Send {
     }
     /// What went, in the record's unit.
     fn freed(&self, outcome: &Outcome) -> u64 {
-        outcome.freed_bytes
+        outcome.went.unwrap_or(outcome.freed_bytes)
     }
     /// Does it.
     fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError>;
@@ -267,6 +270,8 @@ pub struct Outcome {
     pub ledger: Vec<Change>,
     /// Bytes that came back: see [`Rung::freed_bytes`].
     pub freed_bytes: u64,
+    /// What went in the record's unit, where that is not bytes.
+    pub went: Option<u64>,
     /// What there is to know besides.
     pub notes: Vec<String>,
 }
@@ -332,6 +337,7 @@ fn run(
         took,
         ledger,
         freed_bytes: 0,
+        went: ran.went,
         notes: ran.notes,
     };
     outcome.freed_bytes = ran.freed.unwrap_or_else(|| rung.freed_bytes(&outcome));

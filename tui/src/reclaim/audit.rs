@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::base::json::{self, Name};
 use crate::base::text::printable;
 use crate::base::trusted;
+use crate::reclaim::ladder::Rung;
 
 /// Where the records go, as the configuration says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -256,10 +257,10 @@ pub struct Record {
     pub filesystem: Option<String>,
     /// Which dentries were pruned; which rung was it; which setting.
     pub mode: Option<&'static str>,
-    /// Dentries, slabs or bytes that were expected to go. Of slabs it is what unallocated objects would
+    /// Dentries, slabs, names or bytes that were expected to go. Of slabs it is what unallocated objects would
     /// fill, of bytes the most that can.
     pub predicted: u64,
-    /// Dentries, slabs or bytes that went.
+    /// Dentries, slabs, names or bytes that went.
     pub freed: u64,
     /// Of a setting: its value before, and the one that it was to have.
     pub setting: Option<[u64; 2]>,
@@ -297,6 +298,7 @@ impl Record {
         match self.action {
             Action::Prune => "dentries",
             Action::Shrink => "slabs",
+            Action::Reclaim if self.mode == Some(Rung::Carousel.name()) => "names",
             Action::Reclaim => "bytes",
             Action::Tune => "value",
         }

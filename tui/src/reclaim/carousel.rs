@@ -26,6 +26,7 @@ use crate::base::text::{count, counted, printable};
 use crate::cache::negatives::Names;
 use crate::kernel::source::{Kernel, Mount, Mounted};
 use crate::kernel::target::Target;
+use crate::reclaim::audit::{Action, Record};
 use leftover::{Token, Trace};
 use link::{Link, Step};
 
@@ -299,6 +300,15 @@ impl Rung for Plan {
         Some(self.bytes()?.min(figure(now, "sreclaimable_bytes")?))
     }
 
+    /// In names: slabs come back only where no other object is left in them.
+    fn record(&self, _: &[Figure]) -> Record {
+        Record {
+            filesystem: self.filesystem().map(str::to_owned),
+            mode: Some(self.name()),
+            ..Record::new(Action::Reclaim, self.path(), self.names())
+        }
+    }
+
     fn freed_bytes(&self, outcome: &Outcome) -> u64 {
         outcome.fell("sreclaimable_bytes").unwrap_or(0)
     }
@@ -341,6 +351,7 @@ impl Rung for Plan {
         Ok(Ran {
             ended,
             freed: None,
+            went: Some(run.tally.gone),
             notes: run.tally.notes(),
         })
     }

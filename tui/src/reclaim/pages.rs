@@ -347,6 +347,7 @@ impl Plan {
         Ok(Ran {
             ended,
             freed: Some(gone),
+            went: None,
             notes: told(&walked, gone, failed, lost),
         })
     }

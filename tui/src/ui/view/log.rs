@@ -93,6 +93,9 @@ fn lines(model: &Model, record: &Record, width: u16) -> Vec<Line<'static>> {
             format!("{} of {} {unit}", count(freed), count(predicted))
         }
         (Action::Shrink, _) => format!("{} of about {} slabs", count(freed), count(predicted)),
+        (Action::Reclaim, _) if record.unit() == "names" => {
+            format!("{} of {} names", count(freed), count(predicted))
+        }
         (Action::Reclaim, _) => format!("{} of at most {}", bytes(freed), bytes(predicted)),
         (Action::Tune, Some([from, to])) => format!("{from} {} {to}", model.look.glyphs.arrow),
         (Action::Tune, None) => String::new(),

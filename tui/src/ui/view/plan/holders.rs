@@ -13,6 +13,8 @@ const SHOWN: usize = 8;
 pub(super) fn lines(model: &Model, confirm: &Confirm) -> Vec<(String, Style)> {
     let look = model.look;
     let found = match &confirm.held {
+        // Nobody holds what is not in use.
+        Held::Unasked if confirm.sum(|found| found.in_use) == 0 => return Vec::new(),
         Held::Unasked => {
             let key = model
                 .keymap
