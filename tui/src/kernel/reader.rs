@@ -132,14 +132,29 @@ pub fn open() -> Result<Reader, SessionError> {
     match chosen() {
         Via::Auto => match Device::open() {
             Ok(device) => Ok(Reader::Module(device)),
-            Err(module) => bpf::take().map(Reader::Bpf).map_err(|bpf| {
-                let module = Box::new(module);
-                SessionError::NoReader { module, bpf }
-            }),
+            Err(module) => bpf::take()
+                .map(Reader::Bpf)
+                .map_err(|bpf| neither(module, bpf)),
         },
         Via::Module => Device::open().map(Reader::Module),
         Via::Bpf => bpf::take().map(Reader::Bpf).map_err(SessionError::Bpf),
         Via::Readdir => Err(SessionError::NoCounts),
+    }
+}
+
+fn neither(module: SessionError, bpf: bpf::BpfError) -> SessionError {
+    let module = Box::new(module);
+    SessionError::NoReader { module, bpf }
+}
+
+/// Why none can be opened, as far as that is known without loading the BPF program, which may take
+/// seconds.
+pub fn refused() -> Option<SessionError> {
+    match chosen() {
+        Via::Auto => bpf::failed().and_then(|bpf| Some(neither(Device::open().err()?, bpf))),
+        Via::Module => Device::open().err(),
+        Via::Bpf => bpf::failed().map(SessionError::Bpf),
+        Via::Readdir => Some(SessionError::NoCounts),
     }
 }
 

@@ -91,16 +91,6 @@ impl Rung {
     }
 }
 
-/// What is found out when it is asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Lazy(pub fn() -> bool);
-
-impl Default for Lazy {
-    fn default() -> Self {
-        Self(|| true)
-    }
-}
-
 /// What decides whether a rung applies.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
@@ -110,9 +100,9 @@ pub struct Place {
     pub mount: Option<Mount>,
     /// Why the module does not answer; None: it does.
     pub no_module: Option<String>,
-    /// Whether a reader lists the names in a directory. Asked where it matters alone: to load the BPF program
-    /// may take seconds.
-    pub reads: Lazy,
+    /// Why no reader lists the names in a directory; None: one does, or it was not tried yet, and the
+    /// rung's own plan will say it. To load the BPF program may take seconds.
+    pub no_reader: Option<String>,
     /// Where cgroups (v2) are mounted, if their memory is counted.
     pub cgroups: Option<PathBuf>,
     /// The kernel shows slab caches in sysfs.
@@ -128,7 +118,7 @@ impl Place {
             path: path.map(Path::to_owned),
             mount: path.and_then(|path| Mount::of(&mounts, path)).cloned(),
             no_module: reader::module().err().map(|error| error.to_string()),
-            reads: Lazy(|| reader::works().is_ok()),
+            no_reader: reader::refused().map(|error| error.to_string()),
             cgroups: Hierarchy::unified(root).ok().map(|found| found.point),
             slabs: kernel.files().is_directory("sys/kernel/slab"),
         }
@@ -187,7 +177,7 @@ fn why_not(rung: Rung, place: &Place) -> Option<String> {
             let unfit = |mount| carousel::unfit::filesystem(mount, false);
             place.mount.as_ref().and_then(unfit).or_else(|| {
                 let command = command(rung, place);
-                (!(place.reads.0)()).then(|| {
+                place.no_reader.as_ref().map(|_| {
                     format!("no reader lists the names here; with a list of them: {command} --names FILE")
                 })
             })
@@ -249,7 +239,7 @@ mod tests {
         assert_eq!(applies(&place("ext4")), all);
         let without = Place {
             no_module: Some("the module is not loaded".into()),
-            reads: Lazy(|| false),
+            no_reader: Some("BPF is refused".into()),
             ..place("ext4")
         };
         assert_eq!(applies(&without), all[3..8]);

@@ -12,5 +12,5 @@ mod request;
 mod told;
 mod walk;
 
-pub use load::{BpfError, Loaded, Reads, give_back, load, take};
+pub use load::{BpfError, Loaded, Reads, failed, give_back, load, take};
 pub use walk::Walk;

@@ -134,6 +134,11 @@ pub fn take() -> Result<Box<Loaded>, BpfError> {
     loaded
 }
 
+/// Why it could not be loaded, if that was tried.
+pub fn failed() -> Option<BpfError> {
+    lock(&FAILED).clone()
+}
+
 /// Keeps the program for the next walk.
 pub fn give_back(loaded: Box<Loaded>) {
     lock(&IDLE).push(loaded);
