@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use slabscope::cache::census::{Census, census, list};
+use slabscope::cache::census::{Census, Row, Seen, census, list, stream};
 use slabscope::kernel::reader::bpf::{self, BpfError, Reads, Walk};
 use slabscope::kernel::reader::{self, Via};
 use slabscope::kernel::session::{Bounds, Mode, Record, SessionError};
@@ -215,7 +215,7 @@ fn list_names_each_child_once() {
         assert_eq!(twice, None, "{:?}", entry.name);
         ControlFlow::Continue(())
     });
-    assert!(whole.unwrap());
+    assert!(whole.unwrap().complete);
     let of = |kind| names.values().filter(|of| **of == kind).count();
     assert_eq!(
         (of("file"), of("negative"), names.len()),
@@ -259,7 +259,7 @@ fn names_that_stay_are_counted_once_whatever_comes_and_goes() {
                 }
                 ControlFlow::Continue(())
             };
-            assert!(list(dir.as_fd(), &mut each).unwrap());
+            assert!(list(dir.as_fd(), &mut each).unwrap().complete);
             let wrong = stayed.iter().position(|times| *times != 1);
             assert_eq!(wrong, None);
             let here = census(dir.as_fd(), 1, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -302,8 +302,47 @@ fn walk_stays_in_its_directory_when_names_move_away_under_it() {
         }
         ControlFlow::Continue(())
     });
-    assert!(whole.unwrap());
+    assert!(whole.unwrap().complete);
     assert_eq!(told.len(), 4000);
+}
+
+/// When the walk enters a directory it has counted its children, and none of what is below them.
+#[test]
+fn rows_above_what_vanishes_meanwhile_are_marked_as_the_total() {
+    if !usable() {
+        return;
+    }
+    let scene = Scene::new("vanish");
+    scene.files("calm/d", 1);
+    for number in 0..100 {
+        scene.files(&format!("top/parent/d{number}"), 1);
+    }
+    let top = scene.0.join("top");
+    let dir = File::open(&scene.0).unwrap();
+    let mut rows: HashMap<OsString, Row> = HashMap::new();
+    let all = stream(dir.as_fd(), 9, &mut |seen| {
+        match seen {
+            Seen::Entered(name) if name == "top" => {
+                fs::rename(top.join("parent"), top.join("moved")).unwrap();
+            }
+            Seen::Row(row) => drop(rows.insert(row.name.clone(), *row)),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert!(all.changed && !all.partial);
+    let row = &rows[OsStr::new("top")];
+    assert!(row.changed && !row.partial);
+    // It was a directory of "top" when that was counted: one that would not be promised to go.
+    assert_eq!((row.own.dirs, row.own.pinned, row.below.total), (1, 1, 1));
+    assert!(!rows.contains_key(OsStr::new("top/parent")));
+    for calm in ["calm", "calm/d"] {
+        assert!(!rows[OsStr::new(calm)].changed, "{calm}");
+    }
+    // What is at rest again is counted without a mark.
+    let again = scene.census();
+    assert!(!again.changed && again.rows.iter().all(|row| !row.changed));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use slabscope::kernel::source::Kernel;
 use slabscope::reclaim::audit::{Action, Record};
-use slabscope::reclaim::ladder::{Lazy, Place, ladder};
+use slabscope::reclaim::ladder::{Place, ladder};
 use slabscope::reclaim::{Change, Done, Ended, Figure, Flow, Outcome, Ran, ReclaimError, Rung};
 use slabscope::ui::model::{Ask, RungPlan};
 use slabscope::ui::update::{Effect, EndedRung, Msg, RungMsg};
@@ -146,7 +146,7 @@ impl App {
             path: mount.as_ref().map(|mount| mount.point.clone()),
             mount,
             no_module: (!module).then(|| "/dev/slabscope: the module is not loaded".into()),
-            reads: Lazy::default(),
+            no_reader: None,
             cgroups: Some("/sys/fs/cgroup".into()),
             slabs: true,
         };

@@ -176,18 +176,34 @@ pub fn freeable_negatives(counters: &Counters, dentry_size: u64) -> u64 {
     objects.saturating_add(counters.negative_external_bytes)
 }
 
-/// Tells the cached children of `dir` by name, as long as `each` goes on. Returns whether all were
-/// told.
+/// How a listing ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// All were told.
+    pub complete: bool,
+    /// Names came or went meanwhile, so that part was read anew.
+    pub changed: bool,
+}
+
+/// Tells the cached children of `dir` by name, as long as `each` goes on.
 pub fn list(
     dir: BorrowedFd<'_>,
     each: &mut dyn FnMut(&Entry) -> ControlFlow<()>,
-) -> Result<bool, SessionError> {
-    for record in reader::open()?.begin(dir, Look::List)? {
+) -> Result<Listed, SessionError> {
+    let mut session = reader::open()?.begin(dir, Look::List)?;
+    let mut complete = false;
+    for record in session.by_ref() {
         match record? {
-            Record::Entry(entry) if each(&entry).is_break() => return Ok(false),
-            Record::Total { status, .. } => return Ok(status == Status::Complete),
+            Record::Entry(entry) if each(&entry).is_break() => break,
+            Record::Total { status, .. } => {
+                complete = status == Status::Complete;
+                break;
+            }
             _ => {}
         }
     }
-    Ok(false)
+    Ok(Listed {
+        complete,
+        changed: session.changed(),
+    })
 }

@@ -220,7 +220,7 @@ fn each(
     tell: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<bool, SessionError> {
     let mut so_far = Counters::default();
-    list(dir, &mut |entry| {
+    let listed = list(dir, &mut |entry| {
         so_far.total += 1;
         if entry.is_negative() {
             so_far.negative += 1;
@@ -232,7 +232,8 @@ fn each(
             return progress(&so_far);
         }
         ControlFlow::Continue(())
-    })
+    })?;
+    Ok(listed.complete)
 }
 
 #[cfg(test)]

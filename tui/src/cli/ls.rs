@@ -12,8 +12,9 @@ use serde::Serialize;
 use super::walks::{Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
 use crate::base::json::{self, Name};
+use crate::base::say::say;
 use crate::base::text::printable;
-use crate::cache::census::list;
+use crate::cache::census::{Listed, list};
 use crate::cache::shapes::Shapes;
 use crate::kernel::session::Entry;
 use crate::kernel::target::Target;
@@ -70,7 +71,7 @@ impl Run for Args {
         }
         let mut left = self.limit.unwrap_or(u64::MAX);
         let (mut failure, mut more) = (None, false);
-        let complete = list(target.dir.as_fd(), &mut |entry| {
+        let listed = list(target.dir.as_fd(), &mut |entry| {
             if self.negative && !entry.is_negative() {
                 return interrupt.flow();
             }
@@ -90,12 +91,20 @@ impl Run for Args {
         if more {
             super::left_out("the rest");
         }
+        say_changed(listed);
         match failure {
             Some(error) => Err(error),
             None if interrupt.flow().is_break() => Ok(Exit::Partial),
-            None if complete || left == 0 => Ok(Exit::Ok),
+            None if listed.complete || left == 0 => Ok(Exit::Ok),
             None => Ok(Exit::Partial),
         }
+    }
+}
+
+/// Each name was told once; those that came or went may be missing.
+fn say_changed(listed: Listed) {
+    if listed.changed {
+        say!("the directory changed meanwhile: part of it was read anew");
     }
 }
 
@@ -107,7 +116,7 @@ impl Args {
         out: &mut dyn Write,
     ) -> Result<Exit, Failure> {
         let mut shapes = Shapes::default();
-        let complete = list(target.dir.as_fd(), &mut |entry| {
+        let listed = list(target.dir.as_fd(), &mut |entry| {
             if !self.negative || entry.is_negative() {
                 shapes.add(entry.name.as_bytes());
             }
@@ -116,8 +125,13 @@ impl Args {
         let limit = self.limit.and_then(|limit| usize::try_from(limit).ok());
         let limit = limit.unwrap_or(usize::MAX);
         let path = self.directory.absolute();
-        shapes::tell(&path, &shapes.settle(), complete, limit, self.json, out)?;
-        Ok(if complete { Exit::Ok } else { Exit::Partial })
+        say_changed(listed);
+        shapes::tell(&path, &shapes.settle(), listed, limit, self.json, out)?;
+        Ok(if listed.complete {
+            Exit::Ok
+        } else {
+            Exit::Partial
+        })
     }
 
     fn tell(&self, entry: &Entry, out: &mut dyn Write) -> Result<(), Failure> {

@@ -134,6 +134,26 @@ fn comparable(document: &mut Value) {
     }
 }
 
+/// No row has a mark that the total lacks.
+fn marked(censuses: &str) -> Result<()> {
+    let stream = serde_json::Deserializer::from_str(censuses);
+    for document in stream.into_iter::<Value>() {
+        let document = document.context("no census")?;
+        let total = document["changed_meanwhile"].as_bool();
+        let total = total.with_context(|| format!("no mark: {document}"))?;
+        let rows = document["directories"].as_array();
+        for row in rows.with_context(|| format!("no rows: {document}"))? {
+            let changed = row["changed_meanwhile"].as_bool();
+            let changed = changed.with_context(|| format!("a row without: {row}"))?;
+            ensure!(
+                total || !changed,
+                "a row changed, the total did not: {document}"
+            );
+        }
+    }
+    Ok(())
+}
+
 /// While names come, go and move, drop_caches runs and directories move, each name that stays is listed once, and the
 /// kernel has nothing to complain of.
 fn churn(context: &Context<'_>, guest: &Guest) -> Result<()> {
@@ -152,7 +172,7 @@ fn churn(context: &Context<'_>, guest: &Guest) -> Result<()> {
         "end=$(($(date +%s) + {seconds})); runs=0
          while [ $(date +%s) -lt $end ]; do
              slabscope --via bpf ls {dir} >/tmp/listed || exit 1
-             slabscope --via bpf census --depth 2 {dir} >/dev/null || [ $? = 5 ] || exit 1
+             slabscope --via bpf census --json --depth 2 {dir} >>/tmp/censuses || [ $? = 5 ] || exit 1
              grep -o 'stay[0-9]*' /tmp/listed | sort | uniq -c >/tmp/stayed
              [ $(grep -c ' 1 stay' /tmp/stayed) = 500 ] && [ $(wc -l </tmp/stayed) = 500 ] || {{
                  cat /tmp/stayed; exit 1
@@ -169,5 +189,6 @@ fn churn(context: &Context<'_>, guest: &Guest) -> Result<()> {
     );
     storm.end()?;
     hold.end()?;
+    marked(&guest.sh("cat /tmp/censuses; rm /tmp/censuses")?)?;
     guest.sh(&format!("umount {dir}")).map(drop)
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::base::json::{self, Name};
 use crate::base::text::{count, printable_bytes, share};
+use crate::cache::census::Listed;
 use crate::cache::shapes::{Settled, Shape};
 use crate::cli::Failure;
 use crate::cli::table::{Align, Table};
@@ -18,6 +19,8 @@ struct Document<'a> {
     #[serde(flatten)]
     path: Name<'a>,
     complete: bool,
+    /// Names came or went meanwhile, so that part was read anew.
+    changed_meanwhile: bool,
     names: u64,
     /// Names that share no shape with another.
     other_shapes: u64,
@@ -38,7 +41,7 @@ struct Row<'a> {
 pub(super) fn tell<'a>(
     path: &Path,
     settled: &'a Settled,
-    complete: bool,
+    listed: Listed,
     limit: usize,
     as_json: bool,
     out: &mut dyn Write,
@@ -52,7 +55,8 @@ pub(super) fn tell<'a>(
         };
         let document = Document {
             path: Name::keyed("path", path),
-            complete,
+            complete: listed.complete,
+            changed_meanwhile: listed.changed,
             names: settled.names(),
             other_shapes: settled.other,
             crowded: settled.crowded,
@@ -106,7 +110,11 @@ mod tests {
         }
         let mut out = Vec::new();
         let settled = shapes.settle();
-        tell(Path::new("/a"), &settled, true, limit, as_json, &mut out).unwrap();
+        let listed = Listed {
+            complete: true,
+            changed: true,
+        };
+        tell(Path::new("/a"), &settled, listed, limit, as_json, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -126,7 +134,7 @@ COUNT  SHARE SHAPE         EXAMPLE
     fn a_document() {
         assert_eq!(
             told(9, true),
-            "{\"schema\":\"slabscope.shapes/1\",\"path\":\"/a\",\"complete\":true,\"names\":6,\
+            "{\"schema\":\"slabscope.shapes/1\",\"path\":\"/a\",\"complete\":true,\"changed_meanwhile\":true,\"names\":6,\
              \"other_shapes\":1,\"crowded\":false,\"shapes\":[\
              {\"shape\":\"\\\\xff<number>\",\"count\":3,\"example\":\"\\\\xff1\",\"example_base64\":\"/zE=\"},\
              {\"shape\":\"core.<number>\",\"count\":2,\"example\":\"core.1\"}]}\n"

@@ -55,6 +55,8 @@ struct Frame {
     partial: bool,
     /// Counted anew in part, or gone, or something below it was.
     changed: bool,
+    /// It was no longer there: its counts are none, and its name is not known.
+    gone: bool,
     /// Whether it has records.
     reported: bool,
     /// Its directories that are yet to be counted, the next one last.
@@ -189,6 +191,7 @@ impl<'d> Walk<'d> {
             external_bytes: counted.external_bytes,
             partial,
             changed,
+            gone: counted.flags & FOUND_GONE != 0,
             reported,
             pending: counted.children,
             counted: Vec::new(),
@@ -225,11 +228,13 @@ impl<'d> Walk<'d> {
             return self.end();
         };
         let partial = frame.partial || self.status == Status::Stopped;
-        let in_use = frame.extra > 0 && !partial;
+        // Its parent's total has one that is gone: nothing is promised of it.
+        let known = !partial && !frame.gone;
+        let in_use = frame.extra > 0 && known;
         let mut itself = Counters::default();
         if in_use {
             itself.in_use = 1;
-        } else if partial || below.in_use + below.pinned > 0 {
+        } else if !known || below.in_use + below.pinned > 0 {
             itself.pinned = 1;
         } else {
             itself.prunable = 1;
