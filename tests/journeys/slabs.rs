@@ -30,7 +30,7 @@ fn the_slab_screen_shows_exact_figures_sorted_by_cache_size() {
     assert!(line.starts_with(" R "), "dentry is reclaimable: {line}");
     assert!(app.line(" kmalloc-512").starts_with(" U "));
     assert!(
-        app.line(" radix_tree_node").starts_with(" ? "),
+        app.line(" radix_tree_node").starts_with(" - "),
         "not captured"
     );
     assert_eq!(app.selected(), "ext4_inode_cache", "the largest is first");

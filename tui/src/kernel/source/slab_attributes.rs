@@ -32,12 +32,12 @@ pub enum Class {
 }
 
 impl Class {
-    /// One letter: R, U or ?.
+    /// One letter, R or U; a dash where it is unknown.
     pub fn letter(self) -> &'static str {
         match self {
             Self::Reclaimable => "R",
             Self::Unreclaimable => "U",
-            Self::Unknown => "?",
+            Self::Unknown => "-",
         }
     }
 }
