@@ -112,10 +112,10 @@ enum Task {
         #[arg(long)]
         count: Option<u64>,
     },
-    /// Watch a file by inotify until killed
+    /// Watch files by inotify until killed
     Watch {
-        /// The file
-        file: PathBuf,
+        /// The files
+        files: Vec<PathBuf>,
     },
     /// Serve a filesystem by FUSE until it is unmounted; SIGUSR1 makes it mute
     Fuse {
@@ -281,7 +281,7 @@ fn run(task: Task) -> Result<ExitCode> {
             unattended,
             count,
         } => return learn(number, unattended, count),
-        Task::Watch { file } => tools::watch(&file),
+        Task::Watch { files } => tools::watch(&files),
         Task::Fuse { dir } => fuse::run(&dir),
         Task::Polls { count } => polls::run(count),
         Task::Files { dir, count } => tools::make_files(&dir, count),

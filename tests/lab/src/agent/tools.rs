@@ -62,11 +62,13 @@ pub fn hold(files: &[PathBuf]) -> Result<()> {
     }
 }
 
-/// Watches a file by inotify until killed, without having it open; says so once it does.
-pub fn watch(file: &Path) -> Result<()> {
+/// Watches files by inotify until killed, without having them open; says so once it does.
+pub fn watch(files: &[PathBuf]) -> Result<()> {
     let watch = inotify::init(inotify::CreateFlags::CLOEXEC)?;
-    inotify::add_watch(&watch, file, inotify::WatchFlags::MODIFY)
-        .with_context(|| format!("cannot watch {}", file.display()))?;
+    for file in files {
+        inotify::add_watch(&watch, file, inotify::WatchFlags::MODIFY)
+            .with_context(|| format!("cannot watch {}", file.display()))?;
+    }
     println!("watching");
     loop {
         thread::park();

@@ -1,5 +1,6 @@
 //! The tests that run in guests: named `lab::SERIES::[FILESYSTEM::]CASE`, one boot for many.
 
+mod apart;
 mod basics;
 mod carousel;
 mod census;
@@ -86,6 +87,7 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Module], failing_disk::CASES),
     (&[Need::Module], failing_disk::ON_NEWEST),
     (&[Need::Module], failing_disk::WITH_ALL),
+    (&[Need::Module], apart::CASES),
     (&[Need::Module], stuck::CASES),
     (&[Need::Since("6.12"), Need::Btf], hung::CASES),
     (&[Need::Since("6.12"), Need::Btf], hung::STOPPED),
@@ -117,7 +119,7 @@ const SMOKE: [&str; 5] = [
 ];
 
 /// Tests that take long, and what they show hardly differs from series to series: the newest has them.
-const ON_NEWEST: &[&[Case]] = &[failing_disk::ON_NEWEST, hung::BY_NFS];
+const ON_NEWEST: &[&[Case]] = &[failing_disk::ON_NEWEST, hung::BY_NFS, apart::CASES];
 
 /// Such as show what shorter ones show, in other ways: they run where all is asked for.
 const WITH_ALL: &[&[Case]] = &[failing_disk::WITH_ALL, hung::STOPPED];
