@@ -269,6 +269,14 @@ fn man_page_is_written_behind_no_planted_link() {
     }
     let all = fs::read_dir(&man).unwrap().count();
     assert!(all > 10, "{all}");
+    // Who allows others everything does not mean directories in which root's files can be replaced.
+    let mut open = home.run("sh");
+    let output = ends(
+        open.args(["-c", "umask 0; exec \"$@\"", "sh", PROGRAM, "man"])
+            .arg(man.join("new")),
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(fs::metadata(man.join("new")).unwrap().mode() & 0o777, 0o755);
     if root() {
         // A directory that is a link of somebody else's.
         let link = home.path().join("link");

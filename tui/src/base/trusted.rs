@@ -102,7 +102,7 @@ pub fn directory(path: &Path, make: bool) -> io::Result<OwnedFd> {
                 }
             }
             Err(Errno::NOENT) if make => {
-                match mkdirat(&walk.dir, &name, Mode::from_raw_mode(0o777)) {
+                match mkdirat(&walk.dir, &name, Mode::from_raw_mode(0o755)) {
                     Ok(()) | Err(Errno::EXIST) => walk.enter(&name)?,
                     Err(errno) => return Err(errno.into()),
                 }

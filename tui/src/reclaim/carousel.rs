@@ -324,16 +324,12 @@ impl Rung for Plan {
         };
         let mut ended = Ended::Complete;
         for directory in &self.directories {
-            let still = open(&directory.target.path)
-                .ok()
-                .is_some_and(|now| same(&now.dir, &directory.target.dir));
-            if !still {
-                return Err(ReclaimError::Changed {
-                    path: directory.target.path.clone(),
-                    what: "not the directory that the plan was made for".into(),
-                });
-            }
-            ended = run.directory(directory, flow)?;
+            let done = in_place(directory).and_then(|()| run.directory(directory, flow));
+            ended = match done {
+                // What was done in those before is told.
+                Err(error) if run.tally != Tally::default() => Ended::Failed(error.to_string()),
+                done => done?,
+            };
             if ended != Ended::Complete {
                 break;
             }
@@ -354,6 +350,19 @@ impl Rung for Plan {
             went: Some(run.tally.gone),
             notes: run.tally.notes(),
         })
+    }
+}
+
+/// Whether a directory is the one still that the plan was made for.
+fn in_place(directory: &Directory) -> Result<(), ReclaimError> {
+    let path = &directory.target.path;
+    let now = open(path).ok();
+    match now.is_some_and(|now| same(&now.dir, &directory.target.dir)) {
+        true => Ok(()),
+        false => Err(ReclaimError::Changed {
+            path: path.clone(),
+            what: "not the directory that the plan was made for".into(),
+        }),
     }
 }
 

@@ -120,6 +120,27 @@ fn run_is_bounded_and_stopped_without_a_trace() {
     assert!(dir.names().is_empty());
 }
 
+#[test]
+fn replaced_directory_ends_the_run_and_what_was_done_before_is_told() {
+    let (dir, other, state) = (Temp::new(), Temp::new(), Temp::new());
+    let mut plan = planned(&dir, &state, &["a", "b"], Request::default());
+    plan.directories
+        .extend(planned(&other, &state, &["c"], Request::default()).directories);
+    fs::rename(other.path(), dir.path().with_extension("moved")).unwrap();
+    fs::create_dir(other.path()).unwrap();
+    let ran = plan.run(&mut go_on).unwrap();
+    fs::remove_dir(dir.path().with_extension("moved")).unwrap();
+    assert!(
+        matches!(&ran.ended, Ended::Failed(why) if why.contains("not the directory")),
+        "{ran:?}"
+    );
+    assert_eq!(ran.notes, ["2 names removed"]);
+    assert!(other.names().is_empty());
+    // Nothing was done yet: an error.
+    plan.directories.remove(0);
+    assert!(plan.run(&mut go_on).is_err());
+}
+
 /// Another program renames files onto the very names: each has to end where it was put.
 #[test]
 fn files_that_are_put_there_meanwhile_keep_their_names() {

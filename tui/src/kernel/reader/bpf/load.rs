@@ -13,6 +13,7 @@ use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRu
 use aya::sys::is_map_supported;
 use aya::{Btf, Ebpf, EbpfError};
 use aya_obj::btf::BtfKind;
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::check;
@@ -266,6 +267,20 @@ fn refused(error: &ProgramError) -> BpfError {
     };
     if is_confidential() {
         return BpfError::Lockdown;
+    }
+    // It was not the verifier: what it says then is no reason.
+    let scarce = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::AGAIN,
+        Errno::INTR,
+    ];
+    if scarce
+        .iter()
+        .any(|errno| io_error.raw_os_error() == Some(errno.raw_os_error()))
+    {
+        return BpfError::Other(io_error.to_string());
     }
     if io_error.kind() == io::ErrorKind::PermissionDenied && verifier_log.to_string().is_empty() {
         return BpfError::Permission;
