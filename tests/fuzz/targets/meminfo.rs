@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use slabscope::source::meminfo;
+use slabscope::kernel::source::meminfo;
 
 fuzz_target!(|text: &str| {
     if let Err(error) = meminfo::parse(text) {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use slabscope::source::mounts;
+use slabscope::kernel::source::mounts;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Err(error) = mounts::parse(bytes) {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use slabscope::source::{Totals, slabinfo};
+use slabscope::kernel::source::{Totals, slabinfo};
 
 fuzz_target!(|bytes: &[u8]| match slabinfo::parse(bytes) {
     Ok(read) => {

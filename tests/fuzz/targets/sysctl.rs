@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use slabscope::source::{dentry_state, inode_nr, uptime};
+use slabscope::kernel::source::{dentry_state, inode_nr, uptime};
 
 fuzz_target!(|text: &str| {
     let errors = [

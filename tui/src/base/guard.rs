@@ -39,6 +39,10 @@ static WAITS: OnceLock<Pid> = OnceLock::new();
 /// that down, and to say so.
 const GRACE: Duration = Duration::from_millis(700);
 
+/// What has something in the kernel to take back has so long: that waits for all processors, in a sleep that lets no
+/// signal in.
+const GRACE_TO_TAKE_BACK: Duration = Duration::from_secs(10);
+
 /// What says that it ends has so long for it.
 const EXIT: Duration = Duration::from_millis(200);
 
@@ -103,8 +107,8 @@ fn tell(number: usize) {
         let value = libc::sigval {
             sival_ptr: std::ptr::without_provenance_mut(number),
         };
-        // SAFETY: the signal is one that its receiver waits for.
-        unsafe { libc::sigqueue(waits.as_raw_nonzero().get(), libc::SIGCHLD, value) };
+        // SAFETY: the signal is one that its receiver waits for. One of real time: none is lost behind another.
+        unsafe { libc::sigqueue(waits.as_raw_nonzero().get(), libc::SIGRTMAX(), value) };
     }
 }
 
@@ -113,8 +117,20 @@ pub(super) fn tell_signal(signal: c_int) {
     tell(BY_SIGNAL.saturating_add(signal.unsigned_abs() as usize));
 }
 
+/// From here on until the same with `false`, the process has something in the kernel to take back before it ends.
+pub fn takes_back(something: bool) {
+    tell(if something {
+        TAKES_BACK
+    } else {
+        TAKES_NOTHING_BACK
+    });
+}
+
 /// Exit codes are below.
 const BY_SIGNAL: usize = 1 << 8;
+
+const TAKES_BACK: usize = 1 << 9;
+const TAKES_NOTHING_BACK: usize = TAKES_BACK + 1;
 
 /// The signals that are waited for, which come to nobody else meanwhile.
 struct Blocked {
@@ -126,7 +142,12 @@ impl Blocked {
     fn new() -> Option<Self> {
         let mut all = MaybeUninit::<sigset_t>::uninit();
         let mut before = MaybeUninit::<sigset_t>::uninit();
-        let others = [libc::SIGCHLD, libc::SIGCONT, libc::SIGTSTP];
+        let others = [
+            libc::SIGCHLD,
+            libc::SIGCONT,
+            libc::SIGTSTP,
+            libc::SIGRTMAX(),
+        ];
         let signals = signals::ending().into_iter().chain(FAULTS).chain(others);
         // SAFETY: the first call makes the set, those after it add to it; the last one reads it and fills in
         // the other one.
@@ -189,6 +210,8 @@ struct Guard {
     blocked: Blocked,
     terminal: Option<Termios>,
     over: Option<(Instant, Over)>,
+    /// It has something to take back.
+    takes_back: bool,
     /// How often in a row it was seen waiting in the kernel.
     seen: u32,
     killed: bool,
@@ -201,6 +224,7 @@ impl Guard {
             blocked,
             terminal: terminal().and_then(|tty| tcgetattr(tty).ok()),
             over: None,
+            takes_back: false,
             seen: 0,
             killed: false,
         }
@@ -253,12 +277,18 @@ impl Guard {
 
     fn came(&mut self, info: &siginfo_t) {
         let signal = info.si_signo;
-        if signal == libc::SIGCHLD {
+        if info.si_code == libc::SI_QUEUE {
             // SAFETY: a signal that sigqueue(3) sent has a process and a value.
             let (from, value) = unsafe { (info.si_pid(), info.si_value().sival_ptr.addr()) };
-            if info.si_code == libc::SI_QUEUE && from == self.child.as_raw_nonzero().get() {
-                self.over = Some((Instant::now(), Over::Said(value)));
+            if from == self.child.as_raw_nonzero().get() {
+                match value {
+                    TAKES_BACK | TAKES_NOTHING_BACK => self.takes_back = value == TAKES_BACK,
+                    value => self.over = Some((Instant::now(), Over::Said(value))),
+                }
+                return;
             }
+        }
+        if signal == libc::SIGCHLD {
             return;
         }
         let by_key = [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP].contains(&signal);
@@ -277,6 +307,7 @@ impl Guard {
             return false;
         };
         let long = match over {
+            _ if self.takes_back => GRACE_TO_TAKE_BACK,
             Over::Asked => GRACE,
             Over::Said(_) => EXIT,
         };
@@ -310,6 +341,11 @@ impl Guard {
         }
     }
 
+    /// What has come and was not looked at ends nothing any more.
+    fn drain(&self) {
+        while self.blocked.next(Some(Duration::ZERO)).is_some() {}
+    }
+
     /// As the child did, which has dumped its memory if that is wanted.
     fn die_of(&self, signal: c_int) -> ! {
         let none = Rlimit {
@@ -317,6 +353,7 @@ impl Guard {
             maximum: Some(0),
         };
         let _ = setrlimit(Resource::Core, none);
+        self.drain();
         self.blocked.lift();
         signals::die_of(signal)
     }
@@ -332,6 +369,12 @@ impl Guard {
             let _ = tcsetattr(tty, OptionalActions::Now, before);
             let _ = rustix::io::write(tty, TERMINAL_AS_IT_WAS);
         }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.drain();
     }
 }
 

@@ -128,7 +128,7 @@ fn print(checks: &[Check], out: &mut dyn Write) -> Result<(), Failure> {
             State::Missing => "missing",
             State::Denied => "denied",
             State::Failed => "failed",
-            State::Unknown => "?",
+            State::Unknown => "-",
         };
         table.row([state, check.name, check.purpose, &check.found]);
     }

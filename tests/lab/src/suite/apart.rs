@@ -2,9 +2,8 @@
 //! no name leads to.
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
 
-use super::fixture::{Background, Fs};
+use super::fixture::{Background, Fs, json};
 use super::{Case, Context};
 use crate::guest::Guest;
 
@@ -25,12 +24,6 @@ pub(super) const CASES: &[Case] = &[
 
 const NAMES: u64 = 5_000;
 
-fn json(guest: &Guest, command: &str) -> Result<Value> {
-    let text = guest.sh(command)?;
-    let last = text.lines().last().context("it says nothing")?;
-    serde_json::from_str(last).with_context(|| format!("no JSON of `{command}`: {text}"))
-}
-
 /// A name that is looked up in vain in an overlay is cached once more in each layer that has the directory: the plan has
 /// a command for each, and those free them.
 fn layers(_: &Context<'_>, guest: &Guest) -> Result<()> {
@@ -41,14 +34,18 @@ fn layers(_: &Context<'_>, guest: &Guest) -> Result<()> {
          -o lowerdir=/mnt/ext4/one:/mnt/ext4/two,upperdir=/mnt/ext4/upper,workdir=/mnt/ext4/work",
     )?;
     guest.failed_lookups("/mnt/overlay/app", NAMES, "n_")?;
-    let plan = json(guest, "slabscope prune /mnt/overlay/app --dry-run --json")?;
+    let plan = json(
+        guest,
+        "slabscope prune /mnt/overlay/app --dry-run --json",
+        0,
+    )?;
     ensure!(plan["predicted"] == NAMES, "{plan}");
     let of_layers = plan["layers"].as_array().context("no layers")?;
     let mut freed = 0;
     for layer in of_layers {
         let command = layer["command"].as_str().context("no command")?;
         let predicted = layer["predicted"].as_u64().context("no figure")?;
-        let done = json(guest, &format!("{command} --yes --json"))?;
+        let done = json(guest, &format!("{command} --yes --json"), 0)?;
         ensure!(done["freed"] == predicted, "{layer}: {done}");
         freed += predicted;
     }
@@ -73,7 +70,7 @@ fn hidden(_: &Context<'_>, guest: &Guest) -> Result<()> {
         .split_once("reached by ")
         .and_then(|(_, rest)| rest.strip_suffix(')'))
         .with_context(|| format!("no command: {row}"))?;
-    let done = json(guest, &format!("{command} --yes --json"))?;
+    let done = json(guest, &format!("{command} --yes --json"), 0)?;
     ensure!(done["freed"] == NAMES, "`{command}`: {done}");
     guest.sh("umount -R /mnt/ext4")?;
     guest.unload_module()
@@ -89,12 +86,12 @@ fn watched(_: &Context<'_>, guest: &Guest) -> Result<()> {
         "watching",
     )?;
     guest.sh("echo 2 >/proc/sys/vm/drop_caches")?;
-    let census = json(guest, "slabscope census /mnt/ext4 --watches --json")?;
+    let census = json(guest, "slabscope census /mnt/ext4 --watches --json", 0)?;
     ensure!(census["watched_inodes"] == 100, "{census}");
     let said = guest.sh("slabscope census /mnt/ext4 --watches")?;
     ensure!(said.contains("100 inodes"), "{said}");
     watch.end()?;
-    let after = json(guest, "slabscope census /mnt/ext4 --watches --json")?;
+    let after = json(guest, "slabscope census /mnt/ext4 --watches --json", 0)?;
     ensure!(after["watched_inodes"] == 0, "{after}");
     Fs::Ext4.unmount(guest)
 }

@@ -8,6 +8,7 @@ mod cgroups;
 mod classic;
 mod command_line;
 mod demo;
+mod doctor;
 mod errors;
 mod explorer;
 mod failing_disk;
@@ -30,6 +31,7 @@ mod sessions;
 mod stock;
 mod stuck;
 mod survive;
+mod unsynced;
 mod who;
 
 use std::time::Duration;
@@ -83,6 +85,8 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Module, Need::Btf], readers::WITH_MODULE),
     (&[Need::Module], survive::CASES),
     (&[Need::Module], inodes::CASES),
+    (&[Need::Module], unsynced::CASES),
+    (&[Need::Module, Need::Btf], doctor::CASES),
     (&[Need::Module], pages::CASES),
     (&[Need::Module], failing_disk::CASES),
     (&[Need::Module], failing_disk::ON_NEWEST),
@@ -119,7 +123,13 @@ const SMOKE: [&str; 5] = [
 ];
 
 /// Tests that take long, and what they show hardly differs from series to series: the newest has them.
-const ON_NEWEST: &[&[Case]] = &[failing_disk::ON_NEWEST, hung::BY_NFS, apart::CASES];
+const ON_NEWEST: &[&[Case]] = &[
+    failing_disk::ON_NEWEST,
+    hung::BY_NFS,
+    apart::CASES,
+    unsynced::CASES,
+    doctor::CASES,
+];
 
 /// Such as show what shorter ones show, in other ways: they run where all is asked for.
 const WITH_ALL: &[&[Case]] = &[failing_disk::WITH_ALL, hung::STOPPED];

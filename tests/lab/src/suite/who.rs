@@ -16,6 +16,10 @@ pub(super) const CASES: &[Case] = &[
         run: dentries,
     },
     Case {
+        name: "who::baseline",
+        run: baseline,
+    },
+    Case {
         name: "who::screen",
         run: screen,
     },
@@ -140,6 +144,41 @@ fn dentries(_: &Context<'_>, guest: &Guest) -> Result<()> {
     ensure!(paths == ["/mnt/ext4/two/deep"], "{below}");
     ensure!(below["elsewhere"] == 4_000, "{below}");
     ensure!(armed(guest)? == before, "something stays armed");
+    guest.sh("umount /mnt/ext4").map(drop)
+}
+
+/// It is armed when it says so, and its baseline is of then: what is made before, or while it starts, is in none of its
+/// figures.
+fn baseline(_: &Context<'_>, guest: &Guest) -> Result<()> {
+    stage(guest)?;
+    let [(before, early), (after, late), (meanwhile, _)] = PLANTED;
+    guest.sh(&format!("agent lookups '{before}' {early}"))?;
+    let report = watched(guest, "", &format!("agent lookups '{after}' {late}"))?;
+    ensure!(
+        rows(&report, |row| row["path"] == before).is_empty(),
+        "made before: {report}"
+    );
+    let found = rows(&report, |row| row["path"] == after);
+    ensure!(found.len() == 1 && found[0]["made"] == late, "{report}");
+    // Names are made all the time, from before its start until behind its end.
+    let busy = Background::start(
+        guest,
+        &format!("sh -c 'echo begun; exec agent lookups \"{meanwhile}\" 2000000 busy_'"),
+        "begun",
+    )?;
+    let report = watched(
+        guest,
+        "",
+        "grep -q slabscope_ /sys/kernel/tracing/dynamic_events || kill -9 $watch; sleep 2",
+    );
+    busy.end()?;
+    let report = report?;
+    let figure = |name: &str| report[name].as_i64().with_context(|| report.to_string());
+    let (made, growth) = (figure("made")?, figure("growth")?);
+    ensure!(
+        made > 1_000 && (growth - made).abs() * 10 < made,
+        "{made} made while it counted, the cache grew by {growth}: {report}"
+    );
     guest.sh("umount /mnt/ext4").map(drop)
 }
 

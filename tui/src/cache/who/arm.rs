@@ -15,6 +15,7 @@ use super::histogram::{self, Histogram};
 use super::owner::Owner;
 use super::tracefs::{Tracefs, reason};
 use super::{Refused, Subject, Way};
+use crate::base::guard;
 
 /// What this process has armed, for [`disarm`].
 static ARMED: Mutex<Option<(Tracefs, String)>> = Mutex::new(None);
@@ -80,6 +81,7 @@ impl Armed {
     }
 
     fn arm(tracefs: Tracefs, group: &str, events: Events, rows: u32) -> Result<Self, WhoError> {
+        guard::takes_back(true);
         *armed() = Some((tracefs.clone(), group.to_owned()));
         // From here on it is taken away again by being dropped.
         let mut armed = Self {
@@ -171,6 +173,7 @@ impl Armed {
         let done = remove(&self.tracefs, &self.group);
         if done.is_ok() {
             *armed() = None;
+            guard::takes_back(false);
         }
         done
     }
@@ -211,6 +214,7 @@ pub fn disarm() {
     let left = ARMED.try_lock().ok().and_then(|mut armed| armed.take());
     if let Some((tracefs, group)) = left {
         let _ = remove(&tracefs, &group);
+        guard::takes_back(false);
     }
 }
 
