@@ -44,7 +44,7 @@ const GRACE: Duration = Duration::from_millis(700);
 const GRACE_TO_TAKE_BACK: Duration = Duration::from_secs(10);
 
 /// What says that it ends has so long for it.
-const EXIT: Duration = Duration::from_millis(200);
+const EXIT: Duration = Duration::from_millis(800);
 
 /// Between two looks at something that does not end.
 const LOOK: Duration = Duration::from_millis(50);

@@ -144,7 +144,7 @@ fn killed(guest: &Guest, dir: &str) -> Result<()> {
     guest.sh(&format!(
         "slabscope reclaim --carousel {dir} --yes >/dev/null 2>&1 & run=$!
          until ls -A {dir} | grep -q sess_; do kill -0 $run || exit 1; done
-         kill -9 $run; wait $run; test $(ls -A {dir} | grep -c sess_) = 1"
+         pkill -KILL -P $run; wait $run; test $(ls -A {dir} | grep -c sess_) = 1"
     ))?;
     let said = ends_with(
         guest,

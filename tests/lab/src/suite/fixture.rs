@@ -109,12 +109,13 @@ impl<'g> Background<'g> {
         self.pid
     }
 
-    /// Kills it, and waits for its end.
+    /// Kills it with what it has started, and waits for its end. Of the program that is the process at work, which would
+    /// end in order otherwise.
     pub(super) fn end(self) -> Result<()> {
         let pid = self.pid;
         self.guest
             .sh(&format!(
-                "kill -9 {pid}; while kill -0 {pid} 2>/dev/null; do sleep 0.02; done"
+                "pkill -KILL -P {pid}; kill -9 {pid} 2>/dev/null; while kill -0 {pid} 2>/dev/null; do sleep 0.02; done"
             ))
             .map(drop)
     }

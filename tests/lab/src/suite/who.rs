@@ -169,7 +169,7 @@ fn baseline(_: &Context<'_>, guest: &Guest) -> Result<()> {
     let report = watched(
         guest,
         "",
-        "grep -q slabscope_ /sys/kernel/tracing/dynamic_events || kill -9 $watch; sleep 2",
+        "grep -q slabscope_ /sys/kernel/tracing/dynamic_events || pkill -KILL -P $watch; sleep 2",
     );
     busy.end()?;
     let report = report?;
@@ -261,7 +261,7 @@ fn killed(_: &Context<'_>, guest: &Guest) -> Result<()> {
     // Of two at once, one is killed: the other counts on, whoever cleans up.
     let other = Background::start(guest, WATCH, BEGUN)?;
     let meanwhile = format!(
-        "{}; kill -9 {}; slabscope who --duration 0.1 --cache dentry >/dev/null 2>&1; agent lookups /mnt/ext4/one 500 x_",
+        "{}; pkill -KILL -P {}; slabscope who --duration 0.1 --cache dentry >/dev/null 2>&1; agent lookups /mnt/ext4/one 500 x_",
         plant(),
         other.pid()
     );
