@@ -398,7 +398,7 @@ fn errors(_: &Context<'_>, guest: &Guest) -> Result<()> {
         (
             "slabscope who --path /mnt/ext4 --by kmem",
             3,
-            "no means that tells it",
+            "no means to find out",
         ),
         ("slabscope who --entries 5", 2, "not between 128 and 131072"),
         ("slabscope --read-only who", 2, "read-only"),
