@@ -218,7 +218,7 @@ fn what_looking_cost_is_said() {
     let mut app = App::in_ext4(80, 24);
     app.shows("walk added 0 dentries");
     let mut app = App::in_ext4(200, 50);
-    app.shows("opening it made 0 dentries; others while it was counted: +12");
+    app.shows("walk added 0 dentries; everything else meanwhile: +12");
     app.msg(Msg::Started { dentries: 2_113 });
     app.keys("?<PageDown>");
     app.shows("While the program started, the machine's dentries changed by +2.1k");

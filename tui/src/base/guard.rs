@@ -179,9 +179,7 @@ impl Blocked {
             (signal > 0).then(|| info.assume_init())
         }
     }
-}
 
-impl Blocked {
     fn lift(&self) {
         let how = libc::SIG_SETMASK;
         // SAFETY: the set is valid, and the one before is not asked for.

@@ -1,5 +1,5 @@
-//! A filesystem whose program answers until it is told not to: it then reads what it is asked, and says nothing. What
-//! waits for an answer to such a request no signal ends (fs/fuse/dev.c: `request_wait_answer()`, Linux 7.3).
+//! A FUSE filesystem whose server answers requests until SIGUSR1. From then on it reads them and never answers: no signal
+//! ends a process that waits for such an answer (fs/fuse/dev.c: `request_wait_answer()`, Linux 7.3).
 
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
@@ -16,8 +16,8 @@ use fuser::{
 };
 use signal_hook::consts::SIGUSR1;
 
-/// What the kernel is told it may keep so long without asking again: names and attributes of before the silence
-/// are asked for anew soon.
+/// How long the kernel may use a name or attributes without asking again. Short, so that those from before the silence
+/// soon have to be asked for.
 const VALID: Duration = Duration::from_secs(1);
 
 /// The directory in its root, and the file in that.

@@ -217,7 +217,7 @@ pub(super) fn cost(
     let made = count(u64::try_from(cost.opening).unwrap_or(0));
     let others = short_signed(cost.meanwhile as f64);
     let texts = [
-        format!(" opening it made {made} dentries; others while it was counted: {others} "),
+        format!(" walk added {made} dentries; everything else meanwhile: {others} "),
         format!(" walk added {made} dentries "),
         format!(" +{made} dentries "),
     ];
