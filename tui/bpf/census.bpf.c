@@ -19,8 +19,9 @@
 #include "census.h"
 #include "kernel.h"
 
-/* How many plain negatives, and how many others, are handled between two looks at the clock. */
+/* How many plain negatives, files and others are handled between two looks at the clock. */
 #define PLAIN_STRIDE 64
+#define FILE_STRIDE 32
 #define STRIDE 16
 /* Times a directory is begun anew before it is left as counted in part. */
 #define RESTARTS 16
@@ -180,13 +181,18 @@ noinline int roll_back(void)
 	return open_dir();
 }
 
+static inline_always int is_on_lru(const struct view *view)
+{
+	return (view->flags & (st.lru_bit | st.shrink_bit)) == st.lru_bit && st.lru_bit;
+}
+
 static inline_always u32 flags_of(const struct view *view)
 {
 	u32 flags = 0;
 
 	if (view->count > 0)
 		flags |= CHILD_REFERENCED;
-	if (st.lru_bit && (view->flags & (st.lru_bit | st.shrink_bit)) == st.lru_bit)
+	if (is_on_lru(view))
 		flags |= CHILD_LRU;
 	if (view->flags & st.mounted_bit)
 		flags |= CHILD_MOUNTPOINT;
@@ -195,12 +201,13 @@ static inline_always u32 flags_of(const struct view *view)
 	return flags;
 }
 
-static inline_always void count_flags(u32 flags)
+static inline_always void count_flags(const struct view *view)
 {
-	st.counts.lru += !!(flags & CHILD_LRU);
-	if (flags & (CHILD_MOUNTPOINT | CHILD_IN_LOOKUP)) {
-		st.counts.mountpoints += !!(flags & CHILD_MOUNTPOINT);
-		st.counts.in_lookup += !!(flags & CHILD_IN_LOOKUP);
+	if (is_on_lru(view))
+		st.counts.lru++;
+	if (view->flags & st.rare_bits) {
+		st.counts.mountpoints += !!(view->flags & st.mounted_bit);
+		st.counts.in_lookup += !!(view->flags & st.lookup_bit);
 	}
 }
 
@@ -215,15 +222,18 @@ static inline_always u32 type_of(const struct view *view)
 	return get(inode, view->inode, i_mode) & S_IFMT;
 }
 
-/*
- * The inode is counted at the first of its names alone, as by the module: at the one whose link back
- * is to the inode. Returns its type.
- */
+/* At which its inode is counted, as by the module: the name whose link back is to the inode. */
+static inline_always int is_first_name(const struct view *view)
+{
+	return view->alias == view->inode + offset_of(inode, i_dentry);
+}
+
+/* Returns the inode's type. */
 static inline_always u32 count_inode(const struct view *view)
 {
 	u32 type = type_of(view);
 
-	if (view->alias == view->inode + offset_of(inode, i_dentry)) {
+	if (is_first_name(view)) {
 		st.counts.inodes++;
 		if (type == S_IFREG)
 			st.counts.pages += get(inode, view->inode, i_data.nrpages);
@@ -234,7 +244,8 @@ static inline_always u32 count_inode(const struct view *view)
 /* Reports a child. There is room: steps() has seen to it. */
 static inline_always void emit(const struct view *view, u32 flags)
 {
-	u32 i = st.children, len = (u32)(view->hash_len >> 32) & (NAME - 1);
+	u64 hash_len = st.list ? view->hash_len : hash_len_of(view);
+	u32 i = st.children, len = (u32)(hash_len >> 32) & (NAME - 1);
 	struct rows *rows = get_rows();
 	struct child *child;
 
@@ -242,7 +253,7 @@ static inline_always void emit(const struct view *view, u32 flags)
 		return;
 	child = &rows->child[i];
 	child->dentry = view->dentry;
-	child->hash_len = view->hash_len;
+	child->hash_len = hash_len;
 	child->of = st.at;
 	child->flags = flags;
 	st.children = i + 1;
@@ -284,14 +295,14 @@ static inline_always u64 link(void)
 noinline int step(void)
 {
 	struct view view = { .dentry = st.node - sib_offset() };
-	u32 flags;
+	u32 flags = 0;
 
 	if (st.node == st.end) {
 		close_dir();
 		return 0;
 	}
 	/* It was moved elsewhere: the list that it stands in now is not the one that is counted. */
-	if (look(&view) || view.parent != st.dir) {
+	if (look(&view, st.list) || view.parent != st.dir) {
 		roll_back();
 		return 1;
 	}
@@ -310,10 +321,7 @@ noinline int step(void)
 		return 0;
 	}
 	st.last = view.dentry;
-	st.last_hash_len = view.hash_len;
-	st.last_inode = view.inode;
 	st.last_seq = view.seq;
-	st.last_pprev = view.pprev;
 	if (st.counts.total >= st.limit) {
 		st.partial = 1;
 		st.node = st.end;
@@ -324,30 +332,31 @@ noinline int step(void)
 	    (read16(view.name) & 0xff) == '/')
 		return 0;
 
-	flags = flags_of(&view);
 	st.counts.total++;
 	st.counts.refs++;
-	count_flags(flags);
+	count_flags(&view);
 	if (!view.inode) {
-		flags |= CHILD_NEGATIVE;
+		flags = CHILD_NEGATIVE;
 		st.counts.negative++;
 	} else {
 		u32 type = count_inode(&view);
 
-		if (type == S_IFDIR) {
-			flags |= CHILD_DIR;
-			st.counts.dirs++;
-			if (view.first && view.first != view.dentry + children_offset())
-				flags |= CHILD_CHILDREN;
-		} else if (type == S_IFREG) {
-			flags |= CHILD_FILE;
+		if (type == S_IFREG) {
+			flags = CHILD_FILE;
 			st.counts.files++;
+		} else if (type == S_IFDIR) {
+			u64 first = first_of(&view);
+
+			flags = CHILD_DIR;
+			st.counts.dirs++;
+			if (first && first != view.dentry + children_offset())
+				flags |= CHILD_CHILDREN;
 		} else {
 			st.counts.other++;
 		}
 	}
 	if (st.list || (flags & CHILD_CHILDREN))
-		emit(&view, flags);
+		emit(&view, flags | flags_of(&view));
 	if (!(flags & CHILD_CHILDREN))
 		count_leaf(&view);
 	else if (st.list)
@@ -356,79 +365,85 @@ noinline int step(void)
 }
 
 /*
- * Whether the child has no inode, no reference and no allocated name; if so *next is its next, which
- * was read before that was seen or with the link back to where the walk came from, and *off_lru
- * counts it if it is on no LRU.
+ * Passes plain negatives, what a directory is full of when somebody wants to know: without inode,
+ * reference and allocated name, and on the LRU. The next of each was read before that was seen, or
+ * with the link back to where the walk came from. Returns how many; *node is the next one's place in
+ * the list, *last that of the last one.
  */
 #ifdef DIRECT
-static inline_always int is_plain(u64 address, u64 back, u64 *next, u32 *off_lru)
+static inline_always u32 pass(u64 *node, u64 *last, int sib, int bits)
 {
-	struct dentry *dentry = as(dentry, address);
-	u32 bits;
+	u32 lru = st.lru_bit, plain = st.plain_bits, seen;
+	u32 place = sib ? offset_of(dentry___sib, d_sib) : offset_of(dentry___child, d_child);
+	u64 name = (u64)short_name_offset() - place, at = *node, end = sib ? 0 : st.end;
 
-	if (has_sib())
-		*next = (u64)load(((struct dentry___sib *)dentry)->d_sib.next);
-	else
-		*next = (u64)load(((struct dentry___child *)dentry)->d_child.next);
-	if (load(dentry->d_lockref.count))
-		return 0;
-	if (!st.type_bits && load(dentry->d_inode))
-		return 0;
-	bits = load(dentry->d_flags) & st.plain_bits;
-	if (bits != st.lru_bit) {
-		if (bits & st.special_bits)
-			return 0;
-		++*off_lru;
+#pragma clang loop unroll_count(4)
+	for (seen = 0; seen < PLAIN_STRIDE && at != end; seen++) {
+		const struct dentry *dentry = as(dentry, at - place);
+		u64 next = next_in(dentry, sib);
+
+		if (load(dentry->d_lockref.count))
+			break;
+		if (bits ? (load(dentry->d_flags) & plain) != lru : load(dentry->d_inode) != 0)
+			break;
+		if ((u64)load(dentry->d_name.name) - at != name)
+			break;
+		*last = at;
+		at = next;
 	}
-	return (u64)load(dentry->d_name.name) == address + short_name_offset();
+	*node = at;
+	return seen;
+}
+
+static inline_always u32 pass_by(u64 *node, u64 *last, int sib)
+{
+	return st.type_bits ? pass(node, last, sib, 1) : pass(node, last, sib, 0);
 }
 #else
-/* From a dentry's name to its place in the list. */
+/* Up to its place in the list and, as it is read, from the name on. */
 #define PART 256
 
-static inline_always int is_plain(u64 dentry, u64 back, u64 *next, u32 *off_lru)
+static inline_always u32 pass_by(u64 *node, u64 *last, int sib)
 {
-	u32 from = name_offset(), sib = sib_offset() - from, lru = offset_of(dentry, d_lru);
+	u32 place = sib ? offset_of(dentry___sib, d_sib) : offset_of(dentry___child, d_child);
+	u32 from = name_offset(), size = place + 16 - from, seen;
+	u64 name = (u64)short_name_offset() - place, lru = (u64)offset_of(dentry, d_lru) - place;
+	u64 at = *node, end = sib ? 0 : st.end, back = link();
 	u8 part[PART] __attribute__((aligned(8)));
+	const struct dentry *dentry = (const void *)part;
 
-	if (sib + 16 > PART || bpf_probe_read_kernel(part, sib + 16, (void *)(dentry + from)))
+	if (from + size > PART)
 		return 0;
-	*next = *(u64 *)(part + sib);
-	/* What is not referenced is no mount point, nor being looked up. */
-	if (*(u64 *)(part + sib + 8) != back || *(u64 *)part != dentry + short_name_offset() ||
-	    *(u64 *)(part + (offset_of(dentry, d_inode) - from)) ||
-	    *(u32 *)(part + (count_offset() - from)))
-		return 0;
-	if (*(u64 *)(part + (lru - from)) == dentry + lru)
-		++*off_lru;
-	return 1;
+	for (seen = 0; seen < PLAIN_STRIDE && at != end; seen++) {
+		if (bpf_probe_read_kernel(part + from, size, (void *)(at - place + from)))
+			break;
+		/* What is not referenced is no mount point, nor being looked up. */
+		if (pprev_in(dentry, sib) != back || load(dentry->d_inode) ||
+		    load(dentry->d_lockref.count) || (u64)load(dentry->d_name.name) - at != name ||
+		    (u64)load(dentry->d_lru.next) - at == lru)
+			break;
+		back = at;
+		at = next_in(dentry, sib);
+	}
+	*node = at;
+	*last = back;
+	return seen;
 }
 #endif
 
-/*
- * Passes plain negatives: what a directory is full of when somebody wants to know. Those never move;
- * the first and the last are asked for their parent. Returns how many.
- */
+/* Those never move; the first and the last are asked for their parent. Returns how many. */
 noinline int plain(void)
 {
-	u64 node = st.node, end = st.end, last = 0, back = link(), next = 0;
-	u32 off_lru = 0, seen = 0;
+	u64 node = st.node, last = 0;
+	u32 seen;
 
-	if (st.list || node == end ||
-	    (u64)get(dentry, node - sib_offset(), d_parent) != st.dir)
+	if (st.list || st.node == st.end || st.counts.total >= st.limit ||
+	    (u64)get(dentry, st.node - sib_offset(), d_parent) != st.dir)
 		return 0;
-	for (int i = 0; i < PLAIN_STRIDE; i++) {
-		u64 dentry = node - sib_offset();
-
-		if (node == end || !is_plain(dentry, back, &next, &off_lru))
-			break;
-		back = dentry + sib_offset();
-		node = next;
-		last = dentry;
-		seen++;
-	}
+	seen = has_sib() ? pass_by(&node, &last, 1) : pass_by(&node, &last, 0);
 	if (!seen)
 		return 0;
+	last -= sib_offset();
 	/* Not where it was: step() sees to it. */
 	if (read64(last + offset_of(dentry, d_parent)) != st.dir)
 		return 0;
@@ -438,19 +453,74 @@ noinline int plain(void)
 	st.counts.prunable += seen;
 	st.counts.negative_prunable += seen;
 	st.counts.refs += seen;
-	st.counts.lru += st.lru_bit ? seen - off_lru : 0;
+	st.counts.lru += st.lru_bit ? seen : 0;
 	st.last = last;
-	st.last_inode = 0;
 	st.last_seq = read32(last + seq_offset());
-	st.last_hash_len = read64(last + hash_len_offset());
-	st.last_pprev = pprev_of(last);
+	return seen;
+}
+
+/* Whether it is a regular file, or has no inode, and whether its flags say nothing else of it. */
+static inline_always int is_plain_child(const struct view *view)
+{
+	if (st.type_bits) {
+		u32 bits = view->flags & st.plain_bits;
+
+		return bits == (view->inode ? st.file_bits : st.lru_bit);
+	}
+	/* What is not referenced is no mount point, nor being looked up. */
+	return !view->inode || (get(inode, view->inode, i_mode) & S_IFMT) == S_IFREG;
+}
+
+/*
+ * Passes plain files, and plain negatives among them: without reference and allocated name, and on the
+ * LRU. For what is renamed, see step(). Returns how many.
+ */
+noinline int plain_files(void)
+{
+	u64 node = st.node, back = link(), files = 0, inodes = 0, pages = 0;
+	u32 seq = 0, seen;
+
+	if (st.list || st.counts.total >= st.limit)
+		return 0;
+	for (seen = 0; seen < FILE_STRIDE && node != st.end; seen++) {
+		struct view view = { .dentry = node - sib_offset() };
+
+		if (look(&view, 0) || view.count || (view.seq & 1) || view.parent != st.dir ||
+		    view.pprev != back || view.name != view.dentry + short_name_offset() ||
+		    !is_plain_child(&view))
+			break;
+		if (view.inode) {
+			files++;
+			if (is_first_name(&view)) {
+				inodes++;
+				pages += get(inode, view.inode, i_data.nrpages);
+			}
+		}
+		seq = view.seq;
+		back = node;
+		node = view.next;
+	}
+	if (!seen)
+		return 0;
+	st.node = node;
+	st.last = back - sib_offset();
+	st.last_seq = seq;
+	st.counts.total += seen;
+	st.counts.refs += seen;
+	st.counts.prunable += seen;
+	st.counts.negative += seen - files;
+	st.counts.negative_prunable += seen - files;
+	st.counts.lru += st.lru_bit ? seen : 0;
+	st.counts.files += files;
+	st.counts.inodes += inodes;
+	st.counts.pages += pages;
 	return seen;
 }
 
 /* Some children. Not 0: the run is over. */
 noinline int steps(void)
 {
-	if (st.opened && plain() == PLAIN_STRIDE)
+	if (st.opened && (plain() == PLAIN_STRIDE || plain_files() == FILE_STRIDE))
 		return bpf_ktime_get_ns() > st.deadline;
 	for (int i = 0; i < STRIDE; i++) {
 		if (st.children >= CHILDREN)
@@ -483,8 +553,9 @@ noinline int find_bits(void)
 	st.type_bits = bit_of(DCACHE_ENTRY_TYPE);
 	st.dir_type = bit_of(DCACHE_DIRECTORY_TYPE);
 	st.file_type = bit_of(DCACHE_REGULAR_TYPE);
-	st.special_bits = st.mounted_bit | st.lookup_bit | st.type_bits;
-	st.plain_bits = st.special_bits | st.lru_bit | st.shrink_bit;
+	st.file_bits = st.file_type | st.lru_bit;
+	st.rare_bits = st.mounted_bit | st.lookup_bit;
+	st.plain_bits = st.rare_bits | st.type_bits | st.lru_bit | st.shrink_bit;
 	st.known = KNOWN_FLAGS;
 	return 0;
 }
@@ -545,6 +616,13 @@ SEC("raw_tp") int census(void *unused)
 		if (steps())
 			break;
 	if (st.opened && st.last) {
+		/*
+		 * What it is now: if it was renamed since it was handled, its sequence count is no
+		 * longer last_seq.
+		 */
+		st.last_hash_len = read64(st.last + hash_len_offset());
+		st.last_inode = read64(st.last + offset_of(dentry, d_inode));
+		st.last_pprev = pprev_of(st.last);
 		/* At distances that grow exponentially: a ruler's marks. */
 		u32 i = run & 1 ? 0 : run & 3 ? 1 : run & 15 ? 2 : run & 63 ? 3 : run & 255 ? 4 :
 			run & 1023 ? 5 : run & 4095 ? 6 : 7;

@@ -101,13 +101,12 @@ struct state {
 	/* Of d_flags; 0: unknown. */
 	u32 lru_bit, shrink_bit, mounted_bit, lookup_bit;
 	u32 type_bits, dir_type, file_type;
-	u32 special_bits, plain_bits;	/* unions of them */
+	u32 file_bits, rare_bits, plain_bits;	/* unions of them */
 
 	/* The place, kept from run to run; and rows.crumbs. */
 	u32 at;			/* the directory under way: work[at]; units: all are done */
 	u32 opened;
 	u32 last_seq;
-	u32 reserved;
 	u64 dir;
 	u64 node, end;
 	u64 last, last_hash_len, last_inode, last_pprev;

@@ -165,53 +165,94 @@ struct view {
 	s32 count;
 };
 
+/* A load that the compiler leaves where it stands. */
+#define load_here(field) (*(volatile typeof(field) *)&(field))
+
 #ifdef DIRECT
+#define load load_here
 /* Not a helper but a function of the kernel: the driver (load.rs) puts its BTF id in this place. */
 static void *(*bpf_rdonly_cast)(const void *from, u32 type) = (void *)0x6b66756e;
 
-/* A load that the compiler leaves where it stands. */
-#define load(field) (*(volatile typeof(field) *)&(field))
 #define as(type, address) ((struct type *)bpf_rdonly_cast((void *)(address), type_id(type)))
 #define get(type, address, field) load(as(type, address)->field)
-
-/* Reads a child. Not 0: it cannot be read. */
-static inline_always int look(struct view *view)
-{
-	struct dentry *dentry = as(dentry, view->dentry);
-
-	view->seq = load(dentry->d_seq.seqcount.sequence);
-	view->flags = load(dentry->d_flags);
-	view->parent = (u64)load(dentry->d_parent);
-	view->hash_len = load(dentry->d_name.hash_len);
-	view->name = (u64)load(dentry->d_name.name);
-	view->inode = (u64)load(dentry->d_inode);
-	view->count = load(dentry->d_lockref.count);
-	if (has_field(dentry, d_u.d_alias))
-		view->alias = (u64)load(dentry->d_u.d_alias.pprev);
-	else
-		view->alias = (u64)load(((struct dentry___alias *)dentry)->d_alias.pprev);
-	if (has_sib()) {
-		struct dentry___sib *sib = (void *)dentry;
-
-		view->next = (u64)load(sib->d_sib.next);
-		view->pprev = (u64)load(sib->d_sib.pprev);
-		view->first = (u64)load(sib->d_children.first);
-	} else {
-		struct dentry___child *child = (void *)dentry;
-
-		view->next = (u64)load(child->d_child.next);
-		view->pprev = (u64)load(child->d_child.prev);
-		view->first = (u64)load(child->d_subdirs.next);
-	}
-	return 0;
-}
 #else
+/* Of a copy. */
+#define load(field) (field)
 #define get(type, address, field) ({ \
 	typeof(((struct type *)0)->field) value = 0; \
 	bpf_probe_read_kernel(&value, sizeof(value), (void *)((address) + offset_of(type, field))); \
 	value; \
 })
+#endif
 
+/*
+ * The fields that kernels name differently. The load of a name that the running kernel lacks is
+ * invalid, and must not be moved out of the branch that is not taken.
+ */
+static inline_always u64 next_in(const struct dentry *dentry, int sib)
+{
+	return sib ? (u64)load_here(((const struct dentry___sib *)dentry)->d_sib.next) :
+		     (u64)load_here(((const struct dentry___child *)dentry)->d_child.next);
+}
+
+static inline_always u64 pprev_in(const struct dentry *dentry, int sib)
+{
+	return sib ? (u64)load_here(((const struct dentry___sib *)dentry)->d_sib.pprev) :
+		     (u64)load_here(((const struct dentry___child *)dentry)->d_child.prev);
+}
+
+static inline_always u64 first_in(const struct dentry *dentry)
+{
+	return has_sib() ? (u64)load_here(((const struct dentry___sib *)dentry)->d_children.first) :
+			   (u64)load_here(((const struct dentry___child *)dentry)->d_subdirs.next);
+}
+
+static inline_always u64 alias_in(const struct dentry *dentry)
+{
+	return has_field(dentry, d_u.d_alias) ?
+		       (u64)load_here(dentry->d_u.d_alias.pprev) :
+		       (u64)load_here(((const struct dentry___alias *)dentry)->d_alias.pprev);
+}
+
+/* Fills all but hash_len and first from a dentry, or from a copy of it. */
+static inline_always void see(struct view *view, const struct dentry *dentry)
+{
+	view->seq = load(dentry->d_seq.seqcount.sequence);
+	view->flags = load(dentry->d_flags);
+	view->parent = (u64)load(dentry->d_parent);
+	view->name = (u64)load(dentry->d_name.name);
+	view->inode = (u64)load(dentry->d_inode);
+	view->count = load(dentry->d_lockref.count);
+	view->alias = alias_in(dentry);
+	view->next = next_in(dentry, has_sib());
+	view->pprev = pprev_in(dentry, has_sib());
+}
+
+#ifdef DIRECT
+/*
+ * Reads a child; its hash_len only if wanted, or if more than its address and inode are asked for.
+ * Not 0: it cannot be read.
+ */
+static inline_always int look(struct view *view, int wanted)
+{
+	const struct dentry *dentry = as(dentry, view->dentry);
+
+	see(view, dentry);
+	if (wanted || !view->inode || view->name != view->dentry + short_name_offset())
+		view->hash_len = load(dentry->d_name.hash_len);
+	return 0;
+}
+
+static inline_always u64 hash_len_of(const struct view *view)
+{
+	return get(dentry, view->dentry, d_name.hash_len);
+}
+
+static inline_always u64 first_of(const struct view *view)
+{
+	return first_in(as(dentry, view->dentry));
+}
+#else
 static inline_always u32 alias_offset(void)
 {
 	return has_field(dentry, d_u.d_alias) ? offset_of(dentry, d_u.d_alias) :
@@ -221,26 +262,29 @@ static inline_always u32 alias_offset(void)
 /* More than a dentry has, but where locks are debugged; there direct loads serve. */
 #define COPY 224
 
-static inline_always int look(struct view *view)
+static inline_always int look(struct view *view, int wanted)
 {
 	u32 size = alias_offset() + 2 * sizeof(u64);
 	u8 copy[COPY] __attribute__((aligned(8)));
+	const struct dentry *dentry = (const void *)copy;
 
 	if (size > COPY || children_offset() + sizeof(u64) > size ||
 	    bpf_probe_read_kernel(copy, size, (void *)view->dentry))
 		return 1;
-	view->seq = *(u32 *)(copy + seq_offset());
-	view->flags = *(u32 *)(copy + offset_of(dentry, d_flags));
-	view->parent = *(u64 *)(copy + offset_of(dentry, d_parent));
-	view->hash_len = *(u64 *)(copy + hash_len_offset());
-	view->name = *(u64 *)(copy + name_offset());
-	view->inode = *(u64 *)(copy + offset_of(dentry, d_inode));
-	view->count = *(s32 *)(copy + count_offset());
-	view->next = *(u64 *)(copy + sib_offset());
-	view->pprev = *(u64 *)(copy + sib_offset() + sizeof(u64));
-	view->first = *(u64 *)(copy + children_offset());
-	view->alias = *(u64 *)(copy + alias_offset() + sizeof(u64));
+	see(view, dentry);
+	view->hash_len = load(dentry->d_name.hash_len);
+	view->first = first_in(dentry);
 	return 0;
+}
+
+static inline_always u64 hash_len_of(const struct view *view)
+{
+	return view->hash_len;
+}
+
+static inline_always u64 first_of(const struct view *view)
+{
+	return view->first;
 }
 #endif
 

@@ -154,12 +154,11 @@ pub(super) struct State {
     pub(super) names: u32,
     pub(super) known: u32,
     /// Of `d_flags`, which the program finds.
-    bits: [u32; 9],
+    bits: [u32; 10],
 
     pub(super) at: u32,
     opened: u32,
     last_seq: u32,
-    reserved: u32,
     /// The directory under way; of the first request the root's, which the program finds.
     pub(super) dir: u64,
     node: u64,
@@ -204,7 +203,7 @@ const _: () = {
     assert!(offset_of!(Child, name) == 40);
     assert!(size_of::<Child>() == 40 + NAME);
     assert!(size_of::<Crumb>() == 48 + 18 * 8);
-    assert!(offset_of!(State, at) == 24 + 12 + 36);
+    assert!(offset_of!(State, at) == 24 + 12 + 40);
     assert!(offset_of!(State, dir) == 88);
     assert!(offset_of!(State, emitted) == 88 + 7 * 8);
     assert!(offset_of!(State, counts) == 144 + 16 + 16);
