@@ -477,13 +477,15 @@ static inline_always int is_plain_child(const struct view *view)
  */
 noinline int plain_files(void)
 {
-	u64 node = st.node, back = link(), files = 0, inodes = 0, pages = 0;
-	u32 seq = 0, seen;
+	u64 node = st.node, back = link(), place = sib_offset(), files = 0, inodes = 0, pages = 0;
+	u32 seq = 0, seen = 0;
 
-	if (st.list || st.counts.total >= st.limit)
+	/* A loop that begins with a choice has a way back that Linux 6.1 refuses: check_cfg(). */
+	asm volatile("" : "+r"(place));
+	if (st.list || node == st.end || st.counts.total >= st.limit)
 		return 0;
-	for (seen = 0; seen < FILE_STRIDE && node != st.end; seen++) {
-		struct view view = { .dentry = node - sib_offset() };
+	do {
+		struct view view = { .dentry = node - place };
 
 		if (look(&view, 0) || view.count || (view.seq & 1) || view.parent != st.dir ||
 		    view.pprev != back || view.name != view.dentry + short_name_offset() ||
@@ -499,11 +501,11 @@ noinline int plain_files(void)
 		seq = view.seq;
 		back = node;
 		node = view.next;
-	}
+	} while (++seen < FILE_STRIDE && node != st.end);
 	if (!seen)
 		return 0;
 	st.node = node;
-	st.last = back - sib_offset();
+	st.last = back - place;
 	st.last_seq = seq;
 	st.counts.total += seen;
 	st.counts.refs += seen;
