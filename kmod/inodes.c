@@ -24,12 +24,13 @@
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
+#include <linux/writeback.h>
 #include <linux/xarray.h>
 
 #include "shim.h"
 
 /* Pages of one file that are dropped between two looks at the clock and at signals. */
-#define SLABSCOPE_DROP (SZ_64M >> PAGE_SHIFT)
+#define SLABSCOPE_DROP max(SZ_64M >> PAGE_SHIFT, 1UL << MAX_PAGECACHE_ORDER)
 
 /* Pages that went or stayed after which the clock is looked at. */
 #define SLABSCOPE_MANY (SZ_4M >> PAGE_SHIFT)
@@ -69,6 +70,22 @@ static bool write_failed(const struct inode *inode)
 	return READ_ONCE(mapping->wb_err) || test_bit(AS_EIO, &mapping->flags) ||
 	       test_bit(AS_ENOSPC, &mapping->flags) ||
 	       (bdev && READ_ONCE(bdev->bd_mapping->wb_err));
+}
+
+/*
+ * Whether the filesystem has given up writing, as ext4 does when its journal fails. Pages that are
+ * clean, without an error, may then be the only copy: what they were written to stays unwritten
+ * extents, that read as zeros (ext4_end_io_end()). Nobody else can see it but by write_inode(), which
+ * says so first, and without WB_SYNC_ALL writes nothing.
+ *
+ * Context: process context without locks; before Linux 7.3 ext4 without a journal may sleep.
+ */
+static bool has_given_up(struct inode *inode)
+{
+	struct writeback_control wbc = { .sync_mode = WB_SYNC_NONE };
+	struct super_block *sb = inode->i_sb;
+
+	return !strcmp(sb->s_type->name, "ext4") && sb->s_op->write_inode(inode, &wbc);
 }
 
 static bool has_unwritten_pages(struct address_space *mapping)
@@ -179,7 +196,60 @@ static bool is_ending(const struct slabscope_held *held, struct inode *inode)
 	hlist_for_each_entry(alias, &inode->i_dentry, d_alias)
 		holders++;
 	spin_unlock(&inode->i_lock);
-	return icount_read_once(inode) > holders;
+	if (icount_read_once(inode) > holders)
+		return true;
+	smp_rmb();	/* the error is recorded before the ordered extent lets go */
+	return false;
+}
+
+/*
+ * iomap ends the writeback of a page that it could not submit before it records the error, but keeps
+ * the page locked meanwhile (iomap_writeback_folio()). ext4 and btrfs do not.
+ */
+static bool is_locked_until_recorded(const struct inode *inode)
+{
+	const char *type = inode->i_sb->s_type->name;
+
+	return strcmp(type, "ext4") && strcmp(type, "btrfs");
+}
+
+/* The first page from @index to @last that is locked; ULONG_MAX: none. */
+static unsigned long next_locked(struct address_space *mapping, unsigned long index,
+				 unsigned long last)
+{
+	unsigned long from = index, locked = ULONG_MAX;
+	struct folio_batch batch;
+
+	folio_batch_init(&batch);
+	while (locked == ULONG_MAX && filemap_get_folios(mapping, &index, last, &batch)) {
+		unsigned int i;
+
+		for (i = 0; i < folio_batch_count(&batch) && locked == ULONG_MAX; i++)
+			if (folio_test_locked(batch.folios[i]))
+				locked = max(from, batch.folios[i]->index);
+		folio_batch_release(&batch);
+		cond_resched();
+	}
+	return locked;
+}
+
+/*
+ * The first page from @index to @last that may be clean, and the only copy, once its write has
+ * failed: it is dirty or being written, or the error is yet to be recorded. ULONG_MAX: none.
+ */
+static unsigned long next_unfinished(struct inode *inode, unsigned long index, unsigned long last)
+{
+	struct address_space *mapping = &inode->i_data;
+	unsigned long unwritten = index;
+
+	if (slabscope_next_unwritten(mapping, &unwritten, last)) {
+		if (unwritten <= index)
+			return unwritten;
+		last = unwritten - 1;
+	}
+	if (is_locked_until_recorded(inode))
+		return min(unwritten, next_locked(mapping, index, last));
+	return unwritten;
 }
 
 /*
@@ -201,22 +271,18 @@ static bool drop_pages(struct slabscope_held *held, struct inode *inode, u64 end
 	       (small || xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT))) {
 		/* No folio lies across the end of an aligned piece, which would spare it. */
 		unsigned long last = small ? ULONG_MAX : index | (SLABSCOPE_DROP - 1);
-		unsigned long unwritten = index;
+		unsigned long unfinished = next_unfinished(inode, index, last);
 
-		/*
-		 * A page that is being written now may be clean, and the only copy, once its write
-		 * has failed: the piece ends before it.
-		 */
-		if (slabscope_next_unwritten(mapping, &unwritten, last)) {
-			if (unwritten <= index) {
-				held->index = ++index;
-				done = !slabscope_is_over(end_ns);
-				continue;
-			}
-			last = unwritten - 1;
+		/* The piece ends before it. */
+		if (unfinished <= index) {
+			held->index = ++index;
+			done = !slabscope_is_over(end_ns);
+			continue;
 		}
-		smp_rmb();	/* an error is recorded before its page stops being written */
-		if (is_ending(held, inode) || write_failed(inode))
+		if (unfinished != ULONG_MAX)
+			last = unfinished - 1;
+		smp_rmb();	/* an error is recorded before its page stops being written, or locked */
+		if (is_ending(held, inode) || write_failed(inode) || has_given_up(inode))
 			break;
 		invalidate_mapping_pages(mapping, index, last);
 		after = READ_ONCE(mapping->nrpages);
@@ -237,6 +303,7 @@ static bool drop_pages(struct slabscope_held *held, struct inode *inode, u64 end
 static enum fate fate_of(struct inode *inode, enum slabscope_stay *stay)
 {
 	unsigned int nlink = READ_ONCE(inode->i_nlink);
+	bool busy;
 
 	*stay = SLABSCOPE_STAY_NOT;
 	if (!nlink)
@@ -244,13 +311,13 @@ static enum fate fate_of(struct inode *inode, enum slabscope_stay *stay)
 	/* The only name of a file is the dentry that we evicted: somebody used it first. */
 	if (!hlist_empty(&inode->i_dentry))
 		return S_ISDIR(inode->i_mode) || nlink == 1 ? FATE_BUSY : FATE_OTHERS;
+	busy = icount_read_once(inode) > 1 ||
+	       (inode_state_read_once(inode) & ~(I_REFERENCED | I_DONTCACHE));
+	smp_rmb();	/* an error is recorded before the write lets go of the inode */
 	*stay = slabscope_stay(inode);
 	if (*stay)
 		return FATE_STAYS;
-	if (icount_read_once(inode) > 1 ||
-	    (inode_state_read_once(inode) & ~(I_REFERENCED | I_DONTCACHE)))
-		return FATE_BUSY;
-	return FATE_GOES;
+	return busy ? FATE_BUSY : FATE_GOES;
 }
 
 /* Whether two names of the last inode were evicted: it is handled with the other one. */
@@ -267,11 +334,11 @@ static bool is_held_twice(const struct slabscope_held *held, const struct inode 
 }
 
 /* Evicts the last inode held, or lets go of it. False: the time was over first. */
-static bool evict(struct slabscope_held *held, struct inode *inode, u64 end_ns,
-		  struct slabscope_counters *found)
+static bool evict_held(struct slabscope_held *held, struct inode *inode, u64 end_ns,
+		       struct slabscope_counters *found)
 {
 	enum slabscope_stay stay;
-	bool flagged = false;
+	bool flagged = false, given_up;
 	enum fate fate;
 
 	if (is_held_twice(held, inode)) {
@@ -280,8 +347,13 @@ static bool evict(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 	}
 	if (fate_of(inode, &stay) == FATE_GOES && !drop_pages(held, inode, end_ns, found))
 		return false;
+	given_up = has_given_up(inode);
 	spin_lock(&inode->i_lock);
 	fate = fate_of(inode, &stay);
+	if (fate == FATE_GOES && given_up) {
+		fate = FATE_STAYS;
+		stay = SLABSCOPE_STAY_FAILED;
+	}
 	if (fate == FATE_GOES && READ_ONCE(inode->i_data.nrpages))
 		fate = FATE_BUSY;	/* a page that somebody reads, or has pinned */
 	if (fate == FATE_GOES && !(inode_state_read(inode) & I_DONTCACHE)) {
@@ -304,15 +376,15 @@ static bool evict(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 }
 
 /* Drops the page cache of the last inode held, lets go of it. False: the time was over first. */
-static bool drop(struct slabscope_held *held, struct inode *inode, u64 end_ns,
-		 struct slabscope_counters *found)
+static bool drop_held(struct slabscope_held *held, struct inode *inode, u64 end_ns,
+		      struct slabscope_counters *found)
 {
 	struct address_space *mapping = &inode->i_data;
 	enum slabscope_stay stay = SLABSCOPE_STAY_NOT;
 
 	if (!drop_pages(held, inode, end_ns, found))
 		return false;
-	if (write_failed(inode))
+	if (write_failed(inode) || has_given_up(inode))
 		stay = SLABSCOPE_STAY_FAILED;
 	else if (has_unwritten_pages(mapping))
 		stay = SLABSCOPE_STAY_DIRTY;
@@ -327,12 +399,13 @@ static bool drop(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 }
 
 /* Handles the last inode held, which then is not. False: the time was over first. */
-static bool handle(struct slabscope_held *held, u64 end_ns, struct slabscope_counters *found)
+static bool handle_held(struct slabscope_held *held, u64 end_ns,
+			struct slabscope_counters *found)
 {
 	struct inode *inode = held->inodes[held->count - 1];
 
 	if (held->how == SLABSCOPE_HOLD_DIRTY) {
-		bool failed = write_failed(inode);
+		bool failed = write_failed(inode) || has_given_up(inode);
 
 		if (!count_dirty(inode, failed ? SLABSCOPE_STAY_FAILED : SLABSCOPE_STAY_DIRTY,
 				 found))
@@ -348,8 +421,8 @@ static bool handle(struct slabscope_held *held, u64 end_ns, struct slabscope_cou
 		held->index = 0;
 	}
 	if (held->how == SLABSCOPE_HOLD_EVICTED)
-		return evict(held, inode, end_ns, found);
-	return drop(held, inode, end_ns, found);
+		return evict_held(held, inode, end_ns, found);
+	return drop_held(held, inode, end_ns, found);
 }
 
 /* Asked after each inode: a look at the clock takes part of what a small file does. */
@@ -384,7 +457,7 @@ void slabscope_handle(struct slabscope_held *held, u64 limit_ns, struct slabscop
 		return;
 	}
 	if (!held->write_back || slabscope_begin_writeback(held, end_ns)) {
-		while (held->count && handle(held, end_ns, found)) {
+		while (held->count && handle_held(held, end_ns, found)) {
 			held->count--;
 			held->written = false;
 			held->index = 0;

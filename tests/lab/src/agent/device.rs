@@ -105,6 +105,7 @@ fn on_device(device: &Device, step: &str, value: &str) -> Result<String> {
         "stop" => word(device.stop().map(ok)),
         "nowhere" => word(device.ioctl_nowhere(request(value)?).map(ok)),
         "read" => word(device.read(&mut vec![0; number(1 << 16)?]).map(amount)),
+        "rest" => word(rest(device)),
         "read-nowhere" => word(device.read_nowhere().map(amount)),
         "drain" => {
             let mut stream = Stream::default();
@@ -137,6 +138,13 @@ fn ok((): ()) -> String {
 
 fn amount(read: usize) -> String {
     (if read == 0 { "end" } else { "some" }).to_owned()
+}
+
+/// Reads up to the end, however many reads that takes.
+fn rest(device: &Device) -> Result<String, Errno> {
+    let mut buffer = vec![0; 1 << 16];
+    while device.read(&mut buffer)? > 0 {}
+    Ok(amount(0))
 }
 
 fn word(result: Result<String, Errno>) -> String {

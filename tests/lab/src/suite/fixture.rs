@@ -39,7 +39,11 @@ impl Fs {
                 return Ok(dir);
             }
             Self::Xfs => {
-                format!("mkfs.xfs -q -f -K {SCRATCH_DISK} && mount {SCRATCH_DISK} {dir}")
+                // What Linux 5.10 does not know yet.
+                format!(
+                    "case $(uname -r) in 5.10.*) old='-i nrext64=0,exchange=0 -n parent=0';; *) old=;; esac
+                     mkfs.xfs -q -f -K $old {SCRATCH_DISK} && mount {SCRATCH_DISK} {dir}"
+                )
             }
             Self::Btrfs => {
                 format!("mkfs.btrfs -q -f -K {SCRATCH_DISK} && mount {SCRATCH_DISK} {dir}")

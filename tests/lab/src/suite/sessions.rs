@@ -137,7 +137,7 @@ fn moved_away(_: &Context, guest: &Guest) -> Result<()> {
             ("begin:dir=/mnt/ext4/top,mode=3,depth=9,batch=1", "ok"),
             ("read", "some"),
             ("sh:mv /mnt/ext4/top/sub /mnt/ext4/elsewhere", "ok"),
-            ("drain", "status 5"),
+            ("rest", "end"),
         ],
     )?;
     let log = guest.sh("dmesg | grep 'slabscope: .* pruned' | tail -n 1")?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::Case;
+use crate::agent::SCRATCH_DISK;
 use crate::guest::Guest;
 use disk::{BTRFS, BTRFS_IN_PLACE, Disk, EXT4, Kind, NO_JOURNAL, NO_LOAD, XFS};
 
@@ -18,6 +19,10 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "ext4::bad_block_of_inodes_is_reported",
         run: |_, guest| failed_inode(guest, &NO_JOURNAL, FLUSH, WRITING),
+    },
+    Case {
+        name: "ext4::nothing_goes_once_it_has_given_up_writing",
+        run: |_, guest| given_up(guest),
     },
 ];
 
@@ -334,6 +339,37 @@ fn inode_words(guest: &Guest, kind: &Kind, script: &str, command: &str) -> Resul
     kept_for_its_device(guest, kind, disk)?;
     disk.remove(guest)?;
     Ok(words.concat())
+}
+
+/// A filesystem that has given up writing may have clean pages that are the only copy, and tells of none.
+fn given_up(guest: &Guest) -> Result<()> {
+    guest.load_module()?;
+    guest.fresh_ext4()?;
+    let dir = "/mnt/ext4/dir";
+    guest.sh(&format!(
+        "mount -o remount,errors=remount-ro /mnt/ext4
+         mkdir {dir} && for n in $(seq 10); do echo word >{dir}/$n; done && sync && grep -q . {dir}/*
+         echo 1 >/sys/fs/ext4/$(basename $(readlink -f {SCRATCH_DISK}))/trigger_fs_error
+         ! touch {dir}/another"
+    ))?;
+    let mut wrong = Vec::new();
+    for mode in ["pages", "inodes"] {
+        let said = guest.sh(&format!(
+            "slabscope prune {dir} --mode {mode} --yes --json; true"
+        ))?;
+        let document: serde_json::Value = serde_json::from_str(&said).context("no JSON")?;
+        // Where nothing may go, it is the plan alone.
+        let went = |key: &str| document[key].as_u64().unwrap_or(0) > 0;
+        let kept = document["failed_writes"] == 10
+            && !went("page_cache_freed_bytes")
+            && !went("inodes_evicted");
+        if !kept {
+            wrong.push(said);
+        }
+    }
+    guest.sh("umount /mnt/ext4")?;
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    guest.unload_module()
 }
 
 /// The device's error stays with it: what is cached of it after a new mount is kept too.
