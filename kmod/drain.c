@@ -15,6 +15,7 @@
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/isolation.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -32,6 +33,7 @@ struct drain {
 static DEFINE_PER_CPU(struct drain, drains);
 static atomic_t rounds = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(drained);
+static bool ready;
 
 /* Sessions that wait. What one of them has queued is another's, too: the last one cancels it. */
 static DEFINE_SPINLOCK(waiters_lock);
@@ -52,7 +54,7 @@ static void drain_cpu(struct work_struct *work)
 	module_put(THIS_MODULE);
 }
 
-static void queue(unsigned int cpu)
+static void queue_drain(unsigned int cpu)
 {
 	/* One that is pending has yet to begin, and sees this round. */
 	__module_get(THIS_MODULE);
@@ -103,15 +105,17 @@ void slabscope_drain(void)
 	cpumask_var_t cpus;
 	unsigned int cpu, round;
 
-	if (!zalloc_cpumask_var(&cpus, GFP_KERNEL))
+	if (!ready || !zalloc_cpumask_var(&cpus, GFP_KERNEL))
 		return;
 	begin_waiting();
 	round = atomic_inc_return(&rounds);
 	for_each_online_cpu(cpu) {
+		/* Who isolates a CPU frees the old mask after a grace period, and flushes then. */
+		guard(rcu)();
 		if (cpu_is_isolated(cpu) || !housekeeping_cpu(cpu, HK_TYPE_WQ))
 			continue;
 		cpumask_set_cpu(cpu, cpus);
-		queue(cpu);
+		queue_drain(cpu);
 	}
 	wait_event_killable_timeout(drained, is_done(cpus, round), msecs_to_jiffies(WAIT_MS));
 	end_waiting();
@@ -122,8 +126,11 @@ void slabscope_drain_init(void)
 {
 	unsigned int cpu;
 
+	if (ready)
+		return;
 	for_each_possible_cpu(cpu)
 		INIT_WORK(&per_cpu(drains, cpu).work, drain_cpu);
+	ready = true;
 }
 
 /* Without a reference no work is pending: what is waited for is the end of module_put(). */

@@ -10,12 +10,16 @@
 
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/wait.h>
 #include <linux/wait_bit.h>
 
 #include "shim.h"
+
+/* How long somebody who is killed tries for i_lock, which nobody keeps. */
+#define SLABSCOPE_PATIENCE_MS 100
 
 /*
  * Whether a filesystem wants the inode gone once nobody uses it: d_mark_dontcache() marks its
@@ -79,6 +83,7 @@ bool slabscope_put_watched(struct inode *inode, bool flagged)
 	void *var = inode_state_wait_address(inode, __I_NEW);
 	struct wait_queue_head *queue = __var_waitqueue(var);
 	struct watch watch = { .entry.func = note_evicted, .var = var };
+	unsigned int patience = msecs_to_jiffies(SLABSCOPE_PATIENCE_MS);
 	bool evicted, done;
 
 	INIT_LIST_HEAD(&watch.entry.entry);
@@ -98,10 +103,10 @@ bool slabscope_put_watched(struct inode *inode, bool flagged)
 			return evicted;
 		/*
 		 * On PREEMPT_RT whoever has i_lock may want this CPU, at a lower priority. Killed,
-		 * we leave the flag: the inode is evicted once, early, after its last use.
+		 * we leave the flag in the end: the inode is evicted once, early, after its last use.
 		 */
-		schedule_timeout_killable(1);
-		if (fatal_signal_pending(current))
+		schedule_timeout_uninterruptible(1);
+		if (fatal_signal_pending(current) && !--patience)
 			flagged = false;
 	}
 }

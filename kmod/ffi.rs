@@ -4,8 +4,8 @@
 //! are here, in held.rs, device.rs and misc.rs; the other side is shim.c, which states the lock order.
 //!
 //! A [`Dir`] is a counted reference to a directory's dentry, an [`Entered`] one to such a directory
-//! and to the place among its children, a [`Held`] some to inodes. All are only made below the
-//! directory of a [`Root`], whose open file keeps the superblock mounted.
+//! and to the place among its children, a [`Held`] some to inodes. Each has the open file of a
+//! [`Root`], too, which keeps the superblock mounted for as long as it is there.
 
 use crate::{
     abi::Counters,
@@ -38,10 +38,10 @@ pub(crate) enum Evict {
 /// shim.h: `enum slabscope_stay`.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Stay {
-    Not,
-    Dirty,
-    Unsynced,
-    Failed,
+    Not = 0,
+    Dirty = 1,
+    Unsynced = 2,
+    Failed = 3,
 }
 
 /// shim.h: `struct slabscope_batch`.
@@ -149,7 +149,17 @@ impl Root {
     /// The directory, pinned once more.
     pub(crate) fn dir(&self) -> Dir {
         // SAFETY: as in `check`. The pointer returned is not null and carries a reference.
-        Dir(unsafe { NonNull::new_unchecked(slabscope_root(self.0.as_ptr())) })
+        let dentry = unsafe { NonNull::new_unchecked(slabscope_root(self.0.as_ptr())) };
+        // INVARIANT: the dentry is that of the file.
+        Dir {
+            dentry,
+            file: self.0.clone(),
+        }
+    }
+
+    /// The open file, which keeps the superblock mounted.
+    pub(crate) fn file(&self) -> ARef<File> {
+        self.0.clone()
     }
 
     /// One line in the kernel log about a prune.
@@ -179,8 +189,12 @@ impl Root {
 ///
 /// # Invariants
 ///
-/// Points to a live dentry and owns one of its references.
-pub(crate) struct Dir(NonNull<bindings::dentry>);
+/// `dentry` is live, and one of its references is owned; it is of the superblock of `file`, which is
+/// dropped after it.
+pub(crate) struct Dir {
+    dentry: NonNull<bindings::dentry>,
+    file: ARef<File>,
+}
 
 // SAFETY: a reference to a dentry may be used and dropped from any thread.
 unsafe impl Send for Dir {}
@@ -189,24 +203,32 @@ impl Dir {
     /// The superblock's device number.
     pub(crate) fn dev(&self) -> u64 {
         // SAFETY: by the type invariant.
-        unsafe { slabscope_dev(self.0.as_ptr()) }
+        unsafe { slabscope_dev(self.dentry.as_ptr()) }
     }
 
     /// Whether the directory is `root` or below it.
     pub(crate) fn is_below(&self, root: &Dir) -> bool {
         // SAFETY: by the type invariant both dentries are pinned.
-        unsafe { bindings::is_subdir(self.0.as_ptr(), root.0.as_ptr()) }
+        unsafe { bindings::is_subdir(self.dentry.as_ptr(), root.dentry.as_ptr()) }
     }
 
     /// Drops the pin without disturbing the LRU; see `slabscope_leave`.
     /// The inode of one that is evicted is held in `held`, which has to have room.
     pub(crate) fn leave(self, refs: u64, evict: bool, held: Option<&mut Held>) -> Left {
         let mut left = Left::default();
-        let dir = ManuallyDrop::new(self);
-        // SAFETY: by the type invariants; `dir` is not used again, so the reference is given up
-        // exactly once.
-        unsafe { slabscope_leave(dir.0.as_ptr(), refs, evict, Held::raw(held), &mut left) };
+        let (dentry, file) = self.into_parts();
+        let held = Held::raw(held, &file);
+        // SAFETY: by the type invariants; `dentry` is not used again, so the reference is given up
+        // exactly once, and `file` is dropped after it.
+        unsafe { slabscope_leave(dentry.as_ptr(), refs, evict, held, &mut left) };
         left
+    }
+
+    /// The reference is the caller's to drop, before the file.
+    fn into_parts(self) -> (NonNull<bindings::dentry>, ARef<File>) {
+        let dir = ManuallyDrop::new(self);
+        // SAFETY: `dir` is neither used again nor dropped, so the file is moved out of it.
+        (dir.dentry, unsafe { core::ptr::read(&dir.file) })
     }
 }
 
@@ -215,10 +237,10 @@ impl Drop for Dir {
         // SAFETY: by the type invariant; `leave` does not get here.
         unsafe {
             slabscope_leave(
-                self.0.as_ptr(),
+                self.dentry.as_ptr(),
                 0,
                 false,
-                Held::raw(None),
+                core::ptr::null_mut(),
                 &mut Left::default(),
             )
         };
@@ -251,8 +273,12 @@ impl Left {
 ///
 /// # Invariants
 ///
-/// Points to a cursor dentry without a parent and owns its only reference.
-pub(crate) struct SpareCursor(NonNull<bindings::dentry>);
+/// `cursor` is a cursor dentry without a parent, and its only reference is owned; it is of the
+/// superblock of `file`, which is dropped after it.
+pub(crate) struct SpareCursor {
+    cursor: NonNull<bindings::dentry>,
+    file: ARef<File>,
+}
 
 // SAFETY: as of `Dir`.
 unsafe impl Send for SpareCursor {}
@@ -261,19 +287,25 @@ impl SpareCursor {
     /// Allocates a cursor for a directory of the superblock of `dir`.
     pub(crate) fn new(dir: &Dir) -> Result<Self> {
         // SAFETY: by the type invariant of `Dir`.
-        let cursor = unsafe { slabscope_cursor_alloc(dir.0.as_ptr()) };
-        Ok(Self(NonNull::new(cursor).ok_or(ENOMEM)?))
+        let cursor = unsafe { slabscope_cursor_alloc(dir.dentry.as_ptr()) };
+        Ok(Self {
+            cursor: NonNull::new(cursor).ok_or(ENOMEM)?,
+            file: dir.file.clone(),
+        })
     }
 
     /// Puts the cursor before the first child of `dir`, which has to be of the same superblock.
     pub(crate) fn enter(self, dir: Dir) -> Result<Entered> {
         // SAFETY: both are live by the type invariants.
-        if !unsafe { slabscope_cursor_attach(self.0.as_ptr(), dir.0.as_ptr()) } {
+        if !unsafe { slabscope_cursor_attach(self.cursor.as_ptr(), dir.dentry.as_ptr()) } {
             return Err(EXDEV);
         }
+        let spare = ManuallyDrop::new(self);
+        // SAFETY: `spare` is neither used again nor dropped, so the file is moved out of it.
+        drop(unsafe { core::ptr::read(&spare.file) });
         // INVARIANT: the cursor was put into `dir`, and its reference is handed over.
         Ok(Entered {
-            cursor: Cursor(ManuallyDrop::new(self).0),
+            cursor: Cursor(spare.cursor),
             dir,
         })
     }
@@ -282,7 +314,7 @@ impl SpareCursor {
 impl Drop for SpareCursor {
     fn drop(&mut self) {
         // SAFETY: by the type invariant.
-        unsafe { slabscope_cursor_free(self.0.as_ptr()) };
+        unsafe { slabscope_cursor_free(self.cursor.as_ptr()) };
     }
 }
 
@@ -326,7 +358,7 @@ impl Entered {
     /// Handles the next children; see `slabscope_batch`. Inodes are held in `held`, which takes no
     /// more than it has room for.
     pub(crate) fn batch(&mut self, evict: Evict, limits: Limits, held: Option<&mut Held>) -> Batch {
-        let mut batch = Batch::new(self.dir.dev(), evict, limits, held);
+        let mut batch = Batch::new(&self.dir, evict, limits, held);
         self.run(&mut batch);
         batch
     }
@@ -334,13 +366,13 @@ impl Entered {
     /// Lists the next children into `out`, leaving `keep` bytes of its room: none where no record
     /// fits.
     pub(crate) fn list(&mut self, limits: Limits, out: &mut Buffer, keep: usize) -> Batch {
-        let mut batch = Batch::new(self.dir.dev(), Evict::Nothing, limits, None);
-        batch.0.list_room = out.room().saturating_sub(keep) as u64;
-        batch.0.list = out.bytes.spare_capacity_mut().as_mut_ptr().cast();
+        let mut batch = Batch::new(&self.dir, Evict::Nothing, limits, None);
+        batch.raw.list_room = out.room().saturating_sub(keep) as u64;
+        batch.raw.list = out.bytes.spare_capacity_mut().as_mut_ptr().cast();
         self.run(&mut batch);
         // SAFETY: `slabscope_batch` has written so many bytes to the spare capacity, of which
         // `list_room` is a part.
-        unsafe { out.bytes.inc_len(batch.0.listed as usize) };
+        unsafe { out.bytes.inc_len(batch.raw.listed as usize) };
         batch
     }
 
@@ -349,7 +381,13 @@ impl Entered {
         // SAFETY: by the type invariants; the cursor is borrowed mutably. There is either no list,
         // or room for `list_room` bytes, of which the other side writes no more; what is held is
         // as it expects it by the invariant of `Held`.
-        unsafe { slabscope_batch(self.dir.0.as_ptr(), self.cursor.0.as_ptr(), &mut batch.0) };
+        unsafe {
+            slabscope_batch(
+                self.dir.dentry.as_ptr(),
+                self.cursor.0.as_ptr(),
+                &mut batch.raw,
+            )
+        };
     }
 }
 
@@ -363,18 +401,26 @@ pub(crate) struct Limits {
 }
 
 /// What one hold of a directory's lock found.
-pub(crate) struct Batch(RawBatch);
+///
+/// # Invariants
+///
+/// `raw.child` is null, or live, and one of its references is owned; it is of the superblock of
+/// `file`.
+pub(crate) struct Batch {
+    raw: RawBatch,
+    file: ARef<File>,
+}
 
 impl Batch {
-    fn new(dev: u64, evict: Evict, limits: Limits, held: Option<&mut Held>) -> Self {
-        Self(RawBatch {
+    fn new(dir: &Dir, evict: Evict, limits: Limits, held: Option<&mut Held>) -> Self {
+        let raw = RawBatch {
             evict: evict as u32,
             limit: limits.children,
             limit_ns: limits.ns,
             list: core::ptr::null_mut(),
             list_room: 0,
-            dev,
-            held: Held::raw(held),
+            dev: dir.dev(),
+            held: Held::raw(held, &dir.file),
             listed: 0,
             found: Counters::default(),
             child: core::ptr::null_mut(),
@@ -383,39 +429,47 @@ impl Batch {
             end: 0,
             name_len: 0,
             name: [0; 256],
-        })
+        };
+        Self {
+            raw,
+            file: dir.file.clone(),
+        }
     }
 
     /// What was counted.
     pub(crate) fn found(&self) -> &Counters {
-        &self.0.found
+        &self.raw.found
     }
 
     /// Children that hold a reference to the directory and stay.
     pub(crate) fn refs(&self) -> u64 {
-        self.0.refs
+        self.raw.refs
     }
 
     /// Whether no children are left.
     pub(crate) fn end(&self) -> bool {
-        self.0.end != 0
+        self.raw.end != 0
     }
 
     /// The child to walk next: it has children itself.
     pub(crate) fn take_child(&mut self) -> Option<Dir> {
         // INVARIANT: `slabscope_batch` pinned the child for its caller, and it is taken out once.
-        NonNull::new(core::mem::replace(&mut self.0.child, core::ptr::null_mut())).map(Dir)
+        let child = core::mem::replace(&mut self.raw.child, core::ptr::null_mut());
+        NonNull::new(child).map(|dentry| Dir {
+            dentry,
+            file: self.file.clone(),
+        })
     }
 
     /// The inode number of the child.
     pub(crate) fn ino(&self) -> u64 {
-        self.0.ino
+        self.raw.ino
     }
 
     /// The name of the child.
     pub(crate) fn name(&self) -> &[u8] {
-        let len = (self.0.name_len as usize).min(self.0.name.len());
-        &self.0.name[..len]
+        let len = (self.raw.name_len as usize).min(self.raw.name.len());
+        &self.raw.name[..len]
     }
 }
 

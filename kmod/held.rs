@@ -3,11 +3,16 @@
 //! Inodes that a walk holds, behind a safe interface. The other side is inodes.c, which states the
 //! lock order.
 
-use crate::abi::Counters;
+use crate::{
+    abi::Counters,
+    ffi::Root, //
+};
 use core::mem::size_of;
 use kernel::{
     bindings,
-    prelude::*, //
+    fs::File,
+    prelude::*,
+    sync::aref::ARef, //
 };
 
 /// shim.h: `enum slabscope_hold`.
@@ -56,24 +61,31 @@ extern "C" {
 ///
 /// # Invariants
 ///
-/// The first `count` of `inodes` point to live inodes and own one reference each.
-pub(crate) struct Held(KBox<RawHeld>);
+/// The first `count` of `inodes` point to live inodes of the superblock of `file`, which is dropped
+/// after them, and own one reference each.
+pub(crate) struct Held {
+    raw: KBox<RawHeld>,
+    file: ARef<File>,
+}
 
 // SAFETY: a reference to an inode may be used and dropped from any thread.
 unsafe impl Send for Held {}
 
 impl Held {
-    /// Room for inodes, with which `how` is to be done.
-    pub(crate) fn new(how: Hold, write_back: bool) -> Result<Self> {
+    /// Room for inodes below `root`, with which `how` is to be done.
+    pub(crate) fn new(root: &Root, how: Hold, write_back: bool) -> Result<Self> {
         let mut raw = KBox::<RawHeld>::zeroed(GFP_KERNEL_ACCOUNT)?;
         raw.how = how as u32;
         raw.write_back = write_back.into();
-        Ok(Self(raw))
+        Ok(Self {
+            raw,
+            file: root.file(),
+        })
     }
 
     /// Whether none is held.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.count == 0
+        self.raw.count == 0
     }
 
     /// Handles those that are held for at most so many nanoseconds; see `slabscope_handle`.
@@ -81,7 +93,7 @@ impl Held {
         let mut found = Counters::default();
         if !self.is_empty() {
             // SAFETY: by the type invariant; there is one, and no lock is held in Rust code.
-            unsafe { slabscope_handle(&mut *self.0, limit_ns, &mut found) };
+            unsafe { slabscope_handle(&mut *self.raw, limit_ns, &mut found) };
         }
         found
     }
@@ -89,12 +101,14 @@ impl Held {
     /// Lets go of all.
     pub(crate) fn release(&mut self) {
         // SAFETY: by the type invariant.
-        unsafe { slabscope_release(&mut *self.0) };
+        unsafe { slabscope_release(&mut *self.raw) };
     }
 
-    /// For the other side of a batch; null: no inodes are held.
-    pub(crate) fn raw(held: Option<&mut Self>) -> *mut RawHeld {
-        held.map_or(core::ptr::null_mut(), |held| &raw mut *held.0)
+    /// For the other side of a batch below the directory of `file`; null: no inodes are held, nor are
+    /// those of another walk.
+    pub(crate) fn raw(held: Option<&mut Self>, file: &File) -> *mut RawHeld {
+        held.filter(|held| held.file.as_ptr() == file.as_ptr())
+            .map_or(core::ptr::null_mut(), |held| &raw mut *held.raw)
     }
 }
 
@@ -108,9 +122,9 @@ impl Drop for Held {
 pub(crate) struct Drains(());
 
 impl Drains {
-    /// Makes it ready, once: before any session is there.
+    /// Makes it ready.
     pub(crate) fn new() -> Self {
-        // SAFETY: called by the module's initialization, when nothing is queued.
+        // SAFETY: only the module's initialization calls it; after the first time it does nothing.
         unsafe { slabscope_drain_init() };
         Self(())
     }
@@ -124,7 +138,8 @@ impl Drop for Drains {
 }
 
 /// Has pages that were just read counted as what they are; see `slabscope_drain`.
+/// Does nothing before [`Drains::new`].
 pub(crate) fn drain() {
-    // SAFETY: called in process context without locks, in a session, which comes after `Drains`.
+    // SAFETY: called in process context without locks.
     unsafe { slabscope_drain() };
 }

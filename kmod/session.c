@@ -100,7 +100,7 @@ void slabscope_log(struct file *file, const struct slabscope_who *who, const cha
 	struct dentry *dentry = file->f_path.dentry;
 	char *buf = kmalloc(PATH_MAX + LOG_PATH, GFP_KERNEL);
 	const char *path = buf ? dentry_path_raw(dentry, buf, PATH_MAX) : ERR_PTR(-ENOMEM);
-	char comm[4 * sizeof(who->comm)];
+	char comm[4 * sizeof(who->comm)], id[4 * sizeof(dentry->d_sb->s_id)];
 	char more[160] = "";
 
 	path = IS_ERR(path) ? "?" : quoted(path, buf + PATH_MAX, LOG_PATH);
@@ -111,6 +111,7 @@ void slabscope_log(struct file *file, const struct slabscope_who *who, const cha
 			 found->skipped_dirty + found->unsynced, found->write_failed);
 	pr_info("uid %u, pid %d (%s) pruned %s: %llu evicted,%s %llu busy, %s; %s (%s) below \"%s\"\n",
 		who->uid, who->pid, quoted(who->comm, comm, sizeof(comm)), what, found->moved,
-		more, found->busy, status, dentry->d_sb->s_type->name, dentry->d_sb->s_id, path);
+		more, found->busy, status, dentry->d_sb->s_type->name,
+		quoted(dentry->d_sb->s_id, id, sizeof(id)), path);
 	kfree(buf);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The sections of the walk that hold a dentry's lock, for the Rust side. Its mirrors are
- * abi.rs, ffi.rs, held.rs and device.rs; where each field lies is asserted on both sides.
+ * abi.rs, ffi.rs, held.rs and device.rs; where each field lies, and which number is which, is
+ * asserted on both sides.
  */
 #ifndef SLABSCOPE_SHIM_H
 #define SLABSCOPE_SHIM_H
@@ -71,12 +72,17 @@ enum slabscope_evict {
 	SLABSCOPE_EVICT_UNUSED,
 };
 
+static_assert(SLABSCOPE_EVICT_NOTHING == 0 && SLABSCOPE_EVICT_NEGATIVE == 1 &&
+	      SLABSCOPE_EVICT_UNUSED == 2);
+
 /* What is done with the inodes that a walk holds. */
 enum slabscope_hold {
 	SLABSCOPE_HOLD_DIRTY,	/* of dirty files: count their dirty pages */
 	SLABSCOPE_HOLD_EVICTED,	/* of dentries that were evicted: evict them too */
 	SLABSCOPE_HOLD_PAGES,	/* of files with page cache: drop that */
 };
+
+static_assert(SLABSCOPE_HOLD_DIRTY == 0 && SLABSCOPE_HOLD_EVICTED == 1 && SLABSCOPE_HOLD_PAGES == 2);
 
 /* An inode is written, to where only waiting for it tells of. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
@@ -95,6 +101,9 @@ enum slabscope_stay {
 	SLABSCOPE_STAY_UNSYNCED,	/* until somebody waits for its metadata */
 	SLABSCOPE_STAY_FAILED,		/* for good: a write has failed */
 };
+
+static_assert(SLABSCOPE_STAY_NOT == 0 && SLABSCOPE_STAY_DIRTY == 1 &&
+	      SLABSCOPE_STAY_UNSYNCED == 2 && SLABSCOPE_STAY_FAILED == 3);
 
 /* The inodes that a batch found, until they are handled; the last is the next. */
 struct slabscope_held {
@@ -144,6 +153,12 @@ static_assert(sizeof(struct slabscope_header) == 32);
 #define SLABSCOPE_ENTRY_LRU		BIT(5)
 #define SLABSCOPE_ENTRY_MOUNTPOINT	BIT(6)
 #define SLABSCOPE_ENTRY_IN_LOOKUP	BIT(7)
+
+static_assert(SLABSCOPE_REC_ENTRY == 3 && SLABSCOPE_ENTRY_NEGATIVE == 1 &&
+	      SLABSCOPE_ENTRY_DIR == 2 && SLABSCOPE_ENTRY_FILE == 4 &&
+	      SLABSCOPE_ENTRY_REFERENCED == 8 && SLABSCOPE_ENTRY_CHILDREN == 16 &&
+	      SLABSCOPE_ENTRY_LRU == 32 && SLABSCOPE_ENTRY_MOUNTPOINT == 64 &&
+	      SLABSCOPE_ENTRY_IN_LOOKUP == 128);
 
 /* One hold of a directory's lock. */
 struct slabscope_batch {

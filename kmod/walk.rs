@@ -134,7 +134,9 @@ impl Walk {
         let frame = Frame::new(SpareCursor::new(&dir)?.enter(dir)?, 0);
         frames.push(frame, GFP_KERNEL)?;
         let write_back = begin.flags & abi::BEGIN_WRITEBACK != 0;
-        let held = held.map(|how| Held::new(how, write_back)).transpose()?;
+        let held = held
+            .map(|how| Held::new(&root, how, write_back))
+            .transpose()?;
         let drains = held.is_some() && begin.changes();
         let who = begin.changes().then(Who::current);
         Ok(Self {

@@ -31,14 +31,15 @@ bool slabscope_is_over(u64 end_ns)
 bool slabscope_next_unwritten(struct address_space *mapping, unsigned long *index,
 			      unsigned long last)
 {
-	unsigned long dirty = *index, writeback = *index;
+	unsigned long from = *index, dirty = from, writeback = from;
 
 	if (!xa_find(&mapping->i_pages, &dirty, last, PAGECACHE_TAG_DIRTY))
 		dirty = ULONG_MAX;
 	if (!xa_find(&mapping->i_pages, &writeback, last, PAGECACHE_TAG_WRITEBACK))
 		writeback = ULONG_MAX;
-	*index = min(dirty, writeback);
-	return *index != ULONG_MAX;
+	/* Of a large folio that begins before, xa_find() yields the head. */
+	*index = max(from, min(dirty, writeback));
+	return min(dirty, writeback) != ULONG_MAX;
 }
 
 /*
@@ -47,7 +48,7 @@ bool slabscope_next_unwritten(struct address_space *mapping, unsigned long *inde
  */
 static void keep_error(struct inode *inode, int error)
 {
-	if (error != -ENOMEM && error != -EAGAIN && error != -EINTR)
+	if (error != -ENOMEM && error != -EAGAIN && error != -EINTR && error != -ERESTARTSYS)
 		mapping_set_error(&inode->i_data, error);
 }
 
@@ -85,7 +86,10 @@ static bool is_being_written(struct inode *inode)
  */
 static bool write_inode_back(struct inode *inode)
 {
-	if ((inode_state_read_once(inode) & I_DIRTY_ALL) && !is_clean_too_early(inode->i_sb))
+	unsigned int dirty = inode_state_read_once(inode) & I_DIRTY_ALL;
+
+	/* Of one whose pages alone are said to be dirty, the filesystem is not asked to write it. */
+	if (dirty && (dirty == I_DIRTY_PAGES || !is_clean_too_early(inode->i_sb)))
 		keep_error(inode, sync_inode_metadata(inode, 0));
 	if (!(inode_state_read_once(inode) & (I_DIRTY_INODE | I_DIRTY_TIME | SLABSCOPE_METADATA)) ||
 	    mapping_tagged(&inode->i_data, PAGECACHE_TAG_WRITEBACK))
