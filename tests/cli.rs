@@ -10,6 +10,8 @@ mod cgroups;
 mod files;
 #[path = "support/program.rs"]
 mod program;
+#[path = "cli/started.rs"]
+mod started;
 mod support;
 
 use std::fs;

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use portable_pty::{PtySize, native_pty_system};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::dirty::Dirty;
@@ -236,5 +238,46 @@ fn deed_of_a_screen_whose_terminal_hangs_up_is_recorded() {
             matches!(&outcomes[..], [_, end] if ["stopped", "complete"].contains(&end.as_str())),
             "{ignored:?}: {outcomes:?}"
         );
+    }
+}
+
+/// A stalled connection, or a terminal that is stopped: nobody waits to write to it any more once told to end.
+#[test]
+fn screen_whose_terminal_takes_no_output_ends_by_a_signal() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let size = |columns| PtySize {
+            rows: 60,
+            cols: columns,
+            ..PtySize::default()
+        };
+        let pair = native_pty_system().openpty(size(200)).unwrap();
+        let command = Home::read_only().on_terminal();
+        let mut child = pair.slave.spawn_command(command).unwrap();
+        let slave = File::options()
+            .write(true)
+            .custom_flags(libc::O_NOCTTY)
+            .open(pair.master.tty_name().unwrap())
+            .unwrap();
+        let end = Instant::now() + Duration::from_secs(60);
+        // Nothing reads what it draws for each size.
+        for columns in (150..200).cycle() {
+            pair.master.resize(size(columns)).unwrap();
+            let mut asked = [PollFd::new(&slave, PollFlags::OUT)];
+            let within = Timespec {
+                tv_sec: 0,
+                tv_nsec: 20_000_000,
+            };
+            if poll(&mut asked, Some(&within)).unwrap() == 0 {
+                break;
+            }
+            assert!(Instant::now() < end, "the terminal is never full");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let pid = Pid::from_raw(child.process_id().unwrap().try_into().unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+        while child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < end, "{signal:?} does not end it");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }

@@ -283,6 +283,36 @@ fn ctrl_z_stops_it_and_fg_brings_it_back() {
     }
 }
 
+/// As `killall` does, which sends to both processes, one after the other.
+#[test]
+fn stopped_and_continued_by_name_it_goes_on() {
+    let mut tty = Tty::start(80, 24, &[]);
+    tty.wait_for("q quit");
+    let both = [tty.pid(), tty.at_work()];
+    // One alone.
+    kill_process(both[1], Signal::STOP).unwrap();
+    tty.wait_until(|| Tty::is_stopped(both[1]));
+    kill_process(both[1], Signal::CONT).unwrap();
+    tty.wait_until(|| both.map(Tty::is_stopped) == [false; 2]);
+    for order in [both, [both[1], both[0]]] {
+        for pid in both {
+            kill_process(pid, Signal::STOP).unwrap();
+        }
+        let stopped = || both.map(Tty::is_stopped);
+        tty.wait_until(|| stopped() == [true; 2]);
+        for pid in order {
+            kill_process(pid, Signal::CONT).unwrap();
+            // The first sees the other one stopped.
+            tty.wait_until(|| !Tty::is_stopped(pid));
+        }
+        tty.wait_until(|| stopped() == [false; 2]);
+    }
+    tty.type_keys("5");
+    tty.wait_for("f freeze");
+    tty.type_keys("q");
+    assert_eq!(tty.ends_restored().exit_code(), 0);
+}
+
 #[test]
 fn wrong_use_exits_with_2_and_says_why() {
     let run = |args: &[&str]| {

@@ -133,7 +133,6 @@ impl Tty {
     #[track_caller]
     pub fn wait_until_stopped(&mut self) {
         let end = Instant::now() + PATIENCE;
-        let stat = format!("/proc/{}/stat", self.pid().as_raw_nonzero());
         let mut stopped = false;
         loop {
             while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(20)) {
@@ -143,9 +142,26 @@ impl Tty {
             if stopped && !self.parser.screen().alternate_screen() {
                 return;
             }
-            let stat = std::fs::read_to_string(&stat).unwrap();
-            stopped = stat.rsplit_once(')').unwrap().1.starts_with(" T");
-            assert!(Instant::now() < end, "it does not stop: {stat}");
+            stopped = Self::is_stopped(self.pid());
+            assert!(Instant::now() < end, "it does not stop");
+        }
+    }
+
+    /// Whether a process is stopped (state T of proc_pid_stat(5)).
+    pub fn is_stopped(pid: Pid) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap();
+        stat.rsplit_once(')').unwrap().1.starts_with(" T")
+    }
+
+    /// Waits until something holds, taking what the program writes.
+    #[track_caller]
+    pub fn wait_until(&mut self, holds: impl Fn() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !holds() {
+            assert!(Instant::now() < end, "waited in vain:\n{}", self.screen());
+            while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(10)) {
+                self.take(&bytes);
+            }
         }
     }
 

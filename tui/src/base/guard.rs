@@ -15,13 +15,15 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use libc::{c_int, siginfo_t, sigset_t, timespec};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getpgrp, getpid, getppid, kill_process,
     set_parent_process_death_signal, setrlimit, waitpid,
 };
 use rustix::stdio::{stderr, stdin, stdout};
 use rustix::termios::{
-    LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr,
+    Action, LocalModes, OptionalActions, QueueSelector, Termios, isatty, tcflow, tcflush,
+    tcgetattr, tcgetpgrp, tcsetattr,
 };
 
 use super::say::say;
@@ -85,7 +87,8 @@ pub fn run(program: fn() -> u8, left: u8) -> u8 {
         tell(code.into());
         return code;
     }
-    match Pid::from_raw(forked).filter(|_| forked > 0) {
+    // -1 is no process, and not to be asked for one.
+    match Pid::from_raw(forked.max(0)) {
         Some(child) => Guard::new(child, blocked).wait(left),
         // There may be no more processes: it runs without.
         None => {
@@ -126,11 +129,17 @@ pub fn takes_back(something: bool) {
     });
 }
 
+/// The process is about to stop, as the shell expects of Ctrl-Z: the one that waits is to stop with it.
+pub fn stops() {
+    tell(STOPS);
+}
+
 /// Exit codes are below.
 const BY_SIGNAL: usize = 1 << 8;
 
 const TAKES_BACK: usize = 1 << 9;
 const TAKES_NOTHING_BACK: usize = TAKES_BACK + 1;
+const STOPS: usize = TAKES_BACK + 2;
 
 /// The signals that are waited for, which come to nobody else meanwhile.
 struct Blocked {
@@ -210,6 +219,10 @@ struct Guard {
     over: Option<(Instant, Over)>,
     /// It has something to take back.
     takes_back: bool,
+    /// It said that it stops.
+    stops: bool,
+    /// It was told to continue since it was last seen to have stopped.
+    continued: bool,
     /// How often in a row it was seen waiting in the kernel.
     seen: u32,
     killed: bool,
@@ -223,6 +236,8 @@ impl Guard {
             terminal: terminal().and_then(|tty| tcgetattr(tty).ok()),
             over: None,
             takes_back: false,
+            stops: false,
+            continued: false,
             seen: 0,
             killed: false,
         }
@@ -255,7 +270,7 @@ impl Guard {
     }
 
     /// What the child's end means for this process. None: it has only stopped.
-    fn ended(&self, status: WaitStatus, left: u8) -> Option<u8> {
+    fn ended(&mut self, status: WaitStatus, left: u8) -> Option<u8> {
         if let Some(code) = status.exit_status() {
             return Some(u8::try_from(code).unwrap_or(left));
         }
@@ -267,10 +282,22 @@ impl Guard {
             }
             self.die_of(signal);
         }
-        // The shell is to see that the program has stopped; it continues both.
-        let _ = kill_process(getpid(), Signal::STOP);
-        let _ = kill_process(self.child, Signal::CONT);
+        self.stopped(status.stopping_signal());
         None
+    }
+
+    /// The shell is to see that the program has stopped; it continues both. Whoever sends SIGSTOP stops whom he
+    /// likes, and continues them in an order of his own: this process, then alone, would not be continued again.
+    fn stopped(&mut self, signal: Option<c_int>) {
+        self.continued = false;
+        while let Some(info) = self.blocked.next(Some(Duration::ZERO)) {
+            self.came(&info);
+        }
+        let by_itself = std::mem::take(&mut self.stops) || signal != Some(libc::SIGSTOP);
+        if by_itself && !self.continued {
+            let _ = kill_process(getpid(), Signal::STOP);
+            let _ = kill_process(self.child, Signal::CONT);
+        }
     }
 
     fn came(&mut self, info: &siginfo_t) {
@@ -281,6 +308,7 @@ impl Guard {
             if from == self.child.as_raw_nonzero().get() {
                 match value {
                     TAKES_BACK | TAKES_NOTHING_BACK => self.takes_back = value == TAKES_BACK,
+                    STOPS => self.stops = true,
                     value => self.over = Some((Instant::now(), Over::Said(value))),
                 }
                 return;
@@ -289,6 +317,7 @@ impl Guard {
         if signal == libc::SIGCHLD {
             return;
         }
+        self.continued |= signal == libc::SIGCONT;
         let by_key = [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP].contains(&signal);
         if !by_key || info.si_code != libc::SI_KERNEL {
             // SAFETY: the child is not waited for yet, so the number is its own.
@@ -309,7 +338,11 @@ impl Guard {
             Over::Asked => GRACE,
             Over::Said(_) => EXIT,
         };
-        if since.elapsed() < long || !waits_in_kernel(self.child) {
+        let late = since.elapsed() >= long;
+        if late {
+            free_terminal();
+        }
+        if !late || !waits_in_kernel(self.child) {
             self.seen = 0;
             return false;
         }
@@ -364,6 +397,7 @@ impl Guard {
         let raw = |now: &Termios| !now.local_modes.contains(LocalModes::ICANON);
         let is_ours = tcgetpgrp(tty).is_ok_and(|group| group == getpgrp());
         if is_ours && !raw(before) && tcgetattr(tty).is_ok_and(|now| raw(&now)) {
+            free_terminal();
             let _ = tcsetattr(tty, OptionalActions::Now, before);
             let _ = rustix::io::write(tty, TERMINAL_AS_IT_WAS);
         }
@@ -380,6 +414,22 @@ impl Drop for Guard {
 fn terminal() -> Option<BorrowedFd<'static>> {
     let all = [stdin(), stdout(), stderr()];
     all.into_iter().find(|&file| isatty(file))
+}
+
+/// What a terminal that takes no more output (a stalled connection, Ctrl-S) was to show is forgotten, so that nobody
+/// waits to write to it.
+fn free_terminal() {
+    let Some(tty) = terminal() else { return };
+    let mut asked = [PollFd::new(&tty, PollFlags::OUT)];
+    let now = Timespec::default();
+    let takes = poll(&mut asked, Some(&now)).is_ok_and(|ready| ready > 0);
+    if !takes && tcgetpgrp(tty).is_ok_and(|group| group == getpgrp()) {
+        // The end of a stop wakes who waits to write, which a pseudo-terminal's flush does not
+        // (drivers/tty/pty.c: pty_flush_buffer(), Linux 7.3).
+        let _ = tcflow(tty, Action::OOff);
+        let _ = tcflush(tty, QueueSelector::OFlush);
+        let _ = tcflow(tty, Action::OOn);
+    }
 }
 
 /// Whether a thread of a process waits for something that does not let signals in (fs/proc/array.c:

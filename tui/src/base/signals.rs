@@ -36,13 +36,26 @@ fn is_ignored(signal: c_int) -> bool {
 }
 
 /// At the start of the program: a limit on the size of files (SIGXFSZ) is an error of the write that
-/// meets it, as a full disk is, and ends nothing. SIGINT and SIGQUIT end it, whoever started it: see [`ending`].
+/// meets it, as a full disk is, and ends nothing. SIGINT and SIGQUIT end it, whoever started it: see [`ending`]. The end of
+/// a child is heard of (a daemon that ignores SIGCHLD has its children do so, too), and none of the signals that end it is
+/// blocked by whom it was started by.
 pub fn at_start() {
     // SAFETY: neither to ignore a signal nor its default action installs a handler.
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        libc::signal(SIGINT, libc::SIG_DFL);
-        libc::signal(SIGQUIT, libc::SIG_DFL);
+        for signal in [SIGINT, SIGQUIT, libc::SIGCHLD] {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+    }
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the first call makes the set, those after it add to it, the last one reads it.
+    unsafe {
+        libc::sigemptyset(all.as_mut_ptr());
+        let others = [libc::SIGCHLD, libc::SIGCONT, libc::SIGTSTP];
+        for signal in ending().into_iter().chain(others) {
+            libc::sigaddset(all.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, all.as_ptr(), std::ptr::null_mut());
     }
 }
 

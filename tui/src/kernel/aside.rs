@@ -10,9 +10,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -162,7 +162,10 @@ pub fn attended<T: Send + 'static, P: Copy + Default + Send + 'static>(
     let (sender, receiver) = sync_channel(16);
     let stop = Arc::new(AtomicBool::new(false));
     let is_over = Arc::clone(&stop);
-    thread::spawn(move || {
+    let work = Arc::new(Mutex::new(Some(work)));
+    let theirs = Arc::clone(&work);
+    let thread = thread::Builder::new().spawn(move || {
+        let Some(work) = take(&theirs) else { return };
         let done = work(&mut |so_far| {
             // One that finds no room is followed by another.
             let _ = sender.try_send(Told::SoFar(*so_far));
@@ -174,6 +177,10 @@ pub fn attended<T: Send + 'static, P: Copy + Default + Send + 'static>(
         // Nobody listens any more if it was left.
         let _ = sender.send(Told::Done(done));
     });
+    if thread.is_err() {
+        // There may be no more threads: it is done here, and hears between two steps whether it goes on.
+        return take(&work).map(|work| work(flow));
+    }
     let mut last = P::default();
     let mut stopped: Option<Instant> = None;
     loop {
@@ -192,6 +199,10 @@ pub fn attended<T: Send + 'static, P: Copy + Default + Send + 'static>(
             _ => {}
         }
     }
+}
+
+fn take<T>(from: &Mutex<Option<T>>) -> Option<T> {
+    from.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 enum Told<T, P> {
@@ -283,7 +294,7 @@ fn end(mut child: Child, bound: bool) -> io::Result<Waited> {
     }
     let pid = child.id();
     // Somebody has to hear of its end, or what is left of it stays for as long as this program runs.
-    thread::spawn(move || child.wait());
+    let _ = thread::Builder::new().spawn(move || child.wait());
     Ok(Waited::Left(pid))
 }
 

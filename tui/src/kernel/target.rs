@@ -88,7 +88,12 @@ impl Target {
         }
     }
 
-    /// Where the kernel had it when it was opened, symbolic links resolved; else as it was given.
+    /// Where the kernel had it when it was opened, symbolic links resolved. None: without /proc that is not known.
+    pub fn known_place(&self) -> Option<&Path> {
+        self.place.as_deref()
+    }
+
+    /// The same; else as it was given.
     pub fn place(&self) -> &Path {
         self.place.as_deref().unwrap_or(&self.path)
     }

@@ -134,8 +134,7 @@ impl Plan {
         if let Some(why) = unfit::read_only(&target.dir) {
             return Err(refused(why.into()));
         }
-        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
-        let sensitive = unfit::sensitive(&target.dir, &real, &unfit::searched());
+        let sensitive = unfit::sensitive(&target, &unfit::searched());
         if let Some(why) = sensitive.filter(|_| !self.request.force) {
             return Err(refused(format!(
                 "{why}, and each name would be there for an instant; --force does it all the same"

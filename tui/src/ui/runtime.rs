@@ -106,9 +106,9 @@ pub fn run(options: Options) -> io::Result<Option<String>> {
             options.root.clone(),
             options.interval,
             sender.clone(),
-        ),
-        watcher: Watcher::start(start, model.inert.is_none(), sender.clone()),
-        worker: Worker::start(start, options.root, options.audit, sender.clone()),
+        )?,
+        watcher: Watcher::start(start, model.inert.is_none(), sender.clone())?,
+        worker: Worker::start(start, options.root, options.audit, sender.clone())?,
     };
     let mut input = Input::start(sender)?;
     if let Some(path) = options.open {
@@ -255,14 +255,20 @@ fn watch_signals(sender: Sender<Event>) -> io::Result<()> {
             .into_iter()
             .chain([SIGCONT, SIGTSTP, SIGWINCH]),
     )?;
-    thread::spawn(move || {
+    thread(move || {
         for signal in signals.forever() {
             if sender.send(Event::Signal(signal)).is_err() {
                 return;
             }
         }
-    });
-    Ok(())
+    })
+}
+
+/// Starts a thread that nobody waits for. There may be no more of them.
+fn thread(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let started = thread::Builder::new().spawn(run);
+    let why = |error: io::Error| io::Error::new(error.kind(), format!("no more threads: {error}"));
+    started.map(drop).map_err(why)
 }
 
 fn msg(msg: Msg) -> Event {

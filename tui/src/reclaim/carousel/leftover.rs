@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
-use rustix::fs::{flock, fstat, readlinkat, renameat_with, unlinkat};
+use rustix::fs::{flock, fstat, fstatvfs, readlinkat, renameat_with, unlinkat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::base::shell;
 use crate::base::text::printable;
 use crate::base::trusted;
 use crate::base::xdg;
@@ -67,6 +68,8 @@ struct Content {
     path_base64: String,
     /// The directory's, so that another one of the same path is left alone.
     inode: u64,
+    /// The filesystem's: a number that stays when it is mounted again.
+    filesystem: Option<u64>,
 }
 
 const SCHEMA: &str = "slabscope.carousel/1";
@@ -111,6 +114,7 @@ impl Trace {
             path: printable(dir),
             path_base64: STANDARD.encode(dir.as_os_str().as_bytes()),
             inode: fstat(of)?.st_ino,
+            filesystem: Some(fstatvfs(of)?.f_fsid),
         };
         file.write_all(&serde_json::to_vec(&content)?)?;
         file.sync_all()?;
@@ -132,10 +136,12 @@ impl Trace {
 pub enum Found {
     /// Its link had this name in this directory, and is removed.
     Removed(PathBuf, OsString),
-    /// Its directory, or its link, is not there any more.
+    /// Its link is not there any more.
     Nothing(PathBuf),
     /// The link may be there still: why.
     Kept(PathBuf, String),
+    /// Its directory is not where it was: it may have been renamed, or not be mounted yet. The file that says so stays.
+    Away(PathBuf, PathBuf),
 }
 
 impl std::fmt::Display for Found {
@@ -152,6 +158,13 @@ impl std::fmt::Display for Found {
                 f,
                 "a killed run may have left a symbolic link in {}, which could not be looked for: {why}",
                 printable(dir)
+            ),
+            Self::Away(dir, file) => write!(
+                f,
+                "a killed run may have left a symbolic link in {}, which is not there now; it is removed once it is, \
+                 or, if that directory is gone for good: rm {}",
+                printable(dir),
+                shell::quoted(file)
             ),
         }
     }
@@ -184,23 +197,27 @@ fn clear(path: &Path) -> Option<Found> {
         return None;
     };
     let dir = PathBuf::from(OsString::from_vec(dir));
-    let inode = content.map_or(0, |content| content.inode);
-    let found = match remove(&dir, inode, &token) {
+    let content = content?;
+    let found = match remove(&dir, &content, &token) {
         Ok(Some(name)) => Found::Removed(dir, name),
         Ok(None) => Found::Nothing(dir),
-        Err(Errno::NOENT | Errno::NOTDIR) => Found::Nothing(dir),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::STALE) => {
+            return Some(Found::Away(dir, path.into()));
+        }
         Err(errno) => return Some(Found::Kept(dir, errno.to_string())),
     };
     let _ = fs::remove_file(path);
     Some(found)
 }
 
-/// The same below a path, which may lead to another directory by now.
-fn remove(path: &Path, inode: u64, token: &Token) -> Result<Option<OsString>, Errno> {
+/// The same below a path, which may lead to another directory by now: ESTALE.
+fn remove(path: &Path, content: &Content, token: &Token) -> Result<Option<OsString>, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    if fstat(&dir)?.st_ino != inode {
-        return Ok(None);
+    let filesystem = fstatvfs(&dir)?.f_fsid;
+    let other = content.filesystem.is_some_and(|of| of != filesystem);
+    if other || fstat(&dir)?.st_ino != content.inode {
+        return Err(Errno::STALE);
     }
     remove_from(&dir, token)
 }
@@ -278,15 +295,24 @@ mod tests {
         assert!(dir.names().is_empty() && state.names().is_empty());
     }
 
+    /// It may be renamed, or its filesystem not mounted: the link is still there, and is removed once the directory is
+    /// where it was.
     #[test]
-    fn directory_that_has_gone_ends_the_search() {
+    fn directory_that_is_not_there_is_looked_for_again() {
         let (dir, state) = (Temp::new(), Temp::new());
-        killed(&dir, &state, "x");
-        fs::remove_dir_all(dir.path()).unwrap();
+        let token = killed(&dir, &state, "x");
+        let file = state.path().join(format!("{}.json", token.0));
+        let elsewhere = dir.path().with_extension("elsewhere");
+        fs::rename(dir.path(), &elsewhere).unwrap();
+        let away = [Found::Away(dir.path().into(), file)];
+        assert_eq!(sweep(state.path()), away);
         fs::create_dir(dir.path()).unwrap();
+        assert_eq!(sweep(state.path()), away);
+        fs::remove_dir(dir.path()).unwrap();
+        fs::rename(&elsewhere, dir.path()).unwrap();
         let found = sweep(state.path());
-        assert_eq!(found, [Found::Nothing(dir.path().into())]);
-        assert!(state.names().is_empty());
+        assert_eq!(found, [Found::Removed(dir.path().into(), "x".into())]);
+        assert!(dir.names().is_empty() && state.names().is_empty());
     }
 
     #[test]

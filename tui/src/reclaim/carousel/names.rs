@@ -55,18 +55,26 @@ pub fn read(path: &Path) -> Result<Listed, ReclaimError> {
     split(BufReader::new(file)).map_err(failed)
 }
 
+/// No name is longer: what is, is no name, and need not be kept.
+const LONGEST: u64 = 4096;
+
 fn split(mut from: impl BufRead) -> std::io::Result<Listed> {
-    let nul = from.fill_buf()?.contains(&0);
-    let end = if nul { 0 } else { b'\n' };
+    // A pipe yields as little as it likes at a time: where names end in NUL, the first one does.
+    let mut head = Vec::new();
+    from.by_ref().take(LONGEST).read_until(0, &mut head)?;
+    let end = if head.last() == Some(&0) { 0 } else { b'\n' };
+    let mut from = head.chain(from);
     let mut names = Names::new();
     let mut more = 0;
     let mut line = Vec::new();
-    // No name is longer: what is, is no name, and need not be kept.
-    const LONGEST: u64 = 4096;
     while from.by_ref().take(LONGEST).read_until(end, &mut line)? > 0 {
-        let name = line.strip_suffix(&[end]).unwrap_or(&line);
+        let whole = line.strip_suffix(&[end]);
+        let name = whole.unwrap_or(&line);
         if !name.is_empty() && !names.push(name) {
             more += 1;
+        }
+        if whole.is_none() {
+            from.skip_until(end)?;
         }
         line.clear();
     }
@@ -93,5 +101,22 @@ mod tests {
         assert_eq!(of(b"a\n\nb c\r\nlast"), [&b"a"[..], b"b c\r", b"last"]);
         assert_eq!(of(b"a\nb\0c\0"), [&b"a\nb"[..], b"c"]);
         assert!(of(b"").is_empty());
+    }
+
+    /// What comes in pieces is read as what comes at once.
+    #[test]
+    fn end_of_a_name_is_known_however_little_a_pipe_yields() {
+        let one = |byte| std::io::Cursor::new([byte]);
+        let pieces = one(b'a').chain(one(b'\n')).chain(one(b'b')).chain(one(0));
+        let (names, _) = split(pieces.chain(&b"c\0"[..])).unwrap();
+        assert_eq!(names.iter().collect::<Vec<_>>(), [&b"a\nb"[..], b"c"]);
+    }
+
+    #[test]
+    fn rest_of_a_line_that_is_no_name_is_none_either() {
+        let text = [&[b'x'; LONGEST as usize][..], b"rest\nname\n"].concat();
+        let names = of(&text);
+        assert_eq!(names.len(), 2);
+        assert_eq!(names[1], b"name");
     }
 }

@@ -183,7 +183,8 @@ fn files_that_are_put_there_meanwhile_keep_their_names() {
 fn directories_whose_names_matter_are_refused_unless_forced() {
     let (dir, state) = (Temp::new(), Temp::new());
     let why = |path: &Path, searched: &[PathBuf]| {
-        unfit::sensitive(&File::open(path).unwrap(), path, searched)
+        let target = Target::of(path, File::open(path).unwrap());
+        unfit::sensitive(&target, searched)
     };
     assert_eq!(why(dir.path(), &[]), None);
     let on_path = why(
@@ -192,6 +193,9 @@ fn directories_whose_names_matter_are_refused_unless_forced() {
     );
     assert!(on_path.unwrap().contains("searched"));
     assert!(why(Path::new("/etc"), &[]).unwrap().contains("/etc"));
+    // Whatever its path leads to by now.
+    let etc = Target::of(dir.path(), File::open("/etc").unwrap());
+    assert!(unfit::sensitive(&etc, &[]).unwrap().contains("/etc"));
     for (mode, part) in [(0o1777, "sticky"), (0o777, "may replace names")] {
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
         assert!(why(dir.path(), &[]).unwrap().contains(part));

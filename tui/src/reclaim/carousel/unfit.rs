@@ -4,10 +4,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{StatVfsMountFlags, fstat, fstatvfs};
+use rustix::fs::{AtFlags, StatVfsMountFlags, StatxAttributes, StatxFlags, fstat, fstatvfs, statx};
 
 use crate::base::text::printable;
 use crate::kernel::source::Mount;
+use crate::kernel::target::Target;
 
 /// Filesystems that it is tested on.
 const TESTED: [&str; 3] = ["ext4", "xfs", "btrfs"];
@@ -47,16 +48,25 @@ pub(crate) fn filesystem(mount: &Mount, any: bool) -> Option<String> {
     })
 }
 
-/// Why this directory cannot be written.
+/// Why this directory cannot be written. In one that only takes new names a link could be made, and not removed.
 pub(super) fn read_only(dir: &File) -> Option<&'static str> {
     let stat = fstatvfs(dir).ok()?;
-    let is = stat.f_flag.contains(StatVfsMountFlags::RDONLY);
-    is.then_some("it is mounted read-only, and this writes to the directory")
+    if stat.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Some("it is mounted read-only, and this writes to the directory");
+    }
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let stat = statx(dir, c"", flags, StatxFlags::empty()).ok()?;
+    let fixed = StatxAttributes::APPEND | StatxAttributes::IMMUTABLE;
+    (stat.stx_attributes.intersects(fixed))
+        .then_some("no name in it can be removed (chattr +a or +i), and this adds and removes one")
 }
 
-/// Why its names matter to security; `--force` takes it upon itself.
-pub(super) fn sensitive(dir: &File, path: &Path, searched: &[PathBuf]) -> Option<String> {
-    let stat = fstat(dir).ok()?;
+/// Why its names matter to security; `--force` takes it upon itself. Asked of the directory that is open, not of its path,
+/// which may lead elsewhere by now.
+pub(super) fn sensitive(target: &Target, searched: &[PathBuf]) -> Option<String> {
+    let Ok(stat) = fstat(&target.dir) else {
+        return Some("what it is cannot be seen".into());
+    };
     let is = |other: &Path| {
         let other = rustix::fs::stat(other);
         other.is_ok_and(|other| (other.st_dev, other.st_ino) == (stat.st_dev, stat.st_ino))
@@ -64,9 +74,14 @@ pub(super) fn sensitive(dir: &File, path: &Path, searched: &[PathBuf]) -> Option
     if searched.iter().any(|other| is(other)) || PROGRAMS.iter().any(|other| is(Path::new(other))) {
         return Some("programs or libraries are searched in it".into());
     }
+    let Some(place) = target.known_place() else {
+        return Some(
+            "where it is cannot be seen (no /proc), and files may be trusted by its names".into(),
+        );
+    };
     let tree = TRUSTED
         .iter()
-        .find(|tree| path.starts_with(tree) || is(Path::new(tree)));
+        .find(|tree| place.starts_with(tree) || is(Path::new(tree)));
     if let Some(tree) = tree {
         return Some(format!("files below {tree} are trusted by their names"));
     }

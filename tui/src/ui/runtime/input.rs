@@ -5,7 +5,6 @@ use std::io::{self, PipeReader, PipeWriter, Read, Write, stdin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
-use std::thread;
 use std::time::Duration;
 
 use crossterm::event;
@@ -41,12 +40,12 @@ impl Input {
             woken,
             pending: None,
         };
-        thread::spawn(move || {
+        super::thread(move || {
             if let Err(error) = reader.run() {
                 // Nobody listens any more once the program is ending.
                 let _ = reader.sender.send(Event::InputFailed(error));
             }
-        });
+        })?;
         Ok(Self { asked, wake })
     }
 

@@ -1,8 +1,8 @@
 //! The sampler: one thread that reads the kernel's files at an interval, or when it is told to.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::dentries::Dentries;
@@ -25,9 +25,9 @@ impl Sampler {
         root: PathBuf,
         mut interval: Duration,
         events: Sender<Event>,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let (orders, receiver) = channel();
-        thread::spawn(move || {
+        super::thread(move || {
             let dentries = Dentries::below(&root);
             let mut before = dentries.now();
             let mut kernel = Kernel::new(root);
@@ -56,8 +56,8 @@ impl Sampler {
                     drop(events.send(msg(Msg::Started { dentries })));
                 }
             }
-        });
-        Self(orders)
+        })?;
+        Ok(Self(orders))
     }
 
     pub(super) fn now(&self) {

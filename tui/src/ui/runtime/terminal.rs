@@ -85,6 +85,7 @@ impl Screen {
     pub fn suspend(&mut self) -> io::Result<()> {
         let mouse = MOUSE.load(Ordering::SeqCst);
         restore();
+        guard::stops();
         emulate_default_handler(SIGTSTP)?;
         MOUSE.store(mouse, Ordering::SeqCst);
         self.retake()

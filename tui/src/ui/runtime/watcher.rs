@@ -3,9 +3,9 @@
 
 use std::convert::Infallible;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Event;
@@ -37,7 +37,7 @@ pub(super) struct Watcher {
 
 impl Watcher {
     /// `clean`: takes away what dead processes left armed.
-    pub(super) fn start(start: Instant, clean: bool, events: Sender<Event>) -> Self {
+    pub(super) fn start(start: Instant, clean: bool, events: Sender<Event>) -> io::Result<Self> {
         let (orders, receiver) = channel();
         let (end, ended) = channel();
         let mut watching = Watching {
@@ -45,14 +45,14 @@ impl Watcher {
             events,
             watch: None,
         };
-        thread::spawn(move || {
+        super::thread(move || {
             let _end: Sender<Infallible> = end;
             if clean {
                 watching.clean();
             }
             watching.serve(&receiver);
-        });
-        Self { orders, ended }
+        })?;
+        Ok(Self { orders, ended })
     }
 
     pub(super) fn take(&self, effect: WhoEffect) {

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Event;
@@ -50,7 +49,7 @@ impl Worker {
         root: PathBuf,
         audit: audit::Log,
         events: Sender<Event>,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let (effects, receiver) = channel();
         let (end, ended) = channel();
         let cancelled = Arc::new(Cancelled::default());
@@ -65,7 +64,7 @@ impl Worker {
             audit,
         };
         let leaves_now = Arc::clone(&leaving);
-        thread::spawn(move || {
+        super::thread(move || {
             let _end: Sender<Infallible> = end;
             for effect in receiver {
                 leaves_now.store(leaves(&effect), Ordering::SeqCst);
@@ -77,13 +76,13 @@ impl Worker {
                 }
                 leaves_now.store(false, Ordering::SeqCst);
             }
-        });
-        Self {
+        })?;
+        Ok(Self {
             effects,
             cancelled,
             leaving,
             ended,
-        }
+        })
     }
 
     /// Ends all jobs. Only one that leaves something behind is waited for, and so long at most: it

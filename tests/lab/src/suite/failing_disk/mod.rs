@@ -347,7 +347,7 @@ fn given_up(guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
     let dir = "/mnt/ext4/dir";
     guest.sh(&format!(
-        "mount -o remount,errors=remount-ro /mnt/ext4
+        "mount -o remount,errors=remount-ro,noatime /mnt/ext4
          mkdir {dir} && for n in $(seq 10); do echo word >{dir}/$n; done && sync && grep -q . {dir}/*
          echo 1 >/sys/fs/ext4/$(basename $(readlink -f {SCRATCH_DISK}))/trigger_fs_error
          ! touch {dir}/another"

@@ -43,7 +43,7 @@ fn a_prune_that_is_left_is_recorded() {
     let file = dir.join("audit.jsonl");
     let (events, received) = channel();
     let log = audit::Log::File(file.clone());
-    let worker = Worker::start(Instant::now(), "/".into(), log, events);
+    let worker = Worker::start(Instant::now(), "/".into(), log, events).unwrap();
     let (job, tasks) = (1, vec![task(&dir), task(&dir)]);
     let mode = Mode::Negative;
     worker.take(Effect::Prune {
@@ -71,7 +71,7 @@ fn what_only_looks_is_not_waited_for() {
     let fifo = root.join("proc/self/mountinfo");
     mknodat(CWD, &fifo, FileType::Fifo, FileMode::RWXU, 0).unwrap();
     let (events, _received) = channel();
-    let worker = Worker::start(Instant::now(), root.clone(), audit::Log::Off, events);
+    let worker = Worker::start(Instant::now(), root.clone(), audit::Log::Off, events).unwrap();
     worker.take(Effect::ReadMounts);
     let begin = Instant::now();
     worker.finish();
