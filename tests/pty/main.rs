@@ -313,6 +313,20 @@ fn stopped_and_continued_by_name_it_goes_on() {
     assert_eq!(tty.ends_restored().exit_code(), 0);
 }
 
+/// It goes on in the background, where the terminal is the shell's, and is to end by the signal that it was sent.
+#[test]
+fn suspended_job_of_a_shell_can_be_ended() {
+    let mut shell = Home::read_only().run_on_terminal("bash");
+    shell.args(["--norc", "--noprofile", "-i"]);
+    let mut tty = Tty::spawn(100, 24, shell);
+    tty.type_keys(&format!("{}\n", crate::program::PROGRAM));
+    tty.wait_for("q quit");
+    tty.type_keys("\x1a");
+    tty.wait_for("Stopped");
+    tty.type_keys("kill %1; while kill -0 %1 2>/dev/null; do sleep 0.1; done; wait %1; echo over $?\n");
+    tty.wait_for("over 143");
+}
+
 #[test]
 fn wrong_use_exits_with_2_and_says_why() {
     let run = |args: &[&str]| {

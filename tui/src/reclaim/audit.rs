@@ -253,6 +253,8 @@ pub struct Record {
     pub action: Action,
     /// Below which directory; by writing which file.
     pub path: PathBuf,
+    /// In which other directories.
+    pub also: Vec<PathBuf>,
     /// The type of the filesystem that was pruned.
     pub filesystem: Option<String>,
     /// Which dentries were pruned; which rung was it; which setting.
@@ -282,6 +284,7 @@ impl Record {
             sudo_uid: sudo.and_then(|uid| uid.parse().ok()),
             action,
             path: path.into(),
+            also: Vec::new(),
             filesystem: None,
             mode: None,
             predicted,
@@ -316,6 +319,8 @@ impl Record {
             action: Action,
             #[serde(flatten)]
             path: Name<'a>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            also: Vec<Name<'a>>,
             filesystem: Option<&'a str>,
             mode: Option<&'static str>,
             unit: &'static str,
@@ -339,6 +344,11 @@ impl Record {
             sudo_uid: self.sudo_uid,
             action: self.action,
             path: json::Name::keyed("path", &self.path),
+            also: self
+                .also
+                .iter()
+                .map(|path| json::Name::keyed("path", path))
+                .collect(),
             filesystem: self.filesystem.as_deref(),
             mode: self.mode,
             unit: self.unit(),

@@ -106,15 +106,26 @@ impl Plan {
 
     /// Takes a directory below the first one in, too.
     pub fn and(&mut self, kernel: &Kernel, path: &Path) -> Result<(), ReclaimError> {
-        let first = self.path();
-        if !path.starts_with(first) || path == first {
-            return Err(ReclaimError::Refused(format!(
-                "{}: not below {}: only directories below the one that is shown can be chosen",
-                printable(path),
-                printable(first)
-            )));
+        self.open(kernel, path)?;
+        // By where they are, not by what their paths say.
+        let place = |at: Option<&Directory>| at.map(|at| at.target.place().to_owned());
+        let (first, this) = (
+            place(self.directories.first()),
+            place(self.directories.last()),
+        );
+        if this != first
+            && this
+                .zip(first)
+                .is_some_and(|(this, first)| this.starts_with(first))
+        {
+            return Ok(());
         }
-        self.open(kernel, path).map(drop)
+        self.directories.pop();
+        Err(ReclaimError::Refused(format!(
+            "{}: not below {}: only directories below the one that is shown can be chosen",
+            printable(path),
+            printable(self.path())
+        )))
     }
 
     fn open(&mut self, kernel: &Kernel, path: &Path) -> Result<Option<Mount>, ReclaimError> {
@@ -237,7 +248,7 @@ impl Rung for Plan {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![format!(
-            "{} to remove, by renaming one dangling symbolic link from each to the next",
+            "{} to remove, by renaming one dangling symbolic link to each and away again",
             counted(self.names(), "name")
         )];
         if self.more() > 0 {
@@ -251,11 +262,11 @@ impl Rung for Plan {
                 .into(),
         );
         notes.push(
-            "programs that watch the directory (inotify, fanotify) get two events a name".into(),
+            "programs that watch the directory (inotify, fanotify) get four events a name".into(),
         );
         notes.push(
             "each name exists for an instant, for lstat and in listings; a program that makes it then fails once \
-             (EEXIST, ENOENT)"
+             (EEXIST, ENOENT), or finds its file missing for an instant"
                 .into(),
         );
         notes.push(
@@ -304,6 +315,12 @@ impl Rung for Plan {
         Record {
             filesystem: self.filesystem().map(str::to_owned),
             mode: Some(self.name()),
+            also: self
+                .directories
+                .iter()
+                .skip(1)
+                .map(|also| also.target.place().to_owned())
+                .collect(),
             ..Record::new(Action::Reclaim, self.path(), self.names())
         }
     }

@@ -176,6 +176,11 @@ pub(crate) fn unfit(mount: &Mount, any: bool) -> Option<String> {
         Some(format!(
             "on {fs} the page cache is all there is of a file: none of it can go"
         ))
+    } else if mount.is_internal() {
+        // To open one of its files may already do something.
+        Some(format!(
+            "the kernel makes the files of {fs} up: none has page cache that could go"
+        ))
     } else if mount.is_remote() && !any {
         Some(format!(
             "on {fs} a server or a program that does not answer would be waited for, maybe for ever; \

@@ -177,8 +177,9 @@ fn main_loop(
     threads: &Threads,
 ) -> io::Result<Option<i32>> {
     loop {
-        screen.draw(|frame| view::render(model, frame))?;
-        update(model, Msg::Drawn);
+        if screen.draw(|frame| view::render(model, frame))? {
+            update(model, Msg::Drawn);
+        }
         if let Some(number) = model.asking.waits() {
             input.ask(number);
         }
@@ -194,13 +195,9 @@ fn main_loop(
                 Event::Signal(SIGTSTP) => {
                     threads.watcher.halt();
                     screen.suspend()?;
-                    update(model, Msg::Hidden);
                 }
                 // Stopped by somebody else, and the terminal may be as the shell has it.
-                Event::Signal(SIGCONT) => {
-                    screen.retake()?;
-                    update(model, Msg::Hidden);
-                }
+                Event::Signal(SIGCONT) => screen.continued(),
                 Event::Signal(SIGWINCH) => {
                     let (columns, rows) = screen.size()?;
                     update(model, Msg::Size(columns, rows));
@@ -208,6 +205,9 @@ fn main_loop(
                 Event::Signal(signal) => return Ok(Some(signal)),
                 Event::InputFailed(error) => return Err(error),
             }
+        }
+        if screen.come_back()? {
+            update(model, Msg::Hidden);
         }
     }
 }

@@ -106,7 +106,9 @@ impl Trace {
     }
 
     fn make(state: &Path, path: &Path, token: &Token, dir: &Path, of: &File) -> io::Result<Self> {
-        let mut file = trusted::append_private(path)?;
+        // Under a name that no other start looks at, until it is locked and whole.
+        let new = path.with_extension("new");
+        let mut file = trusted::append_private(&new)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         let content = Content {
             schema: SCHEMA.into(),
@@ -118,6 +120,7 @@ impl Trace {
         };
         file.write_all(&serde_json::to_vec(&content)?)?;
         file.sync_all()?;
+        fs::rename(&new, path)?;
         File::open(state)?.sync_all()?;
         Ok(Self {
             path: path.into(),
@@ -185,8 +188,9 @@ fn clear(path: &Path) -> Option<Found> {
         return None;
     }
     let mut text = Vec::new();
-    file.take(LONGEST).read_to_end(&mut text).ok()?;
-    // Cut off in the middle: then there is no link yet.
+    // The lock is kept to the end.
+    (&file).take(LONGEST).read_to_end(&mut text).ok()?;
+    // Of no use to anybody: then there is no link.
     let content = serde_json::from_slice::<Content>(&text).ok();
     let content = content.filter(|content| content.schema == SCHEMA && content.token == token.0);
     let Some(dir) = content
@@ -263,7 +267,7 @@ mod tests {
         let open = File::open(dir.path()).unwrap();
         let trace = Trace::write(state.path(), &token, dir.path(), &open).unwrap();
         let mut link = Link::place(&open, &token).unwrap();
-        link.step(OsStr::new(at)).unwrap();
+        link.lay(OsStr::new(at)).unwrap();
         link.give_up();
         drop((link, trace));
         token

@@ -1,20 +1,20 @@
 //! The symbolic link that goes from name to name.
 //!
 //! A rename onto a name that is cached as absent drops that negative dentry (fs/dcache.c:
-//! `d_move()`, Linux 7.3), and the next rename takes the name away again. The link dangles, so that
-//! stat(2) and open(2) of the name say ENOENT meanwhile as they did before; lstat(2), readdir(3) and
-//! O_EXCL meet it for an instant.
+//! `d_move()`, Linux 7.3), and the rename back to a name of the link's own takes the name away again. The link
+//! dangles, so that stat(2) and open(2) of the name say ENOENT meanwhile as they did before; lstat(2), readdir(3)
+//! and O_EXCL meet it for an instant.
 //!
-//! rename(2) goes by names: a program that puts a file of its own in the link's place in that instant has
-//! its file renamed. So each rename is looked at afterwards, and such a file gets its name back at once.
+//! rename(2) goes by names: a program that puts a file of its own in the link's place in that instant may have
+//! its file renamed. So it is only ever renamed to the link's own name, which nobody else writes to, is looked at
+//! there, and gets its name back at once. From name to name it would land where others write, and be replaced.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, Stat};
-use rustix::fs::{fstat, openat, readlinkat, renameat_with, statat, symlinkat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Stat};
+use rustix::fs::{fstat, openat, renameat_with, statat, symlinkat, unlinkat};
 use rustix::io::Errno;
 
 use super::leftover::Token;
@@ -32,7 +32,7 @@ pub(super) enum Step {
     Lost,
     /// Another program's file was renamed in the link's place, and got its name back at once.
     PutBack,
-    /// The same, and its name was taken by yet another file meanwhile: it has this name now.
+    /// The same, and its name was taken by yet another file meanwhile: it has the link's own name now.
     Displaced {
         /// The name that it had.
         from: OsString,
@@ -46,7 +46,7 @@ pub(super) enum Step {
 pub(super) struct Link<'a> {
     dir: &'a File,
     /// Holds its dentry, so that the last name is no negative dentry either, once it is removed.
-    held: OwnedFd,
+    _held: OwnedFd,
     id: (u64, u64),
     /// The name it has now.
     at: OsString,
@@ -66,7 +66,7 @@ impl<'a> Link<'a> {
         match stat {
             Ok((id, held)) => Ok(Self {
                 dir,
-                held,
+                _held: held,
                 id,
                 at: own.clone(),
                 own,
@@ -79,49 +79,61 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Renames it onto a name. An error: no other name would fare better.
-    pub(super) fn step(&mut self, to: &OsStr) -> Result<Step, Errno> {
-        match self.rename(&self.at.clone(), to) {
-            Ok(()) => {}
-            Err(Errno::EXIST) => return Ok(Step::Exists),
-            Err(Errno::NAMETOOLONG | Errno::INVAL | Errno::ILSEQ) => return Ok(Step::Unfit),
-            Err(Errno::NOENT) => {
-                self.gone = true;
-                return Ok(Step::Lost);
-            }
-            Err(errno) => return Err(errno),
+    /// Renames it onto a name and away again. An error: no other name would fare better.
+    pub(super) fn step(&mut self, name: &OsStr) -> Result<Step, Errno> {
+        match self.lay(name)? {
+            Step::Gone => self.fetch(name),
+            step => Ok(step),
         }
-        Ok(self.renamed(to))
     }
 
-    /// What was renamed: the link, or a file that another program put in its place.
-    fn renamed(&mut self, to: &OsStr) -> Step {
-        if self.is_at(to) {
-            self.at = to.into();
+    /// Gives it a name.
+    pub(super) fn lay(&mut self, name: &OsStr) -> Result<Step, Errno> {
+        match self.rename(&self.own.clone(), name) {
+            Ok(()) => {
+                self.at = name.into();
+                Ok(Step::Gone)
+            }
+            Err(Errno::EXIST) => Ok(Step::Exists),
+            Err(Errno::NAMETOOLONG | Errno::INVAL | Errno::ILSEQ) => Ok(Step::Unfit),
+            Err(Errno::NOENT) => Ok(self.lost()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Gives it its own name back.
+    fn fetch(&mut self, name: &OsStr) -> Result<Step, Errno> {
+        // What is seen to be another file is not touched.
+        if !self.is_at(name) {
+            return Ok(self.lost());
+        }
+        match self.rename(name, &self.own.clone()) {
+            Ok(()) => Ok(self.fetched(name)),
+            Err(Errno::NOENT) => Ok(self.lost()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// What was fetched: the link, or a file that another program put in its place since it was looked at.
+    fn fetched(&mut self, name: &OsStr) -> Step {
+        if self.is_at(&self.own.clone()) {
+            self.at = self.own.clone();
             return Step::Gone;
         }
         self.gone = true;
-        if self.was_at(to) {
-            // The link got there, and was replaced there: that file has the name that it was given.
-            return Step::Lost;
-        }
-        let from = self.at.clone();
-        match self.rename(to, &from) {
+        match self.rename(&self.own.clone(), name) {
             Ok(()) => Step::PutBack,
             Err(Errno::NOENT) => Step::Lost,
             Err(_) => Step::Displaced {
-                from,
-                to: to.into(),
+                from: name.into(),
+                to: self.own.clone(),
             },
         }
     }
 
-    /// Whether the link had this name last. The kernel keeps the name of a file that is removed, for as long
-    /// as it is open (fs/d_path.c).
-    fn was_at(&self, name: &OsStr) -> bool {
-        let path = format!("/proc/self/fd/{}", self.held.as_raw_fd());
-        let path = readlinkat(CWD, path, Vec::new());
-        path.is_ok_and(|path| is_last(path.to_bytes(), name))
+    fn lost(&mut self) -> Step {
+        self.gone = true;
+        Step::Lost
     }
 
     fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
@@ -177,13 +189,6 @@ impl Drop for Link<'_> {
     }
 }
 
-/// Whether a path as /proc shows it ends in this name.
-fn is_last(path: &[u8], name: &OsStr) -> bool {
-    let last = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    let last = last.strip_suffix(b" (deleted)").unwrap_or(last);
-    last == name.as_bytes()
-}
-
 fn id(stat: &Stat) -> (u64, u64) {
     (stat.st_dev, stat.st_ino)
 }
@@ -210,7 +215,9 @@ mod tests {
         fs::write(dir.path().join("there"), "kept").unwrap();
         let mut link = Link::place(&open, &token).unwrap();
         assert_eq!(link.step(name("one")), Ok(Step::Gone));
-        assert!(dir.path().join("one").is_symlink() && !dir.path().join("one").exists());
+        assert_eq!(link.lay(name("seen")), Ok(Step::Gone));
+        assert!(dir.path().join("seen").is_symlink() && !dir.path().join("seen").exists());
+        assert_eq!(link.fetch(name("seen")), Ok(Step::Gone));
         assert_eq!(link.step(name("there")), Ok(Step::Exists));
         assert_eq!(link.step(name("two")), Ok(Step::Gone));
         assert_eq!(link.step(name(&"x".repeat(256))), Ok(Step::Unfit));
@@ -219,71 +226,69 @@ mod tests {
         assert_eq!(fs::read(dir.path().join("there")).unwrap(), b"kept");
     }
 
+    /// As programs write a file atomically.
+    fn put(dir: &crate::reclaim::carousel::tests::Temp, at: &str, text: &str) {
+        fs::write(dir.path().join("new"), text).unwrap();
+        fs::rename(dir.path().join("new"), dir.path().join(at)).unwrap();
+    }
+
     #[test]
-    fn file_put_in_the_links_place_gets_its_name_back() {
+    fn file_put_in_the_links_place_is_not_touched() {
         let (dir, open, token) = scene();
         let mut link = Link::place(&open, &token).unwrap();
-        assert_eq!(link.step(name("one")), Ok(Step::Gone));
-        fs::write(dir.path().join("new"), "theirs").unwrap();
-        fs::rename(dir.path().join("new"), dir.path().join("one")).unwrap();
-        assert_eq!(link.step(name("two")), Ok(Step::PutBack));
+        assert_eq!(link.lay(name("one")), Ok(Step::Gone));
+        put(&dir, "one", "theirs");
+        assert_eq!(link.fetch(name("one")), Ok(Step::Lost));
         drop(link);
         assert_eq!(dir.names(), ["one"]);
         assert_eq!(fs::read(dir.path().join("one")).unwrap(), b"theirs");
     }
 
+    /// It is put there after the link was looked at.
     #[test]
-    fn file_that_replaces_the_link_after_its_rename_stays() {
+    fn file_put_there_too_late_to_be_seen_gets_its_name_back() {
         let (dir, open, token) = scene();
         let mut link = Link::place(&open, &token).unwrap();
-        assert_eq!(link.step(name("one")), Ok(Step::Gone));
-        link.rename(name("one"), name("two")).unwrap();
-        fs::write(dir.path().join("new"), "theirs").unwrap();
-        fs::rename(dir.path().join("new"), dir.path().join("two")).unwrap();
-        assert_eq!(link.renamed(name("two")), Step::Lost);
+        assert_eq!(link.lay(name("one")), Ok(Step::Gone));
+        put(&dir, "one", "theirs");
+        link.rename(name("one"), &link.own).unwrap();
+        assert_eq!(link.fetched(name("one")), Step::PutBack);
         drop(link);
-        assert_eq!(dir.names(), ["two"]);
+        assert_eq!(dir.names(), ["one"]);
+        assert_eq!(fs::read(dir.path().join("one")).unwrap(), b"theirs");
     }
 
+    /// No file is replaced, and both are there.
     #[test]
     fn file_whose_name_is_taken_meanwhile_is_told() {
         let (dir, open, token) = scene();
         let mut link = Link::place(&open, &token).unwrap();
-        assert_eq!(link.step(name("one")), Ok(Step::Gone));
-        fs::write(dir.path().join("new"), "theirs").unwrap();
-        fs::rename(dir.path().join("new"), dir.path().join("one")).unwrap();
-        link.rename(name("one"), name("two")).unwrap();
-        fs::write(dir.path().join("one"), "another").unwrap();
+        assert_eq!(link.lay(name("one")), Ok(Step::Gone));
+        put(&dir, "one", "theirs");
+        link.rename(name("one"), &link.own).unwrap();
+        put(&dir, "one", "another");
         let displaced = Step::Displaced {
             from: "one".into(),
-            to: "two".into(),
+            to: token.name(),
         };
-        assert_eq!(link.renamed(name("two")), displaced);
+        assert_eq!(link.fetched(name("one")), displaced);
+        drop(link);
+        assert_eq!(fs::read(dir.path().join("one")).unwrap(), b"another");
+        assert_eq!(fs::read(dir.path().join(token.name())).unwrap(), b"theirs");
     }
 
     #[test]
     fn removed_link_is_lost_and_its_replacement_is_not_removed() {
         let (dir, open, token) = scene();
         let mut link = Link::place(&open, &token).unwrap();
-        assert_eq!(link.step(name("one")), Ok(Step::Gone));
+        assert_eq!(link.lay(name("one")), Ok(Step::Gone));
         fs::remove_file(dir.path().join("one")).unwrap();
-        assert_eq!(link.step(name("two")), Ok(Step::Lost));
+        assert_eq!(link.fetch(name("one")), Ok(Step::Lost));
         let mut link = Link::place(&open, &token).unwrap();
-        assert_eq!(link.step(name("one")), Ok(Step::Gone));
-        fs::write(dir.path().join("new"), "theirs").unwrap();
-        fs::rename(dir.path().join("new"), dir.path().join("one")).unwrap();
+        assert_eq!(link.lay(name("one")), Ok(Step::Gone));
+        put(&dir, "one", "theirs");
         drop(link);
         assert_eq!(dir.names(), ["one"]);
         assert_eq!(fs::read(dir.path().join("one")).unwrap(), b"theirs");
-    }
-
-    #[test]
-    fn last_name_of_a_removed_file_is_told() {
-        let (dir, open, token) = scene();
-        let mut link = Link::place(&open, &token).unwrap();
-        assert_eq!(link.step(name("one")), Ok(Step::Gone));
-        fs::remove_file(dir.path().join("one")).unwrap();
-        assert!(link.was_at(name("one")) && !link.was_at(name("two")));
-        assert!(is_last(b"/a/b (deleted)", name("b")) && !is_last(b"/a/xb", name("b")));
     }
 }

@@ -15,8 +15,9 @@ use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use ratatui::{Frame, Terminal};
+use rustix::process::getpgrp;
 use rustix::termios::{
-    OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetwinsize, tcsetattr,
+    OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
 };
 use signal_hook::consts::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGTSTP};
 use signal_hook::low_level::emulate_default_handler;
@@ -43,6 +44,8 @@ static MOUSE: AtomicBool = AtomicBool::new(false);
 /// The terminal in raw mode on its alternate screen. Dropping it gives the terminal back.
 pub struct Screen {
     terminal: Terminal<Tty>,
+    /// The program was stopped: the terminal may be the shell's.
+    away: bool,
 }
 
 impl Screen {
@@ -65,7 +68,10 @@ impl Screen {
         // What was typed before the screen was there was not meant for it. An input that is no
         // terminal has nothing typed ahead.
         let _ = tcflush(stdin(), QueueSelector::IFlush);
-        Ok(Self { terminal: screen? })
+        Ok(Self {
+            terminal: screen?,
+            away: false,
+        })
     }
 
     /// Columns and rows.
@@ -80,19 +86,35 @@ impl Screen {
         write_out(if on { MOUSE_ON } else { MOUSE_OFF })
     }
 
-    /// Gives the terminal back and stops, as the shell expects of Ctrl-Z; takes it again once the
-    /// shell continues the program.
+    /// Gives the terminal back and stops, as the shell expects of Ctrl-Z, until the shell continues the program.
     pub fn suspend(&mut self) -> io::Result<()> {
         let mouse = MOUSE.load(Ordering::SeqCst);
         restore();
         guard::stops();
         emulate_default_handler(SIGTSTP)?;
         MOUSE.store(mouse, Ordering::SeqCst);
-        self.retake()
+        self.away = true;
+        Ok(())
+    }
+
+    /// The program was stopped by somebody, and goes on.
+    pub fn continued(&mut self) {
+        self.away = true;
+    }
+
+    /// Takes the terminal again after a stop, if the shell gave it to this program; whether it did. One that goes on
+    /// in the background would be stopped for touching it, and could not even be told to end.
+    pub fn come_back(&mut self) -> io::Result<bool> {
+        if !self.away || !is_ours() {
+            return Ok(false);
+        }
+        self.retake()?;
+        self.away = false;
+        Ok(true)
     }
 
     /// Takes the terminal, whatever state it is in, and draws everything anew.
-    pub fn retake(&mut self) -> io::Result<()> {
+    fn retake(&mut self) -> io::Result<()> {
         let mouse = MOUSE.load(Ordering::SeqCst);
         // Raw mode is set again only if it was left.
         disable_raw_mode()?;
@@ -103,10 +125,13 @@ impl Screen {
         self.terminal.clear()
     }
 
-    /// Draws what differs from what is shown.
-    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+    /// Draws what differs from what is shown; whether it did, and the terminal is not the shell's.
+    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<bool> {
+        if self.away {
+            return Ok(false);
+        }
         self.terminal.draw(render)?;
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -170,9 +195,14 @@ fn write_out(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Gives the terminal back, once, however often it is called.
+/// Whether the terminal is given to this program, and not to another job of its shell. What is no terminal is its own.
+fn is_ours() -> bool {
+    tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp())
+}
+
+/// Gives the terminal back, once, however often it is called; not where the shell has it already.
 fn restore() {
-    if TAKEN.swap(false, Ordering::SeqCst) {
+    if TAKEN.swap(false, Ordering::SeqCst) && is_ours() {
         if MOUSE.swap(false, Ordering::SeqCst) {
             let _ = write_out(MOUSE_OFF);
         }
