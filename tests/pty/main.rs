@@ -323,7 +323,9 @@ fn suspended_job_of_a_shell_can_be_ended() {
     tty.wait_for("q quit");
     tty.type_keys("\x1a");
     tty.wait_for("Stopped");
-    tty.type_keys("kill %1; while kill -0 %1 2>/dev/null; do sleep 0.1; done; echo over $((40 + 2))\n");
+    tty.type_keys(
+        "kill %1; while kill -0 %1 2>/dev/null; do sleep 0.1; done; echo over $((40 + 2))\n",
+    );
     tty.wait_for("over 42");
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{QueueSelector, tcflush};
 
 use super::{Context, Exit, Failure, READ_ONLY};
@@ -52,24 +53,52 @@ pub(super) fn record(context: &Context) -> Result<audit::Log, Failure> {
     Ok(audit::Log::of(&config.audit))
 }
 
+fn show(text: &[u8]) -> Result<(), Failure> {
+    io::stderr().write_all(text).map_err(|error| {
+        let message = format!("nothing was done: the plan cannot be shown: {error}");
+        Failure::new(Exit::Failed, message)
+    })
+}
+
+/// What comes before the terminal was quiet for so long was typed, or pasted, before the plan could be read.
+const QUIET: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 150_000_000,
+};
+
+fn drop_what_was_typed() -> io::Result<()> {
+    loop {
+        tcflush(io::stdin(), QueueSelector::IFlush)?;
+        let stdin = io::stdin();
+        let mut asked = [PollFd::new(&stdin, PollFlags::IN)];
+        if poll(&mut asked, Some(&QUIET))? == 0 || !asked[0].revents().contains(PollFlags::IN) {
+            return Ok(());
+        }
+        // Nothing can be dropped of an input that has ended.
+        if asked[0]
+            .revents()
+            .intersects(PollFlags::HUP | PollFlags::ERR)
+        {
+            return Ok(());
+        }
+    }
+}
+
 /// Shows the plan and reads the answer: anything but `yes` is a no. What was typed or pasted before
 /// the plan was there is no answer to it, and is dropped.
 pub(super) fn ask(
     plan: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     verb: &str,
 ) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() {
-        let message = "nobody is there to confirm: look with --dry-run, then use --yes";
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        let message = "nobody is there to see the plan and to confirm it: look with --dry-run, then use --yes";
         return Err(Failure::new(Exit::Usage, message));
     }
     let mut text = Vec::new();
     plan(&mut text)?;
-    text.extend(format!("type yes to {verb}, in full: ").into_bytes());
-    let shown = io::stderr().write_all(&text);
-    shown.map_err(|error| {
-        let message = format!("nothing was done: the plan cannot be shown: {error}");
-        Failure::new(Exit::Failed, message)
-    })?;
+    show(&text)?;
+    drop_what_was_typed()?;
+    show(format!("type yes to {verb}, in full: ").as_bytes())?;
     tcflush(io::stdin(), QueueSelector::IFlush).map_err(io::Error::from)?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

@@ -2,9 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::{Args, Exit, Failure, absolute, so_far};
 use crate::base::say::ProgressLine;
+use crate::kernel::aside::attended;
 use crate::kernel::source::{Kernel, Source};
 use crate::reclaim::carousel::names;
 use crate::reclaim::shrink;
@@ -74,12 +76,17 @@ impl Args {
             plan.and(kernel, &absolute(path))?;
         }
         let mut shown = ProgressLine::default();
+        let begin = Instant::now();
         let mut go_on = |progress: &Progress| {
             shown.show(|| so_far(progress));
-            ControlFlow::Continue(())
+            match self.timeout.is_some_and(|most| begin.elapsed() > most) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
         };
-        let plan = plan.list(&mut |target| match &self.names {
-            Some(file) => names::read(file).map(Some),
+        let plan = plan.list(&mut |target| match self.names.clone() {
+            // It may be a pipe into which nobody writes.
+            Some(file) => attended(move |_| names::read(&file), &mut go_on).transpose(),
             None => names::cached(target, &mut go_on),
         });
         drop(shown);

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use crate::cache::negatives::{Names, listing};
@@ -52,6 +53,10 @@ pub fn read(path: &Path) -> Result<Listed, ReclaimError> {
         return split(stdin().lock()).map_err(failed);
     }
     let file = File::open(path).map_err(failed)?;
+    let kind = file.metadata().map_err(failed)?.file_type();
+    if !kind.is_file() && !kind.is_fifo() {
+        return Err(failed(std::io::Error::other("neither a file nor a pipe")));
+    }
     split(BufReader::new(file)).map_err(failed)
 }
 

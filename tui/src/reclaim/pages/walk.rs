@@ -2,8 +2,8 @@
 //! opens each file below the very directory that the plan was made for.
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
@@ -25,12 +25,19 @@ pub(super) struct Walk<'a> {
     asker: Asker,
     start: Instant,
     found: Found,
+    /// The directory that is open, by a path that leads to it alone.
+    root: PathBuf,
 }
 
 impl<'a> Walk<'a> {
     /// Over what a plan is for.
     pub(super) fn new(plan: &'a Plan, doing: &'static str) -> Self {
+        let open = PathBuf::from(format!("/proc/self/fd/{}", plan.target.dir.as_raw_fd()));
         Self {
+            root: match open.is_dir() {
+                true => open,
+                false => plan.target.path.clone(), // without /proc
+            },
             plan,
             doing,
             asker: Asker::default(),
@@ -48,8 +55,8 @@ impl<'a> Walk<'a> {
     ) -> Result<Found, ReclaimError> {
         let dentries = || kernel.dentry_state().ok()?.total;
         let before = dentries();
-        let root = &self.plan.target.path;
-        for entry in WalkDir::new(root).same_file_system(true) {
+        let root = self.root.clone();
+        for entry in WalkDir::new(&root).same_file_system(true) {
             if let Err(cut) = self.goes_on(flow) {
                 self.found.cut = Some(cut);
                 break;
@@ -59,7 +66,7 @@ impl<'a> Walk<'a> {
                 Ok(entry) if entry.file_type().is_file() => self.file(&entry, act, flow),
                 Ok(_) => {}
                 Err(error) if error.depth() == 0 => {
-                    return Err(ReclaimError::file(root, error));
+                    return Err(ReclaimError::file(&self.plan.target.path, error));
                 }
                 Err(_) => self.found.skipped += 1,
             }
@@ -95,7 +102,7 @@ impl<'a> Walk<'a> {
     }
 
     fn file(&mut self, entry: &DirEntry, act: &mut Act<'_>, flow: &mut Flow<'_>) {
-        let below = entry.path().strip_prefix(&self.plan.target.path);
+        let below = entry.path().strip_prefix(&self.root);
         let opened = below
             .map_err(|_| Errno::NOENT)
             .and_then(|below| self.open(below));
