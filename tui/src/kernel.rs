@@ -5,6 +5,7 @@ pub mod page_cache;
 pub mod reach;
 pub mod readdir;
 pub mod reader;
+pub mod reconfigure;
 pub mod session;
 pub mod source;
 pub mod target;

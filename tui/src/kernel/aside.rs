@@ -17,7 +17,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::mount::fsconfig_reconfigure;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
@@ -25,12 +24,17 @@ use rustix::net::{
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::kernel::reach::{self, Kind};
+use crate::kernel::reconfigure::{Access, reconfigure};
 
 /// What is done aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
-    /// Reconfigures the filesystem context that standard input is (fsconfig(2)).
+    /// Reconfigures the superblock of the directory that standard input is, without a change.
     Reconfigure,
+    /// The same, and makes it read-only.
+    MakeReadOnly,
+    /// The same, and makes it writable.
+    MakeWritable,
     /// Writes all that is dirty (sync(2)).
     Sync,
     /// Writes 1 to the file that standard input is.
@@ -112,8 +116,10 @@ pub fn open(
 }
 
 impl Deed {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 7] = [
         Self::Reconfigure,
+        Self::MakeReadOnly,
+        Self::MakeWritable,
         Self::Sync,
         Self::Write1,
         Self::Write2,
@@ -127,7 +133,9 @@ impl Deed {
             written.map(drop)
         };
         match self {
-            Self::Reconfigure => fsconfig_reconfigure(io::stdin().as_fd()),
+            Self::Reconfigure => reconfigure(io::stdin().as_fd(), Access::Kept),
+            Self::MakeReadOnly => reconfigure(io::stdin().as_fd(), Access::ReadOnly),
+            Self::MakeWritable => reconfigure(io::stdin().as_fd(), Access::Writable),
             Self::Sync => {
                 rustix::fs::sync();
                 Ok(())
@@ -141,6 +149,8 @@ impl Deed {
     fn word(self) -> &'static str {
         match self {
             Self::Reconfigure => "reconfigure",
+            Self::MakeReadOnly => "read-only",
+            Self::MakeWritable => "writable",
             Self::Sync => "sync",
             Self::Write1 => "write1",
             Self::Write2 => "write2",

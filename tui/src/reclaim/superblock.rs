@@ -1,13 +1,8 @@
 //! One superblock: its dentries, by a reconfiguration that changes nothing (fspick(2), fsconfig(2)): the
 //! kernel then lets go of all unused dentries of it (fs/super.c: `reconfigure_super()` calls
 //! `shrink_dcache_sb()`, Linux 7.3). `mount -o remount` would merge what fstab says.
-//!
-//! What a filesystem makes of a reconfiguration without options is its own affair. Read in Linux 7.3:
-//! ext4, XFS and btrfs take a missing `ro` for a wish to write (`__ext4_remount()`,
-//! `xfs_fs_reconfigure()`, `btrfs_reconfigure()`), XFS a missing `inode32` or `max_atomic_write` for the
-//! default. Those are said again, the rest is kept by them; and the options are read before and after.
+//! What it takes for nothing to change is in kernel/reconfigure.rs; the options are read before and after.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,9 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use rustix::io::Errno;
-use rustix::mount::{FsPickFlags, fsconfig_set_flag, fsconfig_set_string, fspick};
 
 use super::shrinker::Shrinker;
 use super::{
@@ -29,10 +21,9 @@ use crate::cache::holders::watches::watches;
 use crate::cache::who;
 use crate::kernel::aside::{Deed, Waited, aside};
 use crate::kernel::reach::{self, Kind};
+use crate::kernel::reconfigure::Options;
 use crate::kernel::source::{Kernel, Mount, Mounted};
 use crate::reclaim::prune::settle;
-
-type Options = BTreeMap<String, Option<String>>;
 
 /// Filesystems of which it is known, and tested, that nothing changes.
 pub const TESTED: [&str; 4] = ["ext4", "xfs", "btrfs", "overlay"];
@@ -67,6 +58,8 @@ pub struct Plan {
     /// Which inodes others keep in memory, in a sentence.
     watched: Option<String>,
     id: u64,
+    /// The mount's own flag.
+    read_only: bool,
     root: PathBuf,
     /// The mount's root.
     dir: Arc<File>,
@@ -88,8 +81,12 @@ impl Plan {
         }
         let id = mount_id(&open(path, Kind::Any, flow)?, path)?;
         let found = all.iter().find(|mounted| mounted.id == id);
-        let Mounted { mount, options, .. } =
-            found.ok_or_else(|| changed(path, "its mount is gone"))?;
+        let Mounted {
+            mount,
+            options,
+            read_only,
+            ..
+        } = found.ok_or_else(|| changed(path, "its mount is gone"))?;
         fit(mount, request.any_filesystem)?;
         let dir = open(&mount.point, Kind::Any, flow)?;
         if mount_id(&dir, &mount.point)? != id {
@@ -116,6 +113,7 @@ impl Plan {
             shrinker,
             watched: watched(kernel.root(), mount, flow),
             id,
+            read_only: *read_only,
             root: kernel.root().into(),
             dir: Arc::new(dir.into()),
         })
@@ -193,18 +191,6 @@ fn fit(mount: &Mount, any: bool) -> Result<(), ReclaimError> {
         ))),
         None => Ok(()),
     }
-}
-
-/// What has to be said again for nothing to change.
-fn said_again(fs: &str, options: &Options) -> Vec<(&'static str, Option<String>)> {
-    let keys: &[&str] = match fs {
-        "xfs" => &["ro", "inode32", "max_atomic_write"],
-        _ => &["ro"],
-    };
-    let said = keys
-        .iter()
-        .filter_map(|key| Some((*key, options.get(*key)?.clone())));
-    said.collect()
 }
 
 impl Rung for Plan {
@@ -305,7 +291,7 @@ impl Rung for Plan {
     }
 
     fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
-        if self.now()? != self.options {
+        if self.now()?.options != self.options {
             let what = "its options are others than when the plan was made";
             return Err(changed(&self.mount.point, what));
         }
@@ -352,41 +338,34 @@ impl Plan {
         }
     }
 
-    /// Its options as they are now.
-    fn now(&self) -> Result<Options, ReclaimError> {
+    /// The mount as it is now.
+    fn now(&self) -> Result<Mounted, ReclaimError> {
         let mut all = Kernel::new(&self.root).mounted()?.into_iter();
         let mounted = all.find(|mounted| mounted.id == self.id);
-        let gone = || changed(&self.mount.point, "it was unmounted");
-        Ok(mounted.ok_or_else(gone)?.options)
+        mounted.ok_or_else(|| changed(&self.mount.point, "it was unmounted"))
     }
 
-    fn context(&self) -> Result<OwnedFd, Errno> {
-        let flags = FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH;
-        let context = fspick(self.dir.as_fd(), "", flags)?;
-        for (key, value) in said_again(&self.mount.fs, &self.options) {
-            match value {
-                None => fsconfig_set_flag(&context, key)?,
-                Some(value) => fsconfig_set_string(&context, key, value)?,
-            }
-        }
-        Ok(context)
+    fn aside(
+        &self,
+        deed: Deed,
+        bound: Option<Duration>,
+        flow: &mut Flow<'_>,
+    ) -> Result<Waited, ReclaimError> {
+        let point = &self.mount.point;
+        let dir = self.dir.as_fd().try_clone_to_owned();
+        let dir = dir.map_err(|error| ReclaimError::file(point, error))?;
+        let progress = Progress {
+            doing: "shrinking",
+            ..Progress::default()
+        };
+        aside(deed, Some(dir), bound, &mut || flow(&progress))
+            .map_err(|error| ReclaimError::file(point, error))
     }
 
     fn reconfigure(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
         let point = &self.mount.point;
         let failed = |errno| refused("reconfiguring", point, errno);
-        let context = self.context().map_err(failed)?;
-        let progress = Progress {
-            doing: "shrinking",
-            ..Progress::default()
-        };
-        let waited = aside(
-            Deed::Reconfigure,
-            Some(context),
-            self.request.bound,
-            &mut || flow(&progress),
-        );
-        let ended = match waited.map_err(|error| ReclaimError::file(point, error))? {
+        let ended = match self.aside(Deed::Reconfigure, self.request.bound, flow)? {
             Waited::Done(result) => {
                 result.map_err(failed)?;
                 Ended::Complete
@@ -396,17 +375,53 @@ impl Plan {
             Waited::Left(pid) => Ended::Left(pid),
         };
         let mut ran = Ran::from(ended);
+        // mount(8) sets the mount's own flag after the superblock's.
+        thread::sleep(Duration::from_millis(100));
         match self.now() {
-            Ok(now) if now == self.options => {}
-            Ok(now) => ran.notes.push(format!(
-                "its options changed meanwhile: {}",
-                difference(&self.options, &now)
-            )),
+            Ok(now) => {
+                if let Err(error) = self.as_remounted(&now, &mut ran) {
+                    ran.ended = Ended::Failed(error.to_string());
+                }
+                if now.options != self.options {
+                    ran.notes.push(format!(
+                        "its options changed meanwhile: {}",
+                        difference(&self.options, &now.options)
+                    ));
+                }
+            }
             Err(error) => ran.notes.push(error.to_string()),
         }
         Ok(ran)
     }
+
+    /// Somebody remounted it while it was reconfigured, which his flag of the mount tells: the superblock is to be as
+    /// he wants it.
+    fn as_remounted(&self, now: &Mounted, ran: &mut Ran) -> Result<(), ReclaimError> {
+        if now.read_only == self.read_only || now.read_only == now.options.contains_key("ro") {
+            return Ok(());
+        }
+        let (deed, what) = match now.read_only {
+            true => (Deed::MakeReadOnly, "read-only"),
+            false => (Deed::MakeWritable, "writable"),
+        };
+        let go_on = &mut |_: &Progress| ControlFlow::Continue(());
+        match self.aside(deed, Some(SET_RIGHT), go_on)? {
+            Waited::Done(Ok(())) => {
+                ran.notes
+                    .push(format!("it was remounted {what} meanwhile, and is so"));
+                Ok(())
+            }
+            Waited::Done(Err(errno)) => Err(refused("remounting", &self.mount.point, errno)),
+            _ => Err(changed(
+                &self.mount.point,
+                &format!("remounted {what} by somebody else: see that it is"),
+            )),
+        }
+    }
 }
+
+/// How long it is waited for that a superblock is as somebody wants it who remounted it.
+const SET_RIGHT: Duration = Duration::from_secs(30);
 
 /// What is in one and not in the other.
 fn difference(before: &Options, after: &Options) -> String {
@@ -446,19 +461,6 @@ mod tests {
         assert_eq!(pending(&before, &figures(4_000, 8_000)), 5_000);
         assert_eq!(pending(&before, &figures(4_000, 3_020)), 0);
         assert_eq!(pending(&before, &[]), 0);
-    }
-
-    #[test]
-    fn what_a_filesystem_would_change_is_said_again() {
-        let all = options(&[("ro", None), ("inode32", None), ("noquota", None)]);
-        assert_eq!(said_again("ext4", &all), [("ro", None)]);
-        assert_eq!(said_again("xfs", &all), [("ro", None), ("inode32", None)]);
-        assert_eq!(said_again("xfs", &options(&[("rw", None)])), []);
-        let atomic = options(&[("max_atomic_write", Some("64k"))]);
-        assert_eq!(
-            said_again("xfs", &atomic),
-            [("max_atomic_write", Some("64k".into()))]
-        );
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub(super) const CASES: &[Case] = &[
         run: superblock,
     },
     Case {
+        name: "ladder::superblock_remounted",
+        run: superblock_remounted,
+    },
+    Case {
         name: "ladder::superblock_options",
         run: superblock_options,
     },
@@ -217,6 +221,27 @@ fn superblock_options(_: &Context, guest: &Guest) -> Result<()> {
         fs.check(guest)?;
     }
     Ok(())
+}
+
+/// Who remounts a filesystem while it is reconfigured gets what he wants, whoever comes first.
+fn superblock_remounted(_: &Context, guest: &Guest) -> Result<()> {
+    let dir = Fs::Ext4.fresh(guest)?;
+    let said = guest.sh_within(
+        &format!(
+            "for to in ro rw; do for n in 0 1 2 3 4 5 6 7 8 9; do
+                 mount -o remount,rw {dir} && dd if=/dev/zero of={dir}/dirty bs=1M count=30 status=none
+                 test $to = ro || mount -o remount,ro {dir}
+                 (sleep 0.$n; mount -o remount,$to {dir}) &
+                 slabscope reclaim --superblock {dir} --yes >/tmp/said 2>&1; status=$?; wait
+                 of=$(grep ' {dir} ' /proc/self/mountinfo)
+                 case $of in *' '$to,*' - '*' '$to*) ;; *) echo \"$to $n: $status $of\"; cat /tmp/said;; esac
+             done; done"
+        ),
+        Duration::from_secs(300),
+    )?;
+    ensure!(said.is_empty(), "{said}");
+    guest.sh(&format!("mount -o remount,rw {dir}"))?;
+    Fs::Ext4.unmount(guest)
 }
 
 fn stays_as_it_is(guest: &Guest, dir: &str, options: &str) -> Result<()> {

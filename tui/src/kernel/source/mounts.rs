@@ -258,6 +258,8 @@ pub struct Mounted {
     pub mount: Mount,
     /// Its number, as statx(2) tells it of an open file.
     pub id: u64,
+    /// This mount is read-only, whatever its superblock is.
+    pub read_only: bool,
     /// Options of the superblock, which all mounts of it share: `rw`, `errors=remount-ro`.
     pub options: BTreeMap<String, Option<String>>,
 }
@@ -293,6 +295,7 @@ impl Mounted {
         Ok(Self {
             mount,
             id: u64::try_from(info.mnt_id).map_err(|_| malformed())?,
+            read_only: info.mount_options.contains_key("ro"),
             options: info.super_options.into_iter().collect(),
         })
     }

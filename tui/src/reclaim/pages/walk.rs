@@ -32,7 +32,7 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Over what a plan is for.
     pub(super) fn new(plan: &'a Plan, doing: &'static str) -> Self {
-        let open = PathBuf::from(format!("/proc/self/fd/{}", plan.target.dir.as_raw_fd()));
+        let open = PathBuf::from(format!("/proc/self/fd/{}/.", plan.target.dir.as_raw_fd()));
         Self {
             root: match open.is_dir() {
                 true => open,

@@ -1,0 +1,132 @@
+//! A reconfiguration of a superblock that changes nothing (fspick(2), fsconfig(2)).
+//!
+//! What a filesystem makes of one without options is its own affair. Read in Linux 7.3: ext4, XFS and btrfs take
+//! a missing `ro` for a wish to write (`__ext4_remount()`, `xfs_fs_reconfigure()`, `btrfs_reconfigure()`), XFS a
+//! missing `inode32` or `max_atomic_write` for the default. Those are said again, the rest is kept by them.
+//!
+//! Who remounts at the same time holds the superblock until that is done: it is waited for before the options are
+//! read. In the instant between the reading and the call somebody may begin: that is seen afterwards, by the
+//! mount's own flag, which nobody but he has changed, and set right.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::fd::BorrowedFd;
+
+use rustix::io::Errno;
+use rustix::mount::{
+    FsPickFlags, fsconfig_reconfigure, fsconfig_set_flag, fsconfig_set_string, fspick,
+};
+
+use crate::kernel::reach;
+use crate::kernel::source::{Mounted, mounts};
+
+/// Options of a superblock, as mountinfo has them.
+pub type Options = BTreeMap<String, Option<String>>;
+
+/// Whether it is to be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// As now.
+    Kept,
+    /// Only read.
+    ReadOnly,
+    /// Written, too.
+    Writable,
+}
+
+/// Reconfigures the superblock of an open directory, and changes nothing but what is asked for.
+pub fn reconfigure(dir: BorrowedFd<'_>, access: Access) -> Result<(), Errno> {
+    let mut mounted = mounted(dir)?;
+    // Whoever remounts it is done by then.
+    wait_for(&mounted.mount.superblock);
+    mounted = self::mounted(dir)?;
+    let flags = FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH;
+    let context = fspick(dir, "", flags)?;
+    for (key, value) in said_again(&mounted.mount.fs, &mounted.options, access) {
+        match value {
+            None => fsconfig_set_flag(&context, key)?,
+            Some(value) => fsconfig_set_string(&context, key, value)?,
+        }
+    }
+    fsconfig_reconfigure(&context)
+}
+
+fn mounted(dir: BorrowedFd<'_>) -> Result<Mounted, Errno> {
+    let id = reach::mount_id(dir)?.ok_or(Errno::NOSYS)?;
+    let text = fs::read("/proc/self/mountinfo")
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    let all = mounts::parse_all(&text).map_err(|_| Errno::INVAL)?;
+    all.into_iter()
+        .find(|mounted| mounted.id == id)
+        .ok_or(Errno::STALE)
+}
+
+/// What has to be said again for nothing else to change.
+fn said_again(fs: &str, options: &Options, access: Access) -> Vec<(&'static str, Option<String>)> {
+    let keys: &[&str] = match fs {
+        "xfs" => &["inode32", "max_atomic_write"],
+        _ => &[],
+    };
+    let read_only = match access {
+        Access::Kept => options.contains_key("ro"),
+        access => access == Access::ReadOnly,
+    };
+    let ro = read_only.then_some(("ro", None));
+    let said = keys
+        .iter()
+        .filter_map(|key| Some((*key, options.get(*key)?.clone())));
+    ro.into_iter().chain(said).collect()
+}
+
+/// Waits for whoever has a superblock to himself: ustat(2) does, and does nothing else (fs/super.c:
+/// `user_get_super()`, Linux 7.3). Not every architecture has it.
+#[cfg(target_arch = "x86_64")]
+fn wait_for(superblock: &str) {
+    let numbers = superblock.split_once(':');
+    let numbers =
+        numbers.and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+    let Some((major, minor)) = numbers else {
+        return;
+    };
+    // Larger than what the kernel fills in: 32 bytes.
+    let mut answer = [0_u64; 16];
+    // SAFETY: the kernel writes less than `answer` has room for, and reads nothing.
+    unsafe {
+        libc::syscall(
+            libc::SYS_ustat,
+            libc::makedev(major, minor),
+            answer.as_mut_ptr(),
+        )
+    };
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn wait_for(_: &str) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(all: &[(&str, Option<&str>)]) -> Options {
+        let owned =
+            |(key, value): &(&str, Option<&str>)| ((*key).to_owned(), value.map(str::to_owned));
+        all.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn what_a_filesystem_would_change_is_said_again() {
+        let kept = |fs, options: &Options| said_again(fs, options, Access::Kept);
+        let all = options(&[("ro", None), ("inode32", None), ("noquota", None)]);
+        assert_eq!(kept("ext4", &all), [("ro", None)]);
+        assert_eq!(kept("xfs", &all), [("ro", None), ("inode32", None)]);
+        assert_eq!(kept("xfs", &options(&[("rw", None)])), []);
+        let atomic = options(&[("max_atomic_write", Some("64k"))]);
+        assert_eq!(
+            kept("xfs", &atomic),
+            [("max_atomic_write", Some("64k".into()))]
+        );
+        assert_eq!(said_again("ext4", &all, Access::Writable), []);
+        let rw = options(&[("rw", None)]);
+        assert_eq!(said_again("ext4", &rw, Access::ReadOnly), [("ro", None)]);
+    }
+}
