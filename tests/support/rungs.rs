@@ -104,7 +104,7 @@ fn shown(ask: &Ask) -> Shown {
             path: path.clone(),
             reach: "names cached as absent directly in this directory; none below it",
             notes: &[
-                "1,000,000 names to remove, by renaming one dangling symbolic link from each to the next",
+                "1,000,000 names to remove, by renaming one dangling symbolic link to each and away again",
                 "it writes: the directory's mtime and ctime (not put back), the filesystem's journal",
             ],
             command: format!("slabscope reclaim --carousel {}", quoted(path)),

@@ -5,8 +5,9 @@ mod report;
 
 use std::io::Write;
 use std::num::NonZeroU64;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -16,6 +17,7 @@ use super::{Context, Exit, Failure, Run};
 use crate::base::parse;
 use crate::base::say::{ProgressLine, say};
 use crate::base::text::count;
+use crate::kernel::aside::attended;
 use crate::kernel::source::Kernel;
 use crate::reclaim::audit;
 use crate::reclaim::everybody::What;
@@ -206,12 +208,23 @@ impl Args {
 
 /// Removes what runs that were killed have left.
 pub(super) fn tidy() {
-    let state = carousel::leftover::directory();
-    for found in state
-        .iter()
-        .flat_map(|state| carousel::leftover::sweep(state))
-    {
-        say!("{found}");
+    const LONGEST: Duration = Duration::from_secs(2);
+    let Some(state) = carousel::leftover::directory() else {
+        return;
+    };
+    let begin = Instant::now();
+    let swept = attended(
+        move |_| carousel::leftover::sweep(&state),
+        &mut |()| match begin.elapsed() < LONGEST {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        },
+    );
+    match swept {
+        Some(found) => found.iter().for_each(|found| say!("{found}")),
+        None => say!(
+            "whether a killed run of the carousel left a link is not known: its filesystem does not answer"
+        ),
     }
 }
 

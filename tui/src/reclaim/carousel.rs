@@ -396,6 +396,8 @@ struct Tally {
     lost: u32,
     put_back: u64,
     displaced: Vec<String>,
+    /// Where others have moved links.
+    moved: Vec<PathBuf>,
 }
 
 impl Tally {
@@ -452,10 +454,20 @@ impl Run<'_> {
             true => leftover::remove_from(&directory.target.dir, &token).map(drop),
             false => Ok(()),
         });
+        let left = |place: &PathBuf| {
+            std::fs::read_link(place).is_ok_and(|to| to == Path::new(&token.target()))
+        };
+        self.tally.moved.retain(left);
         match removed {
             Ok(()) => {
                 trace.done();
-                Ok(ended)
+                Ok(match &self.tally.moved[..] {
+                    [] => ended,
+                    moved => Ended::Failed(format!(
+                        "other programs moved the link away while it had a name; remove by hand: {}",
+                        moved.iter().map(quoted).collect::<Vec<_>>().join(" ")
+                    )),
+                })
             }
             Err(errno) => Ok(Ended::Failed(format!(
                 "the link cannot be removed from {}: {errno}; the next start tries again",
@@ -558,6 +570,7 @@ impl Tally {
                 return false;
             }
             Step::Lost => {}
+            Step::Moved(place) => self.moved.push(place),
             Step::PutBack => self.put_back += 1,
             Step::Displaced { from, to } => self.displaced.push(format!(
                 "in {} a file that another program made as {} has the name {}: rename it back by hand",

@@ -144,7 +144,7 @@ fn killed(guest: &Guest, dir: &str) -> Result<()> {
     guest.sh(&format!(
         "slabscope reclaim --carousel {dir} --yes >/dev/null 2>&1 & run=$!
          until ls -A {dir} | grep -q sess_; do kill -0 $run || exit 1; done
-         pkill -KILL -P $run; wait $run; test $(ls -A {dir} | grep -c sess_) = 1"
+         pkill -KILL -P $run; wait $run; test $(ls -A {dir} | grep -cE 'sess_|slabscope') = 1"
     ))?;
     let said = ends_with(
         guest,
@@ -155,6 +155,9 @@ fn killed(guest: &Guest, dir: &str) -> Result<()> {
     let left = guest.sh(&format!(
         "ls -A {dir} /root/.local/state/slabscope/carousel"
     ))?;
-    ensure!(!left.contains("sess_") && !left.contains(".json"), "{left}");
+    ensure!(
+        !left.contains("sess_") && !left.contains("slabscope-") && !left.contains(".json"),
+        "{left}"
+    );
     Ok(())
 }

@@ -226,8 +226,10 @@ fn remove(path: &Path, content: &Content, token: &Token) -> Result<Option<OsStri
     remove_from(&dir, token)
 }
 
-/// Removes a run's link from a directory, by where it leads: its name may be any.
+/// Removes a run's links from a directory, by where they lead: their names may be any. The name of the first; there are
+/// more where others moved some.
 pub(super) fn remove_from(dir: &File, token: &Token) -> Result<Option<OsString>, Errno> {
+    let mut removed = None;
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
@@ -245,9 +247,9 @@ pub(super) fn remove_from(dir: &File, token: &Token) -> Result<Option<OsString>,
             continue;
         }
         unlinkat(dir, &own, AtFlags::empty())?;
-        return Ok(Some(name.into()));
+        removed.get_or_insert(name.into());
     }
-    Ok(None)
+    Ok(removed)
 }
 
 fn leads_to(dir: &File, name: &OsStr, token: &Token) -> bool {

@@ -11,7 +11,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Stat};
 use rustix::fs::{fstat, openat, renameat_with, statat, symlinkat, unlinkat};
@@ -30,6 +31,8 @@ pub(super) enum Step {
     Unfit,
     /// Another program removed or replaced the link: another link is needed.
     Lost,
+    /// The same, and the link is somewhere else now.
+    Moved(PathBuf),
     /// Another program's file was renamed in the link's place, and got its name back at once.
     PutBack,
     /// The same, and its name was taken by yet another file meanwhile: it has the link's own name now.
@@ -46,7 +49,7 @@ pub(super) enum Step {
 pub(super) struct Link<'a> {
     dir: &'a File,
     /// Holds its dentry, so that the last name is no negative dentry either, once it is removed.
-    _held: OwnedFd,
+    held: OwnedFd,
     id: (u64, u64),
     /// The name it has now.
     at: OsString,
@@ -66,7 +69,7 @@ impl<'a> Link<'a> {
         match stat {
             Ok((id, held)) => Ok(Self {
                 dir,
-                _held: held,
+                held,
                 id,
                 at: own.clone(),
                 own,
@@ -123,7 +126,7 @@ impl<'a> Link<'a> {
         self.gone = true;
         match self.rename(&self.own.clone(), name) {
             Ok(()) => Step::PutBack,
-            Err(Errno::NOENT) => Step::Lost,
+            Err(Errno::NOENT) => self.lost(),
             Err(_) => Step::Displaced {
                 from: name.into(),
                 to: self.own.clone(),
@@ -131,9 +134,15 @@ impl<'a> Link<'a> {
         }
     }
 
+    /// Somebody else has replaced it, removed it, or moved it away.
     fn lost(&mut self) -> Step {
         self.gone = true;
-        Step::Lost
+        let is_somewhere = fstat(&self.held).is_ok_and(|stat| stat.st_nlink > 0);
+        let path = format!("/proc/self/fd/{}", self.held.as_raw_fd());
+        match std::fs::read_link(path) {
+            Ok(place) if is_somewhere => Step::Moved(place),
+            _ => Step::Lost,
+        }
     }
 
     fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
@@ -256,6 +265,18 @@ mod tests {
         drop(link);
         assert_eq!(dir.names(), ["one"]);
         assert_eq!(fs::read(dir.path().join("one")).unwrap(), b"theirs");
+    }
+
+    #[test]
+    fn link_that_is_moved_away_is_told() {
+        let (dir, open, token) = scene();
+        let mut link = Link::place(&open, &token).unwrap();
+        assert_eq!(link.lay(name("one")), Ok(Step::Gone));
+        let elsewhere = dir.path().join("elsewhere");
+        fs::rename(dir.path().join("one"), &elsewhere).unwrap();
+        assert_eq!(link.fetch(name("one")), Ok(Step::Moved(elsewhere)));
+        drop(link);
+        assert_eq!(dir.names(), ["elsewhere"]);
     }
 
     /// No file is replaced, and both are there.
