@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::io::Errno;
 use rustix::mount::{
@@ -36,10 +36,9 @@ pub enum Access {
 
 /// Reconfigures the superblock of an open directory, and changes nothing but what is asked for.
 pub fn reconfigure(dir: BorrowedFd<'_>, access: Access) -> Result<(), Errno> {
-    let mut mounted = mounted(dir)?;
     // Whoever remounts it is done by then.
-    wait_for(&mounted.mount.superblock);
-    mounted = self::mounted(dir)?;
+    wait_for(dir);
+    let mounted = mounted(dir)?;
     let flags = FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH;
     let context = fspick(dir, "", flags)?;
     for (key, value) in said_again(&mounted.mount.fs, &mounted.options, access) {
@@ -78,30 +77,23 @@ fn said_again(fs: &str, options: &Options, access: Access) -> Vec<(&'static str,
     ro.into_iter().chain(said).collect()
 }
 
-/// Waits for whoever has a superblock to himself: ustat(2) does, and does nothing else (fs/super.c:
-/// `user_get_super()`, Linux 7.3). Not every architecture has it.
-#[cfg(target_arch = "x86_64")]
-fn wait_for(superblock: &str) {
-    let numbers = superblock.split_once(':');
-    let numbers =
-        numbers.and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
-    let Some((major, minor)) = numbers else {
-        return;
-    };
-    // Larger than what the kernel fills in: 32 bytes.
-    let mut answer = [0_u64; 16];
-    // SAFETY: the kernel writes less than `answer` has room for, and reads nothing.
+/// Waits for whoever has the superblock to himself: quotactl_fd(2) does, since Linux 5.14, and asks the filesystem
+/// nothing for the format of its quota (fs/quota/quota.c: `quota_getfmt()`, Linux 7.3); ustat(2) would.
+fn wait_for(dir: BorrowedFd<'_>) {
+    // linux/quota.h: QCMD(Q_GETFMT, USRQUOTA)
+    const FORMAT_OF_USERS: libc::c_uint = 0x80_0004 << 8;
+    let mut format = 0_u32;
+    // SAFETY: the kernel writes a number of 32 bits to `format`, or fails.
     unsafe {
         libc::syscall(
-            libc::SYS_ustat,
-            libc::makedev(major, minor),
-            answer.as_mut_ptr(),
+            libc::SYS_quotactl_fd,
+            dir.as_raw_fd(),
+            FORMAT_OF_USERS,
+            0,
+            &raw mut format,
         )
     };
 }
-
-#[cfg(not(target_arch = "x86_64"))]
-fn wait_for(_: &str) {}
 
 #[cfg(test)]
 mod tests {

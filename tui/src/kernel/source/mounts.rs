@@ -3,7 +3,6 @@
 mod layers;
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -204,23 +203,11 @@ impl Mount {
     }
 }
 
-/// An absolute path that compares with others as [`Path`] does, component by component, in one pass over the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ByPath<'a>(pub &'a Path);
-
-impl Ord for ByPath<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // No name holds a NUL: that comes before all that may continue a name.
-        let ends = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
-        let own = self.0.as_os_str().as_bytes().iter().map(ends);
-        own.cmp(other.0.as_os_str().as_bytes().iter().map(ends))
-    }
-}
-
-impl PartialOrd for ByPath<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
+/// What sorts absolute paths as [`Path`] does, component by component, byte by byte.
+pub fn by_path(path: &Path) -> Vec<u8> {
+    // No name holds a NUL: that comes before all that may continue a name.
+    let ends = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
+    path.as_os_str().as_bytes().iter().map(ends).collect()
 }
 
 /// Which directories of which superblocks are mounted, and where first by path.
@@ -340,17 +327,10 @@ pub(super) fn reachable(all: Vec<Mounted>) -> Vec<Mount> {
         .into_iter()
         .zip(uppermost)
         .filter(|(_, uppermost)| *uppermost);
-    let mounts: Vec<Mount> = kept.map(|(mounted, _)| mounted.mount).collect();
+    let mut mounts: Vec<Mount> = kept.map(|(mounted, _)| mounted.mount).collect();
     let kind = |mount: &Mount| (mount.is_internal(), mount.is_memory());
-    let mut keyed: Vec<_> = mounts
-        .into_iter()
-        .map(|mount| (kind(&mount), mount))
-        .collect();
-    keyed.sort_by(|(kind_a, a), (kind_b, b)| {
-        let points = || ByPath(&a.point).cmp(&ByPath(&b.point));
-        kind_a.cmp(kind_b).then_with(points)
-    });
-    keyed.into_iter().map(|(_, mount)| mount).collect()
+    mounts.sort_by_cached_key(|mount| (kind(mount), by_path(&mount.point)));
+    mounts
 }
 
 /// What is no ASCII becomes an octal escape, as the kernel already writes blanks and backslashes
@@ -414,7 +394,7 @@ mod tests {
             ["/a/b", "/a/c"],
         ] {
             let [a, b] = pair.map(Path::new);
-            assert!(ByPath(a) < ByPath(b) && a < b, "{pair:?}");
+            assert!(by_path(a) < by_path(b) && a < b, "{pair:?}");
         }
     }
 

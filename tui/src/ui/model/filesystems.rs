@@ -9,7 +9,7 @@ use super::tree_columns::Sizes;
 use crate::base::text::{bytes, count_in, printable};
 use crate::cache::census;
 use crate::kernel::session::{Counters, plus};
-use crate::kernel::source::mounts::ByPath;
+use crate::kernel::source::mounts::by_path;
 use crate::kernel::source::{Mount, Sample};
 
 /// A superblock.
@@ -101,10 +101,21 @@ impl FilesystemsPage {
         if !order.filter.is_none() {
             rows.retain(|row| order.filter.fits(&row.name()));
         }
-        rows.sort_unstable_by(|a, b| {
-            order.compare(FILESYSTEM_COLUMNS, (a, name_key(a)), (b, name_key(b)))
+        // Many rows are large: their places are sorted, by keys that are made once.
+        let keys: Vec<_> = rows.iter().map(name_key).collect();
+        let mut places: Vec<usize> = (0..rows.len()).collect();
+        places.sort_by(|&a, &b| {
+            order.compare(
+                FILESYSTEM_COLUMNS,
+                (&rows[a], &keys[a]),
+                (&rows[b], &keys[b]),
+            )
         });
-        self.rows = rows;
+        let mut rows: Vec<_> = rows.into_iter().map(Some).collect();
+        self.rows = places
+            .into_iter()
+            .filter_map(|at| rows[at].take())
+            .collect();
     }
 
     /// Where the selected one is; the first if it is gone.
@@ -125,8 +136,8 @@ fn freeable(row: &Filesystem) -> Option<u64> {
 }
 
 /// On disk first, in memory next, the kernel's own last.
-fn name_key(row: &Filesystem) -> ((bool, bool), ByPath<'_>) {
-    (row.kind, ByPath(&row.mount().point))
+fn name_key(row: &Filesystem) -> ((bool, bool), Vec<u8>) {
+    (row.kind, by_path(&row.mount().point))
 }
 
 /// Sizes of objects, and bytes of the inodes' cache.

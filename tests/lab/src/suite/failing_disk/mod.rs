@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::Case;
-use crate::agent::SCRATCH_DISK;
 use crate::guest::Guest;
 use disk::{BTRFS, BTRFS_IN_PLACE, Disk, EXT4, Kind, NO_JOURNAL, NO_LOAD, XFS};
 
@@ -343,14 +342,17 @@ fn inode_words(guest: &Guest, kind: &Kind, script: &str, command: &str) -> Resul
 
 /// A filesystem that has given up writing may have clean pages that are the only copy, and tells of none.
 fn given_up(guest: &Guest) -> Result<()> {
+    let disk = Disk::BadData;
     guest.load_module()?;
-    guest.fresh_ext4()?;
-    let dir = "/mnt/ext4/dir";
+    disk.make(guest)?;
+    mount(guest, &EXT4, disk)?;
+    let dir = format!("{TOP}/dir");
     guest.sh(&format!(
-        "mount -o remount,errors=remount-ro,noatime /mnt/ext4
+        "mount -o remount,errors=remount-ro,noatime {TOP}
          mkdir {dir} && for n in $(seq 10); do echo word >{dir}/$n; done && sync && grep -q . {dir}/*
-         echo 1 >/sys/fs/ext4/$(basename $(readlink -f {SCRATCH_DISK}))/trigger_fs_error
-         ! touch {dir}/another"
+         echo 1 >/sys/fs/ext4/$(basename {})/trigger_fs_error
+         ! touch {dir}/another",
+        disk.device()
     ))?;
     let mut wrong = Vec::new();
     for mode in ["pages", "inodes"] {
@@ -367,7 +369,8 @@ fn given_up(guest: &Guest) -> Result<()> {
             wrong.push(said);
         }
     }
-    guest.sh("umount /mnt/ext4")?;
+    guest.sh(&format!("umount {TOP}"))?;
+    disk.remove(guest)?;
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     guest.unload_module()
 }
