@@ -139,12 +139,16 @@ fn listed(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// Killed while its link has one of the names.
+/// Killed while its link is there. It has its own name for most of the time.
 fn killed(guest: &Guest, dir: &str) -> Result<()> {
     guest.sh(&format!(
-        "slabscope reclaim --carousel {dir} --yes >/dev/null 2>&1 & run=$!
-         until ls -A {dir} | grep -q sess_; do kill -0 $run || exit 1; done
-         pkill -KILL -P $run; wait $run; test $(ls -A {dir} | grep -cE 'sess_|slabscope') = 1"
+        "slabscope reclaim --carousel {dir} --yes >/tmp/said 2>&1 & run=$!
+         until ls -A {dir} | grep -qE 'sess_|slabscope'; do
+             kill -0 $run || {{ echo it ended before its link was seen:; cat /tmp/said; exit 1; }}
+         done
+         pkill -KILL -P $run; wait $run
+         left=$(ls -A {dir} | grep -E 'sess_|slabscope')
+         test $(echo $left | wc -w) = 1 || {{ echo left: $left; cat /tmp/said; exit 1; }}"
     ))?;
     let said = ends_with(
         guest,
