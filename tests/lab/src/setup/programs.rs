@@ -1,11 +1,13 @@
 //! The programs that run in the guest: linked statically, as the guest's C library may be another than the host's.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::cache::Cache;
 use super::workspace;
@@ -43,10 +45,10 @@ pub fn paths(cache: &Cache) -> Programs {
     }
 }
 
-/// Builds what has changed of them; quiet unless told otherwise, or when something fails.
-pub fn build(cache: &Cache, verbose: bool) -> Result<()> {
+/// Cargo, for the guest's programs.
+fn cargo(cache: &Cache, what: &str) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(&cargo);
+    let mut command = Command::new(cargo);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO") && !KEPT.iter().any(|kept| text.starts_with(kept)) {
@@ -55,7 +57,42 @@ pub fn build(cache: &Cache, verbose: bool) -> Result<()> {
     }
     command
         .current_dir(workspace())
-        .args(["build", "--release", "--locked", "--target", TARGET])
+        .args([what, "--release", "--locked", "--target", TARGET])
+        .arg("--target-dir")
+        .arg(cache.path("target"));
+    command
+}
+
+/// Cargo tells the packages of one checkout from those of another, in a cache that both share, by the times of their files
+/// alone: the programs of one would pass for the other's.
+fn forget_another_checkout(cache: &Cache) -> Result<()> {
+    let stamp = cache.path("target").join("checkout");
+    let here = workspace().as_os_str().as_bytes().to_vec();
+    if fs::read(&stamp).ok().as_ref() == Some(&here) {
+        return Ok(());
+    }
+    fs::create_dir_all(cache.path("target")).context("cannot make the directory to build in")?;
+    let mut command = cargo(cache, "clean");
+    command.args([
+        "--quiet",
+        "--package",
+        "slabscope",
+        "--package",
+        "slabscope-lab",
+    ]);
+    let status = command.status().context("cannot run cargo")?;
+    ensure!(
+        status.success(),
+        "forgetting another checkout's programs failed: {status}"
+    );
+    fs::write(&stamp, here).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+/// Builds what has changed of them; quiet unless told otherwise, or when something fails.
+pub fn build(cache: &Cache, verbose: bool) -> Result<()> {
+    forget_another_checkout(cache)?;
+    let mut command = cargo(cache, "build");
+    command
         .args([
             "--package",
             "slabscope",
@@ -66,8 +103,6 @@ pub fn build(cache: &Cache, verbose: bool) -> Result<()> {
             "--bin",
             "agent",
         ])
-        .arg("--target-dir")
-        .arg(cache.path("target"))
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "none")
         .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
@@ -75,9 +110,7 @@ pub fn build(cache: &Cache, verbose: bool) -> Result<()> {
     if !verbose {
         command.arg("--quiet");
     }
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("cannot run {}", Path::new(&cargo).display()))?;
+    let mut child = command.spawn().context("cannot run cargo")?;
     let started = Instant::now();
     let mut silent = !verbose;
     let status = loop {
