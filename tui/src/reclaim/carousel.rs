@@ -151,6 +151,9 @@ impl Plan {
                 "{why}, and each name would be there for an instant; --force does it all the same"
             )));
         }
+        if let Some(why) = unfit::layer(&target, &mounts).filter(|_| !self.request.force) {
+            return Err(refused(format!("{why}; --force does it all the same")));
+        }
         self.directories.push(Directory {
             target,
             names: Names::default(),

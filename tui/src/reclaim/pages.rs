@@ -55,6 +55,8 @@ pub struct Found {
     pub directories: u64,
     /// Files and directories that may not be opened or read, or went meanwhile.
     pub skipped: u64,
+    /// Directories whose paths are longer than a path can be: what is in them was not looked at.
+    pub too_deep: u64,
     /// Of the files, those of others: the kernel tells their page cache to nobody else.
     pub not_told: u64,
     /// Bytes of page cache of the files that it tells of.
@@ -266,6 +268,15 @@ impl Rung for Plan {
                 count(found.skipped)
             ));
         }
+        if found.too_deep > 0 {
+            notes.push(format!(
+                "not looked at, as their paths are longer than a path can be: {} and what is below; begin further down",
+                match found.too_deep {
+                    1 => "1 directory".into(),
+                    n => format!("{} directories", count(n)),
+                }
+            ));
+        }
         if found.cut == Some(Cut::Bound) {
             notes.push("bound reached: there may be more".into());
         }
@@ -345,6 +356,7 @@ impl Plan {
         };
         let walked = Walk::new(self, "giving up").run(&kernel, &mut act, flow)?;
         let ended = match walked.cut {
+            None if walked.too_deep > 0 => Ended::Bound,
             None => Ended::Complete,
             Some(Cut::Stopped) => Ended::Stopped,
             Some(Cut::Bound) => Ended::Bound,
@@ -473,6 +485,28 @@ mod tests {
         let mut stop = |_: &Progress| ControlFlow::Break(());
         let stopped = Plan::new(&Kernel::new("/"), &root, Request::default(), &mut stop);
         assert!(stopped.unwrap().is_none());
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_lies_deeper_than_a_path_can_be_is_told() {
+        use rustix::fs::{Mode, OFlags, mkdirat, openat};
+        let root = tree("deep");
+        let name = "d".repeat(250);
+        let mut at = rustix::fs::open(&root, OFlags::PATH, Mode::empty()).unwrap();
+        for _ in 0..20 {
+            mkdirat(&at, &name, Mode::RWXU).unwrap();
+            at = openat(&at, &name, OFlags::PATH, Mode::empty()).unwrap();
+        }
+        let planned = plan(&root, Request::default());
+        assert_eq!(planned.found.too_deep, 1, "{:?}", planned.found);
+        assert!(
+            planned
+                .notes()
+                .iter()
+                .any(|note| note.contains("1 directory and what is below"))
+        );
+        assert_eq!(planned.run(&mut go_on).unwrap().ended, Ended::Bound);
         fs::remove_dir_all(root).unwrap();
     }
 

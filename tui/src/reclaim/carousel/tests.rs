@@ -180,6 +180,27 @@ fn files_that_are_put_there_meanwhile_keep_their_names() {
 }
 
 #[test]
+fn layer_of_a_mounted_overlay_is_told() {
+    let dir = Temp::new();
+    let overlay = |upper: &Path| {
+        let layers = crate::kernel::source::mounts::Layers::known(&[upper.to_str().unwrap()]);
+        [Mount {
+            fs: "overlay".into(),
+            point: "/merged".into(),
+            made_of: layers,
+            ..Mount::default()
+        }]
+    };
+    let target = Target::of(dir.path(), File::open(dir.path()).unwrap());
+    let why = unfit::layer(&target, &overlay(dir.path().parent().unwrap()));
+    assert!(why.unwrap().contains("overlay at /merged"));
+    assert_eq!(
+        unfit::layer(&target, &overlay(Path::new("/elsewhere"))),
+        None
+    );
+}
+
+#[test]
 fn directories_whose_names_matter_are_refused_unless_forced() {
     let (dir, state) = (Temp::new(), Temp::new());
     let why = |path: &Path, searched: &[PathBuf]| {

@@ -92,6 +92,19 @@ pub(super) fn sensitive(target: &Target, searched: &[PathBuf]) -> Option<String>
     })
 }
 
+/// Of which overlay it is a layer: what is changed below a mounted one is not defined there
+/// (Documentation/filesystems/overlayfs.rst); `--force` takes it upon itself.
+pub(super) fn layer(target: &Target, mounts: &[Mount]) -> Option<String> {
+    let place = target.known_place()?;
+    let is_in = |layer: &PathBuf| place.starts_with(layer);
+    let mut all = mounts.iter();
+    let overlay = all.find(|mount| mount.made_of.directories().iter().any(is_in))?;
+    Some(format!(
+        "it is a layer of the overlay at {}, which must not be changed below it",
+        printable(&overlay.point)
+    ))
+}
+
 /// The directories of PATH.
 pub(super) fn searched() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -29,6 +29,11 @@ pub(super) struct Walk<'a> {
     root: PathBuf,
 }
 
+fn is_too_deep(error: &walkdir::Error) -> bool {
+    let io = error.io_error().and_then(Errno::from_io_error);
+    io == Some(Errno::NAMETOOLONG)
+}
+
 impl<'a> Walk<'a> {
     /// Over what a plan is for.
     pub(super) fn new(plan: &'a Plan, doing: &'static str) -> Self {
@@ -68,6 +73,7 @@ impl<'a> Walk<'a> {
                 Err(error) if error.depth() == 0 => {
                     return Err(ReclaimError::file(&self.plan.target.path, error));
                 }
+                Err(error) if is_too_deep(&error) => self.found.too_deep += 1,
                 Err(_) => self.found.skipped += 1,
             }
         }
