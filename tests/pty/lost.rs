@@ -241,7 +241,7 @@ fn deed_of_a_screen_whose_terminal_hangs_up_is_recorded() {
     }
 }
 
-/// A stalled connection, or a terminal that is stopped: nobody waits to write to it any more once told to end.
+/// The terminal is stalled or stopped, so that a write to it blocks: a signal still ends the program.
 #[test]
 fn screen_whose_terminal_takes_no_output_ends_by_a_signal() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {

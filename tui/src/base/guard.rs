@@ -87,7 +87,7 @@ pub fn run(program: fn() -> u8, left: u8) -> u8 {
         tell(code.into());
         return code;
     }
-    // -1 is no process, and not to be asked for one.
+    // fork() failed with -1, which `from_raw` does not take.
     match Pid::from_raw(forked.max(0)) {
         Some(child) => Guard::new(child, blocked).wait(left),
         // There may be no more processes: it runs without.
@@ -286,8 +286,9 @@ impl Guard {
         None
     }
 
-    /// The shell is to see that the program has stopped; it continues both. Whoever sends SIGSTOP stops whom he
-    /// likes, and continues them in an order of his own: this process, then alone, would not be continued again.
+    /// Stops this process with the child, so that the shell sees the job as stopped; the shell continues both. Not when
+    /// somebody else has sent SIGSTOP: `killall -CONT` continues the two one after the other, and this one, stopping in
+    /// between, would never be continued.
     fn stopped(&mut self, signal: Option<c_int>) {
         self.continued = false;
         while let Some(info) = self.blocked.next(Some(Duration::ZERO)) {

@@ -36,9 +36,8 @@ fn is_ignored(signal: c_int) -> bool {
 }
 
 /// At the start of the program: a limit on the size of files (SIGXFSZ) is an error of the write that
-/// meets it, as a full disk is, and ends nothing. SIGINT and SIGQUIT end it, whoever started it: see [`ending`]. The end of
-/// a child is heard of (a daemon that ignores SIGCHLD has its children do so, too), and none of the signals that end it is
-/// blocked by whom it was started by.
+/// meets it, as a full disk is, and ends nothing. SIGINT and SIGQUIT end it even if the parent ignored them: see [`ending`].
+/// SIGCHLD is not ignored, as it may be when a daemon starts the program, and no signal that ends it stays blocked.
 pub fn at_start() {
     // SAFETY: neither to ignore a signal nor its default action installs a handler.
     unsafe {

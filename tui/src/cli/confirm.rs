@@ -91,7 +91,8 @@ pub(super) fn ask(
     verb: &str,
 ) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        let message = "nobody is there to see the plan and to confirm it: look with --dry-run, then use --yes";
+        let message =
+            "the plan cannot be confirmed without a terminal: look with --dry-run, then use --yes";
         return Err(Failure::new(Exit::Usage, message));
     }
     let mut text = Vec::new();

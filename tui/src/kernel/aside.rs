@@ -268,7 +268,10 @@ fn wait(
     let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()?;
+        .spawn()
+        .map_err(|error| {
+            io::Error::new(error.kind(), format!("no process can be started: {error}"))
+        })?;
     let start = Instant::now();
     let mut step = Duration::from_millis(1);
     loop {

@@ -4,9 +4,9 @@
 //! a missing `ro` for a wish to write (`__ext4_remount()`, `xfs_fs_reconfigure()`, `btrfs_reconfigure()`), XFS a
 //! missing `inode32` or `max_atomic_write` for the default. Those are said again, the rest is kept by them.
 //!
-//! Who remounts at the same time holds the superblock until that is done: it is waited for before the options are
-//! read. In the instant between the reading and the call somebody may begin: that is seen afterwards, by the
-//! mount's own flag, which nobody but he has changed, and set right.
+//! A remount holds s_umount until it is done: that is waited for before the options are read. A remount that begins
+//! between the reading and the call is seen afterwards by the mount's own flag, which this call never changes; the
+//! superblock is then set as that flag says (reclaim/superblock.rs).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,7 +36,7 @@ pub enum Access {
 
 /// Reconfigures the superblock of an open directory, and changes nothing but what is asked for.
 pub fn reconfigure(dir: BorrowedFd<'_>, access: Access) -> Result<(), Errno> {
-    // Whoever remounts it is done by then.
+    // A remount that is under way ends first.
     wait_for(dir);
     let mounted = mounted(dir)?;
     let flags = FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH;
@@ -77,8 +77,9 @@ fn said_again(fs: &str, options: &Options, access: Access) -> Vec<(&'static str,
     ro.into_iter().chain(said).collect()
 }
 
-/// Waits for whoever has the superblock to himself: quotactl_fd(2) does, since Linux 5.14, and asks the filesystem
-/// nothing for the format of its quota (fs/quota/quota.c: `quota_getfmt()`, Linux 7.3); ustat(2) would.
+/// Waits until nobody holds the superblock's s_umount for writing, as a remount does: quotactl_fd(2) takes it for reading
+/// (Linux 5.14). Asking for the quota format calls nothing in the filesystem (fs/quota/quota.c: `quota_getfmt()`,
+/// Linux 7.3), so that no server is waited for; ustat(2) would call its statfs.
 fn wait_for(dir: BorrowedFd<'_>) {
     // linux/quota.h: QCMD(Q_GETFMT, USRQUOTA)
     const FORMAT_OF_USERS: libc::c_uint = 0x80_0004 << 8;
@@ -96,10 +97,10 @@ fn wait_for(dir: BorrowedFd<'_>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn options(all: &[(&str, Option<&str>)]) -> Options {
+    pub(crate) fn options(all: &[(&str, Option<&str>)]) -> Options {
         let owned =
             |(key, value): &(&str, Option<&str>)| ((*key).to_owned(), value.map(str::to_owned));
         all.iter().map(owned).collect()

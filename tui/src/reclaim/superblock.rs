@@ -394,8 +394,7 @@ impl Plan {
         Ok(ran)
     }
 
-    /// Somebody remounted it while it was reconfigured, which his flag of the mount tells: the superblock is to be as
-    /// he wants it.
+    /// Sets the superblock read-only or writable as the mount's own flag says, if a remount changed that meanwhile.
     fn as_remounted(&self, now: &Mounted, ran: &mut Ran) -> Result<(), ReclaimError> {
         if now.read_only == self.read_only || now.read_only == now.options.contains_key("ro") {
             return Ok(());
@@ -420,7 +419,7 @@ impl Plan {
     }
 }
 
-/// How long it is waited for that a superblock is as somebody wants it who remounted it.
+/// How long that may take.
 const SET_RIGHT: Duration = Duration::from_secs(30);
 
 /// What is in one and not in the other.
@@ -444,12 +443,7 @@ fn difference(before: &Options, after: &Options) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn options(all: &[(&str, Option<&str>)]) -> Options {
-        let owned =
-            |(key, value): &(&str, Option<&str>)| ((*key).to_owned(), value.map(str::to_owned));
-        all.iter().map(owned).collect()
-    }
+    use crate::kernel::reconfigure::tests::options;
 
     #[test]
     fn inodes_that_went_and_are_not_freed_are_pending() {

@@ -223,7 +223,7 @@ fn superblock_options(_: &Context, guest: &Guest) -> Result<()> {
     Ok(())
 }
 
-/// Who remounts a filesystem while it is reconfigured gets what he wants, whoever comes first.
+/// A remount during the reconfiguration takes effect, read-only or writable, whichever of the two comes first.
 fn superblock_remounted(_: &Context, guest: &Guest) -> Result<()> {
     let dir = Fs::Ext4.fresh(guest)?;
     let said = guest.sh_within(

@@ -68,7 +68,7 @@ struct Content {
     path_base64: String,
     /// The directory's, so that another one of the same path is left alone.
     inode: u64,
-    /// The filesystem's: a number that stays when it is mounted again.
+    /// The filesystem's (f_fsid): on most it stays when it is mounted again.
     filesystem: Option<u64>,
 }
 
