@@ -110,7 +110,7 @@ pub static MEASURES: [Measure; 39] = [
         "carousel",
         Bench::Unlink,
         Bound::AtMost(1.5, 1.5),
-        "rename a link through 200,000 by create and unlink",
+        "a link through 200,000 by create and unlink",
     ),
     measure(
         "stall",
@@ -357,7 +357,7 @@ fn figure(value: f64) -> String {
 /// The table as it is printed.
 pub fn render(rows: &[Row]) -> String {
     let mut text = format!(
-        "{:14} {:48} {:>6} {:>8}  {:17} {:8}\n",
+        "{:15} {:48} {:>6} {:>8}  {:17} {:8}\n",
         "name", "what", "rounds", "median", "(least - most)", "bound"
     );
     for row in rows {
@@ -370,7 +370,7 @@ pub fn render(rows: &[Row]) -> String {
         // Writing to a String does not fail.
         writeln!(
             text,
-            "{:14} {:48} {:>6} {:>8}  {spread:17} {:8} {}",
+            "{:15} {:48} {:>6} {:>8}  {spread:17} {:8} {}",
             row.measure.name,
             row.measure.what,
             row.figures.len(),
