@@ -8,7 +8,6 @@
 //! between the reading and the call is seen afterwards by the mount's own flag, which this call never changes; the
 //! superblock is then set as that flag says (reclaim/superblock.rs).
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -18,10 +17,8 @@ use rustix::mount::{
 };
 
 use crate::kernel::reach;
+use crate::kernel::source::mounts::Options;
 use crate::kernel::source::{Mounted, mounts};
-
-/// Options of a superblock, as mountinfo has them.
-pub type Options = BTreeMap<String, Option<String>>;
 
 /// Whether it is to be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +58,12 @@ fn mounted(dir: BorrowedFd<'_>) -> Result<Mounted, Errno> {
 }
 
 /// What has to be said again for nothing else to change.
-fn said_again(fs: &str, options: &Options, access: Access) -> Vec<(&'static str, Option<String>)> {
+fn said_again<'a>(
+    fs: &str,
+    options: &'a Options,
+    access: Access,
+) -> Vec<(&'a str, Option<&'a str>)> {
+    let options = options.by_key();
     let keys: &[&str] = match fs {
         "xfs" => &["inode32", "max_atomic_write"],
         _ => &[],
@@ -73,7 +75,7 @@ fn said_again(fs: &str, options: &Options, access: Access) -> Vec<(&'static str,
     let ro = read_only.then_some(("ro", None));
     let said = keys
         .iter()
-        .filter_map(|key| Some((*key, options.get(*key)?.clone())));
+        .filter_map(|key| Some((*key, *options.get(key)?)));
     ro.into_iter().chain(said).collect()
 }
 
@@ -97,29 +99,20 @@ fn wait_for(dir: BorrowedFd<'_>) {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-
-    pub(crate) fn options(all: &[(&str, Option<&str>)]) -> Options {
-        let owned =
-            |(key, value): &(&str, Option<&str>)| ((*key).to_owned(), value.map(str::to_owned));
-        all.iter().map(owned).collect()
-    }
 
     #[test]
     fn what_a_filesystem_would_change_is_said_again() {
-        let kept = |fs, options: &Options| said_again(fs, options, Access::Kept);
-        let all = options(&[("ro", None), ("inode32", None), ("noquota", None)]);
+        let options = |text: &str| Options::from(text);
+        let all = options("ro,inode32,noquota");
+        let (rw, atomic) = (options("rw"), options("rw,max_atomic_write=64k"));
+        let kept = |fs, options| said_again(fs, options, Access::Kept);
         assert_eq!(kept("ext4", &all), [("ro", None)]);
         assert_eq!(kept("xfs", &all), [("ro", None), ("inode32", None)]);
-        assert_eq!(kept("xfs", &options(&[("rw", None)])), []);
-        let atomic = options(&[("max_atomic_write", Some("64k"))]);
-        assert_eq!(
-            kept("xfs", &atomic),
-            [("max_atomic_write", Some("64k".into()))]
-        );
+        assert_eq!(kept("xfs", &rw), []);
+        assert_eq!(kept("xfs", &atomic), [("max_atomic_write", Some("64k"))]);
         assert_eq!(said_again("ext4", &all, Access::Writable), []);
-        let rw = options(&[("rw", None)]);
         assert_eq!(said_again("ext4", &rw, Access::ReadOnly), [("ro", None)]);
     }
 }

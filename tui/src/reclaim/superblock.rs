@@ -21,7 +21,7 @@ use crate::cache::holders::watches::watches;
 use crate::cache::who;
 use crate::kernel::aside::{Deed, Waited, aside};
 use crate::kernel::reach::{self, Kind};
-use crate::kernel::reconfigure::Options;
+use crate::kernel::source::mounts::Options;
 use crate::kernel::source::{Kernel, Mount, Mounted};
 use crate::reclaim::prune::settle;
 
@@ -396,7 +396,7 @@ impl Plan {
 
     /// Sets the superblock read-only or writable as the mount's own flag says, if a remount changed that meanwhile.
     fn as_remounted(&self, now: &Mounted, ran: &mut Ran) -> Result<(), ReclaimError> {
-        if now.read_only == self.read_only || now.read_only == now.options.contains_key("ro") {
+        if now.read_only == self.read_only || now.read_only == now.options.has("ro") {
             return Ok(());
         }
         let (deed, what) = match now.read_only {
@@ -424,14 +424,14 @@ const SET_RIGHT: Duration = Duration::from_secs(30);
 
 /// What is in one and not in the other.
 fn difference(before: &Options, after: &Options) -> String {
-    let show = |(key, value): (&String, &Option<String>)| match value {
+    let show = |(key, value): (&str, Option<&str>)| match value {
         Some(value) => format!("{}={}", printable(key), printable(value)),
         None => printable(key),
     };
     let only = |of: &Options, other: &Options, sign: char| {
-        let only = of
-            .iter()
-            .filter(|(key, value)| other.get(*key) != Some(value));
+        let other = other.by_key();
+        let all = of.by_key().into_iter();
+        let only = all.filter(|(key, value)| other.get(key) != Some(value));
         only.map(|option| format!("{sign}{}", show(option)))
             .collect::<Vec<_>>()
     };
@@ -443,7 +443,6 @@ fn difference(before: &Options, after: &Options) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::reconfigure::tests::options;
 
     #[test]
     fn inodes_that_went_and_are_not_freed_are_pending() {
@@ -486,8 +485,8 @@ mod tests {
 
     #[test]
     fn a_change_of_options_is_told() {
-        let before = options(&[("rw", None), ("commit", Some("5"))]);
-        let after = options(&[("ro", None), ("commit", Some("30"))]);
+        let before = Options::from("rw,commit=5");
+        let after = Options::from("ro,commit=30");
         assert_eq!(difference(&before, &after), "-commit=5 -rw +commit=30 +ro");
         assert_eq!(difference(&before, &before), "");
     }

@@ -73,6 +73,6 @@ mod tests {
         let remote: Vec<_> = all.iter().map(|mount| mount.is_remote()).collect();
         assert_eq!(remote, [false, false, true, false]);
         assert_eq!(all[0].superblock, all[1].superblock);
-        assert!(read.value[0].options.contains_key("noatime"));
+        assert!(read.value[0].options.has("noatime"));
     }
 }

@@ -104,7 +104,7 @@ impl Hierarchy {
             }
         }
         let has_memory = |mounted: &&Mounted| {
-            mounted.mount.fs == "cgroup" && mounted.options.contains_key("memory")
+            mounted.mount.fs == "cgroup" && mounted.options.has("memory")
         };
         let mut version_1 = None;
         for mounted in mounts.iter().filter(has_memory) {

@@ -13,13 +13,10 @@ use super::unescape;
 pub struct Layers(Option<Arc<str>>);
 
 impl Layers {
-    /// Of a line of mountinfo.
-    pub(super) fn of(line: &str) -> Self {
-        // Type, source, then the options.
-        let rest = line.split_once(" - ").map(|(_, rest)| rest);
-        let options = rest.and_then(|rest| rest.splitn(3, ' ').nth(2));
-        let named = options.filter(|options| options.contains("dir"));
-        Self(named.map(Into::into))
+    /// Of the options of a superblock.
+    pub(super) fn of(fs: &str, options: &Arc<str>) -> Self {
+        let named = fs == "overlay" && options.contains("dir");
+        Self(named.then(|| options.clone()))
     }
 
     /// Of directories that are known; no comma and no colon may be in their names.
