@@ -11,16 +11,23 @@ use crate::setup::kernel::has;
 
 pub(super) const CASES: &[Case] = &[
     Case {
+        name: "cgroups::shadowed",
+        run: shadowed,
+    },
+    Case {
+        name: "cgroups::doctor_remedies",
+        run: doctor_remedies,
+    },
+];
+
+pub(super) const ON_NEWEST: &[Case] = &[
+    Case {
         name: "cgroups::dying",
         run: dying,
     },
     Case {
         name: "cgroups::hostile",
         run: hostile,
-    },
-    Case {
-        name: "cgroups::doctor_remedies",
-        run: doctor_remedies,
     },
 ];
 
@@ -164,6 +171,23 @@ fn look(guest: &Guest) -> Result<()> {
     );
     ensure!(said.contains(r"/a\u{1b}[2Jb"), "{said}");
     Ok(())
+}
+
+/// Another mount of the hierarchy that cannot be reached, as something is mounted over what is above it.
+fn shadowed(_: &Context<'_>, guest: &Guest) -> Result<()> {
+    guest.sh(&format!(
+        "mkdir -p /tmp/over/cg && mount -t cgroup2 none /tmp/over/cg && mount -t tmpfs none /tmp/over && \
+         {ENABLE}"
+    ))?;
+    let document = json(guest, "slabscope cgroups --json", 0)?;
+    row(&document, "/")?;
+    let check = check_of(guest, "cgroup v2")?;
+    ensure!(check["state"] == "ok", "{check}");
+    guest
+        .sh(&format!(
+            "{DISABLE}; umount /tmp/over && umount /tmp/over/cg && rm -r /tmp/over"
+        ))
+        .map(drop)
 }
 
 const V1: &str = "/tmp/v1";

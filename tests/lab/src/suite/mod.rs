@@ -67,7 +67,8 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[], basics::CASES),
     (&[Need::Module], basics::WITH_MODULE),
     (&[Need::Since("6.1")], basics::COUNTED),
-    (&[Need::Since("7.3")], cgroups::CASES),
+    (&[Need::Since("6.1")], cgroups::CASES),
+    (&[Need::Since("6.1")], cgroups::ON_NEWEST),
     (&[], screen::CASES),
     (&[Need::Module], screen::WITH_MODULE),
     (&[], stock::CASES),
@@ -104,7 +105,7 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Module], ladder::WITH_MODULE),
     (&[Need::Since("6.1")], refusals::CASES),
     (&[Need::Since("6.12")], refusals::SERVED),
-    (&[Need::Since("7.2"), Need::Btf], who::CASES),
+    (&[Need::Since("6.12"), Need::Btf], who::CASES),
     (&[Need::Module, Need::Btf], demo::CASES),
     (&[Need::Module, Need::Btf], learn::CASES),
     (&[Need::Module], learn::ON_ANY),
@@ -129,6 +130,8 @@ const ON_NEWEST: &[&[Case]] = &[
     apart::CASES,
     unsynced::CASES,
     doctor::CASES,
+    cgroups::ON_NEWEST,
+    who::CASES,
 ];
 
 /// Such as show what shorter ones show, in other ways: they run where all is asked for.

@@ -48,7 +48,9 @@ pub enum Part {
     All,
     /// All that are run unless more is asked for.
     Usual,
-    /// Of those, what needs the module, but for long ones that the newest series has; and one of the BPF reader.
+    /// Of those, all but long ones that the newest series has.
+    Short,
+    /// Of those, what needs the module; and one of the BPF reader.
     Module,
     /// A few that show whether anything works.
     Smoke,
@@ -91,7 +93,7 @@ impl Tested {
         let part = match (newest, older) {
             (true, _) => Part::Usual,
             _ if oldest => Part::Smoke,
-            (_, true) => Part::Usual,
+            (_, true) => Part::Short,
             (_, false) => Part::Module,
         };
         Self {
@@ -111,6 +113,7 @@ impl Tested {
         }
         let here = match self.part {
             Part::All | Part::Usual => true,
+            Part::Short => !has(ON_NEWEST, name),
             Part::Module => {
                 (needs.contains(&Need::Module) && !has(ON_NEWEST, name)) || name == COUNTS
             }
@@ -159,7 +162,8 @@ mod tests {
         for older in ["6.12", "6.1"] {
             let tests = run_on(&Tested::usual(older, false));
             assert!(tests.contains(&"stock::main_job") && tests.contains(&"ladder::superblock"));
-            assert!(!tests.contains(&"ext4::main_job"));
+            assert!(tests.contains(&"cgroups::doctor_remedies"));
+            assert!(!tests.contains(&"ext4::main_job") && !tests.contains(&"cgroups::dying"));
         }
         assert_eq!(run_on(&Tested::usual("5.10", false)), SMOKE);
     }

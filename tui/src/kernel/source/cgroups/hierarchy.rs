@@ -103,9 +103,8 @@ impl Hierarchy {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        let has_memory = |mounted: &&Mounted| {
-            mounted.mount.fs == "cgroup" && mounted.options.has("memory")
-        };
+        let has_memory =
+            |mounted: &&Mounted| mounted.mount.fs == "cgroup" && mounted.options.has("memory");
         let mut version_1 = None;
         for mounted in mounts.iter().filter(has_memory) {
             match Self::of(root, mounted, Version::V1) {
