@@ -199,6 +199,14 @@ static bool evict_child(struct dentry *child, struct pass *pass)
 	return moved;
 }
 
+/* Whether pages of the file are not on the disk yet, or may never be. */
+static bool has_dirty_pages(struct inode *inode)
+{
+	enum slabscope_stay stay = slabscope_stay(inode);
+
+	return stay == SLABSCOPE_STAY_DIRTY || stay == SLABSCOPE_STAY_FAILED;
+}
+
 /*
  * Holds the inode of a child that stays, if there is something to do with it. Called under the
  * parent's d_lock and RCU.
@@ -208,7 +216,7 @@ static void hold_child(struct dentry *child, struct slabscope_held *held)
 	struct inode *inode = READ_ONCE(child->d_inode);
 
 	if (!inode || !slabscope_has_pages(inode) ||
-	    (held->how == SLABSCOPE_HOLD_DIRTY && !slabscope_stay(inode)))
+	    (held->how == SLABSCOPE_HOLD_DIRTY && !has_dirty_pages(inode)))
 		return;
 	spin_lock_nested(&child->d_lock, DENTRY_D_LOCK_NESTED);
 	if (child->d_inode == inode)

@@ -335,6 +335,7 @@ impl Args {
             predicted_bytes: self.bytes(plan, sizes).filter(|_| dentries),
             predicted_inodes: goes(plan.inodes(mode, writeback)),
             predicted_page_cache_bytes: goes(pages(plan.pages(mode, writeback))),
+            page_cache_is_least: plan.pages_are_least(mode, writeback),
             max: self.max,
             stays_in_use: plan.found.in_use,
             stays_unused: match mode {

@@ -140,14 +140,20 @@ impl Plan {
         }
     }
 
-    /// How many pages of page cache are expected to go in `mode`. Of dirty files that are written
-    /// first it is not known which have other users.
+    /// How many pages of page cache are expected to go in `mode`, [or more](Self::pages_are_least).
     pub fn pages(&self, mode: Mode, writeback: bool) -> u64 {
         match mode {
             Mode::Pages => self.predicted(mode, writeback),
             Mode::Inodes => self.found.pages_prunable,
             Mode::Negative | Mode::Dentries => 0,
         }
+    }
+
+    /// More pages may go than is said: of files that are written or waited for first it is not known which have
+    /// other users.
+    pub fn pages_are_least(&self, mode: Mode, writeback: bool) -> bool {
+        let first = self.found.skipped_dirty + self.found.unsynced;
+        mode == Mode::Inodes && writeback && first > 0
     }
 
     /// Pages that are not on the disk yet.

@@ -106,6 +106,7 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Since("6.1")], refusals::CASES),
     (&[Need::Since("6.12")], refusals::SERVED),
     (&[Need::Since("6.12"), Need::Btf], who::CASES),
+    (&[Need::Since("7.2"), Need::Btf], who::OF_ANY_CACHE),
     (&[Need::Module, Need::Btf], demo::CASES),
     (&[Need::Module, Need::Btf], learn::CASES),
     (&[Need::Module], learn::ON_ANY),

@@ -20,10 +20,6 @@ pub(super) const CASES: &[Case] = &[
         run: baseline,
     },
     Case {
-        name: "who::screen",
-        run: screen,
-    },
-    Case {
         name: "who::killed",
         run: killed,
     },
@@ -32,16 +28,24 @@ pub(super) const CASES: &[Case] = &[
         run: read_by_another,
     },
     Case {
+        name: "who::errors",
+        run: errors,
+    },
+];
+
+/// Of caches whose names the tracepoint kmem_cache_alloc has to tell.
+pub(super) const OF_ANY_CACHE: &[Case] = &[
+    Case {
+        name: "who::screen",
+        run: screen,
+    },
+    Case {
         name: "who::kmalloc",
         run: kmalloc,
     },
     Case {
         name: "who::ways",
         run: ways,
-    },
-    Case {
-        name: "who::errors",
-        run: errors,
     },
 ];
 

@@ -31,6 +31,8 @@ pub(super) struct Document<'a> {
     /// None: the reader does not know. The same of the figures below that may be none.
     pub predicted_inodes: Option<u64>,
     pub predicted_page_cache_bytes: Option<u64>,
+    /// Or more: of files that are written or waited for first it is not known which have other users.
+    pub page_cache_is_least: bool,
     /// Of those predicted, at most so many go; in mode `pages`, pages of so many files.
     pub max: Option<NonZeroU64>,
     pub stays_in_use: u64,
@@ -141,7 +143,12 @@ impl Document<'_> {
         if self.predicted_inodes != Some(0) {
             let inodes = self.predicted_inodes.map_or("-".into(), count);
             let size = self.predicted_page_cache_bytes.map_or("-".into(), bytes);
-            let more = format!("inodes of these, with {size} of page cache");
+            let least = if self.page_cache_is_least {
+                " or more"
+            } else {
+                ""
+            };
+            let more = format!("inodes of these, with {size}{least} of page cache");
             writeln!(out, "                {inodes:>14}  {more}")?;
         }
         if let Some(max) = self.max {

@@ -77,6 +77,12 @@ impl Confirm {
         self.sum_of(|plan| plan.pages(mode, self.writeback))
     }
 
+    /// More pages may go than that.
+    pub fn pages_are_least(&self) -> bool {
+        let mut plans = self.tasks.iter().map(|task| &task.plan);
+        plans.any(|plan| plan.pages_are_least(self.mode, self.writeback))
+    }
+
     /// Pages that are not on the disk yet.
     pub fn unwritten(&self) -> u64 {
         self.sum_of(Plan::unwritten)

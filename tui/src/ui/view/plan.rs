@@ -196,7 +196,12 @@ fn costs(model: &Model, confirm: &Confirm) -> String {
         }
         Mode::Dentries => "costs  the next use of each such file asks the filesystem again".into(),
         Mode::Inodes => {
-            format!("costs  the next use of each reads its inode again, and {bytes} of data")
+            let least = if confirm.pages_are_least() {
+                " or more"
+            } else {
+                ""
+            };
+            format!("costs  the next use of each reads its inode again, and {bytes}{least} of data")
         }
         Mode::Pages => format!("costs  the next reads of these files read {bytes} again"),
     }
