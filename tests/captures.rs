@@ -357,7 +357,7 @@ fn selection_and_page_stay_with_their_cache_among_those_of_one_name() {
     assert!(
         !app.effects()
             .iter()
-            .any(|effect| matches!(effect, Effect::PlanShrink { .. }))
+            .any(|effect| matches!(effect, Effect::PlanRung { .. }))
     );
     let path = root.join("proc/slabinfo");
     let before = fs::read_to_string(&path).unwrap();

@@ -1,7 +1,7 @@
 //! What answers a question: `y`, typed by somebody who saw all of it; and what leads back.
 
 use crate::support::App;
-use slabscope::ui::model::Mode;
+use slabscope::ui::model::{Ask, Mode};
 use slabscope::ui::update::{Effect, Msg, WhoEffect};
 
 /// Every question, and the keys that lead to it, as far as they can be typed ahead.
@@ -34,7 +34,6 @@ fn acts(app: &mut App) -> bool {
         matches!(
             effect,
             Effect::Prune { .. }
-                | Effect::Shrink { .. }
                 | Effect::Rung { .. }
                 | Effect::Change { .. }
                 | Effect::Who(WhoEffect::Start { .. })
@@ -237,7 +236,6 @@ fn is_deed(effect: &&Effect) -> bool {
     matches!(
         effect,
         Effect::Prune { .. }
-            | Effect::Shrink { .. }
             | Effect::Rung { .. }
             | Effect::Change { .. }
             | Effect::Who(WhoEffect::Start { .. })
@@ -251,8 +249,10 @@ fn answer(app: &mut App) {
             let found = vec![crate::support::census().rows[0].below; paths.len()];
             app.plan_all(&found);
         }
-        (Mode::PlanningRung { .. }, Some(Effect::PlanRung { .. })) => app.rung_planned(),
-        (Mode::PlanningShrink { .. }, _) => app.shrink_planned(),
+        (Mode::PlanningRung { ask, .. }, Some(Effect::PlanRung { .. })) => match ask {
+            Ask::Cache { .. } => app.shrink_planned(),
+            _ => app.rung_planned(),
+        },
         _ => {}
     }
 }

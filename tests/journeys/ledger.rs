@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{App, sample_with};
 use slabscope::kernel::session::{self, SessionError, Status};
 use slabscope::kernel::target::LookError;
-use slabscope::ui::model::Mode;
+use slabscope::ui::model::{Ask, Mode};
 use slabscope::ui::update::{Effect, Msg};
 
 fn ledger() -> App {
@@ -93,18 +93,18 @@ fn the_cache_is_shrunk_from_the_ledger_and_measured_again() {
     let mut app = ledger();
     app.shows("K      shrinks the dentry cache, then measures again");
     app.keys("K");
-    assert!(matches!(&app.effects()[..], [Effect::PlanShrink { cache, .. }] if cache == "dentry"));
+    assert!(matches!(&app.asked().1, Ask::Cache { name } if name == "dentry"));
     app.shrink_planned();
-    app.shows("Shrink dentry");
+    app.shows("Reclaim: the slab cache dentry");
     app.keys("<Enter>");
-    app.shows("nothing is shrunk before you type y");
+    app.shows("nothing is reclaimed before you type y");
     app.keys("<Esc>");
     assert!(matches!(app.model.mode, Mode::Ledger), "back to the ledger");
     app.keys("K");
     app.shrink_planned();
     app.effects();
     app.keys("y");
-    assert!(matches!(app.effects()[..], [Effect::Shrink { .. }]));
+    assert!(matches!(app.effects().last(), Some(Effect::Rung { .. })));
     app.shrunk(Ok(500));
     app.shows("Pruned negative dentries below /mnt/ext4/1");
     app.shows("shrunk 500 slabs more: dentry slabs");

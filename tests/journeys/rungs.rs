@@ -238,7 +238,7 @@ fn the_plan_of_a_prune_names_wider_rungs_and_lists_them_to_choose() {
     app.shows("choose the cgroup, then p plans");
     app.shows("4 Cgroups");
     let app = from_a_prune(CACHE);
-    assert!(matches!(&app.effects[..], [Effect::PlanShrink { cache, .. }] if cache == "dentry"));
+    assert!(matches!(&app.asked().1, Ask::Cache { name } if name == "dentry"));
     let mut app = from_a_prune(FILESYSTEM);
     app.rung_planned();
     app.keys("1");

@@ -2,6 +2,7 @@
 
 use crate::support::{App, sample, sample_with};
 use crate::unreadable;
+use slabscope::ui::model::Ask;
 use slabscope::ui::update::{Effect, Msg};
 
 #[test]
@@ -70,6 +71,10 @@ fn a_cache_that_goes_away_is_missed_in_place() {
     app.shows("dentry: slabinfo shows no such cache any more");
 }
 
+fn of_cache(name: &str) -> Ask {
+    Ask::Cache { name: name.into() }
+}
+
 #[test]
 fn only_y_in_a_plan_shrinks_the_cache_that_was_shown() {
     let every: String = (' '..='~').filter(|c| !"ynq<".contains(*c)).collect();
@@ -77,9 +82,7 @@ fn only_y_in_a_plan_shrinks_the_cache_that_was_shown() {
     app.keys("/kmalloc-512<Enter>");
     app.effects();
     app.keys("K");
-    assert!(
-        matches!(&app.effects[..], [Effect::PlanShrink { cache, .. }] if cache == "kmalloc-512")
-    );
+    assert_eq!(app.asked().1, of_cache("kmalloc-512"));
     app.effects();
     app.keys("y<Enter>y");
     assert!(app.effects().is_empty(), "there is no plan yet");
@@ -88,18 +91,19 @@ fn only_y_in_a_plan_shrinks_the_cache_that_was_shown() {
     app.keys("K");
     app.effects();
     app.shrink_planned();
-    app.shows("Shrink kmalloc-512");
+    app.shows("Reclaim: the slab cache kmalloc-512");
     app.shows("569 slabs, 4.4 MiB");
-    app.shows("reach  this cache only, with 2 names merged into it: another, secret_cache");
-    app.shows("write 1 to /sys/kernel/slab/kmalloc-512/shrink");
+    app.shows("another,");
+    app.shows("secret_cache are the same cache");
+    app.shows("echo 1 > /sys/kernel/slab/kmalloc-512/shrink");
     app.keys("<Enter>");
-    app.shows("nothing is shrunk before you type y");
+    app.shows("nothing is reclaimed before you type y");
     app.keys("<Tab><Left><Home><End><PageUp><PageDown>");
     app.keys(&every);
     assert!(app.effects().is_empty());
     app.keys("y");
     match &app.effects()[..] {
-        [Effect::Shrink { plan, .. }] => assert_eq!(plan.cache.name, "kmalloc-512"),
+        [Effect::Rung { plan, .. }] => assert_eq!(plan.ask, of_cache("kmalloc-512")),
         other => panic!("{other:?}"),
     }
     for no in ["n", "q", "<Esc>"] {
@@ -108,9 +112,9 @@ fn only_y_in_a_plan_shrinks_the_cache_that_was_shown() {
         app.shrink_planned();
         app.effects();
         app.keys(no);
-        app.shows("cancelled: nothing was shrunk");
+        app.shows("cancelled: nothing was reclaimed");
         app.keys("y<Enter>y");
-        let shrinks = |e: &Effect| matches!(e, Effect::Shrink { .. });
+        let shrinks = |e: &Effect| matches!(e, Effect::Rung { .. });
         assert!(!app.effects().iter().any(shrinks), "{no}");
     }
 }
@@ -122,8 +126,8 @@ fn what_shrinking_freed_is_measured_and_marked() {
     app.shrink_planned();
     app.keys("y");
     app.shrunk(Ok(500));
-    app.shows("Shrank kmalloc-512");
-    let slabs = app.line(" slabs   ");
+    app.shows("Reclaimed: the slab cache kmalloc-512");
+    let slabs = app.line(" its slabs   ");
     assert!(
         slabs.contains("2,404") && slabs.contains("1,904") && slabs.contains("-500"),
         "{slabs}"
@@ -157,7 +161,7 @@ fn a_refused_shrinking_says_why_and_what_helps() {
     ] {
         app.keys("K");
         app.shrink_refused(kind);
-        app.shows("The cache cannot be shrunk");
+        app.shows("There is no plan");
         app.shows("/sys/kernel/slab/dentry/shrink: ");
         app.shows(remedy);
         app.keys("<Esc>");
@@ -166,6 +170,6 @@ fn a_refused_shrinking_says_why_and_what_helps() {
     app.shrink_planned();
     app.keys("y");
     app.shrunk(Err(std::io::ErrorKind::PermissionDenied));
-    app.shows("The cache was not shrunk");
+    app.shows("It was not carried out");
     assert!(app.model.history.markers.is_empty());
 }

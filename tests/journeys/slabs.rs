@@ -349,7 +349,7 @@ fn a_click_answers_no_question() {
             app.click(x, y);
         }
     }
-    app.shows("type y to shrink");
+    app.shows("type y to reclaim");
     assert!(app.effects().is_empty());
 }
 

@@ -125,7 +125,6 @@ fn nothing_acts_before_all_that_its_plan_says_was_shown() {
                     matches!(
                         effect,
                         E::Prune { .. }
-                            | E::Shrink { .. }
                             | E::Rung { .. }
                             | E::Change { .. }
                             | E::Who(WhoEffect::Start { .. })

@@ -99,6 +99,7 @@ fn shown(ask: &Ask) -> Shown {
                 quoted(directory)
             ),
         },
+        Ask::Cache { .. } => panic!("its plan is that of shrink.rs"),
         Ask::Carousel { path } => Shown {
             name: "carousel",
             path: path.clone(),

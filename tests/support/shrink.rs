@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use slabscope::kernel::source::{Attributes, Cache};
+use slabscope::kernel::source::Attributes;
 use slabscope::reclaim::audit::Record;
 use slabscope::reclaim::shrink::{self, ShrinkError};
-use slabscope::ui::update::{Done, Msg};
+use slabscope::reclaim::{Change, Done, Ended, Figure, Outcome, ReclaimError};
+use slabscope::ui::model::{Ask, Mode, RungPlan};
+use slabscope::ui::update::{EndedRung, Msg, RungMsg};
 
 use super::{App, sample};
 
@@ -33,76 +35,88 @@ impl App {
 
     /// The plan to shrink that was asked for last comes.
     pub fn shrink_planned(&mut self) {
-        let job = self.model.last_job;
-        let cache = match &self.model.mode {
-            slabscope::ui::model::Mode::PlanningShrink { cache, .. } => cache.clone(),
-            other => panic!("no plan was asked for but {other:?}"),
+        let (job, name) = match &self.model.mode {
+            Mode::PlanningRung {
+                job,
+                ask: Ask::Cache { name },
+                ..
+            } => (*job, name.clone()),
+            other => panic!("no plan to shrink was asked for but {other:?}"),
         };
-        let plan = shrink::Plan {
-            cache: sample().cache(&cache).unwrap().clone(),
-            merged: vec!["another".into(), "secret_cache".into()],
-            partial: Some(1_120),
-            root: "/".into(),
-            path: format!("/sys/kernel/slab/{cache}/shrink").into(),
-        };
-        let result = Ok(plan);
-        self.msg(Msg::ShrinkPlanned { job, result });
+        let (rung, now) = (Box::new(plan(&name)), figures(0));
+        let ask = Ask::Cache { name };
+        let result = Ok(Some(RungPlan { ask, rung, now }));
+        self.msg(Msg::Rung(RungMsg::Planned { job, result }));
     }
 
     /// There is no plan to shrink.
     pub fn shrink_refused(&mut self, kind: std::io::ErrorKind) {
-        let job = self.model.last_job;
-        let result = Err(refused(kind));
-        self.msg(Msg::ShrinkPlanned { job, result });
+        let (job, result) = (self.model.last_job, Err(refused(kind)));
+        self.msg(Msg::Rung(RungMsg::Planned { job, result }));
     }
 
     /// The shrinking ends, with so many slabs less.
     pub fn shrunk(&mut self, result: Result<u64, std::io::ErrorKind>) {
-        let at = Duration::from_secs(5);
-        let job = self.model.last_job;
-        let before = sample();
-        let cache = before.cache("kmalloc-512").unwrap().clone();
-        let plan = shrink::Plan {
-            cache: cache.clone(),
-            merged: Vec::new(),
-            partial: Some(1_120),
-            root: "/".into(),
-            path: "/sys/kernel/slab/kmalloc-512/shrink".into(),
+        let began = Duration::from_secs(5);
+        let (job, at) = (self.model.last_job, began + Duration::from_millis(12));
+        let plan = plan("kmalloc-512");
+        let result = result.map_err(refused).map(|slabs| {
+            let changes = figures(0).into_iter().zip(figures(slabs));
+            Outcome {
+                ended: Ended::Complete,
+                took: Duration::from_millis(12),
+                ledger: changes
+                    .map(|(before, after)| Change { before, after })
+                    .collect(),
+                freed_bytes: slabs * 8192,
+                went: None,
+                notes: Vec::new(),
+            }
+        });
+        let record = Record {
+            time: "2026-11-22T03:12:44Z".into(),
+            uid: 0,
+            sudo_uid: None,
+            outcome: "complete".into(),
+            ..shrink::record(&plan)
         };
-        let result = result.map_err(refused).map(|slabs| shrink::Outcome {
-            took: Duration::from_millis(12),
-            caches: [
-                Some(cache.clone()),
-                Some(Cache {
-                    slabs: cache.slabs - slabs,
-                    ..cache.clone()
-                }),
-            ],
-            partial: [Some(1_120), Some(1_120 - slabs)],
-            slab: [Some(1 << 30), Some((1 << 30) - slabs * 8192)],
-        });
-        let done = Box::new(Done {
-            began: at,
-            clock: "03:12:44".into(),
-            record: Record {
-                time: "2026-11-22T03:12:44Z".into(),
-                uid: 0,
-                sudo_uid: None,
-                outcome: "complete".into(),
-                ..shrink::record(&plan)
-            },
-            recorded: Ok(()),
-            plan,
+        let done = Done {
             result,
-            sample: Box::new(before),
+            record,
+            recorded: Ok(()),
+        };
+        let ended = Box::new(EndedRung {
+            began,
+            clock: "03:12:44".into(),
+            done,
+            sample: sample(),
         });
-        self.msg(Msg::Shrunk { job, at, done });
+        self.msg(Msg::Rung(RungMsg::Ended { job, at, ended }));
     }
 }
 
-fn refused(kind: std::io::ErrorKind) -> ShrinkError {
-    ShrinkError::Write {
-        path: "/sys/kernel/slab/dentry/shrink".into(),
-        source: kind.into(),
+fn plan(cache: &str) -> shrink::Plan {
+    shrink::Plan {
+        cache: sample().cache(cache).unwrap().clone(),
+        merged: vec!["another".into(), "secret_cache".into()],
+        partial: Some(1_120),
+        root: "/".into(),
+        path: format!("/sys/kernel/slab/{cache}/shrink").into(),
     }
+}
+
+/// Of kmalloc-512, so many slabs being gone.
+fn figures(gone: u64) -> Vec<Figure> {
+    let slabs = 2_404 - gone;
+    vec![
+        Figure::count("slabs", "its slabs", Some(slabs)),
+        Figure::bytes("slab_bytes", "their bytes", Some(slabs * 8192)),
+        Figure::count("partial", "partly used", Some(1_120 - gone)),
+    ]
+}
+
+fn refused(kind: std::io::ErrorKind) -> ReclaimError {
+    let source = kind.into();
+    let path = "/sys/kernel/slab/dentry/shrink".into();
+    ShrinkError::Write { path, source }.into()
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Ended, Figure, Flow, Outcome, Ran, ReclaimError, Rung, machine};
 use crate::base::shell::quoted;
-use crate::base::text::counted;
+use crate::base::text::{bytes, count, counted};
 use crate::kernel::source::Kernel;
 use crate::reclaim::audit::Record;
 use crate::reclaim::shrink::{self, Plan};
@@ -20,7 +20,7 @@ impl Rung for Plan {
 
     fn reach(&self) -> String {
         let mut reach = format!(
-            "one slab cache, {}: slabs that hold no object",
+            "one slab cache, {}: its slabs without objects",
             self.cache.name
         );
         if !self.merged.is_empty() {
@@ -30,12 +30,22 @@ impl Rung for Plan {
     }
 
     fn notes(&self) -> Vec<String> {
+        let partial = self.partial.map_or("-".into(), count);
+        let bytes = |slabs: u64| bytes(slabs.saturating_mul(self.slab_bytes()));
+        let [slabs, unallocated] = [self.cache.slabs, self.unallocated()];
         vec![
             format!(
-                "its objects that are not allocated would fill {}",
-                counted(self.unallocated(), "slab")
+                "now {}, {}; {partial} of them partly used",
+                counted(slabs, "slab"),
+                bytes(slabs)
             ),
-            "nothing is evicted: objects stay, and so do slabs that are partly used".into(),
+            format!(
+                "unallocated objects would fill {}, {}; how many slabs are empty shows afterwards",
+                counted(unallocated, "slab"),
+                bytes(unallocated)
+            ),
+            "nothing is evicted: objects stay, and so do partly used slabs".into(),
+            "costs a pass over its partial slabs; later allocations take new slabs".into(),
         ]
     }
 
@@ -46,13 +56,25 @@ impl Rung for Plan {
     fn measure(&self, kernel: &mut Kernel) -> Vec<Figure> {
         let name = &self.cache.name;
         let sample = kernel.sample_bare();
-        let slabs = sample.cache(name).map(|cache| cache.slabs);
+        let cache = sample.cache(name);
+        let page = rustix::param::page_size() as u64;
         let mut figures = vec![
-            Figure::count("slabs", "its slabs", slabs),
+            Figure::count("slabs", "its slabs", cache.map(|cache| cache.slabs)),
+            Figure::bytes(
+                "slab_bytes",
+                "their bytes",
+                cache.map(|cache| cache.size(page)),
+            ),
             Figure::count(
                 "partial",
                 "partly used",
                 shrink::partial(kernel.root(), name),
+            ),
+            Figure::count("objects", "objects", cache.and_then(|cache| cache.active)),
+            Figure::bytes(
+                "idle_bytes",
+                "idle bytes",
+                cache.and_then(|cache| cache.idle(page)),
             ),
         ];
         figures.extend(machine(kernel));

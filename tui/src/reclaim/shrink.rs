@@ -4,12 +4,11 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use crate::base::text::printable;
 use crate::kernel::source::slab_attributes::{self, Attributes, directory};
-use crate::kernel::source::{Cache, KernelFs, KernelTree, Sample, Source};
-use crate::reclaim::audit::{Action, AuditError, Record};
+use crate::kernel::source::{Cache, KernelFs, KernelTree, Sample};
+use crate::reclaim::audit::{Action, Record};
 
 /// Why a cache was not shrunk.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +24,6 @@ pub enum ShrinkError {
         /// Why.
         source: io::Error,
     },
-    /// It cannot be recorded.
-    #[error(transparent)]
-    Unrecorded(#[from] AuditError),
 }
 
 impl ShrinkError {
@@ -37,7 +33,6 @@ impl ShrinkError {
             Self::Gone(_) => {
                 "it is spelt otherwise, its module was unloaded, or its filesystem unmounted: nothing is there to shrink"
             }
-            Self::Unrecorded(_) => AuditError::REMEDY,
             Self::Write { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => {
                     "only root may write it: quit with q, then: sudo slabscope"
@@ -95,29 +90,6 @@ impl Plan {
         idle.checked_div(self.cache.objects_per_slab).unwrap_or(0)
     }
 
-    /// Shrinks the cache, and measures what that freed. The sample is the one after it.
-    pub fn carry_out(
-        &self,
-        root: &Path,
-        source: &mut dyn Source,
-    ) -> (Result<Outcome, ShrinkError>, Sample) {
-        let name = &self.cache.name;
-        let before = source.sample();
-        let partial_before = partial(root, name);
-        let start = Instant::now();
-        let written = self.write();
-        let took = start.elapsed();
-        let after = source.settled(name);
-        let samples = [&before, &after];
-        let outcome = Outcome {
-            took,
-            caches: samples.map(|sample| sample.cache(name).cloned()),
-            partial: [partial_before, partial(root, name)],
-            slab: samples.map(|sample| sample.memory.as_ref().ok().and_then(|m| m.slab)),
-        };
-        (written.map(|()| outcome), after)
-    }
-
     /// Has the kernel do it.
     pub(crate) fn write(&self) -> Result<(), ShrinkError> {
         let written = opened(&self.root, &self.path).and_then(|mut file| file.write_all(b"1"));
@@ -141,48 +113,10 @@ pub fn record(plan: &Plan) -> Record {
     Record::new(Action::Shrink, &plan.path, plan.unallocated())
 }
 
-/// Notes in the audit's record what came of it. `sreclaimable` is in bytes, before and after.
-pub fn note(
-    record: &mut Record,
-    result: &Result<Outcome, ShrinkError>,
-    sreclaimable: [Option<u64>; 2],
-) {
-    record.sreclaimable = sreclaimable;
-    match result {
-        Ok(outcome) => {
-            record.freed = outcome.freed().unwrap_or(0);
-            record.took = outcome.took;
-            record.outcome = "complete".into();
-        }
-        Err(error) => record.outcome = format!("failed: {error}"),
-    }
-}
-
 /// Partial slabs of a cache, if the kernel tells.
 pub fn partial(root: &Path, cache: &str) -> Option<u64> {
     let attributes: Attributes = slab_attributes::read(root, cache).ok()?;
     attributes.number("partial")
-}
-
-/// What shrinking did.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// How long it took.
-    pub took: Duration,
-    /// The cache right before, and once what was freed had come back.
-    pub caches: [Option<Cache>; 2],
-    /// Its partial slabs then.
-    pub partial: [Option<u64>; 2],
-    /// Bytes of `Slab:` then.
-    pub slab: [Option<u64>; 2],
-}
-
-impl Outcome {
-    /// Slabs that went; None: slabinfo does not show the cache any more.
-    pub fn freed(&self) -> Option<u64> {
-        let slabs = |at: usize| self.caches[at].as_ref().map(|cache| cache.slabs);
-        Some(slabs(0)?.saturating_sub(slabs(1)?))
-    }
 }
 
 #[cfg(test)]

@@ -59,7 +59,6 @@ pub enum Action {
     Hotspots(HotspotsAction),
     Who(WhoAction),
     PlanShrink,
-    Shrink,
     CycleSort,
     DirectoriesFirst,
     Enter,
@@ -116,7 +115,7 @@ impl Action {
     /// In a word what it changes in the kernel, or is the way to; None: it only looks.
     pub fn acts(self) -> Option<&'static str> {
         match self {
-            Self::PlanShrink | Self::Shrink => Some("shrinking"),
+            Self::PlanShrink => Some("shrinking"),
             Self::PlanRow | Self::PlanHere | Self::Prune => Some("pruning"),
             Self::Rung(_) => Some("reclaiming"),
             Self::Settings(SettingsAction::Open) => None,
@@ -252,14 +251,6 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Detail, "cgroups", &[Char('4')], "", "", A::Screen(Screen::Cgroups)),
     bind(S::Detail, "history", &[Char('5')], "history", "", A::Screen(Screen::History)),
     bind(S::Detail, "help", &[Char('?')], "help", "this help", A::Help),
-    bind(S::ShrinkPlan, "", &[Char('y')], "shrink", "carry the plan out", A::Shrink),
-    bind(S::ShrinkPlan, "", &[PageDown, Char(' ')], "", "more of the text", A::Page(1)),
-    bind(S::ShrinkPlan, "", &[PageUp], "", "", A::Page(-1)),
-    bind(S::ShrinkPlan, "", &[Down, Char('j')], "", "", A::Move(1)),
-    bind(S::ShrinkPlan, "", &[Up, Char('k')], "", "", A::Move(-1)),
-    bind(S::ShrinkPlan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
-    bind(S::ShrinkPlan, "", &[Esc, Char('n'), Char('q')], "cancel", "cancel", A::Cancel),
-    bind(S::Shrinking, "", &[Esc, Char('q')], "leave", "leave it", A::Cancel),
     bind(S::Mounts, "walk-in", &[Enter, Char('l'), Right], "walk in", "walk in and count", A::Enter),
     bind(S::Mounts, "count-all", &[Char('a')], "count all", "count all on disk or network", A::CountAll),
     bind(S::Mounts, "recount-row", &[Char('u')], "count", "count what is cached of one", A::RecountRow),
@@ -447,7 +438,6 @@ mod tests {
     fn only_y_in_a_plan_acts() {
         for (action, scope) in [
             (Action::Prune, Scope::Plan),
-            (Action::Shrink, Scope::ShrinkPlan),
             (Action::Settings(SettingsAction::Change), Scope::Settings),
             (Action::Who(WhoAction::Start), Scope::WhoPlan),
         ] {

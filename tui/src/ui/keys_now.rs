@@ -46,7 +46,7 @@ fn fits_plan(model: &Model, action: Action) -> bool {
     match action {
         RungAction::Type => matches!(ask, Ask::Cgroup { .. }),
         RungAction::Adjust(_) => matches!(ask, Ask::Cgroup { .. } | Ask::Everybody { .. }),
-        RungAction::Option => !matches!(ask, Ask::Cgroup { .. } | Ask::Carousel { .. }),
+        RungAction::Option => ask.has_option(),
         _ => true,
     }
 }
@@ -55,7 +55,7 @@ fn fits_plan(model: &Model, action: Action) -> bool {
 pub fn is_offered(model: &Model, binding: &Binding) -> bool {
     let way = matches!(
         binding.scope,
-        S::Plan | S::ShrinkPlan | S::RungPlan | S::RungAmount | S::RungWord | S::WhoPlan
+        S::Plan | S::RungPlan | S::RungAmount | S::RungWord | S::WhoPlan
     );
     model.inert.is_none() || !way && binding.action.acts().is_none()
 }
@@ -81,11 +81,9 @@ pub fn scopes(model: &Model) -> &'static [Scope] {
         (Mode::Confirm(_), _) => &[S::Plan],
         (Mode::SortMenu { .. }, _) => &[S::SortMenu],
         (Mode::Detail, _) => &[S::Detail],
-        (Mode::ConfirmShrink(_), _) => &[S::ShrinkPlan],
-        (Mode::PlanningShrink { .. } | Mode::Shrinking { .. }, _) => &[S::Shrinking],
         (Mode::Help { .. }, _) => HELP,
         (Mode::Ledger, _) => LEDGER,
-        (Mode::Shrunk(_) | Mode::RungLedger(_) | Mode::Failed { .. }, _) => &[S::Message],
+        (Mode::RungLedger(_) | Mode::Failed { .. }, _) => &[S::Message],
         (Mode::Browse, Screen::Slabs) => SLABS,
         (Mode::Browse, Screen::Filesystems) => FILESYSTEMS,
         (Mode::Browse, Screen::Cgroups) => CGROUPS,

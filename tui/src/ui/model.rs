@@ -15,7 +15,6 @@ mod place;
 mod prune;
 mod refill;
 mod rung;
-mod shrink;
 mod slabs;
 mod tree;
 mod tree_columns;
@@ -42,7 +41,6 @@ pub use place::{End, KEPT, Part, Place, State};
 pub use prune::{Confirm, Figures, Held, Pruning, Turn, TurnEnd, bytes as prune_bytes};
 pub use refill::Refill;
 pub use rung::{Ask, ConfirmRung, Origin, RungLedger, RungPlan, RunningRung, Setting, Settings};
-pub use shrink::{ConfirmShrink, Shrunk};
 pub use slabs::Slabs;
 pub use tree::{Left, Namespace, Total, Tree};
 pub use tree_columns::{
@@ -135,28 +133,6 @@ pub enum Mode {
         /// Lines of it that are above the screen.
         scroll: u16,
     },
-    /// A plan to shrink a cache is being made.
-    PlanningShrink {
-        /// The worker's number of it.
-        job: u64,
-        /// The cache.
-        cache: String,
-        /// The ledger of a prune is below.
-        from_ledger: bool,
-    },
-    /// A plan to shrink a cache is shown: the only way to it.
-    ConfirmShrink(Box<ConfirmShrink>),
-    /// A cache is being shrunk.
-    Shrinking {
-        /// The worker's number of it.
-        job: u64,
-        /// The cache.
-        cache: String,
-        /// The ledger of a prune is below.
-        from_ledger: bool,
-    },
-    /// What the last shrinking did is shown.
-    Shrunk(Box<Shrunk>),
     /// A dry run is under way, for a plan.
     Planning {
         /// The worker's number of it.

@@ -21,7 +21,6 @@ mod prune;
 mod refill;
 mod rung;
 mod settings;
-mod shrink;
 mod slabs;
 mod tree;
 mod tree_order;
@@ -41,7 +40,7 @@ use crate::ui::keys_now;
 use crate::ui::model::{Inert, Mode, Model, Page, Question, Screen, Shown};
 pub use browse::{BrowseEffect, BrowseMsg, Pages};
 pub use hotspots::HotspotsMsg;
-pub use messages::{Done, Effect, Msg, Pruned};
+pub use messages::{Effect, Msg, Pruned};
 pub use names::{NamesEffect, NamesMsg};
 pub use rung::{EndedRung, RungMsg};
 pub use settings::SettingsMsg;
@@ -110,8 +109,6 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Who(msg) => who::happened(model, msg),
         Msg::Names(msg) => return names::happened(model, msg),
         Msg::Attributes { cache, result } => slabs::attributes(model, &cache, result),
-        Msg::ShrinkPlanned { job, result } => shrink::planned(model, job, result),
-        Msg::Shrunk { job, at, done } => return shrink::ended(model, job, at, *done),
     }
     Vec::new()
 }
@@ -277,8 +274,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::Detail => return slabs::detail(model),
         Action::DetailClose => slabs::detail_close(model),
-        Action::PlanShrink => return shrink::plan(model),
-        Action::Shrink => return shrink::confirmed(model),
+        Action::PlanShrink => return rung::plan_cache(model),
         Action::CycleSort => tree_order::next(model),
         Action::Enter => return tree::enter(model),
         Action::Up => return tree::up(model),

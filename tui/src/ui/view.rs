@@ -21,7 +21,6 @@ mod plan;
 mod question;
 mod rung;
 mod settings;
-mod shrink;
 mod slabs;
 mod sort_menu;
 mod summary;
@@ -82,7 +81,6 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
     match &model.mode {
         Mode::Planning { paths, so_far, .. } => plan::planning(model, paths, so_far, frame, body),
         Mode::Confirm(_)
-        | Mode::ConfirmShrink(_)
         | Mode::ConfirmRung(_)
         | Mode::ConfirmWho(_)
         | Mode::Settings(_)
@@ -90,11 +88,6 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         Mode::Pruning(pruning) => plan::pruning(model, pruning, frame, body),
         Mode::Export(export) => names::export(model, export, frame, body),
         Mode::SortMenu { at } => sort_menu::render(model, *at, frame, body),
-        Mode::PlanningShrink { cache, .. } => {
-            shrink::waiting(model, "Looking at", cache, frame, body)
-        }
-        Mode::Shrinking { cache, .. } => shrink::waiting(model, "Shrinking", cache, frame, body),
-        Mode::Shrunk(shrunk) => shrink::ledger(model, shrunk, frame, body),
         Mode::PlanningRung { ask, progress, .. } => {
             rung::planning(model, ask, progress, frame, body)
         }

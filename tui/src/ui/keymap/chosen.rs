@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn what_acts_and_what_cancels_has_no_name() {
-        let fixed = [S::Plan, S::ShrinkPlan, S::Running, S::Shrinking, S::Filter];
+        let fixed = [S::Plan, S::RungPlan, S::Running, S::Filter];
         for binding in BINDINGS {
             if fixed.contains(&binding.scope) || binding.keys.contains(&Esc) {
                 assert_eq!(binding.name, "", "{binding:?}");

@@ -39,10 +39,6 @@ pub enum Scope {
     SortMenu,
     /// While one cache is looked at closely.
     Detail,
-    /// While a plan to shrink a cache is shown.
-    ShrinkPlan,
-    /// While a cache is being shrunk.
-    Shrinking,
     /// While a plan for a wider rung of the ladder is shown.
     RungPlan,
     /// While its amount is typed.
@@ -88,8 +84,6 @@ impl Scope {
             Self::Jump => "Typing a path",
             Self::SortMenu => "The sort menu",
             Self::Detail => "A cache",
-            Self::ShrinkPlan => "A plan to shrink",
-            Self::Shrinking => "While a cache is being shrunk",
             Self::RungPlan => "A plan to reclaim",
             Self::RungAmount => "Typing an amount",
             Self::RungWord => "Typing the word",
@@ -124,8 +118,6 @@ pub(super) const TOGETHER: &[&[Scope]] = &[
     &[S::Jump],
     &[S::SortMenu],
     &[S::Detail],
-    &[S::ShrinkPlan],
-    &[S::Shrinking],
     &[S::Plan],
     &[S::RungPlan],
     &[S::RungAmount],

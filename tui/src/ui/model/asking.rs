@@ -17,11 +17,6 @@ pub enum Question {
         /// Dirty files are written first.
         writeback: bool,
     },
-    /// Whether to shrink a cache.
-    Shrink {
-        /// The worker's job that made the plan.
-        job: u64,
-    },
     /// Whether to climb a wider rung.
     Rung {
         /// The worker's job that made the plan.
@@ -55,7 +50,6 @@ impl Question {
                 mode: confirm.mode,
                 writeback: confirm.writeback,
             },
-            Mode::ConfirmShrink(confirm) => Self::Shrink { job: confirm.job },
             Mode::ConfirmRung(confirm) => Self::Rung {
                 job: confirm.job,
                 replanning: confirm.replanning,

@@ -33,6 +33,11 @@ pub enum Ask {
         /// So many bytes.
         amount: u64,
     },
+    /// The slabs of one slab cache that hold no object.
+    Cache {
+        /// Its name.
+        name: String,
+    },
     /// Names cached as absent in one directory, by writing to it.
     Carousel {
         /// The directory.
@@ -53,7 +58,7 @@ impl Ask {
         match self {
             Self::Pages { path, .. } | Self::Carousel { path } => Some(path),
             Self::Superblock { point, .. } => Some(point),
-            Self::Cgroup { .. } | Self::Everybody { .. } => None,
+            Self::Cgroup { .. } | Self::Cache { .. } | Self::Everybody { .. } => None,
         }
     }
 
@@ -65,12 +70,21 @@ impl Ask {
         }
     }
 
+    /// Whether there is something to turn on and off.
+    pub fn has_option(&self) -> bool {
+        match self {
+            Self::Pages { .. } | Self::Superblock { .. } | Self::Everybody { .. } => true,
+            Self::Cgroup { .. } | Self::Cache { .. } | Self::Carousel { .. } => false,
+        }
+    }
+
     /// Its place on the ladder.
     pub fn rung(&self) -> ladder::Rung {
         match self {
             Self::Pages { .. } => ladder::Rung::Pages,
             Self::Superblock { .. } => ladder::Rung::Superblock,
             Self::Cgroup { .. } => ladder::Rung::Cgroup,
+            Self::Cache { .. } => ladder::Rung::Cache,
             Self::Everybody { .. } => ladder::Rung::Everybody,
             Self::Carousel { .. } => ladder::Rung::Carousel,
         }
@@ -112,6 +126,8 @@ pub enum Origin {
     Row,
     /// At a directory, which is much less.
     Directory(PathBuf),
+    /// At the ledger of the last prune, which is shown again afterwards.
+    Ledger,
     /// Nowhere in particular.
     Anywhere,
 }
@@ -129,7 +145,7 @@ impl ConfirmRung {
     pub fn is_wide(&self) -> bool {
         match (&self.plan.ask, &self.from) {
             (Ask::Everybody { .. } | Ask::Carousel { .. }, _) => true,
-            (Ask::Pages { .. }, _) | (_, Origin::Row) => false,
+            (Ask::Pages { .. }, _) | (_, Origin::Row | Origin::Ledger) => false,
             (_, Origin::Directory(_) | Origin::Anywhere) => true,
         }
     }
@@ -142,6 +158,8 @@ pub struct RunningRung {
     pub job: u64,
     /// What was asked for.
     pub ask: Ask,
+    /// Where.
+    pub from: Origin,
     /// Whom it hits.
     pub reach: String,
     /// At most this many bytes are expected.

@@ -24,11 +24,10 @@ use crate::cache::census::{Census, stream};
 use crate::cache::holders::{self, Holders};
 use crate::kernel::session::Counters;
 use crate::kernel::source::dentry_state::Cost;
-use crate::kernel::source::{Kernel, Source, cgroups, slab_attributes};
+use crate::kernel::source::{Kernel, cgroups, slab_attributes};
 use crate::kernel::target::{LookError, Target};
 use crate::reclaim::audit;
 use crate::reclaim::prune::Plan;
-use crate::reclaim::shrink;
 use crate::ui::model::Part;
 use crate::ui::update::{Effect, Msg, NamesEffect};
 use cancelled::Cancelled;
@@ -113,7 +112,6 @@ fn leaves(effect: &Effect) -> bool {
     matches!(
         effect,
         Effect::Prune { .. }
-            | Effect::Shrink { .. }
             | Effect::Rung { .. }
             | Effect::Change { .. }
             | Effect::Names(NamesEffect::Export { .. })
@@ -149,12 +147,6 @@ impl Work {
                 let result = slab_attributes::read(&self.root, &cache);
                 Msg::Attributes { cache, result }
             }
-            Effect::PlanShrink { job, cache } => {
-                let sample = self.kernel.sample();
-                let result = shrink::Plan::new(&self.root, &cache, &sample);
-                Msg::ShrinkPlanned { job, result }
-            }
-            Effect::Shrink { job, plan } => self.shrink(job, plan),
             Effect::ReadMounts => {
                 let read = self.kernel.mounts_and_gap();
                 let gap = read.as_ref().ok().and_then(|(_, gap)| gap.clone());

@@ -26,7 +26,6 @@ pub(super) fn unheard(model: &Model, action: Action) -> Option<&'static str> {
     let answers = matches!(
         action,
         Action::Prune
-            | Action::Shrink
             | Action::Leave
             | Action::Settings(SettingsAction::Change)
             | Action::Who(WhoAction::Start)

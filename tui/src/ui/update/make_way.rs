@@ -28,12 +28,10 @@ fn is_waited_for(effect: &Effect) -> bool {
         effect,
         Effect::Census { .. }
             | Effect::Plan { .. }
-            | Effect::PlanShrink { .. }
             | Effect::PlanRung { .. }
             | Effect::Rung { .. }
             | Effect::Holders { .. }
             | Effect::Prune { .. }
-            | Effect::Shrink { .. }
             | Effect::Change { .. }
             | Effect::Browse(BrowseEffect::Read { .. } | BrowseEffect::Pages { .. })
             | Effect::Names(NamesEffect::List { .. } | NamesEffect::Export { .. })

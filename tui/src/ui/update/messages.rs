@@ -20,7 +20,6 @@ use crate::kernel::target::LookError;
 use crate::reclaim::audit::{AuditError, Record};
 use crate::reclaim::ladder::Step;
 use crate::reclaim::prune::{Outcome, Plan, PruneError, Task};
-use crate::reclaim::shrink::{self as shrinking, ShrinkError};
 use crate::ui::model::{Ask, Part, RungPlan};
 
 /// What happened. Times are since the start of the program.
@@ -172,22 +171,6 @@ pub enum Msg {
         /// They, or why there are none.
         result: Result<Attributes, SourceError>,
     },
-    /// A plan to shrink a cache was made.
-    ShrinkPlanned {
-        /// The job's number.
-        job: u64,
-        /// What would be reached, or why nothing can be.
-        result: Result<shrinking::Plan, ShrinkError>,
-    },
-    /// A cache was shrunk, or not.
-    Shrunk {
-        /// The job's number.
-        job: u64,
-        /// When it ended.
-        at: Duration,
-        /// What it did.
-        done: Box<Done>,
-    },
 }
 
 /// What became of pruning below one directory.
@@ -195,25 +178,6 @@ pub enum Msg {
 pub struct Pruned {
     /// What it did, or why it did not run.
     pub result: Result<Outcome, PruneError>,
-    /// For the log.
-    pub record: Record,
-    /// Whether the record is in the audit file.
-    pub recorded: Result<(), AuditError>,
-    /// Taken once what it freed had settled.
-    pub sample: Box<Sample>,
-}
-
-/// What became of shrinking a cache.
-#[derive(Debug)]
-pub struct Done {
-    /// What was to be done.
-    pub plan: shrinking::Plan,
-    /// When it began.
-    pub began: Duration,
-    /// Wall clock then, for people.
-    pub clock: String,
-    /// What it did, or why it did nothing.
-    pub result: Result<shrinking::Outcome, ShrinkError>,
     /// For the log.
     pub record: Record,
     /// Whether the record is in the audit file.
@@ -306,20 +270,6 @@ pub enum Effect {
     ReadAttributes {
         /// Its name.
         cache: String,
-    },
-    /// Find out what shrinking a cache would reach.
-    PlanShrink {
-        /// The job's number.
-        job: u64,
-        /// Its name.
-        cache: String,
-    },
-    /// Shrink a cache. Comes out of [`crate::ui::model::Mode::ConfirmShrink`] alone.
-    Shrink {
-        /// The job's number.
-        job: u64,
-        /// The plan that was on the screen.
-        plan: shrinking::Plan,
     },
     /// Find out what a wider rung of the ladder would reach.
     PlanRung {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::messages::Pruned;
-use super::{Effect, marks, shrink, tree};
+use super::{Effect, marks, tree};
 use crate::base::text::{count, printable};
 use crate::cache::history::Marker;
 use crate::cache::holders::Holders;
@@ -444,21 +444,6 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
         Mode::Confirm(_) => {
             model.mode = Mode::Browse;
             model.notice = Some("cancelled: nothing was pruned".into());
-            Vec::new()
-        }
-        Mode::PlanningShrink { from_ledger, .. } => {
-            let from_ledger = *from_ledger;
-            model.mode = shrink::back(model, from_ledger);
-            Vec::new()
-        }
-        Mode::Shrinking { .. } => {
-            model.notice = Some("the kernel cannot be stopped here; it does not take long".into());
-            Vec::new()
-        }
-        Mode::ConfirmShrink(confirm) => {
-            let from_ledger = confirm.from_ledger;
-            model.mode = shrink::back(model, from_ledger);
-            model.notice = Some("cancelled: nothing was shrunk".into());
             Vec::new()
         }
         Mode::Pruning(pruning) => {

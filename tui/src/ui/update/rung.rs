@@ -7,13 +7,14 @@ use std::time::Duration;
 use super::{Effect, wider};
 use crate::base::text::printable;
 use crate::cache::history::Marker;
-use crate::kernel::source::Sample;
+use crate::kernel::source::{Cache, CacheId, Sample};
 use crate::reclaim::everybody::What;
 use crate::reclaim::ladder::Rung;
 use crate::reclaim::{self, Progress, ReclaimError};
 use crate::ui::keymap::RungAction;
 use crate::ui::model::{
-    Ask, ConfirmRung, Filesystem, Mode, Model, Origin, RungLedger, RungPlan, RunningRung, Screen,
+    Ask, ConfirmRung, Figures, Filesystem, Mode, Model, Origin, RungLedger, RungPlan, RunningRung,
+    Screen,
 };
 
 /// What became of a rung.
@@ -135,6 +136,29 @@ fn plan_row(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+fn of_cache(name: &str) -> Ask {
+    Ask::Cache { name: name.into() }
+}
+
+/// For the selected slab cache; at a ledger, for that of dentries.
+pub(super) fn plan_cache(model: &mut Model) -> Vec<Effect> {
+    if matches!(model.mode, Mode::Ledger) {
+        return plan(model, of_cache("dentry"), Origin::Ledger);
+    }
+    let selected = match &model.slabs.detail {
+        Some(detail) => Some(detail.cache.clone()),
+        None => model.selected_cache().map(Cache::id),
+    };
+    match selected {
+        Some(CacheId { name, nth: 0 }) => plan(model, Ask::Cache { name }, Origin::Row),
+        Some(_) => {
+            model.notice = Some("sysfs shrinks the oldest cache of this name alone".into());
+            Vec::new()
+        }
+        None => Vec::new(),
+    }
+}
+
 /// The directory that the plan on the screen is about, or was asked for at.
 fn place(model: &Model) -> Option<PathBuf> {
     match &model.mode {
@@ -163,7 +187,7 @@ pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
             model.notice = Some("choose the cgroup, then p plans".into());
             super::show(model, Screen::Cgroups)
         }
-        (Rung::Cache, _) => super::shrink::plan_dentries(model),
+        (Rung::Cache, _) => plan(model, of_cache("dentry"), origin),
         (Rung::Everybody, _) => {
             let (what, sync) = (What::Slab, false);
             plan(model, Ask::Everybody { what, sync }, origin)
@@ -236,7 +260,7 @@ fn planned(model: &mut Model, job: u64, result: Result<Option<RungPlan>, Reclaim
                     typing: None,
                     word: None,
                 })),
-                Ok(None) => model.below(),
+                Ok(None) => back(model, &from),
                 Err(error) => failed("There is no plan", &error),
             };
         }
@@ -251,6 +275,14 @@ fn planned(model: &mut Model, job: u64, result: Result<Option<RungPlan>, Reclaim
             model.mode = Mode::ConfirmRung(confirm);
         }
         other => model.mode = other,
+    }
+}
+
+/// What is shown where the plan was.
+fn back(model: &Model, from: &Origin) -> Mode {
+    match from {
+        Origin::Ledger => Mode::Ledger,
+        Origin::Row | Origin::Directory(_) | Origin::Anywhere => model.below(),
     }
 }
 
@@ -285,7 +317,7 @@ fn option(model: &mut Model) -> Vec<Effect> {
         Ask::Superblock { inodes, .. } => *inodes ^= true,
         Ask::Everybody { sync, .. } => *sync ^= true,
         Ask::Pages { writeback, .. } => *writeback ^= true,
-        Ask::Cgroup { .. } | Ask::Carousel { .. } => {}
+        Ask::Cgroup { .. } | Ask::Cache { .. } | Ask::Carousel { .. } => {}
     })
 }
 
@@ -307,7 +339,7 @@ fn adjust(model: &mut Model, up: bool) -> Vec<Effect> {
             };
             *what = What::of(number).unwrap_or(*what);
         }
-        Ask::Pages { .. } | Ask::Superblock { .. } | Ask::Carousel { .. } => {}
+        Ask::Pages { .. } | Ask::Superblock { .. } | Ask::Cache { .. } | Ask::Carousel { .. } => {}
     })
 }
 
@@ -384,6 +416,7 @@ fn confirmed(model: &mut Model) -> Vec<Effect> {
             model.mode = Mode::RunningRung(Box::new(RunningRung {
                 job,
                 ask: plan.ask.clone(),
+                from: confirm.from,
                 reach: plan.rung.reach(),
                 predicted: plan.rung.predicted(&plan.now),
                 since: model.now,
@@ -410,6 +443,7 @@ fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Eff
         _ => ended.done.recorded.map_err(|error| error.to_string()),
     };
     super::prune::record(model, ended.done.record, recorded);
+    let after = Figures::of(&ended.sample, None);
     let mut effects = super::take(model, at, ended.sample);
     let running = match std::mem::replace(&mut model.mode, Mode::Browse) {
         Mode::RunningRung(running) if running.job == job => *running,
@@ -418,11 +452,17 @@ fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Eff
             return effects;
         }
     };
+    let evicts_nothing = matches!(running.ask, Ask::Cache { .. });
     model.mode = match ended.done.result {
         Ok(outcome) => {
             let (at, clock) = (ended.began, ended.clock);
             let label = format!("{} {clock}", label(&running.ask));
             model.history.markers.push(Marker { at, label });
+            if let (Origin::Ledger, Some(ledger)) = (&running.from, model.ledgers.last_mut()) {
+                ledger.shrunk = Some((outcome.fell("slabs").unwrap_or(0), after));
+                model.mode = Mode::Ledger;
+                return effects;
+            }
             Mode::RungLedger(Box::new(RungLedger {
                 ask: running.ask,
                 reach: running.reach,
@@ -433,6 +473,9 @@ fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Eff
         }
         Err(error) => failed("It was not carried out", &error),
     };
+    if evicts_nothing {
+        return effects;
+    }
     // What was counted is no more so.
     model.tree.totals.clear();
     effects.extend(super::tree::stale(model));
@@ -452,6 +495,7 @@ fn label(ask: &Ask) -> String {
         Ask::Pages { path, .. } => format!("page cache of {}/", name(path)),
         Ask::Superblock { point, .. } => format!("superblock of {}", printable(point)),
         Ask::Cgroup { directory, .. } => format!("cgroup {}", name(directory)),
+        Ask::Cache { name } => format!("shrank {}", printable(name)),
         Ask::Everybody { what, .. } => format!("drop_caches {}", what.number()),
         Ask::Carousel { path } => format!("names of {}/", name(path)),
     }
@@ -459,16 +503,16 @@ fn label(ask: &Ask) -> String {
 
 /// Esc: ends what is under way, or says no to the plan; None: none of these is shown.
 pub(super) fn cancel(model: &mut Model) -> Option<Vec<Effect>> {
-    let below = model.below();
     Some(match &mut model.mode {
-        Mode::PlanningRung { job, .. } => {
-            let job = *job;
-            model.mode = below;
-            vec![Effect::Cancel { job }]
+        Mode::PlanningRung { job, from, .. } => {
+            let cancel = Effect::Cancel { job: *job };
+            let from = from.clone();
+            model.mode = back(model, &from);
+            vec![cancel]
         }
         Mode::ConfirmRung(confirm) => {
-            let replanning = confirm.replanning;
-            model.mode = below;
+            let (replanning, from) = (confirm.replanning, confirm.from.clone());
+            model.mode = back(model, &from);
             model.notice = Some("cancelled: nothing was reclaimed".into());
             replanning
                 .map(|job| Effect::Cancel { job })

@@ -53,7 +53,7 @@ const HOTSPOTS: [&str; 7] = [
 pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Rect) {
     let here: &[Scope] = match model.screen {
         _ if model.who_is_shown() => &[Scope::Who],
-        Screen::Slabs if model.slabs.detail.is_some() => &[Scope::Detail, Scope::ShrinkPlan],
+        Screen::Slabs if model.slabs.detail.is_some() => &[Scope::Detail, Scope::RungPlan],
         Screen::Slabs => &[Scope::Slabs],
         Screen::Tree if model.page == Some(Page::Hotspots) => &[Scope::Hotspots],
         Screen::Tree if model.page == Some(Page::Names) => &[Scope::Names, Scope::Export],

@@ -45,7 +45,6 @@ pub(super) struct Words {
 fn asked(model: &Model, area: Rect) -> Option<Asked> {
     Some(match &model.mode {
         Mode::Confirm(confirm) => super::plan::asked(model, confirm, area),
-        Mode::ConfirmShrink(confirm) => super::shrink::asked(model, confirm),
         Mode::ConfirmRung(confirm) => super::rung::asked(model, confirm, area),
         Mode::ConfirmWho(confirm) => super::who::asked(model, confirm),
         Mode::Settings(settings) => super::settings::asked(model, settings, area),

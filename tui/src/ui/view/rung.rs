@@ -36,6 +36,7 @@ fn title(verb: &str, ask: &Ask, area: Rect) -> String {
         Ask::Pages { path: of, .. } => format!("{verb}: page cache below {}", path(of)),
         Ask::Superblock { point, .. } => format!("{verb}: the superblock of {}", path(point)),
         Ask::Cgroup { directory, .. } => format!("{verb}: the cgroup {}", path(directory)),
+        Ask::Cache { name } => format!("{verb}: the slab cache {}", printable(name)),
         Ask::Everybody { .. } => format!("{verb}: everybody, by drop_caches"),
         Ask::Carousel { path: of } => format!("{verb}: negative dentries of {}", path(of)),
     }
@@ -155,6 +156,7 @@ fn asks(model: &Model, confirm: &ConfirmRung) -> Vec<Line<'static>> {
             );
             vec![line(&words)]
         }
+        Ask::Cache { .. } => Vec::new(),
         Ask::Carousel { .. } => vec![line("each name once; this writes to the directory")],
         Ask::Everybody { what, sync } => {
             let mut lines: Vec<_> = [What::Pages, What::Slab, What::Both]
@@ -283,6 +285,11 @@ pub(super) fn ledger(model: &Model, ledger: &RungLedger, frame: &mut Frame<'_>, 
         format!("{} freed{predicted}", bytes(outcome.freed_bytes)),
         look.good(),
     ));
+    if matches!(ledger.ask, Ask::Cache { .. }) && outcome.freed_bytes == 0 {
+        text.push(Line::raw(
+            "No slab was empty: what is idle lies between objects in use.",
+        ));
+    }
     text.push(Line::styled(
         "system-wide figures include other activity",
         look.dim(),

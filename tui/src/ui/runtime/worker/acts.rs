@@ -1,4 +1,4 @@
-//! What changes something: a prune, a shrink. Each is recorded, or does not run.
+//! A prune by the module. It is recorded, or does not run.
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -9,8 +9,7 @@ use crate::kernel::session::{Bounds, Mode};
 use crate::kernel::source::{Mount, Sample, Source};
 use crate::kernel::target::{LookError, Target};
 use crate::reclaim::prune::{self, PruneError, Task, settle};
-use crate::reclaim::shrink;
-use crate::ui::update::{Done, Msg, Pruned};
+use crate::ui::update::{Msg, Pruned};
 
 impl Work {
     /// Prunes one directory after the other, until it is told to stop.
@@ -99,32 +98,6 @@ impl Work {
             recorded,
             sample,
         }
-    }
-
-    pub(super) fn shrink(&mut self, job: u64, plan: shrink::Plan) -> Msg {
-        let began = self.start.elapsed();
-        let mut record = shrink::record(&plan);
-        let before = sreclaimable(&self.kernel.sample());
-        let (result, sample, begun) = match self.audit.begin(&record) {
-            Ok(begun) => {
-                let (result, sample) = plan.carry_out(&self.root, &mut self.kernel);
-                (result, sample, Some(begun))
-            }
-            Err(error) => (Err(error.into()), self.kernel.sample(), None),
-        };
-        shrink::note(&mut record, &result, [before, sreclaimable(&sample)]);
-        let recorded = begun.map_or(Ok(()), |begun| begun.end(&record));
-        let at = self.start.elapsed();
-        let done = Box::new(Done {
-            plan,
-            began,
-            clock: clock(),
-            result,
-            record,
-            recorded,
-            sample: Box::new(sample),
-        });
-        Msg::Shrunk { job, at, done }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::kernel::source::Source;
 use crate::reclaim::ladder::{Place, ladder};
 use crate::reclaim::tune::{self, SETTINGS};
 use crate::reclaim::{
-    Progress, ReclaimError, Rung, carousel, carry_out, cgroup, everybody, pages, shrinker,
+    Progress, ReclaimError, Rung, carousel, carry_out, cgroup, everybody, pages, shrink, shrinker,
     superblock,
 };
 use crate::ui::model::{Ask, RungPlan, Setting};
@@ -61,6 +61,10 @@ impl Work {
             }
             Ask::Cgroup { directory, amount } => {
                 Box::new(cgroup::Plan::new(&self.kernel, directory, *amount, None)?)
+            }
+            Ask::Cache { name } => {
+                let sample = self.kernel.sample();
+                Box::new(shrink::Plan::new(&self.root, name, &sample)?)
             }
             Ask::Carousel { path } => {
                 let request = carousel::Request::default();
