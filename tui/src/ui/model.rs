@@ -300,6 +300,12 @@ impl Model {
         }
     }
 
+    /// A number for another job of the worker.
+    pub fn next_job(&mut self) -> u64 {
+        self.last_job += 1;
+        self.last_job
+    }
+
     /// Makes the rows of the slab table anew.
     pub fn arrange(&mut self) {
         self.slabs.arrange(self.shown.as_deref());

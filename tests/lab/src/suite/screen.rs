@@ -63,13 +63,13 @@ fn shrinks_a_cache(_: &Context<'_>, guest: &Guest) -> Result<()> {
     screen.send("/~^buffer_head$\r")?;
     screen.wait_for("1 cache by", SOON)?;
     screen.send("K")?;
-    screen.wait_for("type y to shrink", SOON)?;
-    screen.wait_for("write 1 to /sys/kernel/slab/buffer_head/shrink", SOON)?;
+    screen.wait_for("type y to reclaim", SOON)?;
+    screen.wait_for("echo 1 > /sys/kernel/slab/buffer_head/shrink", SOON)?;
     screen.send("\r")?;
-    screen.wait_for("nothing is shrunk before you type y", SOON)?;
+    screen.wait_for("nothing is reclaimed before you type y", SOON)?;
     screen.send("y")?;
-    screen.wait_for("Shrank buffer_head", SOON)?;
-    screen.wait_for("partial slabs", SOON)?;
+    screen.wait_for("Reclaimed: the slab cache buffer_head", SOON)?;
+    screen.wait_for("partly used", SOON)?;
     screen.send("\x1b")?;
     screen.wait_for("1 cache by", SOON)?;
     screen.send("q")?;

@@ -13,8 +13,7 @@ pub(super) fn due(model: &mut Model) -> Option<Effect> {
     if !shown || !model.cgroups.is_due(model.now) {
         return None;
     }
-    model.last_job += 1;
-    let job = model.last_job;
+    let job = model.next_job();
     model.cgroups.reading = Some(job);
     Some(Effect::ReadCgroups { job })
 }

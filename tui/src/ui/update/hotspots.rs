@@ -53,8 +53,7 @@ pub(super) fn act(model: &mut Model, action: HotspotsAction) -> Vec<Effect> {
 /// Counts all filesystems.
 fn again(model: &mut Model) -> Vec<Effect> {
     let mut effects = stop(model);
-    model.last_job += 1;
-    let job = model.last_job;
+    let job = model.next_job();
     model.hotspots.error = None;
     model.hotspots.hunt = Some(Hunt {
         job,

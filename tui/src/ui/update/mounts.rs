@@ -98,8 +98,7 @@ pub(super) fn count(model: &mut Model, points: Vec<PathBuf>) -> Vec<Effect> {
         if !known.insert(path.clone()) {
             continue;
         }
-        model.last_job += 1;
-        let job = model.last_job;
+        let job = model.next_job();
         model.tree.counting.push_back((job, path.clone()));
         effects.push(Effect::Census {
             job,

@@ -148,8 +148,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
 /// Lists the names of a directory, and shows them.
 pub(super) fn show(model: &mut Model, path: PathBuf, mount: Mount, lookup: bool) -> Vec<Effect> {
     let mut effects = stop(model);
-    model.last_job += 1;
-    let job = model.last_job;
+    let job = model.next_job();
     let mut names = Names::new(path.clone(), mount, job, model.now);
     names.lookup = lookup;
     if let Some(before) = &model.names

@@ -94,8 +94,7 @@ fn plan(model: &mut Model, paths: Vec<PathBuf>, mode: session::Mode) -> Vec<Effe
         return Vec::new();
     }
     let mut effects = tree::stop(model);
-    model.last_job += 1;
-    let job = model.last_job;
+    let job = model.next_job();
     model.mode = Mode::Planning {
         job,
         paths: paths.clone(),
@@ -193,14 +192,13 @@ pub(super) fn write_back(model: &mut Model) {
 
 /// Looks in /proc for those that hold what stays.
 pub(super) fn ask_holders(model: &mut Model) -> Vec<Effect> {
+    let job = model.next_job();
     let Mode::Confirm(confirm) = &mut model.mode else {
         return Vec::new();
     };
     if matches!(confirm.held, Held::Looking(_)) {
         return Vec::new();
     }
-    model.last_job += 1;
-    let job = model.last_job;
     confirm.held = Held::Looking(job);
     let tasks = confirm.tasks.iter();
     let below = tasks.map(|task| task.plan.target.path.clone()).collect();
@@ -286,8 +284,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
         model.notice = Some("nothing to prune in this mode".into());
         return effects;
     }
-    model.last_job += 1;
-    let job = model.last_job;
+    let job = model.next_job();
     // The drop is to be seen.
     model.frozen = None;
     model.marks.clear();

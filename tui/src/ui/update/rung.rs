@@ -211,8 +211,7 @@ pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
 /// Has a plan made.
 pub(super) fn plan(model: &mut Model, ask: Ask, from: Origin) -> Vec<Effect> {
     let mut effects = super::tree::stop(model);
-    model.last_job += 1;
-    let job = model.last_job;
+    let job = model.next_job();
     model.mode = Mode::PlanningRung {
         job,
         ask: ask.clone(),
@@ -293,6 +292,7 @@ fn failed(what: &'static str, error: &ReclaimError) -> Mode {
 
 /// Has the plan on the screen made anew, for something else.
 fn replan(model: &mut Model, change: impl FnOnce(&mut Ask)) -> Vec<Effect> {
+    let job = model.next_job();
     let Mode::ConfirmRung(confirm) = &mut model.mode else {
         return Vec::new();
     };
@@ -301,8 +301,6 @@ fn replan(model: &mut Model, change: impl FnOnce(&mut Ask)) -> Vec<Effect> {
     if ask == confirm.plan.ask {
         return Vec::new();
     }
-    model.last_job += 1;
-    let job = model.last_job;
     let before = confirm.replanning.replace(job);
     let cancel = before.map(|job| Effect::Cancel { job });
     cancel
@@ -408,8 +406,7 @@ fn confirmed(model: &mut Model) -> Vec<Effect> {
     }
     match std::mem::replace(&mut model.mode, Mode::Browse) {
         Mode::ConfirmRung(confirm) if confirm.replanning.is_none() => {
-            model.last_job += 1;
-            let job = model.last_job;
+            let job = model.next_job();
             // The drop is to be seen.
             model.frozen = None;
             let plan = confirm.plan;

@@ -153,8 +153,7 @@ fn start(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let mut effects = stop(model);
-    model.last_job += 1;
-    let job = model.last_job;
+    let job = model.next_job();
     let mut watching = Watching::new(job, confirm.spec.clone());
     (watching.since, watching.at) = (model.now, model.now);
     model.who.watching = Some(watching);
@@ -239,8 +238,7 @@ fn files(model: &mut Model) -> Vec<Effect> {
     }
     let pid = row.process.pid;
     let name = format!("{}[{pid}]", printable(&row.process.name));
-    model.last_job += 1;
-    let job = model.last_job;
+    let job = model.next_job();
     model.who.opened = Some(Opened {
         job,
         name,
