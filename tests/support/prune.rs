@@ -9,8 +9,8 @@ use slabscope::kernel::reader;
 use slabscope::kernel::session::{Mode, Status};
 use slabscope::kernel::target::Target;
 use slabscope::reclaim::audit::{Action, AuditError, Record};
-use slabscope::reclaim::prune::{Outcome, Plan, PruneError, note};
-use slabscope::ui::update::{Effect, Msg, Pruned};
+use slabscope::reclaim::prune::{Done, Outcome, Plan, PruneError, note};
+use slabscope::ui::update::{Effect, Msg};
 
 use super::{App, census, sample_with};
 
@@ -131,17 +131,19 @@ impl App {
             mode: Some("negative"),
             ..Record::new(Action::Prune, &part.path, part.predicted)
         };
-        let sample = Box::new(sample_with(left, left.saturating_sub(49_000)));
-        let memory = sample.memory.as_ref().unwrap().sreclaimable;
-        note(&mut record, &result, [Some(500 << 20), memory]);
+        let after = Box::new(sample_with(left, left.saturating_sub(49_000)));
+        let memory = after.memory.as_ref().unwrap().sreclaimable;
+        record.sreclaimable = [Some(500 << 20), memory];
+        note(&mut record, &result);
         self.msg(Msg::Pruned {
             job: self.model.last_job,
             at: Duration::from_secs(63),
-            pruned: Box::new(Pruned {
+            pruned: Box::new(Done {
                 result,
                 record,
                 recorded,
-                sample,
+                before: after.clone(),
+                after,
             }),
             last,
         });

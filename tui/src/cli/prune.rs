@@ -21,7 +21,7 @@ use crate::kernel::source::{Kernel, Mount, Mounted, Source};
 use crate::kernel::target::Target;
 use crate::reclaim::ladder::{Place, Step};
 use crate::reclaim::pages::Request;
-use crate::reclaim::prune::{self, Outcome, Plan, PruneError, layers, settle};
+use crate::reclaim::prune::{self, Order, Plan, PruneError, layers};
 use crate::ui::model::{self, Sizes, prune_bytes};
 use report::{Document, Done};
 
@@ -145,19 +145,22 @@ impl Run for Args {
             return Ok(Exit::Partial);
         }
         let interrupt = Interrupt::catch()?;
-        let mut record = prune::record(&plan, &path, mount.as_ref(), self.mode(), self.writeback);
-        let begun = audit.begin(&record).map_err(PruneError::from)?;
-        let before = model::Figures::of(&kernel.sample(), mount.as_ref());
         let mut progress = ProgressLine::default();
-        let result = self.carry_out(&plan, &interrupt, &mut progress);
-        let after = settled(&mut kernel, mount.as_ref(), &before, &result, &interrupt);
-        prune::note(
-            &mut record,
-            &result,
-            [before.sreclaimable, after.sreclaimable],
-        );
-        let recorded = begun.end(&record);
+        let order = Order {
+            plan: &plan,
+            path: &path,
+            mount: mount.as_ref(),
+            mode: self.mode(),
+            bounds: self.bounds(),
+        };
+        let done = prune::carry_out(order, &mut kernel, &audit, &mut |_| {}, &mut |so_far| {
+            progress.show(|| self.so_far(&plan, so_far));
+            interrupt.flow()
+        });
         drop(progress);
+        let (result, recorded) = (done.result, done.recorded);
+        let [before, after] =
+            [done.before, done.after].map(|sample| model::Figures::of(&sample, mount.as_ref()));
         let complete = matches!(&result, Ok(outcome) if outcome.status == Status::Complete);
         let exit = super::deed(complete, recorded);
         let outcome = result?;
@@ -284,26 +287,19 @@ impl Args {
         })
     }
 
-    fn carry_out(
-        &self,
-        plan: &Plan,
-        interrupt: &Interrupt,
-        progress: &mut ProgressLine,
-    ) -> Result<Outcome, PruneError> {
-        let bounds = Bounds {
+    fn bounds(&self) -> Bounds {
+        Bounds {
             dentries: self.max,
             time: self.timeout,
             any_filesystem: self.any_filesystem,
             writeback: self.writeback,
-        };
-        let predicted = plan.predicted(self.mode(), self.writeback);
-        plan.carry_out(self.mode(), bounds, &mut |so_far: &Counters| {
-            progress.show(|| {
-                let went = count(self.mode().went(so_far));
-                format!("{went} of {} {}", count(predicted), self.mode().unit())
-            });
-            interrupt.flow()
-        })
+        }
+    }
+
+    fn so_far(&self, plan: &Plan, so_far: &Counters) -> String {
+        let predicted = count(plan.predicted(self.mode(), self.writeback));
+        let went = count(self.mode().went(so_far));
+        format!("{went} of {predicted} {}", self.mode().unit())
     }
 
     fn document<'a>(
@@ -381,25 +377,6 @@ impl Args {
         }
         document.tell(&self.directory.path, out)
     }
-}
-
-/// The figures once what went has left its slab caches, or that takes too long.
-fn settled(
-    kernel: &mut Kernel,
-    mount: Option<&Mount>,
-    before: &model::Figures,
-    result: &Result<Outcome, PruneError>,
-    interrupt: &Interrupt,
-) -> model::Figures {
-    let sample = kernel.settled("dentry");
-    let active = before.inode.as_ref().and_then(|cache| cache.active);
-    let inodes = match (result, mount, active) {
-        (Ok(outcome), Some(mount), Some(active)) => {
-            settle::inodes(kernel, mount, active, outcome, &mut || interrupt.flow())
-        }
-        _ => None,
-    };
-    model::Figures::of(&inodes.unwrap_or(sample), mount)
 }
 
 #[cfg(test)]

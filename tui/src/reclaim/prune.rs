@@ -2,6 +2,7 @@
 //! the plan was made for.
 
 pub mod layers;
+mod recorded;
 pub mod settle;
 
 use std::ops::ControlFlow;
@@ -15,7 +16,8 @@ use crate::kernel::reader::{self, Look, Reader, Records};
 use crate::kernel::session::{Bounds, Counters, Mode, Record, SessionError, Status, Walk};
 use crate::kernel::source::Mount;
 use crate::kernel::target::{LookError, Target};
-use crate::reclaim::audit::{self, Action, AuditError};
+use crate::reclaim::audit::AuditError;
+pub use recorded::{Done, Order, carry_out, note};
 
 /// Why there is no plan, or a plan was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -226,43 +228,6 @@ pub struct Task {
     pub mount: Mount,
 }
 
-/// For the audit, before it is done in `mode`.
-pub fn record(
-    plan: &Plan,
-    path: &Path,
-    mount: Option<&Mount>,
-    mode: Mode,
-    writeback: bool,
-) -> audit::Record {
-    audit::Record {
-        filesystem: mount.map(|mount| mount.fs.clone()),
-        mode: Some(mode.name()),
-        ..audit::Record::new(Action::Prune, path, plan.predicted(mode, writeback))
-    }
-}
-
-/// Notes in the audit's record what came of it. `sreclaimable` is in bytes, before and after.
-pub fn note(
-    record: &mut audit::Record,
-    result: &Result<Outcome, PruneError>,
-    sreclaimable: [Option<u64>; 2],
-) {
-    record.sreclaimable = sreclaimable;
-    match result {
-        Ok(outcome) => {
-            record.freed = outcome.went();
-            record.took = outcome.took;
-            record.outcome = outcome.status.name().into();
-        }
-        Err(error) => {
-            if let PruneError::Midway { moved, took, .. } = error {
-                (record.freed, record.took) = (*moved, *took);
-            }
-            record.outcome = format!("failed: {error}");
-        }
-    }
-}
-
 /// What a prune did.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -322,23 +287,5 @@ mod tests {
             command(Path::new("/a b"), Mode::Inodes, true),
             "slabscope prune '/a b' --mode inodes --writeback"
         );
-    }
-
-    #[test]
-    fn what_failed_midway_is_recorded_with_what_was_done() {
-        let error = || PruneError::from(SessionError::Malformed("cut off"));
-        let recorded = |error| {
-            let mut record = audit::Record::new(Action::Prune, Path::new("/"), 9);
-            note(&mut record, &Err(error), [None; 2]);
-            record
-        };
-        let took = Duration::from_secs(3);
-        let record = recorded(error().after(5_000, Mode::Negative, took));
-        assert_eq!((record.freed, record.took), (5_000, took));
-        let told = "cut off (at least 5,000 dentries had been pruned)";
-        assert!(record.outcome.ends_with(told), "{}", record.outcome);
-        let record = recorded(error().after(0, Mode::Negative, took));
-        assert_eq!((record.freed, record.took), (0, Duration::ZERO));
-        assert!(record.outcome.ends_with("cut off"), "{}", record.outcome);
     }
 }

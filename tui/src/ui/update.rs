@@ -40,7 +40,7 @@ use crate::ui::keys_now;
 use crate::ui::model::{Inert, Mode, Model, Page, Question, Screen, Shown};
 pub use browse::{BrowseEffect, BrowseMsg, Pages};
 pub use hotspots::HotspotsMsg;
-pub use messages::{Effect, Msg, Pruned};
+pub use messages::{Effect, Msg};
 pub use names::{NamesEffect, NamesMsg};
 pub use rung::{EndedRung, RungMsg};
 pub use settings::SettingsMsg;

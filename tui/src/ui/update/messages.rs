@@ -17,9 +17,8 @@ use crate::cache::holders::Holders;
 use crate::kernel::session::{self, Counters};
 use crate::kernel::source::{Attributes, Cgroups, CgroupsError, Gap, Mount, Sample, SourceError};
 use crate::kernel::target::LookError;
-use crate::reclaim::audit::{AuditError, Record};
 use crate::reclaim::ladder::Step;
-use crate::reclaim::prune::{Outcome, Plan, PruneError, Task};
+use crate::reclaim::prune::{self, Plan, Task};
 use crate::ui::model::{Ask, Part, RungPlan};
 
 /// What happened. Times are since the start of the program.
@@ -146,7 +145,7 @@ pub enum Msg {
         /// When.
         at: Duration,
         /// What became of it.
-        pruned: Box<Pruned>,
+        pruned: Box<prune::Done>,
         /// No other directory follows.
         last: bool,
     },
@@ -171,19 +170,6 @@ pub enum Msg {
         /// They, or why there are none.
         result: Result<Attributes, SourceError>,
     },
-}
-
-/// What became of pruning below one directory.
-#[derive(Debug)]
-pub struct Pruned {
-    /// What it did, or why it did not run.
-    pub result: Result<Outcome, PruneError>,
-    /// For the log.
-    pub record: Record,
-    /// Whether the record is in the audit file.
-    pub recorded: Result<(), AuditError>,
-    /// Taken once what it freed had settled.
-    pub sample: Box<Sample>,
 }
 
 /// What is to be done outside of the model.

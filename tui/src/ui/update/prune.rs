@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::messages::Pruned;
 use super::{Effect, marks, tree};
 use crate::base::text::{count, printable};
 use crate::cache::history::Marker;
@@ -13,7 +12,7 @@ use crate::kernel::source::{Mount, Sample};
 use crate::kernel::target::LookError;
 use crate::reclaim::audit::Record;
 use crate::reclaim::ladder::Rung;
-use crate::reclaim::prune::{Plan, PruneError, Task};
+use crate::reclaim::prune::{Done, Plan, PruneError, Task};
 use crate::ui::model::{
     Ask, Confirm, Figures, Held, Ledger, Mode, Model, Origin, Pruning, Screen, Turn, TurnEnd,
 };
@@ -357,7 +356,7 @@ pub(super) fn ended(
     model: &mut Model,
     job: u64,
     at: Duration,
-    pruned: Pruned,
+    pruned: Done,
     last: bool,
 ) -> Vec<Effect> {
     let unrecorded = match &pruned.result {
@@ -367,7 +366,7 @@ pub(super) fn ended(
     let moved = pruned.record.freed;
     record(model, pruned.record, unrecorded);
     if let Some(part) = turn(model, job) {
-        let after = Figures::of(&pruned.sample, Some(&part.mount));
+        let after = Figures::of(&pruned.after, Some(&part.mount));
         let result = pruned.result.map_err(|error| error.to_string());
         let failed = result.is_err() && moved == 0;
         part.end = Some(TurnEnd {
@@ -384,7 +383,7 @@ pub(super) fn ended(
             None => {}
         }
     }
-    let mut effects = super::take(model, at, *pruned.sample);
+    let mut effects = super::take(model, at, *pruned.after);
     match std::mem::replace(&mut model.mode, Mode::Browse) {
         Mode::Pruning(mut pruning) if pruning.job == job => {
             *pruning.so_far = Counters::default();

@@ -2,14 +2,15 @@
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Work;
 use crate::cache::census::census;
-use crate::kernel::session::{Bounds, Mode};
-use crate::kernel::source::{Mount, Sample, Source};
+use crate::kernel::session::{Bounds, Counters, Mode};
+use crate::kernel::source::Sample;
 use crate::kernel::target::{LookError, Target};
-use crate::reclaim::prune::{self, PruneError, Task, settle};
-use crate::ui::update::{Msg, Pruned};
+use crate::reclaim::prune::{self, Done, Order, Task};
+use crate::ui::update::Msg;
 
 impl Work {
     /// Prunes one directory after the other, until it is told to stop.
@@ -55,62 +56,48 @@ impl Work {
         Ok(Some(sum))
     }
 
-    fn prune_one(&mut self, job: u64, task: &Task, mode: Mode, writeback: bool) -> Pruned {
-        let path = &task.plan.target.path;
-        let mut record = prune::record(&task.plan, path, Some(&task.mount), mode, writeback);
-        let before = self.kernel.sample();
-        let sreclaimable_before = sreclaimable(&before);
-        let inodes_before = inodes(&before, &task.mount);
-        let at = self.start.elapsed();
-        let (clock, sample) = (clock(), Box::new(before));
-        self.send(Msg::PruneBegan {
-            job,
-            at,
-            clock,
-            sample,
-        });
-        let (result, begun) = match self.audit.begin(&record) {
-            Ok(begun) => {
-                let mut progress = |so_far: &_| self.progress(job, so_far);
-                let bounds = Bounds {
-                    writeback,
-                    ..Bounds::default()
-                };
-                let result = task.plan.carry_out(mode, bounds, &mut progress);
-                (result, Some(begun))
-            }
-            Err(error) => (Err(PruneError::from(error)), None),
+    fn prune_one(&mut self, job: u64, task: &Task, mode: Mode, writeback: bool) -> Done {
+        let order = Order {
+            plan: &task.plan,
+            path: &task.plan.target.path,
+            mount: Some(&task.mount),
+            mode,
+            bounds: Bounds {
+                writeback,
+                ..Bounds::default()
+            },
         };
-        let mut sample = self.kernel.settled("dentry");
-        if let (Ok(outcome), Some(before)) = (&result, inodes_before) {
-            let cancelled = &self.cancelled;
-            let mut flow = || cancelled.flow(job);
-            let settled = settle::inodes(&mut self.kernel, &task.mount, before, outcome, &mut flow);
-            sample = settled.unwrap_or(sample);
-        }
-        let sample = Box::new(sample);
-        let memory = [sreclaimable_before, sreclaimable(&sample)];
-        prune::note(&mut record, &result, memory);
-        let recorded = begun.map_or(Ok(()), |begun| begun.end(&record));
-        Pruned {
-            result,
-            record,
-            recorded,
-            sample,
-        }
+        let (start, events) = (self.start, self.events.clone());
+        let mut begins = |sample: &Sample| {
+            let msg = Msg::PruneBegan {
+                job,
+                at: start.elapsed(),
+                clock: clock(),
+                sample: Box::new(sample.clone()),
+            };
+            // Nobody listens any more once the program is ending.
+            drop(events.send(crate::ui::runtime::msg(msg)));
+        };
+        let (cancelled, events) = (Arc::clone(&self.cancelled), self.events.clone());
+        let mut progress = |so_far: &Counters| {
+            let flow = cancelled.flow(job);
+            if flow.is_continue() {
+                let (at, so_far) = (start.elapsed(), Box::new(*so_far));
+                drop(events.send(crate::ui::runtime::msg(Msg::Progress { job, at, so_far })));
+            }
+            flow
+        };
+        prune::carry_out(
+            order,
+            &mut self.kernel,
+            &self.audit,
+            &mut begins,
+            &mut progress,
+        )
     }
 }
 
 /// Wall clock, for people.
 pub(super) fn clock() -> String {
     jiff::Zoned::now().strftime("%H:%M:%S").to_string()
-}
-
-/// Objects in the cache that the filesystem's inodes come from.
-fn inodes(sample: &Sample, mount: &Mount) -> Option<u64> {
-    sample.cache(mount.inode_cache()?)?.active
-}
-
-fn sreclaimable(sample: &Sample) -> Option<u64> {
-    sample.memory.as_ref().ok()?.sreclaimable
 }

@@ -1,0 +1,143 @@
+//! A prune and its record, as the screen and the command line have them carried out: what cannot be recorded does not
+//! run.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::{Outcome, Plan, PruneError, settle};
+use crate::kernel::session::{Bounds, Counters, Mode};
+use crate::kernel::source::{Mount, Sample, Source};
+use crate::reclaim::audit::{Action, AuditError, Log, Record};
+
+/// What is to be carried out.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The plan that was agreed to.
+    pub plan: &'a Plan,
+    /// The directory, as the record names it.
+    pub path: &'a Path,
+    /// The filesystem, if it is known.
+    pub mount: Option<&'a Mount>,
+    /// What goes.
+    pub mode: Mode,
+    /// How far.
+    pub bounds: Bounds,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Done {
+    /// What it did, or why it did not run.
+    pub result: Result<Outcome, PruneError>,
+    /// For the log.
+    pub record: Record,
+    /// Whether the record is in the audit file.
+    pub recorded: Result<(), AuditError>,
+    /// Taken before it.
+    pub before: Box<Sample>,
+    /// Taken once what went has left its slab caches, or that took too long.
+    pub after: Box<Sample>,
+}
+
+/// Carries it out. `begins` hears of the sample before it; `progress` of what was done so far, and may end it.
+pub fn carry_out(
+    order: Order<'_>,
+    source: &mut dyn Source,
+    audit: &Log,
+    begins: &mut dyn FnMut(&Sample),
+    progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
+) -> Done {
+    let Order {
+        plan, mode, bounds, ..
+    } = order;
+    let mut record = Record {
+        filesystem: order.mount.map(|mount| mount.fs.clone()),
+        mode: Some(mode.name()),
+        ..Record::new(
+            Action::Prune,
+            order.path,
+            plan.predicted(mode, bounds.writeback),
+        )
+    };
+    let before = Box::new(source.sample());
+    begins(&before);
+    let (result, begun) = match audit.begin(&record) {
+        Ok(begun) => (plan.carry_out(mode, bounds, progress), Some(begun)),
+        Err(error) => (Err(PruneError::from(error)), None),
+    };
+    let after = Box::new(settled(order, source, &before, &result, progress));
+    record.sreclaimable = [sreclaimable(&before), sreclaimable(&after)];
+    note(&mut record, &result);
+    let recorded = begun.map_or(Ok(()), |begun| begun.end(&record));
+    Done {
+        result,
+        record,
+        recorded,
+        before,
+        after,
+    }
+}
+
+fn settled(
+    order: Order<'_>,
+    source: &mut dyn Source,
+    before: &Sample,
+    result: &Result<Outcome, PruneError>,
+    progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
+) -> Sample {
+    let sample = source.settled("dentry");
+    let cache = order.mount.and_then(Mount::inode_cache);
+    let inodes = cache.and_then(|name| before.cache(name)?.active);
+    let (Ok(outcome), Some(mount), Some(inodes)) = (result, order.mount, inodes) else {
+        return sample;
+    };
+    let mut flow = || progress(&outcome.counters);
+    settle::inodes(source, mount, inodes, outcome, &mut flow).unwrap_or(sample)
+}
+
+fn sreclaimable(sample: &Sample) -> Option<u64> {
+    sample.memory.as_ref().ok()?.sreclaimable
+}
+
+/// Notes in the record what came of it.
+pub fn note(record: &mut Record, result: &Result<Outcome, PruneError>) {
+    match result {
+        Ok(outcome) => {
+            record.freed = outcome.went();
+            record.took = outcome.took;
+            record.outcome = outcome.status.name().into();
+        }
+        Err(error) => {
+            if let PruneError::Midway { moved, took, .. } = error {
+                (record.freed, record.took) = (*moved, *took);
+            }
+            record.outcome = format!("failed: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::kernel::session::SessionError;
+
+    #[test]
+    fn what_failed_midway_is_recorded_with_what_was_done() {
+        let error = || PruneError::from(SessionError::Malformed("cut off"));
+        let recorded = |error| {
+            let mut record = Record::new(Action::Prune, Path::new("/"), 9);
+            note(&mut record, &Err(error));
+            record
+        };
+        let took = Duration::from_secs(3);
+        let record = recorded(error().after(5_000, Mode::Negative, took));
+        assert_eq!((record.freed, record.took), (5_000, took));
+        let told = "cut off (at least 5,000 dentries had been pruned)";
+        assert!(record.outcome.ends_with(told), "{}", record.outcome);
+        let record = recorded(error().after(0, Mode::Negative, took));
+        assert_eq!((record.freed, record.took), (0, Duration::ZERO));
+        assert!(record.outcome.ends_with("cut off"), "{}", record.outcome);
+    }
+}
