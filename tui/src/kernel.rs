@@ -2,6 +2,7 @@
 
 pub mod aside;
 pub mod page_cache;
+pub mod paths;
 pub mod reach;
 pub mod readdir;
 pub mod reader;

@@ -33,7 +33,8 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use crate::base::text::printable;
-use crate::kernel::reach::{self, Kind, Unreached};
+use crate::kernel::paths::Kind;
+use crate::kernel::reach::{self, Unreached};
 use crate::kernel::source::{Cause, Kernel, SourceError};
 use crate::reclaim::audit::{Action, AuditError, Log, Record};
 use crate::reclaim::shrink::ShrinkError;

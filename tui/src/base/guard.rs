@@ -80,7 +80,7 @@ pub fn run(program: fn() -> u8, left: u8) -> u8 {
         let _ = set_parent_process_death_signal(Some(Signal::TERM));
         drop(blocked);
         if getppid() != Some(parent) {
-            signals::die_of(libc::SIGTERM);
+            die_of(libc::SIGTERM);
         }
         let _ = WAITS.set(parent);
         let code = program();
@@ -116,7 +116,7 @@ fn tell(number: usize) {
 }
 
 /// The same of one that ends by a signal.
-pub(super) fn tell_signal(signal: c_int) {
+fn tell_signal(signal: c_int) {
     tell(BY_SIGNAL.saturating_add(signal.unsigned_abs() as usize));
 }
 
@@ -387,7 +387,7 @@ impl Guard {
         let _ = setrlimit(Resource::Core, none);
         self.drain();
         self.blocked.lift();
-        signals::die_of(signal)
+        die_of(signal)
     }
 
     /// Gives the terminal back, if the child has left it raw.
@@ -431,6 +431,18 @@ fn free_terminal() {
         let _ = tcflush(tty, QueueSelector::OFlush);
         let _ = tcflow(tty, Action::OOn);
     }
+}
+
+/// Ends the program by a signal, as scripts expect of one that was told to end.
+pub fn die_of(signal: c_int) -> ! {
+    tell_signal(signal);
+    // SAFETY: the default action is no handler; the program ends here in any case.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+    // Only if the signal is blocked. The shell names an end by a signal so, too.
+    std::process::exit(128_i32.saturating_add(signal))
 }
 
 /// Whether a thread of a process waits for something that does not let signals in (fs/proc/array.c:

@@ -57,15 +57,3 @@ pub fn at_start() {
         libc::pthread_sigmask(libc::SIG_UNBLOCK, all.as_ptr(), std::ptr::null_mut());
     }
 }
-
-/// Ends the program by a signal, as scripts expect of one that was told to end.
-pub fn die_of(signal: c_int) -> ! {
-    super::guard::tell_signal(signal);
-    // SAFETY: the default action is no handler; the program ends here in any case.
-    unsafe {
-        libc::signal(signal, libc::SIG_DFL);
-        libc::raise(signal);
-    }
-    // Only if the signal is blocked. The shell names an end by a signal so, too.
-    std::process::exit(128_i32.saturating_add(signal))
-}

@@ -15,7 +15,8 @@ use crate::base::json;
 use crate::base::say::say;
 use crate::base::text::{bytes, count, counted, duration, printable, share, short};
 use crate::cache::who::{self, Events, Owner, Reading, Row, Spec, Watch, Way, WhoError};
-use crate::kernel::reach::{self, Kind, Unreached};
+use crate::kernel::paths::{self, Kind};
+use crate::kernel::reach::{self, Unreached};
 use crate::kernel::source::{Kernel, Source};
 use crate::ui::config::Config;
 use document::document;
@@ -132,7 +133,7 @@ impl Run for Args {
 fn below(path: &Path) -> Result<PathBuf, WhoError> {
     let mut go_on = || ControlFlow::Continue(());
     let place = match reach::open(path, Kind::LinkedDirectory, &mut go_on) {
-        Ok(directory) => reach::place(directory).map_err(|error| error.to_string()),
+        Ok(directory) => paths::place(directory).map_err(|error| error.to_string()),
         Err(Unreached::Refused(error)) if error.kind() == io::ErrorKind::NotADirectory => {
             Err("not a directory".into())
         }

@@ -23,7 +23,7 @@ use rustix::net::{
 };
 use rustix::process::{Signal, set_parent_process_death_signal};
 
-use crate::kernel::reach::{self, Kind};
+use crate::kernel::paths::{self, Kind};
 use crate::kernel::reconfigure::{Access, reconfigure};
 
 /// What is done aside.
@@ -69,7 +69,7 @@ pub fn asked(mut args: impl Iterator<Item = OsString>) -> Option<u8> {
 /// over the socket that standard input is. If the parent ends before, so does this process.
 fn hand_over(path: &Path, kind: Kind) -> Result<(), Errno> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    let opened = reach::by_lookup(path, kind)?;
+    let opened = paths::by_lookup(path, kind)?;
     let files = [opened.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);

@@ -1,55 +1,16 @@
-//! Opening what a path leads to, and telling what that is, without waiting for a server: by what is
-//! cached (`RESOLVE_CACHED` of openat2(2)) and as `O_PATH`, which opens nothing on the filesystem. With
-//! `O_RDONLY` FUSE asks its program and NFS its server about the last name even then (fs/fuse/dir.c:
-//! `fuse_dir_open()`; fs/nfs/dir.c: `nfs_weak_revalidate()`, Linux 7.3).
-//!
-//! Where a filesystem wants each name asked for anew (kernfs, NFS, FUSE: `d_revalidate` answers -ECHILD
-//! under RCU), or a name is not cached, another process asks: [`crate::kernel::aside`].
+//! Reaching what a path leads to without waiting for a server: by what is cached ([`crate::kernel::paths`]). Where a
+//! filesystem wants each name asked for anew (kernfs, NFS, FUSE: `d_revalidate` answers -ECHILD under RCU), or a name
+//! is not cached, another process asks: [`crate::kernel::aside`].
 
-use std::fs;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags, openat2, statx};
 use rustix::io::Errno;
 
 use crate::kernel::aside::{self, Waited};
-
-/// What may be at the end of a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A directory, and not a symbolic link to one.
-    Directory,
-    /// A directory, or a link to one.
-    LinkedDirectory,
-    /// Anything; of a link, what it leads to.
-    Any,
-}
-
-impl Kind {
-    /// Each.
-    pub const ALL: [Self; 3] = [Self::Directory, Self::LinkedDirectory, Self::Any];
-
-    fn flags(self) -> OFlags {
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        match self {
-            Self::Directory => flags | OFlags::DIRECTORY | OFlags::NOFOLLOW,
-            Self::LinkedDirectory => flags | OFlags::DIRECTORY,
-            Self::Any => flags,
-        }
-    }
-
-    /// As the process that opens it is told.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Directory => "open-directory",
-            Self::LinkedDirectory => "open-linked-directory",
-            Self::Any => "open-any",
-        }
-    }
-}
+use crate::kernel::paths::{Kind, cached};
 
 /// Why nothing was opened.
 #[derive(Debug)]
@@ -64,16 +25,6 @@ impl From<Errno> for Unreached {
     fn from(errno: Errno) -> Self {
         Self::Refused(errno.into())
     }
-}
-
-/// By what is cached alone.
-pub fn cached(path: &Path, kind: Kind) -> Result<OwnedFd, Errno> {
-    openat2_below(path, kind.flags(), ResolveFlags::CACHED)
-}
-
-/// As any program would: names are looked up, servers are asked, and waited for.
-pub(crate) fn by_lookup(path: &Path, kind: Kind) -> Result<OwnedFd, Errno> {
-    openat2_below(path, kind.flags(), ResolveFlags::empty())
 }
 
 /// By what is cached, else by asking, as long as `flow` says.
@@ -92,75 +43,6 @@ pub fn open(
         Ok(Waited::Left(pid)) => Err(Unreached::Ended(Some(pid))),
         Err(error) => Err(Unreached::Refused(error)),
     }
-}
-
-/// Opens a path. The root of a process is a link that cannot be followed by what is cached alone
-/// (fs/proc/base.c: `proc_pid_get_link()`, Linux 7.3): it is opened as any program would, and the
-/// rest below it, where symbolic links are that process's.
-fn openat2_below(path: &Path, flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
-    let none = Mode::empty();
-    match root_of_process(path) {
-        None => openat2(CWD, path, flags, none, resolve),
-        Some((root, rest)) => {
-            let how = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let root = openat2(CWD, root, how, none, ResolveFlags::empty())?;
-            openat2(root, rest, flags, none, resolve | ResolveFlags::IN_ROOT)
-        }
-    }
-}
-
-/// `/proc/PID/root` and what is below it.
-pub fn root_of_process(path: &Path) -> Option<(&Path, &Path)> {
-    let root = path.ancestors().find(|root| pid_of_root(root).is_some())?;
-    let rest = path.strip_prefix(root).ok()?;
-    let here = rest.as_os_str().is_empty();
-    Some((root, if here { Path::new(".") } else { rest }))
-}
-
-/// The process that a path is the root of, by its name in /proc.
-pub fn pid_of_root(path: &Path) -> Option<u32> {
-    let pid = path.strip_prefix("/proc").ok()?.to_str()?;
-    pid.strip_suffix("/root")?.parse().ok()
-}
-
-/// How many names at the end of a path cannot be reached by what is cached.
-pub fn not_cached(path: &Path) -> usize {
-    let mut above = path.ancestors().take_while(|path| *path != Path::new(""));
-    above
-        .position(|path| cached(path, Kind::Any).is_ok())
-        .unwrap_or(1)
-}
-
-/// What the kernel knows of an open file. A server is not asked: what it would say may be otherwise by now.
-pub fn stat(file: impl AsFd, wanted: StatxFlags) -> Result<Statx, Errno> {
-    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-    statx(file, "", flags, wanted)
-}
-
-/// The number of the mount that an open file is on, as in mountinfo. None: this kernel does not tell.
-pub fn mount_id(file: impl AsFd) -> Result<Option<u64>, Errno> {
-    let stat = stat(file, StatxFlags::MNT_ID)?;
-    let told = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
-    Ok(told.then_some(stat.stx_mnt_id))
-}
-
-/// Whether two open files are one, on one mount.
-pub fn is_same(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Result<bool, Errno> {
-    let id = |file| {
-        let stat = stat(file, StatxFlags::INO | StatxFlags::MNT_ID)?;
-        Ok((
-            stat.stx_dev_major,
-            stat.stx_dev_minor,
-            stat.stx_ino,
-            stat.stx_mnt_id,
-        ))
-    };
-    Ok(id(one)? == id(other)?)
-}
-
-/// Where the kernel has an open file now: the path ends in ` (deleted)` once it is removed. Nobody is asked.
-pub fn place(file: impl AsFd) -> io::Result<PathBuf> {
-    fs::read_link(format!("/proc/self/fd/{}", file.as_fd().as_raw_fd()))
 }
 
 /// Of a process that no signal ends.

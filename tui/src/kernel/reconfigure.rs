@@ -16,7 +16,7 @@ use rustix::mount::{
     FsPickFlags, fsconfig_reconfigure, fsconfig_set_flag, fsconfig_set_string, fspick,
 };
 
-use crate::kernel::reach;
+use crate::kernel::paths;
 use crate::kernel::source::mounts::Options;
 use crate::kernel::source::{Mounted, mounts};
 
@@ -48,7 +48,7 @@ pub fn reconfigure(dir: BorrowedFd<'_>, access: Access) -> Result<(), Errno> {
 }
 
 fn mounted(dir: BorrowedFd<'_>) -> Result<Mounted, Errno> {
-    let id = reach::mount_id(dir)?.ok_or(Errno::NOSYS)?;
+    let id = paths::mount_id(dir)?.ok_or(Errno::NOSYS)?;
     let text = fs::read("/proc/self/mountinfo")
         .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
     let all = mounts::parse_all(&text).map_err(|_| Errno::INVAL)?;

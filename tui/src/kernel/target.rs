@@ -11,7 +11,8 @@ use rustix::fs::{FileType, StatxFlags};
 use rustix::io::Errno;
 
 use crate::base::text::printable;
-use crate::kernel::reach::{self, Kind, Unreached};
+use crate::kernel::paths::{self, Kind};
+use crate::kernel::reach::{self, Unreached};
 use crate::kernel::session::SessionError;
 use crate::kernel::source::mounts;
 
@@ -83,7 +84,7 @@ impl Target {
     pub fn of(path: &Path, dir: File) -> Self {
         Self {
             path: path.into(),
-            place: reach::place(&dir).ok(),
+            place: paths::place(&dir).ok(),
             dir: Arc::new(dir),
         }
     }
@@ -101,7 +102,7 @@ impl Target {
     /// Opens a directory by what is cached of it alone: nothing is looked up on the disk, and no
     /// server asked, so that looking does not fill the cache looked at.
     pub fn open_cached(path: &Path) -> Result<Self, LookError> {
-        let opened = reach::cached(path, Kind::Directory);
+        let opened = paths::cached(path, Kind::Directory);
         Self::opened(path, opened.map_err(Unreached::from))
     }
 
@@ -134,7 +135,7 @@ impl Target {
             Err(Unreached::Refused(source)) => Err(match Errno::from_io_error(&source) {
                 Some(Errno::AGAIN) => LookError::NotCached {
                     path: path.into(),
-                    names: reach::not_cached(path),
+                    names: paths::not_cached(path),
                 },
                 Some(Errno::NOTDIR | Errno::LOOP) => no_directory(path),
                 _ => LookError::Open {
@@ -153,12 +154,12 @@ impl Target {
             source,
         };
         // Moved or removed. Without /proc this is not known; the path decides then.
-        if self.place.is_some() && reach::place(&self.dir).ok() != self.place {
+        if self.place.is_some() && paths::place(&self.dir).ok() != self.place {
             return Ok(false);
         }
         match Self::open_cached(&self.path) {
             Ok(there) => {
-                let same = reach::is_same(there.dir.as_fd(), self.dir.as_fd());
+                let same = paths::is_same(there.dir.as_fd(), self.dir.as_fd());
                 same.map_err(|errno| error(errno.into()))
             }
             // Names on the way are to be asked for anew: then nothing may be mounted over it.
@@ -172,7 +173,7 @@ impl Target {
 
     /// Whether the path of it leads to the mount that it is on. None: it is not known.
     fn is_uppermost(&self) -> Option<bool> {
-        let own = reach::mount_id(&self.dir).ok()??;
+        let own = paths::mount_id(&self.dir).ok()??;
         let all = mounts::parse_all(&fs::read("/proc/self/mountinfo").ok()?).ok()?;
         let Some(own) = all.iter().find(|mounted| mounted.id == own) else {
             // Of another namespace, reached by the root of a process.
@@ -191,12 +192,12 @@ fn no_directory(path: &Path) -> LookError {
     use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let link = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED);
-    let is_link = link.and_then(|link| reach::stat(link, StatxFlags::TYPE));
+    let is_link = link.and_then(|link| paths::stat(link, StatxFlags::TYPE));
     let is_link =
         is_link.is_ok_and(|stat| FileType::from_raw_mode(stat.stx_mode.into()).is_symlink());
-    let to = reach::cached(path, Kind::LinkedDirectory).ok();
+    let to = paths::cached(path, Kind::LinkedDirectory).ok();
     match is_link {
-        true => LookError::Link(path.into(), to.and_then(|to| reach::place(to).ok())),
+        true => LookError::Link(path.into(), to.and_then(|to| paths::place(to).ok())),
         false => LookError::NoDirectory(path.into()),
     }
 }

@@ -17,7 +17,9 @@ use serde::Serialize;
 use crate::base::json::{self, Name};
 use crate::base::text::printable;
 use crate::base::trusted;
-use crate::reclaim::ladder::Rung;
+
+/// The [`Record::mode`] whose figures are names; of other rungs they are bytes.
+pub(super) const OF_NAMES: &str = "carousel";
 
 /// Where the records go, as the configuration says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -301,7 +303,7 @@ impl Record {
         match self.action {
             Action::Prune => "dentries",
             Action::Shrink => "slabs",
-            Action::Reclaim if self.mode == Some(Rung::Carousel.name()) => "names",
+            Action::Reclaim if self.mode == Some(OF_NAMES) => "names",
             Action::Reclaim => "bytes",
             Action::Tune => "value",
         }

@@ -28,7 +28,7 @@ use crate::base::shell::quoted;
 use crate::base::text::{bytes, count, counted, printable};
 use crate::kernel::aside::attended;
 use crate::kernel::page_cache::{self, Asker, Resident};
-use crate::kernel::reach::Kind;
+use crate::kernel::paths::Kind;
 use crate::kernel::source::{Kernel, Mount, Mounted};
 use crate::kernel::target::Target;
 use walk::Walk;

@@ -20,7 +20,7 @@ use crate::base::text::{count, printable};
 use crate::cache::holders::watches::watches;
 use crate::cache::who;
 use crate::kernel::aside::{Deed, Waited, aside};
-use crate::kernel::reach::{self, Kind};
+use crate::kernel::paths::{self, Kind};
 use crate::kernel::source::mounts::Options;
 use crate::kernel::source::{Kernel, Mount, Mounted};
 use crate::reclaim::prune::settle;
@@ -153,7 +153,7 @@ fn changed(path: &Path, what: &str) -> ReclaimError {
 
 /// The number of the mount that an open file is on.
 fn mount_id(file: &OwnedFd, path: &Path) -> Result<u64, ReclaimError> {
-    let id = reach::mount_id(file).map_err(|errno| ReclaimError::file(path, errno))?;
+    let id = paths::mount_id(file).map_err(|errno| ReclaimError::file(path, errno))?;
     id.ok_or_else(|| {
         ReclaimError::Missing(
             "this kernel does not tell a file's mount; Linux 5.8 and newer do".into(),

@@ -20,7 +20,7 @@ use signal_hook::consts::{SIGCONT, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 
 use crate::base::say::say;
-use crate::base::signals;
+use crate::base::{guard, signals};
 use crate::kernel::source::Kernel;
 use crate::reclaim::audit;
 use crate::ui::keymap::Keymap;
@@ -131,7 +131,7 @@ pub fn run(options: Options) -> io::Result<Option<String>> {
             if let Some(error) = unrecorded {
                 say!("not recorded: {error}");
             }
-            signals::die_of(signal)
+            guard::die_of(signal)
         }
         None => Ok(unrecorded),
     }

@@ -17,6 +17,7 @@ mod messages;
 mod mounts;
 mod mouse;
 mod names;
+mod operation;
 mod prune;
 mod refill;
 mod rung;
@@ -34,7 +35,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::cache::history::Rates;
 use crate::kernel::session::Counters;
-use crate::kernel::source::Sample;
+use crate::kernel::source::{Mount, Sample};
+use crate::reclaim::audit::Record;
 use crate::ui::keymap::{self, Action};
 use crate::ui::keys_now;
 use crate::ui::model::{Inert, Mode, Model, Page, Question, Screen, Shown};
@@ -291,7 +293,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::JumpGo => return jump::go(model),
         Action::PlanRow => return prune::plan_row(model),
         Action::PlanHere => return prune::plan_here(model),
-        Action::Cancel => return prune::cancel(model),
+        Action::Cancel => return operation::cancel(model),
         Action::Choose(mode) => return prune::choose(model, mode),
         Action::ChooseNext(by) => prune::choose_next(model, by),
         Action::WriteBack => prune::write_back(model),
@@ -417,4 +419,20 @@ fn stepped(index: usize, steps: i64, len: usize) -> usize {
     let last = i64::try_from(len).unwrap_or(i64::MAX).max(1) - 1;
     let index = i64::try_from(index).unwrap_or(i64::MAX);
     usize::try_from(index.saturating_add(steps).clamp(0, last)).unwrap_or(0)
+}
+
+/// Why there is nothing to prune on a filesystem in memory.
+fn pinned(mount: &Mount) -> String {
+    format!(
+        "nothing to prune: {} pins every dentry for as long as its file exists",
+        mount.fs
+    )
+}
+
+/// Notes in the log what was done, or was to be, and whether it is in the audit file.
+fn record(model: &mut Model, record: Record, recorded: Result<(), String>) {
+    if let Err(error) = &recorded {
+        model.notice = Some(format!("not recorded: {error}"));
+    }
+    model.journal.push(record, recorded.err());
 }

@@ -1,5 +1,6 @@
 //! The model, drawn. Layout only: nothing is kept and nothing is changed.
 
+mod asked;
 mod browse;
 mod cgroups;
 pub mod chart;

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::kernel::reach::{pid_of_root, root_of_process};
+use crate::kernel::paths::{pid_of_root, root_of_process};
 use crate::kernel::source::{Mount, files, mounts};
 
 /// A file of a filesystem.

@@ -8,9 +8,11 @@
 mod check;
 mod layout;
 mod load;
+mod pool;
 mod request;
 mod told;
 mod walk;
 
-pub use load::{BpfError, Loaded, Reads, failed, give_back, load, take};
+pub use load::{BpfError, Loaded, Reads};
+pub use pool::{failed, give_back, load, take};
 pub use walk::Walk;

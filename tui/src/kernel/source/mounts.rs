@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::Malformed;
 use super::lines::{Parsed, Skipped, lines};
-use crate::kernel::reach;
+use crate::kernel::paths;
 pub use layers::Layers;
 
 /// A mounted filesystem.
@@ -255,7 +255,7 @@ impl Mounted {
     /// The mount of an open file, whatever path led to it. None: the kernel does not tell, or it is in
     /// another namespace.
     pub fn of(all: &[Self], file: impl AsFd) -> Option<Mount> {
-        let id = reach::mount_id(file).ok()??;
+        let id = paths::mount_id(file).ok()??;
         let found = all.iter().find(|mounted| mounted.id == id)?;
         Some(found.mount.clone())
     }

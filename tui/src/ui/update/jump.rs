@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{Effect, tree};
 use crate::base::text::printable;
-use crate::kernel::reach::{pid_of_root, root_of_process};
+use crate::kernel::paths::{pid_of_root, root_of_process};
 use crate::kernel::source::Mount;
 use crate::kernel::target::LookError;
 use crate::ui::keymap::Action;

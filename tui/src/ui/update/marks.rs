@@ -12,7 +12,7 @@ pub(super) fn toggle(model: &mut Model) {
         return;
     };
     if mount.is_memory() {
-        model.notice = Some(super::prune::pinned(&mount));
+        model.notice = Some(super::pinned(&mount));
         return;
     }
     if model.marks.remove(&path).is_none() {

@@ -10,11 +10,10 @@ use crate::cache::holders::Holders;
 use crate::kernel::session::{self, Counters};
 use crate::kernel::source::{Mount, Sample};
 use crate::kernel::target::LookError;
-use crate::reclaim::audit::Record;
 use crate::reclaim::ladder::Rung;
 use crate::reclaim::prune::{Done, Plan, PruneError, Task};
 use crate::ui::model::{
-    Ask, Confirm, Figures, Held, Ledger, Mode, Model, Origin, Pruning, Screen, Turn, TurnEnd,
+    Ask, Confirm, Figures, Held, Ledger, Mode, Model, Origin, Pruning, Turn, TurnEnd,
 };
 
 /// What a plan is for until something else is chosen.
@@ -61,14 +60,6 @@ pub(super) fn plan_here(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Why there is nothing to prune on a filesystem in memory.
-pub(super) fn pinned(mount: &Mount) -> String {
-    format!(
-        "nothing to prune: {} pins every dentry for as long as its file exists",
-        mount.fs
-    )
-}
-
 /// Plans for the directories that the overlay on the screen is made of.
 pub(super) fn plan_layers(model: &mut Model) -> Vec<Effect> {
     let Mode::Confirm(confirm) = &model.mode else {
@@ -89,7 +80,7 @@ pub(super) fn plan_layers(model: &mut Model) -> Vec<Effect> {
 fn plan(model: &mut Model, paths: Vec<PathBuf>, mode: session::Mode) -> Vec<Effect> {
     let mounts = paths.iter().filter_map(|path| mount_of(model, path));
     if let Some(mount) = mounts.into_iter().find(Mount::is_memory) {
-        model.notice = Some(pinned(&mount));
+        model.notice = Some(super::pinned(&mount));
         return Vec::new();
     }
     let mut effects = tree::stop(model);
@@ -215,18 +206,6 @@ pub(super) fn held(model: &mut Model, job: u64, result: std::io::Result<Holders>
     }
 }
 
-/// What ends with the plan on the screen.
-pub(super) fn leave_plan(model: &mut Model) -> Vec<Effect> {
-    match &model.mode {
-        Mode::Confirm(confirm) => stop_looking(confirm),
-        Mode::ConfirmRung(confirm) => {
-            let job = confirm.replanning;
-            job.map(|job| Effect::Cancel { job }).into_iter().collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
 /// Plans for a directory, on one of the rungs that reach below it alone.
 pub(super) fn plan_for(model: &mut Model, path: PathBuf, rung: Rung) -> Vec<Effect> {
     let no_module = model
@@ -249,7 +228,7 @@ fn plan_pages(model: &mut Model, path: PathBuf) -> Vec<Effect> {
 }
 
 /// Ends a look for holders that is under way.
-fn stop_looking(confirm: &Confirm) -> Vec<Effect> {
+pub(super) fn stop_looking(confirm: &Confirm) -> Vec<Effect> {
     match confirm.held {
         Held::Looking(job) => vec![Effect::Cancel { job }],
         _ => Vec::new(),
@@ -364,7 +343,7 @@ pub(super) fn ended(
         _ => pruned.recorded.map_err(|error| error.to_string()),
     };
     let moved = pruned.record.freed;
-    record(model, pruned.record, unrecorded);
+    super::record(model, pruned.record, unrecorded);
     if let Some(part) = turn(model, job) {
         let after = Figures::of(&pruned.after, Some(&part.mount));
         let result = pruned.result.map_err(|error| error.to_string());
@@ -399,14 +378,6 @@ pub(super) fn ended(
     effects
 }
 
-/// Notes in the log what was done, or was to be, and whether it is in the audit file.
-pub(super) fn record(model: &mut Model, record: Record, recorded: Result<(), String>) {
-    if let Err(error) = &recorded {
-        model.notice = Some(format!("not recorded: {error}"));
-    }
-    model.journal.push(record, recorded.err());
-}
-
 /// What is shown once all is over: the ledger, or why there is none.
 fn closed(model: &mut Model, pruning: Pruning) -> Mode {
     let failed = match &pruning.parts[..] {
@@ -422,31 +393,4 @@ fn closed(model: &mut Model, pruning: Pruning) -> Mode {
     let ledger = Ledger::new(pruning.mode, pruning.parts, pruning.skipped, model.now);
     model.ledgers.push(ledger);
     Mode::Ledger
-}
-
-/// Esc: ends what is under way, or says no to the plan.
-pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
-    if let Some(effects) = super::rung::cancel(model) {
-        return effects;
-    }
-    match &mut model.mode {
-        Mode::Planning { job, .. } => {
-            let job = *job;
-            model.mode = Mode::Browse;
-            vec![Effect::Cancel { job }]
-        }
-        // First the look ends, with what it saw.
-        Mode::Confirm(confirm) if matches!(confirm.held, Held::Looking(_)) => stop_looking(confirm),
-        Mode::Confirm(_) => {
-            model.mode = Mode::Browse;
-            model.notice = Some("cancelled: nothing was pruned".into());
-            Vec::new()
-        }
-        Mode::Pruning(pruning) => {
-            pruning.stopping = true;
-            vec![Effect::Cancel { job: pruning.job }]
-        }
-        _ if model.screen == Screen::Tree => tree::escape(model),
-        _ => Vec::new(),
-    }
 }

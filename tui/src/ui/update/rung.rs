@@ -4,12 +4,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Effect, wider};
+use super::{Effect, operation, wider};
 use crate::base::text::printable;
 use crate::cache::history::Marker;
 use crate::kernel::source::{Cache, CacheId, Sample};
 use crate::reclaim::everybody::What;
-use crate::reclaim::ladder::Rung;
 use crate::reclaim::{self, Progress, ReclaimError};
 use crate::ui::keymap::RungAction;
 use crate::ui::model::{
@@ -67,7 +66,7 @@ pub(super) fn act(model: &mut Model, action: RungAction) -> Vec<Effect> {
             let (what, sync) = (What::Slab, false);
             plan(model, Ask::Everybody { what, sync }, Origin::Anywhere)
         }
-        RungAction::Step(rung) => step(model, rung),
+        RungAction::Step(rung) => operation::step(model, rung),
         RungAction::Run => confirmed(model),
         RungAction::Option => option(model),
         RungAction::Adjust(up) => adjust(model, up),
@@ -101,7 +100,7 @@ fn plan_row(model: &mut Model) -> Vec<Effect> {
             let point = model.filesystems.selected().map(Filesystem::mount);
             match point.map(|mount| (mount.is_memory(), mount.clone())) {
                 Some((true, mount)) => {
-                    model.notice = Some(super::prune::pinned(&mount));
+                    model.notice = Some(super::pinned(&mount));
                     Vec::new()
                 }
                 Some((false, mount)) => {
@@ -136,7 +135,7 @@ fn plan_row(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-fn of_cache(name: &str) -> Ask {
+pub(super) fn of_cache(name: &str) -> Ask {
     Ask::Cache { name: name.into() }
 }
 
@@ -157,55 +156,6 @@ pub(super) fn plan_cache(model: &mut Model) -> Vec<Effect> {
         }
         None => Vec::new(),
     }
-}
-
-/// The directory that the plan on the screen is about, or was asked for at.
-fn place(model: &Model) -> Option<PathBuf> {
-    match &model.mode {
-        Mode::Confirm(confirm) => {
-            let task = confirm.tasks.first()?;
-            Some(task.plan.target.path.clone())
-        }
-        Mode::ConfirmRung(confirm) => confirm.directory().map(Into::into),
-        _ => None,
-    }
-}
-
-/// Has the plan of another rung made, for the same place.
-pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
-    let found = model.ladder.iter().find(|step| step.rung == rung);
-    if let Some(why) = found.and_then(|step| step.why_not.as_ref()) {
-        let why = why.lines().next().unwrap_or_default();
-        model.notice = Some(format!("not here: {why}"));
-        return Vec::new();
-    }
-    let place = place(model);
-    let mut effects = super::prune::leave_plan(model);
-    let origin = place.clone().map_or(Origin::Anywhere, Origin::Directory);
-    effects.extend(match (rung, place) {
-        (Rung::Cgroup, _) => {
-            model.notice = Some("choose the cgroup, then p plans".into());
-            super::show(model, Screen::Cgroups)
-        }
-        (Rung::Cache, _) => plan(model, of_cache("dentry"), origin),
-        (Rung::Everybody, _) => {
-            let (what, sync) = (What::Slab, false);
-            plan(model, Ask::Everybody { what, sync }, origin)
-        }
-        // The plan on the screen stays.
-        (_, None) => {
-            let notice = "that is a directory's: choose one in the tree, then p plans";
-            model.notice = Some(notice.into());
-            return Vec::new();
-        }
-        (Rung::Superblock, Some(point)) => {
-            let inodes = false;
-            plan(model, Ask::Superblock { point, inodes }, origin)
-        }
-        (Rung::Carousel, Some(path)) => plan(model, Ask::Carousel { path }, origin),
-        (_, Some(path)) => super::prune::plan_for(model, path, rung),
-    });
-    effects
 }
 
 /// Has a plan made.
@@ -439,7 +389,7 @@ fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Eff
         Err(ReclaimError::Unrecorded(error)) => Err(error.to_string()),
         _ => ended.done.recorded.map_err(|error| error.to_string()),
     };
-    super::prune::record(model, ended.done.record, recorded);
+    super::record(model, ended.done.record, recorded);
     let after = Figures::of(&ended.sample, None);
     let mut effects = super::take(model, at, ended.sample);
     let running = match std::mem::replace(&mut model.mode, Mode::Browse) {

@@ -1,6 +1,6 @@
 //! The list of wider rungs, over a plan.
 
-use super::{Effect, rung};
+use super::{Effect, operation};
 use crate::ui::model::Model;
 
 /// The wider rungs, to choose one of them.
@@ -26,5 +26,5 @@ pub(super) fn choose(model: &mut Model) -> Vec<Effect> {
         let step = model.beside().get(at).copied()?;
         Some(step.rung)
     });
-    chosen.map_or(Vec::new(), |rung| rung::step(model, rung))
+    chosen.map_or(Vec::new(), |rung| operation::step(model, rung))
 }

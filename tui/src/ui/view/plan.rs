@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::question::{Asked, Prompt, Words};
+use super::asked::{Asked, Prompt, Words};
 use super::tree::filesystem;
 use super::{cut, inside, popup, tail};
 use crate::base::shell;

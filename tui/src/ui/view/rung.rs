@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::asked::{Asked, Prompt, Words};
 use super::fit::wrapped;
-use super::question::{Asked, Prompt, Words};
 use super::{inside, popup, tail};
 use crate::base::text::{bytes, count, duration, percent, printable, signed_bytes};
 use crate::reclaim::everybody::What;

@@ -4,9 +4,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::asked::{Asked, Prompt, Words};
 use super::fit::wrapped;
 use super::inside;
-use super::question::{Asked, Prompt, Words};
 use crate::reclaim::tune::{SETTINGS, Setting};
 use crate::ui::model::{Model, Settings};
 

@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 use super::{Hit, browse, cut, mounts, rule, tail, tree_table, trouble};
 use crate::base::text::{bytes, count, duration, percent, printable, short, short_signed};
 use crate::cache::census::freeable;
-use crate::kernel::reach::root_of_process;
+use crate::kernel::paths::root_of_process;
 use crate::kernel::reader;
 use crate::kernel::session::{SessionError, how_to_get_the_module};
 use crate::kernel::source::Mount;

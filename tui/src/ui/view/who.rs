@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 
-use super::question::{Asked, Prompt, Words};
+use super::asked::{Asked, Prompt, Words};
 use super::tree::row_line;
 use super::{cut, first_row, popup, rule, tail, trouble};
 use crate::base::text::{

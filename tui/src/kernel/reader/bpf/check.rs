@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use super::layout::Child;
 use super::load::{BpfError, Loaded};
-use super::walk::names;
+use super::request::{Request, limit};
 use crate::abi;
 
 /// Lists the directory of this very program, whose file is open and thus cached and in use: it has to
@@ -41,4 +42,19 @@ fn known() -> io::Result<(PathBuf, Vec<u8>)> {
     let name = path.file_name().unwrap_or_default().as_bytes().to_vec();
     let dir = path.parent().map(PathBuf::from).unwrap_or_default();
     Ok((dir, name))
+}
+
+/// The first run of a fresh program: `list` of one directory, by name.
+fn names(
+    loaded: &mut Loaded,
+    dir: BorrowedFd<'_>,
+    each: &mut dyn FnMut(&Child) -> bool,
+) -> Result<u32, BpfError> {
+    let mut request = Request::list(dir, limit());
+    loop {
+        let ran = request.run(loaded)?;
+        if ran.children.iter().any(&mut *each) || ran.counted.is_some() {
+            return Ok(request.known());
+        }
+    }
 }

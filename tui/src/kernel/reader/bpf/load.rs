@@ -6,7 +6,6 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use aya::maps::{Array, Map, MapData, MapError, MapType};
 use aya::programs::{ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun};
@@ -16,7 +15,6 @@ use aya_obj::btf::BtfKind;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::check;
 use super::layout::{KNOWN_FLAGS, Mapped, Rows, State, Unit};
 use crate::base::text::printable;
 use crate::base::xdg;
@@ -94,10 +92,10 @@ pub struct Loaded {
     ebpf: Ebpf,
     state: Array<MapData, State>,
     rows: Mapped,
-    known: u32,
+    pub(super) known: u32,
     reads: Reads,
     /// Why it does not read by direct loads.
-    instead: Option<String>,
+    pub(super) instead: Option<String>,
 }
 
 impl fmt::Debug for Loaded {
@@ -106,51 +104,8 @@ impl fmt::Debug for Loaded {
     }
 }
 
-/// Those that are loaded and that no walk uses.
-#[allow(clippy::vec_box)] // they are handed on as boxes
-static IDLE: Mutex<Vec<Box<Loaded>>> = Mutex::new(Vec::new());
-
-/// Why it could not be loaded: what holds for the life of a process is not tried again.
-static FAILED: Mutex<Option<BpfError>> = Mutex::new(None);
-
-/// Takes the program for a walk, and loads it if need be, which takes some 0.2 s.
-pub fn take() -> Result<Box<Loaded>, BpfError> {
-    if let Some(loaded) = lock(&IDLE).pop() {
-        return Ok(loaded);
-    }
-    if let Some(error) = lock(&FAILED).clone() {
-        return Err(error);
-    }
-    let loaded = load(Reads::Direct).or_else(|error| match error {
-        // What is missing is missing for both.
-        BpfError::NoBtf | BpfError::Permission | BpfError::Lockdown => Err(error),
-        error => load(Reads::Probe).map(|mut loaded| {
-            loaded.instead = Some(error.to_string());
-            loaded
-        }),
-    });
-    if let Err(error) = &loaded {
-        *lock(&FAILED) = Some(error.clone());
-    }
-    loaded
-}
-
-/// Why it could not be loaded, if that was tried.
-pub fn failed() -> Option<BpfError> {
-    lock(&FAILED).clone()
-}
-
-/// Keeps the program for the next walk.
-pub fn give_back(loaded: Box<Loaded>) {
-    lock(&IDLE).push(loaded);
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Loads the program that reads in this way, and checks that it reads what is there.
-pub fn load(reads: Reads) -> Result<Box<Loaded>, BpfError> {
+/// Loads the program that reads in this way.
+pub(super) fn load(reads: Reads) -> Result<Box<Loaded>, BpfError> {
     match fs::metadata(BTF) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(BpfError::NoBtf),
         _ => {}
@@ -178,7 +133,7 @@ pub fn load(reads: Reads) -> Result<Box<Loaded>, BpfError> {
     };
     let rows = Mapped::new(rows.fd().as_fd()).map_err(|error| from_io(&error.into()))?;
     let state = Array::try_from(state).map_err(|error| BpfError::Other(error.to_string()))?;
-    let mut loaded = Box::new(Loaded {
+    let loaded = Box::new(Loaded {
         ebpf,
         state,
         rows,
@@ -187,7 +142,6 @@ pub fn load(reads: Reads) -> Result<Box<Loaded>, BpfError> {
         instead: None,
     });
     trim();
-    loaded.known = check::check(&mut loaded)?;
     Ok(loaded)
 }
 

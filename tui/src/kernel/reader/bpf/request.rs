@@ -1,5 +1,6 @@
 //! A request to the BPF program: directories to count, run by run until all are.
 
+use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
@@ -205,4 +206,15 @@ impl Request {
     pub(super) fn held(&self) -> Duration {
         Duration::from_nanos(self.state.held_ns)
     }
+}
+
+/// No directory can have more children than the machine has dentries; twice as many are met only
+/// where the list is changed as fast as it is read.
+pub(super) fn limit() -> u64 {
+    let text = fs::read_to_string("/proc/sys/fs/dentry-state");
+    let total = text.ok().and_then(|text| {
+        let total = text.split_ascii_whitespace().next()?;
+        total.parse::<u64>().ok()
+    });
+    total.map_or(u64::MAX, |total| total.saturating_mul(2).max(100_000))
 }

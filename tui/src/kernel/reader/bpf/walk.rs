@@ -3,14 +3,14 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::fs;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
-use super::layout::{Child, FOUND_CHANGED, FOUND_GONE, FOUND_PARTIAL};
-use super::load::{BpfError, Loaded, give_back};
-use super::request::{Counted, Request, Waiting};
+use super::layout::{FOUND_CHANGED, FOUND_GONE, FOUND_PARTIAL};
+use super::load::Loaded;
+use super::pool::give_back;
+use super::request::{Counted, Request, Waiting, limit};
 use super::told::Told;
 use crate::abi::Counters;
 use crate::kernel::reader::Records;
@@ -316,32 +316,6 @@ impl Drop for Walk<'_> {
     fn drop(&mut self) {
         if let Some(loaded) = self.loaded.take() {
             give_back(loaded);
-        }
-    }
-}
-
-/// No directory can have more children than the machine has dentries; twice as many are met only
-/// where the list is changed as fast as it is read.
-fn limit() -> u64 {
-    let text = fs::read_to_string("/proc/sys/fs/dentry-state");
-    let total = text.ok().and_then(|text| {
-        let total = text.split_ascii_whitespace().next()?;
-        total.parse::<u64>().ok()
-    });
-    total.map_or(u64::MAX, |total| total.saturating_mul(2).max(100_000))
-}
-
-/// The first run of a fresh program: `list` of one directory, by name.
-pub(super) fn names(
-    loaded: &mut Loaded,
-    dir: BorrowedFd<'_>,
-    each: &mut dyn FnMut(&Child) -> bool,
-) -> Result<u32, BpfError> {
-    let mut request = Request::list(dir, limit());
-    loop {
-        let ran = request.run(loaded)?;
-        if ran.children.iter().any(&mut *each) || ran.counted.is_some() {
-            return Ok(request.known());
         }
     }
 }

@@ -6,7 +6,7 @@ use super::stays;
 use crate::base::text::{bytes, count};
 use crate::reclaim::ladder::{Rung, Step};
 use crate::ui::model::{Confirm, Model};
-use crate::ui::view::question::Prompt;
+use crate::ui::view::asked::Prompt;
 
 /// ```text
 /// 1 to 3 need the module; by bpf:

@@ -1,0 +1,98 @@
+//! What is the same of a prune and of the other rungs: to go from one plan to another's, and to cancel.
+
+use std::path::PathBuf;
+
+use super::{Effect, prune, rung, tree};
+use crate::reclaim::everybody::What;
+use crate::reclaim::ladder::Rung;
+use crate::ui::model::{Ask, Held, Mode, Model, Origin, Screen};
+
+/// The directory that the plan on the screen is about, or was asked for at.
+fn place(model: &Model) -> Option<PathBuf> {
+    match &model.mode {
+        Mode::Confirm(confirm) => {
+            let task = confirm.tasks.first()?;
+            Some(task.plan.target.path.clone())
+        }
+        Mode::ConfirmRung(confirm) => confirm.directory().map(Into::into),
+        _ => None,
+    }
+}
+
+/// Has the plan of another rung made, for the same place.
+pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
+    let found = model.ladder.iter().find(|step| step.rung == rung);
+    if let Some(why) = found.and_then(|step| step.why_not.as_ref()) {
+        let why = why.lines().next().unwrap_or_default();
+        model.notice = Some(format!("not here: {why}"));
+        return Vec::new();
+    }
+    let place = place(model);
+    let mut effects = leave_plan(model);
+    let origin = place.clone().map_or(Origin::Anywhere, Origin::Directory);
+    effects.extend(match (rung, place) {
+        (Rung::Cgroup, _) => {
+            model.notice = Some("choose the cgroup, then p plans".into());
+            super::show(model, Screen::Cgroups)
+        }
+        (Rung::Cache, _) => rung::plan(model, rung::of_cache("dentry"), origin),
+        (Rung::Everybody, _) => {
+            let (what, sync) = (What::Slab, false);
+            rung::plan(model, Ask::Everybody { what, sync }, origin)
+        }
+        // The plan on the screen stays.
+        (_, None) => {
+            let notice = "that is a directory's: choose one in the tree, then p plans";
+            model.notice = Some(notice.into());
+            return Vec::new();
+        }
+        (Rung::Superblock, Some(point)) => {
+            let inodes = false;
+            rung::plan(model, Ask::Superblock { point, inodes }, origin)
+        }
+        (Rung::Carousel, Some(path)) => rung::plan(model, Ask::Carousel { path }, origin),
+        (_, Some(path)) => prune::plan_for(model, path, rung),
+    });
+    effects
+}
+
+/// What ends with the plan on the screen.
+pub(super) fn leave_plan(model: &mut Model) -> Vec<Effect> {
+    match &model.mode {
+        Mode::Confirm(confirm) => prune::stop_looking(confirm),
+        Mode::ConfirmRung(confirm) => {
+            let job = confirm.replanning;
+            job.map(|job| Effect::Cancel { job }).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Esc: ends what is under way, or says no to the plan.
+pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
+    if let Some(effects) = rung::cancel(model) {
+        return effects;
+    }
+    match &mut model.mode {
+        Mode::Planning { job, .. } => {
+            let job = *job;
+            model.mode = Mode::Browse;
+            vec![Effect::Cancel { job }]
+        }
+        // First the look ends, with what it saw.
+        Mode::Confirm(confirm) if matches!(confirm.held, Held::Looking(_)) => {
+            prune::stop_looking(confirm)
+        }
+        Mode::Confirm(_) => {
+            model.mode = Mode::Browse;
+            model.notice = Some("cancelled: nothing was pruned".into());
+            Vec::new()
+        }
+        Mode::Pruning(pruning) => {
+            pruning.stopping = true;
+            vec![Effect::Cancel { job: pruning.job }]
+        }
+        _ if model.screen == Screen::Tree => tree::escape(model),
+        _ => Vec::new(),
+    }
+}
