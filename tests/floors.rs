@@ -1,7 +1,8 @@
-//! The floors of tui/src: what a file uses is on its own floor or below.
+//! The floors of tui/src: what a file uses is on its own floor or below, and no files use each other in a circle.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -80,4 +81,116 @@ fn planted_upward_import_is_found() {
     let text = "use crate::base::text;\nuse crate::ui::model; // crate::cli\n";
     assert_eq!(upward(floor("cache").unwrap(), text), ["ui"]);
     assert_eq!(upward(floor("ui").unwrap(), text), [""; 0]);
+}
+
+/// A path of modules, without the crate: `ui::view::plan`.
+type Module = Vec<String>;
+
+fn module(file: &str) -> Module {
+    let path = file.strip_suffix(".rs").unwrap();
+    path.split('/').map(str::to_owned).collect()
+}
+
+/// The paths that a file's code names from the crate, or from what it is in. Not those below itself: a file and what it
+/// is split into are one.
+fn named(own: &Module, text: &str) -> Vec<Module> {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let lines = code.lines().map(|line| line.split("//").next().unwrap());
+    let code = lines.collect::<Vec<_>>().join("\n");
+    let mut all = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        paths(&code[at + 7..], &[], &mut all);
+    }
+    for (at, _) in code.match_indices("super::") {
+        if code[..at].ends_with("super::") {
+            continue;
+        }
+        let (mut rest, mut base) = (&code[at..], &own[..]);
+        while let Some(further) = rest.strip_prefix("super::") {
+            (rest, base) = (further, &base[..base.len().saturating_sub(1)]);
+        }
+        paths(rest, base, &mut all);
+    }
+    all
+}
+
+/// What `a::{b, c::d}` names, below `base`; what stands behind it.
+fn paths<'t>(text: &'t str, base: &[String], all: &mut Vec<Module>) -> &'t str {
+    let mut text = text.trim_start();
+    if let Some(mut within) = text.strip_prefix('{') {
+        loop {
+            within = paths(within, base, all).trim_start();
+            within = within.strip_prefix(',').unwrap_or(within).trim_start();
+            if let Some(behind) = within.strip_prefix('}') {
+                return behind;
+            }
+            if !within.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
+                return within;
+            }
+        }
+    }
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');
+    let (name, rest) = text.split_at(end.unwrap_or(text.len()));
+    let path: Module = base.iter().cloned().chain([name.to_owned()]).collect();
+    text = rest;
+    match text.strip_prefix("::") {
+        Some(further) => paths(further, &path, all),
+        None => {
+            all.push(path);
+            text
+        }
+    }
+}
+
+/// What each file uses of others: the innermost file of each path that it names.
+fn uses(files: &[(Module, String)]) -> BTreeMap<&Module, BTreeSet<&Module>> {
+    let known: BTreeSet<&Module> = files.iter().map(|(module, _)| module).collect();
+    let innermost = |path: &Module| {
+        let mut above = (1..=path.len()).rev().map(|end| path[..end].to_vec());
+        above.find_map(|path| known.get(&path).copied())
+    };
+    let of = |(own, text): &'_ (Module, String)| {
+        let found = named(own, text).iter().filter_map(innermost).collect();
+        found
+    };
+    let all = files.iter().map(|file| (&file.0, of(file)));
+    all.map(|(own, mut used): (_, BTreeSet<_>)| {
+        used.remove(own);
+        (own, used)
+    })
+    .collect()
+}
+
+/// Those of which each uses another one, once all that use none of the rest are taken away.
+fn in_circles<'m>(mut uses: BTreeMap<&'m Module, BTreeSet<&'m Module>>) -> Vec<String> {
+    loop {
+        let free = uses.iter().find(|(_, used)| used.is_empty());
+        let Some(free) = free.map(|(module, _)| *module) else {
+            break;
+        };
+        uses.remove(free);
+        for used in uses.values_mut() {
+            used.remove(free);
+        }
+    }
+    uses.keys().map(|module| module.join("::")).collect()
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let files = files().into_iter();
+    let files: Vec<_> = files.map(|(name, _, text)| (module(&name), text)).collect();
+    assert_eq!(in_circles(uses(&files)), [""; 0]);
+}
+
+#[test]
+fn planted_circle_is_found() {
+    let file = |name: &str, text: &str| (module(name), text.to_owned());
+    let files = [
+        file("ui/a.rs", "use super::{c, b::{D, E}};"),
+        file("ui/b.rs", "use crate::ui::a::X;"),
+        file("ui/c.rs", "// crate::ui::a\nuse crate::base::text;"),
+        file("base/text.rs", "mod x;"),
+    ];
+    assert_eq!(in_circles(uses(&files)), ["ui::a", "ui::b"]);
 }

@@ -300,6 +300,15 @@ impl Model {
         }
     }
 
+    /// Makes the rows of the screens of filesystems and cgroups anew, whichever is shown.
+    pub fn arrange_grid(&mut self) {
+        match self.screen {
+            Screen::Filesystems => self.arrange_filesystems(),
+            Screen::Cgroups => self.cgroups.arrange(),
+            Screen::Slabs | Screen::Tree | Screen::History => {}
+        }
+    }
+
     /// A number for another job of the worker.
     pub fn next_job(&mut self) -> u64 {
         self.last_job += 1;

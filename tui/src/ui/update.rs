@@ -4,6 +4,7 @@ mod asking;
 mod browse;
 mod cgroups;
 mod charts;
+mod counting;
 mod field;
 mod filesystems;
 mod filter;
@@ -78,15 +79,18 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Mouse(event) => return mouse::event(model, event),
         Msg::Size(columns, rows) => model.size = (columns, rows),
         Msg::Sample { at, sample } => return take(model, at, *sample),
-        Msg::Mounts(mounts) => return mounts::ours(model, mounts),
+        Msg::Mounts(mounts) => {
+            mounts::ours(model, mounts);
+            return jump::opening(model);
+        }
         Msg::MountsGap(gap) => model.tree.gap = gap,
         Msg::Freeable(freeable) => model.filesystems.freeable = freeable,
         Msg::Cgroups { job, at, result } => cgroups::read(model, job, at, result),
-        Msg::MountsOf { pid, result } => return mounts::of_process(model, pid, result),
+        Msg::MountsOf { pid, result } => return jump::to_process(model, pid, result),
         Msg::Started { dentries } => model.started = Some(dentries),
         Msg::Open(path) => return jump::open(model, path),
         Msg::Progress { job, at, so_far } => progress(model, job, at, so_far),
-        Msg::Counting { job, at, part } => tree::counting(model, job, at, *part),
+        Msg::Counting { job, at, part } => tree::part(model, job, at, *part),
         Msg::Counted { job, at, result } => return tree::counted(model, job, at, result),
         Msg::Planned { job, result } => prune::planned(model, job, result),
         Msg::Held { job, result } => prune::held(model, job, result),
@@ -232,7 +236,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         model.notice = Some(why);
         return Vec::new();
     }
-    if let Some(effects) = grid::act(model, action) {
+    if let Some(effects) = grid::act(model, action).or_else(|| own(model, action)) {
         return effects;
     }
     match action {
@@ -280,12 +284,12 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::CycleSort => tree_order::next(model),
         Action::Enter => return tree::enter(model),
         Action::Up => return tree::up(model),
-        Action::Recount => return tree::recount(model),
+        Action::Recount => return counting::recount(model),
         Action::MarkRow => marks::toggle(model),
         Action::Unmark => model.marks.clear(),
-        Action::RecountRow => return tree::recount_row(model),
+        Action::RecountRow => return counting::recount_row(model),
         Action::CountAll => return mounts::count_all(model),
-        Action::LookUp => return tree::look_up(model),
+        Action::LookUp => return counting::look_up(model),
         Action::PageCache => return browse::ask(model),
         Action::Jump => jump::begin(model),
         Action::JumpErase => jump::erase(model),
@@ -306,7 +310,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Holders => return prune::ask_holders(model),
         Action::Layers => return prune::plan_layers(model),
         Action::Prune => return prune::confirmed(model),
-        Action::Rung(action) => return rung::act(model, action),
+        Action::Rung(action) => return operation::act(model, action),
         Action::Settings(action) => return settings::act(model, action),
     }
     Vec::new()
@@ -419,6 +423,17 @@ fn stepped(index: usize, steps: i64, len: usize) -> usize {
     let last = i64::try_from(len).unwrap_or(i64::MAX).max(1) - 1;
     let index = i64::try_from(index).unwrap_or(i64::MAX);
     usize::try_from(index.saturating_add(steps).clamp(0, last)).unwrap_or(0)
+}
+
+/// What a key does on the screens of filesystems and cgroups alone; boxes over them have keys of their own.
+fn own(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
+    match (&model.mode, model.screen) {
+        (Mode::Browse | Mode::SortMenu { .. }, Screen::Filesystems) => {
+            filesystems::act(model, action)
+        }
+        (Mode::Browse | Mode::SortMenu { .. }, Screen::Cgroups) => cgroups::act(model, action),
+        _ => None,
+    }
 }
 
 /// Why there is nothing to prune on a filesystem in memory.

@@ -5,6 +5,7 @@ mod browse;
 mod cgroups;
 pub mod chart;
 mod detail;
+mod directory;
 mod figures;
 mod filesystems;
 mod fit;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Effect, jump, mounts, tree};
+use super::{Effect, counting, jump, mounts};
 use crate::kernel::source::Mount;
 use crate::ui::keymap::Action;
 use crate::ui::model::Model;
@@ -34,7 +34,7 @@ fn enter(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let point = row.mount().point.clone();
-    let mut effects = tree::stop(model);
+    let mut effects = counting::stop(model);
     model.page = None;
     effects.extend(jump::open(model, point));
     effects

@@ -1,6 +1,6 @@
 //! Typing the filter of the screen shown.
 
-use super::{Effect, grid, names};
+use super::{Effect, names};
 use crate::base::filter::Filter;
 use crate::ui::model::{Model, Page, Screen};
 
@@ -25,7 +25,7 @@ pub(super) fn set(model: &mut Model, text: String) -> Vec<Effect> {
     match (model.screen, model.page) {
         (Screen::Tree, Some(Page::Names)) => return names::sift(model),
         (Screen::Tree, _) => model.arrange_tree(),
-        _ => grid::arrange(model),
+        _ => model.arrange_grid(),
     }
     Vec::new()
 }

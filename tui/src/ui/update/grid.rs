@@ -1,6 +1,6 @@
 //! The keys on the screens of filesystems and cgroups, which are tables of columns as data.
 
-use super::{Effect, cgroups, filesystems, stepped};
+use super::{Effect, stepped};
 use crate::ui::keymap::Action;
 use crate::ui::model::{
     CGROUP_COLUMNS, FILESYSTEM_COLUMNS, GridColumn, GridOrder, Mode, Model, Screen,
@@ -26,14 +26,9 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         }
         Action::Reverse => {
             order.reverse ^= true;
-            arrange(model);
+            model.arrange_grid();
         }
-        _ => {
-            return match model.screen {
-                Screen::Filesystems => filesystems::act(model, action),
-                _ => cgroups::act(model, action),
-            };
-        }
+        _ => return None,
     }
     Some(Vec::new())
 }
@@ -66,7 +61,7 @@ fn sort(model: &mut Model, column: usize) {
     if matches!(model.mode, Mode::SortMenu { .. }) {
         model.mode = Mode::Browse;
     }
-    arrange(model);
+    model.arrange_grid();
 }
 
 /// A click on a heading: sorts by it, and reverses if it is sorted by it.
@@ -74,7 +69,7 @@ pub(super) fn sort_or_reverse(model: &mut Model, column: usize) {
     if let Some(order) = order(model) {
         order.sort_or_reverse(column);
     }
-    arrange(model);
+    model.arrange_grid();
 }
 
 /// A letter in the menu chooses its column.
@@ -82,15 +77,6 @@ pub(super) fn letter(model: &mut Model, letter: char) {
     let found = letters(model).into_iter().position(|of| of == letter);
     if let Some(column) = found {
         sort(model, column);
-    }
-}
-
-/// Puts the rows of the screen in order.
-pub(super) fn arrange(model: &mut Model) {
-    match model.screen {
-        Screen::Filesystems => model.arrange_filesystems(),
-        Screen::Cgroups => model.cgroups.arrange(),
-        _ => {}
     }
 }
 

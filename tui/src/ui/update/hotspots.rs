@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Effect, jump, names, stepped, tree};
+use super::{Effect, counting, jump, names, stepped};
 use crate::base::text::printable;
 use crate::cache::hotspots::{Heat, Hotspots, HotspotsError, SoFar};
 use crate::kernel::source::Mount;
@@ -113,7 +113,7 @@ fn enter(model: &mut Model) -> Vec<Effect> {
     let path = above.clone().unwrap_or_else(|| selected.path.clone());
     model.page = None;
     model.mode = model.below();
-    let mut effects = tree::stop(model);
+    let mut effects = counting::stop(model);
     effects.extend(jump::open(model, path));
     if above.is_some() {
         let hint = "a mount hides the directory: a prune of this one, above it, takes it in";

@@ -3,13 +3,13 @@
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Effect, tree};
+use super::{Effect, counting};
 use crate::base::text::printable;
 use crate::kernel::paths::{pid_of_root, root_of_process};
-use crate::kernel::source::Mount;
+use crate::kernel::source::{Mount, SourceError};
 use crate::kernel::target::LookError;
 use crate::ui::keymap::Action;
-use crate::ui::model::{Left, Mode, Model, Place, Screen, State};
+use crate::ui::model::{Left, Mode, Model, Namespace, Place, Screen, State};
 
 /// The path shown is the beginning of most paths that are typed.
 pub(super) fn begin(model: &mut Model) {
@@ -46,7 +46,7 @@ pub(super) fn go(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     if let Ok(pid) = text.parse() {
-        let mut effects = tree::stop(model);
+        let mut effects = counting::stop(model);
         effects.push(Effect::ReadMountsOf { pid });
         return effects;
     }
@@ -64,7 +64,7 @@ pub(super) fn go(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     // Without a slash at the end or twice.
-    let mut effects = tree::stop(model);
+    let mut effects = counting::stop(model);
     effects.extend(open(model, path.components().collect()));
     effects
 }
@@ -101,7 +101,43 @@ pub(super) fn open(model: &mut Model, path: PathBuf) -> Vec<Effect> {
         mount: model.tree.mount.replace(mount.point),
         to: path,
     });
-    tree::recount(model)
+    counting::recount(model)
+}
+
+/// The mounts of a process come, or there are none: then what was shown stays.
+pub(super) fn to_process(
+    model: &mut Model,
+    pid: u32,
+    result: Result<(String, Vec<Mount>), SourceError>,
+) -> Vec<Effect> {
+    match result {
+        Ok((name, mounts)) => {
+            let fresh = model.tree.namespace.as_ref().map(|of| of.pid) != Some(pid);
+            model.tree.namespace = Some(Namespace { pid, name });
+            model.tree.mounts = Some(Ok(mounts));
+            if fresh {
+                model.tree.stack.clear();
+                model.tree.mount = None;
+            }
+            opening(model)
+        }
+        Err(error) => {
+            model.tree.opening = None;
+            model.notice = Some(format!("no mounts of process {pid}: {error}"));
+            match model.tree.mounts {
+                None => vec![Effect::ReadMounts],
+                Some(_) => Vec::new(),
+            }
+        }
+    }
+}
+
+/// Goes to the directory that waited for the mounts.
+pub(super) fn opening(model: &mut Model) -> Vec<Effect> {
+    match model.tree.opening.take() {
+        Some(path) => open(model, path),
+        None => Vec::new(),
+    }
 }
 
 /// If the path that was gone to is no directory: what was shown before is shown again, with the
@@ -127,7 +163,7 @@ pub(super) fn refused(model: &mut Model, error: &LookError) -> Option<Vec<Effect
     let unfinished =
         |place: &&Place| matches!(place.state, State::Counting { .. } | State::Uncounted);
     match model.tree.place().filter(unfinished) {
-        Some(_) => Some(tree::recount(model)),
+        Some(_) => Some(counting::recount(model)),
         None => Some(Vec::new()),
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::Effect;
 use crate::cache::census::Census;
 use crate::kernel::source::{Mount, SourceError};
-use crate::ui::model::{Model, Namespace, State, Total};
+use crate::ui::model::{Model, State, Total};
 
 /// Reads the list that is shown anew.
 pub(super) fn read(model: &Model) -> Effect {
@@ -17,46 +17,9 @@ pub(super) fn read(model: &Model) -> Effect {
 }
 
 /// Our own mounts come.
-pub(super) fn ours(model: &mut Model, mounts: Result<Vec<Mount>, SourceError>) -> Vec<Effect> {
+pub(super) fn ours(model: &mut Model, mounts: Result<Vec<Mount>, SourceError>) {
     model.tree.mounts = Some(mounts);
     model.tree.namespace = None;
-    opening(model)
-}
-
-/// The mounts of a process come, or there are none: then what was shown stays.
-pub(super) fn of_process(
-    model: &mut Model,
-    pid: u32,
-    result: Result<(String, Vec<Mount>), SourceError>,
-) -> Vec<Effect> {
-    match result {
-        Ok((name, mounts)) => {
-            let fresh = model.tree.namespace.as_ref().map(|of| of.pid) != Some(pid);
-            model.tree.namespace = Some(Namespace { pid, name });
-            model.tree.mounts = Some(Ok(mounts));
-            if fresh {
-                model.tree.stack.clear();
-                model.tree.mount = None;
-            }
-            opening(model)
-        }
-        Err(error) => {
-            model.tree.opening = None;
-            model.notice = Some(format!("no mounts of process {pid}: {error}"));
-            match model.tree.mounts {
-                None => vec![Effect::ReadMounts],
-                Some(_) => Vec::new(),
-            }
-        }
-    }
-}
-
-/// Goes to the directory that waited for the mounts.
-fn opening(model: &mut Model) -> Vec<Effect> {
-    match model.tree.opening.take() {
-        Some(path) => super::jump::open(model, path),
-        None => Vec::new(),
-    }
 }
 
 /// Up from the list of a process: to our own.

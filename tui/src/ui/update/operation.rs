@@ -2,10 +2,49 @@
 
 use std::path::PathBuf;
 
-use super::{Effect, prune, rung, tree};
+use super::{Effect, prune, rung, tree, wider};
 use crate::reclaim::everybody::What;
 use crate::reclaim::ladder::Rung;
+use crate::ui::keymap::RungAction;
 use crate::ui::model::{Ask, Held, Mode, Model, Origin, Screen};
+
+/// What a key does to a plan for a rung.
+pub(super) fn act(model: &mut Model, action: RungAction) -> Vec<Effect> {
+    match action {
+        RungAction::PlanRow => rung::plan_row(model),
+        RungAction::Everybody => {
+            let (what, sync) = (What::Slab, false);
+            rung::plan(model, Ask::Everybody { what, sync }, Origin::Anywhere)
+        }
+        RungAction::Step(rung) => step(model, rung),
+        RungAction::Run => rung::confirmed(model),
+        RungAction::Option => rung::option(model),
+        RungAction::Adjust(up) => rung::adjust(model, up),
+        RungAction::Type => rung::type_amount(model),
+        RungAction::Erase => {
+            if let Some(text) = rung::typing(model) {
+                text.pop();
+            }
+            Vec::new()
+        }
+        RungAction::Typed => rung::typed(model),
+        RungAction::Untype => {
+            if let Mode::ConfirmRung(confirm) = &mut model.mode {
+                (confirm.typing, confirm.word) = (None, None);
+            }
+            Vec::new()
+        }
+        RungAction::Wider => wider::open(model),
+        RungAction::Widen => match wider::chosen(model) {
+            Some(rung) => step(model, rung),
+            None => Vec::new(),
+        },
+        RungAction::Unwiden => {
+            model.asking.wider = None;
+            Vec::new()
+        }
+    }
+}
 
 /// The directory that the plan on the screen is about, or was asked for at.
 fn place(model: &Model) -> Option<PathBuf> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Effect, marks, tree};
+use super::{Effect, counting, marks};
 use crate::base::text::{count, printable};
 use crate::cache::history::Marker;
 use crate::cache::holders::Holders;
@@ -83,7 +83,7 @@ fn plan(model: &mut Model, paths: Vec<PathBuf>, mode: session::Mode) -> Vec<Effe
         model.notice = Some(super::pinned(&mount));
         return Vec::new();
     }
-    let mut effects = tree::stop(model);
+    let mut effects = counting::stop(model);
     let job = model.next_job();
     model.mode = Mode::Planning {
         job,
@@ -182,13 +182,14 @@ pub(super) fn write_back(model: &mut Model) {
 
 /// Looks in /proc for those that hold what stays.
 pub(super) fn ask_holders(model: &mut Model) -> Vec<Effect> {
-    let job = model.next_job();
+    let job = model.last_job + 1;
     let Mode::Confirm(confirm) = &mut model.mode else {
         return Vec::new();
     };
     if matches!(confirm.held, Held::Looking(_)) {
         return Vec::new();
     }
+    model.last_job = job;
     confirm.held = Held::Looking(job);
     let tasks = confirm.tasks.iter();
     let below = tasks.map(|task| task.plan.target.path.clone()).collect();
@@ -368,7 +369,7 @@ pub(super) fn ended(
             *pruning.so_far = Counters::default();
             if last {
                 model.mode = closed(model, *pruning);
-                effects.extend(tree::stale(model));
+                effects.extend(counting::stale(model));
             } else {
                 model.mode = Mode::Pruning(pruning);
             }

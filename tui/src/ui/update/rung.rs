@@ -4,13 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Effect, operation, wider};
+use super::Effect;
 use crate::base::text::printable;
 use crate::cache::history::Marker;
 use crate::kernel::source::{Cache, CacheId, Sample};
 use crate::reclaim::everybody::What;
 use crate::reclaim::{self, Progress, ReclaimError};
-use crate::ui::keymap::RungAction;
 use crate::ui::model::{
     Ask, ConfirmRung, Figures, Filesystem, Mode, Model, Origin, RungLedger, RungPlan, RunningRung,
     Screen,
@@ -59,42 +58,8 @@ pub struct EndedRung {
     pub sample: Sample,
 }
 
-pub(super) fn act(model: &mut Model, action: RungAction) -> Vec<Effect> {
-    match action {
-        RungAction::PlanRow => plan_row(model),
-        RungAction::Everybody => {
-            let (what, sync) = (What::Slab, false);
-            plan(model, Ask::Everybody { what, sync }, Origin::Anywhere)
-        }
-        RungAction::Step(rung) => operation::step(model, rung),
-        RungAction::Run => confirmed(model),
-        RungAction::Option => option(model),
-        RungAction::Adjust(up) => adjust(model, up),
-        RungAction::Type => type_amount(model),
-        RungAction::Erase => {
-            if let Some(text) = typing(model) {
-                text.pop();
-            }
-            Vec::new()
-        }
-        RungAction::Typed => typed(model),
-        RungAction::Untype => {
-            if let Mode::ConfirmRung(confirm) = &mut model.mode {
-                (confirm.typing, confirm.word) = (None, None);
-            }
-            Vec::new()
-        }
-        RungAction::Wider => wider::open(model),
-        RungAction::Widen => wider::choose(model),
-        RungAction::Unwiden => {
-            model.asking.wider = None;
-            Vec::new()
-        }
-    }
-}
-
 /// For the selected filesystem, or the selected cgroup.
-fn plan_row(model: &mut Model) -> Vec<Effect> {
+pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
     match model.screen {
         Screen::Filesystems => {
             let point = model.filesystems.selected().map(Filesystem::mount);
@@ -160,7 +125,7 @@ pub(super) fn plan_cache(model: &mut Model) -> Vec<Effect> {
 
 /// Has a plan made.
 pub(super) fn plan(model: &mut Model, ask: Ask, from: Origin) -> Vec<Effect> {
-    let mut effects = super::tree::stop(model);
+    let mut effects = super::counting::stop(model);
     let job = model.next_job();
     model.mode = Mode::PlanningRung {
         job,
@@ -242,7 +207,7 @@ fn failed(what: &'static str, error: &ReclaimError) -> Mode {
 
 /// Has the plan on the screen made anew, for something else.
 fn replan(model: &mut Model, change: impl FnOnce(&mut Ask)) -> Vec<Effect> {
-    let job = model.next_job();
+    let job = model.last_job + 1;
     let Mode::ConfirmRung(confirm) = &mut model.mode else {
         return Vec::new();
     };
@@ -251,6 +216,7 @@ fn replan(model: &mut Model, change: impl FnOnce(&mut Ask)) -> Vec<Effect> {
     if ask == confirm.plan.ask {
         return Vec::new();
     }
+    model.last_job = job;
     let before = confirm.replanning.replace(job);
     let cancel = before.map(|job| Effect::Cancel { job });
     cancel
@@ -260,7 +226,7 @@ fn replan(model: &mut Model, change: impl FnOnce(&mut Ask)) -> Vec<Effect> {
 }
 
 /// Turns what the rung has to turn.
-fn option(model: &mut Model) -> Vec<Effect> {
+pub(super) fn option(model: &mut Model) -> Vec<Effect> {
     replan(model, |ask| match ask {
         Ask::Superblock { inodes, .. } => *inodes ^= true,
         Ask::Everybody { sync, .. } => *sync ^= true,
@@ -270,7 +236,7 @@ fn option(model: &mut Model) -> Vec<Effect> {
 }
 
 /// More, or less.
-fn adjust(model: &mut Model, up: bool) -> Vec<Effect> {
+pub(super) fn adjust(model: &mut Model, up: bool) -> Vec<Effect> {
     let page = model.host.page_size;
     replan(model, |ask| match ask {
         Ask::Cgroup { amount, .. } => {
@@ -299,7 +265,7 @@ pub(super) fn typing(model: &mut Model) -> Option<&mut String> {
     }
 }
 
-fn type_amount(model: &mut Model) -> Vec<Effect> {
+pub(super) fn type_amount(model: &mut Model) -> Vec<Effect> {
     if let Mode::ConfirmRung(confirm) = &mut model.mode
         && matches!(confirm.plan.ask, Ask::Cgroup { .. })
     {
@@ -309,7 +275,7 @@ fn type_amount(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Enter: the amount holds, and a plan for it is made; nothing else happens.
-fn typed(model: &mut Model) -> Vec<Effect> {
+pub(super) fn typed(model: &mut Model) -> Vec<Effect> {
     let Some(text) = typing(model).cloned() else {
         return Vec::new();
     };
@@ -350,7 +316,7 @@ fn agreed(model: &mut Model) -> bool {
 }
 
 /// `y`: the plan on the screen, and nothing else, is carried out.
-fn confirmed(model: &mut Model) -> Vec<Effect> {
+pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     if !agreed(model) {
         return Vec::new();
     }
@@ -425,7 +391,7 @@ fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Eff
     }
     // What was counted is no more so.
     model.tree.totals.clear();
-    effects.extend(super::tree::stale(model));
+    effects.extend(super::counting::stale(model));
     if model.screen == Screen::Filesystems {
         effects.push(Effect::ReadFreeable);
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Effect, browse, jump, mounts, stepped, tree_order};
+use super::{Effect, browse, counting, jump, mounts, stepped, tree_order};
 use crate::cache::census::Census;
 use crate::kernel::source::Mount;
 use crate::kernel::target::LookError;
@@ -11,7 +11,7 @@ use crate::ui::keymap::Action;
 use crate::ui::model::{Mode, Model, Part, Place, State};
 
 /// A part of a census that is still waited for.
-pub(super) fn counting(model: &mut Model, job: u64, at: Duration, part: Part) {
+pub(super) fn part(model: &mut Model, job: u64, at: Duration, part: Part) {
     model.now = model.now.max(at);
     if let Some(place) = waiting(model, job) {
         place.take(part);
@@ -126,10 +126,10 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
     if model.tree.stack.is_empty() {
         model.tree.mount = Some(place.path.clone());
     }
-    let mut effects = stop(model);
+    let mut effects = counting::stop(model);
     model.tree.stack.push(place);
     spare(&mut model.tree.stack);
-    effects.extend(recount(model));
+    effects.extend(counting::recount(model));
     effects
 }
 
@@ -155,7 +155,7 @@ fn spare(stack: &mut [Place]) {
 
 /// Up one directory. What was counted there stays, with its age, until it is counted again.
 pub(super) fn up(model: &mut Model) -> Vec<Effect> {
-    let mut effects = stop(model);
+    let mut effects = counting::stop(model);
     let Some(left) = model.tree.stack.pop() else {
         return mounts::leave(model);
     };
@@ -164,7 +164,7 @@ pub(super) fn up(model: &mut Model) -> Vec<Effect> {
         Some(place) => {
             place.selected = left.path.file_name().map(Into::into);
             if matches!(place.state, State::Uncounted) {
-                effects.extend(recount(model));
+                effects.extend(counting::recount(model));
             } else {
                 model.arrange_tree();
             }
@@ -173,94 +173,11 @@ pub(super) fn up(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-/// Counts the directory shown.
-pub(super) fn recount(model: &mut Model) -> Vec<Effect> {
-    let mut effects = stop(model);
-    let (job, since) = (model.last_job + 1, model.now);
-    match model.tree.stack.last_mut() {
-        None => effects.push(mounts::read(model)),
-        Some(place) => {
-            model.last_job = job;
-            place.begin(job, since);
-            effects.push(Effect::Census {
-                job,
-                path: place.path.clone(),
-                rows: true,
-                lookup: place.lookup,
-            });
-        }
-    }
-    effects
-}
-
-/// Counts only the selected row again.
-pub(super) fn recount_row(model: &mut Model) -> Vec<Effect> {
-    let job = model.last_job + 1;
-    let Some(place) = model.tree.stack.last_mut() else {
-        return mounts::count_selected(model);
-    };
-    let name = match place.row() {
-        Some(row) if !row.name.is_empty() && place.job().is_none() => row.name.clone(),
-        Some(_) if place.job().is_none() => return recount(model),
-        _ => return Vec::new(),
-    };
-    model.last_job = job;
-    let path = place.path.join(&name);
-    place.refreshing = Some((job, name));
-    vec![Effect::Census {
-        job,
-        path,
-        rows: false,
-        lookup: true,
-    }]
-}
-
-/// Counts the directory shown even if its path has to be looked up.
-pub(super) fn look_up(model: &mut Model) -> Vec<Effect> {
-    for place in &mut model.tree.stack {
-        place.lookup = true;
-    }
-    match model.tree.place().map(|place| &place.state) {
-        Some(State::Failed(LookError::NotCached { .. })) => recount(model),
-        Some(_) => {
-            model.notice = Some("nothing to look up: this directory was reached".into());
-            Vec::new()
-        }
-        None => Vec::new(),
-    }
-}
-
-/// Ends a census of the directory shown that is under way.
-pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
-    match model.tree.stack.last_mut().map(|place| &mut place.state) {
-        Some(State::Counting { job, stopping, .. }) => {
-            *stopping = true;
-            vec![Effect::Cancel { job: *job }]
-        }
-        Some(_) => {
-            let job = model.tree.stack.last_mut().and_then(Place::give_up);
-            job.map(|job| Effect::Cancel { job }).into_iter().collect()
-        }
-        None => mounts::stop(model),
-    }
-}
-
 /// Esc: ends a census under way, or else the filter.
 pub(super) fn escape(model: &mut Model) -> Vec<Effect> {
-    let effects = stop(model);
+    let effects = counting::stop(model);
     if effects.is_empty() && !model.tree.order.filter.text().is_empty() {
         return super::filter::clear(model);
     }
     effects
-}
-
-/// After a prune: what was counted is no more so, here and in all directories above.
-pub(super) fn stale(model: &mut Model) -> Vec<Effect> {
-    for place in &mut model.tree.stack {
-        place.forget();
-    }
-    if model.tree.stack.is_empty() {
-        return Vec::new();
-    }
-    recount(model)
 }

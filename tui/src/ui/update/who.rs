@@ -208,7 +208,7 @@ fn enter(model: &mut Model) -> Vec<Effect> {
     };
     (model.who.over, model.page) = (None, None);
     model.mode = Mode::Browse;
-    let mut effects = super::tree::stop(model);
+    let mut effects = super::counting::stop(model);
     effects.extend(jump::open(model, path));
     effects
 }

@@ -1,6 +1,7 @@
 //! The list of wider rungs, over a plan.
 
-use super::{Effect, operation};
+use super::Effect;
+use crate::reclaim::ladder::Rung;
 use crate::ui::model::Model;
 
 /// The wider rungs, to choose one of them.
@@ -20,11 +21,8 @@ pub(super) fn moved(model: &mut Model, steps: i64) {
     }
 }
 
-/// Has the plan of the chosen one made.
-pub(super) fn choose(model: &mut Model) -> Vec<Effect> {
-    let chosen = model.asking.wider.and_then(|at| {
-        let step = model.beside().get(at).copied()?;
-        Some(step.rung)
-    });
-    chosen.map_or(Vec::new(), |rung| operation::step(model, rung))
+/// The chosen one.
+pub(super) fn chosen(model: &Model) -> Option<Rung> {
+    let step = model.beside().get(model.asking.wider?).copied()?;
+    Some(step.rung)
 }

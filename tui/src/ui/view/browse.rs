@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 
-use super::tree::row_line;
+use super::directory::row_line;
 use super::{Hit, first_row, middle, rule};
 use crate::base::text::{bytes, count, printable};
 use crate::kernel::page_cache::Unknown;
@@ -54,7 +54,7 @@ pub(super) fn render(
     let words = order(model, listed);
     let room = usize::from(title.width).saturating_sub(words.width() + 4);
     rule(look, words, frame, title);
-    super::tree::cost(model, listed.found.cost, room, frame, title);
+    super::directory::cost(model, listed.found.cost, room, frame, title);
     rows(model, place, listed, frame, list);
     frame.render_widget(Text::from(without(model, why)), missing);
 }

@@ -7,7 +7,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 
-use super::tree::row_line;
+use super::directory::row_line;
 use super::{first_row, middle};
 use crate::ui::model::{GridColumn, GridOrder, Model, grid_fitting};
 

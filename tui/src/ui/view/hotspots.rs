@@ -4,7 +4,8 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 
-use super::tree::{failed, row_line};
+use super::directory::row_line;
+use super::tree::failed;
 use super::{cut, first_row, rule, tail, trouble};
 use crate::base::text::{bytes, count, count_in, duration, printable, short_signed, signed_bytes};
 use crate::cache::hotspots::{Heat, Hotspot, Hotspots, HotspotsError};

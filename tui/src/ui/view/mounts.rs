@@ -7,7 +7,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Text};
 
-use super::tree::row_line;
+use super::directory::row_line;
 use super::{Hit, cut, first_row, middle, rule, trouble};
 use crate::base::text::{bytes, count_in, counted, printable};
 use crate::cache::census::freeable;

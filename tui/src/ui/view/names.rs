@@ -5,7 +5,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 
-use super::tree::{directory_line, failed, row_line};
+use super::directory::row_line;
+use super::tree::{directory_line, failed};
 use super::{cut, first_row, inside, middle, popup, rule, tail};
 use crate::base::text::{count, count_in, duration, printable, printable_bytes, share, short};
 use crate::cache::negatives::export::Format;

@@ -7,14 +7,14 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
+use super::directory::cost;
 use super::{Hit, browse, cut, mounts, rule, tail, tree_table, trouble};
-use crate::base::text::{bytes, count, duration, percent, printable, short, short_signed};
+use crate::base::text::{bytes, count, duration, percent, printable, short};
 use crate::cache::census::freeable;
 use crate::kernel::paths::root_of_process;
 use crate::kernel::reader;
 use crate::kernel::session::{SessionError, how_to_get_the_module};
 use crate::kernel::source::Mount;
-use crate::kernel::source::dentry_state::Cost;
 use crate::kernel::target::LookError;
 use crate::ui::model::{Browse, End, Model, Place, State, TreeColumn};
 
@@ -37,23 +37,6 @@ pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hi
     }
     list.contains((column, row).into())
         .then(|| tree_table::hit(model, place, list, column, row))?
-}
-
-pub(super) fn row_line(
-    model: &Model,
-    text: String,
-    selected: bool,
-    dim: bool,
-    area: Rect,
-) -> Line<'static> {
-    if selected {
-        let width = usize::from(area.width);
-        Line::styled(format!("{text:<width$}"), model.look.selected())
-    } else if dim {
-        Line::styled(text, model.look.dim())
-    } else {
-        Line::raw(text)
-    }
 }
 
 /// Path, summary, title, list.
@@ -201,41 +184,6 @@ fn counting(model: &Model, place: &Place) -> String {
         "  Esc ends it"
     };
     text
-}
-
-/// What looking cost, on the right of the title, as far as there is room.
-pub(super) fn cost(
-    model: &Model,
-    cost: Option<Cost>,
-    room: usize,
-    frame: &mut Frame<'_>,
-    title: Rect,
-) {
-    let Some(cost) = cost else {
-        return;
-    };
-    let made = count(u64::try_from(cost.opening).unwrap_or(0));
-    let others = short_signed(cost.meanwhile as f64);
-    let texts = [
-        format!(" walk added {made} dentries; everything else meanwhile: {others} "),
-        format!(" walk added {made} dentries "),
-        format!(" +{made} dentries "),
-    ];
-    let Some(text) = texts.into_iter().find(|text| text.len() <= room) else {
-        return;
-    };
-    let look = model.look;
-    let style = if cost.opening > 0 {
-        look.warn()
-    } else {
-        look.dim()
-    };
-    let at = Rect {
-        x: title.right().saturating_sub(text.len() as u16 + 2),
-        width: text.len() as u16,
-        ..title
-    };
-    frame.render_widget(Line::styled(text, style), at);
 }
 
 fn below_here(model: &Model, place: &Place) -> Line<'static> {

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
 
-use super::tree::row_line;
+use super::directory::row_line;
 use super::{Hit, first_row, middle};
 use crate::base::text::printable;
 use crate::cache::census::Row;

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 
 use super::asked::{Asked, Prompt, Words};
-use super::tree::row_line;
+use super::directory::row_line;
 use super::{cut, first_row, popup, rule, tail, trouble};
 use crate::base::text::{
     bytes, count, count_in, counted, duration, percent, printable, share, short, short_signed,
