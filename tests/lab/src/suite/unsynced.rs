@@ -110,7 +110,8 @@ fn kernel_marks(guest: &Guest) -> Result<bool> {
     };
     let before = objects()?;
     guest.sh("echo 3 >/proc/sys/vm/drop_caches; sleep 1")?;
-    let stay = objects()?.saturating_add(FILES) > before;
+    // CPUs keep some that are freed, which count on.
+    let stay = objects()?.saturating_add(FILES / 2) > before;
     plant(guest)?;
     Ok(stay)
 }
