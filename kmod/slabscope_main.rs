@@ -35,6 +35,7 @@ use kernel::{
 #[macro_use]
 #[allow(dead_code, unreachable_pub)]
 mod abi;
+mod buffer;
 mod device;
 mod ffi;
 mod held;
@@ -110,7 +111,7 @@ enum State {
     /// Before the first BEGIN.
     Idle,
     /// Something is to be read yet.
-    Walking(Walk, ffi::Buffer),
+    Walking(Walk, buffer::Buffer),
     /// The last record was read, and nothing is held any more.
     Done,
 }
@@ -196,7 +197,7 @@ impl State {
         // SAFETY: `begin` is only called from `ioctl`.
         let root = unsafe { ffi::Root::new(begin.fd)? };
         root.check(changes, begin.flags & abi::BEGIN_ANY_FS != 0)?;
-        let out = ffi::Buffer::new(walk::BUFFER)?;
+        let out = buffer::Buffer::new(walk::BUFFER)?;
         *self = Self::Walking(Walk::new(root, begin)?, out);
         Ok(())
     }
@@ -248,7 +249,7 @@ fn shrink(root: ffi::Root, found: &mut Counters) -> Result {
         mode: abi::MODE_DENTRIES,
         ..Begin::default()
     };
-    let mut out = ffi::Buffer::new(abi::MIN_READ)?;
+    let mut out = buffer::Buffer::new(abi::MIN_READ)?;
     let mut walk = Walk::new(root, begin)?;
     while !walk.ended() {
         let done = walk.run(&mut out);

@@ -8,10 +8,8 @@ use crate::{
         Counters,
         Header, //
     },
-    ffi::{
-        Batch,
-        Buffer, //
-    },
+    buffer::Buffer,
+    ffi::Batch,
     walk::Walk,
 };
 use kernel::prelude::*;

@@ -9,9 +9,9 @@ use crate::{
         Begin,
         Counters, //
     },
+    buffer::Buffer,
     device::Who,
     ffi::{
-        Buffer,
         Entered,
         Evict,
         Left,

@@ -6,6 +6,8 @@
 mod carousel;
 #[path = "cli/cgroups.rs"]
 mod cgroups;
+#[path = "cli/cgroups_v1.rs"]
+mod cgroups_v1;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "support/program.rs"]

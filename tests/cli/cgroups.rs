@@ -9,35 +9,35 @@ use rustix::fs::{Mode, OFlags, mkdirat, open, openat};
 
 use serde_json::Value;
 
-use super::{KERNEL, captured, command, fixture, slabscope};
+use super::{captured, command, fixture, slabscope};
 
 /// Prints a fixture's cgroups.
-fn cgroups(kernel: &str, args: &[&str]) -> Output {
+pub(super) fn cgroups(kernel: &str, args: &[&str]) -> Output {
     let mut command = command();
     command.arg("cgroups").args(args);
     command.arg("--root").arg(fixture(kernel)).output().unwrap()
 }
 
-const CGROUP_2: &str = "7.3.4+deb13-cloud-amd64";
+pub(super) const CGROUP_2: &str = "7.3.4+deb13-cloud-amd64";
 
 /// Prints the cgroups of a captured tree, which have to be read.
-fn printed(root: &Path, args: &[&str]) -> String {
+pub(super) fn printed(root: &Path, args: &[&str]) -> String {
     let output = slabscope(&[&["cgroups", "--root", root.to_str().unwrap()], args].concat());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn json(root: &Path) -> Value {
+pub(super) fn json(root: &Path) -> Value {
     serde_json::from_str(&printed(root, &["--json"])).unwrap()
 }
 
-fn row<'a>(json: &'a Value, path: &str) -> &'a Value {
+pub(super) fn row<'a>(json: &'a Value, path: &str) -> &'a Value {
     let mut all = json["cgroups"].as_array().unwrap().iter();
     all.find(|row| row["path"] == path).unwrap()
 }
 
 /// What doctor says of cgroups: its line, and the remedy if there is one.
-fn doctor(root: &Path) -> String {
+pub(super) fn doctor(root: &Path) -> String {
     let output = slabscope(&["doctor", "--root", root.to_str().unwrap()]);
     let text = String::from_utf8(output.stdout).unwrap();
     let lines = text
@@ -46,12 +46,13 @@ fn doctor(root: &Path) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-const MEMINFO: &[u8] = b"MemTotal: 4000000 kB\nMemAvailable: 2000000 kB\nSlab: 300 kB\nSReclaimable: 200 kB\nSUnreclaim: 100 kB\n";
-const UNIFIED: &[u8] = b"30 25 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n";
-const ROOT_STAT: &[u8] = b"anon 5\nfile 6\nslab_reclaimable 0\nslab_unreclaimable 0\n";
+pub(super) const MEMINFO: &[u8] = b"MemTotal: 4000000 kB\nMemAvailable: 2000000 kB\nSlab: 300 kB\nSReclaimable: 200 kB\nSUnreclaim: 100 kB\n";
+pub(super) const UNIFIED: &[u8] =
+    b"30 25 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n";
+pub(super) const ROOT_STAT: &[u8] = b"anon 5\nfile 6\nslab_reclaimable 0\nslab_unreclaimable 0\n";
 
 /// A tree of cgroup v2 with these files below its mount.
-fn unified(name: &str, files: &[(&str, &[u8])]) -> std::path::PathBuf {
+pub(super) fn unified(name: &str, files: &[(&str, &[u8])]) -> std::path::PathBuf {
     let below = |path: &str| format!("sys/fs/cgroup/{path}");
     let paths: Vec<String> = files.iter().map(|(path, _)| below(path)).collect();
     let mut all: Vec<(&str, &[u8])> = vec![
@@ -69,7 +70,7 @@ fn unified(name: &str, files: &[(&str, &[u8])]) -> std::path::PathBuf {
     captured(name, &all)
 }
 
-const STAT: &[u8] = b"anon 1\nfile 2\nslab_reclaimable 879000\nslab_unreclaimable 4\n";
+pub(super) const STAT: &[u8] = b"anon 1\nfile 2\nslab_reclaimable 879000\nslab_unreclaimable 4\n";
 
 #[test]
 fn cgroup_mount_that_cannot_be_read_is_passed_over() {
@@ -114,148 +115,6 @@ fn cgroup_mounts_out_of_reach_are_named_with_the_remedy() {
         "{errors}"
     );
     assert!(doctor(&root).contains("mount -t cgroup2 none /sys/fs/cgroup"));
-}
-
-const V1: &[u8] = b"27 26 0:24 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n\
-    28 26 0:25 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
-    29 26 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
-
-/// A tree of cgroup v1 with a container, and another one below it.
-fn version_1(name: &str) -> std::path::PathBuf {
-    let slabinfo: &[u8] = b"slabinfo - version: 2.1\n# name\n\
-        inode_cache 13600 13624 608 13 2 : tunables 0 0 0 : slabdata 1048 1048 0\n\
-        dentry(7:job) 18750 18753 192 21 1 : tunables 0 0 0 : slabdata 893 893 0\n";
-    let below: &[u8] = b"slabinfo - version: 2.1\n# name\n\
-        dentry 10 10 192 21 1 : tunables 0 0 0 : slabdata 1 1 0\n";
-    let job = |file: &str| format!("sys/fs/cgroup/memory/docker/01ab/{file}");
-    let files = [
-        (
-            job("memory.stat"),
-            &b"cache 0\nrss 1\ntotal_cache 4096\ntotal_rss 491520\n"[..],
-        ),
-        (job("memory.usage_in_bytes"), b"17113088\n"),
-        (job("memory.limit_in_bytes"), b"9223372036854771712\n"),
-        (job("memory.kmem.usage_in_bytes"), b"16547840\n"),
-        (job("memory.kmem.slabinfo"), slabinfo),
-        (job("sub/memory.stat"), b"total_cache 0\ntotal_rss 0\n"),
-        (job("sub/memory.limit_in_bytes"), b"1048576\n"),
-        (job("sub/memory.usage_in_bytes"), b"524288\n"),
-        (job("sub/memory.kmem.slabinfo"), below),
-        ("proc/self/mountinfo".into(), V1),
-        ("proc/meminfo".into(), MEMINFO),
-        ("sys/fs/cgroup/unified/cgroup.controllers".into(), b"\n"),
-        ("sys/fs/cgroup/cpu/cpu.shares".into(), b"1024\n"),
-    ];
-    let files: Vec<(&str, &[u8])> = files
-        .iter()
-        .map(|(path, bytes)| (path.as_str(), *bytes))
-        .collect();
-    captured(name, &files)
-}
-
-#[test]
-fn cgroups_of_v1_have_kernel_memory_and_slab_by_cache() {
-    let root = version_1("cgroups-v1");
-    let document = json(&root);
-    assert_eq!(
-        (&document["version"], &document["mount"]),
-        (&"v1".into(), &"/sys/fs/cgroup/memory".into())
-    );
-    assert_eq!(
-        document["cgroups"][0]["path"], "/docker/01ab",
-        "sorted by kernel memory"
-    );
-    let job = row(&document, "/docker/01ab");
-    assert_eq!(job["kernel_bytes"], 16_547_840);
-    assert_eq!(job["slab_bytes"], 13_624 * 608 + 18_763 * 192);
-    let caches = serde_json::json!([
-        {"name": "inode_cache", "bytes": 13_624 * 608},
-        {"name": "dentry", "bytes": 18_763 * 192},
-    ]);
-    assert_eq!(job["slab_caches"], caches);
-    assert_eq!(
-        job["slab_reclaimable_bytes"],
-        Value::Null,
-        "sysfs was not captured"
-    );
-    assert_eq!(
-        (&job["anon_bytes"], &job["file_bytes"]),
-        (&491_520.into(), &4096.into())
-    );
-    assert_eq!(
-        (&job["max_bytes"], &job["current_bytes"]),
-        (&Value::Null, &17_113_088.into())
-    );
-    assert_eq!(row(&document, "/docker/01ab/sub")["used_percent"], 50);
-    let table = printed(&root, &[]);
-    assert!(
-        table.contains("inode_cache 7.9 MiB, dentry 3.4 MiB"),
-        "{table}"
-    );
-    for class in ["inode_cache", "dentry"] {
-        let directory = root.join("sys/kernel/slab").join(class);
-        fs::create_dir_all(&directory).unwrap();
-        fs::write(directory.join("reclaim_account"), "1\n").unwrap();
-    }
-    let document = json(&root);
-    let job = row(&document, "/docker/01ab");
-    assert_eq!(job["slab_reclaimable_bytes"], job["slab_bytes"]);
-    assert_eq!(job["slab_unreclaimable_bytes"], 0);
-}
-
-#[test]
-fn doctor_and_cgroups_name_one_remedy_for_v1() {
-    let root = version_1("cgroups-v1-doctor");
-    let doctor = doctor(&root);
-    let remedy = "systemd.unified_cgroup_hierarchy=1";
-    assert!(
-        doctor.contains("belongs to cgroup v1") && doctor.contains(remedy),
-        "{doctor}"
-    );
-    assert!(!doctor.contains("cgroup_disable"), "{doctor}");
-    let cgroup = "/sys/fs/cgroup/memory/docker/01ab";
-    fs::remove_dir_all(root.join("sys/fs/cgroup/memory")).unwrap();
-    let output = slabscope(&["cgroups", "--root", root.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(3), "{cgroup}");
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        errors.contains("cannot be read") && errors.contains(remedy),
-        "{errors}"
-    );
-}
-
-#[test]
-fn doctor_and_cgroups_name_the_command_that_has_memory_counted() {
-    let root = unified("cgroups-off", &[("cgroup.subtree_control", b"cpu pids\n")]);
-    let remedy = "echo +memory >/sys/fs/cgroup/cgroup.subtree_control";
-    let said = doctor(&root);
-    assert!(
-        said.starts_with("missing") && said.contains(remedy),
-        "{said}"
-    );
-    let output = slabscope(&["cgroups", "--root", root.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(0));
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(errors.contains(remedy), "{errors}");
-    let control = root.join("sys/fs/cgroup/cgroup.subtree_control");
-    fs::write(control, "cpu memory pids\n").unwrap();
-    assert!(doctor(&root).starts_with("ok "));
-    // A container's top passes on what its host lets it.
-    let below = b"30 25 0:27 /a /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
-    fs::write(root.join("proc/self/mountinfo"), below).unwrap();
-    fs::write(root.join("sys/fs/cgroup/cgroup.subtree_control"), "").unwrap();
-    assert!(doctor(&root).starts_with("ok "));
-}
-
-#[test]
-fn v1_without_cgroups_is_unmounted() {
-    let root = version_1("cgroups-v1-idle");
-    fs::remove_dir_all(root.join("sys/fs/cgroup/memory/docker")).unwrap();
-    let said = doctor(&root);
-    assert!(
-        said.contains("has no cgroups") && said.contains("umount /sys/fs/cgroup/memory"),
-        "{said}"
-    );
 }
 
 #[test]
@@ -356,7 +215,7 @@ fn dying_cgroups_are_counted() {
 }
 
 /// Directories below one another, each so named, however long the path gets.
-fn nested(top: &Path, name: &str, levels: usize) {
+pub(super) fn nested(top: &Path, name: &str, levels: usize) {
     let flags = OFlags::PATH | OFlags::DIRECTORY;
     let mut at = open(top, flags, Mode::empty()).unwrap();
     for _ in 0..levels {
@@ -530,18 +389,6 @@ fn cgroups_as_a_table_sorted_and_cut() {
     assert_eq!(output.status.code(), Some(2));
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.contains("slab_reclaimable, growth"), "{errors}");
-}
-
-#[test]
-fn cgroups_of_the_first_version_are_told_with_the_remedy() {
-    let output = cgroups(KERNEL, &[]);
-    assert_eq!(output.status.code(), Some(3));
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(errors.contains("belongs to cgroup v1"), "{errors}");
-    assert!(
-        errors.contains("systemd.unified_cgroup_hierarchy=1"),
-        "{errors}"
-    );
 }
 
 #[test]

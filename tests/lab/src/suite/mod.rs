@@ -12,6 +12,7 @@ mod doctor;
 mod errors;
 mod explorer;
 mod failing_disk;
+mod files;
 mod fixture;
 mod hung;
 mod inodes;
@@ -101,6 +102,7 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Module], sessions::CASES),
     (&[Need::Module], command_line::CASES),
     (&[Need::Since("6.1")], ladder::CASES),
+    (&[Need::Since("6.1")], files::CASES),
     (&[Need::Since("6.8")], ladder::WITHOUT_SWAP),
     (&[Need::Module], ladder::WITH_MODULE),
     (&[Need::Since("6.1")], refusals::CASES),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::names::{collect, go_on};
 use super::*;
+use crate::reclaim::Progress;
 
 /// A directory of a test's own, on a disk's filesystem.
 pub(super) struct Temp(PathBuf);
