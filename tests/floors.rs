@@ -149,10 +149,8 @@ fn uses(files: &[(Module, String)]) -> BTreeMap<&Module, BTreeSet<&Module>> {
         let mut above = (1..=path.len()).rev().map(|end| path[..end].to_vec());
         above.find_map(|path| known.get(&path).copied())
     };
-    let of = |(own, text): &'_ (Module, String)| {
-        let found = named(own, text).iter().filter_map(innermost).collect();
-        found
-    };
+    let of =
+        |(own, text): &'_ (Module, String)| named(own, text).iter().filter_map(innermost).collect();
     let all = files.iter().map(|file| (&file.0, of(file)));
     all.map(|(own, mut used): (_, BTreeSet<_>)| {
         used.remove(own);
