@@ -157,9 +157,9 @@ impl Mount {
 
     /// The points of those of `mounts`, which are of one superblock, that together reach all that
     /// the others do.
-    pub fn reaching_all(mounts: &[Self]) -> Vec<PathBuf> {
-        let reach = Reach::of(mounts);
-        let outside = mounts.iter().filter(|mount| !reach.other_reaches(mount));
+    pub fn reaching_all<'a>(mounts: impl Iterator<Item = &'a Self> + Clone) -> Vec<PathBuf> {
+        let reach = Reach::of(mounts.clone());
+        let outside = mounts.filter(|mount| !reach.other_reaches(mount));
         outside.map(|mount| mount.point.clone()).collect()
     }
 

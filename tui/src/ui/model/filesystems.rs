@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::grid::{GridColumn, GridOrder};
 use super::tree::{Total, Tree};
@@ -15,8 +16,10 @@ use crate::kernel::source::{Mount, Sample};
 /// A superblock.
 #[derive(Clone, Debug, Default)]
 pub struct Filesystem {
-    /// Its mounts, the one of its root first, if it has one.
-    pub mounts: Vec<Mount>,
+    /// All that the tree knows.
+    all: Arc<[Mount]>,
+    /// Which of them are its, the one of its root first, if it has one.
+    mounts: Vec<usize>,
     /// Whether it is the kernel's own, and whether it is in memory: these come last by name.
     pub kind: (bool, bool),
     /// The mounts that together reach all that is mounted of it, by their points.
@@ -37,15 +40,20 @@ pub struct Filesystem {
 }
 
 impl Filesystem {
+    /// Its mounts, the one of its root first, if it has one.
+    pub fn mounts(&self) -> impl ExactSizeIterator<Item = &Mount> + Clone {
+        self.mounts.iter().map(|&at| &self.all[at])
+    }
+
     /// The mount that stands for it.
     pub fn mount(&self) -> &Mount {
         static NONE: std::sync::LazyLock<Mount> = std::sync::LazyLock::new(Mount::default);
-        self.mounts.first().unwrap_or(&NONE)
+        self.mounts().next().unwrap_or(&NONE)
     }
 
     /// The type, the device and where it is mounted, as it is filtered by.
     pub fn name(&self) -> String {
-        let points: Vec<_> = self.mounts.iter().map(|m| printable(&m.point)).collect();
+        let points: Vec<_> = self.mounts().map(|mount| printable(&mount.point)).collect();
         let mount = self.mount();
         let (fs, device) = (printable(&mount.fs), printable(&mount.device));
         format!("{fs} {device} {}", points.join(" "))
@@ -76,12 +84,16 @@ impl FilesystemsPage {
     pub fn arrange(&mut self, tree: &Tree, sample: Option<&Sample>, page: u64) {
         let mut rows: Vec<Filesystem> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
-        for mount in tree.mounts() {
+        let all = tree.shared_mounts();
+        for (number, mount) in all.iter().enumerate() {
             let at = *places.entry(&mount.superblock).or_insert_with(|| {
-                rows.push(Filesystem::default());
+                rows.push(Filesystem {
+                    all: Arc::clone(&all),
+                    ..Filesystem::default()
+                });
                 rows.len() - 1
             });
-            rows[at].mounts.push(mount.clone());
+            rows[at].mounts.push(number);
         }
         let mut types: HashMap<String, OfType> = HashMap::new();
         for row in &mut rows {
@@ -151,10 +163,11 @@ fn of_type(sample: Option<&Sample>, mount: &Mount, page: u64) -> OfType {
 
 fn fill(row: &mut Filesystem, tree: &Tree) {
     // The mount of the root reaches all; of two such the shorter path is the better name.
-    row.mounts
-        .sort_by_key(|mount| (mount.root.as_os_str().len(), mount.point.as_os_str().len()));
+    let all = Arc::clone(&row.all);
+    let lengths = |mount: &Mount| (mount.root.as_os_str().len(), mount.point.as_os_str().len());
+    row.mounts.sort_by_key(|&at| lengths(&all[at]));
     row.kind = (row.mount().is_internal(), row.mount().is_memory());
-    row.reach = Mount::reaching_all(&row.mounts);
+    row.reach = Mount::reaching_all(row.mounts());
     let totals = row.reach.iter().map(|point| tree.totals.get(point));
     let mut sum = Some(Counters::default());
     for total in totals {
@@ -275,7 +288,7 @@ mod tests {
             mount("/b", "8:2", "/@b"),
         ];
         let mut tree = Tree {
-            mounts: Some(Ok(mounts)),
+            mounts: Some(Ok(mounts.into())),
             ..Tree::default()
         };
         tree.totals.insert("/".into(), total(10, false));
@@ -284,7 +297,7 @@ mod tests {
         page.arrange(&tree, None, 4096);
         assert_eq!(page.rows.len(), 2);
         let points = |at: usize| -> Vec<_> {
-            let mounts = page.rows[at].mounts.iter();
+            let mounts = page.rows[at].mounts();
             mounts
                 .map(|mount| mount.point.display().to_string())
                 .collect()

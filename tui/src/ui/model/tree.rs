@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::place::Place;
 use super::tree_order::Order;
@@ -12,7 +13,7 @@ use crate::kernel::source::{Gap, Mount, SourceError};
 #[derive(Debug, Default)]
 pub struct Tree {
     /// The mounts; None until they are read.
-    pub mounts: Option<Result<Vec<Mount>, SourceError>>,
+    pub mounts: Option<Result<Arc<[Mount]>, SourceError>>,
     /// The lines of mountinfo that were not understood.
     pub gap: Option<Gap>,
     /// The selected mount's point. None: the first.
@@ -78,6 +79,14 @@ impl Tree {
         match &self.mounts {
             Some(Ok(mounts)) => mounts,
             _ => &[],
+        }
+    }
+
+    /// The same, to be kept.
+    pub fn shared_mounts(&self) -> Arc<[Mount]> {
+        match &self.mounts {
+            Some(Ok(mounts)) => Arc::clone(mounts),
+            _ => Arc::default(),
         }
     }
 

@@ -114,7 +114,7 @@ pub(super) fn to_process(
         Ok((name, mounts)) => {
             let fresh = model.tree.namespace.as_ref().map(|of| of.pid) != Some(pid);
             model.tree.namespace = Some(Namespace { pid, name });
-            model.tree.mounts = Some(Ok(mounts));
+            model.tree.mounts = Some(Ok(mounts.into()));
             if fresh {
                 model.tree.stack.clear();
                 model.tree.mount = None;

@@ -18,7 +18,7 @@ pub(super) fn read(model: &Model) -> Effect {
 
 /// Our own mounts come.
 pub(super) fn ours(model: &mut Model, mounts: Result<Vec<Mount>, SourceError>) {
-    model.tree.mounts = Some(mounts);
+    model.tree.mounts = Some(mounts.map(Into::into));
     model.tree.namespace = None;
 }
 

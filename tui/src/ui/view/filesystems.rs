@@ -91,7 +91,7 @@ fn head(model: &Model, grid: &Grid<'_, Filesystem>) -> Line<'static> {
 
 fn name(row: &Filesystem) -> String {
     let mount = row.mount();
-    let more = match row.mounts.len() {
+    let more = match row.mounts().len() {
         0 | 1 => String::new(),
         n => format!("  +{}", n - 1),
     };
@@ -117,7 +117,7 @@ fn selected(model: &Model, row: &Filesystem, frame: &mut Frame<'_>, area: Rect) 
         printable(&mount.superblock)
     );
     rule(model.look, Line::raw(words), frame, title);
-    let points = row.mounts.iter().map(|mount| {
+    let points = row.mounts().map(|mount| {
         let point = printable(&mount.point);
         match mount.root.to_str() {
             Some("/") => point,

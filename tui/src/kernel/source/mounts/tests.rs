@@ -102,7 +102,7 @@ fn mounts_that_reach_all_are_those_that_no_other_reaches() {
             .iter()
             .filter(|a| !mounts.iter().any(|b| inside(a, b)));
         let expected: Vec<_> = outside.map(|mount| mount.point.clone()).collect();
-        assert_eq!(Mount::reaching_all(&mounts), expected, "{mounts:?}");
+        assert_eq!(Mount::reaching_all(mounts.iter()), expected, "{mounts:?}");
     }
 }
 
