@@ -157,7 +157,13 @@ impl Mount {
 
     /// The points of those of `mounts`, which are of one superblock, that together reach all that
     /// the others do.
-    pub fn reaching_all<'a>(mounts: impl Iterator<Item = &'a Self> + Clone) -> Vec<PathBuf> {
+    pub fn reaching_all<'a>(
+        mounts: impl ExactSizeIterator<Item = &'a Self> + Clone,
+    ) -> Vec<PathBuf> {
+        // Most superblocks are mounted once.
+        if mounts.len() == 1 {
+            return mounts.map(|mount| mount.point.clone()).collect();
+        }
         let reach = Reach::of(mounts.clone());
         let outside = mounts.filter(|mount| !reach.other_reaches(mount));
         outside.map(|mount| mount.point.clone()).collect()

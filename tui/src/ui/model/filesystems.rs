@@ -22,8 +22,6 @@ pub struct Filesystem {
     mounts: Vec<usize>,
     /// Whether it is the kernel's own, and whether it is in memory: these come last by name.
     pub kind: (bool, bool),
-    /// The mounts that together reach all that is mounted of it, by their points.
-    pub reach: Vec<PathBuf>,
     /// What a census found below those, if all of them were counted.
     pub counted: Option<Box<Counters>>,
     /// The census is only a part.
@@ -43,6 +41,11 @@ impl Filesystem {
     /// Its mounts, the one of its root first, if it has one.
     pub fn mounts(&self) -> impl ExactSizeIterator<Item = &Mount> + Clone {
         self.mounts.iter().map(|&at| &self.all[at])
+    }
+
+    /// The points of the mounts that together reach all that is mounted of it.
+    pub fn reach(&self) -> Vec<PathBuf> {
+        Mount::reaching_all(self.mounts())
     }
 
     /// The mount that stands for it.
@@ -167,8 +170,11 @@ fn fill(row: &mut Filesystem, tree: &Tree) {
     let lengths = |mount: &Mount| (mount.root.as_os_str().len(), mount.point.as_os_str().len());
     row.mounts.sort_by_key(|&at| lengths(&all[at]));
     row.kind = (row.mount().is_internal(), row.mount().is_memory());
-    row.reach = Mount::reaching_all(row.mounts());
-    let totals = row.reach.iter().map(|point| tree.totals.get(point));
+    if tree.totals.is_empty() {
+        return;
+    }
+    let reach = row.reach();
+    let totals = reach.iter().map(|point| tree.totals.get(point));
     let mut sum = Some(Counters::default());
     for total in totals {
         match (total, sum.as_mut()) {
@@ -184,7 +190,7 @@ fn fill(row: &mut Filesystem, tree: &Tree) {
             (_, None) => {}
         }
     }
-    row.counted = sum.filter(|_| !row.reach.is_empty()).map(Box::new);
+    row.counted = sum.filter(|_| !reach.is_empty()).map(Box::new);
 }
 
 fn counted(row: &Filesystem, figure: fn(&Counters) -> u64) -> i128 {
@@ -303,7 +309,7 @@ mod tests {
                 .collect()
         };
         assert_eq!(points(0), ["/", "/srv/data"]);
-        assert_eq!(page.rows[0].reach, [PathBuf::from("/")]);
+        assert_eq!(page.rows[0].reach(), [PathBuf::from("/")]);
         let counted =
             |page: &FilesystemsPage, at: usize| page.rows[at].counted.as_ref().map(|c| c.total);
         assert_eq!(counted(&page, 0), Some(10));

@@ -19,7 +19,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         Action::Recount => show(model),
         Action::RecountRow => {
             let row = model.filesystems.selected();
-            let points = row.map(|row| row.reach.clone()).unwrap_or_default();
+            let points = row.map(|row| row.reach()).unwrap_or_default();
             mounts::count(model, points)
         }
         Action::CountAll => count_all(model),
@@ -45,7 +45,7 @@ fn count_all(model: &mut Model) -> Vec<Effect> {
     let worth = |mount: &Mount| !mount.is_memory() && !mount.is_internal();
     let rows = model.filesystems.rows.iter();
     let rows = rows.filter(|row| worth(row.mount()));
-    let points: Vec<PathBuf> = rows.flat_map(|row| row.reach.clone()).collect();
+    let points: Vec<PathBuf> = rows.flat_map(|row| row.reach()).collect();
     if points.is_empty() {
         let key = model.keymap.key("recount-row");
         model.notice = Some(format!(
