@@ -83,7 +83,7 @@ pub(super) struct Figures {
     dirty_inodes: Option<u64>,
     page_cache_bytes: u64,
     /// Of the prunable dentries and their long names. None: slabinfo cannot be read.
-    comes_back_bytes: Option<u64>,
+    freeable_bytes: Option<u64>,
     /// Of all inodes: the most that evicting them as well would bring back.
     inodes_up_to_bytes: Option<u64>,
 }
@@ -107,7 +107,7 @@ impl Figures {
             inodes: c.inodes,
             dirty_inodes: reader.knows_dirty().then_some(c.dirty),
             page_cache_bytes: c.pages.saturating_mul(page),
-            comes_back_bytes: sizes.dentry.map(|size| freeable(c, size)),
+            freeable_bytes: sizes.dentry.map(|size| freeable(c, size)),
             inodes_up_to_bytes: sizes.inode.map(|size| c.inodes.saturating_mul(size)),
         }
     }
@@ -142,7 +142,7 @@ impl Figures {
             count(self.unused),
             count(self.inodes),
             bytes(self.page_cache_bytes),
-            known(self.comes_back_bytes),
+            known(self.freeable_bytes),
             name,
         ]
     }
@@ -198,7 +198,7 @@ impl Run for Args {
             let inodes = watched.map(|watched| watched.inodes);
             json::write(
                 out,
-                "slabscope.census/1",
+                "slabscope.census/2",
                 &document(&path, &census, sizes, inodes),
             )?;
         } else {

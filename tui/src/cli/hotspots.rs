@@ -92,7 +92,7 @@ impl Run for Args {
         found.sort(self.sort);
         let left_out = cut(&mut found, self.sort, self.limit);
         if self.json {
-            json::write(out, "slabscope.hotspots/1", &document(&found))?;
+            json::write(out, "slabscope.hotspots/2", &document(&found))?;
         } else {
             tell(&found, out)?;
         }
@@ -290,7 +290,7 @@ not counted: /net: not a directory
         );
         assert_eq!(first["reached_by_pruning"]["path"], "/a");
         assert_eq!(first["own"]["negative"], 1_999_000);
-        assert_eq!(first["own"]["comes_back_bytes"], 1_999_000 * 192);
+        assert_eq!(first["own"]["freeable_bytes"], 1_999_000 * 192);
         assert_eq!(json["directories"][1]["below"]["negative"], 2_000_000);
     }
 }

@@ -377,7 +377,7 @@ impl Args {
         let path = self.directory.absolute();
         let document = self.document(&path, plan, mount, sizes, done);
         if self.how.json {
-            return Ok(json::write(out, "slabscope.prune/1", &document)?);
+            return Ok(json::write(out, "slabscope.prune/2", &document)?);
         }
         document.tell(&self.directory.path, out)
     }
