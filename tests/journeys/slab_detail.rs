@@ -67,7 +67,7 @@ fn a_cache_that_goes_away_is_missed_in_place() {
         .unwrap()
         .retain(|c| c.name != "dentry");
     app.sample(2, without);
-    app.shows("dentry: slabinfo shows no such cache any more");
+    app.shows("dentry: slabinfo no longer lists this cache");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn only_y_in_a_plan_shrinks_the_cache_that_was_shown() {
     app.shrink_planned();
     app.shows("Shrink kmalloc-512");
     app.shows("569 slabs, 4.4 MiB");
-    app.shows("reach  this cache only, with 2 names merged into it: another, secret_cache");
+    app.shows("Scope    this cache and 2 names merged into it: another, secret_cache");
     app.shows("write 1 to /sys/kernel/slab/kmalloc-512/shrink");
     app.keys("<Enter>");
     app.shows("nothing is shrunk before you type y");

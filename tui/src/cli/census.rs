@@ -20,17 +20,17 @@ use crate::kernel::session::Counters;
 use crate::kernel::source::{Kernel, Mount, Mounted};
 use crate::ui::model::Sizes;
 
-/// Count what the kernel has cached below a directory, looking nothing up
+/// Count what the kernel has cached below a directory, without looking anything up
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     directory: Directory,
 
-    /// How deep directories are listed one by one
+    /// List directories one by one down to this depth
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = super::whole::<u32>)]
     depth: u32,
 
-    /// What they are sorted by
+    /// Sort key
     #[arg(long, value_name = "KEY", default_value = "freeable")]
     sort: Sort,
 
@@ -38,8 +38,8 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = super::whole::<usize>)]
     limit: Option<usize>,
 
-    /// Count the inodes of the filesystem that inotify and fanotify keep, with a name or without: looks
-    /// through /proc, which caches names there
+    /// Count the inodes of the filesystem that inotify and fanotify keep in memory, with or without a cached
+    /// name: this reads /proc and caches names there
     #[arg(long)]
     watches: bool,
 

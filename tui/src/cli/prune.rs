@@ -27,9 +27,9 @@ use report::{Document, Done};
 
 /// Evict what is cached and unused below a directory
 ///
-/// Nothing but clean cache goes: no file, no data. What would go is shown first, and asked for
-/// confirmation. Ctrl-C stops it between two batches; what is pruned stays pruned. What was dirty
-/// stays cached, unless it is written first with --writeback.
+/// Nothing but clean cache goes: no file, no data. The plan is shown first, and you are asked
+/// to confirm it. Ctrl-C stops it between two batches; what is pruned stays pruned. Dirty pages
+/// stay cached, unless --writeback writes them first.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
     timeout: Option<Duration>,
 
-    /// Prune on a type of filesystem too that pruning is not tested on
+    /// Also prune on a type of filesystem that pruning is not tested on
     #[arg(long)]
     any_filesystem: bool,
 
@@ -67,7 +67,7 @@ const REACH: &str = "below this directory only, on this filesystem only";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum ModeArg {
-    /// Names that are cached as absent
+    /// Negative dentries: names cached as absent
     Negative,
     /// All unused dentries
     Dentries,
@@ -95,7 +95,7 @@ impl Run for Args {
         context.live("a prune")?;
         if self.writeback && !self.mode().may_write() {
             let message =
-                "--writeback goes with --mode inodes and --mode pages: other modes touch no file";
+                "--writeback needs --mode inodes or --mode pages: other modes touch no file";
             return Err(Failure::new(Exit::Usage, message));
         }
         let audit = self.how.audit(context)?;
@@ -199,9 +199,7 @@ impl Args {
             return None;
         }
         let why = prune::untested(mount?)?;
-        Some(format!(
-            "refused: {why}; --any-filesystem does it all the same"
-        ))
+        Some(format!("refused: {why}; --any-filesystem overrides this"))
     }
 
     fn mode(&self) -> Mode {
@@ -236,7 +234,7 @@ impl Args {
         let path = &self.directory.path;
         if self.mode() == Mode::Pages {
             say!(
-                "the module is not loaded: page cache is given up file by file, which caches their names"
+                "the module is not loaded: page cache is dropped file by file, which caches their names"
             );
             let request = Request {
                 writeback: self.writeback,
@@ -250,7 +248,10 @@ impl Args {
         let steps = self.steps();
         if let Some(step) = ladder::wider(&steps, self.mode().name()) {
             let reach = step.rung.reach();
-            failure.message += &format!("\nwithout it the next wider is {reach}: {}", step.command);
+            failure.message += &format!(
+                "\nwithout it the next broader rung is {reach}: {}",
+                step.command
+            );
         }
         Err(failure)
     }
@@ -425,7 +426,7 @@ mod tests {
     fn a_dry_run_says_that_the_prune_would_be_refused() {
         let (text, json) = told_on(&on("fuse.sshfs"), &[]);
         let why = "refused: pruning is tested on ext4, xfs, btrfs, overlay, tmpfs only, not on fuse.sshfs; \
-                   --any-filesystem does it all the same";
+                   --any-filesystem overrides this";
         has(&text, &format!("  {why}"));
         assert!(!text.contains("same as"), "{text}");
         assert_eq!(json["refused"], why);
@@ -484,7 +485,7 @@ mod tests {
             "  would go               5,000     938 KiB",
             "  at most                1,000  of them, by --max",
             "                         7,000  unused, but not negative: --mode dentries evicts those too",
-            &format!("  reach         {reach}"),
+            &format!("  scope         {reach}"),
         ] {
             assert!(text.lines().any(|told| told == line), "{line}\n{text}");
         }
@@ -514,7 +515,7 @@ mod tests {
         );
         has(
             &text,
-            "                             3  dirty: --writeback has them written first (1.0 MiB to write, 0 B being written)",
+            "                             3  dirty: --writeback writes them first (1.0 MiB to write, 0 B being written)",
         );
         assert_eq!(json["mode"], "inodes");
         assert_eq!(json["predicted_inodes"], 6_000);

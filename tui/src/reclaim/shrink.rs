@@ -178,7 +178,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Slabs that went; None: slabinfo does not show the cache any more.
+    /// Slabs that went; None: slabinfo no longer lists the cache.
     pub fn freed(&self) -> Option<u64> {
         let slabs = |at: usize| self.caches[at].as_ref().map(|cache| cache.slabs);
         Some(slabs(0)?.saturating_sub(slabs(1)?))

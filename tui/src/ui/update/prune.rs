@@ -140,7 +140,7 @@ pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Pla
                 })),
                 None => Mode::Failed {
                     what: "There is no plan",
-                    error: "the filesystem is not among the mounts that are known".into(),
+                    error: "the filesystem is not in the list of mounts".into(),
                 },
             }
         }
@@ -164,7 +164,7 @@ pub(super) fn choose(model: &mut Model, mode: session::Mode) -> Vec<Effect> {
             return effects;
         }
         (_, session::Mode::Pages) if !confirm.prunes() => {
-            let notice = "without the module page cache goes one directory at a time";
+            let notice = "without the module, page cache is dropped one directory at a time";
             model.notice = Some(notice.into());
         }
         _ => confirm.mode = mode,
@@ -265,7 +265,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
         // It stays: the rungs that work here are in it.
         Mode::Confirm(confirm) if !confirm.prunes() => {
             model.mode = Mode::Confirm(confirm);
-            model.notice = Some("that needs the module: > lists what works here".into());
+            model.notice = Some("needs the module: > lists what works here".into());
             return Vec::new();
         }
         Mode::Confirm(confirm) => *confirm,
@@ -419,7 +419,7 @@ fn closed(model: &mut Model, pruning: Pruning) -> Mode {
     };
     if let Some(error) = failed {
         return Mode::Failed {
-            what: "The prune did not run to its end",
+            what: "Prune aborted",
             error: error.to_owned(),
         };
     }
@@ -452,7 +452,7 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
             Vec::new()
         }
         Mode::Shrinking { .. } => {
-            model.notice = Some("the kernel cannot be stopped here; it does not take long".into());
+            model.notice = Some("the kernel cannot be interrupted here; it ends soon".into());
             Vec::new()
         }
         Mode::ConfirmShrink(confirm) => {

@@ -117,7 +117,7 @@ fn plan_row(model: &mut Model) -> Vec<Effect> {
                 .and_then(|row| Some((row, row.cgroup.stat.as_ref()?)));
             let Some((row, stat)) = row else {
                 model.notice =
-                    Some("its memory counts as that of a cgroup above: choose that one".into());
+                    Some("its memory is counted in a cgroup above: select that one".into());
                 return Vec::new();
             };
             let path = row.cgroup.path.as_os_str();
@@ -152,7 +152,7 @@ pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
     let found = model.ladder.iter().find(|step| step.rung == rung);
     if let Some(why) = found.and_then(|step| step.why_not.as_ref()) {
         let why = why.lines().next().unwrap_or_default();
-        model.notice = Some(format!("not here: {why}"));
+        model.notice = Some(format!("n/a: {why}"));
         return Vec::new();
     }
     let place = place(model);
@@ -160,7 +160,7 @@ pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
     let origin = place.clone().map_or(Origin::Anywhere, Origin::Directory);
     effects.extend(match (rung, place) {
         (Rung::Cgroup, _) => {
-            model.notice = Some("choose the cgroup, then p plans".into());
+            model.notice = Some("select the cgroup, then p plans".into());
             super::show(model, Screen::Cgroups)
         }
         (Rung::Cache, _) => super::shrink::plan_dentries(model),
@@ -170,7 +170,7 @@ pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
         }
         // The plan on the screen stays.
         (_, None) => {
-            let notice = "that is a directory's: choose one in the tree, then p plans";
+            let notice = "this rung acts on a directory: select one in the tree, then p plans";
             model.notice = Some(notice.into());
             return Vec::new();
         }
@@ -364,7 +364,7 @@ fn agreed(model: &mut Model) -> bool {
     if confirm.word.is_none() {
         confirm.word = Some(String::new());
     } else {
-        model.notice = Some(format!("that is not {word}: Esc cancels"));
+        model.notice = Some(format!("does not match {word}: Esc cancels"));
     }
     false
 }
@@ -393,7 +393,7 @@ fn confirmed(model: &mut Model) -> Vec<Effect> {
             vec![Effect::Rung { job, plan }]
         }
         Mode::ConfirmRung(confirm) => {
-            model.notice = Some("the plan is being made anew: look at it first".into());
+            model.notice = Some("the plan is being updated: read it first".into());
             model.mode = Mode::ConfirmRung(confirm);
             Vec::new()
         }
@@ -431,7 +431,7 @@ fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Eff
                 outcome,
             }))
         }
-        Err(error) => failed("It was not carried out", &error),
+        Err(error) => failed("Not carried out", &error),
     };
     // What was counted is no more so.
     model.tree.totals.clear();

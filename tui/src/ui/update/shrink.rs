@@ -22,7 +22,7 @@ pub(super) fn plan(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     if nth > 0 {
-        model.notice = Some("sysfs shrinks the oldest cache of this name alone".into());
+        model.notice = Some("sysfs only shrinks the oldest cache of this name".into());
         return Vec::new();
     }
     model.last_job += 1;

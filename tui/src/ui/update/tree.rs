@@ -108,7 +108,7 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
         Some(place) if place.listed().is_some() => browse::selected(model),
         Some(place) => match place.rows().get(place.index()) {
             Some(row) if row.name.is_empty() => {
-                model.notice = Some("these are directly in this directory".into());
+                model.notice = Some("this row is the directory itself".into());
                 None
             }
             Some(row) => {
@@ -223,7 +223,7 @@ pub(super) fn look_up(model: &mut Model) -> Vec<Effect> {
     match model.tree.place().map(|place| &place.state) {
         Some(State::Failed(LookError::NotCached { .. })) => recount(model),
         Some(_) => {
-            model.notice = Some("nothing to look up: this directory was reached".into());
+            model.notice = Some("nothing to look up: this directory is open already".into());
             Vec::new()
         }
         None => Vec::new(),

@@ -36,35 +36,33 @@ pub(super) fn asked(model: &Model, confirm: &ConfirmShrink) -> Asked {
     let unallocated = plan.unallocated();
     let most = bytes(unallocated.saturating_mul(slab));
     let reach = match plan.merged.len() {
-        0 => "reach  this cache only".into(),
+        0 => "Scope    this cache only".into(),
         n => {
             let names: Vec<_> = plan.merged.iter().map(printable).collect();
             format!(
-                "reach  this cache only, with {} merged into it: {}",
+                "Scope    this cache and {} merged into it: {}",
                 counted(n as u64, "name"),
                 names.join(", ")
             )
         }
     };
     let text = vec![
-        Line::raw("frees  its slabs that hold no object, those that CPUs keep ready too"),
+        Line::raw("Frees    slabs without objects, also those that CPUs keep ready"),
         Line::raw(format!(
-            "now    {}, {size}; {partial} of them partly used",
+            "Now      {}, {size}; {partial} of them partly used",
             counted(cache.slabs, "slab")
         )),
         Line::raw(format!(
-            "       unallocated objects would fill {}, {most};",
+            "         unallocated objects would fill {}, {most};",
             counted(unallocated, "slab")
         )),
-        Line::raw(
-            "       what CPUs keep ready comes on top: how many are empty shows once it is done",
-        ),
-        Line::raw("stays  every allocated object: nothing is evicted, no data goes"),
+        Line::raw("         plus those that CPUs keep ready: the result shows how many"),
+        Line::raw("Keeps    every allocated object: nothing is evicted, no data is lost"),
         Line::raw(reach),
-        Line::raw("costs  a pass over its partial slabs; later allocations take new slabs"),
-        Line::raw(format!("does   write 1 to {}", printable(&plan.path))),
+        Line::raw("Cost     a pass over its partial slabs; later allocations take new slabs"),
+        Line::raw(format!("Does     write 1 to {}", printable(&plan.path))),
         Line::styled(
-            "       mm/slub.c: shrink_store(), __kmem_cache_do_shrink()",
+            "         mm/slub.c: shrink_store(), __kmem_cache_do_shrink()",
             look.dim(),
         ),
     ];
@@ -114,9 +112,11 @@ pub(super) fn ledger(model: &Model, shrunk: &Shrunk, frame: &mut Frame<'_>, area
         .zip(size[1])
         .map(|(before, after)| before.saturating_sub(after));
     text.push(match freed {
-        Some(0) => Line::raw("No slab was empty: what is idle lies between objects in use, and only their end frees it."),
+        Some(0) => Line::raw(
+            "No slab was empty: idle bytes lie between objects in use, and are freed with them.",
+        ),
         Some(freed) => Line::styled(format!("{} freed", bytes(freed)), look.good()),
-        None => Line::styled("slabinfo does not show the cache any more", look.warn()),
+        None => Line::styled("slabinfo no longer lists the cache", look.warn()),
     });
     let title = format!("Shrank {}", printable(&shrunk.plan.cache.name));
     popup(look, &title, text, frame, area);
