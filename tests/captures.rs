@@ -180,7 +180,7 @@ fn page_size_that_figures_do_not_tell_is_unknown_and_so_are_sizes() {
     assert_eq!(json["totals"]["size_bytes"], Value::Null);
     assert_eq!(json["caches"][0]["slabs"], 9);
     let mut app = app(&root, 80, 24);
-    app.shows("sizes unknown: the figures do not tell how large a page is");
+    app.shows("sizes unknown: the figures do not show the page size");
     assert!(app.line(" huge").contains(" - "));
 }
 
@@ -349,10 +349,10 @@ fn selection_and_page_stay_with_their_cache_among_those_of_one_name() {
     );
     app.keys("<Enter>");
     app.shows("44 of 44");
-    app.shows("sysfs shows the oldest cache of this name alone");
+    app.shows("sysfs only shows the oldest cache of this name");
     app.model.inert = None;
     app.keys("K");
-    app.shows("sysfs shrinks the oldest cache of this name alone");
+    app.shows("sysfs only shrinks the oldest cache of this name");
     assert!(
         !app.effects()
             .iter()

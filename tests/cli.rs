@@ -253,7 +253,7 @@ fn what_is_mistyped_is_told_with_what_helps() {
         ),
         (
             &["slabs", "--root", "/nonexistent"],
-            "it has to hold proc and sys",
+            "it must hold proc and sys",
         ),
     ] {
         let output = slabscope(args);

@@ -154,7 +154,7 @@ fn carousel_is_refused_where_it_would_do_harm() {
     refused(
         &[dir, dir, "--names", names],
         2,
-        "--names are those of one directory",
+        "--names applies to one directory",
     );
     refused(
         &[dir, "--any-filesystem", "--names", "/nowhere/names"],
@@ -162,11 +162,7 @@ fn carousel_is_refused_where_it_would_do_harm() {
         "/nowhere/names",
     );
     fs::set_permissions(&scene.dir, fs::Permissions::from_mode(0o1777)).unwrap();
-    refused(
-        &[&[dir], &any[..]].concat(),
-        1,
-        "--force does it all the same",
-    );
+    refused(&[&[dir], &any[..]].concat(), 1, "--force overrides this");
     refused(&[&[dir, "--force"], &any[..]].concat(), 0, "");
     let read_only = Home::read_only()
         .command()

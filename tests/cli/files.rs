@@ -92,7 +92,7 @@ fn configuration_that_others_may_have_written_does_not_count() {
         set_mode(&path, mode);
         let output = home.act();
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-        let text = format!("open to others, mode {mode:o}: chmod go-w mends it");
+        let text = format!("open to others, mode {mode:o}: run chmod go-w");
         assert!(said(&output).contains(&text), "{}", said(&output));
         set_mode(&path, back);
     }
@@ -308,7 +308,7 @@ fn module_is_loaded_from_a_file_alone() {
     fs::remove_file(&path).unwrap();
     fs::write(&path, "no module").unwrap();
     set_mode(&path, 0o666);
-    assert!(load(&path).contains("anybody can write it"));
+    assert!(load(&path).contains("writable by everyone"));
     set_mode(&path, 0o644);
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
     file.set_len(1 << 40).unwrap();

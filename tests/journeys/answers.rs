@@ -121,7 +121,7 @@ fn resized_plan_has_to_be_shown_again() {
     app.resize(60, 15);
     app.typed_ahead("y");
     assert!(!acts(&mut app));
-    app.shows("PgDn shows the rest");
+    app.shows("PgDn shows them");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn q_leads_back_from_what_covers_a_screen_and_quits_at_a_screen() {
 fn quitting_with_a_trace_on_is_asked_and_ctrl_c_is_not() {
     let mut app = App::watching(80, 24);
     app.keys("qq");
-    app.shows("A trace is running: who makes dentries below /mnt/ext4");
+    app.shows("A trace is running: dentries below /mnt/ext4");
     app.shows("type y to quit");
     app.effects();
     app.keys("<Enter>x<Esc>");

@@ -79,11 +79,11 @@ fn the_names_are_told_and_what_the_module_would_add() {
         [Effect::Browse(BrowseEffect::Read { path, lookup: true, .. })] if path.ends_with("ext4")));
     app.shows("the slabscope kernel module is not loaded");
     let mut app = browsing(80, 24);
-    app.shows("not cached counts: readdir tells 6 names, 4 cached");
+    app.shows("no module: readdir lists 6 names, 4 of them cached");
     app.shows("6 names by name ▲");
     app.shows("walk added 0 dentries");
     app.shows("the slabscope kernel module is not loaded (/dev/slabscope is missing)");
-    app.shows("It adds what is cached below each name");
+    app.shows("It adds counts below each name");
     app.shows("slabscope module build-help");
     assert!(app.line("zoo/").contains("yes    directory"));
     assert!(app.line("old.log").contains("-      file"));
@@ -101,11 +101,11 @@ fn walking_in_looks_nothing_up_that_is_not_cached() {
         [Effect::Census { path, lookup: false, .. }] if path.ends_with("cold")));
     let path = "/mnt/ext4/cold".into();
     failed(&mut app, LookError::NotCached { path, names: 1 });
-    app.shows("L looks it up, which makes at most 1 dentry.");
+    app.shows("L: look it up (adds up to 1 dentry).");
     app.keys("<Backspace>");
     assert_eq!(app.selected(), "cold/");
     app.keys("j<Enter>");
-    app.shows("this is no directory");
+    app.shows("not a directory");
     app.keys("G");
     assert_eq!(app.selected(), "zoo/");
     app.effects();
@@ -127,7 +127,7 @@ fn order_and_filter_are_those_of_the_tree() {
     app.shows("1 name by name ▲ matching \"LOG\"");
     assert_eq!(app.selected(), "old.log");
     app.keys("/x<Enter>");
-    app.shows("no name is like that");
+    app.shows("no name matches");
     app.keys("<Enter><Esc>");
     app.shows("6 names");
     let (x, y) = app.position("notes");
@@ -160,7 +160,7 @@ fn without_a_cached_file_nothing_is_asked() {
     assert!(app.effects().is_empty());
     let mut app = App::in_ext4(80, 24);
     app.keys("C");
-    app.shows("the column PAGES has it");
+    app.shows("column PAGES shows it");
 }
 
 #[test]
@@ -196,5 +196,5 @@ fn a_filesystem_that_wants_each_name_asked_for_anew_says_nothing() {
     app.keys("<Enter>");
     failed(&mut app, no_module());
     read(&mut app, vec![entry("1", Kind::Directory, false)]);
-    app.shows("readdir tells 1 names; proc does not say which are cached");
+    app.shows("readdir lists 1 names; proc does not report which are cached");
 }

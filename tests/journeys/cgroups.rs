@@ -210,7 +210,7 @@ fn without_the_controller_its_memory_counts_as_its_parents() {
     app.shows("the memory controller is not enabled for it");
     app.effects();
     app.keys("p");
-    app.shows("choose that one");
+    app.shows("select that one");
     assert!(app.effects().is_empty());
 }
 

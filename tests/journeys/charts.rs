@@ -68,11 +68,11 @@ fn p_and_n_go_from_prune_to_prune() {
     app.shows("dentries 1,050,000");
     app.shows("pruned 1/ 999,900 03:12:44");
     app.keys("p");
-    app.shows("no prune there");
+    app.shows("no prune in that direction");
     app.keys("hn");
     app.shows("dentries 1,050,000");
     app.keys("n");
-    app.shows("no prune there");
+    app.shows("no prune in that direction");
 }
 
 #[test]

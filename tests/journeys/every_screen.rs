@@ -28,7 +28,7 @@ fn keys_of_the_configuration_act_and_are_shown() {
     app.shows_no("FROZEN");
     app.keys("B?");
     app.shows("    F freeze the figures");
-    app.shows("Ctrl-F names with a text, or ~regex");
+    app.shows("Ctrl-F filter names: text or ~regex");
     app.shows("Q back; quit (Ctrl-C: at once)");
     app.keys("?");
     let control_f = KeyEvent::new(KeyCode::Char('f'), KeyModifiers::CONTROL);
@@ -51,7 +51,7 @@ fn help_shows_every_key_of_the_screen_and_scrolls_at_80x24() {
             app.keys("<PageDown>");
             all += &app.screen();
         }
-        for words in ["IDLE", "shrink    give back", "last (also End)"] {
+        for words in ["IDLE", "shrink    free", "last (also End)"] {
             assert!(all.contains(words), "{words}: {all}");
         }
         app.shows_no("more below");

@@ -41,7 +41,7 @@ fn three_shows_a_row_for_each_superblock() {
     ));
     let mut app = App::on_filesystems(80, 24);
     let row = app.line("/dev/vdb");
-    for figure in ["1,001,012", "1,128", "183 MiB", "/mnt/ext4  +1"] {
+    for figure in ["1,001,012", "620 MiB", "183 MiB", "/mnt/ext4  +1"] {
         assert!(row.contains(figure), "{figure}: {row}");
     }
     app.shows("mounted at /mnt/ext4  /srv/data (its /data)");
@@ -74,10 +74,10 @@ fn what_is_not_known_is_said_and_how_to_know_it() {
         other => panic!("{other:?}"),
     };
     assert_eq!(path, Path::new("/"));
-    app.shows("counting /, 1 to go: Esc ends it");
+    app.shows("counting /, 1 to go: Esc stops it");
     let (at, result) = (Duration::from_secs(2), Err(no_module()));
     app.msg(Msg::Counted { job, at, result });
-    app.shows("could not be counted: Enter walks in and says why");
+    app.shows("could not be counted: Enter opens it and says why");
 }
 
 #[test]

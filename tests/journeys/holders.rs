@@ -17,7 +17,7 @@ fn holder(pid: u32, uses: Uses) -> Holder {
 
 fn asked() -> App {
     let mut app = App::planned(80, 24);
-    app.shows("held   w looks in /proc for processes that do, which makes dentries");
+    app.shows("Held by  w lists processes, from /proc (adds dentries there)");
     app.effects();
     app.keys("w");
     app
@@ -28,7 +28,7 @@ fn w_looks_for_the_directories_of_the_plan() {
     let mut app = asked();
     let one = [PathBuf::from("/mnt/ext4/1")];
     assert!(matches!(&app.effects()[..], [Effect::Holders { below, .. }] if below[..] == one));
-    app.shows("held   looking in /proc ... Esc stops it");
+    app.shows("Held by  looking in /proc ... Esc stops it");
     app.keys("w");
     assert!(app.effects().is_empty(), "one look at a time");
     let job = app.model.last_job;
@@ -55,9 +55,9 @@ fn w_looks_for_the_directories_of_the_plan() {
         partial: false,
     });
     app.msg(Msg::Held { job, result });
-    app.shows("held   php-fpm\\u{1b}[2J[812] working directory, 3 open, 1 mapped: /m");
+    app.shows("Held by  php-fpm\\u{1b}[2J[812] working directory, 3 open, 1 mapped: /m");
     app.shows("       php-fpm\\u{1b}[2J[813] program: /mnt/ext4/1/813");
-    app.shows("412 processes looked at, 2 not in full");
+    app.shows("412 processes checked, 2 in part");
     app.shows("type y to prune");
 }
 
@@ -89,7 +89,7 @@ fn nobody_and_no_proc() {
         job,
         result: Ok(Holders::default()),
     });
-    app.shows("by no process that is seen");
+    app.shows("no process found");
     let mut app = asked();
     let job = app.model.last_job;
     app.msg(Msg::Held {
@@ -106,7 +106,7 @@ fn escape_ends_the_look_first_and_y_does_not_wait_for_it() {
     app.effects();
     app.keys("<Esc>");
     assert!(matches!(app.effects()[..], [Effect::Cancel { job: of }] if of == job));
-    app.shows("Prune below /mnt/ext4/1");
+    app.shows("Prune subtree /mnt/ext4/1");
     let mut app = asked();
     app.effects();
     app.keys("y");

@@ -126,12 +126,12 @@ fn what_is_directly_there_and_what_came_since_the_time_before() {
     let row = app.line("/mnt/ext4/1/2/3");
     let figures: Vec<_> = row.split_whitespace().collect();
     assert_eq!(figures[..2], ["1,000,000", "+12.1k"], "{row}");
-    app.shows("0      960 B   1,001,002 /mnt/ext4\n");
+    app.shows("0      960 B    1,001,002 /mnt/ext4\n");
     app.shows("not counted: /net: not a directory");
     assert_eq!(app.selected(), "/mnt/ext4/1/2/3");
-    app.shows("directories by negatives directly in them");
+    app.shows("directories by own negatives");
     app.keys("s");
-    app.shows("by freeable bytes directly in them");
+    app.shows("by own freeable bytes");
     let row = app.line("/mnt/ext4/1/2/3");
     assert!(row.contains("+2.2 MiB"), "{row}");
     app.keys("j");
@@ -163,7 +163,7 @@ fn enter_walks_there_and_n_lists_the_names() {
     assert!(matches!(&app.effects()[..],
         [Effect::Names(NamesEffect::List { path, .. })] if path.as_os_str() == "/mnt/ext4/1/2/3"));
     app.keys("<Esc><Esc>");
-    app.shows("directly in them");
+    app.shows("directories by own");
     app.effects();
     app.keys("<Enter>");
     assert!(matches!(&app.effects()[..],
@@ -205,10 +205,10 @@ fn without_the_module_it_says_what_is_missing() {
 fn the_help_explains_the_columns() {
     let mut app = App::in_hotspots(80, 50);
     app.keys("?");
-    app.shows("walk to the directory");
-    app.shows("NEG. BELOW  Names cached as absent in it and in all");
+    app.shows("go to the directory");
+    app.shows("NEG. SUBTREE  Names cached as absent in it and in all");
     app.keys("?");
-    app.shows("directly in them");
+    app.shows("directories by own");
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn a_path_is_typed_and_reached_by_what_is_cached_alone() {
     app.shows(" open /mnt/ext4/");
     app.shows("type a path or a PID; Tab edits");
     app.keys("<Tab>");
-    app.shows("a path, or a process's number");
+    app.shows("a path, or a PID");
     app.keys("1//2/<Enter>");
     let (path, lookup) = asked(&mut app);
     assert_eq!(path.as_os_str(), "/mnt/ext4/1/2");
@@ -46,8 +46,8 @@ fn what_is_not_cached_is_looked_up_on_purpose_only() {
     app.keys("omnt/ext4/cold/deep<Enter>");
     let path = PathBuf::from("/mnt/ext4/cold/deep");
     failed(&mut app, LookError::NotCached { path, names: 2 });
-    app.shows("cannot be reached by what is cached");
-    app.shows("nothing to count. L looks it up, which makes at most 2 dentries");
+    app.shows("not cached, missing, or the filesystem");
+    app.shows("nothing to count. L: look it up (adds up to 2 dentries)");
     app.effects();
     app.keys("L");
     assert_eq!(asked(&mut app), ("/mnt/ext4/cold/deep".into(), true));
@@ -63,18 +63,18 @@ fn what_is_not_there_and_what_is_no_directory_is_said() {
     app.keys("onone<Enter>");
     let (path, source) = ("/none".into(), io::ErrorKind::NotFound.into());
     failed(&mut app, LookError::Open { path, source });
-    app.shows("/none: there is no such directory");
-    app.shows("filesystems: Enter walks in");
+    app.shows("/none: no such directory");
+    app.shows("filesystems: Enter opens");
     app.keys("o/file<Enter>");
     failed(&mut app, LookError::NoDirectory("/file".into()));
     app.shows("/file: not a directory");
-    app.shows("filesystems: Enter walks in");
+    app.shows("filesystems: Enter opens");
     // From a directory it is that one which is shown again.
     let mut app = App::in_ext4(80, 24);
     app.keys("o/none<Enter>");
     let (path, source) = ("/none".into(), io::ErrorKind::NotFound.into());
     failed(&mut app, LookError::Open { path, source });
-    app.shows("/none: there is no such directory");
+    app.shows("/none: no such directory");
     app.keys("j");
     app.shows("below: 1,001,012 dentries");
     // What was looked up on purpose and is not there, too.
@@ -84,7 +84,7 @@ fn what_is_not_there_and_what_is_no_directory_is_said() {
     app.keys("L");
     let (path, source) = ("/mnt/ext4/cold".into(), io::ErrorKind::NotFound.into());
     failed(&mut app, LookError::Open { path, source });
-    app.shows("/mnt/ext4/cold: there is no such directory");
+    app.shows("/mnt/ext4/cold: no such directory");
     app.keys("j");
     app.shows("below: 1,001,012 dentries");
 }
@@ -121,7 +121,7 @@ fn what_is_no_path_goes_nowhere() {
     app.effects();
     app.control_u();
     for (text, words) in [
-        ("", "type a path, or the number of a process (PID)"),
+        ("", "enter an absolute path or a PID"),
         ("/a/../b", "without .."),
     ] {
         app.keys("o");
@@ -175,7 +175,7 @@ fn a_number_shows_the_mounts_of_that_process() {
     app.keys("<Backspace>");
     assert!(matches!(app.effects()[..], [Effect::ReadMounts]));
     app.msg(Msg::Mounts(Ok(mounts())));
-    app.shows("filesystems: Enter walks in");
+    app.shows("filesystems: Enter opens");
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn recounted(app: &mut App, job: u64, at: u64, result: Result<Option<u64>, LookE
 #[test]
 fn what_was_pruned_is_counted_again_and_the_ledger_says_who_used_it() {
     let mut app = ledger();
-    app.shows("refill counted below it again in 5.0 s");
+    app.shows("refill next count below it in 5.0 s");
     app.sample(64, sample_with(50_100, 1_100));
     assert_eq!(asked(&mut app), None, "too early");
     app.sample(68, sample_with(50_100, 1_100));
@@ -48,7 +48,7 @@ fn what_was_pruned_is_counted_again_and_the_ledger_says_who_used_it() {
     app.sample(103, sample_with(850_000, 800_000));
     let job = asked(&mut app).unwrap();
     recounted(&mut app, job, 103, Ok(Some(800_100)));
-    app.shows("refill 80 % in 40 s, 20.0k/s: this cache was in use");
+    app.shows("refill 80 % in 40 s, 20.0k/s: the workload is refilling it");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn where_nothing_comes_back_nothing_was_missed() {
     app.sample(123, sample_with(50_100, 1_100));
     let job = asked(&mut app).unwrap();
     recounted(&mut app, job, 123, Ok(Some(100)));
-    app.shows("refill 0 in 60 s: nothing here missed its cache");
+    app.shows("refill 0 in 60 s: nobody needed it");
     app.sample(300, sample_with(50_100, 1_100));
     assert_eq!(asked(&mut app), None, "that was the last time");
 }

@@ -71,9 +71,9 @@ fn what_cannot_be_recorded_does_not_run_and_the_screen_says_so() {
     let mut app = App::pruning(80, 24);
     let refused = PruneError::Unrecorded(AuditError::Homeless);
     app.part_pruned(Err(refused), 1_050_000, true);
-    app.shows("The prune did not run to its end");
+    app.shows("Prune aborted");
     app.shows("neither XDG_STATE_HOME nor HOME is set");
-    app.shows("What cannot be recorded does not run");
+    app.shows("Actions that cannot be recorded do not");
     app.keys("<Esc>5");
     app.shows("dentries  failed");
     app.shows("1 prune, NOT RECORDED: there is no audit file");

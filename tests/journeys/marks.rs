@@ -30,10 +30,10 @@ fn planned() -> App {
 #[test]
 fn space_marks_a_row_and_goes_on() {
     let mut app = marked();
-    app.shows("2 marked: p plans for all of them, U takes the marks away");
+    app.shows("2 marked: p plans for all of them, U clears marks");
     assert!(app.line(" 1/").starts_with('*'));
     assert!(app.line(" other/").starts_with('*'));
-    assert_eq!(app.selected(), "(here)");
+    assert_eq!(app.selected(), ".");
     app.keys(" ");
     app.shows("only a directory can be marked");
     app.keys("g ");
@@ -68,11 +68,11 @@ fn a_plan_covers_all_marked_rows_and_what_is_inside_of_one_goes_with_it() {
 #[test]
 fn the_plan_shows_each_and_the_sum() {
     let mut app = planned();
-    app.shows("Prune below 2 directories");
+    app.shows("Prune 2 subtrees");
     app.shows("1,000,000  /mnt/ext4/1   ext4");
     app.shows("    1,000  /mnt/ext4/other   ext4");
     app.shows("▸ 1 negative dentries       1,001,000");
-    app.shows("reach  below these directories only");
+    app.shows("Scope    below these directories only");
     app.shows("slabscope prune /mnt/ext4/1 --mode negative; slabscope prune");
     app.keys("<Enter>");
     app.shows("nothing is pruned before you type y");
@@ -108,7 +108,7 @@ fn many_marked_rows_are_paged_through_and_the_question_stays_in_sight() {
     app.keys("p");
     app.plan_all(&[counters(5, 0, 0); 40]);
     app.shows("/mnt/ext4/d00");
-    app.shows("lines 1 to 18 of 48: PgDn, PgUp");
+    app.shows("lines 1 to 18 of 49: PgDn, PgUp");
     app.shows("PgDn shows the rest; y counts after that");
     let prunes = |app: &mut App| {
         let effects = app.effects();
@@ -116,8 +116,8 @@ fn many_marked_rows_are_paged_through_and_the_question_stays_in_sight() {
     };
     // To the end at once is not to have seen what is between.
     app.typed_ahead("<PageDown><PageDown><PageDown><PageDown>y");
-    app.shows("there is more of it");
-    app.shows("lines 19 to 36 of 48");
+    app.shows("the plan has more lines");
+    app.shows("lines 19 to 36 of 49");
     app.keys("y");
     assert!(!prunes(&mut app), "the end was not shown");
     app.keys("<PageDown>");
@@ -149,7 +149,7 @@ fn one_is_pruned_after_the_other_and_each_has_its_line_in_the_ledger() {
     assert!(other.contains("1,000") && other.contains("999"), "{other}");
     assert_eq!(app.model.history.markers.len(), 2);
     app.keys("<Esc>5");
-    app.shows("2 prunes, recorded");
+    app.shows("2 prunes, not recorded");
 }
 
 #[test]

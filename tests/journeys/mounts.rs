@@ -42,7 +42,7 @@ fn one_key_counts_those_worth_it_one_after_the_other() {
     assert!(worth.len() > 1);
     let paths: Vec<_> = asked.iter().map(|(_, path)| path.clone()).collect();
     assert_eq!(paths, worth);
-    app.shows(&format!("counting /, {} to go: Esc ends it", worth.len()));
+    app.shows(&format!("counting /, {} to go: Esc stops it", worth.len()));
     app.keys("a");
     assert!(app.effects().is_empty(), "they are under way");
     for (job, path) in asked {
@@ -56,7 +56,7 @@ fn one_key_counts_those_worth_it_one_after_the_other() {
         };
         counted(&mut app, job, census);
     }
-    app.shows("filesystems: Enter walks in");
+    app.shows("filesystems: Enter opens");
     let row = app.line("/mnt/ext4 ");
     for figure in ["1,001,012", "1,001,005", "183 MiB"] {
         assert!(row.contains(figure), "{figure}: {row}");
@@ -69,7 +69,7 @@ fn the_selected_one_is_counted_alone_and_never_prunable_is_said() {
     let tmpfs = mounts().iter().position(|mount| mount.is_memory()).unwrap();
     let point = mounts()[tmpfs].point.clone();
     let shown = format!("{} ", point.display());
-    assert!(app.line(&shown).contains("in memory: never prunable"));
+    assert!(app.line(&shown).contains("tmpfs: nothing can be pruned"));
     app.keys(&"j".repeat(tmpfs));
     app.effects();
     app.keys("u");

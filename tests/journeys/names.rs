@@ -135,7 +135,7 @@ fn escape_ends_a_listing_and_keeps_what_it_has() {
 fn where_nothing_is_absent_or_listed_it_says_so() {
     let mut app = App::listing_names(80, 24);
     app.listed(Listing::of([]));
-    app.shows("none directly here; 1,000,000 below: Esc, then walk in, or H finds them");
+    app.shows("none directly here; 1,000,000 below: Esc, then open one, or H finds them");
     app.keys("e");
     app.shows("no names to export");
     let mut app = App::listing_names(80, 24);
@@ -170,7 +170,7 @@ fn what_is_not_known_to_be_cached_is_not_looked_up() {
         names: 1,
     });
     app.msg(Msg::Names(NamesMsg::Listed { job, at, result }));
-    app.shows("L looks it up");
+    app.shows("L: look it up");
     app.keys("R");
     assert!(!looks_up(&mut app));
     app.keys("L");
@@ -185,7 +185,7 @@ fn an_export_asks_for_the_file_and_tells_errors_in_place() {
     app.shows("negatives-1.txt");
     app.shows("in /root ");
     app.keys("<Backspace><Backspace><Backspace>lst<Tab>");
-    app.shows("a NUL behind each (Tab");
+    app.shows("NUL-terminated (Tab");
     app.effects();
     app.keys("<Enter>");
     let job = app.model.last_job;

@@ -23,15 +23,15 @@ fn p_plans_and_changes_nothing() {
         mountpoints: 1,
         ..census().rows[0].below
     });
-    app.shows("Prune below /mnt/ext4/1");
+    app.shows("Prune subtree /mnt/ext4/1");
     app.shows("ext4 on /dev/vdb");
     app.shows("▸ 1 negative dentries");
     app.shows("1,000,000");
-    app.shows("stays  1 in use; all files and their data");
+    app.shows("Keeps    1 in use; all files and their data");
     app.shows("       2 unused, but not negative");
-    app.shows("       3 unused above something that stays");
+    app.shows("       3 unused parents of entries in use");
     app.shows("       1 mountpoint ");
-    app.shows("as     slabscope prune /mnt/ext4/1 --mode negative");
+    app.shows("CLI      slabscope prune /mnt/ext4/1 --mode negative");
     app.shows("below this directory only");
     app.shows("type y to prune");
 }
@@ -59,14 +59,14 @@ fn y_read_together_with_escape_does_not_prune() {
     let mut app = App::planned(80, 24);
     app.effects();
     app.alt('y');
-    app.shows_no("Prune below /mnt/ext4/1");
+    app.shows_no("Prune subtree /mnt/ext4/1");
     assert!(app.effects().is_empty());
     // Here Esc ends but the look for those that hold what stays.
     let mut app = App::planned(80, 24);
     app.keys("w");
     app.effects();
     app.alt('y');
-    app.shows("Prune below /mnt/ext4/1");
+    app.shows("Prune subtree /mnt/ext4/1");
     assert!(matches!(app.effects()[..], [Effect::Cancel { .. }]));
     // The key behind Esc does what it does there.
     let mut app = App::in_ext4(80, 24);
@@ -85,7 +85,7 @@ fn nothing_but_y_in_a_plan_prunes() {
     app.keys("<Enter><Enter><Tab><Left><Right><Home><End><PageUp><PageDown>");
     app.keys(&every);
     assert!(app.effects().is_empty());
-    app.shows("Prune below /mnt/ext4/1");
+    app.shows("Prune subtree /mnt/ext4/1");
     for no in ["n", "q", "<Esc>"] {
         let mut app = App::planned(80, 24);
         app.effects();
@@ -128,21 +128,21 @@ fn with_nothing_to_prune_y_does_nothing() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     app.plan(counters(0, 0, 5));
-    app.shows("nothing negative here: 2 takes 5 unused dentries");
+    app.shows("no negative dentries here: 2 evicts 5 unused dentries");
     app.effects();
     app.keys("y");
     assert!(app.effects().is_empty());
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     app.plan(counters(0, 5, 0));
-    app.shows("nothing would go");
+    app.shows("nothing to prune");
 }
 
 #[test]
 fn a_row_is_pruned_and_never_by_surprise_what_is_around_it() {
     let mut app = App::in_ext4(80, 24);
     app.keys("G");
-    assert_eq!(app.selected(), "(here)");
+    assert_eq!(app.selected(), ".");
     app.effects();
     app.keys("p");
     app.shows("choose a row, or P");
@@ -252,7 +252,7 @@ fn what_is_no_more_as_it_was_planned_is_not_pruned_and_the_screen_says_why() {
     ] {
         let mut app = App::pruning(80, 24);
         app.part_pruned(Err(error), 1_050_000, true);
-        app.shows("The prune did not run to its end");
+        app.shows("Prune aborted");
         app.shows(why);
         assert!(app.model.history.markers.is_empty(), "nothing was pruned");
         app.keys("<Esc>5");
@@ -272,7 +272,7 @@ fn a_prune_that_fails_midway_says_what_it_did() {
         took: Duration::from_secs(2),
     };
     app.part_pruned(Err(error), 731_000, true);
-    app.shows("The prune did not run to its end");
+    app.shows("Prune aborted");
     app.shows("least 320,000 dentries had been pruned");
     assert!(app.model.history.markers[0].label.contains("320,000"));
     app.keys("<Esc>5");
@@ -328,17 +328,17 @@ fn dirty() -> App {
 #[test]
 fn inodes_and_pages_say_what_the_next_reads_cost_and_what_is_dirty() {
     let mut app = dirty();
-    app.shows("3 and their inodes");
-    app.shows("4 page cache, pages");
+    app.shows("3 unused + inodes");
+    app.shows("4 page cache only");
     app.shows_no("dirty");
     app.keys("3");
-    app.shows("costs  the next use of each reads its inode again, and 10.0 MiB of data");
+    app.shows("Cost     the next use of each reads its inode again, and 10.0 MiB of data");
     app.shows("1 dirty, with 1.0 MiB to write; W writes them first");
-    app.shows("as     slabscope prune /mnt/ext4/1 --mode inodes ");
+    app.shows("CLI      slabscope prune /mnt/ext4/1 --mode inodes ");
     app.keys("4");
-    app.shows("costs  the next reads of these files read 10.7 MiB again");
+    app.shows("Cost     the next reads of these files read 10.7 MiB again");
     app.keys("W");
-    app.shows("first  writes 1.0 MiB of 1 dirty files; W leaves them");
+    app.shows("First    writes 1.0 MiB of 1 dirty files; W leaves them");
     app.shows("--mode pages --writeback");
 }
 
@@ -380,9 +380,9 @@ fn an_overlay_names_its_layers_and_plans_for_them() {
     mount.fs = "overlay".into();
     mount.made_of = slabscope::kernel::source::mounts::Layers::known(&["/upper", "/low er"]);
     app.keys("3");
-    app.shows("layers inodes, pages and names are cached apart, in");
+    app.shows("Layers   inodes, pages and names are cached apart, in");
     app.keys("1");
-    app.shows("layers the same names are cached once more in");
+    app.shows("Layers   the same names are cached once more in");
     let layers = ["/upper/1", "/low er/1"].map(PathBuf::from);
     app.effects();
     app.keys("l");

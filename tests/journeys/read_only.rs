@@ -24,10 +24,10 @@ fn what_acts_is_in_no_hint_and_in_no_help() {
         }
         let words = [
             "K shrink",
-            "give back the cache",
+            "free the cache",
             "prune row",
             "plan to prune",
-            "carry the plan out",
+            "carry out the plan",
             " A plan",
         ];
         for words in words {

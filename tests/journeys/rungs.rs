@@ -92,7 +92,7 @@ fn the_plan_on_the_screen_is_carried_out() {
     app.rung_ended(Ended::Stopped);
     app.shows("stopped   took 2.4 s   03:12:44");
     app.shows("SReclaimable           1.0 GiB       306 MiB      -700 MiB");
-    app.shows("700 MiB freed, at most 900 MiB were expected");
+    app.shows("700 MiB freed, at most 900 MiB expected");
     app.keys("<Esc>5");
     app.shows("reclaim superblock  700 MiB of at most 900 MiB  stopped");
     app.shows("cgroup web.service 03:12:44");
@@ -108,7 +108,7 @@ fn an_amount_is_adjusted_and_typed() {
     app.keys("+");
     app.shows("looking again ...");
     app.keys("y");
-    app.shows("look at it first");
+    app.shows("read it first");
     assert!(
         carried_out(&mut app).is_empty(),
         "what is not shown is not done"
@@ -119,9 +119,9 @@ fn an_amount_is_adjusted_and_typed() {
     app.rung_planned();
     app.shows("1.8 GiB: + doubles it");
     app.keys("a5x");
-    app.shows("5x_   Enter takes it");
+    app.shows("5x_   Enter apply");
     app.keys("<Enter>");
-    app.shows("a size is wanted");
+    app.shows("expected a size");
     app.keys("<Backspace>12M<Enter>");
     assert_eq!(amount(&app), 512);
     app.rung_planned();
@@ -139,7 +139,7 @@ fn everybody_is_chosen_in_the_plan() {
     let ask = |what, sync| Ask::Everybody { what, sync };
     assert_eq!(app.asked().1, ask(What::Slab, false));
     app.shows("▸ drop_caches 2  unused dentries, and inodes without page cache");
-    app.shows("every process, container and user of this machine");
+    app.shows("every process, container and user");
     app.keys("j");
     assert_eq!(app.asked().1, ask(What::Both, false));
     app.rung_planned();
@@ -154,9 +154,9 @@ fn everybody_is_chosen_in_the_plan() {
     assert_eq!(carried_out(&mut app), []);
     app.shows("type web-07 and Enter to reclaim: _");
     app.keys("web<Enter>");
-    app.shows("that is not web-07");
+    app.shows("does not match web-07");
     app.paste("-07");
-    app.shows("a paste agrees to nothing");
+    app.shows("pasted text does not count");
     app.keys("<Enter>");
     assert_eq!(carried_out(&mut app), [], "it has to be typed");
     app.keys("-07<Enter>");
@@ -219,11 +219,11 @@ const EVERYBODY: usize = 3;
 fn the_plan_of_a_prune_names_wider_rungs_and_lists_them_to_choose() {
     let mut app = App::planned(80, 24);
     app.ladder(true);
-    app.shows("wider  >: superblock, cgroup, cache, everybody");
+    app.shows("Broader  >: superblock, cgroup, cache, system");
     app.keys(">");
     app.shows("▸ the whole filesystem: all unused dentries");
     app.shows("  the whole system: dentries, inodes, page cache");
-    app.shows("Enter makes its plan; nothing is done by that");
+    app.shows("Enter makes its plan; nothing is reclaimed yet");
     app.effects();
     app.keys("y12345678n");
     assert!(app.effects().is_empty());
@@ -235,7 +235,7 @@ fn the_plan_of_a_prune_names_wider_rungs_and_lists_them_to_choose() {
     let app = from_a_prune(EVERYBODY);
     assert!(matches!(app.asked().1, Ask::Everybody { .. }));
     let mut app = from_a_prune(CGROUP);
-    app.shows("choose the cgroup, then p plans");
+    app.shows("select the cgroup, then p plans");
     app.shows("4 Cgroups");
     let app = from_a_prune(CACHE);
     assert!(matches!(&app.asked().1, Ask::Cache { name } if name == "dentry"));
@@ -254,7 +254,7 @@ fn a_digit_chooses_what_the_plan_of_a_prune_is_for() {
     for (digit, chosen) in [
         ("1", "▸ 1 negative dentries"),
         ("2", "▸ 2 unused dentries"),
-        ("3", "▸ 3 and their inodes"),
+        ("3", "▸ 3 unused + inodes"),
         ("4", "▸ 4 page cache"),
     ] {
         let mut app = from_a_prune(EVERYBODY);
@@ -266,7 +266,7 @@ fn a_digit_chooses_what_the_plan_of_a_prune_is_for() {
     // Of no directory's there is none to choose for, and the plan stays.
     let mut app = everybody(80, 24);
     app.keys("3");
-    app.shows("that is a directory's");
+    app.shows("this rung acts on a directory");
     app.shows("drop_caches 2");
 }
 
@@ -281,10 +281,10 @@ fn a_rung_that_does_not_apply_says_why() {
         .find(|step| step.rung == Rung::Superblock);
     step.unwrap().why_not = Some("vfat is not tested".into());
     app.keys(">");
-    app.shows("▸ not here: vfat is not tested");
+    app.shows("▸ n/a: vfat is not tested");
     app.effects();
     app.keys("<Enter>");
-    app.shows("not here: vfat is not tested");
+    app.shows("n/a: vfat is not tested");
     assert!(app.effects().is_empty());
     assert!(matches!(app.model.mode, Mode::Confirm(_)));
 }
@@ -292,7 +292,7 @@ fn a_rung_that_does_not_apply_says_why() {
 #[test]
 fn what_reaches_wider_than_the_row_is_red() {
     let red = |app: &mut App| {
-        let (x, y) = app.position("reach ");
+        let (x, y) = app.position("Scope ");
         let alarm = app.model.look.alarm().fg.unwrap();
         app.buffer()[(x, y)].fg == alarm
     };
@@ -336,7 +336,7 @@ fn a_plan_that_does_not_fit_is_not_carried_out() {
     app.effects();
     app.keys("y");
     assert!(carried_out(&mut app).is_empty());
-    app.shows("there is more of it: PgDn");
+    app.shows("the plan has more lines: PgDn");
     app.keys("x");
     app.shows("Esc cancel");
     // Nor is the word asked for.
@@ -351,7 +351,7 @@ fn a_plan_that_does_not_fit_is_not_carried_out() {
 fn without_the_module_p_offers_the_page_cache_below_and_says_what_is_wider() {
     let mut app = crate::browse::browsing(80, 24);
     app.keys("jp");
-    app.shows("this is no directory");
+    app.shows("not a directory");
     app.keys("P");
     assert!(matches!(app.asked().1, Ask::Pages { path, .. } if path == Path::new("/mnt/ext4")));
     app.keys("<Esc>kp");
@@ -363,8 +363,8 @@ fn without_the_module_p_offers_the_page_cache_below_and_says_what_is_wider() {
     app.ladder(false);
     app.shows("Reclaim: page cache below /mnt/ext4/cold");
     app.shows("the files below this directory only");
-    app.shows_no("narrow ");
-    app.shows("wider  >: superblock, cgroup, cache, everybody");
+    app.shows_no("Narrower ");
+    app.shows("Broader  >: superblock, cgroup, cache, system");
     app.keys("i");
     assert!(matches!(
         app.asked().1,
@@ -388,18 +388,18 @@ fn planned_by_bpf(columns: u16, rows: u16) -> App {
 #[test]
 fn plan_by_bpf_shows_what_is_cached_and_every_rung_that_works() {
     let mut app = planned_by_bpf(80, 50);
-    app.shows("Prune below /mnt/ext4/1");
+    app.shows("Prune subtree /mnt/ext4/1");
     app.shows("1 negative dentries       1,000,000");
     app.shows("1 to 3 need the module");
-    app.shows("cached 1,000,");
+    app.shows("Cached   1,000,");
     // What goes of files is not known, and no figure stands for that.
-    for row in ["3 and their inodes", "4 page cache, pages"] {
+    for row in ["3 unused + inodes", "4 page cache only"] {
         let line = app.line(row);
         assert!(line.contains(" - ") && !line.contains('0'), "{line}");
     }
     app.shows("4  this directory: page cache of its files");
     app.shows(">  the whole filesystem: all unused dentries");
-    app.shows(">  this directory: names cached as absent, by writing to it");
+    app.shows(">  this directory: negative dentries, by writing to it");
     app.shows_no("type y");
     app.shows_no("y prune");
     app.effects();

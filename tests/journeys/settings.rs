@@ -77,7 +77,7 @@ fn they_are_shown_with_what_they_mean() {
     let mut app = App::in_settings(80, 24);
     app.shows("▸ vm.vfs_cache_pressure   100");
     app.shows("how eagerly dentries and inodes are reclaimed");
-    app.shows("it is heeded when memory is short");
+    app.shows("it applies under memory pressure");
     app.shows("this kernel has none; Linux 7.2 and newer do");
     app.keys("y");
     assert!(app.effects().is_empty(), "nothing is proposed");
@@ -99,7 +99,7 @@ fn only_y_changes_a_setting_and_b_proposes_the_former_value() {
     app.shows("vm.vfs_cache_pressure is 200 now; it was 100");
     assert!(matches!(app.effects()[..], [Effect::ReadSettings]));
     read(&mut app, 200);
-    app.shows("it was 100: b proposes that");
+    app.shows("was 100: b proposes it");
     app.keys("b");
     app.shows("vm.vfs_cache_pressure   200 → 100");
     assert!(app.effects().is_empty(), "one key changes nothing");
@@ -120,7 +120,7 @@ fn what_cannot_be_changed_says_why() {
     app.keys("y");
     app.shows("nothing would change");
     app.keys("b");
-    app.shows("nothing is known of a change to it");
+    app.shows("no earlier change of it is recorded");
     app.keys("k-y");
     let error = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
     let path = Path::new("/proc/sys/vm/vfs_cache_pressure");
@@ -133,7 +133,7 @@ fn what_cannot_be_changed_says_why() {
     app.resize(200, 24);
     answered(&mut app, Err(error.into()));
     app.shows(
-        "the audit file /root/a\\u{1b}b: no storage space; What cannot be recorded does not run",
+        "the audit file /root/a\\u{1b}b: no storage space; Actions that cannot be recorded do not run",
     );
 }
 
@@ -144,7 +144,7 @@ fn a_second_y_or_one_that_changes_nothing_asks_for_nothing() {
     app.asks_for(200);
     app.shows("nothing would change");
     answered(&mut app, Ok(None));
-    app.shows("it is so already: nothing was changed");
+    app.shows("already set: nothing was changed");
     app.keys("<Esc>5");
     app.shows_no("tune vm.vfs_cache_pressure");
 }
@@ -156,7 +156,7 @@ fn a_change_that_is_not_recorded_is_taken_back_all_the_same() {
     app.shows("not recorded: there is no audit file");
     app.effects();
     read(&mut app, 200);
-    app.shows("it was 100: b proposes that");
+    app.shows("was 100: b proposes it");
     app.keys("by");
     app.asks_for(100);
 }

@@ -68,7 +68,7 @@ fn a_cache_that_goes_away_is_missed_in_place() {
         .unwrap()
         .retain(|c| c.name != "dentry");
     app.sample(2, without);
-    app.shows("dentry: slabinfo shows no such cache any more");
+    app.shows("dentry: slabinfo no longer lists this cache");
 }
 
 fn of_cache(name: &str) -> Ask {

@@ -39,16 +39,16 @@ fn the_key_that_leads_back_is_the_last_to_go() {
 fn a_filter_says_how_it_ends() {
     let mut app = App::sampled(40, 10);
     app.keys("/ext4");
-    app.shows("Esc ends");
+    app.shows("Esc clear");
     app.keys("<Esc>/~(");
-    app.shows("Esc ends");
+    app.shows("Esc clear");
 }
 
 #[test]
 fn a_plan_that_does_not_fit_says_so() {
     let mut app = App::planned(40, 10);
     app.shows("1 negative dentries");
-    app.shows("lines 1 to 4 of 21: PgDn, PgUp");
+    app.shows("lines 1 to 4 of 22: PgDn, PgUp");
     app.shows("PgDn: more before y    Esc cancels");
     let mut app = App::planned(80, 24);
     app.shows_no("PgDn");
@@ -107,7 +107,7 @@ fn a_plan_whose_figures_do_not_fit_is_not_carried_out() {
     app.effects();
     app.keys("y");
     assert!(app.effects().is_empty(), "what is not shown is not done");
-    app.shows("there is more of it: PgDn");
+    app.shows("the plan has more lines: PgDn");
 }
 
 /// What a plan, of each kind, says: all of it has to be on the screen before it is carried out.

@@ -18,7 +18,7 @@ fn the_tree_starts_at_the_mounts_with_the_kernels_own_last() {
     assert!(at("/dev/vda") < at("/mnt/ext4"));
     assert!(at("/mnt/ext4") < at("/dev/shm"));
     assert!(at("/dev/shm") < at(" proc "));
-    app.shows("never prunable");
+    app.shows("nothing can be pruned");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn walking_in_counts_and_the_rows_say_what_is_cached() {
         row.contains("183 MiB"),
         "a million and two of 192 bytes: {row}"
     );
-    let here = app.line("(here)");
+    let here = app.line("KiB .");
     assert_eq!(
         here.split_whitespace().nth(1),
         Some("5"),
@@ -80,7 +80,7 @@ fn an_empty_directory_says_so() {
     app.keys("j<Enter>");
     app.counted(Census::default());
     app.shows("nothing is cached below this directory");
-    app.shows_no("(here)");
+    app.shows_no("B .");
     app.effects();
     app.keys("<Enter>");
     assert!(app.effects().is_empty());

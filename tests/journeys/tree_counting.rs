@@ -43,10 +43,10 @@ pub fn failed(app: &mut App, error: LookError) {
 fn rows_are_shown_as_they_come_with_progress_and_rate() {
     let mut app = half_counted(80, 24);
     app.shows("counting: 123,006 dentries so far, 1.2M/s");
-    app.shows("Esc ends it");
+    app.shows("Esc stops it");
     assert!(app.line("other/").contains("1,000"));
     assert!(app.line("1/ ...").contains("122,000"));
-    app.shows_no("(here)");
+    app.shows_no("B .");
     app.keys("j");
     assert_eq!(app.selected(), "other/");
     part(
@@ -67,7 +67,7 @@ fn rows_are_shown_as_they_come_with_progress_and_rate() {
     app.counted(census());
     app.shows("below: 1,001,012 dentries");
     app.shows("2 directories with cached names");
-    assert!(app.line("(here)").contains(" 5 "));
+    assert!(app.line("KiB .").contains(" 5 "));
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_recount_says_how_far_it_is_of_the_time_before() {
         ..Part::default()
     };
     part(&mut app, 1_250, found);
-    app.shows("49 % of the time before");
+    app.shows("49 % of the last count");
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn of_very_many_directories_the_greatest_are_shown_and_the_others_counted() {
         .nth(usize::from(top) + 1)
         .unwrap()
         .to_owned();
-    assert!(first.contains("(here, others)"), "{first}");
+    assert!(first.contains(". (and others)"), "{first}");
     app.shows("10,000 of 50,000 directories with cached names");
     app.shows("dir49999/");
     app.keys("GGk");
@@ -221,5 +221,5 @@ fn what_looking_cost_is_said() {
     app.shows("walk added 0 dentries; everything else meanwhile: +12");
     app.msg(Msg::Started { dentries: 2_113 });
     app.keys("?<PageDown>");
-    app.shows("While the program started, the machine's dentries changed by +2.1k");
+    app.shows("While the program started, the system's dentries changed by +2.1k");
 }

@@ -129,11 +129,11 @@ fn a_filter_shows_the_names_that_fit_and_escape_ends_it() {
     app.keys("<Backspace>");
     assert_eq!(names(&app), ["files", "Pages"], "it stays");
     app.keys("/x");
-    app.shows("no directory has such a name; Esc ends the filter");
+    app.shows("no directory matches \"~s$x\"; Esc clears the filter");
     app.keys("<Enter><Esc>");
     assert_eq!(names(&app).len(), 5);
     app.keys("/~(");
-    app.shows("no regular expression");
+    app.shows("not a regular expression");
     assert_eq!(names(&app).len(), 5);
     app.keys("<Esc>1/zzz<Esc>2");
     assert_eq!(names(&app).len(), 5, "each screen has its own");

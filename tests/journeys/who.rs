@@ -127,10 +127,10 @@ fn nothing_is_armed_before_somebody_says_so() {
     let mut app = App::in_ext4(80, 24);
     app.effects();
     app.keys("w");
-    app.shows("who makes dentries below /mnt/ext4");
-    app.shows("bound  2,048 rows for each event, and 5 min");
+    app.shows("counts which processes create dentries");
+    app.shows("Limit    2,048 rows per event, and 5 min");
     app.keys("<Enter>");
-    app.shows("nothing is armed before you type y");
+    app.shows("no trace starts before you type y");
     app.keys("x ");
     app.keys("<Esc>");
     app.shows_no("type y");
@@ -171,7 +171,7 @@ fn rows_tell_process_directory_count_rate_and_share() {
     app.shows("probe (gone)");
     app.shows("(inode 577)");
     app.shows_no("\u{1b}");
-    app.shows("1,022,812 made");
+    app.shows("1,022,812 created");
     app.shows("2.0 s of 5 min");
     app.shows("12 own");
     let mut wide = App::watching(200, 50);
@@ -191,7 +191,7 @@ fn of_a_cache_frees_stand_beside_allocations() {
         "{row}"
     );
     app.keys("<Enter>");
-    app.shows("in no directory");
+    app.shows("objects have no directory");
     app.keys("sss");
     app.shows("by process");
     assert_eq!(
@@ -207,7 +207,7 @@ fn rows_are_sorted_sifted_and_the_selection_stays_with_its_row() {
     let of = |app: &App| app.model.who.selected().unwrap().process.pid;
     assert_eq!(of(&app), 9);
     app.keys("s");
-    app.shows("by what is made now");
+    app.shows("by creation rate");
     assert_eq!(of(&app), 9);
     app.keys("/mailer<Enter>");
     app.shows("1 row by");
@@ -264,7 +264,7 @@ fn it_goes_on_behind_other_screens_until_it_is_stopped() {
     assert_eq!(effects(&mut app), [WhoEffect::Stop { job }]);
     app.shows("stopping");
     app.watch_ended(13, None);
-    app.shows("nothing is armed");
+    app.shows("tracing off");
     app.shows_no("WATCHING");
     app.shows("php-fpm[812]");
     app.keys("c");
@@ -279,7 +279,7 @@ fn another_watch_ends_the_one_before() {
     app.effects();
     let first = app.model.last_job;
     app.keys("<Esc>1w");
-    app.shows("is watched no more then");
+    app.shows("it replaces the running trace of");
     app.keys("y");
     let second = app.model.last_job;
     let effects = effects(&mut app);
@@ -306,7 +306,7 @@ fn why_nothing_can_be_told_stands_where_the_rows_would() {
     );
     app.shows("tracefs is not mounted");
     app.shows("to have it: sudo mount");
-    app.shows_no("MADE");
+    app.shows_no("CREATED");
     app.keys("<Esc>");
     app.shows("filesystems");
 }
@@ -328,7 +328,7 @@ fn what_finds_no_room_is_told() {
 fn what_was_left_armed_is_told() {
     let mut app = App::sampled(80, 24);
     app.msg(Msg::Who(WhoMsg::Left(vec![812])));
-    app.shows("left armed by a slabscope that was killed (812)");
+    app.shows("probes left by a slabscope that was killed (812)");
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn a_plan_says_who_fills_what_it_would_prune() {
     let mut app = App::watching(80, 24);
     app.keys("<Esc>p");
     app.plan(census().rows[0].below);
-    app.shows("fills  php-fpm[812] made 1,012,300 in 2.0 s, 12.3k/s now: /mnt/ext4/1/2/3");
+    app.shows("Traced   php-fpm[812] created 1,012,300 in 2.0 s, 12.3k/s: /mnt/ext4/1/2/3");
     app.shows_no("probe");
 }
 

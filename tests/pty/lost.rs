@@ -215,7 +215,7 @@ fn deed_of_a_screen_whose_terminal_hangs_up_is_recorded() {
         for (shown, keys) in [
             ("readdir", "P"),
             ("type y to reclaim", "i"),
-            ("first: i leaves it", ""),
+            ("first: i leaves them", ""),
             ("type y to reclaim", "y"),
             ("Reclaiming", ""),
         ] {

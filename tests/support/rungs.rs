@@ -92,7 +92,7 @@ fn shown(ask: &Ask) -> Shown {
             reach: "this cgroup and those below it only",
             notes: &[
                 "page cache goes too: the kernel takes both",
-                "the memory of its programs stays (swappiness=0)",
+                "anonymous memory stays (swappiness=0)",
             ],
             command: format!(
                 "echo '{amount} swappiness=0' > {}/memory.reclaim",
@@ -113,10 +113,10 @@ fn shown(ask: &Ask) -> Shown {
         Ask::Everybody { what, sync } => Shown {
             name: "everybody",
             path: "/proc/sys/vm/drop_caches".into(),
-            reach: "everybody: every process, container and user of this machine, all 2 filesystems",
+            reach: "the whole system: every process, container and user, all 2 filesystems",
             notes: &[
                 "what goes: unused dentries and inodes",
-                "all who read files are slower until it is cached again",
+                "file reads are slower until caches refill",
             ],
             command: format!(
                 "{}echo {} > /proc/sys/vm/drop_caches",

@@ -142,18 +142,18 @@ impl Context {
 }
 
 /// What is said to whoever asks for an action that may not be.
-const READ_ONLY: &str = "read-only, by --read-only or by read-only in config.toml: nothing is pruned, nothing is changed; where there is --dry-run it shows what would go";
+const READ_ONLY: &str = "read-only, by --read-only or by read-only in config.toml: nothing is pruned, nothing is changed; --dry-run, where a command has it, shows what would go";
 
 const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failed, 2 wrong use, 3 this kernel lacks a feature or the module is \
      not loaded, 4 no permission, 5 only a part was done or it was cancelled.";
 
-/// Watch the kernel's slab caches, walk a directory tree by what is cached of it, prune it.
+/// Watch the kernel's slab caches, walk a directory tree by what is cached of it, and prune it.
 ///
 /// Without a command the screen opens: keys are shown at the bottom; ? shows all of them.
 #[derive(Debug, Parser)]
 #[command(name = "slabscope", version, after_help = EXIT_CODES)]
 pub struct Cli {
-    /// Read /proc and /sys below this directory, as captured of a kernel; nothing acts then
+    /// Read /proc and /sys below this directory, captured from another kernel; nothing can be changed then
     #[arg(
         long,
         global = true,
@@ -163,11 +163,11 @@ pub struct Cli {
     )]
     root: PathBuf,
 
-    /// Only look: nothing is pruned or shrunk, and `module load` has the module refuse it too
+    /// Only look: nothing is pruned or shrunk, and `module load` makes the module refuse it too
     #[arg(long, global = true)]
     read_only: bool,
 
-    /// What reads the dentry cache
+    /// How to read the dentry cache
     #[arg(
         long,
         global = true,
@@ -240,7 +240,7 @@ fn program() -> u8 {
     };
     if !args.root.is_dir() {
         let root = crate::base::text::printable(&args.root);
-        say!("--root {root}: there is no such directory; it has to hold proc and sys");
+        say!("--root {root}: no such directory; it must hold proc and sys");
         return Exit::Usage as u8;
     }
     reader::choose(args.via);
@@ -251,7 +251,7 @@ fn program() -> u8 {
     let run = match &args.command {
         Some(command) => {
             if args.tui.given() {
-                say!("--interval and PATH go with the screen, not with a command");
+                say!("--interval and PATH apply to the screen, not to a command");
                 return Exit::Usage as u8;
             }
             command.run()

@@ -72,7 +72,7 @@ pub enum ReclaimError {
         what: String,
     },
     /// Somebody had to be asked on the way there, and did not answer until that was ended.
-    #[error("{}: its filesystem did not answer until the wait was ended{}", printable(.path), crate::kernel::reach::still_waits(*.left))]
+    #[error("{}: its filesystem did not answer before the wait was stopped{}", printable(.path), crate::kernel::reach::still_waits(*.left))]
     Unanswered {
         /// The file.
         path: PathBuf,
@@ -119,7 +119,7 @@ impl ReclaimError {
                 io::ErrorKind::ReadOnlyFilesystem => {
                     "it is read-only here, as in a container: run slabscope outside of it"
                 }
-                io::ErrorKind::NotFound => "look at the path: it was removed, or never there",
+                io::ErrorKind::NotFound => "check the path: it was removed or never existed",
                 _ => "",
             },
             Self::Source(error) => error.remedy(),

@@ -89,7 +89,7 @@ fn the_main_job(screen: &mut Screen<'_>, dir: &Path) -> Result<()> {
         "Directories of /mnt/ext4, by what the kernel has cached of them",
     )?;
     screen.send("p")?;
-    screen.wait_for("Prune below /mnt/ext4/1", SOON)?;
+    screen.wait_for("Prune subtree /mnt/ext4/1", SOON)?;
     screen.wait_for("type y to prune", SOON)?;
     shoot(
         screen,

@@ -277,7 +277,7 @@ impl Guard {
         if let Some(signal) = status.terminating_signal() {
             self.give_back();
             if self.killed {
-                say!("what it waited for did not answer until it was ended");
+                say!("it was stopped while it waited for an answer");
                 return Some(left);
             }
             self.die_of(signal);
@@ -360,7 +360,7 @@ impl Guard {
     fn leave(&self, left: u8) -> u8 {
         self.give_back();
         say!(
-            "what it waited for did not answer until it was ended; process {} waits on in the kernel, which no signal ends",
+            "it was stopped while it waited for an answer; process {} still waits in the kernel, where no signal stops it",
             self.child
         );
         match self.over {

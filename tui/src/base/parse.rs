@@ -13,7 +13,7 @@ pub fn interval(seconds: f64) -> Result<Duration, String> {
 
 /// A number of bytes, as the kernel takes it (lib/cmdline.c: `memparse()`): `64M`, `2GiB`.
 pub fn size(text: &str) -> Result<u64, String> {
-    let wrong = || "a size is wanted, such as 64M or 2G".to_owned();
+    let wrong = || "expected a size, such as 64M or 2G".to_owned();
     let end = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());

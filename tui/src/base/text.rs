@@ -179,7 +179,8 @@ pub fn share(part: u64, whole: u64) -> String {
 pub fn duration(time: Duration) -> String {
     match time.as_secs() {
         0..10 => format!("{:.1} s", time.as_secs_f64()),
-        10..120 => format!("{} s", time.as_secs()),
+        10..=60 => format!("{} s", time.as_secs()),
+        secs @ 61..120 => format!("1m{:02}s", secs - 60),
         120..7200 => format!("{} min", time.as_secs() / 60),
         secs => format!("{} h", secs / 3600),
     }
@@ -277,7 +278,7 @@ mod tests {
         assert_eq!(share(u64::MAX, u64::MAX), "100.0 %");
         assert_eq!(share(0, 0), "0.0 %");
         assert_eq!(duration(Duration::from_millis(440)), "0.4 s");
-        assert_eq!(duration(Duration::from_secs(119)), "119 s");
+        assert_eq!(duration(Duration::from_secs(119)), "1m59s");
         assert_eq!(duration(Duration::from_secs(7300)), "2 h");
     }
 }

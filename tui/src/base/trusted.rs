@@ -155,7 +155,7 @@ fn unfit(stat: &Stat, us: u32, others: Others) -> Option<String> {
     if !is_ours(owner, us) {
         return Some(format!("belongs to user {owner}, not to {us}"));
     }
-    (mode & forbidden != 0).then(|| format!("open to others, mode {mode:o}: {mend} mends it"))
+    (mode & forbidden != 0).then(|| format!("open to others, mode {mode:o}: run {mend}"))
 }
 
 fn is_ours(owner: u32, us: u32) -> bool {
@@ -300,7 +300,7 @@ impl Walk {
         } else if mode & 0o022 != 0 && !sticky && !self.is_own_group(&stat) {
             let mode = mode & 0o777;
             self.blame(format!(
-                "{} is open to others, mode {mode:o}: chmod go-w mends it",
+                "{} is open to others, mode {mode:o}: run chmod go-w",
                 what()
             ));
         }

@@ -61,7 +61,7 @@ pub enum Seen {
     SoFar(Box<Counters>),
 }
 
-/// Counts what is cached below `dir`, looking nothing up, with a row for each directory down to
+/// Counts what is cached below `dir`, without looking anything up, with a row for each directory down to
 /// `depth`. `progress` hears of the dentries counted so far and may end the census, which then is
 /// partial.
 pub fn census(

@@ -21,7 +21,7 @@ use crate::kernel::target::{LookError, Target};
 /// Directories that are kept of each order.
 const KEPT: usize = 500;
 
-/// How deep directories are listed one by one: what is deeper counts below the deepest of them. As deep
+/// List directories one by one down to this depth: what is deeper counts below the deepest of them. As deep
 /// as the module can stand.
 const DEPTH: u32 = 256;
 

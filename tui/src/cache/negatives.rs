@@ -199,7 +199,7 @@ impl Making {
     }
 }
 
-/// Lists the absent names in `dir`, looking nothing up. `progress` hears of how many names were
+/// Lists the absent names in `dir`, without looking anything up. `progress` hears of how many names were
 /// told and how many of these are absent, and may end it: then the listing is of those so far.
 pub fn listing(
     dir: BorrowedFd<'_>,

@@ -42,17 +42,16 @@ const fn about_(
 /// Of an inode.
 const INODE: &str = "Yes, after its dentries: prune them in the tree (2). Unused inodes go to an LRU, from which memory pressure and drop_caches (2) take them.";
 /// Of what lives as long as something else.
-const OWNED: &str =
-    "No: each lives as long as what it belongs to. K gives back empty slabs, nothing more.";
+const OWNED: &str = "No: each lives as long as what it belongs to. K only frees empty slabs.";
 /// Of what is short-lived.
 const BRIEF: &str =
-    "Nothing to prune: they come and go by themselves. After a peak K gives back the empty slabs.";
+    "Nothing to prune: they come and go by themselves. After a peak K frees the empty slabs.";
 /// Of what goes with an inode.
 const WITH_INODE: &str =
     "Only with its inode: prune dentries in the tree (2), memory pressure then takes the inodes.";
 /// Of what only closing ends.
 const CLOSE: &str =
-    "No: only closing it, or the end of the process, frees it. K gives back empty slabs.";
+    "No: only closing it, or the end of the process, frees it. K frees empty slabs.";
 
 /// All families, the more special ones anywhere: see [`about`].
 fn all() -> impl Iterator<Item = &'static About> {
@@ -89,7 +88,7 @@ pub fn about(name: &str) -> Option<&'static About> {
 /// Before Linux 5.9 each memory cgroup had its own copy of each cache that it charged (commit
 /// 9855609bde03), dead cgroups too.
 pub fn per_cgroup(name: &str) -> Option<&'static str> {
-    const COPIES: &str = "Before Linux 5.9 each memory cgroup has a copy of each cache that it uses; a removed cgroup keeps its copies for as long as one object is left. Count them: nr_dying_descendants in cgroup.stat (v2), num_cgroups in /proc/cgroups (v1). Against it: boot with cgroup.memory=nokmem, or Linux 5.9.";
+    const COPIES: &str = "Before Linux 5.9 each memory cgroup has a copy of each cache that it uses; a removed cgroup keeps its copies for as long as one object is left. Count them: nr_dying_descendants in cgroup.stat (v2), num_cgroups in /proc/cgroups (v1). To avoid it: boot with cgroup.memory=nokmem, or Linux 5.9.";
     const CHARGED: &str = "Before Linux 5.9 each memory cgroup has a copy of this cache, removed ones too: partly used slabs of each add up to its idle bytes (see kmem_cache).";
     match name.split('(').next() {
         Some("kmem_cache" | "kmem_cache_node") => Some(COPIES),

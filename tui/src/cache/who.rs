@@ -111,12 +111,12 @@ pub struct Refused {
 pub enum WhoError {
     /// There is no tracefs.
     #[error(
-        "tracefs is not mounted, and only the kernel's tracing tells who fills a cache\n\
+        "tracefs is not mounted: an allocation trace needs it\n\
          to have it: sudo {MOUNT_TRACEFS}"
     )]
     NotMounted,
     /// Not for this user.
-    #[error("{}: {cause}\nonly root may have the kernel trace: sudo slabscope", printable(.path))]
+    #[error("{}: {cause}\nonly root may trace: sudo slabscope", printable(.path))]
     Denied {
         /// The file.
         path: PathBuf,
@@ -125,11 +125,11 @@ pub enum WhoError {
     },
     /// Not on this machine.
     #[error(
-        "the kernel is locked down ({0}): it lets nobody trace; Secure Boot or lockdown= on its command line asks for that"
+        "the kernel is locked down ({0}): tracing is forbidden; Secure Boot or lockdown= on its command line causes that"
     )]
     LockedDown(String),
     /// Nothing that tells it is in this kernel.
-    #[error("this kernel has no means to find out:{}", told(.0))]
+    #[error("this kernel cannot trace that:{}", told(.0))]
     NoWay(Vec<Refused>),
     /// There is no such slab cache.
     #[error("no slab cache is named {}; `slabscope slabs` lists them", printable(.0))]
@@ -295,7 +295,7 @@ impl Spec {
         }
     }
 
-    /// In words, behind "who makes".
+    /// What is counted, in words.
     pub fn words(&self) -> String {
         match self {
             Self::Everywhere => "dentries".into(),

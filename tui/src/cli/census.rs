@@ -20,17 +20,17 @@ use crate::kernel::session::Counters;
 use crate::kernel::source::{Kernel, Mount, Mounted};
 use crate::ui::model::Sizes;
 
-/// Count what the kernel has cached below a directory, looking nothing up
+/// Count what the kernel has cached below a directory, without looking anything up
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     directory: Directory,
 
-    /// How deep directories are listed one by one
+    /// List directories one by one down to this depth
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = super::whole::<u32>)]
     depth: u32,
 
-    /// What they are sorted by
+    /// Sort key
     #[arg(long, value_name = "KEY", default_value = "freeable")]
     sort: Sort,
 
@@ -38,8 +38,8 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = super::whole::<usize>)]
     limit: Option<usize>,
 
-    /// Count the inodes of the filesystem that inotify and fanotify keep, with a name or without: looks
-    /// through /proc, which caches names there
+    /// Count the inodes of the filesystem that inotify and fanotify keep in memory, with or without a cached
+    /// name: this reads /proc and caches names there
     #[arg(long)]
     watches: bool,
 
@@ -83,7 +83,7 @@ pub(super) struct Figures {
     dirty_inodes: Option<u64>,
     page_cache_bytes: u64,
     /// Of the prunable dentries and their long names. None: slabinfo cannot be read.
-    comes_back_bytes: Option<u64>,
+    freeable_bytes: Option<u64>,
     /// Of all inodes: the most that evicting them as well would bring back.
     inodes_up_to_bytes: Option<u64>,
 }
@@ -107,7 +107,7 @@ impl Figures {
             inodes: c.inodes,
             dirty_inodes: reader.knows_dirty().then_some(c.dirty),
             page_cache_bytes: c.pages.saturating_mul(page),
-            comes_back_bytes: sizes.dentry.map(|size| freeable(c, size)),
+            freeable_bytes: sizes.dentry.map(|size| freeable(c, size)),
             inodes_up_to_bytes: sizes.inode.map(|size| c.inodes.saturating_mul(size)),
         }
     }
@@ -142,7 +142,7 @@ impl Figures {
             count(self.unused),
             count(self.inodes),
             bytes(self.page_cache_bytes),
-            known(self.comes_back_bytes),
+            known(self.freeable_bytes),
             name,
         ]
     }
@@ -198,7 +198,7 @@ impl Run for Args {
             let inodes = watched.map(|watched| watched.inodes);
             json::write(
                 out,
-                "slabscope.census/1",
+                "slabscope.census/2",
                 &document(&path, &census, sizes, inodes),
             )?;
         } else {

@@ -17,18 +17,18 @@ use crate::base::text::{bytes, counted, printable};
 use crate::kernel::source::{CgroupMemory, Cgroups, CgroupsError, Version, cgroups};
 use crate::ui::model::{CGROUP_COLUMNS, CgroupRow, CgroupsPage};
 
-/// Show what the memory of each cgroup is used for: slab, other kernel memory, page cache, programs
+/// Show what the memory of each cgroup is used for: slab, other kernel memory, page cache, anonymous memory
 ///
-/// The figures of a cgroup include all cgroups below it; those of the root are the machine's. One that
-/// is near its limit (90 %) with more slab than anything else is marked with !. Of cgroup v1 the kernel
-/// reports kernel memory, and slab by cache up to Linux 5.8. Looking makes some dentries on the
-/// filesystem of the cgroups.
+/// The figures of a cgroup include all cgroups below it; those of the root are system-wide. One that
+/// is near its limit (90 %) with more slab than anything else is marked with !. For cgroup v1 the kernel
+/// reports kernel memory, and slab by cache up to Linux 5.8. Reading them adds some dentries
+/// on the cgroup filesystem.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[arg(long, value_name = "KEY", help = help())]
     sort: Option<Sort>,
 
-    /// Read them twice, this many seconds apart, and show what grew
+    /// Read them twice, this many seconds apart, and show the growth
     #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
     growth: Option<Duration>,
 

@@ -91,8 +91,7 @@ pub(super) fn ask(
     verb: &str,
 ) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        let message =
-            "the plan cannot be confirmed without a terminal: look with --dry-run, then use --yes";
+        let message = "stdin is not a terminal: use --dry-run or --yes";
         return Err(Failure::new(Exit::Usage, message));
     }
     let mut text = Vec::new();

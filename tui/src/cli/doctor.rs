@@ -137,7 +137,7 @@ fn print(checks: &[Check], out: &mut dyn Write) -> Result<(), Failure> {
     for check in checks {
         if let Some(remedy) = &check.remedy {
             if first {
-                writeln!(out, "\nWhat helps:")?;
+                writeln!(out, "\nHow to fix what is missing:")?;
                 first = false;
             }
             writeln!(out, "  {}: {remedy}", check.name)?;

@@ -15,7 +15,7 @@ use crate::cache::hotspots::{Heat, Hotspots, HotspotsError, hotspots};
 use crate::kernel::source::Kernel;
 use crate::ui::model::Sizes;
 
-/// Find the directories that directly hold the most negative dentries, over all filesystems
+/// Find the directories that directly hold the most negative dentries, on all filesystems
 ///
 /// Each filesystem on disk is counted once, and one on a network if what is cached leads to it;
 /// those in memory and the kernel's own are left out. Nothing in a filesystem is looked up; the path
@@ -26,11 +26,11 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
 
-    /// What they are sorted by
+    /// Sort key
     #[arg(long, value_name = "KEY", default_value = "negative")]
     sort: Heat,
 
-    /// Also ask filesystems on a network for what is not cached of them
+    /// Also look up uncached paths on network filesystems
     #[arg(long)]
     lookup: bool,
 
@@ -92,7 +92,7 @@ impl Run for Args {
         found.sort(self.sort);
         let left_out = cut(&mut found, self.sort, self.limit);
         if self.json {
-            json::write(out, "slabscope.hotspots/1", &document(&found))?;
+            json::write(out, "slabscope.hotspots/2", &document(&found))?;
         } else {
             tell(&found, out)?;
         }
@@ -117,7 +117,7 @@ fn tell(found: &Hotspots, out: &mut dyn Write) -> Result<(), Failure> {
     let mut table = Table::new(&[
         ("NEGATIVE", Align::Right),
         ("FREEABLE", Align::Right),
-        ("NEG. BELOW", Align::Right),
+        ("NEG. SUBTREE", Align::Right),
         ("DIRECTORY", Align::Left),
     ]);
     for row in &found.rows {
@@ -235,9 +235,9 @@ mod tests {
     fn a_table() {
         let mut out = Vec::new();
         tell(&found(), &mut out).unwrap();
-        let expected = "\x20NEGATIVE FREEABLE NEG. BELOW DIRECTORY
-1,999,000  366 MiB  1,999,000 /a/h (hidden by a mount; reached by slabscope prune /a)
-    1,000  188 KiB  2,000,000 /a
+        let expected = "\x20NEGATIVE FREEABLE NEG. SUBTREE DIRECTORY
+1,999,000  366 MiB    1,999,000 /a/h (hidden by a mount; reached by slabscope prune /a)
+    1,000  188 KiB    2,000,000 /a
 not counted: /net: not a directory
 ";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
@@ -290,7 +290,7 @@ not counted: /net: not a directory
         );
         assert_eq!(first["reached_by_pruning"]["path"], "/a");
         assert_eq!(first["own"]["negative"], 1_999_000);
-        assert_eq!(first["own"]["comes_back_bytes"], 1_999_000 * 192);
+        assert_eq!(first["own"]["freeable_bytes"], 1_999_000 * 192);
         assert_eq!(json["directories"][1]["below"]["negative"], 2_000_000);
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn all(steps: &[Step], name: &str, command: &str) -> Vec<Row> {
 
 /// Every rung as text, with whom it hits: where the one that was asked for does not apply.
 pub(super) fn write_all(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "  what can be done here:")?;
+    writeln!(out, "  available here:")?;
     for row in rows {
         let Some(why) = &row.why_not else {
             writeln!(out, "    {:<12}{}", row.rung, row.reach)?;
@@ -55,7 +55,7 @@ pub(super) fn write_all(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
             continue;
         };
         let why = why.lines().next().unwrap_or_default();
-        writeln!(out, "    {:<12}not here: {why}", row.rung)?;
+        writeln!(out, "    {:<12}n/a: {why}", row.rung)?;
     }
     Ok(())
 }
@@ -84,7 +84,7 @@ pub(super) fn write(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
     for row in narrower {
         let line = match &row.why_not {
             None => row.command.clone(),
-            Some(why) => format!("not here: {why}"),
+            Some(why) => format!("n/a: {why}"),
         };
         writeln!(
             out,

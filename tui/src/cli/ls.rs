@@ -19,7 +19,7 @@ use crate::cache::shapes::Shapes;
 use crate::kernel::session::Entry;
 use crate::kernel::target::Target;
 
-/// Name what the kernel has cached in a directory, absent names too, looking nothing up
+/// List the names that the kernel has cached in a directory, negative ones included, without looking anything up
 ///
 /// A name is `referenced` while a user holds it or names below it are cached, for each of these
 /// refers to its directory; the tree's IN USE leaves out those that only such names refer to.
@@ -28,7 +28,7 @@ pub struct Args {
     #[command(flatten)]
     directory: Directory,
 
-    /// Only names that are cached as absent
+    /// Only negative dentries: names cached as absent
     #[arg(long)]
     negative: bool,
 
@@ -104,7 +104,7 @@ impl Run for Args {
 /// Each name was told once; those that came or went may be missing.
 fn say_changed(listed: Listed) {
     if listed.changed {
-        say!("the directory changed meanwhile: part of it was read anew");
+        say!("the directory changed meanwhile: part of it was read again");
     }
 }
 

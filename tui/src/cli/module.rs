@@ -40,7 +40,7 @@ enum Task {
     },
     /// Unload it
     Unload,
-    /// Say how it is built for the kernel that runs
+    /// Show how to build it for the running kernel
     BuildHelp,
 }
 
@@ -139,7 +139,7 @@ fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
             Ok(_) => Err(Failure::new(
                 Exit::Missing,
                 "modprobe did not load it: name the file, `slabscope module load slabscope.ko`; \
-                 `slabscope module build-help` says how it is made",
+                 `slabscope module build-help` says how to build it",
             )),
             Err(error) => Err(Failure::new(
                 Exit::Failed,
@@ -166,7 +166,7 @@ fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
         Err(Errno::NOEXEC | Errno::NOENT | Errno::INVAL) => Err(Failure::new(
             Exit::Missing,
             format!(
-                "{shown}: not made for the kernel that runs; dmesg says more, `slabscope module build-help` how to make it"
+                "{shown}: not built for the running kernel; dmesg says more, `slabscope module build-help` how to build it"
             ),
         )),
         Err(errno) => Err(Failure::new(Exit::Failed, format!("{shown}: {errno}"))),
@@ -192,7 +192,7 @@ fn open(path: &Path) -> io::Result<File> {
         return no("not a regular file");
     }
     if meta.mode() & 0o002 != 0 {
-        return no("anybody can write it: chmod o-w, if it is still what it was");
+        return no("writable by everyone: chmod o-w, if it is unchanged");
     }
     if meta.len() > MOST_BYTES {
         return no("too large for a module");
@@ -226,7 +226,7 @@ fn unload() -> Result<Exit, Failure> {
         )),
         Err(Errno::AGAIN | Errno::BUSY) => Err(Failure::new(
             Exit::Failed,
-            "a session is open: end the other slabscope first",
+            "a session is open: quit the other slabscope first",
         )),
         Err(errno) => Err(Failure::new(Exit::Failed, errno)),
     }

@@ -27,9 +27,9 @@ use report::{Document, Done};
 
 /// Evict what is cached and unused below a directory
 ///
-/// Nothing but clean cache goes: no file, no data. What would go is shown first, and asked for
-/// confirmation. Ctrl-C stops it between two batches; what is pruned stays pruned. What was dirty
-/// stays cached, unless it is written first with --writeback.
+/// Nothing but clean cache goes: no file, no data. The plan is shown first, and you are asked
+/// to confirm it. Ctrl-C stops it between two batches; what is pruned stays pruned. Dirty pages
+/// stay cached, unless --writeback writes them first.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
     timeout: Option<Duration>,
 
-    /// Prune on a type of filesystem too that pruning is not tested on
+    /// Also prune on a type of filesystem that pruning is not tested on
     #[arg(long)]
     any_filesystem: bool,
 
@@ -67,7 +67,7 @@ const REACH: &str = "below this directory only, on this filesystem only";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum ModeArg {
-    /// Names that are cached as absent
+    /// Negative dentries: names cached as absent
     Negative,
     /// All unused dentries
     Dentries,
@@ -95,7 +95,7 @@ impl Run for Args {
         context.live("a prune")?;
         if self.writeback && !self.mode().may_write() {
             let message =
-                "--writeback goes with --mode inodes and --mode pages: other modes touch no file";
+                "--writeback needs --mode inodes or --mode pages: other modes touch no file";
             return Err(Failure::new(Exit::Usage, message));
         }
         let audit = self.how.audit(context)?;
@@ -202,9 +202,7 @@ impl Args {
             return None;
         }
         let why = prune::untested(mount?)?;
-        Some(format!(
-            "refused: {why}; --any-filesystem does it all the same"
-        ))
+        Some(format!("refused: {why}; --any-filesystem overrides this"))
     }
 
     fn mode(&self) -> Mode {
@@ -239,7 +237,7 @@ impl Args {
         let path = &self.directory.path;
         if self.mode() == Mode::Pages {
             say!(
-                "the module is not loaded: page cache is given up file by file, which caches their names"
+                "the module is not loaded: page cache is dropped file by file, which caches their names"
             );
             let request = Request {
                 writeback: self.writeback,
@@ -253,7 +251,10 @@ impl Args {
         let steps = self.steps();
         if let Some(step) = ladder::wider(&steps, self.mode().name()) {
             let reach = step.rung.reach();
-            failure.message += &format!("\nwithout it the next wider is {reach}: {}", step.command);
+            failure.message += &format!(
+                "\nwithout it the next broader rung is {reach}: {}",
+                step.command
+            );
         }
         Err(failure)
     }
@@ -373,7 +374,7 @@ impl Args {
         let path = self.directory.absolute();
         let document = self.document(&path, plan, mount, sizes, done);
         if self.how.json {
-            return Ok(json::write(out, "slabscope.prune/1", &document)?);
+            return Ok(json::write(out, "slabscope.prune/2", &document)?);
         }
         document.tell(&self.directory.path, out)
     }

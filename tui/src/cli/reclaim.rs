@@ -35,7 +35,7 @@ use report::Report;
 #[command(group(clap::ArgGroup::new("on_a_filesystem").args(["pages", "superblock", "carousel"])))]
 #[command(group(clap::ArgGroup::new("below_a_directory").args(["pages", "carousel"])))]
 pub struct Args {
-    /// Clean page cache of the files below DIR, without the module; their names come to be cached
+    /// Clean page cache of the files below DIR, without the module; this caches their names
     #[arg(long, value_name = "DIR", group = "rung")]
     pages: Option<PathBuf>,
 
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", group = "rung", conflicts_with = "timeout")]
     cache: Option<String>,
 
-    /// What the whole machine can spare: 1 page cache, 2 dentries and inodes (without a number), 3 both
+    /// Caches of the whole system: 1 page cache, 2 dentries and inodes (without a number), 3 both
     #[arg(
         long,
         value_name = "1|2|3",
@@ -71,11 +71,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "carousel")]
     names: Option<PathBuf>,
 
-    /// Where names matter to security, too: on PATH, in /etc, in a sticky directory
+    /// Also where names matter to security: on PATH, in /etc, in a sticky directory
     #[arg(long, requires = "carousel")]
     force: bool,
 
-    /// How much of the cgroup: 64M, 2G
+    /// How much to reclaim from the cgroup: 64M, 2G
     #[arg(long, value_name = "SIZE", requires = "cgroup", value_parser = parse::size)]
     amount: Option<u64>,
 
@@ -83,23 +83,23 @@ pub struct Args {
     #[arg(long, requires = "superblock")]
     inodes: bool,
 
-    /// Whatever the type of the filesystem
+    /// On any type of filesystem, tested or not
     #[arg(long, requires = "on_a_filesystem")]
     any_filesystem: bool,
 
-    /// Write dirty pages first, so that they go too
+    /// Write dirty pages first, so that they can be freed too
     #[arg(long, requires = "pages")]
     writeback: bool,
 
-    /// No more files, or names, than that
+    /// Stop after this many files, or names
     #[arg(long, value_name = "N", requires = "below_a_directory", value_parser = super::whole::<NonZeroU64>)]
     max: Option<NonZeroU64>,
 
-    /// Write all that is dirty first
+    /// Write all dirty data first (sync)
     #[arg(long, requires = "all")]
     sync: bool,
 
-    /// Wait at most this many seconds: to look, and to act
+    /// Wait at most this many seconds, for the plan and for the action
     #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
     timeout: Option<Duration>,
 
@@ -109,7 +109,7 @@ pub struct Args {
 
 fn everything(text: &str) -> Result<What, String> {
     let number = text.parse().ok().and_then(What::of);
-    number.ok_or_else(|| "1 (page cache), 2 (dentries and inodes) or 3 (both) is wanted".into())
+    number.ok_or_else(|| "expected 1 (page cache), 2 (dentries and inodes) or 3 (both)".into())
 }
 
 impl From<ReclaimError> for Failure {
@@ -223,7 +223,7 @@ pub(super) fn tidy() {
     match swept {
         Some(found) => found.iter().for_each(|found| say!("{found}")),
         None => say!(
-            "whether a killed run of the carousel left a link is not known: its filesystem does not answer"
+            "unknown whether a killed run of the carousel left a link: its filesystem does not answer"
         ),
     }
 }

@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(short, long)]
     reverse: bool,
 
-    /// Only caches with this in one of their names; ~REGEX for a regular expression
+    /// Only caches with this text in one of their names; ~REGEX for a regular expression
     #[arg(short, long, value_name = "TEXT", value_parser = filter)]
     filter: Option<Filter>,
 
@@ -38,11 +38,11 @@ pub struct Args {
     #[arg(short = 'n', long, value_name = "COUNT", value_parser = super::whole::<usize>)]
     limit: Option<usize>,
 
-    /// Print at this interval until it is ended, with growth since the last and the first print
+    /// Print at this interval until it is stopped, with growth since the last and the first print
     #[arg(short = 'd', long, visible_alias = "delay", value_name = "SECONDS", value_parser = super::seconds)]
     watch: Option<Duration>,
 
-    /// Print once, which is what happens without --watch
+    /// Print once (the default without --watch)
     #[arg(short, long, conflicts_with = "watch")]
     once: bool,
 
@@ -58,7 +58,7 @@ pub struct Args {
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         if self.sort.needs_watch() && self.watch.is_none() {
-            let message = "one print knows of no growth: add --watch SECONDS";
+            let message = "growth needs --watch SECONDS";
             return Err(Failure::new(Exit::Usage, message));
         }
         let mut kernel = Kernel::new(&context.root);

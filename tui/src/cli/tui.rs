@@ -55,7 +55,7 @@ fn directory(path: &Path) -> Result<PathBuf, Failure> {
             ))
         }
         (Err(LookError::Open { path, source }), _) if source.kind() == ErrorKind::NotFound => {
-            wrong(format!("{}: there is no such directory", printable(path)))
+            wrong(format!("{}: no such directory", printable(path)))
         }
         (Err(error @ (LookError::NoDirectory(_) | LookError::Link(..))), _) => {
             wrong(error.to_string())

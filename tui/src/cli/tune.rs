@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(value_parser = super::whole::<u64>, requires = "setting", conflicts_with = "restore")]
     value: Option<u64>,
 
-    /// Put back what it was before it was last changed
+    /// Restore the value from before the last change
     #[arg(long, requires = "setting")]
     restore: bool,
 
@@ -42,7 +42,7 @@ pub struct Args {
 
 fn setting(text: &str) -> Result<&'static Setting, String> {
     let names = SETTINGS.map(|setting| setting.name).join(" or ");
-    Setting::of(text).ok_or_else(|| format!("{names} is wanted"))
+    Setting::of(text).ok_or_else(|| format!("expected {names}"))
 }
 
 #[derive(Serialize)]
@@ -75,7 +75,7 @@ impl Args {
         let audit = match Config::load() {
             Ok(config) => audit::Log::of(&config.audit),
             Err(error) => {
-                say!("what was changed before is not known: {error}");
+                say!("cannot read earlier changes: {error}");
                 audit::Log::Off
             }
         };
@@ -128,10 +128,7 @@ impl Args {
         let value = match self.value {
             Some(value) => value,
             None => former(setting, &audit)?.ok_or_else(|| {
-                Failure::new(
-                    Exit::Failed,
-                    format!("{name}: the record knows of no change of it"),
-                )
+                Failure::new(Exit::Failed, format!("{name}: no change of it is recorded"))
             })?,
         };
         let now = setting.read(kernel).map_err(|error| {
@@ -144,10 +141,7 @@ impl Args {
             Failure::new(exit, format!("{name}: {}", why_not(setting, &error)))
         })?;
         let plan = |text: &mut dyn Write| {
-            writeln!(
-                text,
-                "{name}: {now} -> {value}, for the whole machine, until reboot"
-            )?;
+            writeln!(text, "{name}: {now} -> {value}, system-wide, until reboot")?;
             Ok(writeln!(text, "  {}", setting.change)?)
         };
         if now != value && !self.yes && !confirm::ask(plan, "change it")? {
@@ -191,7 +185,7 @@ fn set(
         audit::Log::File(_) if recorded => "--restore".into(),
         _ => now.to_string(),
     };
-    let line = format!("{name}: {now} -> {value}; back with: slabscope tune {name} {back}");
+    let line = format!("{name}: {now} -> {value}; undo with: slabscope tune {name} {back}");
     Ok((exit, line))
 }
 
@@ -200,7 +194,7 @@ fn former(setting: &Setting, audit: &audit::Log) -> Result<Option<u64>, ReclaimE
     let former = setting.former(audit)?;
     if let (1.., Some(path)) = (former.skipped, audit.path()) {
         let lines = counted(former.skipped, "line");
-        say!("{}: {lines} skipped, which are no records", printable(path));
+        say!("{}: {lines} skipped: not records", printable(path));
     }
     Ok(former.value)
 }
@@ -208,7 +202,7 @@ fn former(setting: &Setting, audit: &audit::Log) -> Result<Option<u64>, ReclaimE
 fn shown(setting: &Setting, kernel: &Kernel, audit: &audit::Log) -> Shown {
     let read = setting.read(kernel);
     let former = former(setting, audit).unwrap_or_else(|error| {
-        say!("what {} was is not known: {error}", setting.name);
+        say!("the old value of {} is unknown: {error}", setting.name);
         None
     });
     Shown {
@@ -242,7 +236,7 @@ mod tests {
         let name = "vm.vfs_cache_pressure";
         assert_eq!(
             said([100, 200], &file),
-            format!("{name}: 100 -> 200; back with: slabscope tune {name} --restore")
+            format!("{name}: 100 -> 200; undo with: slabscope tune {name} --restore")
         );
         assert_eq!(
             said([200, 200], &file),
@@ -250,7 +244,7 @@ mod tests {
         );
         assert_eq!(
             said([200, 50], &audit::Log::Off),
-            format!("{name}: 200 -> 50; back with: slabscope tune {name} 200")
+            format!("{name}: 200 -> 50; undo with: slabscope tune {name} 200")
         );
         fs::remove_dir_all(root).unwrap();
     }

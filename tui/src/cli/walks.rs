@@ -32,7 +32,7 @@ impl From<SessionError> for Failure {
                     matches!(**module, SessionError::Permission(_)) || *bpf == BpfError::Permission;
                 match permission {
                     true => (Exit::Permission, ""),
-                    false => (Exit::Missing, "\n`slabscope doctor` says what would help"),
+                    false => (Exit::Missing, "\n`slabscope doctor` says how to fix that"),
                 }
             }
             SessionError::Version { .. }
@@ -91,7 +91,7 @@ pub struct Directory {
     /// The directory
     pub path: PathBuf,
 
-    /// Look the path up if it is not cached, or if its filesystem wants to be asked (sysfs, NFS)
+    /// Look the path up if it is not cached, or if its filesystem revalidates names (sysfs, NFS)
     #[arg(long)]
     lookup: bool,
 }

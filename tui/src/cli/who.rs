@@ -21,12 +21,12 @@ use crate::kernel::source::{Kernel, Source};
 use crate::ui::config::Config;
 use document::document;
 
-/// Find out who makes dentries, and in which directories, or who fills another slab cache
+/// Trace who creates dentries and in which directories, or who allocates objects of another slab cache
 ///
-/// The kernel counts for a while, in an instance of its tracing (tracefs) that is taken away in the
-/// end; Ctrl-C ends it before and reports. Each dentry made, or each object allocated, costs an
-/// event meanwhile: docs/user/who.md has what that is. What a slabscope that was killed left armed is
-/// taken away at the start.
+/// The kernel counts for a while, in a tracefs instance that is removed at the end;
+/// Ctrl-C stops it early and reports. Each dentry created, or each object allocated, costs
+/// an event meanwhile: see docs/user/who.md. Probes left by a slabscope that was killed
+/// are removed at the start.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Who allocates objects of this slab cache
@@ -45,11 +45,11 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
 
-    /// Entries of the kernel's histograms, from 128 to 131072: what finds no room is only counted
+    /// Entries of the kernel's histograms, from 128 to 131072: events beyond them are only counted
     #[arg(long, value_name = "N", default_value_t = who::ROWS, value_parser = entries)]
     entries: u32,
 
-    /// Only by this of the kernel's means, instead of the first that it offers
+    /// Use only this tracing method, instead of the first that the kernel offers
     #[arg(long, value_name = "WAY")]
     by: Option<Way>,
 
@@ -60,7 +60,7 @@ pub struct Args {
 
 /// What is said to whoever may only look: it changes nothing that is cached, but makes others wait.
 const READ_ONLY: &str =
-    "read-only, by --read-only or by read-only in config.toml: the kernel is not made to trace";
+    "read-only, by --read-only or by read-only in config.toml: no trace is started";
 
 fn entries(text: &str) -> Result<u32, String> {
     who::rows(super::whole(text)?)
@@ -106,7 +106,7 @@ impl Run for Args {
         let spec = self.spec(&mut kernel)?;
         for owner in left()? {
             say!(
-                "process {} was killed while it watched: what it left armed is taken away",
+                "process {} was killed during a trace: its probes are removed",
                 owner.pid()
             );
         }
@@ -176,7 +176,7 @@ impl Args {
         let before = active(spec, kernel);
         let begin = Instant::now();
         say!(
-            "counting who makes {}: {}, for {}; Ctrl-C ends it and reports",
+            "counting who creates {}: {}, for {}; Ctrl-C stops it and reports",
             spec.words(),
             watch.events().words(),
             duration(self.duration),
@@ -237,13 +237,13 @@ fn tell(spec: &Spec, found: &Found, limit: usize, out: &mut dyn Write) -> Result
     let reading = &found.reading;
     let cache = matches!(spec, Spec::Cache(_));
     let mut columns = vec![
-        ("MADE", Align::Right),
+        ("CREATED", Align::Right),
         ("SHARE", Align::Right),
         ("RATE/S", Align::Right),
     ];
     columns.extend(match cache {
         true => [("FREED", Align::Right), ("BYTES", Align::Right)],
-        false => [("ABSENT", Align::Right), ("PID", Align::Right)],
+        false => [("NEGATIVE", Align::Right), ("PID", Align::Right)],
     });
     columns.extend(match cache {
         true => [
@@ -300,7 +300,7 @@ fn directory(row: &Row) -> String {
 fn beside(found: &Found) -> Vec<String> {
     let reading = &found.reading;
     let mut lines = vec![format!(
-        "{} made in {}, {}/s",
+        "{} created in {}, {}/s",
         count(reading.made),
         duration(found.took),
         short(per_second(reading.made, found.took)),
@@ -314,14 +314,14 @@ fn beside(found: &Found) -> Vec<String> {
         (reading.elsewhere, "elsewhere on the filesystem"),
         (
             reading.unknown,
-            "in directories of which nobody knows whether they are below",
+            "in directories that may or may not be below",
         ),
     ];
     let figures = figures.iter().filter(|(figure, _)| *figure > 0);
     lines.extend(figures.map(|(figure, words)| format!("{} {words}", count(*figure))));
     if reading.dropped > 0 {
         lines.push(format!(
-            "{} not counted, since the kernel's histogram was full: --entries gives it more room",
+            "{} not counted, since the kernel's histogram was full: --entries enlarges it",
             counted(reading.dropped, "event")
         ));
     }
@@ -397,12 +397,12 @@ mod tests {
             row(8, "app", Some(directory(Some("/srv/app")))),
             row(9, "app", Some(directory(None))),
         ];
-        let expected = "\x20  MADE  SHARE RATE/S ABSENT PID PROCESS    GROUP       DIRECTORY
-125,000 52.9 %  12.5k      7   8 app        app.service /srv/app
-111,111 47.1 %  11.1k      7   9 app (gone) app.service \\u{1b}[31m (inode 12)
-236,111 made in 10 s, 23.6k/s; the cache's active objects: +5
-3 in directories of which nobody knows whether they are below
-12 events not counted, since the kernel's histogram was full: --entries gives it more room
+        let expected = "CREATED  SHARE RATE/S NEGATIVE PID PROCESS    GROUP       DIRECTORY
+125,000 52.9 %  12.5k        7   8 app        app.service /srv/app
+111,111 47.1 %  11.1k        7   9 app (gone) app.service \\u{1b}[31m (inode 12)
+236,111 created in 10 s, 23.6k/s; the cache's active objects: +5
+3 in directories that may or may not be below
+12 events not counted, since the kernel's histogram was full: --entries enlarges it
 ";
         assert_eq!(told(&Spec::Everywhere, &found(rows), 20), expected);
     }
@@ -415,13 +415,13 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
             lines[0],
-            "   MADE  SHARE RATE/S FREED BYTES PID PROCESS GROUP"
+            "CREATED  SHARE RATE/S FREED BYTES PID PROCESS GROUP"
         );
         assert_eq!(
             lines[1],
             "125,000 71.4 %  12.5k     - 512 B   8 app     app.service"
         );
-        assert!(lines[2].starts_with("175,000 made"), "{text}");
+        assert!(lines[2].starts_with("175,000 created"), "{text}");
     }
 
     #[test]

@@ -48,6 +48,6 @@ pub fn open(
 /// Of a process that no signal ends.
 pub(crate) fn still_waits(pid: Option<u32>) -> String {
     pid.map_or_else(String::new, |pid| {
-        format!("; process {pid} waits on in the kernel, which no signal ends")
+        format!("; process {pid} still waits in the kernel, where no signal stops it")
     })
 }

@@ -14,14 +14,14 @@ use crate::kernel::session::{Device, Record, Session, SessionError, Walk};
 /// What `--via` asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Via {
-    /// The module if it is loaded, else BPF; for the tree, else names by readdir.
+    /// The module if it is loaded, else BPF; for the tree, else names from readdir.
     #[default]
     Auto,
     /// The kernel module alone.
     Module,
     /// The BPF program alone.
     Bpf,
-    /// Names alone, and whether they are cached: no counts.
+    /// Only names, and whether they are cached: no counts.
     Readdir,
 }
 

@@ -89,16 +89,18 @@ impl SessionError {
         let cause = match errno {
             Errno::PERM | Errno::ACCESS => return Self::Permission(DEVICE.into()),
             Errno::BADF => {
-                "the directory is not open, or the module is older than this program and wants it open for reading"
+                "the directory is not open, or the module is older than this program and needs it open for reading"
             }
             Errno::NOTDIR => "this is not a directory",
             Errno::INVAL => {
                 "module and program do not agree, or this is a filesystem internal to the kernel"
             }
             Errno::OPNOTSUPP => {
-                "pruning is tested on ext4, xfs, btrfs, overlay and tmpfs only; `slabscope prune --any-filesystem` does it all the same"
+                "pruning is tested on ext4, xfs, btrfs, overlay and tmpfs only; `slabscope prune --any-filesystem` overrides this"
             }
-            Errno::ROFS => "the module was loaded with read_only=1: reload it without to prune",
+            Errno::ROFS => {
+                "the module was loaded with read_only=1: reload it without that to prune"
+            }
             Errno::BUSY => "a walk is under way in this session, or the filesystem is frozen",
             Errno::NOMEM => "the kernel has no memory for the walk",
             Errno::NOTTY => "the device is not slabscope's",
@@ -201,9 +203,7 @@ pub fn how_to_get_the_module(release: &str) -> Vec<String> {
         ]
     } else {
         vec![
-            format!(
-                "This kernel, {release}, has to have CONFIG_RUST=y. In a checkout of slabscope:"
-            ),
+            format!("This kernel, {release}, must have CONFIG_RUST=y. In a checkout of slabscope:"),
             "    make -C kmod KDIR=(its build tree, with Rust metadata)".into(),
             "    sudo slabscope module load kmod/slabscope.ko".into(),
             "docs/internals/module.md says more.".into(),

@@ -29,7 +29,7 @@ pub enum LookError {
     },
     /// Getting there would take a lookup.
     #[error(
-        "{}: cannot be reached by what is cached: it is not cached, not there, or its filesystem wants each name asked for anew", printable(.path)
+        "{}: not cached, missing, or the filesystem revalidates every name", printable(.path)
     )]
     NotCached {
         /// The directory.
@@ -38,7 +38,7 @@ pub enum LookError {
         names: usize,
     },
     /// Somebody had to be asked on the way there, and did not answer until that was ended.
-    #[error("{}: its filesystem did not answer until the wait was ended{}", printable(.path), reach::still_waits(*.left))]
+    #[error("{}: its filesystem did not answer before the wait was stopped{}", printable(.path), reach::still_waits(*.left))]
     Unanswered {
         /// The directory.
         path: PathBuf,

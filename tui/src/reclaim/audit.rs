@@ -83,7 +83,7 @@ impl AuditError {
     }
 
     /// What a person can do about it.
-    pub const REMEDY: &str = "What cannot be recorded does not run: in config.toml `audit` names another file, or \"none\".";
+    pub const REMEDY: &str = "Actions that cannot be recorded do not run: set `audit` in config.toml to another file, or to \"none\".";
 }
 
 impl Log {

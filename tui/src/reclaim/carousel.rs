@@ -33,7 +33,7 @@ use run::{Run, Tally};
 pub struct Request {
     /// In a directory too whose names matter to security.
     pub force: bool,
-    /// Whatever the type of the filesystem, if it is a local one.
+    /// On any type of filesystem, tested or not, if it is a local one.
     pub any_filesystem: bool,
     /// No more names than that.
     pub max: Option<NonZeroU64>,
@@ -140,11 +140,11 @@ impl Plan {
         let sensitive = unfit::sensitive(&target, &unfit::searched());
         if let Some(why) = sensitive.filter(|_| !self.request.force) {
             return Err(refused(format!(
-                "{why}, and each name would be there for an instant; --force does it all the same"
+                "{why}, and each name would be there for an instant; --force overrides this"
             )));
         }
         if let Some(why) = unfit::layer(&target, &mounts).filter(|_| !self.request.force) {
-            return Err(refused(format!("{why}; --force does it all the same")));
+            return Err(refused(format!("{why}; --force overrides this")));
         }
         self.directories.push(Directory {
             target,

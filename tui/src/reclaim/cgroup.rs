@@ -209,7 +209,7 @@ impl Rung for Plan {
 
     fn reach(&self) -> String {
         match self.everybody {
-            true => "everybody: this is the cgroup of the whole machine".into(),
+            true => "the whole system: this is the root cgroup".into(),
             false => "this cgroup and those below it only; files that it shares with others were \
                       charged to the cgroup that read them first"
                 .into(),
@@ -231,7 +231,7 @@ impl Rung for Plan {
                 bytes(slab_reclaimable)
             ),
             format!(
-                "{} of processes' memory stays ({HOW}), and {} of slabs that nothing can empty",
+                "{} of anonymous memory stays ({HOW}), and {} of slabs that nothing can empty",
                 bytes(anon),
                 bytes(slab_unreclaimable)
             ),

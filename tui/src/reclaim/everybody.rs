@@ -125,7 +125,7 @@ impl Rung for Plan {
 
     fn reach(&self) -> String {
         format!(
-            "everybody: every process, container and user of this machine, on {}",
+            "the whole system: every process, container and user, on {}",
             counted(self.filesystems, "filesystem")
         )
     }
@@ -159,7 +159,7 @@ impl Rung for Plan {
                 bytes(pages)
             ));
         }
-        notes.push("all who read files are slower until it is cached again".into());
+        notes.push("file reads are slower until caches refill".into());
         if self.sync {
             notes.push(
                 "sync waits for every filesystem: a disk or a server that does not answer holds it up; it can be left"
@@ -198,7 +198,7 @@ impl Rung for Plan {
             if waited != Ended::Complete {
                 let mut ran = Ran::from(waited);
                 ran.notes
-                    .push("what is dirty was not all written yet; nothing was dropped".into());
+                    .push("not all dirty data was written yet; nothing was dropped".into());
                 return Ok(ran);
             }
         }
@@ -219,7 +219,7 @@ impl Plan {
             .map(|bound| bound.saturating_sub(begun.elapsed()));
         let failed = |error| ReclaimError::file(&self.path, error);
         let doing = match deed {
-            Deed::Sync => "writing what is dirty",
+            Deed::Sync => "writing dirty data",
             _ => "dropping",
         };
         let progress = Progress {

@@ -13,7 +13,7 @@ use crate::reclaim::{carousel, pages, superblock};
 /// What is reclaimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rung {
-    /// Names that are cached as absent, below a directory.
+    /// Negative dentries: names cached as absent, below a directory.
     Negative,
     /// All unused dentries below it.
     Dentries,
@@ -29,7 +29,7 @@ pub enum Rung {
     Cache,
     /// What the whole machine can spare.
     Everybody,
-    /// Names that are cached as absent in a directory, by writing to it: narrow, and yet the last resort.
+    /// Negative dentries: names cached as absent in a directory, by writing to it: narrow, and yet the last resort.
     Carousel,
 }
 
@@ -62,6 +62,14 @@ impl Rung {
         }
     }
 
+    /// The name on the screen.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Everybody => "system",
+            _ => self.name(),
+        }
+    }
+
     /// What a prune below the directory does; None: it reaches wider.
     pub fn mode(self) -> Option<Mode> {
         match self {
@@ -78,7 +86,7 @@ impl Rung {
     /// Whom it hits and what goes.
     pub fn reach(self) -> &'static str {
         match self {
-            Self::Negative => "this directory: names cached as absent",
+            Self::Negative => "this directory: negative dentries",
             Self::Dentries => "this directory: all unused dentries",
             Self::Inodes => "this directory: unused dentries, inodes, their pages",
             Self::Pages => "this directory: page cache of its files",
@@ -86,7 +94,7 @@ impl Rung {
             Self::Cgroup => "one memory cgroup: page cache and slabs",
             Self::Cache => "one slab cache: slabs without objects",
             Self::Everybody => "the whole system: dentries, inodes, page cache",
-            Self::Carousel => "this directory: names cached as absent, by writing to it",
+            Self::Carousel => "this directory: negative dentries, by writing to it",
         }
     }
 }
@@ -151,7 +159,7 @@ fn why_not(rung: Rung, place: &Place) -> Option<String> {
         let memory = place.mount.as_ref().filter(|mount| mount.is_memory())?;
         let fs = crate::base::text::printable(&memory.fs);
         Some(format!(
-            "on {fs} all of it is in use for as long as the file exists"
+            "on {fs} every dentry is in use while its file exists"
         ))
     };
     let untested = || {

@@ -164,8 +164,8 @@ fn waits(mounts: &[Mount], path: &Path, any: bool) -> Option<String> {
     let below = |mount: &&Mount| mount.is_remote() && mount.point.starts_with(path);
     let mount = mounts.iter().find(below).filter(|_| !any)?;
     Some(format!(
-        "{} below it is on {}, of which a server or a program that does not answer would be waited for: choose a \
-         directory beside it, or --any-filesystem",
+        "{} below it is on {}: a server or a program that does not answer could block this; choose \
+         a directory beside it, or --any-filesystem",
         printable(&mount.point),
         printable(&mount.fs)
     ))
@@ -176,17 +176,17 @@ pub(crate) fn unfit(mount: &Mount, any: bool) -> Option<String> {
     let fs = printable(&mount.fs);
     if mount.is_memory() {
         Some(format!(
-            "on {fs} the page cache is all there is of a file: none of it can go"
+            "on {fs} the page cache is the only copy of a file: none of it can go"
         ))
     } else if mount.is_internal() {
         // To open one of its files may already do something.
         Some(format!(
-            "the kernel makes the files of {fs} up: none has page cache that could go"
+            "{fs} is a pseudo filesystem: its files have no page cache that could go"
         ))
     } else if mount.is_remote() && !any {
         Some(format!(
-            "on {fs} a server or a program that does not answer would be waited for, maybe for ever; \
-             --any-filesystem does it all the same"
+            "on {fs} a server or a program that does not answer could block this forever; \
+             --any-filesystem overrides this"
         ))
     } else {
         None
@@ -286,7 +286,7 @@ impl Rung for Plan {
             } else {
                 ""
             };
-            notes.push(format!("looking made {}{of}", counted_dentries(made)));
+            notes.push(format!("looking added {}{of}", counted_dentries(made)));
         }
         notes.push(
             "mapped pages stay; what goes is read from the disk again when it is used".into(),
@@ -387,19 +387,19 @@ fn told(walked: &Found, gone: u64, failed: u64, lost: u64) -> Vec<String> {
     }
     if lost > 0 {
         notes.push(format!(
-            "of {} a write has failed: their page cache stays, as it may be the only copy; the kernel tells of \
+            "of {} a write has failed: their page cache stays, as it may be the only copy; the kernel reports \
              that once, and another run takes them for clean",
             counted(lost, "file")
         ));
     }
     if failed > 0 {
         notes.push(format!(
-            "of {} nothing could be given up",
+            "nothing could be freed of {}",
             counted(failed, "file")
         ));
     }
     if let Some(made) = walked.dentries {
-        notes.push(format!("walking made {}", counted_dentries(made)));
+        notes.push(format!("walking added {}", counted_dentries(made)));
     }
     notes
 }

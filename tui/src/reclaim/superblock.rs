@@ -33,7 +33,7 @@ pub const TESTED: [&str; 4] = ["ext4", "xfs", "btrfs", "overlay"];
 pub struct Request {
     /// Inodes too, by the shrinker's file in debugfs.
     pub inodes: bool,
-    /// Whatever the type of the filesystem.
+    /// On any type of filesystem, tested or not.
     pub any_filesystem: bool,
     /// It is waited for so long; None: until it is done, or stopped.
     pub bound: Option<Duration>,
@@ -156,7 +156,7 @@ fn mount_id(file: &OwnedFd, path: &Path) -> Result<u64, ReclaimError> {
     let id = paths::mount_id(file).map_err(|errno| ReclaimError::file(path, errno))?;
     id.ok_or_else(|| {
         ReclaimError::Missing(
-            "this kernel does not tell a file's mount; Linux 5.8 and newer do".into(),
+            "this kernel does not report a file's mount; Linux 5.8 and newer do".into(),
         )
     })
 }
@@ -171,15 +171,15 @@ pub(crate) fn unfit(mount: &Mount, any: bool) -> Option<String> {
     } else if any || TESTED.contains(&mount.fs.as_str()) {
         return None;
     } else if mount.is_remote() {
-        "a server or a program that does not answer would be waited for, maybe for ever"
+        "a server or a program that does not answer could block this forever"
     } else if mount.is_internal() {
-        "the kernel makes it up, and its few dentries are not what fills memory"
+        "it is a pseudo filesystem, and its few dentries do not fill memory"
     } else {
-        "what it makes of a reconfiguration without options is not tested"
+        "a no-op remount of it is not tested"
     };
     let tested = TESTED.join(", ");
     Some(format!(
-        "{fs} is not one of {tested}: {why}; --any-filesystem does it all the same"
+        "{fs} is not one of {tested}: {why}; --any-filesystem overrides this"
     ))
 }
 
@@ -227,18 +227,15 @@ impl Rung for Plan {
             notes.push(
                 "all its unused dentries go; inodes stay, though one without a name or page cache may follow".into(),
             );
-            notes.push(
-                "the filesystem is reconfigured without a change; who mounts or unmounts it waits"
-                    .into(),
-            );
+            notes.push("does a no-op remount; mount and umount block meanwhile".into());
         }
         notes.push(match self.shrinkable {
             Some(n) => format!(
-                "at most {} dentries and inodes on its LRU lists, its shrinker says",
+                "at most {} dentries and inodes on its LRU lists, as its shrinker reports",
                 count(n)
             ),
             None => format!(
-                "how much that is this kernel does not tell, the module does: slabscope census {}",
+                "this kernel does not report how much that is, the module does: slabscope census {}",
                 quoted(&self.mount.point)
             ),
         });
@@ -248,7 +245,7 @@ impl Rung for Plan {
                 notes.push("btrfs writes all that is dirty first, and waits for it".into());
             }
             "overlay" => notes.push(
-                "overlay's dentries hold those of the filesystems below, which then are unused, not gone".into(),
+                "overlay's dentries hold those of the filesystems below, which then become unused, but are not freed".into(),
             ),
             "xfs" => notes.push("XFS frees inodes later, in the background".into()),
             _ => {}
@@ -329,7 +326,7 @@ impl Plan {
             }
             if begin.elapsed() > settle::patience(&self.mount) || flow(&progress).is_break() {
                 ran.notes.push(format!(
-                    "{} inodes went that the filesystem is yet to free, in the background",
+                    "{} inodes were evicted that the filesystem has yet to free, in the background",
                     count(left)
                 ));
                 return Ok(ran);
@@ -407,13 +404,13 @@ impl Plan {
         match self.aside(deed, Some(SET_RIGHT), go_on)? {
             Waited::Done(Ok(())) => {
                 ran.notes
-                    .push(format!("it was remounted {what} meanwhile, and is so"));
+                    .push(format!("it was remounted {what} meanwhile, and stays so"));
                 Ok(())
             }
             Waited::Done(Err(errno)) => Err(refused("remounting", &self.mount.point, errno)),
             _ => Err(changed(
                 &self.mount.point,
-                &format!("remounted {what} by somebody else: see that it is"),
+                &format!("remounted {what} by another process: check that it still is"),
             )),
         }
     }
@@ -471,7 +468,7 @@ mod tests {
             ("nfs4", "does not answer"),
             ("fuse.sshfs", "does not answer"),
             ("vfat", "not tested"),
-            ("proc", "the kernel makes it up"),
+            ("proc", "it is a pseudo filesystem"),
         ] {
             let said = why(fs, false).unwrap();
             assert!(

@@ -38,9 +38,9 @@ pub const SETTINGS: [Setting; 2] = [
         name: "vm.vfs_cache_pressure",
         path: "proc/sys/vm/vfs_cache_pressure",
         meaning: "how eagerly dentries and inodes are reclaimed; page cache is at 100",
-        change: "less keeps them longer, 0 for ever (the machine can run out of memory); much more makes \
-                 reclaim scan for objects that are not there. Nothing goes at once: it is heeded when \
-                 memory is short",
+        change: "lower keeps them longer, 0 = never reclaimed (the machine can run out of \
+                 memory); much higher makes reclaim scan for objects that do not exist. Nothing goes at once: it \
+                 applies under memory pressure",
         default: 100,
         greatest: i32::MAX as u64,
         newer: false,
@@ -48,9 +48,9 @@ pub const SETTINGS: [Setting; 2] = [
     Setting {
         name: "fs.dentry-negative",
         path: "proc/sys/fs/dentry-negative",
-        meaning: "1: a removed file's name is forgotten; 0: it is kept as absent",
-        change: "1 keeps removals from leaving negative dentries; names that are looked up in vain are \
-                 cached as before, and those that are cached stay",
+        meaning: "1: a removed file's name is forgotten; 0: it stays as a negative dentry",
+        change: "1 stops removals from leaving negative dentries; failed lookups \
+                 are cached as before, and what is cached stays",
         default: 0,
         greatest: 1,
         newer: true,

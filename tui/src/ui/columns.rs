@@ -155,7 +155,7 @@ pub const SHAPES: &[Shape] = &[
         figure: |l| or_last(l.cache.active), text: |l| known(l.cache.active, |n| count_in(n, 10)) },
     Shape { column: C::Use, letter: 'u', name: "use", words: "use", head: "USE", width: 4, rank: 5,
         figure: |l| or_last(l.cache.used()), text: |l| known(l.cache.used(), |p| format!("{p}%")) },
-    Shape { column: C::ObjectSize, letter: 's', name: "object-size", words: "object size", head: "OBJ B", width: 5, rank: 7,
+    Shape { column: C::ObjectSize, letter: 's', name: "object-size", words: "object size", head: "OBJ SIZE", width: 8, rank: 7,
         figure: |l| l.cache.object_size.into(), text: |l| count_in(l.cache.object_size, 5) },
     Shape { column: C::ObjectsPerSlab, letter: 'b', name: "objects-per-slab", words: "objects per slab", head: "OBJ/SLAB", width: 8, rank: 12,
         figure: |l| l.cache.objects_per_slab.into(), text: |l| count_in(l.cache.objects_per_slab, 8) },
@@ -163,8 +163,8 @@ pub const SHAPES: &[Shape] = &[
         figure: |l| l.cache.pages_per_slab.into(), text: |l| count_in(l.cache.pages_per_slab, 7) },
     Shape { column: C::ActiveSlabs, letter: 'v', name: "active-slabs", words: "active slabs", head: "ACT SLABS", width: 9, rank: 13,
         figure: |l| or_last(l.cache.active_slabs), text: |l| known(l.cache.active_slabs, |n| count_in(n, 9)) },
-    Shape { column: C::Slabs, letter: 'l', name: "slabs", words: "slabs", head: "SLABS", width: 8, rank: 6,
-        figure: |l| l.cache.slabs.into(), text: |l| count_in(l.cache.slabs, 8) },
+    Shape { column: C::Slabs, letter: 'l', name: "slabs", words: "slabs", head: "SLABS", width: 6, rank: 6,
+        figure: |l| l.cache.slabs.into(), text: |l| count_in(l.cache.slabs, 6) },
     Shape { column: C::Size, letter: 'c', name: "size", words: "cache size", head: "SIZE", width: 8, rank: 1,
         // In pages, which are known where their size is not.
         figure: |l| l.cache.size(1).into(), text: |l| known(l.size(), bytes) },
@@ -173,13 +173,13 @@ pub const SHAPES: &[Shape] = &[
     Shape { column: C::Change, letter: 'd', name: "change", words: "change since the last refresh", head: "CHANGE", width: 8, rank: 10,
         figure: |l| l.row.change.map_or(0, |c| c.objects).into(),
         text: |l| l.row.change.map_or(String::new(), |c| short_signed(c.objects as f64)) },
-    Shape { column: C::SinceMark, letter: 'm', name: "since-mark", words: "change since the mark", head: "SINCE m", width: 8, rank: 20,
+    Shape { column: C::SinceMark, letter: 'm', name: "since-mark", words: "change since the mark", head: "Δ MARK", width: 8, rank: 20,
         figure: |l| l.marked().map_or(0, |c| c.objects).into(),
         text: |l| since(l, |l| l.marked().map(|c| short_signed(c.objects as f64))) },
-    Shape { column: C::BytesSinceMark, letter: 'x', name: "bytes-since-mark", words: "bytes since the mark", head: "BYTES m", width: 9, rank: 21,
+    Shape { column: C::BytesSinceMark, letter: 'x', name: "bytes-since-mark", words: "bytes since the mark", head: "Δ BYTES", width: 9, rank: 21,
         figure: |l| l.marked().map_or(0, |c| c.pages).into(),
         text: |l| since(l, |l| l.marked_bytes().map(signed_bytes)) },
-    Shape { column: C::Growth, letter: 'g', name: "growth", words: "growth", head: "OBJ/S", width: 7, rank: 2,
+    Shape { column: C::Growth, letter: 'g', name: "growth", words: "growth", head: "Δ OBJ/s", width: 7, rank: 2,
         figure: |l| (l.growth().unwrap_or(0.0) * 1000.0) as i128,
         text: |l| l.growth().map_or(String::new(), short_signed) },
     Shape { column: C::History, letter: ' ', name: "history", words: "history", head: "HISTORY", width: 8, rank: 8,
@@ -191,7 +191,7 @@ pub const SHAPES: &[Shape] = &[
 ];
 
 /// Columns of the terminal that the name has at least.
-pub const NAME: usize = 18;
+pub const NAME: usize = 17;
 
 impl Column {
     /// What is to be known of it.
@@ -309,7 +309,7 @@ mod tests {
             assert_eq!(shape.column, column);
             assert_eq!(shape.name.parse(), Ok(column));
             assert_eq!(column.to_string(), shape.name);
-            assert!(shape.head.len() <= shape.width, "{}", shape.name);
+            assert!(shape.head.chars().count() <= shape.width, "{}", shape.name);
             let same = |other: &&Shape| other.letter == shape.letter || other.name == shape.name;
             assert_eq!(SHAPES.iter().filter(same).count(), 1, "{}", shape.name);
         }

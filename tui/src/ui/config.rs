@@ -24,7 +24,7 @@ const DEFAULT: &str = r#"# slabscope reads this from $XDG_CONFIG_HOME/slabscope/
 # Seconds between two samples, from 0.1 to 3600.
 interval = 1.0
 
-# "dark", "light", "high-contrast", "none", or "auto": as NO_COLOR and TERM say.
+# "dark", "light", "high-contrast", "none", or "auto": follows NO_COLOR and TERM.
 theme = "auto"
 
 # Columns of the slab table, shown as far as there is room; none: the program's choice. There are
@@ -36,11 +36,11 @@ columns = []
 sort = "size"
 reverse = false
 
-# The mouse: a click selects and sorts; marking text in the terminal then wants Shift.
+# The mouse: a click selects and sorts; marking text in the terminal then needs Shift.
 mouse = true
 
-# Only look, as with --read-only: nothing is pruned or shrunk. `slabscope prune` heeds it too. With
-# sudo it is root's file that is read, mostly /root/.config/slabscope/config.toml: set it there.
+# Only look, as with --read-only: nothing is pruned or shrunk. `slabscope prune` obeys it too. With
+# sudo root's file is read, usually /root/.config/slabscope/config.toml: set it there.
 read-only = false
 
 # Where a line of JSON is appended for each prune and each shrink, those of `slabscope prune` too:
@@ -175,8 +175,8 @@ impl Config {
             }),
             // Nor is one that somebody else may have written.
             Err(error) => Err(failed(format!(
-                "{error}. It can say that nothing may be done, so it is not passed over: mend that, \
-                 use sudo -H, or set XDG_CONFIG_HOME"
+                "{error}. It may set read-only, so it is not ignored: fix \
+                 that, use sudo -H, or set XDG_CONFIG_HOME"
             ))),
         }
     }

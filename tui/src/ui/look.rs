@@ -148,6 +148,14 @@ const ALARM: Role = [Color::Red, Color::Red, Color::LightRed];
 const ACCENT: Role = [Color::Cyan, Color::Blue, Color::LightCyan];
 
 impl Look {
+    /// The head of a column, for a terminal with or without Unicode.
+    pub fn head(&self, head: &str) -> String {
+        match self.glyphs.ellipsis {
+            true => head.to_owned(),
+            false => head.replace('Δ', "+"),
+        }
+    }
+
     /// Unicode and colours as asked for.
     pub fn new(unicode: bool, colour: bool) -> Self {
         let glyphs = if unicode { UNICODE } else { ASCII };

@@ -264,16 +264,16 @@ fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let beside = match model.filter().error() {
         _ if model.notice.is_some() => said(model, ""),
         Some(why) => Span::styled(
-            format!("   no regular expression: {}", printable(why)),
+            format!("   not a regular expression: {}", printable(why)),
             look.warn(),
         ),
         None if model.filter().text().starts_with(REGEX) => {
             Span::styled("   as a regular expression", look.dim())
         }
-        None => Span::styled("   part of a name, or ~regex", look.dim()),
+        None => Span::styled("   text or ~regex", look.dim()),
     };
     // The way out stands first: on a small screen the rest is cut off.
-    let keys = Span::styled("   Enter keeps, Esc ends", look.dim());
+    let keys = Span::styled("   Enter apply, Esc clear", look.dim());
     frame.render_widget(Line::from(vec![Span::raw(typed), keys, beside]), area);
     frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
 }
@@ -288,8 +288,8 @@ fn said(model: &Model, words: &'static str) -> Span<'static> {
 
 /// The path as it is typed: its end, if it is long.
 fn jump(model: &Model, text: &str, offered: bool, frame: &mut Frame<'_>, area: Rect) {
-    const WORDS: &str = "   Enter goes, Esc stays   a path, or a process's number: its mounts";
-    const OFFERED: &str = "   Enter goes, Esc stays   type a path or a PID; Tab edits";
+    const WORDS: &str = "   Enter go, Esc cancel   a path, or a PID for its mounts";
+    const OFFERED: &str = "   Enter go, Esc cancel   type a path or a PID; Tab edits";
     let width = usize::from(area.width);
     // What is to be said has to be seen.
     let notice = model.notice.as_ref().map_or(0, |notice| notice.len() + 3);

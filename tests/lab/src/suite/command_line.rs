@@ -102,7 +102,7 @@ fn command_line(_: &Context, guest: &Guest) -> Result<()> {
             (
                 "slabscope module load /mnt/ext4/file",
                 3,
-                "not made for the kernel that runs",
+                "not built for the running kernel",
             ),
             (
                 &format!("slabscope module load {MODULE}"),

@@ -30,8 +30,8 @@ fn remedies(_: &Context<'_>, guest: &Guest) -> Result<()> {
         mend(guest, name).with_context(|| format!("after `{breaks}`"))?;
     }
     let watch = "slabscope who --duration 300";
-    Background::start(guest, watch, "ends it and reports")?.end()?;
-    mend(guest, "left armed")
+    Background::start(guest, watch, "stops it and reports")?.end()?;
+    mend(guest, "leftover probes")
 }
 
 fn mend(guest: &Guest, name: &str) -> Result<()> {

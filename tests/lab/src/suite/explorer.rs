@@ -244,7 +244,7 @@ fn hotspots(_: &Context<'_>, guest: &Guest) -> Result<()> {
     screen.send("2")?;
     screen.wait_for("/mnt/ext4", SOON)?;
     screen.send("H")?;
-    screen.wait_for("directories by negatives directly in them", SOON)?;
+    screen.wait_for("directories by own negatives", SOON)?;
     screen.wait_for(" counted ", SOON)?;
     let wanted = |row: &str| row.trim_end().ends_with(" /mnt/ext4/dir");
     let row = row_of(&screen, wanted)?;

@@ -270,6 +270,6 @@ fn writers(context: &Context<'_>, guest: &Guest) -> Result<()> {
     }
     guest.sh("rm /tmp/*.img; umount /mnt/ext4")?;
     let said = ends_with(guest, "slabscope prune / --writeback", 2)?;
-    ensure!(said.contains("goes with --mode inodes"), "{said}");
+    ensure!(said.contains("needs --mode inodes"), "{said}");
     guest.unload_module()
 }

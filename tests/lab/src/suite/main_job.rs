@@ -154,7 +154,7 @@ fn sort_by_negatives(screen: &mut Screen<'_>) -> Result<()> {
 /// The plan, Enter that does nothing, the confirmation, the ledger.
 fn prune(screen: &mut Screen<'_>) -> Result<()> {
     screen.send("P")?;
-    screen.wait_for("Prune below /mnt/ext4/1 ", SOON)?;
+    screen.wait_for("Prune subtree /mnt/ext4/1 ", SOON)?;
     screen.wait_for("1,000,000", SOON)?;
     screen.wait_for("type y to prune", SOON)?;
     screen.send("\r")?;
@@ -246,7 +246,7 @@ fn killed_in_a_prune(_: &Context<'_>, guest: &Guest) -> Result<()> {
     walk_into_ext4(&mut screen)?;
     select_directory(&mut screen, "1")?;
     screen.send("p")?;
-    screen.wait_for("Prune below /mnt/ext4/1 ", SOON)?;
+    screen.wait_for("Prune subtree /mnt/ext4/1 ", SOON)?;
     screen.wait_for("type y to prune", SOON)?;
     let before = guest.dentry_state()?;
     screen.send("y")?;

@@ -64,7 +64,7 @@ fn marked(_: &Context<'_>, guest: &Guest) -> Result<()> {
     }
     screen.wait_for("2 marked", SOON)?;
     screen.send("p")?;
-    screen.wait_for("Prune below 2 directories", SOON)?;
+    screen.wait_for("Prune 2 subtrees", SOON)?;
     screen.wait_for("type y to prune", SOON)?;
     screen.send("y")?;
     screen.wait_for("Pruned negative dentries below 2 directories", SOON)?;
@@ -129,14 +129,14 @@ fn replaced(_: &Context<'_>, guest: &Guest) -> Result<()> {
 fn plan(screen: &mut Screen<'_>, directory: &str) -> Result<()> {
     select_directory(screen, directory)?;
     screen.send("p")?;
-    screen.wait_for(&format!("Prune below /mnt/ext4/{directory} "), SOON)?;
+    screen.wait_for(&format!("Prune subtree /mnt/ext4/{directory} "), SOON)?;
     screen.wait_for("type y to prune", SOON)
 }
 
 /// `y` prunes nothing, says why, and that is recorded.
 fn fails(guest: &Guest, screen: &mut Screen<'_>, why: &str) -> Result<()> {
     screen.send("y")?;
-    screen.wait_for("The prune did not run to its end", SOON)?;
+    screen.wait_for("Prune aborted", SOON)?;
     screen.wait_for(why, SOON)?;
     let audits = last_audits(guest, 1)?;
     ensure!(
@@ -146,5 +146,5 @@ fn fails(guest: &Guest, screen: &mut Screen<'_>, why: &str) -> Result<()> {
         "the audit file: {audits:?}"
     );
     screen.send("\u{1b}")?;
-    screen.wait_gone("The prune did not run", SOON)
+    screen.wait_gone("Prune aborted", SOON)
 }

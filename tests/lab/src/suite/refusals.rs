@@ -30,7 +30,7 @@ const SUPERBLOCKS: &[Refusal] = &[
     (
         "slabscope reclaim --superblock /proc --yes",
         1,
-        "the kernel makes it up",
+        "it is a pseudo filesystem",
     ),
     (
         "slabscope reclaim --superblock /proc --any-filesystem --yes",

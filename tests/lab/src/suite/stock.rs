@@ -147,7 +147,7 @@ fn main_job(_: &Context<'_>, guest: &Guest) -> Result<()> {
 /// What the plan shows without the module: the counts, and which rungs work here.
 fn plan(screen: &mut Screen<'_>) -> Result<()> {
     screen.send("p")?;
-    screen.wait_for("Prune below /mnt/ext4/1/2/3", SOON)?;
+    screen.wait_for("Prune subtree /mnt/ext4/1/2/3", SOON)?;
     screen.wait_for("1 to 3 need the module", SOON)?;
     screen.wait_still(STILL, SOON)?;
     let row = row_of(screen, |row| row.contains("1 negative dentries"))?;
@@ -158,7 +158,7 @@ fn plan(screen: &mut Screen<'_>) -> Result<()> {
     );
     screen.send("y")?;
     screen.wait_still(STILL, SOON)?;
-    screen.wait_for("Prune below /mnt/ext4/1/2/3", SOON)
+    screen.wait_for("Prune subtree /mnt/ext4/1/2/3", SOON)
 }
 
 /// No question is answered before all of its text was shown.

@@ -96,7 +96,7 @@ fn watched(guest: &Guest, options: &str, workload: &str) -> Result<Value> {
     let report = guest.sh_within(
         &format!(
             "slabscope who --json --duration 300 --limit 1000 {options} >/tmp/who 2>/tmp/said & watch=$!
-             until grep -q 'ends it and reports' /tmp/said; do
+             until grep -q 'stops it and reports' /tmp/said; do
                  if ! kill -0 $watch; then cat /tmp/said >&2; exit 1; fi
                  sleep 0.05
              done
@@ -192,7 +192,7 @@ fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
     let mut screen = guest.screen("exec slabscope /mnt/ext4", 120, 30)?;
     screen.wait_for("/mnt/ext4", SOON)?;
     screen.send("w")?;
-    screen.wait_for("type y to watch", SOON)?;
+    screen.wait_for("type y to trace", SOON)?;
     ensure!(
         armed(guest)? == before,
         "it is armed before anybody said so"
@@ -226,7 +226,7 @@ fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
     // A signal does no less.
     let mut screen = start(guest)?;
     screen.send("w")?;
-    screen.wait_for("type y to watch", SOON)?;
+    screen.wait_for("type y to trace", SOON)?;
     screen.send("y")?;
     screen.wait_for("tracepoints on kmem_cache_alloc", SOON)?;
     ensure!(armed(guest)?.contains("slabscope_"), "it is not armed");
@@ -237,7 +237,7 @@ fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
 }
 
 const WATCH: &str = "slabscope who --duration 300";
-const BEGUN: &str = "ends it and reports";
+const BEGUN: &str = "stops it and reports";
 
 fn killed(_: &Context<'_>, guest: &Guest) -> Result<()> {
     stage(guest)?;
@@ -248,7 +248,7 @@ fn killed(_: &Context<'_>, guest: &Guest) -> Result<()> {
     let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned();
     ensure!(doctor.contains("was killed"), "{doctor}");
     let said = ends_with(guest, "slabscope who --duration 0.1", 0)?;
-    ensure!(said.contains("was killed while it watched"), "{said}");
+    ensure!(said.contains("was killed during a trace"), "{said}");
     ensure!(
         armed(guest)? == before,
         "the next start does not take away what was left"
@@ -289,7 +289,7 @@ fn read_by_another(_: &Context<'_>, guest: &Guest) -> Result<()> {
     let before = armed(guest)?;
     let script = format!(
         "slabscope who --path /mnt/ext4 --duration 4 --json >/tmp/who.json 2>/tmp/who.err & who=$!
-         until grep -q 'ends it and reports' /tmp/who.err; do sleep 0.05; done
+         until grep -q 'stops it and reports' /tmp/who.err; do sleep 0.05; done
          set -- /sys/kernel/tracing/instances/slabscope_*; (sleep 300 <$1/trace_pipe >/dev/null 2>&1 & echo $! >/tmp/reader)
          ({})
          wait $who; echo $?",
@@ -402,7 +402,7 @@ fn errors(_: &Context<'_>, guest: &Guest) -> Result<()> {
         (
             "slabscope who --path /mnt/ext4 --by kmem",
             3,
-            "no means to find out",
+            "cannot trace that",
         ),
         ("slabscope who --entries 5", 2, "not between 128 and 131072"),
         ("slabscope --read-only who", 2, "read-only"),

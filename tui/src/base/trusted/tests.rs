@@ -58,13 +58,13 @@ fn file_that_others_may_write_is_refused() {
         let error = refused(read(&path, LIMIT));
         assert_eq!(
             error,
-            format!("open to others, mode {mode:o}: chmod go-w mends it")
+            format!("open to others, mode {mode:o}: run chmod go-w")
         );
     }
     set_mode(&path, 0o644);
     for private in [open_private, append_private] {
         let error = refused(private(&path));
-        assert_eq!(error, "open to others, mode 644: chmod 600 mends it");
+        assert_eq!(error, "open to others, mode 644: run chmod 600");
     }
     set_mode(&path, 0o600);
     append_private(&path).unwrap().write_all(b" too").unwrap();
@@ -99,7 +99,7 @@ fn directory_that_others_may_change_is_refused() {
             refused(append_private(&path)),
             refused(append_private(&above.join("new/file"))),
         ] {
-            let says = format!("a is open to others, mode {mode:o}: chmod go-w mends it");
+            let says = format!("a is open to others, mode {mode:o}: run chmod go-w");
             assert!(error.ends_with(&says), "{error}");
         }
         assert!(!above.join("new").exists(), "nothing is made there");

@@ -30,7 +30,7 @@ impl Events {
         let on = self.functions().join(", ");
         let mut text = format!("{} on {on}", self.way.words());
         if !self.lacks.is_empty() {
-            text += &format!(", which do not tell {}", self.lacks);
+            text += &format!(", which do not report {}", self.lacks);
         }
         text
     }

@@ -43,7 +43,7 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
         }),
         file("dentry-state", "all dentries", &sample.dentries, |state| {
             let [off, on] = [state.off_lru(), state.lru].map(|figure| known(figure, count));
-            format!("{off} off the LRU, {on} on it: who uses them it does not tell")
+            format!("{off} off the LRU, {on} on it; it does not report who uses them")
         }),
         file("inode-nr", "all inodes", &sample.inodes, |state| {
             known(state.total, count)
@@ -52,7 +52,7 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
         rust(kernel.files(), release),
         lockdown(context),
         mounted(&mounts, "debugfs", "the module's debugging file", DEBUGFS),
-        mounted(&mounts, "tracefs", "who fills a cache", who::MOUNT_TRACEFS),
+        mounted(&mounts, "tracefs", "allocation trace", who::MOUNT_TRACEFS),
         cgroup(root),
         shrinkers(root, &mounts),
         symbol(root, "cachestat", "pages cached of a file (Linux 6.5)"),

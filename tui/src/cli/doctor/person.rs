@@ -11,7 +11,7 @@ pub(super) fn checks() -> [Check; 3] {
 fn terminal() -> Check {
     let check = |state, found: String| Check::new("terminal", "the screen", state, found);
     if !io::stdout().is_terminal() {
-        let found = "standard output is none".to_owned();
+        let found = "standard output is not a terminal".to_owned();
         return check(State::Unknown, found).remedy("run it in a terminal, or: slabscope slabs");
     }
     let name = std::env::var("TERM").unwrap_or_default();

@@ -13,19 +13,19 @@ use crate::kernel::source::Mount;
 const OFFERS: [(&str, &str, &str, &str); 3] = [
     (
         "fprobe events",
-        "who makes dentries, and where: the first way",
+        "which process creates dentries, and where: first choice",
         "f[:[<group>/][<event>]] <func-name>",
         "a kernel from 6.4 on with CONFIG_FPROBE_EVENTS=y",
     ),
     (
         "kprobe events",
-        "the same: the second way",
+        "the same: second choice",
         "p[:[<group>/][<event>]] <place>",
         "a kernel with CONFIG_KPROBE_EVENTS=y",
     ),
     (
         "histograms",
-        "counting in the kernel: every way",
+        "counting in the kernel: all choices",
         "hist:keys=",
         "a kernel with CONFIG_HIST_TRIGGERS=y",
     ),
@@ -81,8 +81,13 @@ fn left(tracefs: &Tracefs) -> Option<Check> {
         .collect();
     (!pids.is_empty()).then(|| {
         let found = format!("by process {}, which was killed", pids.join(", "));
-        Check::new("left armed", "nothing: it costs time", State::Failed, found)
-            .remedy("slabscope who --duration 0.1")
+        Check::new(
+            "leftover probes",
+            "nothing; it costs time",
+            State::Failed,
+            found,
+        )
+        .remedy("slabscope who --duration 0.1")
     })
 }
 

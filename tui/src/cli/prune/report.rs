@@ -129,7 +129,7 @@ impl Document<'_> {
             self.below.tell(self.reader, out)?;
         }
         if self.changed_meanwhile {
-            writeln!(out, "  changed meanwhile: part was counted anew")?;
+            writeln!(out, "  changed meanwhile: part was counted again")?;
         }
         if pages {
             let size = self.predicted_page_cache_bytes.map_or("-".into(), bytes);
@@ -157,10 +157,10 @@ impl Document<'_> {
             writeln!(out, "  at most       {max:>14}  {what}, by --max")?;
         }
         self.tell_what_stays(out)?;
-        writeln!(out, "  reach         {}", self.reach)?;
+        writeln!(out, "  scope         {}", self.reach)?;
         match (&self.needs_module, &self.refused) {
             (Some(why), _) => {
-                writeln!(out, "  not to be pruned here: {why}")?;
+                writeln!(out, "  cannot be pruned here: {why}")?;
                 ladder::write_all(&self.ladder, out)?;
             }
             (None, Some(why)) => {
@@ -210,7 +210,7 @@ impl Document<'_> {
         let (in_use, pinned) = (count(self.stays_in_use), count(self.stays_pinned));
         if self.mode != Mode::Pages.name() {
             let what = format!("in use, and {pinned} directories that hold them");
-            writeln!(out, "  stays         {in_use:>14}  {what}")?;
+            writeln!(out, "  keeps         {in_use:>14}  {what}")?;
         }
         if self.stays_unused > 0 {
             let unused = count(self.stays_unused);
@@ -226,7 +226,7 @@ impl Document<'_> {
             let [dirty, writing] = sizes.map(|size| bytes(known(size)));
             let what = match self.writeback {
                 true => "dirty, written first",
-                false => "dirty: --writeback has them written first",
+                false => "dirty: --writeback writes them first",
             };
             let sizes = format!("{dirty} to write, {writing} being written");
             writeln!(out, "                {files:>14}  {what} ({sizes})")?;
@@ -322,7 +322,7 @@ impl Done {
         }
         if self.unsynced > 0 {
             let inodes = count(self.unsynced);
-            let why = "stayed: written, but nobody waited for the disk; --writeback does";
+            let why = "stayed: written, but not synced yet; --writeback waits for that";
             writeln!(out, "  not synced    {inodes:>14}  {why}")?;
         }
         if self.failed_writes > 0 {

@@ -19,7 +19,7 @@ fn on(fs: &str) -> Mount {
 fn a_dry_run_says_that_the_prune_would_be_refused() {
     let (text, json) = told_on(&on("fuse.sshfs"), &[]);
     let why = "refused: pruning is tested on ext4, xfs, btrfs, overlay, tmpfs only, not on fuse.sshfs; \
-               --any-filesystem does it all the same";
+               --any-filesystem overrides this";
     has(&text, &format!("  {why}"));
     assert!(!text.contains("same as"), "{text}");
     assert_eq!(json["refused"], why);
@@ -78,7 +78,7 @@ fn a_plan_says_how_far_it_goes_and_what_stays() {
         "  would go               5,000     938 KiB",
         "  at most                1,000  of them, by --max",
         "                         7,000  unused, but not negative: --mode dentries evicts those too",
-        &format!("  reach         {reach}"),
+        &format!("  scope         {reach}"),
     ] {
         assert!(text.lines().any(|told| told == line), "{line}\n{text}");
     }
@@ -108,7 +108,7 @@ fn a_plan_of_inodes_says_what_goes_with_them_and_what_is_dirty() {
     );
     has(
         &text,
-        "                             3  dirty: --writeback has them written first (1.0 MiB to write, 0 B being written)",
+        "                             3  dirty: --writeback writes them first (1.0 MiB to write, 0 B being written)",
     );
     assert_eq!(json["mode"], "inodes");
     assert_eq!(json["predicted_inodes"], 6_000);

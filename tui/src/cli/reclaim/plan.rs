@@ -60,7 +60,7 @@ impl Args {
         below: &[PathBuf],
     ) -> Result<Box<dyn Rung>, Failure> {
         if self.names.is_some() && !below.is_empty() {
-            let message = "--names are those of one directory: run it for each";
+            let message = "--names applies to one directory: run it once for each";
             return Err(Failure::new(Exit::Usage, message));
         }
         let request = carousel::Request {

@@ -138,7 +138,7 @@ impl<'a> Report<'a> {
     /// For people.
     pub(super) fn text(&self, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "{} {}", self.rung, self.path.printable())?;
-        writeln!(out, "  reach         {}", printable_words(&self.reach))?;
+        writeln!(out, "  scope         {}", printable_words(&self.reach))?;
         let most = self.predicted_bytes.map_or("-".into(), bytes);
         writeln!(out, "  at most       {most}")?;
         for note in &self.notes {

@@ -95,7 +95,7 @@ impl Entry {
             .then_some(self.flags & abi::ENTRY_MOUNTPOINT != 0)
     }
 
-    /// Whether it is being looked up at this moment; None: the reader does not know.
+    /// Whether it is being looked up; None: the reader does not know.
     pub fn is_in_lookup(&self) -> Option<bool> {
         self.knows_flags
             .then_some(self.flags & abi::ENTRY_IN_LOOKUP != 0)

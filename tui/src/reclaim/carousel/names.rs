@@ -23,7 +23,7 @@ pub fn collect<'a>(from: impl IntoIterator<Item = &'a [u8]>) -> Listed {
     (names, more)
 }
 
-/// What a reader lists of a directory, looking nothing up. None: `flow` ended it.
+/// What a reader lists of a directory, without looking anything up. None: `flow` ended it.
 pub fn cached(target: &Target, flow: &mut Flow<'_>) -> Result<Option<Listed>, ReclaimError> {
     let mut stopped = false;
     let mut progress = |so_far: &crate::kernel::session::Counters| {

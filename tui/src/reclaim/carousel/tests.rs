@@ -228,7 +228,12 @@ fn directories_whose_names_matter_are_refused_unless_forced() {
         };
         let mut kernel = Kernel::new("/");
         let refused = Plan::new(&mut kernel, dir.path(), request.clone(), state.clone());
-        assert!(refused.unwrap_err().to_string().contains("--force does it"));
+        assert!(
+            refused
+                .unwrap_err()
+                .to_string()
+                .contains("--force overrides this")
+        );
         let forced = Request {
             force: true,
             ..request

@@ -44,7 +44,9 @@ pub(crate) fn filesystem(mount: &Mount, any: bool) -> Option<String> {
     }
     let tested = TESTED.join(", ");
     (!any && !TESTED.contains(&mount.fs.as_str())).then(|| {
-        format!("{fs} is not one of {tested}, which this is tested on; --any-filesystem does it all the same")
+        format!(
+            "{fs} is not one of {tested}, which this is tested on; --any-filesystem overrides this"
+        )
     })
 }
 

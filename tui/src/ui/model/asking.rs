@@ -35,7 +35,7 @@ pub enum Question {
         /// What it would be changed to.
         to: Option<u64>,
     },
-    /// Whether to have the kernel watch.
+    /// Whether to start the trace.
     Who(Spec),
     /// Whether to leave the program and what it has under way.
     Leave,

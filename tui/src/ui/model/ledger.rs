@@ -101,7 +101,7 @@ pub fn difference(predicted: u64, moved: u64, complete: bool) -> Option<String> 
     let n = count(predicted.abs_diff(moved));
     match predicted.cmp(&moved) {
         std::cmp::Ordering::Equal => None,
-        std::cmp::Ordering::Less => Some(format!("{n} more came to be unused meanwhile")),
+        std::cmp::Ordering::Less => Some(format!("{n} more became unused meanwhile")),
         std::cmp::Ordering::Greater if complete => Some(format!("{n} were used or gone meanwhile")),
         std::cmp::Ordering::Greater => Some(format!("{n} not reached")),
     }
@@ -245,9 +245,6 @@ mod tests {
         let says = |predicted, moved, complete| difference(predicted, moved, complete).unwrap();
         assert_eq!(says(1_100, 1_000, true), "100 were used or gone meanwhile");
         assert_eq!(says(1_100, 1_000, false), "100 not reached");
-        assert_eq!(
-            says(1_000, 1_001, true),
-            "1 more came to be unused meanwhile"
-        );
+        assert_eq!(says(1_000, 1_001, true), "1 more became unused meanwhile");
     }
 }

@@ -98,7 +98,7 @@ impl Confirm {
     pub fn refused(&self) -> Option<String> {
         let why = self.tasks.iter().find_map(|task| untested(&task.mount))?;
         Some(format!(
-            "refused: {why}; slabscope prune --any-filesystem does it"
+            "refused: {why}; slabscope prune --any-filesystem overrides this"
         ))
     }
 

@@ -62,7 +62,7 @@ impl Refill {
             return format!("cannot be counted: {error}");
         }
         let Some((at, there)) = self.last else {
-            return format!("counted below it again in {}", duration(TIMES[0]));
+            return format!("next count below it in {}", duration(TIMES[0]));
         };
         let elapsed = at.saturating_sub(self.since);
         let back = there.saturating_sub(self.left);
@@ -70,11 +70,11 @@ impl Refill {
         let seconds = elapsed.as_secs();
         let rate = short(back as f64 / elapsed.as_secs_f64().max(1.0));
         if share >= 10 {
-            return format!("{share} % in {seconds} s, {rate}/s: this cache was in use");
+            return format!("{share} % in {seconds} s, {rate}/s: the workload is refilling it");
         }
         let back = count(back);
         match (share, elapsed >= TIMES[TIMES.len() - 1]) {
-            (0, true) => format!("{back} in {seconds} s: nothing here missed its cache"),
+            (0, true) => format!("{back} in {seconds} s: nobody needed it"),
             (_, true) => format!("{back} in {seconds} s, {rate}/s"),
             (_, false) => format!("{back} in {seconds} s, {rate}/s so far"),
         }
@@ -115,16 +115,16 @@ mod tests {
     #[test]
     fn what_came_back_tells_who_used_it() {
         let mut refill = Refill::new(seconds(100), 100, 1_000_000);
-        assert_eq!(refill.words(), "counted below it again in 5.0 s");
+        assert_eq!(refill.words(), "next count below it in 5.0 s");
         refill.counted(seconds(105), 150);
         assert_eq!(refill.words(), "50 in 5 s, 10/s so far");
         refill.counted(seconds(140), 800_100);
         assert_eq!(
             refill.words(),
-            "80 % in 40 s, 20.0k/s: this cache was in use"
+            "80 % in 40 s, 20.0k/s: the workload is refilling it"
         );
         refill.counted(seconds(160), 90);
-        assert_eq!(refill.words(), "0 in 60 s: nothing here missed its cache");
+        assert_eq!(refill.words(), "0 in 60 s: nobody needed it");
         refill.counted(seconds(160), 50_100);
         assert_eq!(refill.words(), "50,000 in 60 s, 833/s");
         refill.failed = Some("no module".into());

@@ -9,7 +9,7 @@ use crate::base::text::printable;
 /// Which rows are shown, and in which order.
 #[derive(Debug, Default)]
 pub struct Order {
-    /// What they are sorted by.
+    /// Sort key.
     pub sort: TreeColumn,
     /// Against the column's natural order.
     pub reverse: bool,

@@ -179,10 +179,10 @@ impl WhoOrder {
     /// In words, for the title.
     pub fn words(self, cache: bool) -> &'static str {
         match self {
-            Self::Made => "what was made",
-            Self::Rate => "what is made now",
-            Self::Left if cache => "what was made and not freed",
-            Self::Left => "absent names",
+            Self::Made => "number created",
+            Self::Rate => "creation rate",
+            Self::Left if cache => "number not freed",
+            Self::Left => "negative names",
             Self::Process => "process",
         }
     }

@@ -241,7 +241,7 @@ fn links(process: &Path) -> Vec<String> {
                 )
             }));
         }
-        Err(error) => lines.push(format!("what it has open cannot be seen: {error}")),
+        Err(error) => lines.push(format!("cannot read its open files: {error}")),
     }
     lines
 }

@@ -36,8 +36,8 @@ pub(super) fn unheard(model: &Model, action: Action) -> Option<&'static str> {
     }
     match model.asking.answer(in_sight(model)) {
         Answer::Hidden => Some("the terminal is too small for the plan"),
-        Answer::Early => Some("that was typed before this was on the screen: once more, please"),
-        Answer::Unread => Some("there is more of it: PgDn shows the rest, then y"),
+        Answer::Early => Some("ignored, as it was typed before the plan was shown: press it again"),
+        Answer::Unread => Some("the plan has more lines: PgDn shows them, then y"),
         Answer::Heard => None,
     }
 }

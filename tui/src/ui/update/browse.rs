@@ -136,12 +136,12 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
         Some((path, place.listed_mut()?))
     });
     let Some((path, listed)) = listed else {
-        model.notice = Some("the column PAGES has it, of all that is cached below".into());
+        model.notice = Some("column PAGES shows it, for all that is cached below".into());
         return Vec::new();
     };
     let names = listed.files();
     if names.is_empty() {
-        let words = "no regular file here is cached: nothing is looked up to find out more";
+        let words = "no regular file here is cached; nothing is looked up";
         model.notice = Some(words.into());
         return Vec::new();
     }
@@ -169,7 +169,7 @@ pub(super) fn selected(model: &mut Model) -> Option<Place> {
     let place = model.tree.place()?;
     let entry = place.listed()?.entries().get(place.index())?;
     if entry.kind != Kind::Directory {
-        model.notice = Some("this is no directory".into());
+        model.notice = Some("not a directory".into());
         return None;
     }
     let path = place.path.join(&entry.name);

@@ -67,7 +67,7 @@ fn toggle(model: &mut Model) {
     };
     let path = row.cgroup.path.clone();
     if !model.cgroups.order.filter.is_none() {
-        model.notice = Some("filtered, all that fit are shown: Esc shows the tree again".into());
+        model.notice = Some("all matches are shown: Esc shows the tree again".into());
     } else if row.has_children {
         model.cgroups.selected = Some(path.clone());
         model.cgroups.toggle(&path);

@@ -38,6 +38,6 @@ pub(super) fn mark(model: &mut Model, steps: i64) {
     };
     match found {
         Some(at) => model.charts.show(usual, first, at),
-        None => model.notice = Some("no prune there".into()),
+        None => model.notice = Some("no prune in that direction".into()),
     }
 }

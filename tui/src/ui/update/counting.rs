@@ -54,7 +54,7 @@ pub(super) fn look_up(model: &mut Model) -> Vec<Effect> {
     match model.tree.place().map(|place| &place.state) {
         Some(State::Failed(LookError::NotCached { .. })) => recount(model),
         Some(_) => {
-            model.notice = Some("nothing to look up: this directory was reached".into());
+            model.notice = Some("nothing to look up: this directory is open already".into());
             Vec::new()
         }
         None => Vec::new(),

@@ -43,9 +43,11 @@ pub(super) fn pasted(model: &mut Model, text: &str) -> Vec<Effect> {
         }),
     };
     model.notice = match (&effects, is_word) {
-        (None, true) => Some("type it: a paste agrees to nothing".into()),
+        (None, true) => Some("type the answer: pasted text does not count".into()),
         (None, false) => Some("pasted text was dropped: there is no field to paste into".into()),
-        (Some(_), _) => left_out.then(|| "pasted in part: the first line, what fits of it".into()),
+        (Some(_), _) => {
+            left_out.then(|| "pasted in part: only the first line, as far as it fits".into())
+        }
     };
     effects.unwrap_or_default()
 }

@@ -51,7 +51,7 @@ pub(super) fn go(model: &mut Model) -> Vec<Effect> {
         return effects;
     }
     if text.is_empty() {
-        model.notice = Some("type a path, or the number of a process (PID)".into());
+        model.notice = Some("enter an absolute path or a PID".into());
         return Vec::new();
     }
     // Below the directory shown, unless it begins with a slash.
@@ -60,7 +60,7 @@ pub(super) fn go(model: &mut Model) -> Vec<Effect> {
         None => Path::new("/").join(&text),
     };
     if path.components().any(|name| name == Component::ParentDir) {
-        model.notice = Some("name the directory without ..".into());
+        model.notice = Some("enter the path without ..".into());
         return Vec::new();
     }
     // Without a slash at the end or twice.
@@ -156,7 +156,7 @@ pub(super) fn refused(model: &mut Model, error: &LookError) -> Option<Vec<Effect
     (model.tree.stack, model.tree.mount) = (left.stack, left.mount);
     model.notice = Some(match error {
         LookError::Open { path, .. } => {
-            format!("{}: there is no such directory", printable(path))
+            format!("{}: no such directory", printable(path))
         }
         error => error.to_string(),
     });

@@ -21,7 +21,7 @@ pub(super) fn toggle(model: &mut Model) {
     let [plans, clears] = ["prune-row", "unmark"].map(|name| model.keymap.key(name));
     model.notice = Some(match model.marks.len() {
         0 => "nothing is marked".into(),
-        n => format!("{n} marked: {plans} plans for all of them, {clears} takes the marks away"),
+        n => format!("{n} marked: {plans} plans for all of them, {clears} clears marks"),
     });
     super::tree::moved(model, 1);
 }

@@ -56,9 +56,9 @@ pub(super) fn toggle(model: &mut Model) -> Vec<Effect> {
     *mouse ^= true;
     let (on, key) = (*mouse, model.keymap.key("mouse"));
     model.notice = Some(if on {
-        format!("the mouse sorts, selects and scrolls; {key} gives it back to the terminal")
+        format!("mouse captured: it sorts, selects and scrolls; {key} releases it")
     } else {
-        format!("the mouse is the terminal's again, for selecting and copying; {key} takes it")
+        format!("mouse released ({key} captures it)")
     });
     vec![Effect::Mouse(on)]
 }

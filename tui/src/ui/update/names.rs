@@ -342,7 +342,7 @@ fn write(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     if export.path.is_empty() {
-        export.error = Some("a file has to have a name".into());
+        export.error = Some("the file needs a name".into());
         return Vec::new();
     }
     export.error = None;

@@ -63,7 +63,7 @@ pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
     let found = model.ladder.iter().find(|step| step.rung == rung);
     if let Some(why) = found.and_then(|step| step.why_not.as_ref()) {
         let why = why.lines().next().unwrap_or_default();
-        model.notice = Some(format!("not here: {why}"));
+        model.notice = Some(format!("n/a: {why}"));
         return Vec::new();
     }
     let place = place(model);
@@ -71,7 +71,7 @@ pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
     let origin = place.clone().map_or(Origin::Anywhere, Origin::Directory);
     effects.extend(match (rung, place) {
         (Rung::Cgroup, _) => {
-            model.notice = Some("choose the cgroup, then p plans".into());
+            model.notice = Some("select the cgroup, then p plans".into());
             super::show(model, Screen::Cgroups)
         }
         (Rung::Cache, _) => rung::plan(model, rung::of_cache("dentry"), origin),
@@ -81,7 +81,7 @@ pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
         }
         // The plan on the screen stays.
         (_, None) => {
-            let notice = "that is a directory's: choose one in the tree, then p plans";
+            let notice = "this rung acts on a directory: select one in the tree, then p plans";
             model.notice = Some(notice.into());
             return Vec::new();
         }

@@ -129,7 +129,7 @@ pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Pla
                 })),
                 None => Mode::Failed {
                     what: "There is no plan",
-                    error: "the filesystem is not among the mounts that are known".into(),
+                    error: "the filesystem is not in the list of mounts".into(),
                 },
             }
         }
@@ -153,7 +153,7 @@ pub(super) fn choose(model: &mut Model, mode: session::Mode) -> Vec<Effect> {
             return effects;
         }
         (_, session::Mode::Pages) if !confirm.prunes() => {
-            let notice = "without the module page cache goes one directory at a time";
+            let notice = "without the module, page cache is dropped one directory at a time";
             model.notice = Some(notice.into());
         }
         _ => confirm.mode = mode,
@@ -242,7 +242,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
         // It stays: the rungs that work here are in it.
         Mode::Confirm(confirm) if !confirm.prunes() => {
             model.mode = Mode::Confirm(confirm);
-            model.notice = Some("that needs the module: > lists what works here".into());
+            model.notice = Some("needs the module: > lists what works here".into());
             return Vec::new();
         }
         Mode::Confirm(confirm) => *confirm,
@@ -387,7 +387,7 @@ fn closed(model: &mut Model, pruning: Pruning) -> Mode {
     };
     if let Some(error) = failed {
         return Mode::Failed {
-            what: "The prune did not run to its end",
+            what: "Prune aborted",
             error: error.to_owned(),
         };
     }

@@ -82,7 +82,7 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
                 .and_then(|row| Some((row, row.cgroup.stat.as_ref()?)));
             let Some((row, stat)) = row else {
                 model.notice =
-                    Some("its memory counts as that of a cgroup above: choose that one".into());
+                    Some("its memory is counted in a cgroup above: select that one".into());
                 return Vec::new();
             };
             let path = row.cgroup.path.as_os_str();
@@ -310,7 +310,7 @@ fn agreed(model: &mut Model) -> bool {
     if confirm.word.is_none() {
         confirm.word = Some(String::new());
     } else {
-        model.notice = Some(format!("that is not {word}: Esc cancels"));
+        model.notice = Some(format!("does not match {word}: Esc cancels"));
     }
     false
 }
@@ -339,7 +339,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
             vec![Effect::Rung { job, plan }]
         }
         Mode::ConfirmRung(confirm) => {
-            model.notice = Some("the plan is being made anew: look at it first".into());
+            model.notice = Some("the plan is being updated: read it first".into());
             model.mode = Mode::ConfirmRung(confirm);
             Vec::new()
         }
@@ -384,7 +384,7 @@ fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Eff
                 outcome,
             }))
         }
-        Err(error) => failed("It was not carried out", &error),
+        Err(error) => failed("Not carried out", &error),
     };
     if evicts_nothing {
         return effects;

@@ -60,7 +60,7 @@ fn back(model: &mut Model) {
     let former = former.filter(|&to| settings.value() != Some(to));
     match &mut model.mode {
         Mode::Settings(settings) if former.is_some() => settings.proposed = former,
-        _ => model.notice = Some("nothing is known of a change to it".into()),
+        _ => model.notice = Some("no earlier change of it is recorded".into()),
     }
 }
 
@@ -81,7 +81,7 @@ pub(super) fn happened(model: &mut Model, msg: SettingsMsg) -> Vec<Effect> {
             model.now = model.now.max(at);
             match result {
                 Ok(Some(done)) => changed(model, at, *done),
-                Ok(None) => model.notice = Some("it is so already: nothing was changed".into()),
+                Ok(None) => model.notice = Some("already set: nothing was changed".into()),
                 Err(error) => model.notice = Some(told(&error)),
             }
         }

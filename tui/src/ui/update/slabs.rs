@@ -84,9 +84,9 @@ pub(super) fn mark(model: &mut Model) {
     let [menu, mark] = ["sort-menu", "mark"].map(|name| model.keymap.key(name));
     model.notice = Some(match model.slabs.mark {
         Some(_) => format!(
-            "marked: SINCE m is the change in objects since now; {menu} m sorts by it; {mark} ends it"
+            "marked: a column shows the change since now; {menu} m sorts by it; {mark} clears it"
         ),
-        None => "the mark is gone".into(),
+        None => "mark cleared".into(),
     });
 }
 

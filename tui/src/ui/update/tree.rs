@@ -108,7 +108,7 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
         Some(place) if place.listed().is_some() => browse::selected(model),
         Some(place) => match place.rows().get(place.index()) {
             Some(row) if row.name.is_empty() => {
-                model.notice = Some("these are directly in this directory".into());
+                model.notice = Some("this row is the directory itself".into());
                 None
             }
             Some(row) => {

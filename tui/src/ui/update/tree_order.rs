@@ -58,14 +58,14 @@ pub(super) fn letter(model: &mut Model, letter: char) {
     }
 }
 
-/// Whether what is in none of the directories is sorted among them.
+/// Whether this directory's own names are sorted among the directories.
 pub(super) fn directories_first(model: &mut Model) {
     let order = &mut model.tree.order;
     order.directories_first ^= true;
     let words = if order.directories_first {
-        "directories first, then what is in none of them"
+        "directories first, then this directory's own names"
     } else {
-        "what is in none of the directories is sorted among them"
+        "this directory's own names are sorted among the directories"
     };
     model.notice = Some(words.into());
     model.arrange_tree();

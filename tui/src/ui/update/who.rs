@@ -201,7 +201,7 @@ fn enter(model: &mut Model) -> Vec<Effect> {
     let Some(path) = path else {
         let why = match row.directory {
             Some(_) => "the path of the directory is not known",
-            None => "what is allocated is in no directory: o shows what the process has open",
+            None => "objects have no directory: o shows what the process has open",
         };
         model.notice = Some(why.into());
         return Vec::new();
@@ -264,7 +264,7 @@ pub(super) fn happened(model: &mut Model, msg: WhoMsg) {
         WhoMsg::Left(pids) => {
             let pids: Vec<_> = pids.iter().map(u32::to_string).collect();
             model.notice = Some(format!(
-                "taken away: what was left armed by a slabscope that was killed ({})",
+                "removed: probes left by a slabscope that was killed ({})",
                 pids.join(", ")
             ));
         }

@@ -8,7 +8,7 @@ use crate::ui::model::Model;
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     match !model.beside().is_empty() {
         true => model.asking.wider = Some(0),
-        false => model.notice = Some("there is nothing wider".into()),
+        false => model.notice = Some("there is no broader rung".into()),
     }
     Vec::new()
 }

@@ -33,7 +33,7 @@ fn in_sight(place: &Place, listed: &Listed, list: Rect) -> (usize, usize) {
 }
 
 /// ```text
-///  not cached counts: readdir tells 1,204 names, 310 cached; page cache 40.0 MiB
+///  no module: readdir lists 1,204 names, 310 of them cached; page cache 40.0 MiB
 ///  ── 1,204 names by name ▲ ─────────────────────── walk added 0 dentries ──
 ///  CACHED KIND          PAGES NAME
 ///  yes    directory           bin/
@@ -73,15 +73,15 @@ fn head(model: &Model, place: &Place, listed: &Listed) -> Line<'static> {
     let silent = cached == 0 && place.mount.is_internal();
     let cached = match silent {
         true => format!(
-            "; {} does not say which are cached",
+            "; {} does not report which are cached",
             printable(&place.mount.fs)
         ),
-        false => format!(", {} cached", count(cached)),
+        false => format!(", {} of them cached", count(cached)),
     };
     let mut spans = vec![
-        Span::styled(" not cached counts", look.warn()),
+        Span::styled(" no module", look.warn()),
         Span::raw(format!(
-            ": readdir tells {least}{} names{cached}",
+            ": readdir lists {least}{} names{cached}",
             count(number)
         )),
     ];
@@ -131,8 +131,11 @@ fn rows(model: &Model, place: &Place, listed: &Listed, frame: &mut Frame<'_>, ar
     }
     if listed.entries().is_empty() {
         let text = match model.tree.order.filter.is_none() {
-            true => "   no names",
-            false => "   no name is like that; Esc ends the filter",
+            true => "   no names".to_owned(),
+            false => format!(
+                "   no name matches \"{}\"; Esc clears the filter",
+                printable(model.tree.order.filter.text())
+            ),
         };
         lines.push(Line::raw(text));
     }
@@ -161,13 +164,11 @@ fn without(model: &Model, why: &LookError) -> Vec<Line<'static>> {
     let [pages, slabs] = ["page-cache", "slabs"].map(|name| model.keymap.key(name));
     vec![
         Line::styled(format!(" {why}"), look.warn()),
-        Line::raw(
-            " It adds what is cached below each name, in use or not, negative names, pruning.",
-        ),
+        Line::raw(" It adds counts below each name (in use, unused), negative names, pruning."),
         Line::raw(format!(" {how}")),
         Line::styled(
             format!(
-                " {pages} page cache of cached files that are yours; {slabs} the slab screen works without"
+                " {pages} page cache of your cached files; {slabs} the slab screen works without it"
             ),
             look.dim(),
         ),

@@ -80,7 +80,10 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     };
     grid.render(model, row, frame, table);
     if page.shown.is_empty() {
-        let line = Line::raw("   no cgroup has such a name; Esc ends the filter");
+        let line = Line::raw(format!(
+            "   no cgroup matches \"{}\"; Esc clears the filter",
+            printable(page.order.filter.text())
+        ));
         let below = Rect {
             y: table.y + 1,
             height: table.height.saturating_sub(1).min(1),
@@ -127,7 +130,7 @@ fn age(model: &Model, room: usize, frame: &mut Frame<'_>, area: Rect) {
     };
     let ago = duration(model.now.saturating_sub(at));
     let text = match page.took {
-        took if took >= FELT => format!(" read {ago} ago, in {} ms ", took.as_millis()),
+        took if took >= FELT => format!(" read {ago} ago, in {} ", duration(took)),
         _ => format!(" read {ago} ago "),
     };
     if text.len() <= room {
@@ -254,7 +257,7 @@ fn limit(row: &CgroupRow, stat: &CgroupMemory) -> [String; 2] {
     let cgroup = &row.cgroup;
     let (Some(current), limit) = (cgroup.current, cgroup.limit()) else {
         return [
-            " the root: the whole machine, without a limit; slab as /proc/meminfo has it".into(),
+            " the root: the whole system, without a limit; slab as in /proc/meminfo".into(),
             String::new(),
         ];
     };

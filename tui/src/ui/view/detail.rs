@@ -103,13 +103,13 @@ fn figures(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
         return vec![Line::raw(format!(" {name}"))];
     };
     let Some(cache) = shown.sample.cache_of(&detail.cache) else {
-        let text = format!(" {name}: slabinfo shows no such cache any more");
+        let text = format!(" {name}: slabinfo no longer lists this cache");
         return vec![Line::styled(text, look.warn())];
     };
     let class = match cache.class {
         Class::Reclaimable => "reclaimable: its pages count as SReclaimable",
         Class::Unreclaimable => "unreclaimable: its pages count as SUnreclaim",
-        Class::Unknown => "not known whether it is reclaimable: that is in /sys/kernel/slab",
+        Class::Unknown => "class unknown: /sys/kernel/slab reports it",
     };
     let mut lines = vec![Line::from(vec![
         Span::styled(format!(" {} {name}", cache.class.letter()), look.strong()),
@@ -127,7 +127,7 @@ fn figures(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
     }
     let growth = with_row(model, &detail.cache, |line| {
         let mark = line.marked().map_or(String::new(), |change| {
-            format!("  since m {}", short_signed(change.objects as f64))
+            format!("  since mark {}", short_signed(change.objects as f64))
         });
         format!("  {}{mark}", trend(look, line.growth(), short))
     });
@@ -179,7 +179,7 @@ fn slabs_of(cache: &Cache, attributes: Option<&Attributes>, page_size: Option<u6
 /// Fragmentation: what no object occupies, and where.
 fn idle(cache: &Cache, page_size: Option<u64>) -> String {
     let (idle, size) = match page_size.map(|page| (cache.idle(page), cache.size(page))) {
-        None => return "-: the figures do not tell how large a page is".into(),
+        None => return "-: the figures do not show the page size".into(),
         Some((None, _)) => {
             return "-: the kernel printed more active objects than there are".into();
         }

@@ -30,7 +30,7 @@ pub(super) fn grid(model: &Model) -> Grid<'_, Filesystem> {
 
 /// ```text
 ///  ── 5 superblocks, by dentries ▼ ───────────────────────────────────────────────
-///      DENTRIES    INODES INODE B COMES BACK TYPE     DEVICE       MOUNTED AT
+///      DENTRIES    INODES INODE SIZE FREEABLE TYPE     DEVICE       MOUNTED AT
 ///     1,204,118   120,455   1,128    219 MiB ext4     /dev/vda1    /  +2
 ///             ?         ?     760      never tmpfs    tmpfs        /run
 ///  ── ext4 on /dev/vda1, superblock 254:1 ────────────────────────────────────────
@@ -78,7 +78,7 @@ fn head(model: &Model, grid: &Grid<'_, Filesystem>) -> Line<'static> {
     if let Some((_, point)) = model.tree.counting.front() {
         let left = model.tree.counting.len();
         let point = printable(point);
-        let text = format!(" counting {point}, {left} to go: Esc ends it ");
+        let text = format!(" counting {point}, {left} to go: Esc stops it ");
         return Line::styled(text, model.look.accent());
     }
     let what = counted(grid.len as u64, "superblock");
@@ -147,7 +147,7 @@ fn census(model: &Model, row: &Filesystem) -> String {
                 count(of.negative),
             )
         }
-        None if row.failed => "could not be counted: Enter walks in and says why".into(),
+        None if row.failed => "could not be counted: Enter opens it and says why".into(),
         None if matches!(model.inert, Some(Inert::Captured(_))) => {
             "dentries and inodes are not in a capture: the module counts them on the machine itself"
                 .into()
@@ -161,7 +161,7 @@ fn census(model: &Model, row: &Filesystem) -> String {
 fn shrinker(row: &Filesystem) -> String {
     match &row.freeable {
         _ if row.mount().is_memory() => {
-            "in memory: no dentry of it can be pruned, each is its file's only name".into()
+            "nothing can be pruned: each dentry is its file's only name".into()
         }
         Some(Ok(freeable)) => format!("its shrinker could free {}", counted(*freeable, "object")),
         Some(Err(why)) => format!("what its shrinker could free is not known: {why}"),

@@ -12,7 +12,7 @@ use crate::ui::model::{CGROUP_COLUMNS, FILESYSTEM_COLUMNS, Model, Page, Screen, 
 
 /// Words that the screens use.
 const WORDS: [&str; 14] = [
-    "negative  a name known to be absent: a failed lookup, remembered",
+    "negative  a name cached as absent: a failed lookup, remembered",
     "in use    referenced by anything but its own children and slabscope",
     "unused    the rest, negatives included: what a prune may take",
     "off LRU   referenced by something; their own children count, too",
@@ -21,10 +21,10 @@ const WORDS: [&str; 14] = [
     "(mount)   something is mounted there; (+mount) somewhere below",
     "IDLE      bytes of a cache's slabs that no object occupies",
     "(+3)      three more names share the cache: the kernel merges like ones",
-    "OBJ/S     objects allocated more or less per second, since the last refresh",
-    "SINCE m   objects allocated more or less since the mark",
+    "Δ OBJ/s   net change in objects per second, since the last refresh",
+    "Δ MARK    net change in objects since the mark; Δ BYTES in bytes",
     "HISTORY   objects over the chart's time, each row on its own scale",
-    "shrink    give back slabs without objects; prune evicts objects",
+    "shrink    free slabs without objects; prune evicts objects",
     "learn     try all of this in a virtual machine: cargo lab learn",
 ];
 
@@ -35,18 +35,18 @@ const SHAPES: [&str; 6] = [
     "<uuid>      8-4-4-4-12 hexadecimal digits: <uuid>.tmp",
     "<random10>  10 random letters and digits, as mktemp makes them",
     "<text>      anything: <text>.conf",
-    "other       names that are like no other in this directory",
+    "other       names of no common shape",
 ];
 
 /// What the columns of the hotspots mean.
 const HOTSPOTS: [&str; 7] = [
-    "NEGATIVE    Names cached as absent directly in the directory, not below it.",
-    "            n lists them by shape: what made them shows there.",
-    "CHANGE      Of what the rows are sorted by, since the count before in this",
-    "            session. new: it was not among the greatest then.",
-    "FREEABLE    Bytes of the dentries directly in it that could be evicted.",
-    "            Only a dry run tells what a prune of all below would bring.",
-    "NEG. BELOW  Names cached as absent in it and in all directories below it.",
+    "NEGATIVE      Names cached as absent directly in the directory, not below it.",
+    "              n lists them by shape, which shows what creates them.",
+    "CHANGE        Of the sort column, since the previous count in this",
+    "              session. new: it was not among the largest then.",
+    "FREEABLE      Bytes of the dentries directly in it that could be evicted.",
+    "              Only a dry run shows what a prune of the subtree would free.",
+    "NEG. SUBTREE  Names cached as absent in it and in all directories below it.",
 ];
 
 /// The keys of the screen below on the left, of all screens on the right, the words under both.
@@ -88,7 +88,7 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
         lines.extend(HOTSPOTS.map(|column| Line::raw(format!("   {column}"))));
     }
     lines.push(Line::styled(" Words", model.look.strong()));
-    lines.extend(WORDS.map(|word| Line::raw(format!("   {word}"))));
+    lines.extend(WORDS.map(|word| Line::raw(format!("   {}", model.look.head(word)))));
     let height = usize::from(area.height);
     let hidden = lines.len().saturating_sub(height);
     let first = usize::from(scroll).min(hidden);
@@ -127,13 +127,13 @@ fn costs(model: &Model, width: u16) -> impl Iterator<Item = Line<'static>> + use
     let start = model.started.map(|dentries| {
         let more = crate::base::text::short_signed(dentries as f64);
         format!(
-            "While the program started, the machine's dentries changed by {more}: \
-             most of that is the first look at /sys/kernel/slab, if nobody looked there before."
+            "While the program started, the system's dentries changed by {more}: \
+             most of that comes from the first read of /sys/kernel/slab, if nothing read it before."
         )
     });
-    let always = "The line above the rows tells by how many all dentries of the machine grew while \
-        the directory was opened (nr_dentry of dentry-state, before and after). The census itself \
-        looks nothing up: what grows meanwhile, others made.";
+    let always = "The line above the rows shows how many dentries the whole system gained \
+        while the directory was opened (nr_dentry of dentry-state, before and after). The census \
+        itself looks nothing up: other programs caused the growth.";
     let room = usize::from(width).saturating_sub(4).min(100);
     let texts = start.into_iter().chain([always.to_owned()]);
     texts.flat_map(move |text| {

@@ -14,7 +14,7 @@ use crate::ui::model::{Model, Window};
 /// ```text
 ///  ── SReclaimable 2,310.4 MiB, last 10 min ─────────────────────────────────
 ///  10 GiB ┤⠉⠉⠉⠉⠉⠉⠉⠉⢣┆ pruned sessions/ 03:12:44
-///  ── dentries 1,103,018  held 112,300  let go 990,718  negative 120,004 ────
+///  ── dentries 1,103,018  off LRU 112,300  on LRU 990,718  negative 120,004 ────
 ///  41.2M ┤
 ///  ── 1 prune, recorded in /root/.local/state/slabscope/audit.jsonl ─────────
 ///  2026-11-22T03:12:44Z  prune negative  40,099,870 of 40,100,212 dentries ...

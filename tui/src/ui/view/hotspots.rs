@@ -14,8 +14,8 @@ use crate::ui::model::{Hunt, Model};
 /// ```text
 ///  41,203,118 dentries on 3 filesystems                             counted 2 s ago
 ///  / ext4  /var xfs  /net nfs: not counted
-///  ── 37 directories by negatives directly in them ────────────────────────────────
-///    NEGATIVE  CHANGE COMES BACK NEG. BELOW DIRECTORY
+///  ── 37 directories by own negatives ────────────────────────────────
+///    NEGATIVE  CHANGE   FREEABLE NEG. SUBTREE DIRECTORY
 ///  40,100,212  +12.1k    7.2 GiB 40,120,004 /var/spool/app/sessions
 /// ```
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
@@ -50,11 +50,8 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             frame.render_widget(counted(model, found, area.width), filesystems);
             let (rows, by) = (page.rows().len(), page.heat.words());
             let text = match rows {
-                1 => format!(" 1 directory by {by} directly in it "),
-                _ => format!(
-                    " {} directories by {by} directly in them ",
-                    count(rows as u64)
-                ),
+                1 => format!(" 1 directory by own {by} "),
+                _ => format!(" {} directories by own {by} ", count(rows as u64)),
             };
             rule(look, Line::styled(text, look.strong()), frame, title);
             rows_of(model, found, frame, list);
@@ -120,8 +117,8 @@ fn counted(model: &Model, found: &Hotspots, width: u16) -> Line<'static> {
 fn rows_of(model: &Model, found: &Hotspots, frame: &mut Frame<'_>, area: Rect) {
     let page = &model.hotspots;
     let head = format!(
-        " {:>11} {:>8} {:>10} {:>11} DIRECTORY",
-        "NEGATIVE", "CHANGE", "FREEABLE", "NEG. BELOW"
+        " {:>11} {:>8} {:>10} {:>12} DIRECTORY",
+        "NEGATIVE", "CHANGE", "FREEABLE", "NEG. SUBTREE"
     );
     let room = (usize::from(area.width) + "DIRECTORY".len()).saturating_sub(head.len());
     let mut lines = vec![Line::styled(head, model.look.dim())];
@@ -134,7 +131,7 @@ fn rows_of(model: &Model, found: &Hotspots, frame: &mut Frame<'_>, area: Rect) {
             None => "-".into(),
         };
         let text = format!(
-            " {:>11} {:>8} {back:>10} {:>11} {}",
+            " {:>11} {:>8} {back:>10} {:>12} {}",
             count_in(row.own.negative, 11),
             change(model, found, row),
             count_in(row.below.negative, 11),

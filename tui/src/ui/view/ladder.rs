@@ -17,32 +17,32 @@ pub(super) fn narrower(model: &Model, rung: Rung) -> Option<Line<'static>> {
     let steps = model.ladder.iter().filter(below);
     let steps = steps.filter(|step| step.why_not.is_none());
     let names: Vec<_> = steps
-        .map(|step| format!("{} {}", step.rung as usize + 1, step.rung.name()))
+        .map(|step| format!("{} {}", step.rung as usize + 1, step.rung.label()))
         .collect();
-    let words = format!("narrow {}: this directory alone", names.join(", "));
+    let words = format!("Narrower {}: this directory only", names.join(", "));
     (!names.is_empty()).then(|| Line::raw(words))
 }
 
 /// `wider  >: superblock, cgroup, cache, everybody`
 pub(super) fn wider(model: &Model, rung: Rung) -> Option<Line<'static>> {
-    let (mut names, mut label) = (Vec::new(), "wider");
+    let (mut names, mut label) = (Vec::new(), "Broader");
     for step in model.beside() {
-        names.push(step.rung.name());
+        names.push(step.rung.label());
         if step.rung < rung {
-            label = "other";
+            label = "Other";
         }
     }
-    let words = format!("{label}  >: {}", names.join(", "));
+    let words = format!("{label:<8} >: {}", names.join(", "));
     (!names.is_empty()).then(|| Line::styled(words, model.look.dim()))
 }
 
 /// ```text
 ///  ┌ Other rungs ─────────────────────────────────────┐
 ///  │ ▸ the whole filesystem: all unused dentries      │
-///  │   not here: cgroup v2 is not mounted             │
+///  │   n/a: cgroup v2 is not mounted             │
 ///  │   the whole system: dentries, inodes, page cache        │
 ///  │                                                  │
-///  │ Enter makes its plan; nothing is done by that    │
+///  │ Enter makes its plan; nothing is reclaimed yet    │
 ///  └──────────────────────────────────────────────────┘
 /// ```
 pub(super) fn list(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect) {
@@ -57,7 +57,7 @@ pub(super) fn list(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect) 
             let (words, style) = match &step.why_not {
                 Some(why) => {
                     let why = printable(why.lines().next().unwrap_or_default());
-                    (format!("not here: {why}"), look.dim())
+                    (format!("n/a: {why}"), look.dim())
                 }
                 None => (step.rung.reach().to_owned(), Style::new()),
             };
@@ -66,6 +66,6 @@ pub(super) fn list(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect) 
         })
         .collect();
     text.push(Line::raw(""));
-    text.push(Line::raw("Enter makes its plan; nothing is done by that"));
+    text.push(Line::raw("Enter makes its plan; nothing is reclaimed yet"));
     popup(look, "Other rungs", text, frame, area);
 }

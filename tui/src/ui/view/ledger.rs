@@ -28,7 +28,7 @@ const CHART: u16 = 5;
 ///  inode slabs      1,331.2 MiB    1,331.2 MiB  0
 ///  SReclaimable     9,412.3 MiB    2,310.4 MiB  -6.9 GiB, 7.2 GiB expected
 ///  why    12.1 MiB lie idle in partly used slabs and in those that CPUs keep ready
-///  refill 80 % in 40 s, 20.0k/s: this cache was in use
+///  refill 80 % in 40 s, 20.0k/s: the workload is refilling it
 ///  K      shrinks the dentry cache, then measures again
 ///  ── SReclaimable, the prune marked ────────────────────────────────────────────
 /// ```

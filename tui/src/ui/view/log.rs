@@ -72,7 +72,7 @@ fn title_line(model: &Model, area: Rect) -> Line<'static> {
             let path = tail(&printable(path), room);
             (format!("recorded in {path}"), look.dim())
         }
-        (None, _) => ("recorded in no file".into(), look.dim()),
+        (None, _) => ("not recorded in a file".into(), look.dim()),
     };
     Line::from(vec![
         Span::styled(what, look.strong()),

@@ -38,10 +38,10 @@ fn point_width(area: Rect) -> usize {
 }
 
 /// ```text
-///  ── 3 filesystems: Enter walks in, looking nothing up ─────────────────────────
-///  TYPE     DEVICE         MOUNTED AT               DENTRIES   NEGATIVE COMES BACK
+///  ── 3 filesystems: Enter opens; nothing is looked up ─────────────────────────
+///  TYPE     DEVICE         MOUNTED AT               DENTRIES   NEGATIVE   FREEABLE
 ///  ext4     /dev/vda1      /                       1,204,118    900,004    219 MiB
-///  tmpfs    tmpfs          /run            in memory: never prunable
+///  tmpfs    tmpfs          /run            tmpfs: nothing can be pruned
 /// ```
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
@@ -117,7 +117,7 @@ fn head(model: &Model) -> String {
     let left = tree.counting.len();
     if let Some((_, point)) = tree.counting.front() {
         let point = printable(point);
-        return format!(" counting {point}, {left} to go: Esc ends it ");
+        return format!(" counting {point}, {left} to go: Esc stops it ");
     }
     let number = tree.mounts().len();
     match &tree.namespace {
@@ -135,7 +135,7 @@ fn head(model: &Model) -> String {
                 counted(gap.lines as u64, "line"),
                 gap.first
             ),
-            None => format!(" {number} filesystems: Enter walks in, looking nothing up "),
+            None => format!(" {number} filesystems: Enter opens; nothing is looked up "),
         },
     }
 }
@@ -160,7 +160,7 @@ fn figures(model: &Model, mount: &Mount, waits: bool) -> String {
                 count_in(here.negative, negative)
             )
         }
-        None if mount.is_memory() => "in memory: never prunable".into(),
+        None if mount.is_memory() => "tmpfs: nothing can be pruned".into(),
         None => String::new(),
     }
 }

@@ -88,7 +88,7 @@ fn told(model: &Model, names: &Names, listing: &Listing) -> Line<'static> {
     if listing.count == 0 && listing.complete && names.below > 0 {
         let (below, key) = (count(names.below), model.keymap.key("hotspots"));
         return Line::raw(format!(
-            " none directly here; {below} below: Esc, then walk in, or {key} finds them"
+            " none directly here; {below} below: Esc, then open one, or {key} finds them"
         ));
     }
     if listing.count == 0 && listing.complete {
@@ -232,14 +232,14 @@ fn name_list(model: &Model, names: &Names, frame: &mut Frame<'_>, area: Rect) {
 ///  ┌ Write the names to a new file ───────────────────────────────────────────────┐
 ///  │ negatives-sessions.txt                                                       │
 ///  │ in /root                                                                     │
-///  │ one a line, escaped (Tab: as they are, a NUL behind each)                    │
+///  │ one a line, escaped (Tab: raw, NUL-terminated)                    │
 ///  └──────────────────────────────────────────────────────────────────────────────┘
 /// ```
 pub(super) fn export(model: &Model, export: &Export, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     let format = match export.format {
-        Format::Lines => "one a line, escaped (Tab: as they are, a NUL behind each)",
-        Format::Raw => "as they are, a NUL behind each (Tab: one a line, escaped)",
+        Format::Lines => "one a line, escaped (Tab: raw, NUL-terminated)",
+        Format::Raw => "raw, NUL-terminated (Tab: one a line, escaped)",
     };
     let cursor = Span::styled(" ", look.selected());
     let typed = Span::styled(printable(&export.path), look.strong());

@@ -47,8 +47,8 @@ pub(super) fn planning(
 ///  │                                                                        │
 ///  │ ▸ 1 negative dentries    40,100,212   7.2 GiB                          │
 ///  │   2 unused dentries      40,100,221   7.2 GiB                          │
-///  │   3 and their inodes             13   7.2 GiB                          │
-///  │   4 page cache, pages           307   1.2 MiB                          │
+///  │   3 unused + inodes             13   7.2 GiB                          │
+///  │   4 page cache only           307   1.2 MiB                          │
 ///  │                                                                        │
 ///  │ stays  4 in use; all files and their data                              │
 ///  │        9 unused, but not negative                                      │
@@ -77,20 +77,20 @@ pub(super) fn asked(model: &Model, confirm: &Confirm, area: Rect) -> Asked {
     }
     text.push(Line::raw(""));
     for (line, words) in stays(confirm).into_iter().enumerate() {
-        let label = if line == 0 { "stays" } else { "" };
-        text.push(Line::raw(format!("{label:<6} {words}")));
+        let label = if line == 0 { "Keeps" } else { "" };
+        text.push(Line::raw(format!("{label:<8} {words}")));
     }
     text.extend(written(model, confirm));
     text.extend(unsafe_to_drop(confirm));
     text.extend([
         Line::raw(costs(model, confirm)),
         Line::raw(match confirm.tasks.len() {
-            1 => "reach  below this directory only, on this filesystem only",
-            _ => "reach  below these directories only, each on its filesystem only",
+            1 => "Scope    below this directory only, on this filesystem only",
+            _ => "Scope    below these directories only, each on its filesystem only",
         }),
     ]);
     text.extend(layers(confirm));
-    let command = format!("as     {}", command(confirm));
+    let command = format!("CLI      {}", command(confirm));
     if command.len() < 4 * usize::from(area.width) {
         text.push(Line::styled(command, look.dim()));
     }
@@ -125,7 +125,7 @@ fn directories(model: &Model, confirm: &Confirm, area: Rect) -> (String, Vec<Lin
 /// Title and first lines of the plan for one directory.
 fn one(model: &Model, task: &Task, area: Rect) -> (String, Vec<Line<'static>>) {
     let path = printable(&task.plan.target.path);
-    let title = format!("Prune below {}", tail(&path, room(area)));
+    let title = format!("Prune subtree {}", tail(&path, room(area)));
     let mut text = Vec::new();
     if !title.ends_with(&path) {
         // Nobody agrees to what they cannot read in full.
@@ -138,10 +138,7 @@ fn one(model: &Model, task: &Task, area: Rect) -> (String, Vec<Line<'static>>) {
 /// Title and first lines of the plan for several: each with its own figure.
 fn several(confirm: &Confirm, area: Rect) -> (String, Vec<Line<'static>>) {
     let tasks = &confirm.tasks;
-    let title = format!(
-        "Prune below {} directories, one after the other",
-        tasks.len()
-    );
+    let title = format!("Prune {} subtrees, one after the other", tasks.len());
     let lines = tasks.iter().flat_map(|task| {
         let figure = count(task.plan.predicted(confirm.mode, confirm.writeback));
         let (path, fs) = (printable(&task.plan.target.path), printable(&task.mount.fs));
@@ -160,8 +157,8 @@ fn choice(model: &Model, confirm: &Confirm, mode: Mode) -> Line<'static> {
     let words = match mode {
         Mode::Negative => "1 negative dentries",
         Mode::Dentries => "2 unused dentries",
-        Mode::Inodes => "3 and their inodes",
-        Mode::Pages => "4 page cache, pages",
+        Mode::Inodes => "3 unused + inodes",
+        Mode::Pages => "4 page cache only",
     };
     let size = match mode {
         Mode::Pages => Some(pages(model, confirm.pages(mode))),
@@ -192,18 +189,22 @@ fn costs(model: &Model, confirm: &Confirm) -> String {
     let bytes = bytes(pages(model, confirm.pages(confirm.mode)));
     match confirm.mode {
         Mode::Negative => {
-            "costs  the next lookup of each such name asks the filesystem again".into()
+            "Cost     the next lookup of each such name asks the filesystem again".into()
         }
-        Mode::Dentries => "costs  the next use of each such file asks the filesystem again".into(),
+        Mode::Dentries => {
+            "Cost     the next use of each such file asks the filesystem again".into()
+        }
         Mode::Inodes => {
             let least = if confirm.pages_are_least() {
                 " or more"
             } else {
                 ""
             };
-            format!("costs  the next use of each reads its inode again, and {bytes}{least} of data")
+            format!(
+                "Cost     the next use of each reads its inode again, and {bytes}{least} of data"
+            )
         }
-        Mode::Pages => format!("costs  the next reads of these files read {bytes} again"),
+        Mode::Pages => format!("Cost     the next reads of these files read {bytes} again"),
     }
 }
 
@@ -218,14 +219,14 @@ fn unsafe_to_drop(confirm: &Confirm) -> Vec<Line<'static>> {
         };
         let unsynced = count(unsynced);
         lines.push(Line::raw(format!(
-            "       {unsynced} written, not synced yet; {what}"
+            "         {unsynced} written, not synced yet; {what}"
         )));
     }
     let failed = confirm.sum(|found| found.write_failed);
     if failed > 0 && confirm.mode.may_write() {
         let failed = count(failed);
         lines.push(Line::raw(format!(
-            "       {failed} kept: a write failed, memory may hold the only copy"
+            "         {failed} kept: a write failed, memory may hold the only copy"
         )));
     }
     lines
@@ -240,12 +241,12 @@ fn written(model: &Model, confirm: &Confirm) -> Option<Line<'static>> {
     let unwritten = bytes(pages(model, confirm.unwritten()));
     let words = if confirm.writeback {
         format!(
-            "first  writes {unwritten} of {} dirty files; W leaves them",
+            "First    writes {unwritten} of {} dirty files; W leaves them",
             count(dirty)
         )
     } else {
         format!(
-            "       {} dirty, with {unwritten} to write; W writes them first",
+            "         {} dirty, with {unwritten} to write; W writes them first",
             count(dirty)
         )
     };
@@ -264,7 +265,7 @@ fn layers(confirm: &Confirm) -> Option<Line<'static>> {
     };
     let layers = layers.join(" ");
     Some(Line::raw(format!(
-        "layers {what} {layers}; l plans for these"
+        "Layers   {what} {layers}; l plans for these"
     )))
 }
 
@@ -284,7 +285,7 @@ fn stays(confirm: &Confirm) -> Vec<String> {
     }
     if pinned > 0 {
         lines.push(format!(
-            "{} unused above something that stays",
+            "{} unused parents of entries in use",
             count(pinned)
         ));
     }
@@ -293,10 +294,7 @@ fn stays(confirm: &Confirm) -> Vec<String> {
         lines.push(format!("{} mountpoint{plural}", count(mountpoints)));
     }
     if in_lookup > 0 {
-        lines.push(format!(
-            "{} being looked up at this moment",
-            count(in_lookup)
-        ));
+        lines.push(format!("{} being looked up", count(in_lookup)));
     }
     lines
 }
@@ -307,7 +305,7 @@ fn command(confirm: &Confirm) -> String {
     let command = |task: &Task| prune::command(&task.plan.target.path, confirm.mode, writeback);
     match &confirm.tasks[..] {
         [first, _, rest @ ..] if !rest.is_empty() => {
-            format!("{}; and so for each", command(first))
+            format!("{}; the same for each directory", command(first))
         }
         tasks => tasks.iter().map(command).collect::<Vec<_>>().join("; "),
     }
@@ -316,7 +314,7 @@ fn command(confirm: &Confirm) -> String {
 fn prompt(model: &Model, confirm: &Confirm) -> Prompt {
     let look = model.look;
     if let Some(why) = confirm.refused() {
-        let short = "refused: the command line has --any-filesystem".into();
+        let short = "refused: only the command line has --any-filesystem".into();
         return Prompt::Says(vec![why, short], look.warn());
     }
     if confirm.predicted(confirm.mode) == 0 {
@@ -325,13 +323,13 @@ fn prompt(model: &Model, confirm: &Confirm) -> Prompt {
             Mode::Negative if unused > 0 => {
                 let unused = count(unused);
                 vec![
-                    format!("nothing negative here: 2 takes {unused} unused dentries"),
-                    format!("2 takes {unused} unused dentries"),
+                    format!("no negative dentries here: 2 evicts {unused} unused dentries"),
+                    format!("2 evicts {unused} unused dentries"),
                 ]
             }
             _ => vec![
-                "nothing would go: there is nothing to prune this way".into(),
-                "nothing would go".into(),
+                "nothing to prune in this mode".into(),
+                "nothing to prune".into(),
             ],
         };
         return Prompt::Says(words, look.warn());

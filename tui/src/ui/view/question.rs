@@ -124,7 +124,7 @@ fn prompt(model: &Model, prompt: Prompt, sight: InSight) -> Line<'static> {
     let behind = |text: &str| format!("{text}    {leave}");
     match model.asking.answer(Some(sight)) {
         Answer::Hidden | Answer::Early => {
-            let texts = ["y counts once this was on the screen", "not yet"];
+            let texts = ["y counts after the plan was shown", "not yet"];
             Line::styled(fitting(texts.map(behind), width), look.dim())
         }
         Answer::Unread => {

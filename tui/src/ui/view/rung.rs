@@ -37,7 +37,7 @@ fn title(verb: &str, ask: &Ask, area: Rect) -> String {
         Ask::Superblock { point, .. } => format!("{verb}: the superblock of {}", path(point)),
         Ask::Cgroup { directory, .. } => format!("{verb}: the cgroup {}", path(directory)),
         Ask::Cache { name } => format!("{verb}: the slab cache {}", printable(name)),
-        Ask::Everybody { .. } => format!("{verb}: everybody, by drop_caches"),
+        Ask::Everybody { .. } => format!("{verb}: the whole system, by drop_caches"),
         Ask::Carousel { path: of } => format!("{verb}: negative dentries of {}", path(of)),
     }
 }
@@ -71,14 +71,14 @@ pub(super) fn asked(model: &Model, confirm: &ConfirmRung, area: Rect) -> Asked {
     text.extend(head(model, confirm, width));
     text.push(Line::raw(""));
     for (at, note) in rung.notes().into_iter().enumerate() {
-        let label = if at == 0 { "note" } else { "" };
+        let label = if at == 0 { "Note" } else { "" };
         text.extend(block(label, &note, Style::new(), width));
     }
     if let Some(predicted) = rung.predicted(&confirm.plan.now) {
         let words = format!("frees up to {}", bytes(predicted));
-        text.push(Line::raw(labelled("most", &words)));
+        text.push(Line::raw(labelled("Effect", &words)));
     }
-    let command = labelled("as", &rung.command());
+    let command = labelled("CLI", &rung.command());
     if command.len() < 4 * usize::from(area.width) {
         text.push(Line::styled(command, look.dim()));
     }
@@ -100,16 +100,16 @@ fn head(model: &Model, confirm: &ConfirmRung, width: usize) -> Vec<Line<'static>
         true => model.look.alarm(),
         false => Style::new(),
     };
-    let mut text = block("reach", &confirm.plan.rung.reach(), style, width);
+    let mut text = block("Scope", &confirm.plan.rung.reach(), style, width);
     text.extend(asks(model, confirm));
     text
 }
 
 /// Columns of a label and the blank behind it.
-const LABEL: usize = 7;
+const LABEL: usize = 9;
 
 fn labelled(label: &str, words: &str) -> String {
-    format!("{label:<6} {words}")
+    format!("{label:<8} {words}")
 }
 
 /// In lines below one another, the label in front of the first.
@@ -126,28 +126,25 @@ fn block(label: &str, words: &str, style: Style, width: usize) -> Vec<Line<'stat
 /// What is asked for, and the keys that change it.
 fn asks(model: &Model, confirm: &ConfirmRung) -> Vec<Line<'static>> {
     let look = model.look;
-    let line = |words: &str| Line::raw(labelled("asks", words));
+    let line = |words: &str| Line::raw(labelled("Option", words));
     if let Some(typed) = &confirm.typing {
-        let words = format!(
-            "{}_   Enter takes it, Esc does not; 512M, 2G",
-            printable(typed)
-        );
-        return vec![Line::styled(labelled("asks", &words), look.accent())];
+        let words = format!("{}_   Enter apply, Esc cancel; 512M, 2G", printable(typed));
+        return vec![Line::styled(labelled("Option", &words), look.accent())];
     }
     if confirm.replanning.is_some() {
         return vec![Line::styled(
-            labelled("asks", "looking again ..."),
+            labelled("Option", "looking again ..."),
             look.accent(),
         )];
     }
     match &confirm.plan.ask {
         Ask::Pages {
             writeback: true, ..
-        } => vec![line("what is dirty is written first: i leaves it")],
-        Ask::Pages { .. } => vec![line("clean pages only: i has what is dirty written first")],
+        } => vec![line("dirty pages are written first: i leaves them")],
+        Ask::Pages { .. } => vec![line("clean pages only: i writes dirty pages first")],
         Ask::Superblock { inodes: true, .. } => vec![line("dentries and inodes: i leaves inodes")],
         Ask::Superblock { .. } => vec![line(
-            "dentries: i takes inodes too, where the kernel offers that",
+            "dentries: i adds inodes, where the kernel supports that",
         )],
         Ask::Cgroup { amount, .. } => {
             let words = format!(
@@ -169,8 +166,8 @@ fn asks(model: &Model, confirm: &ConfirmRung) -> Vec<Line<'static>> {
                 })
                 .collect();
             let sync = match sync {
-                true => "sync first: yes (i turns it; + and - the number)",
-                false => "sync first: no, what is dirty stays (i turns it; + and - the number)",
+                true => "sync first: yes (i toggles it; + and - the number)",
+                false => "sync first: no, dirty pages stay (i toggles it; + and - the number)",
             };
             lines.push(Line::raw(format!("  {sync}")));
             lines
@@ -221,7 +218,7 @@ pub(super) fn running(model: &Model, running: &RunningRung, frame: &mut Frame<'_
     }
     text.push(Line::raw(match running.stopping {
         true => format!("{elapsed}   stopping ..."),
-        false => format!("{elapsed}   Esc stops it; what is gone stays gone"),
+        false => format!("{elapsed}   Esc stops it; what was freed is not restored"),
     }));
     popup(
         look,
@@ -263,7 +260,7 @@ pub(super) fn ledger(model: &Model, ledger: &RungLedger, frame: &mut Frame<'_>, 
         ),
     ])];
     let width = usize::from(inside(area));
-    text.extend(block("reach", &ledger.reach, Style::new(), width));
+    text.extend(block("Scope", &ledger.reach, Style::new(), width));
     text.push(Line::styled(
         format!("{:<16}{:>14}{:>14}{:>14}", "", "before", "after", "change"),
         look.dim(),
@@ -275,11 +272,11 @@ pub(super) fn ledger(model: &Model, ledger: &RungLedger, frame: &mut Frame<'_>, 
             .map(|change| Line::raw(change_line(change))),
     );
     for note in &outcome.notes {
-        text.extend(block("note", note, look.warn(), width));
+        text.extend(block("Note", note, look.warn(), width));
     }
     text.push(Line::raw(""));
     let predicted = ledger.predicted.map_or(String::new(), |predicted| {
-        format!(", at most {} were expected", bytes(predicted))
+        format!(", at most {} expected", bytes(predicted))
     });
     text.push(Line::styled(
         format!("{} freed{predicted}", bytes(outcome.freed_bytes)),

@@ -11,7 +11,7 @@ use crate::reclaim::tune::{SETTINGS, Setting};
 use crate::ui::model::{Model, Settings};
 
 /// ```text
-///  ┌ Settings of the kernel, for everybody ─────────────────────────────────┐
+///  ┌ Kernel settings (system-wide) ─────────────────────────────────┐
 ///  │ ▸ vm.vfs_cache_pressure   100 → 200                                    │
 ///  │   how eagerly dentries and inodes are reclaimed beside page cache      │
 ///  │   less keeps them longer ...                                           │
@@ -34,7 +34,7 @@ pub(super) fn asked(model: &Model, settings: &Settings, area: Rect) -> Asked {
         ));
     }
     Asked {
-        title: "Settings of the kernel, for everybody".into(),
+        title: "Kernel settings (system-wide)".into(),
         text,
         prompt: prompt(model, settings),
     }
@@ -62,9 +62,7 @@ fn setting(
     let proposed = settings.proposed.filter(|_| chosen);
     let would = proposed.map_or(String::new(), |to| format!(" {} {to}", look.glyphs.arrow));
     let former = model.former(settings, at).filter(|&former| former != value);
-    let was = former.map_or(String::new(), |was| {
-        format!("   it was {was}: b proposes that")
-    });
+    let was = former.map_or(String::new(), |was| format!("   was {was}: b proposes it"));
     let mut lines = vec![Line::from(vec![
         Span::styled(format!("{name}{value}{would}"), style),
         Span::styled(was, look.warn()),
@@ -78,7 +76,7 @@ fn setting(
     lines.extend(indented(of.meaning));
     lines.extend(indented(of.change));
     if let Some(to) = proposed {
-        let command = format!("  as  slabscope tune {} {to}", of.name);
+        let command = format!("  CLI  slabscope tune {} {to}", of.name);
         lines.push(Line::styled(command, look.dim()));
     }
     lines
@@ -97,7 +95,7 @@ fn prompt(model: &Model, settings: &Settings) -> Prompt {
         return Prompt::Says(words.map(str::to_owned).into(), Style::new());
     }
     Prompt::Asks(Words {
-        go: "type y to change it for everybody".into(),
+        go: "type y to change it system-wide".into(),
         not: "nothing is changed before you type y",
         enter: true,
         leave: "Esc leaves",

@@ -39,8 +39,7 @@ fn notes(model: &Model) -> Vec<String> {
         )
     });
     let no_size = sample.caches.is_ok() && sample.page_size.is_none();
-    let no_size =
-        no_size.then(|| " sizes unknown: the figures do not tell how large a page is".into());
+    let no_size = no_size.then(|| " sizes unknown: the figures do not show the page size".into());
     gap.into_iter().chain(no_size).collect()
 }
 
@@ -106,12 +105,12 @@ pub fn shows_summary(model: &Model) -> bool {
 /// ```text
 ///  SReclaimable   9,412.3 MiB 14% ▲ 14.2 MiB/s dentries        41,203,118 ▲ 74.1k/s
 ///  SUnreclaim       612.1 MiB  0% =            held, off LRU      212,400 =
-///  Slab          10,024.4 MiB 15% of 64.0 GiB  let go, on LRU  40,990,718 ▲ 74.1k/s
+///  Slab          10,024.4 MiB 15% of 64.0 GiB  on LRU          40,990,718 ▲ 74.1k/s
 ///  inodes         1,203,119     ▲ 17/s           negative      40,120,004 97% ▲
 ///  9.2 GiB ┤          ⣀⣀⡠⠤⠤⠒⠒⠉⠉
 ///        0 ┤⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿
 ///  ── 187 caches by cache size ▼ ──────────────────────────────────────────────────
-///          OBJS     ACTIVE  USE OBJ B    SLABS     SIZE   OBJ/S NAME
+///          OBJS     ACTIVE  USE OBJ SIZE    SLABS     SIZE Δ OBJ/s NAME
 ///  R 41,203,119 41,203,118  99%   192  1962053  7.5 GiB  +74.1k dentry
 /// ```
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
@@ -270,7 +269,7 @@ fn title(model: &Model, shown: &Shown) -> Line<'static> {
     match slabs.filter.error() {
         _ if filter.is_empty() => {}
         None => text.push_str(&format!("matching \"{filter}\" ")),
-        Some(_) => text.push_str(&format!("all, \"{filter}\" is no regular expression ")),
+        Some(_) => text.push_str(&format!("all, \"{filter}\" is not a regular expression ")),
     }
     let mut spans = vec![Span::styled(text, look.strong())];
     if let Some(mark) = &slabs.mark {

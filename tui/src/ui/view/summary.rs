@@ -94,7 +94,7 @@ fn lines(model: &Model, totals: &Totals) -> Vec<Line<'static>> {
 /// `___kmalloc_large_node()`, Linux 7.3).
 fn reason(totals: &Totals, slab: Option<u64>) -> Vec<String> {
     let Some(size_bytes) = totals.size_bytes else {
-        return vec![" The figures do not tell how large a page is: sizes are unknown".into()];
+        return vec![" The figures do not show the page size: sizes are unknown".into()];
     };
     let ends = bytes(size_bytes.saturating_sub(totals.object_bytes));
     let size = bytes(totals.object_bytes);

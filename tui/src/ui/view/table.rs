@@ -55,9 +55,13 @@ fn none(model: &Model) -> Line<'static> {
     let key = model.keymap.key("class");
     Line::raw(match (model.slabs.filter.text(), model.slabs.class) {
         ("", _) => format!("   no cache is of this class; {key} shows the others"),
-        (_, None) => "   no cache has such a name; Esc ends the filter".to_owned(),
-        _ => format!(
-            "   no cache of this class has such a name; Esc ends the filter, {key} the class"
+        (text, None) => format!(
+            "   no cache matches \"{}\"; Esc clears the filter",
+            printable(text)
+        ),
+        (text, _) => format!(
+            "   no cache of this class matches \"{}\"; Esc clears the filter, {key} the class",
+            printable(text)
         ),
     })
 }
@@ -93,7 +97,7 @@ fn head(model: &Model, shapes: &[&Shape]) -> Line<'static> {
     };
     let mut head = vec![Span::raw(" ".repeat(CLASS))];
     for shape in shapes {
-        let text = format!(" {:>1$}", shape.head, shape.width);
+        let text = format!(" {:>1$}", look.head(shape.head), shape.width);
         head.push(Span::styled(text, style(shape.column)));
     }
     head.push(Span::styled(" NAME", style(Column::Name)));

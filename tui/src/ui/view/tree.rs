@@ -175,13 +175,13 @@ fn counting(model: &Model, place: &Place) -> String {
     }
     let before: u64 = place.before.iter().flat_map(|b| b.values()).sum();
     if let Some(percent) = percent(total, before).filter(|&percent| percent < 100) {
-        text += &format!(", {percent} % of the time before");
+        text += &format!(", {percent} % of the last count");
     }
     text += &format!(", {}", duration(model.now.saturating_sub(since)));
     text += if stopping {
         "  ending"
     } else {
-        "  Esc ends it"
+        "  Esc stops it"
     };
     text
 }
@@ -257,7 +257,7 @@ fn rows_title(model: &Model, place: &Place) -> Line<'static> {
     match order.filter.error() {
         _ if filter.is_empty() => {}
         None => text.push_str(&format!("matching \"{filter}\" ")),
-        Some(_) => text.push_str(&format!("all, \"{filter}\" is no regular expression ")),
+        Some(_) => text.push_str(&format!("all, \"{filter}\" is not a regular expression ")),
     }
     Line::styled(text, look.strong())
 }
@@ -280,8 +280,8 @@ pub(super) fn failed(
         text.extend([
             line(""),
             line(
-                "Which names are cached only the kernel knows, and it tells nobody else: \
-                 walking the tree would fill the very cache that is to be counted.",
+                "Only the kernel knows which names are cached: walking \
+                 the tree would fill the very cache that is to be counted.",
             ),
             line(""),
         ]);
@@ -315,21 +315,22 @@ fn more(model: &Model, error: &LookError) -> Option<String> {
             let key = model.keymap.key("look-up");
             let plural = if *names == 1 { "dentry" } else { "dentries" };
             Some(format!(
-                "Not cached: nothing to count. {key} looks it up, which makes at most {names} {plural}."
+                "Not cached: nothing to count. {key}: look it up (adds up to {names} {plural})."
             ))
         }
         LookError::Open { path, source } => match source.kind() {
             io::ErrorKind::NotFound if looked_up => Some(
-                "It is not there. A negative dentry remembers that, which looking it up made \
-                 unless there was one."
+                "It does not exist. A negative dentry remembers that; the lookup \
+                 added it unless there was one."
                     .into(),
             ),
             io::ErrorKind::NotFound => Some(
-                "It is not there: a negative dentry remembers that, from before this look.".into(),
+                "It does not exist: a negative dentry from before this lookup remembers that."
+                    .into(),
             ),
-            io::ErrorKind::PermissionDenied if root_of_process(path).is_some() => {
-                Some("The root of another's process is for root alone, with CAP_SYS_PTRACE.".into())
-            }
+            io::ErrorKind::PermissionDenied if root_of_process(path).is_some() => Some(
+                "Only root with CAP_SYS_PTRACE may open the root of another user's process.".into(),
+            ),
             _ => None,
         },
         _ => None,

@@ -37,14 +37,21 @@ pub(super) fn render(model: &Model, place: &Place, frame: &mut Frame<'_>, area: 
         }
         text.push(' ');
         let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
-        text.push_str(&middle(&name(model, place, row), 0, room));
+        let name = name(model, place, row);
+        // Cut in the middle it would read as another name.
+        let name = match row.name.is_empty() && room < name.len() {
+            true => ".".to_owned(),
+            false => middle(&name, 0, room),
+        };
+        text.push_str(&name);
         let dim = row.name.is_empty() || place.is_counting(row);
         lines.push(row_line(model, text, at == selected, dim, area));
     }
     if place.rows().is_empty() {
-        lines.push(Line::raw(
-            "   no directory has such a name; Esc ends the filter",
-        ));
+        lines.push(Line::raw(format!(
+            "   no directory matches \"{}\"; Esc clears the filter",
+            printable(model.tree.order.filter.text())
+        )));
     }
     frame.render_widget(Text::from(lines), area);
 }
@@ -86,8 +93,8 @@ fn head(model: &Model, shapes: &[&TreeShape], bar: usize) -> Line<'static> {
 fn name(model: &Model, place: &Place, row: &Row) -> String {
     if row.name.is_empty() {
         let text = match place.more {
-            0 => "(here)",
-            _ => "(here, others)",
+            0 => ". (this directory)",
+            _ => ". (and others)",
         };
         return text.into();
     }

@@ -22,10 +22,10 @@ const WIDE: u16 = 100;
 const WIDEST: u16 = 150;
 
 /// ```text
-///  1,001,000 made   34 s of 5 min   who makes dentries below /mnt/ext4
+///  1,001,000 created   34 s of 5 min   dentries below /mnt/ext4
 ///  12.3k events/s, read in 2 ms   fprobe events on d_splice_alias, d_add
-///  ── 2 rows by what was made ▼ ───────────────────────────────────────────────────
-///        MADE  SHARE  RATE/S ABSENT PROCESS             DIRECTORY
+///  ── 2 rows by number created ▼ ──────────────────────────────────────────────────
+///     CREATED  SHARE  RATE/S  NEG % PROCESS             DIRECTORY
 ///   1,000,000 99.9 %   12.3k  100 % agent[1234]         /mnt/ext4/1/2/3
 ///  agent[1234]  app.service  /usr/bin/agent lookups 1/2/3
 /// ```
@@ -83,13 +83,13 @@ fn head(model: &Model, watching: &Watching) -> Line<'static> {
         WatchState::Arming => "arming".into(),
         WatchState::Running => format!("{lasted} of {}", duration(WATCH_LIMIT)),
         WatchState::Stopping => "stopping".into(),
-        WatchState::Ended => format!("ended after {lasted}, nothing is armed"),
+        WatchState::Ended => format!("ended after {lasted}, tracing off"),
     };
-    let made = format!("{} made", count(watching.reading.made));
+    let made = format!("{} created", count(watching.reading.made));
     Line::from(vec![
         Span::styled(format!(" {made}"), look.strong()),
         Span::styled(format!("   {state}"), look.accent()),
-        Span::raw(format!("   who makes {}", watching.spec.words())),
+        Span::raw(format!("   {}", watching.spec.words())),
     ])
 }
 
@@ -131,10 +131,10 @@ fn how(model: &Model, watching: &Watching, width: u16) -> Line<'static> {
 fn rows(model: &Model, watching: &Watching, frame: &mut Frame<'_>, area: Rect) {
     let page = &model.who;
     let cache = is_cache(watching);
-    let mut head = format!(" {:>11} {:>6} {:>7} ", "MADE", "SHARE", "RATE/S");
+    let mut head = format!(" {:>11} {:>6} {:>7} ", "CREATED", "SHARE", "RATE/S");
     head += &match cache {
         true => format!("{:>11} {:>9} ", "FREED", "BYTES"),
-        false => format!("{:>6} ", "ABSENT"),
+        false => format!("{:>6} ", "NEG %"),
     };
     if area.width >= WIDE {
         head += &format!("{:<PAST$} ", "HISTORY");
@@ -292,36 +292,34 @@ fn files(model: &Model, opened: &Opened, frame: &mut Frame<'_>, area: Rect) {
 pub(super) fn asked(model: &Model, confirm: &ConfirmWho) -> Asked {
     let look = model.look;
     let (what, each, cache) = match &confirm.spec {
-        Spec::Cache(cache) => ("objects", "allocation and each free", cache.as_str()),
-        _ => ("dentries", "dentry made", "dentry"),
+        Spec::Cache(cache) => ("objects", "allocation and free", cache.as_str()),
+        _ => ("dentries", "dentry created", "dentry"),
     };
     let mut text = vec![
         Line::raw(format!(
-            "The kernel would count who makes {}, by its own tracing (tracefs).",
+            "The kernel's tracing (tracefs) counts which processes create {}.",
             confirm.spec.words()
         )),
         Line::raw(""),
-        Line::raw(format!(
-            "costs  an event for each {each}, on the whole machine"
-        )),
+        Line::raw(format!("Cost     one event per {each}, system-wide")),
     ];
     if matches!(confirm.spec, Spec::Below(_)) {
         text.push(Line::raw(
-            "       (what is elsewhere is filtered in the kernel, which costs less)",
+            "         (events elsewhere are filtered in the kernel, which costs less)",
         ));
     }
     if let Some(growth) = growth(model, cache) {
         text.push(Line::raw(format!(
-            "       now {what} change by {growth} a second; made and freed are more"
+            "         now {what} change by {growth}/s; the gross rate is higher"
         )));
     }
     text.extend([
         Line::raw(format!(
-            "bound  {} rows for each event, and {}: then it ends by itself",
+            "Limit    {} rows per event, and {}: then it stops by itself",
             count(ROWS.into()),
             duration(WATCH_LIMIT)
         )),
-        Line::raw("ends   all of it is taken away, at the latest at the next start of slabscope"),
+        Line::raw("Cleanup  probes are removed on exit, or at the next start"),
     ]);
     if let Some(other) = model
         .who
@@ -330,17 +328,17 @@ pub(super) fn asked(model: &Model, confirm: &ConfirmWho) -> Asked {
         .filter(|watching| watching.is_on())
     {
         let words = format!(
-            "       who makes {} is watched no more then",
+            "         it replaces the running trace of {}",
             other.spec.words()
         );
         text.push(Line::styled(words, look.warn()));
     }
     Asked {
-        title: "Who fills it".into(),
+        title: "Allocation trace".into(),
         text,
         prompt: Prompt::Asks(Words {
-            go: "type y to watch".into(),
-            not: "nothing is armed before you type y",
+            go: "type y to trace".into(),
+            not: "no trace starts before you type y",
             enter: true,
             leave: "Esc cancels",
             style: Style::new(),
@@ -351,14 +349,14 @@ pub(super) fn asked(model: &Model, confirm: &ConfirmWho) -> Asked {
 /// What is asked before the program is left with a watch on.
 pub(super) fn leaving(model: &Model) -> Asked {
     let what = match &model.who.watching {
-        Some(watching) => format!("who makes {}", watching.spec.words()),
-        None => "nothing any more".into(),
+        Some(watching) => watching.spec.words(),
+        None => "it has ended".into(),
     };
     Asked {
         title: "Quit".into(),
         text: vec![
             Line::raw(format!("A trace is running: {what}.")),
-            Line::raw("Quitting ends it: what it counted is lost, nothing stays armed."),
+            Line::raw("Quitting stops it: its counts are lost, its probes are removed."),
         ],
         prompt: Prompt::Asks(Words {
             go: "type y to quit".into(),

@@ -13,11 +13,11 @@ pub(super) fn words(model: &Model, detail: &Detail, width: u16) -> Vec<Line<'sta
     const UNKNOWN: [(&str, &str); 2] = [
         (
             "what",
-            "Of this cache slabscope knows nothing: it belongs to a driver or a module, most likely.",
+            "No description for this cache: it most likely belongs to a driver or a module.",
         ),
         (
             "prune",
-            "K gives back its empty slabs; what holds its objects only its owner knows.",
+            "K frees its empty slabs; only its owner knows what holds its objects.",
         ),
     ];
     let texts = match notes::about(&detail.cache.name) {
@@ -112,7 +112,7 @@ fn wrapped(text: &str, width: usize) -> impl Iterator<Item = &str> {
 pub(super) fn attributes(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
     let look = model.look;
     if detail.cache.nth > 0 {
-        let text = " sysfs shows the oldest cache of this name alone: this one is newer";
+        let text = " sysfs only shows the oldest cache of this name: this one is newer";
         return vec![Line::styled(text, look.dim())];
     }
     match &detail.attributes {

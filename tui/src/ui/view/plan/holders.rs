@@ -21,17 +21,17 @@ pub(super) fn lines(model: &Model, confirm: &Confirm) -> Vec<(String, Style)> {
                 .bindings()
                 .find(|b| b.action == crate::ui::keymap::Action::Holders);
             let key = key.map_or_else(String::new, crate::ui::keymap::Binding::label);
-            let words = "looks in /proc for processes that do, which makes dentries there";
-            return vec![(format!("held   {key} {words}"), look.dim())];
+            let words = "lists processes, from /proc (adds dentries there)";
+            return vec![(format!("Held by  {key} {words}"), look.dim())];
         }
         Held::Looking(_) => {
             return vec![(
-                "held   looking in /proc ... Esc stops it".into(),
+                "Held by  looking in /proc ... Esc stops it".into(),
                 look.accent(),
             )];
         }
         Held::Failed(error) => {
-            let words = format!("held   /proc cannot be read: {}", printable(error));
+            let words = format!("Held by  /proc cannot be read: {}", printable(error));
             return vec![(words, look.warn())];
         }
         Held::Found(found) => found,
@@ -41,13 +41,13 @@ pub(super) fn lines(model: &Model, confirm: &Confirm) -> Vec<(String, Style)> {
         words.push(format!("and {} more", count(more as u64)));
     }
     if found.found.is_empty() {
-        words.push("by no process that is seen: by mounts, watches, swap, loop devices".into());
+        words.push("no process found: mounts, watches, swap or loop devices hold them".into());
     }
     words.push(seen(found));
-    let mut label = "held";
+    let mut label = "Held by";
     let line = |words: String| {
         let label = std::mem::take(&mut label);
-        (format!("{label:<6} {words}"), Style::new())
+        (format!("{label:<8} {words}"), Style::new())
     };
     words.into_iter().map(line).collect()
 }
@@ -87,15 +87,11 @@ fn holder(holder: &Holder) -> String {
 
 fn seen(found: &Holders) -> String {
     let processes = count(found.processes);
-    let partial = if found.partial {
-        ", then it was stopped"
-    } else {
-        ""
-    };
+    let partial = if found.partial { ", then stopped" } else { "" };
     match found.unseen {
-        0 => format!("{processes} processes looked at{partial}"),
+        0 => format!("{processes} processes checked{partial}"),
         n => format!(
-            "{processes} processes looked at, {} not in full{partial}",
+            "{processes} processes checked, {} in part{partial}",
             count(n)
         ),
     }

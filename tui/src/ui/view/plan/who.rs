@@ -18,17 +18,17 @@ pub(super) fn lines(model: &Model, confirm: &Confirm) -> Vec<(String, Style)> {
     let mut rows: Vec<&Row> = paths.flat_map(|path| watching.below(path)).collect();
     rows.sort_by_key(|row| u64::MAX - row.made);
     let more = rows.len().saturating_sub(TOLD);
-    let mut label = "fills";
+    let mut label = "Traced";
     let mut lines: Vec<_> = rows
         .iter()
         .take(TOLD)
         .map(|row| {
             let label = std::mem::take(&mut label);
-            (format!("{label:<6} {}", line(watching, row)), Style::new())
+            (format!("{label:<8} {}", line(watching, row)), Style::new())
         })
         .collect();
     if more > 0 {
-        lines.push((format!("       and {more} more"), Style::new()));
+        lines.push((format!("         and {more} more"), Style::new()));
     }
     lines
 }
@@ -39,11 +39,11 @@ fn line(watching: &Watching, row: &Row) -> String {
     let rate = watching.course(row).map_or(0.0, |course| course.rate);
     let now = match (process.gone, watching.is_on()) {
         (true, _) => ", and has ended".into(),
-        (false, true) => format!(", {}/s now", short(rate)),
+        (false, true) => format!(", {}/s", short(rate)),
         (false, false) => String::new(),
     };
     format!(
-        "{}[{}] made {} in {}{now}: {}",
+        "{}[{}] created {} in {}{now}: {}",
         printable(&process.name),
         process.pid,
         count(row.made),

@@ -30,22 +30,22 @@ pub(super) fn lines(model: &Model, confirm: &Confirm) -> Vec<Line<'static>> {
     let mut lines = vec![
         Line::styled(
             match confirm.tasks.iter().any(|task| task.plan.changed) {
-                true => "1 to 3 need the module; counted by bpf, changed meanwhile",
-                false => "1 to 3 need the module; counted without it, by bpf",
+                true => "1 to 3 need the module; counted by BPF, changed meanwhile",
+                false => "1 to 3 need the module; counted by BPF",
             },
             look.warn(),
         ),
-        Line::raw(format!("cached {total} dentries, {negative} negative")),
-        Line::raw(format!("       {inodes} inodes, {pages} of page cache")),
+        Line::raw(format!("Cached   {total} dentries, {negative} negative")),
+        Line::raw(format!("         {inodes} inodes, {pages} of page cache")),
     ];
     for (line, words) in stays(confirm).into_iter().enumerate() {
-        let label = if line == 0 { "stays" } else { "" };
-        lines.push(Line::raw(format!("{label:<6} {words}")));
+        let label = if line == 0 { "Keeps" } else { "" };
+        lines.push(Line::raw(format!("{label:<8} {words}")));
     }
     let works = |step: &&Step| step.why_not.is_none();
     let mut steps = model.ladder.iter().filter(works).peekable();
     if steps.peek().is_some() {
-        lines.push(Line::raw("works here"));
+        lines.push(Line::raw("Works here"));
     }
     lines.extend(steps.map(|step| {
         let key = if step.rung == Rung::Pages { "4" } else { ">" };
