@@ -170,6 +170,6 @@ fn a_refused_shrinking_says_why_and_what_helps() {
     app.shrink_planned();
     app.keys("y");
     app.shrunk(Err(std::io::ErrorKind::PermissionDenied));
-    app.shows("It was not carried out");
+    app.shows("Not carried out");
     assert!(app.model.history.markers.is_empty());
 }

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use crate::base::text::printable;
+use crate::base::text::{printable, reason};
 use crate::kernel::paths::Kind;
 use crate::kernel::reach::{self, Unreached};
 use crate::kernel::source::{Cause, Kernel, SourceError};
@@ -44,7 +44,7 @@ pub use figures::{Change, Figure, Unit, figure, machine};
 #[derive(Debug, thiserror::Error)]
 pub enum ReclaimError {
     /// A file of the kernel, or a directory, cannot be opened or written.
-    #[error("{}: {source}", printable(.path))]
+    #[error("{}: {}", printable(.path), reason(.source))]
     File {
         /// The file.
         path: PathBuf,

@@ -55,7 +55,7 @@ pub enum SessionError {
         errno: Errno,
     },
     /// Any other failure of a system call.
-    #[error("{what}: {source}")]
+    #[error("{what}: {}", crate::base::text::reason(.source))]
     Io {
         /// What was asked for.
         what: &'static str,
@@ -101,7 +101,8 @@ impl SessionError {
             Errno::ROFS => {
                 "the module was loaded with read_only=1: reload it without that to prune"
             }
-            Errno::BUSY => "a walk is under way in this session, or the filesystem is frozen",
+            // Each session of this program has one walk alone.
+            Errno::BUSY => "the filesystem is frozen: fsfreeze -u thaws it",
             Errno::NOMEM => "the kernel has no memory for the walk",
             Errno::NOTTY => "the device is not slabscope's",
             _ => {

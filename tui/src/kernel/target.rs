@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustix::fs::{FileType, StatxFlags};
 use rustix::io::Errno;
 
-use crate::base::text::printable;
+use crate::base::text::{printable, reason};
 use crate::kernel::paths::{self, Kind};
 use crate::kernel::reach::{self, Unreached};
 use crate::kernel::session::SessionError;
@@ -20,7 +20,7 @@ use crate::kernel::source::mounts;
 #[derive(Debug, thiserror::Error)]
 pub enum LookError {
     /// The directory cannot be opened.
-    #[error("{}: {source}", printable(.path))]
+    #[error("{}: {}", printable(.path), reason(.source))]
     Open {
         /// The directory.
         path: PathBuf,

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::base::json::{self, Name};
-use crate::base::text::printable;
+use crate::base::text::{printable, reason};
 use crate::base::trusted;
 
 /// The [`Record::mode`] whose figures are names; of other rungs they are bytes.
@@ -62,7 +62,7 @@ pub enum Log {
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// The file cannot be opened or written.
-    #[error("the audit file {}: {source}", printable(.path))]
+    #[error("the audit file {}: {}", printable(.path), reason(.source))]
     File {
         /// The file.
         path: PathBuf,

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::base::text::printable;
+use crate::base::text::{printable, reason};
 use crate::kernel::source::slab_attributes::{self, Attributes, directory};
 use crate::kernel::source::{Cache, KernelFs, KernelTree, Sample};
 use crate::reclaim::audit::{Action, Record};
@@ -17,7 +17,7 @@ pub enum ShrinkError {
     #[error("{}: slabinfo shows no such cache", printable(.0))]
     Gone(String),
     /// Its file in sysfs cannot be written.
-    #[error("{}: {source}", printable(.path))]
+    #[error("{}: {}", printable(.path), reason(.source))]
     Write {
         /// The file.
         path: PathBuf,

@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 
 use super::each;
-use crate::base::text::{printable, printable_bytes};
+use crate::base::text::{printable, printable_bytes, reason};
 use crate::base::trusted::{self, NewFile};
 use crate::kernel::session::Counters;
 use crate::kernel::target::{LookError, Target};
@@ -31,7 +31,7 @@ pub enum ExportError {
     #[error(transparent)]
     Names(#[from] LookError),
     /// The file cannot be written.
-    #[error("{}: {source}", printable(.path))]
+    #[error("{}: {}", printable(.path), reason(.source))]
     Write {
         /// The file.
         path: PathBuf,

@@ -116,7 +116,7 @@ pub(super) fn plan_cache(model: &mut Model) -> Vec<Effect> {
     match selected {
         Some(CacheId { name, nth: 0 }) => plan(model, Ask::Cache { name }, Origin::Row),
         Some(_) => {
-            model.notice = Some("sysfs shrinks the oldest cache of this name alone".into());
+            model.notice = Some("sysfs only shrinks the oldest cache of this name".into());
             Vec::new()
         }
         None => Vec::new(),
