@@ -6,7 +6,8 @@ use kernel::prelude::*;
 
 /// Room for the records that `read()` will copy out.
 pub(crate) struct Buffer {
-    bytes: KVVec<u8>,
+    /// The other side writes records of names behind them itself.
+    pub(crate) bytes: KVVec<u8>,
     from: usize,
 }
 

@@ -9,6 +9,7 @@
 
 use crate::{
     abi::Counters,
+    buffer::Buffer,
     device::Who,
     held::{
         Held,
