@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use slabscope::cache::census::{Census, Row, Seen, census, list, stream};
+use slabscope::cache::census::{Census, DirectoryCount, Seen, census, list, stream};
 use slabscope::kernel::reader::bpf::{self, BpfError, Reads, Walk};
 use slabscope::kernel::reader::{self, Via};
-use slabscope::kernel::session::{Bounds, Mode, Record, SessionError};
+use slabscope::kernel::session::{Bounds, PruneMode, Record, SessionError};
 use slabscope::kernel::target::Target;
-use slabscope::reclaim::prune::Plan;
+use slabscope::reclaim::prune::PrunePlan;
 
 /// A directory of the test's own, removed at its end.
 struct Scene(PathBuf);
@@ -87,12 +87,12 @@ fn plan_by_bpf_is_the_census_and_is_not_carried_out() {
     scene.files("d", 10);
     scene.absent("d", "absent", 50);
     let target = Target::of(&scene.0, File::open(&scene.0).unwrap());
-    let plan = Plan::new(target, &mut |_| ControlFlow::Continue(()));
+    let plan = PrunePlan::new(target, &mut |_| ControlFlow::Continue(()));
     let plan = plan.unwrap().unwrap();
     assert_eq!(plan.found, scene.census().here);
-    assert!(plan.predicted(Mode::Negative, false) >= 50);
+    assert!(plan.predicted(PruneMode::Negative, false) >= 50);
     assert!(!plan.knows_files(), "which files are dirty is not known");
-    let pruned = plan.carry_out(Mode::Negative, Bounds::default(), &mut |_| {
+    let pruned = plan.carry_out(PruneMode::Negative, Bounds::default(), &mut |_| {
         ControlFlow::Continue(())
     });
     assert!(pruned.is_err(), "{pruned:?}");
@@ -319,7 +319,7 @@ fn rows_above_what_vanishes_meanwhile_are_marked_as_the_total() {
     }
     let top = scene.0.join("top");
     let dir = File::open(&scene.0).unwrap();
-    let mut rows: HashMap<OsString, Row> = HashMap::new();
+    let mut rows: HashMap<OsString, DirectoryCount> = HashMap::new();
     let all = stream(dir.as_fd(), 9, &mut |seen| {
         match seen {
             Seen::Entered(name) if name == "top" => {

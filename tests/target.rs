@@ -8,9 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use slabscope::abi::Counters;
-use slabscope::kernel::session::{Bounds, Mode, SessionError};
+use slabscope::kernel::session::{Bounds, PruneMode, SessionError};
 use slabscope::kernel::target::{LookError, Target};
-use slabscope::reclaim::prune::{Plan, PruneError};
+use slabscope::reclaim::prune::{PruneError, PrunePlan};
 
 fn directory(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -19,14 +19,14 @@ fn directory(name: &str) -> PathBuf {
     path
 }
 
-fn plan(path: &Path) -> Plan {
+fn plan(path: &Path) -> PrunePlan {
     let target = Target::open_cached(path).unwrap();
     let found = Counters {
         negative_prunable: 1,
         ..Default::default()
     };
     let reader = slabscope::kernel::reader::Kind::Module;
-    Plan {
+    PrunePlan {
         target,
         found,
         reader,
@@ -34,9 +34,9 @@ fn plan(path: &Path) -> Plan {
     }
 }
 
-fn carry_out(plan: &Plan) -> Result<(), PruneError> {
+fn carry_out(plan: &PrunePlan) -> Result<(), PruneError> {
     let mut progress = |_: &Counters| ControlFlow::Continue(());
-    plan.carry_out(Mode::Negative, Bounds::default(), &mut progress)
+    plan.carry_out(PruneMode::Negative, Bounds::default(), &mut progress)
         .map(drop)
 }
 

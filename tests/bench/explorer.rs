@@ -9,7 +9,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use slabscope::base::filter::Filter;
-use slabscope::cache::census::{Census, Row};
+use slabscope::cache::census::{Census, DirectoryCount};
 use slabscope::cache::negatives::{Listing, Only};
 use slabscope::kernel::session::Counters;
 use slabscope::kernel::source::mounts;
@@ -115,7 +115,7 @@ impl Screen {
         Self::entered()
     }
 
-    fn counted(rows: Vec<Row>) -> Self {
+    fn counted(rows: Vec<DirectoryCount>) -> Self {
         let mut screen = Self::entered();
         let census = Census {
             rows,
@@ -170,7 +170,7 @@ impl Screen {
     }
 }
 
-fn row(index: u64) -> Row {
+fn row(index: u64) -> DirectoryCount {
     let own = Counters {
         total: DENTRIES,
         negative: index % DENTRIES,
@@ -178,7 +178,7 @@ fn row(index: u64) -> Row {
         negative_prunable: index % DENTRIES,
         ..Counters::default()
     };
-    Row {
+    DirectoryCount {
         name: OsString::from(format!("directory-{index:06}")),
         own,
         below: own,

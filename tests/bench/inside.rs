@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use slabscope::abi::Counters;
-use slabscope::cache::census::Row;
+use slabscope::cache::census::DirectoryCount;
 use slabscope::kernel::source::{Cache, Kernel, Sample, Source, mounts};
 use slabscope::ui::look::Look;
 use slabscope::ui::model::{Host, KEPT, Model, Part};
@@ -83,7 +83,7 @@ fn tree_of(directories: u64) -> Duration {
     let mounts = mounts::parse(b"1 0 8:1 / / rw - ext4 /dev/vda1 rw\n").unwrap();
     update(&mut model, Msg::Mounts(Ok(mounts)));
     update(&mut model, Msg::Open("/".into()));
-    let row = |n: u64| Row {
+    let row = |n: u64| DirectoryCount {
         name: format!("directory-{n}").into(),
         own: Counters::default(),
         below: Counters {

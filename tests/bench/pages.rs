@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use slabscope::kernel::source::Kernel;
 use slabscope::reclaim::pages::{Plan, Request};
-use slabscope::reclaim::{Ended, Progress, Rung};
+use slabscope::reclaim::{Ended, Progress, Reclaimer};
 
 use super::{Measured, undisturbed};
 

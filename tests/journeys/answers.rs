@@ -1,7 +1,7 @@
 //! What answers a question: `y`, typed by somebody who saw all of it; and what leads back.
 
 use crate::support::App;
-use slabscope::ui::model::{Ask, Mode};
+use slabscope::ui::model::{Ask, InputMode};
 use slabscope::ui::update::{Effect, Msg, WhoEffect};
 
 /// Every question, and the keys that lead to it, as far as they can be typed ahead.
@@ -129,13 +129,13 @@ fn q_leads_back_from_what_covers_a_screen_and_quits_at_a_screen() {
     let mut names = App::in_names(80, 24);
     names.effects();
     names.keys("q");
-    assert!(matches!(names.model.mode, Mode::Browse));
+    assert!(matches!(names.model.mode, InputMode::Browse));
     let mut hotspots = App::in_hotspots(80, 24);
     hotspots.keys("q");
-    assert!(matches!(hotspots.model.mode, Mode::Browse));
+    assert!(matches!(hotspots.model.mode, InputMode::Browse));
     let mut who = App::watching(80, 24);
     who.keys("q");
-    assert!(matches!(who.model.mode, Mode::Browse));
+    assert!(matches!(who.model.mode, InputMode::Browse));
     for app in [&mut names, &mut hotspots, &mut who] {
         let effects = app.effects();
         let quits = effects.iter().any(|effect| matches!(effect, Effect::Quit));
@@ -169,7 +169,7 @@ fn fields_are_bounded_and_take_the_first_line_of_what_is_pasted() {
     app.keys("o");
     app.paste(&format!("/{}", "x".repeat(20_000)));
     app.shows("pasted in part");
-    let Mode::Jump { text, .. } = &app.model.mode else {
+    let InputMode::Jump { text, .. } = &app.model.mode else {
         panic!("{:?}", app.model.mode);
     };
     assert_eq!(text.len(), 4_095);
@@ -245,11 +245,11 @@ fn is_deed(effect: &&Effect) -> bool {
 /// The plan that is waited for comes.
 fn answer(app: &mut App) {
     match (&app.model.mode, app.effects.last()) {
-        (Mode::Planning { .. }, Some(Effect::Plan { paths, .. })) => {
+        (InputMode::Planning { .. }, Some(Effect::Plan { paths, .. })) => {
             let found = vec![crate::support::census().rows[0].below; paths.len()];
             app.plan_all(&found);
         }
-        (Mode::PlanningRung { ask, .. }, Some(Effect::PlanRung { .. })) => match ask {
+        (InputMode::PlanningRung { ask, .. }, Some(Effect::PlanRung { .. })) => match ask {
             Ask::Cache { .. } => app.shrink_planned(),
             _ => app.rung_planned(),
         },

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{App, sample_with};
 use slabscope::kernel::session::{self, SessionError, Status};
 use slabscope::kernel::target::LookError;
-use slabscope::ui::model::{Ask, Mode};
+use slabscope::ui::model::{Ask, InputMode};
 use slabscope::ui::update::{Effect, Msg};
 
 fn ledger() -> App {
@@ -21,7 +21,7 @@ fn asked(app: &mut App) -> Option<u64> {
     app.effects().into_iter().find_map(|effect| match effect {
         Effect::Recount { job, below, mode } => {
             assert_eq!(below, [PathBuf::from("/mnt/ext4/1")]);
-            assert_eq!(mode, session::Mode::Negative);
+            assert_eq!(mode, session::PruneMode::Negative);
             Some(job)
         }
         _ => None,
@@ -99,7 +99,10 @@ fn the_cache_is_shrunk_from_the_ledger_and_measured_again() {
     app.keys("<Enter>");
     app.shows("nothing is reclaimed before you type y");
     app.keys("<Esc>");
-    assert!(matches!(app.model.mode, Mode::Ledger), "back to the ledger");
+    assert!(
+        matches!(app.model.mode, InputMode::Ledger),
+        "back to the ledger"
+    );
     app.keys("K");
     app.shrink_planned();
     app.effects();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::App;
 use slabscope::kernel::session::Status;
-use slabscope::reclaim::audit::{Action, AuditError, Log, Record};
+use slabscope::reclaim::audit::{Action, AuditEntry, AuditError, Log};
 use slabscope::reclaim::prune::PruneError;
 
 fn pruned(columns: u16, rows: u16) -> App {
@@ -34,21 +34,21 @@ fn the_history_lists_what_was_done_and_says_where_it_is_recorded() {
 #[test]
 fn wider_rungs_and_settings_are_listed_too() {
     let mut app = pruned(80, 24);
-    let record = |action, mode, path: &str| Record {
+    let record = |action, mode, path: &str| AuditEntry {
         mode: Some(mode),
         outcome: "complete".into(),
-        ..Record::new(action, Path::new(path), 2 << 20)
+        ..AuditEntry::new(action, Path::new(path), 2 << 20)
     };
     let records = &mut app.model.journal.records;
-    records.push(Record {
+    records.push(AuditEntry {
         freed: 1 << 20,
         ..record(Action::Reclaim, "superblock", "/srv")
     });
-    records.push(Record {
+    records.push(AuditEntry {
         setting: Some([100, 200]),
         ..record(Action::Tune, "vm.vfs_cache_pressure", "/proc/sys/vm/x")
     });
-    records.push(Record {
+    records.push(AuditEntry {
         freed: 40,
         predicted: 50,
         ..record(Action::Reclaim, "carousel", "/srv")

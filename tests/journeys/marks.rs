@@ -7,7 +7,7 @@ use slabscope::cache::census::Census;
 use slabscope::kernel::session::Status;
 use slabscope::kernel::source::Mount;
 use slabscope::reclaim::prune::PruneError;
-use slabscope::ui::model::Mode;
+use slabscope::ui::model::InputMode;
 use slabscope::ui::update::{Effect, Msg};
 
 /// In /mnt/ext4 with 1/ and other/ marked.
@@ -186,7 +186,7 @@ fn one_that_was_replaced_is_left_alone_and_the_others_are_pruned() {
     app.prune_began();
     let replaced = PruneError::Replaced("/mnt/ext4/1".into());
     app.part_pruned(Err(replaced), 1_050_000, false);
-    assert!(matches!(app.model.mode, Mode::Pruning(_)));
+    assert!(matches!(app.model.mode, InputMode::Pruning(_)));
     app.prune_began();
     app.part_pruned(Ok(App::outcome(Status::Complete, 1_000)), 1_049_000, true);
     app.shows("IN PART: not below every directory");

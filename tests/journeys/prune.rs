@@ -3,7 +3,7 @@
 use crate::support::{App, census, counters, row, sample_with};
 use slabscope::abi::Counters;
 use slabscope::cache::census::Census;
-use slabscope::kernel::session::{Mode, SessionError, Status};
+use slabscope::kernel::session::{PruneMode, SessionError, Status};
 use slabscope::kernel::target::LookError;
 use slabscope::reclaim::prune::PruneError;
 use slabscope::ui::update::{Effect, Msg};
@@ -103,9 +103,9 @@ fn nothing_but_y_in_a_plan_prunes() {
 #[test]
 fn y_carries_out_the_plan_that_was_shown_in_the_mode_chosen() {
     for (keys, chosen) in [
-        ("y", Mode::Negative),
-        ("2y", Mode::Dentries),
-        ("jky", Mode::Negative),
+        ("y", PruneMode::Negative),
+        ("2y", PruneMode::Dentries),
+        ("jky", PruneMode::Negative),
     ] {
         let mut app = App::planned(80, 24);
         app.effects();
@@ -210,7 +210,7 @@ fn the_ledger_compares_and_the_chart_marks_the_prune() {
 #[test]
 fn a_directory_is_held_open_from_plan_to_prune_and_no_longer() {
     let mut app = App::planned(80, 24);
-    let slabscope::ui::model::Mode::Confirm(confirm) = &app.model.mode else {
+    let slabscope::ui::model::InputMode::Confirm(confirm) = &app.model.mode else {
         panic!("{:?}", app.model.mode);
     };
     let dir = std::sync::Arc::downgrade(&confirm.tasks[0].plan.target.dir);
@@ -345,12 +345,12 @@ fn inodes_and_pages_say_what_the_next_reads_cost_and_what_is_dirty() {
 #[test]
 fn files_are_written_first_only_where_that_was_asked_for() {
     for (keys, chosen, first) in [
-        ("3y", Mode::Inodes, false),
-        ("3Wy", Mode::Inodes, true),
-        ("4WWy", Mode::Pages, false),
-        ("jjjWy", Mode::Pages, true),
+        ("3y", PruneMode::Inodes, false),
+        ("3Wy", PruneMode::Inodes, true),
+        ("4WWy", PruneMode::Pages, false),
+        ("jjjWy", PruneMode::Pages, true),
         // Nothing is written where no file is touched.
-        ("W2y", Mode::Dentries, false),
+        ("W2y", PruneMode::Dentries, false),
     ] {
         let mut app = dirty();
         app.effects();
@@ -373,7 +373,7 @@ fn an_overlay_names_its_layers_and_plans_for_them() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     app.plan(counters(5, 0, 5));
-    let slabscope::ui::model::Mode::Confirm(confirm) = &mut app.model.mode else {
+    let slabscope::ui::model::InputMode::Confirm(confirm) = &mut app.model.mode else {
         panic!("{:?}", app.model.mode);
     };
     let mount = &mut confirm.tasks[0].mount;
@@ -397,7 +397,7 @@ fn the_ledger_of_inodes_tells_them_and_what_is_pending() {
     app.keys("3y");
     app.prune_began();
     let mut outcome = App::outcome(Status::Complete, 9);
-    outcome.mode = Mode::Inodes;
+    outcome.mode = PruneMode::Inodes;
     outcome.predicted = 10;
     outcome.counters.evict_attempted = 4;
     outcome.counters.pages_evicted = 2_560;

@@ -4,7 +4,7 @@ use crate::support::{App, census};
 use slabscope::reclaim::everybody::What;
 use slabscope::reclaim::ladder::Rung;
 use slabscope::reclaim::{Ended, Progress};
-use slabscope::ui::model::{Ask, Inert, Mode};
+use slabscope::ui::model::{Ask, Inert, InputMode};
 use slabscope::ui::update::{Effect, Msg, RungMsg};
 use std::path::Path;
 use std::time::Duration;
@@ -286,7 +286,7 @@ fn a_rung_that_does_not_apply_says_why() {
     app.keys("<Enter>");
     app.shows("n/a: vfat is not tested");
     assert!(app.effects().is_empty());
-    assert!(matches!(app.model.mode, Mode::Confirm(_)));
+    assert!(matches!(app.model.mode, InputMode::Confirm(_)));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::support::App;
 use slabscope::reclaim::ReclaimError;
-use slabscope::reclaim::audit::{Action, AuditError, Record};
-use slabscope::reclaim::tune::Done;
+use slabscope::reclaim::audit::{Action, AuditEntry, AuditError};
+use slabscope::reclaim::tune::TuneReport;
 use slabscope::ui::model::{Inert, Setting};
 use slabscope::ui::update::{Effect, Msg, SettingsMsg};
 use std::path::Path;
@@ -46,20 +46,20 @@ fn changed(app: &mut App, from: u64, to: u64) {
 }
 
 fn changed_and(app: &mut App, [from, to]: [u64; 2], recorded: Result<(), AuditError>) {
-    let record = Record {
+    let record = AuditEntry {
         time: "2026-11-22T03:12:44Z".into(),
         uid: 0,
         sudo_uid: None,
         mode: Some("vm.vfs_cache_pressure"),
         setting: Some([from, to]),
         outcome: "complete".into(),
-        ..Record::new(
+        ..AuditEntry::new(
             Action::Tune,
             Path::new("/proc/sys/vm/vfs_cache_pressure"),
             0,
         )
     };
-    let done = Done {
+    let done = TuneReport {
         result: Ok(()),
         record,
         recorded,
@@ -67,7 +67,7 @@ fn changed_and(app: &mut App, [from, to]: [u64; 2], recorded: Result<(), AuditEr
     answered(app, Ok(Some(Box::new(done))));
 }
 
-fn answered(app: &mut App, result: Result<Option<Box<Done>>, ReclaimError>) {
+fn answered(app: &mut App, result: Result<Option<Box<TuneReport>>, ReclaimError>) {
     let at = Duration::from_secs(5);
     app.msg(Msg::Settings(SettingsMsg::Changed { at, result }));
 }

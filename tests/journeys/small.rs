@@ -1,7 +1,7 @@
 //! Terminals smaller than 80x24.
 
 use crate::support::{App, sample_with};
-use slabscope::ui::model::{Answer, Mode};
+use slabscope::ui::model::{Answer, InputMode};
 
 #[test]
 fn the_smallest_terminal_keeps_what_matters_most() {
@@ -157,7 +157,7 @@ fn nothing_acts_before_all_that_its_plan_says_was_shown() {
 
 /// Whether the word is asked for that what hits everybody wants besides.
 fn word(app: &App) -> bool {
-    matches!(&app.model.mode, Mode::ConfirmRung(confirm) if confirm.word.is_some())
+    matches!(&app.model.mode, InputMode::ConfirmRung(confirm) if confirm.word.is_some())
 }
 
 type Plan = fn(u16, u16) -> App;

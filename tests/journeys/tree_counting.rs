@@ -2,7 +2,7 @@
 
 use crate::no_module;
 use crate::support::{App, census, counters, row};
-use slabscope::cache::census::{Census, Row};
+use slabscope::cache::census::{Census, DirectoryCount};
 use slabscope::kernel::session::SessionError;
 use slabscope::kernel::target::LookError;
 use slabscope::ui::model::{KEPT, Part};
@@ -91,7 +91,7 @@ fn escape_and_c_end_a_census_which_keeps_what_it_has() {
         app.keys(key);
         assert!(matches!(app.effects()[..], [.., Effect::Cancel { job: of }] if of == job));
         app.shows("  ending");
-        let stopped = Row {
+        let stopped = DirectoryCount {
             partial: true,
             ..row("1", counters(200_000, 1, 2))
         };
@@ -150,7 +150,7 @@ fn one_that_fails_before_it_counted_says_only_why() {
 fn of_very_many_directories_the_greatest_are_shown_and_the_others_counted() {
     let mut app = App::on_tree(80, 24);
     app.keys("j<Enter>");
-    let rows = |kept: std::ops::Range<u64>| -> Vec<Row> {
+    let rows = |kept: std::ops::Range<u64>| -> Vec<DirectoryCount> {
         let row = |n| row(format!("dir{n:05}"), counters(n, 0, 0));
         kept.map(row).collect()
     };

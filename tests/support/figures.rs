@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slabscope::abi::Counters;
-use slabscope::cache::census::{Census, Row};
+use slabscope::cache::census::{Census, DirectoryCount};
 use slabscope::kernel::source::dentry_state::Cost;
 use slabscope::kernel::source::{Cache, Kernel, Merged, Mount, Sample, Source};
 
@@ -114,8 +114,8 @@ pub fn counters(negative: u64, in_use: u64, unused: u64) -> Counters {
 }
 
 /// A row of a census.
-pub fn row(name: impl Into<OsString>, below: Counters) -> Row {
-    Row {
+pub fn row(name: impl Into<OsString>, below: Counters) -> DirectoryCount {
+    DirectoryCount {
         name: name.into(),
         own: below,
         below,

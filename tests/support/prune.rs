@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use slabscope::abi::Counters;
 use slabscope::kernel::reader;
-use slabscope::kernel::session::{Mode, Status};
+use slabscope::kernel::session::{PruneMode, Status};
 use slabscope::kernel::target::Target;
-use slabscope::reclaim::audit::{Action, AuditError, Record};
-use slabscope::reclaim::prune::{Done, Outcome, Plan, PruneError, note};
+use slabscope::reclaim::audit::{Action, AuditEntry, AuditError};
+use slabscope::reclaim::prune::{Outcome, PruneError, PrunePlan, PruneReport, note};
 use slabscope::ui::update::{Effect, Msg};
 
 use super::{App, census, sample_with};
@@ -58,7 +58,7 @@ impl App {
     /// The worker begins the prune.
     pub fn prune_began(&mut self) {
         let turn = match &self.model.mode {
-            slabscope::ui::model::Mode::Pruning(pruning) => pruning.turn().unwrap().0,
+            slabscope::ui::model::InputMode::Pruning(pruning) => pruning.turn().unwrap().0,
             other => panic!("nothing is to be pruned but {other:?}"),
         };
         self.msg(Msg::PruneBegan {
@@ -89,7 +89,7 @@ impl App {
         assert_eq!(paths.len(), found.len(), "{paths:?}");
         let plan = |(path, &found): (PathBuf, _)| {
             let target = Target::of(&path, File::open("/").unwrap());
-            Plan {
+            PrunePlan {
                 target,
                 found,
                 reader,
@@ -120,16 +120,16 @@ impl App {
         recorded: Result<(), AuditError>,
     ) {
         let part = match &self.model.mode {
-            slabscope::ui::model::Mode::Pruning(pruning) => pruning.turn().unwrap().1,
+            slabscope::ui::model::InputMode::Pruning(pruning) => pruning.turn().unwrap().1,
             other => panic!("nothing is pruned but {other:?}"),
         };
-        let mut record = Record {
+        let mut record = AuditEntry {
             time: "2026-11-22T03:12:44Z".into(),
             uid: 0,
             sudo_uid: None,
             filesystem: Some(part.mount.fs.clone()),
             mode: Some("negative"),
-            ..Record::new(Action::Prune, &part.path, part.predicted)
+            ..AuditEntry::new(Action::Prune, &part.path, part.predicted)
         };
         let after = Box::new(sample_with(left, left.saturating_sub(49_000)));
         let memory = after.memory.as_ref().unwrap().sreclaimable;
@@ -138,7 +138,7 @@ impl App {
         self.msg(Msg::Pruned {
             job: self.model.last_job,
             at: Duration::from_secs(63),
-            pruned: Box::new(Done {
+            pruned: Box::new(PruneReport {
                 result,
                 record,
                 recorded,
@@ -152,7 +152,7 @@ impl App {
     /// What the module says at the end.
     pub fn outcome(status: Status, moved: u64) -> Outcome {
         Outcome {
-            mode: Mode::Negative,
+            mode: PruneMode::Negative,
             predicted: 1_000_000,
             counters: Counters {
                 moved,

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use slabscope::kernel::source::Kernel;
-use slabscope::reclaim::audit::{Action, Record};
+use slabscope::reclaim::audit::{Action, AuditEntry};
 use slabscope::reclaim::ladder::{Place, ladder};
-use slabscope::reclaim::{Change, Done, Ended, Figure, Flow, Outcome, Ran, ReclaimError, Rung};
+use slabscope::reclaim::{
+    Change, Ended, Figure, Flow, Outcome, Ran, ReclaimError, ReclaimReport, Reclaimer,
+};
 use slabscope::ui::model::{Ask, RungPlan};
 use slabscope::ui::update::{Effect, EndedRung, Msg, RungMsg};
 
@@ -22,7 +24,7 @@ struct Shown {
     command: String,
 }
 
-impl Rung for Shown {
+impl Reclaimer for Shown {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -184,7 +186,7 @@ impl App {
             freed_bytes: 700 << 20,
             notes: Vec::new(),
         };
-        let record = Record {
+        let record = AuditEntry {
             time: "2026-11-22T03:12:44Z".into(),
             uid: 0,
             sudo_uid: None,
@@ -192,9 +194,9 @@ impl App {
             freed: outcome.freed_bytes,
             outcome: outcome.ended.name(),
             sreclaimable: [Some(1_006 << 20), Some(306 << 20)],
-            ..Record::new(Action::Reclaim, Path::new("/mnt/ext4"), 900 << 20)
+            ..AuditEntry::new(Action::Reclaim, Path::new("/mnt/ext4"), 900 << 20)
         };
-        let done = Done {
+        let done = ReclaimReport {
             result: Ok(outcome),
             record,
             recorded: Ok(()),

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use slabscope::kernel::source::Attributes;
-use slabscope::reclaim::audit::Record;
+use slabscope::reclaim::audit::AuditEntry;
 use slabscope::reclaim::shrink::{self, ShrinkError};
-use slabscope::reclaim::{Change, Done, Ended, Figure, Outcome, ReclaimError};
-use slabscope::ui::model::{Ask, Mode, RungPlan};
+use slabscope::reclaim::{Change, Ended, Figure, Outcome, ReclaimError, ReclaimReport};
+use slabscope::ui::model::{Ask, InputMode, RungPlan};
 use slabscope::ui::update::{EndedRung, Msg, RungMsg};
 
 use super::{App, sample};
@@ -36,7 +36,7 @@ impl App {
     /// The plan to shrink that was asked for last comes.
     pub fn shrink_planned(&mut self) {
         let (job, name) = match &self.model.mode {
-            Mode::PlanningRung {
+            InputMode::PlanningRung {
                 job,
                 ask: Ask::Cache { name },
                 ..
@@ -73,14 +73,14 @@ impl App {
                 notes: Vec::new(),
             }
         });
-        let record = Record {
+        let record = AuditEntry {
             time: "2026-11-22T03:12:44Z".into(),
             uid: 0,
             sudo_uid: None,
             outcome: "complete".into(),
             ..shrink::record(&plan)
         };
-        let done = Done {
+        let done = ReclaimReport {
             result,
             record,
             recorded: Ok(()),
@@ -95,8 +95,8 @@ impl App {
     }
 }
 
-fn plan(cache: &str) -> shrink::Plan {
-    shrink::Plan {
+fn plan(cache: &str) -> shrink::ShrinkPlan {
+    shrink::ShrinkPlan {
         cache: sample().cache(cache).unwrap().clone(),
         merged: vec!["another".into(), "secret_cache".into()],
         partial: Some(1_120),

@@ -4,7 +4,7 @@
 //! Of user space's rungs (page cache below a directory, a superblock, a memory cgroup, everybody) each has a file; what
 //! they have in common is here.
 //!
-//! A [`Rung`] is a plan: whom it hits, what it is known to hold, the command that does the same. To
+//! A [`Reclaimer`] is a plan: whom it hits, what it is known to hold, the command that does the same. To
 //! [`carry_out`] a plan takes the figures, opens the record, acts, waits for what was freed to come
 //! back, takes the figures again and writes the record.
 
@@ -36,7 +36,7 @@ use crate::base::text::{printable, reason};
 use crate::kernel::paths::Kind;
 use crate::kernel::reach::{self, Unreached};
 use crate::kernel::source::{Cause, Kernel, SourceError};
-use crate::reclaim::audit::{Action, AuditError, Log, Record};
+use crate::reclaim::audit::{Action, AuditEntry, AuditError, Log};
 use crate::reclaim::shrink::ShrinkError;
 pub use figures::{Change, Figure, Unit, figure, machine};
 
@@ -216,7 +216,7 @@ impl From<Ended> for Ran {
 }
 
 /// A plan for one rung of the ladder.
-pub trait Rung: Debug + Send {
+pub trait Reclaimer: Debug + Send {
     /// Its name, as in the record: `superblock`.
     fn name(&self) -> &'static str;
     /// The path that it is about.
@@ -229,18 +229,18 @@ pub trait Rung: Debug + Send {
     fn command(&self) -> String;
     /// The figures that it may move, now.
     fn measure(&self, kernel: &mut Kernel) -> Vec<Figure>;
-    /// At most this many bytes are expected to come back, by figures of [`Rung::measure`].
+    /// At most this many bytes are expected to come back, by figures of [`Reclaimer::measure`].
     fn predicted(&self, now: &[Figure]) -> Option<u64>;
     /// The type of the filesystem, where it is one that is hit.
     fn filesystem(&self) -> Option<&str> {
         None
     }
     /// For the audit, before it is done; `now` are the figures then.
-    fn record(&self, now: &[Figure]) -> Record {
-        Record {
+    fn record(&self, now: &[Figure]) -> AuditEntry {
+        AuditEntry {
             filesystem: self.filesystem().map(str::to_owned),
             mode: Some(self.name()),
-            ..Record::new(
+            ..AuditEntry::new(
                 Action::Reclaim,
                 self.path(),
                 self.predicted(now).unwrap_or(0),
@@ -269,7 +269,7 @@ pub struct Outcome {
     pub took: Duration,
     /// Each figure, before and after.
     pub ledger: Vec<Change>,
-    /// Bytes that came back: see [`Rung::freed_bytes`].
+    /// Bytes that came back: see [`Reclaimer::freed_bytes`].
     pub freed_bytes: u64,
     /// What went in the record's unit, where that is not bytes.
     pub went: Option<u64>,
@@ -292,17 +292,22 @@ impl Outcome {
 
 /// What came of a plan.
 #[derive(Debug)]
-pub struct Done {
+pub struct ReclaimReport {
     /// What it did.
     pub result: Result<Outcome, ReclaimError>,
     /// What was recorded.
-    pub record: Record,
+    pub record: AuditEntry,
     /// Whether it was.
     pub recorded: Result<(), AuditError>,
 }
 
 /// Carries a plan out and records it: what cannot be recorded does not run.
-pub fn carry_out(rung: &dyn Rung, kernel: &mut Kernel, audit: &Log, flow: &mut Flow<'_>) -> Done {
+pub fn carry_out(
+    rung: &dyn Reclaimer,
+    kernel: &mut Kernel,
+    audit: &Log,
+    flow: &mut Flow<'_>,
+) -> ReclaimReport {
     let before = rung.measure(kernel);
     let mut record = rung.record(&before);
     let (result, begun) = match audit.begin(&record) {
@@ -311,7 +316,7 @@ pub fn carry_out(rung: &dyn Rung, kernel: &mut Kernel, audit: &Log, flow: &mut F
     };
     note(rung, &mut record, &result);
     let recorded = begun.map_or(Ok(()), |begun| begun.end(&record));
-    Done {
+    ReclaimReport {
         result,
         record,
         recorded,
@@ -319,7 +324,7 @@ pub fn carry_out(rung: &dyn Rung, kernel: &mut Kernel, audit: &Log, flow: &mut F
 }
 
 fn run(
-    rung: &dyn Rung,
+    rung: &dyn Reclaimer,
     kernel: &mut Kernel,
     before: Vec<Figure>,
     flow: &mut Flow<'_>,
@@ -370,7 +375,7 @@ fn settled(measure: &mut dyn FnMut() -> Vec<Figure>) -> Vec<Figure> {
 }
 
 /// Notes in the record what came of it.
-fn note(rung: &dyn Rung, record: &mut Record, result: &Result<Outcome, ReclaimError>) {
+fn note(rung: &dyn Reclaimer, record: &mut AuditEntry, result: &Result<Outcome, ReclaimError>) {
     match result {
         Ok(outcome) => {
             if let Some(change) = outcome.change("sreclaimable_bytes") {
@@ -406,7 +411,7 @@ mod tests {
     #[derive(Debug)]
     struct Taking(std::sync::Mutex<Vec<u64>>);
 
-    impl Rung for Taking {
+    impl Reclaimer for Taking {
         fn name(&self) -> &'static str {
             "taking"
         }

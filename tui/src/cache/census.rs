@@ -13,7 +13,7 @@ use crate::kernel::source::dentry_state::Cost;
 
 /// A directory with cached children.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct DirectoryCount {
     /// Its path below the directory counted: a name or, deeper down, names and slashes. A name may
     /// hold any byte but `/` and NUL.
     pub name: OsString,
@@ -35,7 +35,7 @@ pub struct Census {
     /// Of everything below the directory; the directory itself is not counted.
     pub here: Counters,
     /// The directories with cached children, each behind those below it.
-    pub rows: Vec<Row>,
+    pub rows: Vec<DirectoryCount>,
     /// Directories without a row, since there were too many to keep.
     pub more: u64,
     /// Not everything was walked: the figures are lower bounds.
@@ -56,7 +56,7 @@ pub enum Seen {
     /// A directory right below the one counted is entered.
     Entered(OsString),
     /// A directory is counted.
-    Row(Box<Row>),
+    Row(Box<DirectoryCount>),
     /// So much is counted of everything.
     SoFar(Box<Counters>),
 }
@@ -114,7 +114,7 @@ pub fn stream(
                 in_use,
                 changed,
             } => {
-                let row = Box::new(Row {
+                let row = Box::new(DirectoryCount {
                     name: entered.clone().into_os_string(),
                     own: *own,
                     below: *below,
@@ -148,7 +148,7 @@ pub fn stream(
 
 /// The `most` rows with the most dentries below, in no order. No dentry figure of any other, which
 /// all are parts of that, is greater than the least of theirs.
-pub fn greatest(rows: &mut [Row], most: usize) -> &[Row] {
+pub fn greatest(rows: &mut [DirectoryCount], most: usize) -> &[DirectoryCount] {
     if rows.len() <= most {
         return rows;
     }
@@ -157,7 +157,7 @@ pub fn greatest(rows: &mut [Row], most: usize) -> &[Row] {
 }
 
 /// Leaves the [`greatest`] `kept` rows, and returns how many are left out.
-pub fn keep_greatest(rows: &mut Vec<Row>, kept: usize) -> u64 {
+pub fn keep_greatest(rows: &mut Vec<DirectoryCount>, kept: usize) -> u64 {
     let left = greatest(rows, kept).len();
     let out = rows.len() - left;
     rows.truncate(left);

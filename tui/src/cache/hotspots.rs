@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::base::text::printable;
-use crate::cache::census::{Row, Seen, freeable, stream};
+use crate::cache::census::{DirectoryCount, Seen, freeable, stream};
 use crate::kernel::reader;
 use crate::kernel::session::{Counters, SessionError, minus, plus};
 use crate::kernel::source::{Kernel, Mount, Source, SourceError};
@@ -294,7 +294,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A directory is counted.
-    fn row(&mut self, row: &Row) {
+    fn row(&mut self, row: &DirectoryCount) {
         let name = Path::new(&row.name);
         if name.components().nth(1).is_none() {
             self.in_rows = plus(self.in_rows, &row.below);
@@ -451,7 +451,7 @@ mod tests {
             ("a", 3, 60),
             ("b", 0, 0),
         ] {
-            walk.row(&Row {
+            walk.row(&DirectoryCount {
                 name: name.into(),
                 own: counters(own),
                 below: counters(below),

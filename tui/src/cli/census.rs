@@ -12,7 +12,7 @@ use super::walks::{self, Directory, Interrupt};
 use super::{Context, Exit, Failure, Run};
 use crate::base::json::{self, Name};
 use crate::base::text::{bytes, count, printable};
-use crate::cache::census::{Census, Row, census, freeable};
+use crate::cache::census::{Census, DirectoryCount, census, freeable};
 use crate::cache::holders::watches::{Watches, watches};
 use crate::cache::who;
 use crate::kernel::reader;
@@ -315,7 +315,7 @@ fn document<'a>(
     sizes: Sizes,
     watched_inodes: Option<u64>,
 ) -> Document<'a> {
-    let below = |row: &'a Row| Below {
+    let below = |row: &'a DirectoryCount| Below {
         name: Name::new(&row.name),
         in_use: row.in_use,
         complete: !row.partial,
@@ -335,7 +335,7 @@ fn document<'a>(
     }
 }
 
-fn key(row: &Row, sort: Sort) -> (Reverse<u64>, std::ffi::OsString) {
+fn key(row: &DirectoryCount, sort: Sort) -> (Reverse<u64>, std::ffi::OsString) {
     let c = &row.below;
     let figure = match sort {
         // Long names hardly change the order, so that slabinfo is not needed for it.

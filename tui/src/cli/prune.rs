@@ -16,12 +16,12 @@ use crate::base::json::{self, Name};
 use crate::base::say::{ProgressLine, say};
 use crate::base::text::count;
 use crate::kernel::reader;
-use crate::kernel::session::{Bounds, Counters, Mode, SessionError, Status};
+use crate::kernel::session::{Bounds, Counters, PruneMode, SessionError, Status};
 use crate::kernel::source::{Kernel, Mount, Mounted, Source};
 use crate::kernel::target::Target;
 use crate::reclaim::ladder::{Place, Step};
 use crate::reclaim::pages::Request;
-use crate::reclaim::prune::{self, Order, Plan, PruneError, layers};
+use crate::reclaim::prune::{self, Order, PruneError, PrunePlan, layers};
 use crate::ui::model::{self, Sizes, prune_bytes};
 use report::{Document, Done};
 
@@ -79,7 +79,7 @@ enum ModeArg {
     Pages,
 }
 
-impl From<ModeArg> for Mode {
+impl From<ModeArg> for PruneMode {
     fn from(mode: ModeArg) -> Self {
         match mode {
             ModeArg::Negative => Self::Negative,
@@ -114,7 +114,7 @@ impl Run for Args {
             rustix::param::page_size() as u64,
         );
         // Until the prune begins nothing is half-done: Ctrl-C ends the program as it usually does.
-        let Some(plan) = Plan::new(target, &mut |_| ControlFlow::Continue(()))? else {
+        let Some(plan) = PrunePlan::new(target, &mut |_| ControlFlow::Continue(()))? else {
             return Ok(Exit::Partial);
         };
         let refused = self.refused(mount.as_ref());
@@ -173,7 +173,7 @@ impl Run for Args {
 
 impl Args {
     /// What the layers of an overlay have cached of the directory, as of now.
-    fn layers(&self, plan: &Plan, mount: Option<&Mount>, sizes: Sizes) -> Vec<report::Layer> {
+    fn layers(&self, plan: &PrunePlan, mount: Option<&Mount>, sizes: Sizes) -> Vec<report::Layer> {
         let Some(mount) = mount else {
             return Vec::new();
         };
@@ -181,12 +181,12 @@ impl Args {
         let mut go_on = |_: &Counters| ControlFlow::Continue(());
         let layers = layers::layers(mount, plan.target.place(), &mounts, &mut go_on).into_iter();
         let told = layers.map(|layer| {
-            let plan = layer.found.map(|found| Plan {
+            let plan = layer.found.map(|found| PrunePlan {
                 found,
                 ..plan.clone()
             });
-            let known = |plan: &&Plan| plan.knows_files() || self.mode() != Mode::Pages;
-            let predicted = |plan: &Plan| plan.predicted(self.mode(), self.writeback);
+            let known = |plan: &&PrunePlan| plan.knows_files() || self.mode() != PruneMode::Pages;
+            let predicted = |plan: &PrunePlan| plan.predicted(self.mode(), self.writeback);
             report::Layer {
                 command: self.command(&layer.path),
                 predicted: plan.as_ref().filter(known).map(predicted),
@@ -205,19 +205,19 @@ impl Args {
         Some(format!("refused: {why}; --any-filesystem overrides this"))
     }
 
-    fn mode(&self) -> Mode {
+    fn mode(&self) -> PruneMode {
         self.mode.into()
     }
 
     /// Of slab objects.
-    fn bytes(&self, plan: &Plan, sizes: Sizes) -> Option<u64> {
+    fn bytes(&self, plan: &PrunePlan, sizes: Sizes) -> Option<u64> {
         prune_bytes(plan, self.mode(), self.writeback, sizes)
     }
 
     /// Whether there is a plan to show, though nothing can be pruned.
     fn counts_without(&self, error: &SessionError) -> bool {
         let absent = matches!(error, SessionError::NoModule(_) | SessionError::OnlyReads);
-        absent && self.how.dry_run && self.mode() != Mode::Pages && reader::works().is_ok()
+        absent && self.how.dry_run && self.mode() != PruneMode::Pages && reader::works().is_ok()
     }
 
     /// Page cache can be given up file by file; of everything else, what would do instead.
@@ -231,11 +231,11 @@ impl Args {
             return Err(error.into());
         }
         // A dry run would do with a reader: why there is none says more.
-        if self.how.dry_run && self.mode() != Mode::Pages {
+        if self.how.dry_run && self.mode() != PruneMode::Pages {
             reader::works()?;
         }
         let path = &self.directory.path;
-        if self.mode() == Mode::Pages {
+        if self.mode() == PruneMode::Pages {
             say!(
                 "the module is not loaded: page cache is dropped file by file, which caches their names"
             );
@@ -297,7 +297,7 @@ impl Args {
         }
     }
 
-    fn so_far(&self, plan: &Plan, so_far: &Counters) -> String {
+    fn so_far(&self, plan: &PrunePlan, so_far: &Counters) -> String {
         let predicted = count(plan.predicted(self.mode(), self.writeback));
         let went = count(self.mode().went(so_far));
         format!("{went} of {predicted} {}", self.mode().unit())
@@ -306,7 +306,7 @@ impl Args {
     fn document<'a>(
         &self,
         path: &'a Path,
-        plan: &Plan,
+        plan: &PrunePlan,
         mount: Option<&Mount>,
         sizes: Sizes,
         done: Option<Done>,
@@ -314,7 +314,7 @@ impl Args {
         let (mode, writeback) = (self.mode(), self.writeback);
         let predicted = plan.predicted(mode, writeback);
         let pages = |pages: u64| pages.saturating_mul(sizes.page);
-        let dentries = mode != Mode::Pages;
+        let dentries = mode != PruneMode::Pages;
         let command = self.command(path);
         let files = |figure: u64| plan.knows_files().then_some(figure);
         // In the other modes no inode and no page goes.
@@ -336,8 +336,8 @@ impl Args {
             max: self.max,
             stays_in_use: plan.found.in_use,
             stays_unused: match mode {
-                Mode::Negative => plan.found.prunable.saturating_sub(predicted),
-                Mode::Dentries | Mode::Inodes | Mode::Pages => 0,
+                PruneMode::Negative => plan.found.prunable.saturating_sub(predicted),
+                PruneMode::Dentries | PruneMode::Inodes | PruneMode::Pages => 0,
             },
             stays_pinned: plan.found.pinned,
             dirty_files: files(plan.found.dirty.max(plan.found.writeback)),
@@ -365,7 +365,7 @@ impl Args {
 
     fn tell(
         &self,
-        plan: &Plan,
+        plan: &PrunePlan,
         mount: Option<&Mount>,
         sizes: Sizes,
         done: Option<Done>,

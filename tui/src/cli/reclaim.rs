@@ -23,7 +23,7 @@ use crate::reclaim::audit;
 use crate::reclaim::everybody::What;
 use crate::reclaim::ladder::{self, Place};
 use crate::reclaim::pages::Request;
-use crate::reclaim::{self, Ended, ReclaimError, Rung, carousel, carry_out};
+use crate::reclaim::{self, Ended, ReclaimError, Reclaimer, carousel, carry_out};
 use report::Report;
 
 /// Reclaim more broadly than below one directory: a filesystem, a cgroup, a slab cache, the whole system
@@ -164,7 +164,7 @@ impl Args {
     /// Shows a plan, asks, carries it out, shows what came of it.
     fn climb(
         &self,
-        rung: &dyn Rung,
+        rung: &dyn Reclaimer,
         kernel: &mut Kernel,
         audit: &audit::Log,
         out: &mut dyn Write,

@@ -228,7 +228,7 @@ const OLDEST: (u32, u32) = (7, 2);
 /// What a prune evicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Mode {
+pub enum PruneMode {
     /// Unused negative dentries.
     Negative = abi::MODE_NEGATIVE,
     /// Unused dentries, negative or not.
@@ -240,9 +240,14 @@ pub enum Mode {
 }
 
 /// Each reaches further than the one before it.
-pub const MODES: [Mode; 4] = [Mode::Negative, Mode::Dentries, Mode::Inodes, Mode::Pages];
+pub const MODES: [PruneMode; 4] = [
+    PruneMode::Negative,
+    PruneMode::Dentries,
+    PruneMode::Inodes,
+    PruneMode::Pages,
+];
 
-impl Mode {
+impl PruneMode {
     /// On the command line and in JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -284,7 +289,7 @@ pub struct Bounds {
     pub time: Option<Duration>,
     /// Prune on a filesystem type that pruning is not tested on.
     pub any_filesystem: bool,
-    /// Write dirty files first, in a mode that [may](Mode::may_write).
+    /// Write dirty files first, in a mode that [may](PruneMode::may_write).
     pub writeback: bool,
 }
 
@@ -304,9 +309,9 @@ pub enum Walk {
     /// Tell the directory's own cached children by name. Nothing changes.
     List,
     /// Count what a prune would evict. Nothing changes.
-    DryRun(Mode),
+    DryRun(PruneMode),
     /// Evict.
-    Prune(Mode, Bounds),
+    Prune(PruneMode, Bounds),
 }
 
 impl Walk {

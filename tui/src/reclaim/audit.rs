@@ -18,7 +18,7 @@ use crate::base::json::{self, Name};
 use crate::base::text::{printable, reason};
 use crate::base::trusted;
 
-/// The [`Record::mode`] whose figures are names; of other rungs they are bytes.
+/// The [`AuditEntry::mode`] whose figures are names; of other rungs they are bytes.
 pub(super) const OF_NAMES: &str = "carousel";
 
 /// Where the records go, as the configuration says.
@@ -120,7 +120,7 @@ impl Log {
 
     /// Appends a line that says what is about to be done, and takes room for the line that says
     /// what came of it. Without both nothing may be done.
-    pub fn begin(&self, record: &Record) -> Result<Begun, AuditError> {
+    pub fn begin(&self, record: &AuditEntry) -> Result<Begun, AuditError> {
         let mut begun = self.open()?;
         begun.append(&record.line(true))?;
         Ok(begun)
@@ -181,7 +181,7 @@ pub struct Begun(Option<(File, PathBuf)>);
 
 impl Begun {
     /// Appends what came of it.
-    pub fn end(mut self, record: &Record) -> Result<(), AuditError> {
+    pub fn end(mut self, record: &AuditEntry) -> Result<(), AuditError> {
         self.append(&record.line(false))
     }
 
@@ -221,7 +221,7 @@ pub enum Action {
     Prune,
     /// A slab cache was shrunk.
     Shrink,
-    /// One of the wider rungs of the ladder; which, says [`Record::mode`].
+    /// One of the wider rungs of the ladder; which, says [`AuditEntry::mode`].
     Reclaim,
     /// A setting of the kernel was changed.
     Tune,
@@ -244,7 +244,7 @@ impl Action {
 
 /// One thing that was done, or was to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct AuditEntry {
     /// When it began: UTC, RFC 3339.
     pub time: String,
     /// By whom.
@@ -276,7 +276,7 @@ pub struct Record {
     pub sreclaimable: [Option<u64>; 2],
 }
 
-impl Record {
+impl AuditEntry {
     /// What is about to be done now.
     pub fn new(action: Action, path: &Path, predicted: u64) -> Self {
         let sudo = std::env::var("SUDO_UID").ok();
@@ -393,7 +393,7 @@ mod tests {
         let path = directory.join("state/slabscope/audit.jsonl");
         let log = Log::File(path.clone());
         for name in [&b"/a\nb"[..], b"/\xff"] {
-            let mut record = Record::new(Action::Prune, Path::new(OsStr::from_bytes(name)), 7);
+            let mut record = AuditEntry::new(Action::Prune, Path::new(OsStr::from_bytes(name)), 7);
             record.outcome = "complete".into();
             log.begin(&record).unwrap().end(&record).unwrap();
         }
@@ -457,7 +457,7 @@ mod tests {
         let log = Log::File(path.clone());
         log.check().unwrap();
         fs::write(&path, "{\"schema\":\"slabsc").unwrap();
-        let record = Record::new(Action::Prune, Path::new("/"), 7);
+        let record = AuditEntry::new(Action::Prune, Path::new("/"), 7);
         log.begin(&record).unwrap().end(&record).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let whole = |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_ok();
@@ -486,7 +486,7 @@ mod tests {
         assert_eq!(log("none", "/s", "/h"), Log::Off);
         assert!("audit.jsonl".parse::<Setting>().is_err());
         assert!(Log::Homeless.check().is_err());
-        let nothing = Record::new(Action::Shrink, Path::new("/"), 0);
+        let nothing = AuditEntry::new(Action::Shrink, Path::new("/"), 0);
         assert!(Log::Off.begin(&nothing).unwrap().end(&nothing).is_ok());
     }
 }

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::{Ended, Figure, Flow, Outcome, Ran, ReclaimError, Rung, machine};
+use super::{Ended, Figure, Flow, Outcome, Ran, ReclaimError, Reclaimer, machine};
 use crate::base::shell::quoted;
 use crate::base::text::{bytes, count, counted};
 use crate::kernel::source::Kernel;
-use crate::reclaim::audit::Record;
-use crate::reclaim::shrink::{self, Plan};
+use crate::reclaim::audit::AuditEntry;
+use crate::reclaim::shrink::{self, ShrinkPlan};
 
-impl Rung for Plan {
+impl Reclaimer for ShrinkPlan {
     fn name(&self) -> &'static str {
         "cache"
     }
@@ -85,7 +85,7 @@ impl Rung for Plan {
         Some(self.unallocated().saturating_mul(self.slab_bytes()))
     }
 
-    fn record(&self, _: &[Figure]) -> Record {
+    fn record(&self, _: &[Figure]) -> AuditEntry {
         shrink::record(self)
     }
 
@@ -106,7 +106,7 @@ impl Rung for Plan {
     }
 }
 
-impl Plan {
+impl ShrinkPlan {
     /// Bytes of one of its slabs.
     fn slab_bytes(&self) -> u64 {
         let page = rustix::param::page_size() as u64;

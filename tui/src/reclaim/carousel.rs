@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::{Ended, Figure, Flow, Outcome, Ran, ReclaimError, Rung, figure, machine};
+use super::{Ended, Figure, Flow, Outcome, Ran, ReclaimError, Reclaimer, figure, machine};
 use crate::base::shell::quoted;
 use crate::base::text::{count, counted, printable};
 use crate::cache::negatives::Names;
 use crate::kernel::source::{Kernel, Mount, Mounted};
 use crate::kernel::target::Target;
-use crate::reclaim::audit::{Action, Record};
+use crate::reclaim::audit::{Action, AuditEntry};
 use run::{Run, Tally};
 
 /// What is asked for.
@@ -209,7 +209,7 @@ fn open(path: &Path) -> Result<Target, ReclaimError> {
     Ok(Target::of(path, dir.into()))
 }
 
-impl Rung for Plan {
+impl Reclaimer for Plan {
     fn name(&self) -> &'static str {
         "carousel"
     }
@@ -301,8 +301,8 @@ impl Rung for Plan {
     }
 
     /// In names: slabs come back only where no other object is left in them.
-    fn record(&self, _: &[Figure]) -> Record {
-        Record {
+    fn record(&self, _: &[Figure]) -> AuditEntry {
+        AuditEntry {
             filesystem: self.filesystem().map(str::to_owned),
             mode: Some(self.name()),
             also: self
@@ -311,7 +311,7 @@ impl Rung for Plan {
                 .skip(1)
                 .map(|also| also.target.place().to_owned())
                 .collect(),
-            ..Record::new(Action::Reclaim, self.path(), self.names())
+            ..AuditEntry::new(Action::Reclaim, self.path(), self.names())
         }
     }
 

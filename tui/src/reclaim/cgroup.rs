@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::{Ended, Figure, Flow, Outcome, Progress, Ran, ReclaimError, Rung, machine};
+use super::{Ended, Figure, Flow, Outcome, Progress, Ran, ReclaimError, Reclaimer, machine};
 use crate::base::shell::quoted;
 use crate::base::text::{bytes, printable};
 use crate::kernel::source::{
@@ -198,7 +198,7 @@ fn memory(tree: &KernelTree, directory: &OwnedFd, cgroup: &Path) -> Result<Held,
     Ok(held().ok_or_else(|| malformed(none()))?)
 }
 
-impl Rung for Plan {
+impl Reclaimer for Plan {
     fn name(&self) -> &'static str {
         "cgroup"
     }

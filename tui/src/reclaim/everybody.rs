@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Ended, Figure, Flow, Progress, Ran, ReclaimError, Rung, figure, machine};
+use super::{Ended, Figure, Flow, Progress, Ran, ReclaimError, Reclaimer, figure, machine};
 use crate::base::text::{bytes, count, counted};
 use crate::kernel::aside::{Deed, Waited, aside};
 use crate::kernel::source::{Kernel, KernelFs, KernelTree, Mount};
@@ -114,7 +114,7 @@ fn filesystems(mounts: &[Mount]) -> u64 {
     all.len() as u64
 }
 
-impl Rung for Plan {
+impl Reclaimer for Plan {
     fn name(&self) -> &'static str {
         "everybody"
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::shell::quoted;
 use crate::kernel::reader;
-use crate::kernel::session::Mode;
+use crate::kernel::session::PruneMode;
 use crate::kernel::source::{Hierarchy, Kernel, Mount};
 use crate::reclaim::prune;
 use crate::reclaim::{carousel, pages, superblock};
@@ -71,12 +71,12 @@ impl Rung {
     }
 
     /// What a prune below the directory does; None: it reaches wider.
-    pub fn mode(self) -> Option<Mode> {
+    pub fn mode(self) -> Option<PruneMode> {
         match self {
-            Self::Negative => Some(Mode::Negative),
-            Self::Dentries => Some(Mode::Dentries),
-            Self::Inodes => Some(Mode::Inodes),
-            Self::Pages => Some(Mode::Pages),
+            Self::Negative => Some(PruneMode::Negative),
+            Self::Dentries => Some(PruneMode::Dentries),
+            Self::Inodes => Some(PruneMode::Inodes),
+            Self::Pages => Some(PruneMode::Pages),
             Self::Superblock | Self::Cgroup | Self::Cache | Self::Everybody | Self::Carousel => {
                 None
             }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use rustix::fs::{Advice, Stat, fadvise, fdatasync};
 use rustix::io::Errno;
 
-use super::{Ended, Figure, Flow, Ran, ReclaimError, Rung, machine};
+use super::{Ended, Figure, Flow, Ran, ReclaimError, Reclaimer, machine};
 use crate::base::shell::quoted;
 use crate::base::text::{bytes, count, counted, printable};
 use crate::kernel::aside::attended;
@@ -216,7 +216,7 @@ fn give_up(file: &File, resident: Option<&Resident>, writeback: bool) -> Result<
     fadvise(file, 0, None, Advice::DontNeed)
 }
 
-impl Rung for Plan {
+impl Reclaimer for Plan {
     fn name(&self) -> &'static str {
         "pages"
     }

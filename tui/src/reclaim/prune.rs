@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use crate::base::shell::quoted;
 use crate::base::text::{count, printable};
 use crate::kernel::reader::{self, Look, Reader, Records};
-use crate::kernel::session::{Bounds, Counters, Mode, Record, SessionError, Status, Walk};
+use crate::kernel::session::{Bounds, Counters, PruneMode, Record, SessionError, Status, Walk};
 use crate::kernel::source::Mount;
 use crate::kernel::target::{LookError, Target};
 use crate::reclaim::audit::AuditError;
-pub use recorded::{Done, Order, carry_out, note};
+pub use recorded::{Order, PruneReport, carry_out, note};
 
 /// Why there is no plan, or a plan was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +53,7 @@ impl From<SessionError> for PruneError {
 
 impl PruneError {
     /// Tells what had been done by then, if something had.
-    fn after(self, moved: u64, mode: Mode, took: Duration) -> Self {
+    fn after(self, moved: u64, mode: PruneMode, took: Duration) -> Self {
         match moved {
             0 => self,
             _ => Self::Midway {
@@ -68,7 +68,7 @@ impl PruneError {
 
 /// What a prune would do, from a dry run.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct PrunePlan {
     /// Below which directory.
     pub target: Target,
     /// What the dry run counted; without the module, a census.
@@ -79,7 +79,7 @@ pub struct Plan {
     pub changed: bool,
 }
 
-impl Plan {
+impl PrunePlan {
     /// Counts what would go and what would stay. None if `progress` ended it: who has seen a part
     /// of what would go must not be asked whether it may.
     pub fn new(
@@ -92,7 +92,7 @@ impl Plan {
         let (status, found) = match reader {
             Reader::Module(device) => {
                 // It counts what goes in every mode, and the dirty pages of files.
-                let walk = Walk::DryRun(Mode::Inodes);
+                let walk = Walk::DryRun(PruneMode::Inodes);
                 counted(&mut device.begin(target.dir.as_fd(), walk)?, progress)?
             }
             bpf @ Reader::Bpf(_) => {
@@ -119,12 +119,14 @@ impl Plan {
 
     /// How many dentries are expected to go in `mode`; of page cache, how many pages, if the plan
     /// [knows](Self::knows_files).
-    pub fn predicted(&self, mode: Mode, writeback: bool) -> u64 {
+    pub fn predicted(&self, mode: PruneMode, writeback: bool) -> u64 {
         match mode {
-            Mode::Negative => self.found.negative_prunable,
-            Mode::Dentries | Mode::Inodes => self.found.prunable,
-            Mode::Pages if writeback => self.found.pages.saturating_sub(self.found.failed_pages),
-            Mode::Pages => {
+            PruneMode::Negative => self.found.negative_prunable,
+            PruneMode::Dentries | PruneMode::Inodes => self.found.prunable,
+            PruneMode::Pages if writeback => {
+                self.found.pages.saturating_sub(self.found.failed_pages)
+            }
+            PruneMode::Pages => {
                 let stay = self.unwritten().saturating_add(self.found.failed_pages);
                 self.found.pages.saturating_sub(stay)
             }
@@ -132,30 +134,30 @@ impl Plan {
     }
 
     /// How many inodes are expected to go in `mode`.
-    pub fn inodes(&self, mode: Mode, writeback: bool) -> u64 {
+    pub fn inodes(&self, mode: PruneMode, writeback: bool) -> u64 {
         match mode {
-            Mode::Inodes if writeback => {
+            PruneMode::Inodes if writeback => {
                 self.found.inodes_prunable + self.found.skipped_dirty + self.found.unsynced
             }
-            Mode::Inodes => self.found.inodes_prunable,
-            Mode::Negative | Mode::Dentries | Mode::Pages => 0,
+            PruneMode::Inodes => self.found.inodes_prunable,
+            PruneMode::Negative | PruneMode::Dentries | PruneMode::Pages => 0,
         }
     }
 
     /// How many pages of page cache are expected to go in `mode`, [or more](Self::pages_are_least).
-    pub fn pages(&self, mode: Mode, writeback: bool) -> u64 {
+    pub fn pages(&self, mode: PruneMode, writeback: bool) -> u64 {
         match mode {
-            Mode::Pages => self.predicted(mode, writeback),
-            Mode::Inodes => self.found.pages_prunable,
-            Mode::Negative | Mode::Dentries => 0,
+            PruneMode::Pages => self.predicted(mode, writeback),
+            PruneMode::Inodes => self.found.pages_prunable,
+            PruneMode::Negative | PruneMode::Dentries => 0,
         }
     }
 
     /// More pages may go than is said: of files that are written or waited for first it is not known which have
     /// other users.
-    pub fn pages_are_least(&self, mode: Mode, writeback: bool) -> bool {
+    pub fn pages_are_least(&self, mode: PruneMode, writeback: bool) -> bool {
         let first = self.found.skipped_dirty + self.found.unsynced;
-        mode == Mode::Inodes && writeback && first > 0
+        mode == PruneMode::Inodes && writeback && first > 0
     }
 
     /// Pages that are not on the disk yet.
@@ -167,7 +169,7 @@ impl Plan {
     /// prune, which then is reported as [`Status::Stopped`].
     pub fn carry_out(
         &self,
-        mode: Mode,
+        mode: PruneMode,
         bounds: Bounds,
         progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
     ) -> Result<Outcome, PruneError> {
@@ -195,7 +197,7 @@ impl Plan {
 }
 
 /// The command line that prunes the same, to be copied.
-pub fn command(path: &Path, mode: Mode, writeback: bool) -> String {
+pub fn command(path: &Path, mode: PruneMode, writeback: bool) -> String {
     let first = if writeback { " --writeback" } else { "" };
     format!(
         "slabscope prune {} --mode {}{first}",
@@ -223,7 +225,7 @@ pub fn untested(mount: &Mount) -> Option<String> {
 #[derive(Clone, Debug)]
 pub struct Task {
     /// What is to be done.
-    pub plan: Plan,
+    pub plan: PrunePlan,
     /// The filesystem.
     pub mount: Mount,
 }
@@ -232,7 +234,7 @@ pub struct Task {
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// How.
-    pub mode: Mode,
+    pub mode: PruneMode,
     /// Dentries that the plan expected to go; of page cache, pages.
     pub predicted: u64,
     /// What the module counted; [`Counters::moved`] were handed to eviction.
@@ -252,8 +254,8 @@ impl Outcome {
     /// Inodes that were handed to eviction.
     pub fn inodes(&self) -> u64 {
         match self.mode {
-            Mode::Inodes => self.counters.evict_attempted,
-            Mode::Negative | Mode::Dentries | Mode::Pages => 0,
+            PruneMode::Inodes => self.counters.evict_attempted,
+            PruneMode::Negative | PruneMode::Dentries | PruneMode::Pages => 0,
         }
     }
 }
@@ -284,7 +286,7 @@ mod tests {
     #[test]
     fn command_names_directory_mode_and_writeback() {
         assert_eq!(
-            command(Path::new("/a b"), Mode::Inodes, true),
+            command(Path::new("/a b"), PruneMode::Inodes, true),
             "slabscope prune '/a b' --mode inodes --writeback"
         );
     }

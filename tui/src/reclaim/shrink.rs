@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::base::text::{printable, reason};
 use crate::kernel::source::slab_attributes::{self, Attributes, directory};
 use crate::kernel::source::{Cache, KernelFs, KernelTree, Sample};
-use crate::reclaim::audit::{Action, Record};
+use crate::reclaim::audit::{Action, AuditEntry};
 
 /// Why a cache was not shrunk.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ impl ShrinkError {
 
 /// What is to be shrunk, as it was when it was looked at.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct ShrinkPlan {
     /// The cache.
     pub cache: Cache,
     /// The other names of it.
@@ -64,7 +64,7 @@ pub struct Plan {
     pub path: PathBuf,
 }
 
-impl Plan {
+impl ShrinkPlan {
     /// From a sample taken now.
     pub fn new(root: &Path, cache: &str, sample: &Sample) -> Result<Self, ShrinkError> {
         let gone = || ShrinkError::Gone(cache.into());
@@ -109,8 +109,8 @@ fn opened(root: &Path, file: &Path) -> io::Result<File> {
 }
 
 /// For the audit, before it is done.
-pub fn record(plan: &Plan) -> Record {
-    Record::new(Action::Shrink, &plan.path, plan.unallocated())
+pub fn record(plan: &ShrinkPlan) -> AuditEntry {
+    AuditEntry::new(Action::Shrink, &plan.path, plan.unallocated())
 }
 
 /// Partial slabs of a cache, if the kernel tells.
@@ -123,8 +123,8 @@ pub fn partial(root: &Path, cache: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn plan(cache: Cache) -> Plan {
-        Plan {
+    fn plan(cache: Cache) -> ShrinkPlan {
+        ShrinkPlan {
             cache,
             merged: Vec::new(),
             partial: None,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::shrinker::Shrinker;
 use super::{
-    Ended, Figure, Flow, Progress, Ran, ReclaimError, Rung, figure, machine, open, refused,
+    Ended, Figure, Flow, Progress, Ran, ReclaimError, Reclaimer, figure, machine, open, refused,
 };
 use crate::base::shell::quoted;
 use crate::base::text::{count, printable};
@@ -193,7 +193,7 @@ fn fit(mount: &Mount, any: bool) -> Result<(), ReclaimError> {
     }
 }
 
-impl Rung for Plan {
+impl Reclaimer for Plan {
     fn name(&self) -> &'static str {
         "superblock"
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::kernel::source::{Kernel, KernelFs, KernelTree, SourceError};
 use crate::reclaim::ReclaimError;
-use crate::reclaim::audit::{self, Action, AuditError, Begun, Log, Record};
+use crate::reclaim::audit::{self, Action, AuditEntry, AuditError, Begun, Log};
 
 /// Where the settings are.
 const SYSCTL: &str = "proc/sys";
@@ -59,11 +59,11 @@ pub const SETTINGS: [Setting; 2] = [
 
 /// What came of a change.
 #[derive(Debug)]
-pub struct Done {
+pub struct TuneReport {
     /// Whether it was made.
     pub result: Result<(), ReclaimError>,
     /// What was recorded.
-    pub record: Record,
+    pub record: AuditEntry,
     /// Whether it was.
     pub recorded: Result<(), AuditError>,
 }
@@ -90,7 +90,7 @@ impl Setting {
         kernel: &Kernel,
         value: u64,
         audit: &Log,
-    ) -> Result<Option<Done>, ReclaimError> {
+    ) -> Result<Option<TuneReport>, ReclaimError> {
         if value > self.greatest {
             return Err(ReclaimError::Refused(format!(
                 "{} takes 0 to {}, not {value}",
@@ -102,17 +102,23 @@ impl Setting {
             return Ok(None);
         }
         let path = kernel.root().join(self.path);
-        let record = Record {
+        let record = AuditEntry {
             mode: Some(self.name),
             setting: Some([was, value]),
-            ..Record::new(Action::Tune, &path, 0)
+            ..AuditEntry::new(Action::Tune, &path, 0)
         };
         // What cannot be recorded does not run.
         let begun = audit.begin(&record)?;
         Ok(Some(self.write(kernel, value, record, begun)))
     }
 
-    fn write(&self, kernel: &Kernel, value: u64, mut record: Record, begun: Begun) -> Done {
+    fn write(
+        &self,
+        kernel: &Kernel,
+        value: u64,
+        mut record: AuditEntry,
+        begun: Begun,
+    ) -> TuneReport {
         let path = kernel.root().join(self.path);
         let below = Path::new(self.path).strip_prefix(SYSCTL).unwrap_or(&path);
         let tree = KernelTree::open(kernel.root(), Path::new(SYSCTL), KernelFs::Proc);
@@ -122,7 +128,7 @@ impl Setting {
             Ok(()) => "complete".into(),
             Err(error) => format!("failed: {error}"),
         };
-        Done {
+        TuneReport {
             result: written.map_err(|error| ReclaimError::file(&path, error)),
             recorded: begun.end(&record),
             record,
@@ -273,9 +279,9 @@ mod tests {
         let kernel = Kernel::new(&root);
         let pressure = Setting::of("vfs_cache_pressure").unwrap();
         let path = root.join(pressure.path);
-        let record = Record {
+        let record = AuditEntry {
             setting: Some([100, 200]),
-            ..Record::new(Action::Tune, &path, 0)
+            ..AuditEntry::new(Action::Tune, &path, 0)
         };
         let done = pressure.write(&kernel, 200, record, Begun::full());
         assert!(done.result.is_ok());

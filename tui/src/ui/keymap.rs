@@ -77,7 +77,7 @@ pub enum Action {
     PlanRow,
     PlanHere,
     Cancel,
-    Choose(session::Mode),
+    Choose(session::PruneMode),
     /// The mode before or behind it.
     ChooseNext(isize),
     /// Whether dirty files are written first.
@@ -349,10 +349,10 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::History, "", &[Esc], "", "cursor off, back to now", A::Follow),
     bind(S::History, "freeze", &[Char('f')], "freeze", "freeze or resume the charts", A::Freeze),
     bind(S::Plan, "", &[Char('y')], "prune", "carry out the plan", A::Prune),
-    bind(S::Plan, "", &[Char('1')], "negatives", "only negative dentries", A::Choose(session::Mode::Negative)),
-    bind(S::Plan, "", &[Char('2')], "all unused", "all unused dentries", A::Choose(session::Mode::Dentries)),
-    bind(S::Plan, "", &[Char('3')], "inodes", "unused dentries and their inodes", A::Choose(session::Mode::Inodes)),
-    bind(S::Plan, "", &[Char('4')], "pages", "page cache of files", A::Choose(session::Mode::Pages)),
+    bind(S::Plan, "", &[Char('1')], "negatives", "only negative dentries", A::Choose(session::PruneMode::Negative)),
+    bind(S::Plan, "", &[Char('2')], "all unused", "all unused dentries", A::Choose(session::PruneMode::Dentries)),
+    bind(S::Plan, "", &[Char('3')], "inodes", "unused dentries and their inodes", A::Choose(session::PruneMode::Inodes)),
+    bind(S::Plan, "", &[Char('4')], "pages", "page cache of files", A::Choose(session::PruneMode::Pages)),
     bind(S::Plan, "", &[Char('>')], "broader", "broader rungs: filesystem, cgroup, all", A::Rung(R::Wider)),
     bind(S::Plan, "", &[Up, Char('k')], "", "", A::ChooseNext(-1)),
     bind(S::Plan, "", &[Down, Char('j')], "", "", A::ChooseNext(1)),

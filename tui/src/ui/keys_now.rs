@@ -6,7 +6,7 @@ use crate::ui::keymap::{
     Action, Binding, CGROUPS, FILESYSTEMS, HELP, HISTORY, HOTSPOTS, LEDGER, MOUNTS, NAMES,
     RungAction, SLABS, Scope, Scope as S, TREE, WHO,
 };
-use crate::ui::model::{Ask, Mode, Model, Screen};
+use crate::ui::model::{Ask, InputMode, Model, Screen};
 
 /// What `key` does now.
 pub fn action(model: &Model, key: KeyCode) -> Option<Action> {
@@ -28,7 +28,7 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &Binding> {
         bindings.filter(|binding| {
             let action = binding.action;
             // What leads back has a hint of its own.
-            let quits = action != Action::Quit || matches!(model.mode, Mode::Browse);
+            let quits = action != Action::Quit || matches!(model.mode, InputMode::Browse);
             quits && is_offered(model, binding) && fits_plan(model, action)
         })
     })
@@ -36,10 +36,11 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &Binding> {
 
 /// Whether a key has something to change in the plan that is shown.
 fn fits_plan(model: &Model, action: Action) -> bool {
-    if let (Mode::Confirm(confirm), Action::Prune | Action::WriteBack) = (&model.mode, action) {
+    if let (InputMode::Confirm(confirm), Action::Prune | Action::WriteBack) = (&model.mode, action)
+    {
         return confirm.prunes();
     }
-    let (Mode::ConfirmRung(confirm), Action::Rung(action)) = (&model.mode, action) else {
+    let (InputMode::ConfirmRung(confirm), Action::Rung(action)) = (&model.mode, action) else {
         return true;
     };
     let ask = &confirm.plan.ask;
@@ -63,32 +64,34 @@ pub fn is_offered(model: &Model, binding: &Binding) -> bool {
 /// Where the keys are now, the innermost first.
 pub fn scopes(model: &Model) -> &'static [Scope] {
     match (&model.mode, model.screen) {
-        (Mode::Filter, _) => &[S::Filter],
-        (Mode::Names, _) => NAMES,
-        (Mode::Hotspots, _) => HOTSPOTS,
-        (Mode::Who, _) => WHO,
-        (Mode::ConfirmWho(_), _) => &[S::WhoPlan],
-        (Mode::Export(_), _) => &[S::Export],
-        (Mode::Jump { .. }, _) => &[S::Jump],
-        (Mode::Planning { .. } | Mode::Pruning(_), _) => &[S::Running],
-        (Mode::PlanningRung { .. } | Mode::RunningRung(_), _) => &[S::Running],
-        (Mode::Confirm(_) | Mode::ConfirmRung(_), _) if model.asking.wider.is_some() => &[S::Wider],
-        (Mode::ConfirmRung(confirm), _) if confirm.typing.is_some() => &[S::RungAmount],
-        (Mode::ConfirmRung(confirm), _) if confirm.word.is_some() => &[S::RungWord],
-        (Mode::Leave, _) => &[S::Leave],
-        (Mode::ConfirmRung(_), _) => &[S::RungPlan],
-        (Mode::Settings(_), _) => &[S::Settings],
-        (Mode::Confirm(_), _) => &[S::Plan],
-        (Mode::SortMenu { .. }, _) => &[S::SortMenu],
-        (Mode::Detail, _) => &[S::Detail],
-        (Mode::Help { .. }, _) => HELP,
-        (Mode::Ledger, _) => LEDGER,
-        (Mode::RungLedger(_) | Mode::Failed { .. }, _) => &[S::Message],
-        (Mode::Browse, Screen::Slabs) => SLABS,
-        (Mode::Browse, Screen::Filesystems) => FILESYSTEMS,
-        (Mode::Browse, Screen::Cgroups) => CGROUPS,
-        (Mode::Browse, Screen::History) => HISTORY,
-        (Mode::Browse, Screen::Tree) if model.tree.stack.is_empty() => MOUNTS,
-        (Mode::Browse, Screen::Tree) => TREE,
+        (InputMode::Filter, _) => &[S::Filter],
+        (InputMode::Names, _) => NAMES,
+        (InputMode::Hotspots, _) => HOTSPOTS,
+        (InputMode::Who, _) => WHO,
+        (InputMode::ConfirmWho(_), _) => &[S::WhoPlan],
+        (InputMode::Export(_), _) => &[S::Export],
+        (InputMode::Jump { .. }, _) => &[S::Jump],
+        (InputMode::Planning { .. } | InputMode::Pruning(_), _) => &[S::Running],
+        (InputMode::PlanningRung { .. } | InputMode::RunningRung(_), _) => &[S::Running],
+        (InputMode::Confirm(_) | InputMode::ConfirmRung(_), _) if model.asking.wider.is_some() => {
+            &[S::Wider]
+        }
+        (InputMode::ConfirmRung(confirm), _) if confirm.typing.is_some() => &[S::RungAmount],
+        (InputMode::ConfirmRung(confirm), _) if confirm.word.is_some() => &[S::RungWord],
+        (InputMode::Leave, _) => &[S::Leave],
+        (InputMode::ConfirmRung(_), _) => &[S::RungPlan],
+        (InputMode::Settings(_), _) => &[S::Settings],
+        (InputMode::Confirm(_), _) => &[S::Plan],
+        (InputMode::SortMenu { .. }, _) => &[S::SortMenu],
+        (InputMode::Detail, _) => &[S::Detail],
+        (InputMode::Help { .. }, _) => HELP,
+        (InputMode::Ledger, _) => LEDGER,
+        (InputMode::RungLedger(_) | InputMode::Failed { .. }, _) => &[S::Message],
+        (InputMode::Browse, Screen::Slabs) => SLABS,
+        (InputMode::Browse, Screen::Filesystems) => FILESYSTEMS,
+        (InputMode::Browse, Screen::Cgroups) => CGROUPS,
+        (InputMode::Browse, Screen::History) => HISTORY,
+        (InputMode::Browse, Screen::Tree) if model.tree.stack.is_empty() => MOUNTS,
+        (InputMode::Browse, Screen::Tree) => TREE,
     }
 }

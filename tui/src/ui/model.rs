@@ -99,7 +99,7 @@ pub enum Inert {
 
 /// What the keys do now.
 #[derive(Debug)]
-pub enum Mode {
+pub enum InputMode {
     /// They move about on the screen.
     Browse,
     /// They are typed into the filter of the slab screen.
@@ -140,7 +140,7 @@ pub enum Mode {
         /// Below which directories.
         paths: Vec<PathBuf>,
         /// What is chosen when the plan is shown.
-        mode: crate::kernel::session::Mode,
+        mode: crate::kernel::session::PruneMode,
         /// Counted so far.
         so_far: Box<Counters>,
     },
@@ -207,7 +207,7 @@ pub struct Model {
     /// The screen shown.
     pub screen: Screen,
     /// What the keys do.
-    pub mode: Mode,
+    pub mode: InputMode,
     /// What is asked, and what was seen of it.
     pub asking: Asking,
     /// When the last message with a time came, since the start.
@@ -271,7 +271,7 @@ impl Model {
             keymap: Keymap::default(),
             size,
             screen: Screen::Slabs,
-            mode: Mode::Browse,
+            mode: InputMode::Browse,
             asking: Asking::default(),
             now: Duration::ZERO,
             shown: None,
@@ -344,21 +344,21 @@ impl Model {
     }
 
     /// What the keys do once a box over the screen is closed.
-    pub fn below(&self) -> Mode {
+    pub fn below(&self) -> InputMode {
         match (self.screen, self.page) {
-            _ if self.who_is_shown() => Mode::Who,
-            (Screen::Slabs, _) if self.slabs.detail.is_some() => Mode::Detail,
-            (Screen::Tree, Some(Page::Names)) => Mode::Names,
-            (Screen::Tree, Some(Page::Hotspots)) => Mode::Hotspots,
-            _ => Mode::Browse,
+            _ if self.who_is_shown() => InputMode::Who,
+            (Screen::Slabs, _) if self.slabs.detail.is_some() => InputMode::Detail,
+            (Screen::Tree, Some(Page::Names)) => InputMode::Names,
+            (Screen::Tree, Some(Page::Hotspots)) => InputMode::Hotspots,
+            _ => InputMode::Browse,
         }
     }
 
     /// The rung of the plan on the screen: below a directory the widest of those.
     pub fn rung(&self) -> Option<Rung> {
         match &self.mode {
-            Mode::Confirm(_) => Some(Rung::Pages),
-            Mode::ConfirmRung(confirm) => Some(confirm.plan.ask.rung()),
+            InputMode::Confirm(_) => Some(Rung::Pages),
+            InputMode::ConfirmRung(confirm) => Some(confirm.plan.ask.rung()),
             _ => None,
         }
     }
@@ -367,7 +367,7 @@ impl Model {
     /// filesystem is that of a directory, and so are the names of the last one.
     pub fn beside(&self) -> Vec<&Step> {
         let directory = match &self.mode {
-            Mode::ConfirmRung(confirm) => confirm.directory().is_some(),
+            InputMode::ConfirmRung(confirm) => confirm.directory().is_some(),
             _ => true,
         };
         let rung = self.rung();

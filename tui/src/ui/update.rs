@@ -37,10 +37,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crate::cache::history::Rates;
 use crate::kernel::session::Counters;
 use crate::kernel::source::{Mount, Sample};
-use crate::reclaim::audit::Record;
+use crate::reclaim::audit::AuditEntry;
 use crate::ui::keymap::{self, Action};
 use crate::ui::keys_now;
-use crate::ui::model::{Inert, Mode, Model, Page, Question, Screen, Shown};
+use crate::ui::model::{Inert, InputMode, Model, Page, Question, Screen, Shown};
 pub use browse::{BrowseEffect, BrowseMsg, Pages};
 pub use hotspots::HotspotsMsg;
 pub use messages::{Effect, Msg};
@@ -160,10 +160,10 @@ fn kept(last: &Shown, sample: &Sample) -> Rates {
 fn progress(model: &mut Model, job: u64, at: Duration, counters: Box<Counters>) {
     model.now = model.now.max(at);
     match &mut model.mode {
-        Mode::Planning {
+        InputMode::Planning {
             job: of, so_far, ..
         } if *of == job => *so_far = counters,
-        Mode::Pruning(pruning) if pruning.job == job => pruning.so_far = counters,
+        InputMode::Pruning(pruning) if pruning.job == job => pruning.so_far = counters,
         _ => names::progress(model, job, counters),
     }
 }
@@ -219,7 +219,7 @@ fn unbound(model: &mut Model, key: KeyCode) -> Vec<Effect> {
         if let Some(effects) = field::typed(model, c) {
             return effects;
         }
-        if matches!(model.mode, Mode::SortMenu { .. }) {
+        if matches!(model.mode, InputMode::SortMenu { .. }) {
             match model.screen {
                 Screen::Tree => tree_order::letter(model, c),
                 Screen::Filesystems | Screen::Cgroups => grid::letter(model, c),
@@ -248,7 +248,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Slower => return interval(model, 1),
         Action::Mouse => return mouse::toggle(model),
         Action::Theme => theme(model),
-        Action::Help => model.mode = Mode::Help { scroll: 0 },
+        Action::Help => model.mode = InputMode::Help { scroll: 0 },
         Action::Close => model.mode = model.below(),
         Action::Screen(screen) => return show(model, screen),
         Action::Freeze => freeze(model),
@@ -267,7 +267,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Reverse if model.screen == Screen::Tree => tree_order::reverse(model),
         Action::Reverse => model.slabs.reverse ^= true,
         Action::DirectoriesFirst => tree_order::directories_first(model),
-        Action::Filter => model.mode = Mode::Filter,
+        Action::Filter => model.mode = InputMode::Filter,
         Action::Hotspots(action) => return hotspots::act(model, action),
         Action::Names(action) => return names::act(model, action),
         Action::Who(action) => return who::act(model, action),
@@ -383,11 +383,11 @@ fn freeze(model: &mut Model) {
 
 fn moved(model: &mut Model, steps: i64) {
     match &mut model.mode {
-        Mode::Help { scroll } => {
+        InputMode::Help { scroll } => {
             *scroll = scrolled(*scroll, steps);
             return;
         }
-        Mode::Settings(settings) => {
+        InputMode::Settings(settings) => {
             settings::moved(settings, steps);
             return;
         }
@@ -428,10 +428,12 @@ fn stepped(index: usize, steps: i64, len: usize) -> usize {
 /// What a key does on the screens of filesystems and cgroups alone; boxes over them have keys of their own.
 fn own(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     match (&model.mode, model.screen) {
-        (Mode::Browse | Mode::SortMenu { .. }, Screen::Filesystems) => {
+        (InputMode::Browse | InputMode::SortMenu { .. }, Screen::Filesystems) => {
             filesystems::act(model, action)
         }
-        (Mode::Browse | Mode::SortMenu { .. }, Screen::Cgroups) => cgroups::act(model, action),
+        (InputMode::Browse | InputMode::SortMenu { .. }, Screen::Cgroups) => {
+            cgroups::act(model, action)
+        }
         _ => None,
     }
 }
@@ -445,7 +447,7 @@ fn pinned(mount: &Mount) -> String {
 }
 
 /// Notes in the log what was done, or was to be, and whether it is in the audit file.
-fn record(model: &mut Model, record: Record, recorded: Result<(), String>) {
+fn record(model: &mut Model, record: AuditEntry, recorded: Result<(), String>) {
     if let Err(error) = &recorded {
         model.notice = Some(format!("not recorded: {error}"));
     }

@@ -42,7 +42,7 @@ use crate::base::filter::REGEX;
 use crate::base::text::printable;
 use crate::ui::look::Look;
 use crate::ui::model::{
-    Answer, Column, Inert, Mode, Model, Page, Question, Screen, TreeColumn, Watching,
+    Answer, Column, Inert, InputMode, Model, Page, Question, Screen, TreeColumn, Watching,
 };
 use crate::ui::{keymap, keys_now};
 pub use fit::{LEAST, too_small};
@@ -66,8 +66,8 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
     let [head, body, foot] = areas(frame.area());
     header(model, frame, head);
     match (&model.mode, model.screen) {
-        (Mode::Help { scroll }, _) => help::render(model, *scroll, frame, body),
-        (Mode::Ledger, _) => ledger::render(model, frame, body),
+        (InputMode::Help { scroll }, _) => help::render(model, *scroll, frame, body),
+        (InputMode::Ledger, _) => ledger::render(model, frame, body),
         _ if model.who_is_shown() => who::render(model, frame, body),
         (_, Screen::Slabs) if model.slabs.detail.is_some() => detail::render(model, frame, body),
         (_, Screen::Slabs) => slabs::render(model, frame, body),
@@ -81,21 +81,23 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         (_, Screen::History) => history::render(model, frame, body),
     }
     match &model.mode {
-        Mode::Planning { paths, so_far, .. } => plan::planning(model, paths, so_far, frame, body),
-        Mode::Confirm(_)
-        | Mode::ConfirmRung(_)
-        | Mode::ConfirmWho(_)
-        | Mode::Settings(_)
-        | Mode::Leave => question::render(model, frame, body),
-        Mode::Pruning(pruning) => plan::pruning(model, pruning, frame, body),
-        Mode::Export(export) => names::export(model, export, frame, body),
-        Mode::SortMenu { at } => sort_menu::render(model, *at, frame, body),
-        Mode::PlanningRung { ask, progress, .. } => {
+        InputMode::Planning { paths, so_far, .. } => {
+            plan::planning(model, paths, so_far, frame, body)
+        }
+        InputMode::Confirm(_)
+        | InputMode::ConfirmRung(_)
+        | InputMode::ConfirmWho(_)
+        | InputMode::Settings(_)
+        | InputMode::Leave => question::render(model, frame, body),
+        InputMode::Pruning(pruning) => plan::pruning(model, pruning, frame, body),
+        InputMode::Export(export) => names::export(model, export, frame, body),
+        InputMode::SortMenu { at } => sort_menu::render(model, *at, frame, body),
+        InputMode::PlanningRung { ask, progress, .. } => {
             rung::planning(model, ask, progress, frame, body)
         }
-        Mode::RunningRung(running) => rung::running(model, running, frame, body),
-        Mode::RungLedger(ledger) => rung::ledger(model, ledger, frame, body),
-        Mode::Failed { what, error } => {
+        InputMode::RunningRung(running) => rung::running(model, running, frame, body),
+        InputMode::RungLedger(ledger) => rung::ledger(model, ledger, frame, body),
+        InputMode::Failed { what, error } => {
             let lines = error.lines().map(Line::raw);
             popup(model.look, what, lines.collect(), frame, body);
         }
@@ -180,12 +182,12 @@ pub fn hit(model: &Model, column: u16, row: u16) -> Option<Hit> {
         });
     }
     match (&model.mode, model.screen) {
-        (Mode::Browse, Screen::Slabs) => slabs::hit(model, body, column, row),
-        (Mode::Browse, Screen::Tree) => tree::hit(model, body, column, row),
-        (Mode::Browse, Screen::Filesystems) => filesystems::grid(model)
+        (InputMode::Browse, Screen::Slabs) => slabs::hit(model, body, column, row),
+        (InputMode::Browse, Screen::Tree) => tree::hit(model, body, column, row),
+        (InputMode::Browse, Screen::Filesystems) => filesystems::grid(model)
             .hit(body, column, row)
             .map(Hit::Grid),
-        (Mode::Browse, Screen::Cgroups) => {
+        (InputMode::Browse, Screen::Cgroups) => {
             cgroups::grid(model).hit(body, column, row).map(Hit::Grid)
         }
         _ => None,
@@ -240,11 +242,11 @@ fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 /// What the keys do now, as many as fit; in front of them a word about the key pressed last.
 fn hints(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    if matches!(model.mode, Mode::Filter) {
+    if matches!(model.mode, InputMode::Filter) {
         filter(model, frame, area);
         return;
     }
-    if let Mode::Jump { text, offered } = &model.mode {
+    if let InputMode::Jump { text, offered } = &model.mode {
         jump(model, text, *offered, frame, area);
         return;
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::base::json::Name;
 use crate::base::text::{bytes, count, duration, printable};
 use crate::cli::{Failure, census, ladder};
-use crate::kernel::session::{Counters, Mode, Status};
+use crate::kernel::session::{Counters, PruneMode, Status};
 use crate::kernel::source::{Cache, Mount};
 use crate::reclaim::prune::Outcome;
 use crate::ui::model::{Figures, difference, part_of, pending, reasons};
@@ -117,7 +117,7 @@ pub(super) struct Done {
 impl Document<'_> {
     /// In text, of a path as it was given.
     pub fn tell(&self, path: &Path, out: &mut dyn Write) -> Result<(), Failure> {
-        let pages = self.mode == Mode::Pages.name();
+        let pages = self.mode == PruneMode::Pages.name();
         let what = match self.mode {
             "negative" => "negative dentries",
             "dentries" => "unused dentries",
@@ -208,7 +208,7 @@ impl Document<'_> {
 
     fn tell_what_stays(&self, out: &mut dyn Write) -> io::Result<()> {
         let (in_use, pinned) = (count(self.stays_in_use), count(self.stays_pinned));
-        if self.mode != Mode::Pages.name() {
+        if self.mode != PruneMode::Pages.name() {
             let what = format!("in use, and {pinned} directories that hold them");
             writeln!(out, "  keeps         {in_use:>14}  {what}")?;
         }
@@ -217,7 +217,7 @@ impl Document<'_> {
             let why = "unused, but not negative: --mode dentries evicts those too";
             writeln!(out, "                {unused:>14}  {why}")?;
         }
-        let touches = [Mode::Inodes, Mode::Pages].map(Mode::name);
+        let touches = [PruneMode::Inodes, PruneMode::Pages].map(PruneMode::name);
         let known = Option::unwrap_or_default;
         let dirty_files: u64 = known(self.dirty_files);
         if dirty_files > 0 && touches.contains(&self.mode) {
@@ -232,7 +232,7 @@ impl Document<'_> {
             writeln!(out, "                {files:>14}  {what} ({sizes})")?;
         }
         let unsynced = known(self.unsynced);
-        if unsynced > 0 && self.mode == Mode::Inodes.name() {
+        if unsynced > 0 && self.mode == PruneMode::Inodes.name() {
             let inodes = count(unsynced);
             let what = match self.writeback {
                 true => "written, not synced yet: waited for first",
@@ -308,10 +308,10 @@ impl Done {
             self.status
         )?;
         let cache = bytes(self.page_cache_freed_bytes);
-        if mode == Mode::Pages.name() {
+        if mode == PruneMode::Pages.name() {
             writeln!(out, "  page cache    {cache:>14}  freed")?;
         }
-        if mode == Mode::Inodes.name() {
+        if mode == PruneMode::Inodes.name() {
             let inodes = count(self.inodes_evicted);
             let more = format!("evicted, {cache} of page cache freed");
             writeln!(out, "  inodes        {inodes:>14}  {more}")?;
@@ -394,7 +394,7 @@ fn why(
         why.push(format!("{busy} were being used or evicted by others"));
     }
     why.extend(pending(outcome.inodes(), figures[0], figures[1], mount));
-    if outcome.mode == Mode::Pages {
+    if outcome.mode == PruneMode::Pages {
         return why;
     }
     let expected = expected.and_then(|bytes| part_of(bytes, freed, outcome.predicted));

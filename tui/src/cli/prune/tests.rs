@@ -52,7 +52,7 @@ fn told_on(mount: &Mount, more: &[&str]) -> (String, serde_json::Value) {
         dirty_pages: 256,
         ..Counters::default()
     };
-    let plan = Plan {
+    let plan = PrunePlan {
         target,
         found,
         reader: reader::Kind::Module,

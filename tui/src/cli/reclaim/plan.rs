@@ -12,12 +12,12 @@ use crate::reclaim::carousel::names;
 use crate::reclaim::shrink;
 use crate::reclaim::superblock::Request;
 use crate::reclaim::{
-    Progress, ReclaimError, Rung, carousel, cgroup, everybody, pages, superblock,
+    Progress, ReclaimError, Reclaimer, carousel, cgroup, everybody, pages, superblock,
 };
 
 impl Args {
     /// The plan for the one rung that was asked for.
-    pub(super) fn plan(&self, kernel: &mut Kernel) -> Result<Box<dyn Rung>, Failure> {
+    pub(super) fn plan(&self, kernel: &mut Kernel) -> Result<Box<dyn Reclaimer>, Failure> {
         if let Some(path) = &self.pages {
             return self.pages(kernel, path);
         }
@@ -42,7 +42,7 @@ impl Args {
                 .caches
                 .as_ref()
                 .map_err(|error| ReclaimError::from(error.clone()))?;
-            let plan = shrink::Plan::new(kernel.root(), name, &sample);
+            let plan = shrink::ShrinkPlan::new(kernel.root(), name, &sample);
             return Ok(Box::new(plan.map_err(ReclaimError::from)?));
         }
         if let Some((first, below)) = self.carousel.split_first() {
@@ -58,7 +58,7 @@ impl Args {
         kernel: &mut Kernel,
         first: &Path,
         below: &[PathBuf],
-    ) -> Result<Box<dyn Rung>, Failure> {
+    ) -> Result<Box<dyn Reclaimer>, Failure> {
         if self.names.is_some() && !below.is_empty() {
             let message = "--names applies to one directory: run it once for each";
             return Err(Failure::new(Exit::Usage, message));
@@ -94,7 +94,7 @@ impl Args {
         Ok(Box::new(plan?.ok_or_else(stopped)?))
     }
 
-    fn pages(&self, kernel: &Kernel, path: &Path) -> Result<Box<dyn Rung>, Failure> {
+    fn pages(&self, kernel: &Kernel, path: &Path) -> Result<Box<dyn Reclaimer>, Failure> {
         let request = pages::Request {
             writeback: self.writeback,
             max: self.max,

@@ -9,7 +9,7 @@ use crate::base::text::{bytes, duration, printable};
 use crate::cli::{Failure, ladder};
 use crate::kernel::source::Kernel;
 use crate::reclaim::ladder::Step;
-use crate::reclaim::{Change, Figure, Outcome, Rung, Unit};
+use crate::reclaim::{Change, Figure, Outcome, Reclaimer, Unit};
 
 /// A plan, and what came of it.
 #[derive(Serialize)]
@@ -98,7 +98,7 @@ impl From<Change> for Changed {
 
 impl<'a> Report<'a> {
     /// Of a plan, with the figures as they are now.
-    pub(super) fn new(rung: &'a dyn Rung, steps: &[Step], kernel: &mut Kernel) -> Self {
+    pub(super) fn new(rung: &'a dyn Reclaimer, steps: &[Step], kernel: &mut Kernel) -> Self {
         let now = rung.measure(kernel);
         let command = rung.command();
         Self {

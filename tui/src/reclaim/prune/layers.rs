@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::Plan;
+use super::PrunePlan;
 use crate::kernel::session::Counters;
 use crate::kernel::source::Mount;
 use crate::kernel::target::{LookError, Target};
@@ -48,7 +48,7 @@ pub fn layers(
     progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
 ) -> Vec<Layer> {
     let mut count = |path: &Path| match Target::open_cached(path) {
-        Ok(target) => Some(Plan::new(target, progress).ok()??.found),
+        Ok(target) => Some(PrunePlan::new(target, progress).ok()??.found),
         // On a disk nothing can be cached below what is not.
         Err(LookError::NotCached { .. }) => {
             let local = Mount::of(mounts, path).is_some_and(|mount| !mount.is_remote());

@@ -4,33 +4,33 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{Outcome, Plan, PruneError, settle};
-use crate::kernel::session::{Bounds, Counters, Mode};
+use super::{Outcome, PruneError, PrunePlan, settle};
+use crate::kernel::session::{Bounds, Counters, PruneMode};
 use crate::kernel::source::{Mount, Sample, Source};
-use crate::reclaim::audit::{Action, AuditError, Log, Record};
+use crate::reclaim::audit::{Action, AuditEntry, AuditError, Log};
 
 /// What is to be carried out.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
     /// The plan that was agreed to.
-    pub plan: &'a Plan,
+    pub plan: &'a PrunePlan,
     /// The directory, as the record names it.
     pub path: &'a Path,
     /// The filesystem, if it is known.
     pub mount: Option<&'a Mount>,
     /// What goes.
-    pub mode: Mode,
+    pub mode: PruneMode,
     /// How far.
     pub bounds: Bounds,
 }
 
 /// What became of it.
 #[derive(Debug)]
-pub struct Done {
+pub struct PruneReport {
     /// What it did, or why it did not run.
     pub result: Result<Outcome, PruneError>,
     /// For the log.
-    pub record: Record,
+    pub record: AuditEntry,
     /// Whether the record is in the audit file.
     pub recorded: Result<(), AuditError>,
     /// Taken before it.
@@ -46,14 +46,14 @@ pub fn carry_out(
     audit: &Log,
     begins: &mut dyn FnMut(&Sample),
     progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
-) -> Done {
+) -> PruneReport {
     let Order {
         plan, mode, bounds, ..
     } = order;
-    let mut record = Record {
+    let mut record = AuditEntry {
         filesystem: order.mount.map(|mount| mount.fs.clone()),
         mode: Some(mode.name()),
-        ..Record::new(
+        ..AuditEntry::new(
             Action::Prune,
             order.path,
             plan.predicted(mode, bounds.writeback),
@@ -69,7 +69,7 @@ pub fn carry_out(
     record.sreclaimable = [sreclaimable(&before), sreclaimable(&after)];
     note(&mut record, &result);
     let recorded = begun.map_or(Ok(()), |begun| begun.end(&record));
-    Done {
+    PruneReport {
         result,
         record,
         recorded,
@@ -100,7 +100,7 @@ fn sreclaimable(sample: &Sample) -> Option<u64> {
 }
 
 /// Notes in the record what came of it.
-pub fn note(record: &mut Record, result: &Result<Outcome, PruneError>) {
+pub fn note(record: &mut AuditEntry, result: &Result<Outcome, PruneError>) {
     match result {
         Ok(outcome) => {
             record.freed = outcome.went();
@@ -127,16 +127,16 @@ mod tests {
     fn what_failed_midway_is_recorded_with_what_was_done() {
         let error = || PruneError::from(SessionError::Malformed("cut off"));
         let recorded = |error| {
-            let mut record = Record::new(Action::Prune, Path::new("/"), 9);
+            let mut record = AuditEntry::new(Action::Prune, Path::new("/"), 9);
             note(&mut record, &Err(error));
             record
         };
         let took = Duration::from_secs(3);
-        let record = recorded(error().after(5_000, Mode::Negative, took));
+        let record = recorded(error().after(5_000, PruneMode::Negative, took));
         assert_eq!((record.freed, record.took), (5_000, took));
         let told = "cut off (at least 5,000 dentries had been pruned)";
         assert!(record.outcome.ends_with(told), "{}", record.outcome);
-        let record = recorded(error().after(0, Mode::Negative, took));
+        let record = recorded(error().after(0, PruneMode::Negative, took));
         assert_eq!((record.freed, record.took), (0, Duration::ZERO));
         assert!(record.outcome.ends_with("cut off"), "{}", record.outcome);
     }

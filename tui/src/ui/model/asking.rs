@@ -1,7 +1,7 @@
 //! What is asked on the screen, and how much of it the person had before their eyes: nothing is
 //! answered that was not shown.
 
-use super::{Mode, Model};
+use super::{InputMode, Model};
 use crate::cache::who::Spec;
 use crate::kernel::session;
 
@@ -13,7 +13,7 @@ pub enum Question {
         /// The worker's job that made the plan.
         job: u64,
         /// What is chosen.
-        mode: session::Mode,
+        mode: session::PruneMode,
         /// Dirty files are written first.
         writeback: bool,
     },
@@ -45,23 +45,23 @@ impl Question {
     /// That of the screen.
     pub fn of(model: &Model) -> Option<Self> {
         Some(match &model.mode {
-            Mode::Confirm(confirm) => Self::Prune {
+            InputMode::Confirm(confirm) => Self::Prune {
                 job: confirm.job,
                 mode: confirm.mode,
                 writeback: confirm.writeback,
             },
-            Mode::ConfirmRung(confirm) => Self::Rung {
+            InputMode::ConfirmRung(confirm) => Self::Rung {
                 job: confirm.job,
                 replanning: confirm.replanning,
                 word: confirm.word.is_some(),
             },
-            Mode::Settings(settings) => Self::Setting {
+            InputMode::Settings(settings) => Self::Setting {
                 which: settings.at,
                 from: settings.value(),
                 to: settings.proposed,
             },
-            Mode::ConfirmWho(confirm) => Self::Who(confirm.spec.clone()),
-            Mode::Leave => Self::Leave,
+            InputMode::ConfirmWho(confirm) => Self::Who(confirm.spec.clone()),
+            InputMode::Leave => Self::Leave,
             _ => return None,
         })
     }

@@ -1,12 +1,12 @@
 //! What was done this session, and where it is recorded.
 
-use crate::reclaim::audit::{Log, Record};
+use crate::reclaim::audit::{AuditEntry, Log};
 
 /// The log of this session.
 #[derive(Debug, Default)]
 pub struct Journal {
     /// All that was done, or was to be, oldest first.
-    pub records: Vec<Record>,
+    pub records: Vec<AuditEntry>,
     /// Where each is recorded, too.
     pub file: Log,
     /// Why the last record is in no file, if it is not.
@@ -19,7 +19,7 @@ pub struct Journal {
 
 impl Journal {
     /// Takes a record, and why it is in no file, if it is not.
-    pub fn push(&mut self, record: Record, failed: Option<String>) {
+    pub fn push(&mut self, record: AuditEntry, failed: Option<String>) {
         self.records.push(record);
         self.unrecorded = self.unrecorded.take().or_else(|| failed.clone());
         self.failed = failed;

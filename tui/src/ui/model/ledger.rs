@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::text::{bytes, count};
-use crate::kernel::session::{Counters, Mode, Status};
+use crate::kernel::session::{Counters, PruneMode, Status};
 use crate::kernel::source::{Cache, Mount};
 use crate::reclaim::prune::settle;
 use crate::ui::model::{Figures, Refill, Turn};
@@ -13,7 +13,7 @@ use crate::ui::model::{Figures, Refill, Turn};
 #[derive(Debug)]
 pub struct Ledger {
     /// How.
-    pub mode: Mode,
+    pub mode: PruneMode,
     /// The directories. Those at the end may never have been begun.
     pub parts: Vec<Turn>,
     /// Those of the plan that had nothing to prune.
@@ -26,7 +26,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Of a prune that has ended `at` so long after the start.
-    pub fn new(mode: Mode, parts: Vec<Turn>, skipped: Vec<PathBuf>, at: Duration) -> Self {
+    pub fn new(mode: PruneMode, parts: Vec<Turn>, skipped: Vec<PathBuf>, at: Duration) -> Self {
         let ran = parts.iter().filter(|part| part.outcome().is_some());
         let left = ran
             .map(|part| part.cached.saturating_sub(part.moved()))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::browse::{Browse, Listed};
 use super::tree_columns::{Sizes, TreeLine};
 use super::tree_order::Order;
-use crate::cache::census::{Census, Row};
+use crate::cache::census::{Census, DirectoryCount};
 use crate::kernel::session::Counters;
 use crate::kernel::session::{minus, plus};
 use crate::kernel::source::Mount;
@@ -62,7 +62,7 @@ pub enum End {
 #[derive(Clone, Debug, Default)]
 pub struct Part {
     /// Of the directories counted so far those with the most dentries.
-    pub rows: Vec<Row>,
+    pub rows: Vec<DirectoryCount>,
     /// How many more there were.
     pub more: u64,
     /// The directory that is being counted, and about what was counted below it.
@@ -124,7 +124,7 @@ impl Place {
     }
 
     /// The rows shown, as far as they are known.
-    pub fn rows(&self) -> &[Row] {
+    pub fn rows(&self) -> &[DirectoryCount] {
         &self.census.rows[..self.shown]
     }
 
@@ -177,12 +177,12 @@ impl Place {
     }
 
     /// The selected row.
-    pub fn row(&self) -> Option<&Row> {
+    pub fn row(&self) -> Option<&DirectoryCount> {
         self.rows().get(self.index())
     }
 
     /// A row with what its columns are made from.
-    pub fn line<'a>(&self, row: &'a Row, sizes: Sizes) -> TreeLine<'a> {
+    pub fn line<'a>(&self, row: &'a DirectoryCount, sizes: Sizes) -> TreeLine<'a> {
         let before = self.before.as_ref();
         TreeLine {
             row,
@@ -215,7 +215,7 @@ impl Place {
     }
 
     /// Whether the row's figures are being counted.
-    pub fn is_counting(&self, row: &Row) -> bool {
+    pub fn is_counting(&self, row: &DirectoryCount) -> bool {
         let refreshing = self.refreshing.as_ref().map(|(_, name)| name);
         [self.under_way.as_ref(), refreshing].contains(&Some(&row.name))
     }
@@ -280,7 +280,7 @@ impl Place {
         self.census.here = *part.so_far;
         self.under_way = part.under_way.as_ref().map(|(name, _)| name.clone());
         if let Some((name, below)) = part.under_way {
-            self.census.rows.push(Row {
+            self.census.rows.push(DirectoryCount {
                 name,
                 own: Counters::default(),
                 below,
@@ -344,10 +344,10 @@ impl Place {
 
 /// What is directly in the directory: all that its rows do not count, among it the directories
 /// that the rows stand for.
-fn here(census: &Census) -> Row {
+fn here(census: &Census) -> DirectoryCount {
     let rows = census.rows.iter();
     let here = rows.fold(census.here, |here, row| minus(here, &row.below));
-    Row {
+    DirectoryCount {
         name: OsString::new(),
         own: here,
         below: here,
@@ -385,8 +385,8 @@ mod tests {
         }
     }
 
-    fn row(at: usize, below: Counters) -> Row {
-        Row {
+    fn row(at: usize, below: Counters) -> DirectoryCount {
+        DirectoryCount {
             name: format!("dir{at}").into(),
             own: below,
             below,
@@ -397,7 +397,7 @@ mod tests {
     }
 
     /// Tells the rows in parts of `step`, each with the next one under way.
-    fn told(rows: &[Row], step: usize, here: Counters) -> Place {
+    fn told(rows: &[DirectoryCount], step: usize, here: Counters) -> Place {
         let mut place = place();
         place.begin(1, Duration::ZERO);
         for (at, part) in rows.chunks(step).enumerate() {
@@ -458,7 +458,7 @@ mod tests {
             };
             let sizes = Sizes::default();
             place.arrange(&order, sizes);
-            let fits = |row: &&Row| row.name.to_string_lossy().contains(&filter);
+            let fits = |row: &&DirectoryCount| row.name.to_string_lossy().contains(&filter);
             let fitting = place.census.rows.iter().filter(fits).count();
             prop_assert_eq!(place.rows().len(), fitting);
             prop_assert_eq!(place.rows().iter().filter(fits).count(), fitting);

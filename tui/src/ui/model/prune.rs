@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::cache::census::{freeable, freeable_negatives};
 use crate::cache::holders::Holders;
-use crate::kernel::session::{Counters, Mode};
+use crate::kernel::session::{Counters, PruneMode};
 use crate::kernel::source::{Cache, Mount, Sample};
-use crate::reclaim::prune::{Outcome, Plan, Task, layers, untested};
+use crate::reclaim::prune::{Outcome, PrunePlan, Task, layers, untested};
 use crate::ui::model::Sizes;
 
 /// A plan before the person's eyes: for one directory, or for each of those that were marked.
@@ -18,7 +18,7 @@ pub struct Confirm {
     /// What is carried out, and nothing else, one after the other.
     pub tasks: Vec<Task>,
     /// Which of its modes is chosen.
-    pub mode: Mode,
+    pub mode: PruneMode,
     /// Dirty files are written first.
     pub writeback: bool,
     /// Who holds what stays.
@@ -57,23 +57,23 @@ impl Confirm {
     }
 
     /// The sum of a figure of the plans.
-    fn sum_of(&self, figure: impl Fn(&Plan) -> u64) -> u64 {
+    fn sum_of(&self, figure: impl Fn(&PrunePlan) -> u64) -> u64 {
         let figures = self.tasks.iter().map(|task| figure(&task.plan));
         figures.fold(0, u64::saturating_add)
     }
 
     /// Dentries, or pages, that are expected to go in `mode`.
-    pub fn predicted(&self, mode: Mode) -> u64 {
+    pub fn predicted(&self, mode: PruneMode) -> u64 {
         self.sum_of(|plan| plan.predicted(mode, self.writeback))
     }
 
     /// Inodes that are expected to go in `mode`.
-    pub fn inodes(&self, mode: Mode) -> u64 {
+    pub fn inodes(&self, mode: PruneMode) -> u64 {
         self.sum_of(|plan| plan.inodes(mode, self.writeback))
     }
 
     /// Pages of page cache that are expected to go in `mode`.
-    pub fn pages(&self, mode: Mode) -> u64 {
+    pub fn pages(&self, mode: PruneMode) -> u64 {
         self.sum_of(|plan| plan.pages(mode, self.writeback))
     }
 
@@ -85,7 +85,7 @@ impl Confirm {
 
     /// Pages that are not on the disk yet.
     pub fn unwritten(&self) -> u64 {
-        self.sum_of(Plan::unwritten)
+        self.sum_of(PrunePlan::unwritten)
     }
 
     /// Where the layers of overlays have the directories: each name is cached there once more.
@@ -103,24 +103,24 @@ impl Confirm {
     }
 
     /// Bytes of slab objects that come back in `mode`, given the sizes of those of a task.
-    pub fn bytes(&self, mode: Mode, sizes: impl Fn(&Task) -> Sizes) -> Option<u64> {
+    pub fn bytes(&self, mode: PruneMode, sizes: impl Fn(&Task) -> Sizes) -> Option<u64> {
         let bytes = |task: &Task| bytes(&task.plan, mode, self.writeback, sizes(task));
         self.tasks.iter().map(bytes).sum()
     }
 }
 
 /// Bytes of slab objects that come back in `mode`.
-pub fn bytes(plan: &Plan, mode: Mode, writeback: bool, sizes: Sizes) -> Option<u64> {
+pub fn bytes(plan: &PrunePlan, mode: PruneMode, writeback: bool, sizes: Sizes) -> Option<u64> {
     let found = &plan.found;
     Some(match mode {
-        Mode::Negative => freeable_negatives(found, sizes.dentry?),
-        Mode::Dentries => freeable(found, sizes.dentry?),
-        Mode::Inodes if !plan.knows_files() => return None,
-        Mode::Inodes => {
+        PruneMode::Negative => freeable_negatives(found, sizes.dentry?),
+        PruneMode::Dentries => freeable(found, sizes.dentry?),
+        PruneMode::Inodes if !plan.knows_files() => return None,
+        PruneMode::Inodes => {
             let inodes = plan.inodes(mode, writeback).saturating_mul(sizes.inode?);
             freeable(found, sizes.dentry?).saturating_add(inodes)
         }
-        Mode::Pages => 0,
+        PruneMode::Pages => 0,
     })
 }
 
@@ -130,7 +130,7 @@ pub struct Pruning {
     /// The worker's number of it.
     pub job: u64,
     /// How.
-    pub mode: Mode,
+    pub mode: PruneMode,
     /// The directories, in the order in which they are pruned. The plans themselves went with the
     /// effect: they hold the directories open, which would keep them in use.
     pub parts: Vec<Turn>,
@@ -192,15 +192,15 @@ pub struct Turn {
 
 impl Turn {
     /// Of a task, in `mode`.
-    pub fn new(task: &Task, mode: Mode, writeback: bool, sizes: Sizes) -> Self {
+    pub fn new(task: &Task, mode: PruneMode, writeback: bool, sizes: Sizes) -> Self {
         let plan = &task.plan;
         Self {
             path: task.plan.target.path.clone(),
             mount: task.mount.clone(),
             cached: match mode {
-                Mode::Negative => plan.found.negative,
-                Mode::Dentries | Mode::Inodes => plan.found.total,
-                Mode::Pages => plan.found.pages,
+                PruneMode::Negative => plan.found.negative,
+                PruneMode::Dentries | PruneMode::Inodes => plan.found.total,
+                PruneMode::Pages => plan.found.pages,
             },
             predicted: plan.predicted(mode, writeback),
             predicted_inodes: plan.inodes(mode, writeback),

@@ -7,7 +7,7 @@ use super::Model;
 use crate::reclaim::everybody::What;
 use crate::reclaim::ladder;
 use crate::reclaim::tune::SETTINGS;
-use crate::reclaim::{Figure, Outcome, Progress, Rung};
+use crate::reclaim::{Figure, Outcome, Progress, Reclaimer};
 
 /// What is asked for of a rung.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub struct RungPlan {
     /// What was asked for.
     pub ask: Ask,
     /// What does it.
-    pub rung: Box<dyn Rung>,
+    pub rung: Box<dyn Reclaimer>,
     /// The figures when the plan was made.
     pub now: Vec<Figure>,
 }

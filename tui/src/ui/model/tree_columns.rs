@@ -2,7 +2,7 @@
 //! are sorted by, what they say and what they mean.
 
 use crate::base::text::{bytes, count_in, short_signed};
-use crate::cache::census::Row;
+use crate::cache::census::DirectoryCount;
 use crate::cache::census::freeable;
 use crate::kernel::source::{Mount, Sample};
 
@@ -36,7 +36,7 @@ pub enum TreeColumn {
 #[derive(Clone, Copy, Debug)]
 pub struct TreeLine<'a> {
     /// The row.
-    pub row: &'a Row,
+    pub row: &'a DirectoryCount,
     /// Dentries below at the census before, if there was one.
     pub before: Option<u64>,
     /// Bytes of objects and pages.

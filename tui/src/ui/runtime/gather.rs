@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-use crate::cache::census::{Census, Row, Seen, greatest, keep_greatest};
+use crate::cache::census::{Census, DirectoryCount, Seen, greatest, keep_greatest};
 use crate::kernel::session::Counters;
 use crate::kernel::session::{minus, plus};
 use crate::ui::model::{KEPT, Part};
@@ -22,7 +22,7 @@ pub(super) struct Gather {
     /// A row was among what was told.
     told: bool,
     /// Those with the most dentries, of all so far.
-    rows: Vec<Row>,
+    rows: Vec<DirectoryCount>,
     /// How many others there were.
     more: u64,
     /// What the module told of all so far.
@@ -108,8 +108,8 @@ mod tests {
         }
     }
 
-    fn row(name: &str, total: u64) -> Row {
-        Row {
+    fn row(name: &str, total: u64) -> DirectoryCount {
+        DirectoryCount {
             name: name.into(),
             own: counters(total),
             below: counters(total),
@@ -153,7 +153,7 @@ mod tests {
         for n in 0..5 * KEPT {
             gather.see(Seen::Row(Box::new(row(&n.to_string(), n as u64))), start);
         }
-        let most = |rows: &[Row]| rows.iter().map(|row| row.below.total).max();
+        let most = |rows: &[DirectoryCount]| rows.iter().map(|row| row.below.total).max();
         for (part, told) in [(gather.part(TOLD), TOLD), (gather.all(), KEPT)] {
             assert_eq!(part.rows.len(), told);
             assert_eq!(part.rows.len() as u64 + part.more, 5 * KEPT as u64);

@@ -27,7 +27,7 @@ use crate::kernel::source::dentry_state::Cost;
 use crate::kernel::source::{Kernel, cgroups, slab_attributes};
 use crate::kernel::target::{LookError, Target};
 use crate::reclaim::audit;
-use crate::reclaim::prune::Plan;
+use crate::reclaim::prune::PrunePlan;
 use crate::ui::model::Part;
 use crate::ui::update::{Effect, Msg, NamesEffect};
 use cancelled::Cancelled;
@@ -247,7 +247,7 @@ impl Work {
         job: u64,
         paths: &[PathBuf],
         layers: bool,
-    ) -> Result<Option<Vec<Plan>>, LookError> {
+    ) -> Result<Option<Vec<PrunePlan>>, LookError> {
         let mut plans = Vec::new();
         let mut missing = None;
         for path in paths {
@@ -258,7 +258,7 @@ impl Work {
                 }
                 opened => opened?,
             };
-            match Plan::new(target, &mut |so_far| self.progress(job, so_far))? {
+            match PrunePlan::new(target, &mut |so_far| self.progress(job, so_far))? {
                 Some(plan) => plans.push(plan),
                 None => return Ok(None),
             }

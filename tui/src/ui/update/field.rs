@@ -1,7 +1,7 @@
 //! Typing and pasting into the fields: filter, path, file, amount, word.
 
 use super::{Effect, filter};
-use crate::ui::model::{Mode, Model};
+use crate::ui::model::{InputMode, Model};
 
 /// Bytes of the longest path (PATH_MAX of limits.h, without its NUL).
 const PATH: usize = 4_095;
@@ -25,7 +25,7 @@ pub(super) fn typed(model: &mut Model, c: char) -> Option<Vec<Effect>> {
 /// A text is pasted. Outside of the fields it presses no key, and what agrees to something has to
 /// be typed. Of several lines the first is taken, and nothing that a terminal would obey.
 pub(super) fn pasted(model: &mut Model, text: &str) -> Vec<Effect> {
-    let is_word = matches!(&model.mode, Mode::ConfirmRung(confirm) if confirm.word.is_some());
+    let is_word = matches!(&model.mode, InputMode::ConfirmRung(confirm) if confirm.word.is_some());
     let trimmed = text.trim_end_matches(['\r', '\n']);
     let first = trimmed.split(['\r', '\n']).next().unwrap_or_default();
     let most = most(model);
@@ -54,7 +54,7 @@ pub(super) fn pasted(model: &mut Model, text: &str) -> Vec<Effect> {
 
 fn most(model: &Model) -> usize {
     match model.mode {
-        Mode::Jump { .. } | Mode::Export(_) => PATH,
+        InputMode::Jump { .. } | InputMode::Export(_) => PATH,
         _ => SHORT,
     }
 }
@@ -68,24 +68,24 @@ fn put(text: &mut String, c: char, most: usize) {
 /// Changes the text of the field; None: there is none.
 fn edit(model: &mut Model, change: impl FnOnce(&mut String)) -> Option<Vec<Effect>> {
     match &mut model.mode {
-        Mode::Filter => {
+        InputMode::Filter => {
             let mut text = model.filter().text().to_owned();
             change(&mut text);
             return Some(filter::set(model, text));
         }
-        Mode::Export(export) if export.job.is_none() => {
+        InputMode::Export(export) if export.job.is_none() => {
             change(&mut export.path);
             export.error = None;
         }
-        Mode::Export(_) => {}
-        Mode::Jump { text, offered } => {
+        InputMode::Export(_) => {}
+        InputMode::Jump { text, offered } => {
             // What is typed first takes the place of what was offered.
             if std::mem::take(offered) {
                 text.clear();
             }
             change(text);
         }
-        Mode::ConfirmRung(confirm) => {
+        InputMode::ConfirmRung(confirm) => {
             change(confirm.typing.as_mut().or(confirm.word.as_mut())?);
         }
         _ => return None,

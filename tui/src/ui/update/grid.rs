@@ -3,20 +3,20 @@
 use super::{Effect, stepped};
 use crate::ui::keymap::Action;
 use crate::ui::model::{
-    CGROUP_COLUMNS, FILESYSTEM_COLUMNS, GridColumn, GridOrder, Mode, Model, Screen,
+    CGROUP_COLUMNS, FILESYSTEM_COLUMNS, GridColumn, GridOrder, InputMode, Model, Screen,
 };
 
 /// What a key does on these screens; None: nothing that is not the same everywhere.
 pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     // Boxes over the screen have keys of their own.
-    if !matches!(model.mode, Mode::Browse | Mode::SortMenu { .. }) {
+    if !matches!(model.mode, InputMode::Browse | InputMode::SortMenu { .. }) {
         return None;
     }
     let order = order(model)?;
     match action {
-        Action::SortMenu => model.mode = Mode::SortMenu { at: order.sort },
+        Action::SortMenu => model.mode = InputMode::SortMenu { at: order.sort },
         Action::SortChosen => {
-            if let Mode::SortMenu { at } = model.mode {
+            if let InputMode::SortMenu { at } = model.mode {
                 sort(model, at);
             }
         }
@@ -58,8 +58,8 @@ fn sort(model: &mut Model, column: usize) {
         order.sort = column;
         order.reverse = false;
     }
-    if matches!(model.mode, Mode::SortMenu { .. }) {
-        model.mode = Mode::Browse;
+    if matches!(model.mode, InputMode::SortMenu { .. }) {
+        model.mode = InputMode::Browse;
     }
     model.arrange_grid();
 }
@@ -82,7 +82,7 @@ pub(super) fn letter(model: &mut Model, letter: char) {
 
 pub(super) fn moved(model: &mut Model, steps: i64) {
     let columns = letters(model).len();
-    if let Mode::SortMenu { at } = &mut model.mode {
+    if let InputMode::SortMenu { at } = &mut model.mode {
         *at = stepped(*at, steps, columns);
         return;
     }

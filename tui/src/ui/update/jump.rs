@@ -9,7 +9,7 @@ use crate::kernel::paths::{pid_of_root, root_of_process};
 use crate::kernel::source::{Mount, SourceError};
 use crate::kernel::target::LookError;
 use crate::ui::keymap::Action;
-use crate::ui::model::{Left, Mode, Model, Namespace, Place, Screen, State};
+use crate::ui::model::{InputMode, Left, Model, Namespace, Place, Screen, State};
 
 /// The path shown is the beginning of most paths that are typed.
 pub(super) fn begin(model: &mut Model) {
@@ -19,7 +19,7 @@ pub(super) fn begin(model: &mut Model) {
         Some(path) if path.chars().any(char::is_control) => "/".into(),
         Some(path) => format!("{path}/"),
     };
-    model.mode = Mode::Jump {
+    model.mode = InputMode::Jump {
         text,
         offered: true,
     };
@@ -27,7 +27,7 @@ pub(super) fn begin(model: &mut Model) {
 
 /// Without its last character; what was offered is to be changed then.
 pub(super) fn erase(model: &mut Model) {
-    if let Mode::Jump { text, offered } = &mut model.mode {
+    if let InputMode::Jump { text, offered } = &mut model.mode {
         *offered = false;
         text.pop();
     }
@@ -35,14 +35,14 @@ pub(super) fn erase(model: &mut Model) {
 
 /// What was offered is to be typed on.
 pub(super) fn keep(model: &mut Model) {
-    if let Mode::Jump { offered, .. } = &mut model.mode {
+    if let InputMode::Jump { offered, .. } = &mut model.mode {
         *offered = false;
     }
 }
 
 /// Enter: digits are a process, all else is a path.
 pub(super) fn go(model: &mut Model) -> Vec<Effect> {
-    let Mode::Jump { text, .. } = std::mem::replace(&mut model.mode, Mode::Browse) else {
+    let InputMode::Jump { text, .. } = std::mem::replace(&mut model.mode, InputMode::Browse) else {
         return Vec::new();
     };
     if let Ok(pid) = text.parse() {

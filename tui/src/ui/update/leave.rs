@@ -3,19 +3,19 @@
 use super::Effect;
 use super::{hotspots, names, who};
 use crate::ui::keymap::{HotspotsAction, NamesAction, WhoAction};
-use crate::ui::model::{Mode, Model, Watching};
+use crate::ui::model::{InputMode, Model, Watching};
 
 /// `q`: back from what covers a screen; from a screen itself the program is left, and that is asked
 /// if something under way would end.
 pub(super) fn quit(model: &mut Model) -> Vec<Effect> {
     match model.mode {
-        Mode::Who => return who::act(model, WhoAction::Back),
-        Mode::Hotspots => return hotspots::act(model, HotspotsAction::Back),
-        Mode::Names => return names::act(model, NamesAction::Back),
+        InputMode::Who => return who::act(model, WhoAction::Back),
+        InputMode::Hotspots => return hotspots::act(model, HotspotsAction::Back),
+        InputMode::Names => return names::act(model, NamesAction::Back),
         _ => {}
     }
     if model.who.watching.as_ref().is_some_and(Watching::is_on) {
-        model.mode = Mode::Leave;
+        model.mode = InputMode::Leave;
         return Vec::new();
     }
     vec![Effect::Quit]

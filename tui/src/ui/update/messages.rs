@@ -18,7 +18,7 @@ use crate::kernel::session::{self, Counters};
 use crate::kernel::source::{Attributes, Cgroups, CgroupsError, Gap, Mount, Sample, SourceError};
 use crate::kernel::target::LookError;
 use crate::reclaim::ladder::Step;
-use crate::reclaim::prune::{self, Plan, Task};
+use crate::reclaim::prune::{self, PrunePlan, Task};
 use crate::ui::model::{Ask, Part, RungPlan};
 
 /// What happened. Times are since the start of the program.
@@ -109,7 +109,7 @@ pub enum Msg {
         /// Which.
         job: u64,
         /// What a prune would do below each directory, or why that is not known.
-        result: Result<Option<Vec<Plan>>, LookError>,
+        result: Result<Option<Vec<PrunePlan>>, LookError>,
     },
     /// Who holds what is below directories was looked for.
     Held {
@@ -145,7 +145,7 @@ pub enum Msg {
         /// When.
         at: Duration,
         /// What became of it.
-        pruned: Box<prune::Done>,
+        pruned: Box<prune::PruneReport>,
         /// No other directory follows.
         last: bool,
     },
@@ -225,16 +225,16 @@ pub enum Effect {
         /// Below which directories.
         below: Vec<PathBuf>,
         /// What was pruned.
-        mode: session::Mode,
+        mode: session::PruneMode,
     },
-    /// Prune. Comes out of [`crate::ui::model::Mode::Confirm`] alone.
+    /// Prune. Comes out of [`crate::ui::model::InputMode::Confirm`] alone.
     Prune {
         /// The job's number.
         job: u64,
         /// The plans that were on the screen, to be carried out one after the other.
         tasks: Vec<Task>,
         /// The mode chosen.
-        mode: session::Mode,
+        mode: session::PruneMode,
         /// Dirty files are written first.
         writeback: bool,
     },
@@ -264,7 +264,7 @@ pub enum Effect {
         /// Which.
         ask: Ask,
     },
-    /// Carry such a plan out. Comes out of [`crate::ui::model::Mode::ConfirmRung`] alone.
+    /// Carry such a plan out. Comes out of [`crate::ui::model::InputMode::ConfirmRung`] alone.
     Rung {
         /// The job's number.
         job: u64,
@@ -273,7 +273,7 @@ pub enum Effect {
     },
     /// Read the kernel's settings.
     ReadSettings,
-    /// Change one. Comes out of [`crate::ui::model::Mode::Settings`] alone.
+    /// Change one. Comes out of [`crate::ui::model::InputMode::Settings`] alone.
     Change {
         /// Which of [`crate::reclaim::tune::SETTINGS`].
         which: usize,

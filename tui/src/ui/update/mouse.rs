@@ -3,7 +3,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::{Effect, grid, show, slabs, tree, tree_order};
-use crate::ui::model::{Mode, Model};
+use crate::ui::model::{InputMode, Model};
 use crate::ui::view::{self, GridHit, Hit};
 
 /// Lines that a notch of the wheel scrolls.
@@ -13,12 +13,12 @@ const NOTCH: i64 = 3;
 pub(super) fn event(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
     if !matches!(
         model.mode,
-        Mode::Browse
-            | Mode::Detail
-            | Mode::Names
-            | Mode::Hotspots
-            | Mode::SortMenu { .. }
-            | Mode::Help { .. }
+        InputMode::Browse
+            | InputMode::Detail
+            | InputMode::Names
+            | InputMode::Hotspots
+            | InputMode::SortMenu { .. }
+            | InputMode::Help { .. }
     ) {
         return Vec::new();
     }

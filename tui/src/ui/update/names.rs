@@ -12,7 +12,7 @@ use crate::kernel::session::Counters;
 use crate::kernel::source::Mount;
 use crate::kernel::target::LookError;
 use crate::ui::keymap::NamesAction;
-use crate::ui::model::{Export, Focus, Mode, Model, Names, NamesState, Page};
+use crate::ui::model::{Export, Focus, InputMode, Model, Names, NamesState, Page};
 
 /// What the worker does for the page.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ pub(super) fn act(model: &mut Model, action: NamesAction) -> Vec<Effect> {
         }
         NamesAction::Export => export(model),
         NamesAction::Format => {
-            if let Mode::Export(export) = &mut model.mode {
+            if let InputMode::Export(export) = &mut model.mode {
                 export.format = match export.format {
                     Format::Lines => Format::Raw,
                     Format::Raw => Format::Lines,
@@ -110,7 +110,7 @@ pub(super) fn act(model: &mut Model, action: NamesAction) -> Vec<Effect> {
             }
         }
         NamesAction::Erase => {
-            if let Mode::Export(export) = &mut model.mode
+            if let InputMode::Export(export) = &mut model.mode
                 && export.job.is_none()
             {
                 export.path.pop();
@@ -163,7 +163,7 @@ pub(super) fn show(model: &mut Model, path: PathBuf, mount: Mount, lookup: bool)
     // What was listed before is let go of first: it may be large.
     model.names = Some(names);
     model.page = Some(Page::Names);
-    model.mode = Mode::Names;
+    model.mode = InputMode::Names;
     effects.push(Effect::Names(NamesEffect::List { job, path, lookup }));
     effects
 }
@@ -278,7 +278,7 @@ pub(super) fn moved(model: &mut Model, steps: i64) {
 }
 
 pub(super) fn progress(model: &mut Model, job: u64, counters: Box<Counters>) {
-    if let Mode::Export(export) = &mut model.mode
+    if let InputMode::Export(export) = &mut model.mode
         && let Some((of, written)) = &mut export.job
         && *of == job
     {
@@ -327,7 +327,7 @@ pub(super) fn happened(model: &mut Model, msg: NamesMsg) -> Vec<Effect> {
 fn export(model: &mut Model) {
     match &model.names {
         Some(names) if names.listing().is_some_and(|listing| listing.count > 0) => {
-            model.mode = Mode::Export(Box::new(Export::new(&names.path)));
+            model.mode = InputMode::Export(Box::new(Export::new(&names.path)));
         }
         _ => model.notice = Some("there are no names to export".into()),
     }
@@ -335,7 +335,7 @@ fn export(model: &mut Model) {
 
 fn write(model: &mut Model) -> Vec<Effect> {
     let job = model.last_job + 1;
-    let (Mode::Export(export), Some(names)) = (&mut model.mode, &model.names) else {
+    let (InputMode::Export(export), Some(names)) = (&mut model.mode, &model.names) else {
         return Vec::new();
     };
     if export.job.is_some() {
@@ -359,7 +359,7 @@ fn write(model: &mut Model) -> Vec<Effect> {
 
 /// Ends an export under way; without one, closes the prompt.
 fn cancel(model: &mut Model) -> Vec<Effect> {
-    if let Mode::Export(export) = &model.mode
+    if let InputMode::Export(export) = &model.mode
         && let Some((job, _)) = export.job
     {
         return vec![Effect::Cancel { job }];
@@ -369,7 +369,7 @@ fn cancel(model: &mut Model) -> Vec<Effect> {
 }
 
 fn exported(model: &mut Model, job: u64, result: Result<Exported, ExportError>) {
-    let Mode::Export(export) = &mut model.mode else {
+    let InputMode::Export(export) = &mut model.mode else {
         return;
     };
     if export.job.is_none_or(|(of, _)| of != job) {

@@ -6,7 +6,7 @@ use super::{Effect, prune, rung, tree, wider};
 use crate::reclaim::everybody::What;
 use crate::reclaim::ladder::Rung;
 use crate::ui::keymap::RungAction;
-use crate::ui::model::{Ask, Held, Mode, Model, Origin, Screen};
+use crate::ui::model::{Ask, Held, InputMode, Model, Origin, Screen};
 
 /// What a key does to a plan for a rung.
 pub(super) fn act(model: &mut Model, action: RungAction) -> Vec<Effect> {
@@ -29,7 +29,7 @@ pub(super) fn act(model: &mut Model, action: RungAction) -> Vec<Effect> {
         }
         RungAction::Typed => rung::typed(model),
         RungAction::Untype => {
-            if let Mode::ConfirmRung(confirm) = &mut model.mode {
+            if let InputMode::ConfirmRung(confirm) = &mut model.mode {
                 (confirm.typing, confirm.word) = (None, None);
             }
             Vec::new()
@@ -49,11 +49,11 @@ pub(super) fn act(model: &mut Model, action: RungAction) -> Vec<Effect> {
 /// The directory that the plan on the screen is about, or was asked for at.
 fn place(model: &Model) -> Option<PathBuf> {
     match &model.mode {
-        Mode::Confirm(confirm) => {
+        InputMode::Confirm(confirm) => {
             let task = confirm.tasks.first()?;
             Some(task.plan.target.path.clone())
         }
-        Mode::ConfirmRung(confirm) => confirm.directory().map(Into::into),
+        InputMode::ConfirmRung(confirm) => confirm.directory().map(Into::into),
         _ => None,
     }
 }
@@ -98,8 +98,8 @@ pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
 /// What ends with the plan on the screen.
 pub(super) fn leave_plan(model: &mut Model) -> Vec<Effect> {
     match &model.mode {
-        Mode::Confirm(confirm) => prune::stop_looking(confirm),
-        Mode::ConfirmRung(confirm) => {
+        InputMode::Confirm(confirm) => prune::stop_looking(confirm),
+        InputMode::ConfirmRung(confirm) => {
             let job = confirm.replanning;
             job.map(|job| Effect::Cancel { job }).into_iter().collect()
         }
@@ -113,21 +113,21 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
         return effects;
     }
     match &mut model.mode {
-        Mode::Planning { job, .. } => {
+        InputMode::Planning { job, .. } => {
             let job = *job;
-            model.mode = Mode::Browse;
+            model.mode = InputMode::Browse;
             vec![Effect::Cancel { job }]
         }
         // First the look ends, with what it saw.
-        Mode::Confirm(confirm) if matches!(confirm.held, Held::Looking(_)) => {
+        InputMode::Confirm(confirm) if matches!(confirm.held, Held::Looking(_)) => {
             prune::stop_looking(confirm)
         }
-        Mode::Confirm(_) => {
-            model.mode = Mode::Browse;
+        InputMode::Confirm(_) => {
+            model.mode = InputMode::Browse;
             model.notice = Some("cancelled: nothing was pruned".into());
             Vec::new()
         }
-        Mode::Pruning(pruning) => {
+        InputMode::Pruning(pruning) => {
             pruning.stopping = true;
             vec![Effect::Cancel { job: pruning.job }]
         }

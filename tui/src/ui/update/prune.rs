@@ -11,13 +11,13 @@ use crate::kernel::session::{self, Counters};
 use crate::kernel::source::{Mount, Sample};
 use crate::kernel::target::LookError;
 use crate::reclaim::ladder::Rung;
-use crate::reclaim::prune::{Done, Plan, PruneError, Task};
+use crate::reclaim::prune::{PruneError, PrunePlan, PruneReport, Task};
 use crate::ui::model::{
-    Ask, Confirm, Figures, Held, Ledger, Mode, Model, Origin, Pruning, Turn, TurnEnd,
+    Ask, Confirm, Figures, Held, InputMode, Ledger, Model, Origin, Pruning, Turn, TurnEnd,
 };
 
 /// What a plan is for until something else is chosen.
-const LEAST: session::Mode = session::Mode::Negative;
+const LEAST: session::PruneMode = session::PruneMode::Negative;
 
 /// Plans for the marked rows; without a mark, for the selected one.
 pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
@@ -62,7 +62,7 @@ pub(super) fn plan_here(model: &mut Model) -> Vec<Effect> {
 
 /// Plans for the directories that the overlay on the screen is made of.
 pub(super) fn plan_layers(model: &mut Model) -> Vec<Effect> {
-    let Mode::Confirm(confirm) = &model.mode else {
+    let InputMode::Confirm(confirm) = &model.mode else {
         return Vec::new();
     };
     let (mode, layers) = (confirm.mode, confirm.layers());
@@ -77,7 +77,7 @@ pub(super) fn plan_layers(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-fn plan(model: &mut Model, paths: Vec<PathBuf>, mode: session::Mode) -> Vec<Effect> {
+fn plan(model: &mut Model, paths: Vec<PathBuf>, mode: session::PruneMode) -> Vec<Effect> {
     let mounts = paths.iter().filter_map(|path| mount_of(model, path));
     if let Some(mount) = mounts.into_iter().find(Mount::is_memory) {
         model.notice = Some(super::pinned(&mount));
@@ -85,7 +85,7 @@ fn plan(model: &mut Model, paths: Vec<PathBuf>, mode: session::Mode) -> Vec<Effe
     }
     let mut effects = counting::stop(model);
     let job = model.next_job();
-    model.mode = Mode::Planning {
+    model.mode = InputMode::Planning {
         job,
         paths: paths.clone(),
         mode,
@@ -107,33 +107,37 @@ fn mount_of(model: &Model, path: &Path) -> Option<Mount> {
         .cloned()
 }
 
-pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Plan>>, LookError>) {
+pub(super) fn planned(
+    model: &mut Model,
+    job: u64,
+    result: Result<Option<Vec<PrunePlan>>, LookError>,
+) {
     let mode = match model.mode {
-        Mode::Planning { job: of, mode, .. } if of == job => mode,
+        InputMode::Planning { job: of, mode, .. } if of == job => mode,
         _ => return,
     };
     model.mode = match result {
-        Ok(None) => Mode::Browse,
+        Ok(None) => InputMode::Browse,
         Ok(Some(plans)) => {
-            let task = |plan: Plan| {
+            let task = |plan: PrunePlan| {
                 let mount = mount_of(model, &plan.target.path)?;
                 Some(Task { plan, mount })
             };
             match plans.into_iter().map(task).collect() {
-                Some(tasks) => Mode::Confirm(Box::new(Confirm {
+                Some(tasks) => InputMode::Confirm(Box::new(Confirm {
                     job,
                     tasks,
                     mode,
                     writeback: false,
                     held: Held::Unasked,
                 })),
-                None => Mode::Failed {
+                None => InputMode::Failed {
                     what: "There is no plan",
                     error: "the filesystem is not in the list of mounts".into(),
                 },
             }
         }
-        Err(error) => Mode::Failed {
+        Err(error) => InputMode::Failed {
             what: "There is no plan",
             error: error.to_string(),
         },
@@ -141,18 +145,18 @@ pub(super) fn planned(model: &mut Model, job: u64, result: Result<Option<Vec<Pla
 }
 
 /// Without the module page cache is another rung, with a plan of its own.
-pub(super) fn choose(model: &mut Model, mode: session::Mode) -> Vec<Effect> {
-    let Mode::Confirm(confirm) = &mut model.mode else {
+pub(super) fn choose(model: &mut Model, mode: session::PruneMode) -> Vec<Effect> {
+    let InputMode::Confirm(confirm) = &mut model.mode else {
         return Vec::new();
     };
     match (&confirm.tasks[..], mode) {
-        ([task], session::Mode::Pages) if !confirm.prunes() => {
+        ([task], session::PruneMode::Pages) if !confirm.prunes() => {
             let path = task.plan.target.path.clone();
             let mut effects = stop_looking(confirm);
             effects.extend(plan_pages(model, path));
             return effects;
         }
-        (_, session::Mode::Pages) if !confirm.prunes() => {
+        (_, session::PruneMode::Pages) if !confirm.prunes() => {
             let notice = "without the module, page cache is dropped one directory at a time";
             model.notice = Some(notice.into());
         }
@@ -163,11 +167,12 @@ pub(super) fn choose(model: &mut Model, mode: session::Mode) -> Vec<Effect> {
 
 /// The mode before or behind the one chosen.
 pub(super) fn choose_next(model: &mut Model, by: isize) {
-    if let Mode::Confirm(confirm) = &mut model.mode {
+    if let InputMode::Confirm(confirm) = &mut model.mode {
         let at = session::MODES.iter().position(|mode| *mode == confirm.mode);
         let next = at.and_then(|at| session::MODES.get(at.checked_add_signed(by)?));
         // To choose that is to ask for another plan.
-        let apart = |mode: &session::Mode| *mode == session::Mode::Pages && !confirm.prunes();
+        let apart =
+            |mode: &session::PruneMode| *mode == session::PruneMode::Pages && !confirm.prunes();
         let next = next.filter(|mode| !apart(mode));
         confirm.mode = *next.unwrap_or(&confirm.mode);
     }
@@ -175,7 +180,7 @@ pub(super) fn choose_next(model: &mut Model, by: isize) {
 
 /// Whether dirty files are written first.
 pub(super) fn write_back(model: &mut Model) {
-    if let Mode::Confirm(confirm) = &mut model.mode {
+    if let InputMode::Confirm(confirm) = &mut model.mode {
         confirm.writeback = !confirm.writeback;
     }
 }
@@ -183,7 +188,7 @@ pub(super) fn write_back(model: &mut Model) {
 /// Looks in /proc for those that hold what stays.
 pub(super) fn ask_holders(model: &mut Model) -> Vec<Effect> {
     let job = model.last_job + 1;
-    let Mode::Confirm(confirm) = &mut model.mode else {
+    let InputMode::Confirm(confirm) = &mut model.mode else {
         return Vec::new();
     };
     if matches!(confirm.held, Held::Looking(_)) {
@@ -197,7 +202,7 @@ pub(super) fn ask_holders(model: &mut Model) -> Vec<Effect> {
 }
 
 pub(super) fn held(model: &mut Model, job: u64, result: std::io::Result<Holders>) {
-    if let Mode::Confirm(confirm) = &mut model.mode
+    if let InputMode::Confirm(confirm) = &mut model.mode
         && matches!(confirm.held, Held::Looking(of) if of == job)
     {
         confirm.held = match result {
@@ -238,14 +243,14 @@ pub(super) fn stop_looking(confirm: &Confirm) -> Vec<Effect> {
 
 /// `y`: the plan on the screen, and nothing else, is carried out.
 pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
-    let confirm = match std::mem::replace(&mut model.mode, Mode::Browse) {
+    let confirm = match std::mem::replace(&mut model.mode, InputMode::Browse) {
         // It stays: the rungs that work here are in it.
-        Mode::Confirm(confirm) if !confirm.prunes() => {
-            model.mode = Mode::Confirm(confirm);
+        InputMode::Confirm(confirm) if !confirm.prunes() => {
+            model.mode = InputMode::Confirm(confirm);
             model.notice = Some("needs the module: > lists what works here".into());
             return Vec::new();
         }
-        Mode::Confirm(confirm) => *confirm,
+        InputMode::Confirm(confirm) => *confirm,
         other => {
             model.mode = other;
             return Vec::new();
@@ -269,7 +274,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     model.marks.clear();
     let part = |task: &Task| Turn::new(task, mode, writeback, model.sizes(&task.mount));
     let parts = tasks.iter().map(part).collect();
-    model.mode = Mode::Pruning(Box::new(Pruning {
+    model.mode = InputMode::Pruning(Box::new(Pruning {
         job,
         mode,
         parts,
@@ -294,7 +299,7 @@ pub(super) fn began(
     clock: String,
     sample: Sample,
 ) -> Vec<Effect> {
-    if let Mode::Pruning(pruning) = &mut model.mode
+    if let InputMode::Pruning(pruning) = &mut model.mode
         && pruning.job == job
         && let Some((0, _)) = pruning.turn()
     {
@@ -313,7 +318,7 @@ pub(super) fn began(
 /// The directory whose turn it is in a prune.
 fn turn(model: &mut Model, job: u64) -> Option<&mut Turn> {
     match &mut model.mode {
-        Mode::Pruning(pruning) if pruning.job == job => {
+        InputMode::Pruning(pruning) if pruning.job == job => {
             let (index, _) = pruning.turn()?;
             pruning.parts.get_mut(index)
         }
@@ -336,7 +341,7 @@ pub(super) fn ended(
     model: &mut Model,
     job: u64,
     at: Duration,
-    pruned: Done,
+    pruned: PruneReport,
     last: bool,
 ) -> Vec<Effect> {
     let unrecorded = match &pruned.result {
@@ -364,14 +369,14 @@ pub(super) fn ended(
         }
     }
     let mut effects = super::take(model, at, *pruned.after);
-    match std::mem::replace(&mut model.mode, Mode::Browse) {
-        Mode::Pruning(mut pruning) if pruning.job == job => {
+    match std::mem::replace(&mut model.mode, InputMode::Browse) {
+        InputMode::Pruning(mut pruning) if pruning.job == job => {
             *pruning.so_far = Counters::default();
             if last {
                 model.mode = closed(model, *pruning);
                 effects.extend(counting::stale(model));
             } else {
-                model.mode = Mode::Pruning(pruning);
+                model.mode = InputMode::Pruning(pruning);
             }
         }
         other => model.mode = other,
@@ -380,18 +385,18 @@ pub(super) fn ended(
 }
 
 /// What is shown once all is over: the ledger, or why there is none.
-fn closed(model: &mut Model, pruning: Pruning) -> Mode {
+fn closed(model: &mut Model, pruning: Pruning) -> InputMode {
     let failed = match &pruning.parts[..] {
         [part] => part.error(),
         _ => None,
     };
     if let Some(error) = failed {
-        return Mode::Failed {
+        return InputMode::Failed {
             what: "Prune aborted",
             error: error.to_owned(),
         };
     }
     let ledger = Ledger::new(pruning.mode, pruning.parts, pruning.skipped, model.now);
     model.ledgers.push(ledger);
-    Mode::Ledger
+    InputMode::Ledger
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::Effect;
 use crate::kernel::target::LookError;
-use crate::ui::model::{Mode, Model, Turn};
+use crate::ui::model::{InputMode, Model, Turn};
 
 /// Counts below the directories of the last prune, if it is time.
 pub(super) fn due(model: &mut Model) -> Vec<Effect> {
     // Not between a plan and its prune: that would make a person wait for it.
     if matches!(
         model.mode,
-        Mode::Planning { .. } | Mode::Confirm(_) | Mode::Pruning(_)
+        InputMode::Planning { .. } | InputMode::Confirm(_) | InputMode::Pruning(_)
     ) {
         return Vec::new();
     }

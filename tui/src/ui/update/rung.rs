@@ -11,8 +11,8 @@ use crate::kernel::source::{Cache, CacheId, Sample};
 use crate::reclaim::everybody::What;
 use crate::reclaim::{self, Progress, ReclaimError};
 use crate::ui::model::{
-    Ask, ConfirmRung, Figures, Filesystem, Mode, Model, Origin, RungLedger, RungPlan, RunningRung,
-    Screen,
+    Ask, ConfirmRung, Figures, Filesystem, InputMode, Model, Origin, RungLedger, RungPlan,
+    RunningRung, Screen,
 };
 
 /// What became of a rung.
@@ -53,7 +53,7 @@ pub struct EndedRung {
     /// Wall clock then, for people.
     pub clock: String,
     /// What it did.
-    pub done: reclaim::Done,
+    pub done: reclaim::ReclaimReport,
     /// Taken once what was freed had come back.
     pub sample: Sample,
 }
@@ -106,7 +106,7 @@ pub(super) fn of_cache(name: &str) -> Ask {
 
 /// For the selected slab cache; at a ledger, for that of dentries.
 pub(super) fn plan_cache(model: &mut Model) -> Vec<Effect> {
-    if matches!(model.mode, Mode::Ledger) {
+    if matches!(model.mode, InputMode::Ledger) {
         return plan(model, of_cache("dentry"), Origin::Ledger);
     }
     let selected = match &model.slabs.detail {
@@ -127,7 +127,7 @@ pub(super) fn plan_cache(model: &mut Model) -> Vec<Effect> {
 pub(super) fn plan(model: &mut Model, ask: Ask, from: Origin) -> Vec<Effect> {
     let mut effects = super::counting::stop(model);
     let job = model.next_job();
-    model.mode = Mode::PlanningRung {
+    model.mode = InputMode::PlanningRung {
         job,
         ask: ask.clone(),
         from,
@@ -150,10 +150,10 @@ pub(super) fn happened(model: &mut Model, msg: RungMsg) -> Vec<Effect> {
         } => {
             model.now = model.now.max(at);
             match &mut model.mode {
-                Mode::PlanningRung {
+                InputMode::PlanningRung {
                     job: of, progress, ..
                 } if *of == job => *progress = now,
-                Mode::RunningRung(running) if running.job == job => running.progress = now,
+                InputMode::RunningRung(running) if running.job == job => running.progress = now,
                 _ => {}
             }
             Vec::new()
@@ -163,10 +163,10 @@ pub(super) fn happened(model: &mut Model, msg: RungMsg) -> Vec<Effect> {
 }
 
 fn planned(model: &mut Model, job: u64, result: Result<Option<RungPlan>, ReclaimError>) {
-    match std::mem::replace(&mut model.mode, Mode::Browse) {
-        Mode::PlanningRung { job: of, from, .. } if of == job => {
+    match std::mem::replace(&mut model.mode, InputMode::Browse) {
+        InputMode::PlanningRung { job: of, from, .. } if of == job => {
             model.mode = match result {
-                Ok(Some(plan)) => Mode::ConfirmRung(Box::new(ConfirmRung {
+                Ok(Some(plan)) => InputMode::ConfirmRung(Box::new(ConfirmRung {
                     job,
                     plan,
                     from,
@@ -178,7 +178,7 @@ fn planned(model: &mut Model, job: u64, result: Result<Option<RungPlan>, Reclaim
                 Err(error) => failed("There is no plan", &error),
             };
         }
-        Mode::ConfirmRung(mut confirm) if confirm.replanning == Some(job) => {
+        InputMode::ConfirmRung(mut confirm) if confirm.replanning == Some(job) => {
             confirm.replanning = None;
             match result {
                 Ok(Some(plan)) => (confirm.plan, confirm.job) = (plan, job),
@@ -186,29 +186,29 @@ fn planned(model: &mut Model, job: u64, result: Result<Option<RungPlan>, Reclaim
                 // What was shown stays.
                 Err(error) => model.notice = Some(format!("{error} {}", error.remedy())),
             }
-            model.mode = Mode::ConfirmRung(confirm);
+            model.mode = InputMode::ConfirmRung(confirm);
         }
         other => model.mode = other,
     }
 }
 
 /// What is shown where the plan was.
-fn back(model: &Model, from: &Origin) -> Mode {
+fn back(model: &Model, from: &Origin) -> InputMode {
     match from {
-        Origin::Ledger => Mode::Ledger,
+        Origin::Ledger => InputMode::Ledger,
         Origin::Row | Origin::Directory(_) | Origin::Anywhere => model.below(),
     }
 }
 
-fn failed(what: &'static str, error: &ReclaimError) -> Mode {
+fn failed(what: &'static str, error: &ReclaimError) -> InputMode {
     let error = format!("{error}\n{}", error.remedy());
-    Mode::Failed { what, error }
+    InputMode::Failed { what, error }
 }
 
 /// Has the plan on the screen made anew, for something else.
 fn replan(model: &mut Model, change: impl FnOnce(&mut Ask)) -> Vec<Effect> {
     let job = model.last_job + 1;
-    let Mode::ConfirmRung(confirm) = &mut model.mode else {
+    let InputMode::ConfirmRung(confirm) = &mut model.mode else {
         return Vec::new();
     };
     let mut ask = confirm.plan.ask.clone();
@@ -260,13 +260,13 @@ pub(super) fn adjust(model: &mut Model, up: bool) -> Vec<Effect> {
 /// The amount that is being typed.
 pub(super) fn typing(model: &mut Model) -> Option<&mut String> {
     match &mut model.mode {
-        Mode::ConfirmRung(confirm) => confirm.typing.as_mut().or(confirm.word.as_mut()),
+        InputMode::ConfirmRung(confirm) => confirm.typing.as_mut().or(confirm.word.as_mut()),
         _ => None,
     }
 }
 
 pub(super) fn type_amount(model: &mut Model) -> Vec<Effect> {
-    if let Mode::ConfirmRung(confirm) = &mut model.mode
+    if let InputMode::ConfirmRung(confirm) = &mut model.mode
         && matches!(confirm.plan.ask, Ask::Cgroup { .. })
     {
         confirm.typing = Some(String::new());
@@ -281,7 +281,7 @@ pub(super) fn typed(model: &mut Model) -> Vec<Effect> {
     };
     match crate::base::parse::size(&text) {
         Ok(bytes) => {
-            if let Mode::ConfirmRung(confirm) = &mut model.mode {
+            if let InputMode::ConfirmRung(confirm) = &mut model.mode {
                 confirm.typing = None;
             }
             replan(model, |ask| {
@@ -300,7 +300,7 @@ pub(super) fn typed(model: &mut Model) -> Vec<Effect> {
 /// Whether what hits everybody is agreed to: `y` alone only asks for the word.
 fn agreed(model: &mut Model) -> bool {
     let word = model.host.word().to_owned();
-    let Mode::ConfirmRung(confirm) = &mut model.mode else {
+    let InputMode::ConfirmRung(confirm) = &mut model.mode else {
         return false;
     };
     let everybody = matches!(confirm.plan.ask, Ask::Everybody { .. });
@@ -320,13 +320,13 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     if !agreed(model) {
         return Vec::new();
     }
-    match std::mem::replace(&mut model.mode, Mode::Browse) {
-        Mode::ConfirmRung(confirm) if confirm.replanning.is_none() => {
+    match std::mem::replace(&mut model.mode, InputMode::Browse) {
+        InputMode::ConfirmRung(confirm) if confirm.replanning.is_none() => {
             let job = model.next_job();
             // The drop is to be seen.
             model.frozen = None;
             let plan = confirm.plan;
-            model.mode = Mode::RunningRung(Box::new(RunningRung {
+            model.mode = InputMode::RunningRung(Box::new(RunningRung {
                 job,
                 ask: plan.ask.clone(),
                 from: confirm.from,
@@ -338,9 +338,9 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
             }));
             vec![Effect::Rung { job, plan }]
         }
-        Mode::ConfirmRung(confirm) => {
+        InputMode::ConfirmRung(confirm) => {
             model.notice = Some("the plan is being updated: read it first".into());
-            model.mode = Mode::ConfirmRung(confirm);
+            model.mode = InputMode::ConfirmRung(confirm);
             Vec::new()
         }
         other => {
@@ -358,8 +358,8 @@ fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Eff
     super::record(model, ended.done.record, recorded);
     let after = Figures::of(&ended.sample, None);
     let mut effects = super::take(model, at, ended.sample);
-    let running = match std::mem::replace(&mut model.mode, Mode::Browse) {
-        Mode::RunningRung(running) if running.job == job => *running,
+    let running = match std::mem::replace(&mut model.mode, InputMode::Browse) {
+        InputMode::RunningRung(running) if running.job == job => *running,
         other => {
             model.mode = other;
             return effects;
@@ -373,10 +373,10 @@ fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Eff
             model.history.markers.push(Marker { at, label });
             if let (Origin::Ledger, Some(ledger)) = (&running.from, model.ledgers.last_mut()) {
                 ledger.shrunk = Some((outcome.fell("slabs").unwrap_or(0), after));
-                model.mode = Mode::Ledger;
+                model.mode = InputMode::Ledger;
                 return effects;
             }
-            Mode::RungLedger(Box::new(RungLedger {
+            InputMode::RungLedger(Box::new(RungLedger {
                 ask: running.ask,
                 reach: running.reach,
                 predicted: running.predicted,
@@ -417,13 +417,13 @@ fn label(ask: &Ask) -> String {
 /// Esc: ends what is under way, or says no to the plan; None: none of these is shown.
 pub(super) fn cancel(model: &mut Model) -> Option<Vec<Effect>> {
     Some(match &mut model.mode {
-        Mode::PlanningRung { job, from, .. } => {
+        InputMode::PlanningRung { job, from, .. } => {
             let cancel = Effect::Cancel { job: *job };
             let from = from.clone();
             model.mode = back(model, &from);
             vec![cancel]
         }
-        Mode::ConfirmRung(confirm) => {
+        InputMode::ConfirmRung(confirm) => {
             let (replanning, from) = (confirm.replanning, confirm.from.clone());
             model.mode = back(model, &from);
             model.notice = Some("cancelled: nothing was reclaimed".into());
@@ -432,7 +432,7 @@ pub(super) fn cancel(model: &mut Model) -> Option<Vec<Effect>> {
                 .into_iter()
                 .collect()
         }
-        Mode::RunningRung(running) => {
+        InputMode::RunningRung(running) => {
             running.stopping = true;
             vec![Effect::Cancel { job: running.job }]
         }

@@ -7,9 +7,9 @@ use super::Effect;
 use crate::cache::history::Marker;
 use crate::reclaim::ReclaimError;
 use crate::reclaim::audit::Action;
-use crate::reclaim::tune::{Done, SETTINGS};
+use crate::reclaim::tune::{SETTINGS, TuneReport};
 use crate::ui::keymap::SettingsAction;
-use crate::ui::model::{Mode, Model, Setting, Settings};
+use crate::ui::model::{InputMode, Model, Setting, Settings};
 
 /// What became of the kernel's settings.
 #[derive(Debug)]
@@ -21,24 +21,24 @@ pub enum SettingsMsg {
         /// When.
         at: Duration,
         /// What came of it; None: it was so already.
-        result: Result<Option<Box<Done>>, ReclaimError>,
+        result: Result<Option<Box<TuneReport>>, ReclaimError>,
     },
 }
 
 pub(super) fn act(model: &mut Model, action: SettingsAction) -> Vec<Effect> {
     match action {
         SettingsAction::Open => {
-            model.mode = Mode::Settings(Box::default());
+            model.mode = InputMode::Settings(Box::default());
             return vec![Effect::ReadSettings];
         }
         SettingsAction::Adjust(up) => {
-            if let Mode::Settings(settings) = &mut model.mode {
+            if let InputMode::Settings(settings) = &mut model.mode {
                 settings.adjust(up);
             }
         }
         SettingsAction::Change => {
             // Taken: another y before the answer is not the same change once more.
-            if let Mode::Settings(settings) = &mut model.mode
+            if let InputMode::Settings(settings) = &mut model.mode
                 && let Some(to) = settings.proposed.take()
             {
                 let which = settings.at;
@@ -53,13 +53,13 @@ pub(super) fn act(model: &mut Model, action: SettingsAction) -> Vec<Effect> {
 
 /// Proposes for the selected one what it was before it was last changed.
 fn back(model: &mut Model) {
-    let Mode::Settings(settings) = &model.mode else {
+    let InputMode::Settings(settings) = &model.mode else {
         return;
     };
     let former = model.former(settings, settings.at);
     let former = former.filter(|&to| settings.value() != Some(to));
     match &mut model.mode {
-        Mode::Settings(settings) if former.is_some() => settings.proposed = former,
+        InputMode::Settings(settings) if former.is_some() => settings.proposed = former,
         _ => model.notice = Some("no earlier change of it is recorded".into()),
     }
 }
@@ -72,7 +72,7 @@ pub(super) fn moved(settings: &mut Settings, steps: i64) {
 pub(super) fn happened(model: &mut Model, msg: SettingsMsg) -> Vec<Effect> {
     match msg {
         SettingsMsg::Read(now) => {
-            if let Mode::Settings(settings) = &mut model.mode {
+            if let InputMode::Settings(settings) = &mut model.mode {
                 settings.now = now;
             }
             return Vec::new();
@@ -86,14 +86,14 @@ pub(super) fn happened(model: &mut Model, msg: SettingsMsg) -> Vec<Effect> {
             }
         }
     }
-    if let Mode::Settings(settings) = &mut model.mode {
+    if let InputMode::Settings(settings) = &mut model.mode {
         settings.proposed = None;
         return vec![Effect::ReadSettings];
     }
     Vec::new()
 }
 
-fn changed(model: &mut Model, at: Duration, done: Done) {
+fn changed(model: &mut Model, at: Duration, done: TuneReport) {
     let record = done.record;
     debug_assert_eq!(record.action, Action::Tune);
     if let (Some(name), Some([was, now])) = (record.mode, record.setting) {

@@ -2,13 +2,13 @@
 
 use super::{Effect, stepped};
 use crate::kernel::source::{Attributes, Cache, Class, SourceError};
-use crate::ui::model::{Column, Detail, Mode, Model, Screen};
+use crate::ui::model::{Column, Detail, InputMode, Model, Screen};
 
 pub(super) fn sort(model: &mut Model, column: Column) {
     model.slabs.sort = column;
     model.slabs.reverse = false;
-    if matches!(model.mode, Mode::SortMenu { .. }) {
-        model.mode = Mode::Browse;
+    if matches!(model.mode, InputMode::SortMenu { .. }) {
+        model.mode = InputMode::Browse;
     }
 }
 
@@ -24,13 +24,13 @@ pub(super) fn sort_or_reverse(model: &mut Model, column: Column) {
 pub(super) fn sort_menu(model: &mut Model) {
     let sort = model.slabs.sort;
     let at = Column::sortable().position(|shape| shape.column == sort);
-    model.mode = Mode::SortMenu {
+    model.mode = InputMode::SortMenu {
         at: at.unwrap_or(0),
     };
 }
 
 pub(super) fn sort_chosen(model: &mut Model) {
-    if let Mode::SortMenu { at } = model.mode
+    if let InputMode::SortMenu { at } = model.mode
         && let Some(shape) = Column::sortable().nth(at)
     {
         sort(model, shape.column);
@@ -46,8 +46,8 @@ pub(super) fn sort_letter(model: &mut Model, letter: char) {
 
 pub(super) fn moved(model: &mut Model, steps: i64) {
     match &mut model.mode {
-        Mode::SortMenu { at } => *at = stepped(*at, steps, Column::sortable().count()),
-        Mode::Detail => {
+        InputMode::SortMenu { at } => *at = stepped(*at, steps, Column::sortable().count()),
+        InputMode::Detail => {
             if let Some(detail) = &mut model.slabs.detail {
                 detail.scroll = super::scrolled(detail.scroll, steps);
             }
@@ -96,13 +96,13 @@ pub(super) fn detail(model: &mut Model) -> Vec<Effect> {
     };
     let read = cache.name.clone();
     model.slabs.detail = Some(Detail::new(cache));
-    model.mode = Mode::Detail;
+    model.mode = InputMode::Detail;
     vec![Effect::ReadAttributes { cache: read }]
 }
 
 pub(super) fn detail_close(model: &mut Model) {
     model.slabs.detail = None;
-    model.mode = Mode::Browse;
+    model.mode = InputMode::Browse;
 }
 
 /// With each sample the attributes of the cache that is looked at are read again, one reading at

@@ -8,7 +8,7 @@ use crate::cache::census::Census;
 use crate::kernel::source::Mount;
 use crate::kernel::target::LookError;
 use crate::ui::keymap::Action;
-use crate::ui::model::{Mode, Model, Part, Place, State};
+use crate::ui::model::{InputMode, Model, Part, Place, State};
 
 /// A part of a census that is still waited for.
 pub(super) fn part(model: &mut Model, job: u64, at: Duration, part: Part) {
@@ -69,7 +69,7 @@ fn waiting(model: &mut Model, job: u64) -> Option<&mut Place> {
 }
 
 pub(super) fn moved(model: &mut Model, steps: i64) {
-    if let Mode::SortMenu { at } = &mut model.mode {
+    if let InputMode::SortMenu { at } = &mut model.mode {
         tree_order::moved(at, steps);
         return;
     }

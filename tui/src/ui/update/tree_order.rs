@@ -1,14 +1,14 @@
 //! In which order the rows of the tree are shown.
 
 use super::stepped;
-use crate::ui::model::{Mode, Model, TREE_SHAPES, TreeColumn};
+use crate::ui::model::{InputMode, Model, TREE_SHAPES, TreeColumn};
 
 fn sort(model: &mut Model, column: TreeColumn) {
     model.tree.order.sort = column;
     model.tree.order.reverse = false;
     model.arrange_tree();
-    if matches!(model.mode, Mode::SortMenu { .. }) {
-        model.mode = Mode::Browse;
+    if matches!(model.mode, InputMode::SortMenu { .. }) {
+        model.mode = InputMode::Browse;
     }
 }
 
@@ -33,7 +33,7 @@ pub(super) fn reverse(model: &mut Model) {
 pub(super) fn menu(model: &mut Model) {
     let sort = model.tree.order.sort;
     let at = TREE_SHAPES.iter().position(|shape| shape.column == sort);
-    model.mode = Mode::SortMenu {
+    model.mode = InputMode::SortMenu {
         at: at.unwrap_or(0),
     };
 }
@@ -44,7 +44,7 @@ pub(super) fn moved(at: &mut usize, steps: i64) {
 }
 
 pub(super) fn chosen(model: &mut Model) {
-    if let Mode::SortMenu { at } = model.mode
+    if let InputMode::SortMenu { at } = model.mode
         && let Some(shape) = TREE_SHAPES.get(at)
     {
         sort(model, shape.column);

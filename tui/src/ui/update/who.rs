@@ -8,13 +8,13 @@ use crate::base::text::printable;
 use crate::cache::who::{Reading, Spec};
 use crate::ui::keymap::WhoAction;
 use crate::ui::model::{
-    ConfirmWho, Mode, Model, Opened, Screen, WATCH_LIMIT, WatchState, Watching,
+    ConfirmWho, InputMode, Model, Opened, Screen, WATCH_LIMIT, WatchState, Watching,
 };
 
 /// What is asked of the thread that watches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhoEffect {
-    /// Have the kernel watch. Comes out of [`Mode::ConfirmWho`] alone.
+    /// Have the kernel watch. Comes out of [`InputMode::ConfirmWho`] alone.
     Start {
         /// Its number.
         job: u64,
@@ -131,14 +131,14 @@ fn open(model: &mut Model) {
     if watched.is_some() {
         cover(model);
     } else {
-        model.mode = Mode::ConfirmWho(Box::new(ConfirmWho { spec }));
+        model.mode = InputMode::ConfirmWho(Box::new(ConfirmWho { spec }));
     }
 }
 
 fn again(model: &mut Model) {
     if let Some(watching) = &model.who.watching {
         let spec = watching.spec.clone();
-        model.mode = Mode::ConfirmWho(Box::new(ConfirmWho { spec }));
+        model.mode = InputMode::ConfirmWho(Box::new(ConfirmWho { spec }));
     }
 }
 
@@ -149,7 +149,8 @@ fn cover(model: &mut Model) {
 
 /// The only place that an effect comes from that arms anything.
 fn start(model: &mut Model) -> Vec<Effect> {
-    let Mode::ConfirmWho(confirm) = std::mem::replace(&mut model.mode, Mode::Browse) else {
+    let InputMode::ConfirmWho(confirm) = std::mem::replace(&mut model.mode, InputMode::Browse)
+    else {
         return Vec::new();
     };
     let mut effects = stop(model);
@@ -207,7 +208,7 @@ fn enter(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     (model.who.over, model.page) = (None, None);
-    model.mode = Mode::Browse;
+    model.mode = InputMode::Browse;
     let mut effects = super::counting::stop(model);
     effects.extend(jump::open(model, path));
     effects

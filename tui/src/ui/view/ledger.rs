@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span, Text};
 use super::plan::what;
 use super::{rule, slabs, tail};
 use crate::base::text::{bytes, count, duration, mebibytes, printable};
-use crate::kernel::session::{Mode, Status};
+use crate::kernel::session::{PruneMode, Status};
 use crate::kernel::source::Cache;
 use crate::ui::look::Look;
 use crate::ui::model::{Figures, Ledger, Model, Turn, difference, pending, reasons};
@@ -111,7 +111,7 @@ fn files(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
     let size = |pages: u64| bytes(pages.saturating_mul(model.host.page_size));
     let sum = |figure: fn(&Turn) -> u64| ledger.parts.iter().map(figure).sum::<u64>();
     let mut text = Vec::new();
-    if ledger.mode == Mode::Inodes {
+    if ledger.mode == PruneMode::Inodes {
         let evicted = ledger.counted(|found| found.evict_attempted);
         let expected = sum(|part| part.predicted_inodes);
         let figures = [count(expected), count(evicted)];
@@ -260,11 +260,11 @@ fn words(model: &Model, ledger: &Ledger, before: &Figures, after: &Figures) -> V
     let mount = ledger.parts.first().map(|part| &part.mount);
     let pending = pending(evicted, before, after, mount);
     let reasons = match ledger.mode {
-        Mode::Pages => Vec::new(),
+        PruneMode::Pages => Vec::new(),
         _ => reasons(ledger.moved(), ledger.moved_bytes(), before, after, page),
     };
     let layered =
-        mount.is_some_and(|mount| !mount.made_of.is_empty() && ledger.mode != Mode::Pages);
+        mount.is_some_and(|mount| !mount.made_of.is_empty() && ledger.mode != PruneMode::Pages);
     let layers = layered.then(|| {
         "overlay: its layers hold each name once more, in the same slabs; in its plan l prunes those".into()
     });

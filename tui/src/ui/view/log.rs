@@ -6,8 +6,8 @@ use ratatui::text::{Line, Span, Text};
 
 use super::{rule, tail};
 use crate::base::text::{bytes, count, printable};
-use crate::kernel::session::Mode;
-use crate::reclaim::audit::{Action, Log, Record};
+use crate::kernel::session::PruneMode;
+use crate::reclaim::audit::{Action, AuditEntry, Log};
 use crate::ui::model::Model;
 
 /// Columns that a record takes in one line.
@@ -80,7 +80,7 @@ fn title_line(model: &Model, area: Rect) -> Line<'static> {
     ])
 }
 
-fn lines(model: &Model, record: &Record, width: u16) -> Vec<Line<'static>> {
+fn lines(model: &Model, record: &AuditEntry, width: u16) -> Vec<Line<'static>> {
     let action = match record.mode {
         Some(mode) => format!("{} {mode}", record.action.name()),
         None => record.action.name().into(),
@@ -88,8 +88,13 @@ fn lines(model: &Model, record: &Record, width: u16) -> Vec<Line<'static>> {
     let [freed, predicted] = [record.freed, record.predicted];
     let what = match (record.action, record.setting) {
         (Action::Prune, _) => {
-            let pages = record.mode == Some(Mode::Pages.name());
-            let unit = if pages { Mode::Pages } else { Mode::Negative }.unit();
+            let pages = record.mode == Some(PruneMode::Pages.name());
+            let unit = if pages {
+                PruneMode::Pages
+            } else {
+                PruneMode::Negative
+            }
+            .unit();
             format!("{} of {} {unit}", count(freed), count(predicted))
         }
         (Action::Shrink, _) => format!("{} of about {} slabs", count(freed), count(predicted)),

@@ -17,7 +17,7 @@ use super::tree::filesystem;
 use super::{cut, inside, popup, tail};
 use crate::base::shell;
 use crate::base::text::{bytes, count, duration, percent, printable, short};
-use crate::kernel::session::{Counters, MODES, Mode};
+use crate::kernel::session::{Counters, MODES, PruneMode};
 use crate::reclaim::ladder::Rung;
 use crate::reclaim::prune::{self, Task};
 use crate::ui::model::{Confirm, Model, Pruning};
@@ -152,16 +152,16 @@ fn several(confirm: &Confirm, area: Rect) -> (String, Vec<Line<'static>>) {
     (title, lines.collect())
 }
 
-fn choice(model: &Model, confirm: &Confirm, mode: Mode) -> Line<'static> {
+fn choice(model: &Model, confirm: &Confirm, mode: PruneMode) -> Line<'static> {
     let look = model.look;
     let words = match mode {
-        Mode::Negative => "1 negative dentries",
-        Mode::Dentries => "2 unused dentries",
-        Mode::Inodes => "3 unused + inodes",
-        Mode::Pages => "4 page cache only",
+        PruneMode::Negative => "1 negative dentries",
+        PruneMode::Dentries => "2 unused dentries",
+        PruneMode::Inodes => "3 unused + inodes",
+        PruneMode::Pages => "4 page cache only",
     };
     let size = match mode {
-        Mode::Pages => Some(pages(model, confirm.pages(mode))),
+        PruneMode::Pages => Some(pages(model, confirm.pages(mode))),
         _ => confirm.bytes(mode, |task| model.sizes(&task.mount)),
     };
     let known = confirm.knows_files() || !mode.may_write();
@@ -169,7 +169,7 @@ fn choice(model: &Model, confirm: &Confirm, mode: Mode) -> Line<'static> {
     let chosen = mode == confirm.mode;
     let mark = if chosen { look.glyphs.chosen } else { " " };
     let figure = count(match mode {
-        Mode::Inodes => confirm.inodes(mode),
+        PruneMode::Inodes => confirm.inodes(mode),
         _ => confirm.predicted(mode),
     });
     let [figure, size] = match known {
@@ -188,13 +188,13 @@ fn pages(model: &Model, pages: u64) -> u64 {
 fn costs(model: &Model, confirm: &Confirm) -> String {
     let bytes = bytes(pages(model, confirm.pages(confirm.mode)));
     match confirm.mode {
-        Mode::Negative => {
+        PruneMode::Negative => {
             "Cost     the next lookup of each such name asks the filesystem again".into()
         }
-        Mode::Dentries => {
+        PruneMode::Dentries => {
             "Cost     the next use of each such file asks the filesystem again".into()
         }
-        Mode::Inodes => {
+        PruneMode::Inodes => {
             let least = if confirm.pages_are_least() {
                 " or more"
             } else {
@@ -204,7 +204,7 @@ fn costs(model: &Model, confirm: &Confirm) -> String {
                 "Cost     the next use of each reads its inode again, and {bytes}{least} of data"
             )
         }
-        Mode::Pages => format!("Cost     the next reads of these files read {bytes} again"),
+        PruneMode::Pages => format!("Cost     the next reads of these files read {bytes} again"),
     }
 }
 
@@ -212,7 +212,7 @@ fn costs(model: &Model, confirm: &Confirm) -> String {
 fn unsafe_to_drop(confirm: &Confirm) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let unsynced = confirm.sum(|found| found.unsynced);
-    if unsynced > 0 && confirm.mode == Mode::Inodes {
+    if unsynced > 0 && confirm.mode == PruneMode::Inodes {
         let what = match confirm.writeback {
             true => "waited for first",
             false => "W waits for them",
@@ -280,7 +280,7 @@ fn stays(confirm: &Confirm) -> Vec<String> {
     let pinned = confirm.sum(|found| found.pinned);
     let mountpoints = confirm.sum(|found| found.mountpoints);
     let in_lookup = confirm.sum(|found| found.in_lookup);
-    if confirm.mode == Mode::Negative && unused > 0 {
+    if confirm.mode == PruneMode::Negative && unused > 0 {
         lines.push(format!("{} unused, but not negative", count(unused)));
     }
     if pinned > 0 {
@@ -318,9 +318,9 @@ fn prompt(model: &Model, confirm: &Confirm) -> Prompt {
         return Prompt::Says(vec![why, short], look.warn());
     }
     if confirm.predicted(confirm.mode) == 0 {
-        let unused = confirm.predicted(Mode::Dentries);
+        let unused = confirm.predicted(PruneMode::Dentries);
         let words = match confirm.mode {
-            Mode::Negative if unused > 0 => {
+            PruneMode::Negative if unused > 0 => {
                 let unused = count(unused);
                 vec![
                     format!("no negative dentries here: 2 evicts {unused} unused dentries"),
@@ -398,11 +398,11 @@ fn room(area: Rect) -> usize {
 }
 
 /// What a mode prunes.
-pub(super) fn what(mode: Mode) -> &'static str {
+pub(super) fn what(mode: PruneMode) -> &'static str {
     match mode {
-        Mode::Negative => "negative dentries",
-        Mode::Dentries => "unused dentries",
-        Mode::Inodes => "unused dentries and inodes",
-        Mode::Pages => "the page cache",
+        PruneMode::Negative => "negative dentries",
+        PruneMode::Dentries => "unused dentries",
+        PruneMode::Inodes => "unused dentries and inodes",
+        PruneMode::Pages => "the page cache",
     }
 }

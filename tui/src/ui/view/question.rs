@@ -7,16 +7,16 @@ use ratatui::widgets::{Block, Clear, Padding, Paragraph, Wrap};
 
 use super::asked::{Asked, Prompt};
 use super::{areas, inside, paragraph_height, too_small};
-use crate::ui::model::{Answer, InSight, Mode, Model};
+use crate::ui::model::{Answer, InSight, InputMode, Model};
 
 /// The question of the screen.
 fn asked(model: &Model, area: Rect) -> Option<Asked> {
     Some(match &model.mode {
-        Mode::Confirm(confirm) => super::plan::asked(model, confirm, area),
-        Mode::ConfirmRung(confirm) => super::rung::asked(model, confirm, area),
-        Mode::ConfirmWho(confirm) => super::who::asked(model, confirm),
-        Mode::Settings(settings) => super::settings::asked(model, settings, area),
-        Mode::Leave => super::who::leaving(model),
+        InputMode::Confirm(confirm) => super::plan::asked(model, confirm, area),
+        InputMode::ConfirmRung(confirm) => super::rung::asked(model, confirm, area),
+        InputMode::ConfirmWho(confirm) => super::who::asked(model, confirm),
+        InputMode::Settings(settings) => super::settings::asked(model, settings, area),
+        InputMode::Leave => super::who::leaving(model),
         _ => return None,
     })
 }

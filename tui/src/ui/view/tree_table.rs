@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span, Text};
 use super::directory::row_line;
 use super::{Hit, first_row, middle};
 use crate::base::text::printable;
-use crate::cache::census::Row;
+use crate::cache::census::DirectoryCount;
 use crate::ui::model::{Model, Place, TreeColumn, TreeShape, bar_width, tree_fitting};
 
 fn shapes(model: &Model, place: &Place, width: u16) -> Vec<&'static TreeShape> {
@@ -90,7 +90,7 @@ fn head(model: &Model, shapes: &[&TreeShape], bar: usize) -> Line<'static> {
     Line::from(head)
 }
 
-fn name(model: &Model, place: &Place, row: &Row) -> String {
+fn name(model: &Model, place: &Place, row: &DirectoryCount) -> String {
     if row.name.is_empty() {
         let text = match place.more {
             0 => ". (this directory)",

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_setaffinity};
-use slabscope::kernel::session::{Bounds, Counters, Device, Mode, Record, Status, Walk};
+use slabscope::kernel::session::{Bounds, Counters, Device, PruneMode, Record, Status, Walk};
 
 use super::TOP;
 use crate::agent::lookups;
 
 /// A prune without bounds.
-pub fn prune(mode: Mode) -> Walk {
+pub fn prune(mode: PruneMode) -> Walk {
     Walk::Prune(mode, Bounds::default())
 }
 
@@ -40,7 +40,7 @@ pub fn walk(dir: &Path, walk: Walk) -> Result<(Duration, Counters)> {
 
 /// A prune of negative dentries of which the number is known.
 pub fn negative(dir: &Path, count: u64) -> Result<Duration> {
-    let (took, found) = walk(dir, prune(Mode::Negative))?;
+    let (took, found) = walk(dir, prune(PruneMode::Negative))?;
     ensure!(
         found.moved == count,
         "{} of {count} negatives pruned",

@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use rustix::fs::{AtFlags, statat};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use slabscope::kernel::reader::bpf;
-use slabscope::kernel::session::Mode as Prune;
+use slabscope::kernel::session::PruneMode;
 
 use super::peers::{
     directory, drop_caches, fill, nanoseconds, negative, pin, prune, shrink_dcache_parent, walk,
@@ -110,7 +110,7 @@ pub fn stall(rounds: u32) -> Result<()> {
     for _ in 0..rounds {
         tell(NOISE, nanoseconds(host_takes()), 1.0)?;
         let ours = least_stall(&dir, || {
-            walk(&dir, prune(Prune::Negative)).map(|(took, _)| took)
+            walk(&dir, prune(PruneMode::Negative)).map(|(took, _)| took)
         })?;
         let parent = least_stall(&dir, || shrink_dcache_parent(&dir))?;
         tell("stall", nanoseconds(ours), nanoseconds(parent))?;
@@ -159,7 +159,7 @@ pub fn victim(which: Victim, dir: &Path) -> Result<()> {
     println!("begins");
     std::io::stdout().flush().context("cannot report")?;
     match which {
-        Victim::Prune => walk(dir, prune(Prune::Negative)).map(drop),
+        Victim::Prune => walk(dir, prune(PruneMode::Negative)).map(drop),
         Victim::Shrink => shrink_dcache_parent(dir).map(drop),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use slabscope::kernel::session::Mode as Prune;
+use slabscope::kernel::session::PruneMode;
 
 use super::peers::{directory, drop_caches_of, nanoseconds, prune, settle, walk};
 use super::tell;
@@ -42,7 +42,7 @@ pub fn inodes(rounds: u32) -> Result<()> {
     for _ in 0..rounds {
         read(&top)?;
         settle();
-        let (ours, found) = walk(&top, prune(Prune::Inodes))?;
+        let (ours, found) = walk(&top, prune(PruneMode::Inodes))?;
         ensure!(
             found.evict_attempted * 100 >= FILES * 99,
             "{} of {FILES} inodes evicted: {found:?}",
@@ -62,10 +62,10 @@ pub fn inodes(rounds: u32) -> Result<()> {
 pub fn reread(rounds: u32) -> Result<()> {
     let top = tree("reread")?;
     let modes = [
-        ("read_negative", Prune::Negative),
-        ("read_dentries", Prune::Dentries),
-        ("read_pages", Prune::Pages),
-        ("read_inodes", Prune::Inodes),
+        ("read_negative", PruneMode::Negative),
+        ("read_dentries", PruneMode::Dentries),
+        ("read_pages", PruneMode::Pages),
+        ("read_inodes", PruneMode::Inodes),
     ];
     for _ in 0..rounds {
         read(&top)?;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
-use slabscope::kernel::session::{Mode as Prune, Walk};
+use slabscope::kernel::session::{PruneMode, Walk};
 use slabscope::kernel::source::Kernel;
 use slabscope::kernel::target::Target;
-use slabscope::reclaim::{Ended, Rung as _, carousel};
+use slabscope::reclaim::{Ended, Reclaimer as _, carousel};
 
 use super::peers::{
     directory, drop_caches, fill, nanoseconds, negative, prune, settle, shrink_dcache_parent, walk,
@@ -61,7 +61,7 @@ pub fn tree(rounds: u32) -> Result<()> {
     rustix::fs::sync();
     for _ in 0..rounds {
         look(&top)?;
-        let (ours, found) = walk(&top, prune(Prune::Dentries))?;
+        let (ours, found) = walk(&top, prune(PruneMode::Dentries))?;
         ensure!(
             found.moved >= FILES && found.moved == found.total,
             "{} of {} dentries pruned",

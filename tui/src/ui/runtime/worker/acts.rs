@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use super::Work;
 use crate::cache::census::census;
-use crate::kernel::session::{Bounds, Counters, Mode};
+use crate::kernel::session::{Bounds, Counters, PruneMode};
 use crate::kernel::source::Sample;
 use crate::kernel::target::{LookError, Target};
-use crate::reclaim::prune::{self, Done, Order, Task};
+use crate::reclaim::prune::{self, Order, PruneReport, Task};
 use crate::ui::update::Msg;
 
 impl Work {
     /// Prunes one directory after the other, until it is told to stop.
-    pub(super) fn prune(&mut self, job: u64, tasks: Vec<Task>, mode: Mode, writeback: bool) {
+    pub(super) fn prune(&mut self, job: u64, tasks: Vec<Task>, mode: PruneMode, writeback: bool) {
         let mut tasks = tasks.into_iter().peekable();
         // Each lets go of its directory at the end of its turn.
         while let Some(task) = tasks.next() {
@@ -38,7 +38,7 @@ impl Work {
         &self,
         job: u64,
         below: &[PathBuf],
-        mode: Mode,
+        mode: PruneMode,
     ) -> Result<Option<u64>, LookError> {
         let mut sum = 0;
         for path in below {
@@ -48,15 +48,21 @@ impl Work {
                 return Ok(None);
             }
             sum += match mode {
-                Mode::Negative => census.here.negative,
-                Mode::Dentries | Mode::Inodes => census.here.total,
-                Mode::Pages => census.here.pages,
+                PruneMode::Negative => census.here.negative,
+                PruneMode::Dentries | PruneMode::Inodes => census.here.total,
+                PruneMode::Pages => census.here.pages,
             };
         }
         Ok(Some(sum))
     }
 
-    fn prune_one(&mut self, job: u64, task: &Task, mode: Mode, writeback: bool) -> Done {
+    fn prune_one(
+        &mut self,
+        job: u64,
+        task: &Task,
+        mode: PruneMode,
+        writeback: bool,
+    ) -> PruneReport {
         let order = Order {
             plan: &task.plan,
             path: &task.plan.target.path,

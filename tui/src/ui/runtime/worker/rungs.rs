@@ -10,8 +10,8 @@ use crate::kernel::source::Source;
 use crate::reclaim::ladder::{Place, ladder};
 use crate::reclaim::tune::{self, SETTINGS};
 use crate::reclaim::{
-    Progress, ReclaimError, Rung, carousel, carry_out, cgroup, everybody, pages, shrink, shrinker,
-    superblock,
+    Progress, ReclaimError, Reclaimer, carousel, carry_out, cgroup, everybody, pages, shrink,
+    shrinker, superblock,
 };
 use crate::ui::model::{Ask, RungPlan, Setting};
 use crate::ui::update::{EndedRung, Msg, RungMsg, SettingsMsg};
@@ -37,8 +37,12 @@ impl Work {
     }
 
     /// None: it was ended.
-    fn make_rung(&mut self, job: u64, ask: &Ask) -> Result<Option<Box<dyn Rung>>, ReclaimError> {
-        let rung: Box<dyn Rung> = match ask {
+    fn make_rung(
+        &mut self,
+        job: u64,
+        ask: &Ask,
+    ) -> Result<Option<Box<dyn Reclaimer>>, ReclaimError> {
+        let rung: Box<dyn Reclaimer> = match ask {
             Ask::Pages { path, writeback } => {
                 let request = pages::Request {
                     writeback: *writeback,
@@ -64,7 +68,7 @@ impl Work {
             }
             Ask::Cache { name } => {
                 let sample = self.kernel.sample();
-                Box::new(shrink::Plan::new(&self.root, name, &sample)?)
+                Box::new(shrink::ShrinkPlan::new(&self.root, name, &sample)?)
             }
             Ask::Carousel { path } => {
                 let request = carousel::Request::default();

@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 use rustix::fs::{CWD, FileType, Mode as FileMode, mknodat};
 
 use super::*;
-use crate::kernel::session::Mode;
+use crate::kernel::session::PruneMode;
 use crate::kernel::source::Mount;
 use crate::reclaim::prune::Task;
 
@@ -20,7 +20,7 @@ fn task(path: &Path) -> Task {
     let target = Target::open_cached(path).unwrap();
     let found = Counters::default();
     Task {
-        plan: Plan {
+        plan: PrunePlan {
             target,
             found,
             reader: crate::kernel::reader::Kind::Module,
@@ -45,7 +45,7 @@ fn a_prune_that_is_left_is_recorded() {
     let log = audit::Log::File(file.clone());
     let worker = Worker::start(Instant::now(), "/".into(), log, events).unwrap();
     let (job, tasks) = (1, vec![task(&dir), task(&dir)]);
-    let mode = Mode::Negative;
+    let mode = PruneMode::Negative;
     worker.take(Effect::Prune {
         job,
         tasks,
