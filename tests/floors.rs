@@ -174,6 +174,52 @@ fn in_circles<'m>(mut uses: BTreeMap<&'m Module, BTreeSet<&'m Module>>) -> Vec<S
     uses.keys().map(|module| module.join("::")).collect()
 }
 
+/// What each floor has, and how many of its files use how many of others', as a picture.
+fn picture(files: &[(Module, String)]) -> String {
+    let uses = uses(files);
+    let on = |module: &Module| floor(&module[0]);
+    let mut picture = String::new();
+    for (at, name) in FLOORS.iter().enumerate().rev() {
+        let own = files
+            .iter()
+            .filter(|(module, _)| on(module) == Some(at))
+            .count();
+        let used: Vec<String> = (0..=at)
+            .rev()
+            .filter_map(|below| {
+                let arrows = uses.iter().filter(|(module, _)| on(module) == Some(at));
+                let arrows = arrows.flat_map(|(_, used)| used.iter());
+                let count = arrows.filter(|used| on(used) == Some(below)).count();
+                let name = if below == at { "itself" } else { FLOORS[below] };
+                (count > 0).then(|| format!("{name} {count}"))
+            })
+            .collect();
+        picture += &format!("{name:<8} {own:>3} files, uses {}\n", used.join(", "));
+    }
+    picture
+}
+
+#[test]
+fn picture_of_the_floors_is_that_of_the_files() {
+    const PAGE: &str = "../docs/internals/architecture.md";
+    const MARK: &str = "<!-- floors -->\n```\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
+    let page = fs::read_to_string(&path).unwrap();
+    let (head, rest) = page.split_once(MARK).unwrap();
+    let (shown, behind) = rest.split_once("```\n").unwrap();
+    let files = files().into_iter();
+    let files: Vec<_> = files.map(|(name, _, text)| (module(&name), text)).collect();
+    let made = picture(&files);
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
+        fs::write(&path, format!("{head}{MARK}{made}```\n{behind}")).unwrap();
+        return;
+    }
+    assert_eq!(
+        shown, made,
+        "INSTA_UPDATE=always cargo test -p slabscope --test floors"
+    );
+}
+
 #[test]
 fn no_files_use_each_other_in_a_circle() {
     let files = files().into_iter();
