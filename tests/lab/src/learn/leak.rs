@@ -40,7 +40,7 @@ const NAMES: Probe = Probe {
 };
 
 const LEAKED: Part = Part {
-    title: "Destroy it all the same",
+    title: "Destroy it anyway",
     text: "The cache has {n} objects of 4,096 bytes. The module's command `leak` destroys it.",
     prepare: &[],
     probes: &[ROWS, NAMES, UNRECLAIMABLE],

@@ -9,7 +9,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     title: "A shrinker of your own",
     about: &[
         "A shrinker is how a cache gives memory back. It has two functions: count says how many objects could be freed, scan is \
-         asked to free some. Reclaim calls them when memory is short, in proportion to how much it has tried in vain; \
+         asked to free some. Reclaim calls them when memory is short, in proportion to how much it has scanned without freeing enough; \
          drop_caches 2 calls all of them.",
         "The dentries and inodes of each filesystem have one. slabscope_demo registers one for a cache of its own, and counts the \
          calls.",
