@@ -1,5 +1,6 @@
 //! Making the lab from nothing, step by step; a step that is done is skipped.
 
+pub mod alive;
 pub mod archive;
 pub mod cache;
 pub mod command;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::alive::Alive;
 use super::cache::Cache;
 use super::workspace;
 
@@ -112,17 +113,21 @@ pub fn build(cache: &Cache, verbose: bool) -> Result<()> {
     }
     let mut child = command.spawn().context("cannot run cargo")?;
     let started = Instant::now();
-    let mut silent = !verbose;
+    let mut alive = None;
     let status = loop {
         if let Some(status) = child.try_wait().context("cannot wait for cargo")? {
             break status;
         }
-        if silent && started.elapsed() > PATIENCE {
-            silent = false;
-            eprintln!("building the guest's programs, as they have changed ...");
+        if !verbose && started.elapsed() > PATIENCE {
+            let line = "building the guest's programs, as they have changed ... ";
+            alive.get_or_insert_with(|| Alive::new(line.into()));
         }
         sleep(Duration::from_millis(20));
     };
+    if alive.is_some() {
+        drop(alive);
+        eprintln!("{:.0} s", started.elapsed().as_secs_f64());
+    }
     if !status.success() {
         bail!("building the programs for the guest failed: {status}");
     }

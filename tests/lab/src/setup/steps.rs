@@ -1,11 +1,11 @@
 //! The steps of a set-up: each says what it makes, and is skipped when that is there.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::alive::Alive;
 use super::cache::{Cache, disk_usage};
 use super::command::Log;
 use super::kernel::Kernel;
@@ -99,10 +99,11 @@ impl<'a> Steps<'a> {
     /// Runs one step and prints its line: what, then how big and how long.
     /// `make` yields the bytes that it made, if they are known.
     fn timed(&self, what: &str, make: impl FnOnce(&Log) -> Result<Option<u64>>) -> Result<()> {
-        eprint!("setup {}/{} {what} ... ", self.number, self.total);
-        std::io::stderr().flush().ok();
+        let line = format!("setup {}/{} {what} ... ", self.number, self.total);
+        let alive = Alive::new(line);
         let started = Instant::now();
         let made = self.log().and_then(|log| make(&log));
+        drop(alive);
         match made {
             Ok(bytes) => {
                 eprintln!("{}", cost(bytes, started.elapsed()));
