@@ -317,7 +317,10 @@ fn done(exit: Exit, told: Result<(), Failure>) -> Result<Exit, Failure> {
 struct StandardOutput(StdoutLock<'static>);
 
 fn on_standard_output(error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("standard output: {error}"))
+    io::Error::new(
+        error.kind(),
+        format!("standard output: {}", crate::base::text::reason(&error)),
+    )
 }
 
 impl Write for StandardOutput {

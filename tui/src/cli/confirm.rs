@@ -55,7 +55,10 @@ pub(super) fn record(context: &Context) -> Result<audit::Log, Failure> {
 
 fn show(text: &[u8]) -> Result<(), Failure> {
     io::stderr().write_all(text).map_err(|error| {
-        let message = format!("nothing was done: the plan cannot be shown: {error}");
+        let message = format!(
+            "nothing was done: the plan cannot be shown: {}",
+            crate::base::text::reason(&error)
+        );
         Failure::new(Exit::Failed, message)
     })
 }

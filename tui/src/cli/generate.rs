@@ -43,7 +43,10 @@ impl Run for Man {
     fn run(&self, _context: &Context, _out: &mut dyn Write) -> Result<Exit, Failure> {
         self.write().map_err(|error| {
             let directory = crate::base::text::printable(&self.directory);
-            Failure::new(Exit::Failed, format!("{directory}: {error}"))
+            Failure::new(
+                Exit::Failed,
+                format!("{directory}: {}", crate::base::text::reason(&error)),
+            )
         })?;
         Ok(Exit::Ok)
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{Context, Exit, Failure, Run};
 use crate::abi;
 use crate::base::json;
-use crate::base::text::printable;
+use crate::base::text::{printable, reason};
 use crate::kernel::session::{Device, MODES, SessionError};
 
 const NAME: &str = "slabscope";
@@ -151,8 +151,8 @@ fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
         };
     };
     let shown = printable(path);
-    let module =
-        open(path).map_err(|error| Failure::new(Exit::Failed, format!("{shown}: {error}")))?;
+    let module = open(path)
+        .map_err(|error| Failure::new(Exit::Failed, format!("{shown}: {}", reason(&error))))?;
     match rustix::system::finit_module(module, parameters, 0) {
         Ok(()) => Ok(Exit::Ok),
         Err(Errno::EXIST) => Err(Failure::new(

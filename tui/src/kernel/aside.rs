@@ -270,7 +270,13 @@ fn wait(
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| {
-            io::Error::new(error.kind(), format!("no process can be started: {error}"))
+            io::Error::new(
+                error.kind(),
+                format!(
+                    "no process can be started: {}",
+                    crate::base::text::reason(&error)
+                ),
+            )
         })?;
     let start = Instant::now();
     let mut step = Duration::from_millis(1);

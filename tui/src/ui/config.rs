@@ -170,13 +170,15 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(ConfigError {
                 denied: true,
                 ..failed(format!(
-                    "{error}: is HOME another user's? Set it, or use sudo"
+                    "{}: is HOME another user's? Set it, or use sudo",
+                    crate::base::text::reason(&error)
                 ))
             }),
             // Nor is one that somebody else may have written.
             Err(error) => Err(failed(format!(
-                "{error}. It may set read-only, so it is not ignored: fix \
-                 that, use sudo -H, or set XDG_CONFIG_HOME"
+                "{}. It may set read-only, so it is not ignored: fix \
+                 that, use sudo -H, or set XDG_CONFIG_HOME",
+                crate::base::text::reason(&error)
             ))),
         }
     }

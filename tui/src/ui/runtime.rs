@@ -267,7 +267,12 @@ fn watch_signals(sender: Sender<Event>) -> io::Result<()> {
 /// Starts a thread that nobody waits for. There may be no more of them.
 fn thread(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let started = thread::Builder::new().spawn(run);
-    let why = |error: io::Error| io::Error::new(error.kind(), format!("no more threads: {error}"));
+    let why = |error: io::Error| {
+        io::Error::new(
+            error.kind(),
+            format!("no more threads: {}", crate::base::text::reason(&error)),
+        )
+    };
     started.map(drop).map_err(why)
 }
 

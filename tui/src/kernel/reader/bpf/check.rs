@@ -14,7 +14,12 @@ use crate::abi;
 /// Lists the directory of this very program, whose file is open and thus cached and in use: it has to
 /// be there under its name, as a file, referenced. Returns what the program knows of this kernel.
 pub(super) fn check(loaded: &mut Loaded) -> Result<u32, BpfError> {
-    let other = |error: io::Error| BpfError::Other(format!("cannot check it: {error}"));
+    let other = |error: io::Error| {
+        BpfError::Other(format!(
+            "cannot check it: {}",
+            crate::base::text::reason(&error)
+        ))
+    };
     let (dir, name) = known().map_err(other)?;
     let open = File::open(&dir).map_err(other)?;
     let mut found = None;
