@@ -174,27 +174,24 @@ fn in_circles<'m>(mut uses: BTreeMap<&'m Module, BTreeSet<&'m Module>>) -> Vec<S
     uses.keys().map(|module| module.join("::")).collect()
 }
 
-/// What each floor has, and how many of its files use how many of others', as a picture.
+/// Which floors the files of each floor use, as a picture. Without numbers, which each import would change.
 fn picture(files: &[(Module, String)]) -> String {
     let uses = uses(files);
     let on = |module: &Module| floor(&module[0]);
     let mut picture = String::new();
     for (at, name) in FLOORS.iter().enumerate().rev() {
-        let own = files
-            .iter()
-            .filter(|(module, _)| on(module) == Some(at))
-            .count();
-        let used: Vec<String> = (0..=at)
-            .rev()
-            .filter_map(|below| {
-                let arrows = uses.iter().filter(|(module, _)| on(module) == Some(at));
-                let arrows = arrows.flat_map(|(_, used)| used.iter());
-                let count = arrows.filter(|used| on(used) == Some(below)).count();
-                let name = if below == at { "itself" } else { FLOORS[below] };
-                (count > 0).then(|| format!("{name} {count}"))
-            })
+        let own = uses.iter().filter(|(module, _)| on(module) == Some(at));
+        let used: BTreeSet<usize> = own
+            .flat_map(|(_, used)| used.iter().filter_map(|used| on(used)))
             .collect();
-        picture += &format!("{name:<8} {own:>3} files, uses {}\n", used.join(", "));
+        let mark = |below: usize| if used.contains(&below) { "->" } else { "  " };
+        let row: Vec<String> = (0..at)
+            .rev()
+            .map(|below| format!("{} {:<8}", mark(below), FLOORS[below]))
+            .collect();
+        let indent = " ".repeat(11 * (FLOORS.len() - 1 - at));
+        picture += format!("{indent}{name:<8}{}", row.concat()).trim_end();
+        picture.push('\n');
     }
     picture
 }
