@@ -69,7 +69,7 @@ fn the_selected_one_is_counted_alone_and_never_prunable_is_said() {
     let tmpfs = mounts().iter().position(|mount| mount.is_memory()).unwrap();
     let point = mounts()[tmpfs].point.clone();
     let shown = format!("{} ", point.display());
-    assert!(app.line(&shown).contains("tmpfs: nothing can be pruned"));
+    assert!(app.line(&shown).contains("in memory: nothing to prune"));
     app.keys(&"j".repeat(tmpfs));
     app.effects();
     app.keys("u");

@@ -105,7 +105,7 @@ fn plan(cache: &str) -> shrink::ShrinkPlan {
     }
 }
 
-/// Of kmalloc-512, so many slabs being gone.
+/// Figures of kmalloc-512 after `gone` of its slabs were freed.
 fn figures(gone: u64) -> Vec<Figure> {
     let slabs = 2_404 - gone;
     vec![

@@ -35,7 +35,7 @@ impl Kind {
         }
     }
 
-    /// As the process that opens it is told.
+    /// The word that asks the helper process to open one.
     pub fn word(self) -> &'static str {
         match self {
             Self::Directory => "open-directory",
@@ -119,7 +119,7 @@ pub fn is_same(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Result<bool, Errno
     Ok(id(one)? == id(other)?)
 }
 
-/// Where the kernel has an open file now: the path ends in ` (deleted)` once it is removed. Nobody is asked.
+/// The current path of an open file, from /proc/self/fd; ` (deleted)` is appended once it is removed. No server is asked.
 pub fn place(file: impl AsFd) -> io::Result<PathBuf> {
     fs::read_link(format!("/proc/self/fd/{}", file.as_fd().as_raw_fd()))
 }

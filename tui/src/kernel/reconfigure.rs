@@ -79,7 +79,7 @@ fn said_again<'a>(
     ro.into_iter().chain(said).collect()
 }
 
-/// Waits until nobody holds the superblock's s_umount for writing, as a remount does: quotactl_fd(2) takes it for reading
+/// Waits for a remount under way, which holds the superblock's s_umount for writing: quotactl_fd(2) takes it for reading
 /// (Linux 5.14). Asking for the quota format calls nothing in the filesystem (fs/quota/quota.c: `quota_getfmt()`,
 /// Linux 7.3), so that no server is waited for; ustat(2) would call its statfs.
 fn wait_for(dir: BorrowedFd<'_>) {

@@ -50,7 +50,6 @@ impl Drop for Alive {
 }
 
 fn say(text: &str) {
-    eprint!("{text}");
-    // Nobody may be there to read it.
-    let _ = stderr().flush();
+    // Standard error may be closed: that is no reason to fail.
+    let _ = write!(stderr(), "{text}").and_then(|()| stderr().flush());
 }

@@ -31,7 +31,7 @@ fn a_dry_run_says_that_the_prune_would_be_refused() {
     assert_eq!(json["refused"], serde_json::Value::Null);
 }
 
-/// What is told of a plan in text, and in JSON.
+/// A plan as text, and as JSON.
 fn told(more: &[&str]) -> (String, serde_json::Value) {
     told_on(&on("ext4"), more)
 }

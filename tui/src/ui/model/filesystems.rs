@@ -85,9 +85,9 @@ pub struct FilesystemsPage {
 impl FilesystemsPage {
     /// Makes the rows anew.
     pub fn arrange(&mut self, tree: &Tree, sample: Option<&Sample>, page: u64) {
-        let mut rows: Vec<Filesystem> = Vec::new();
-        let mut places: HashMap<&str, usize> = HashMap::new();
         let all = tree.shared_mounts();
+        let mut rows: Vec<Filesystem> = Vec::with_capacity(all.len());
+        let mut places: HashMap<&str, usize> = HashMap::with_capacity(all.len());
         for (number, mount) in all.iter().enumerate() {
             let at = *places.entry(&mount.superblock).or_insert_with(|| {
                 rows.push(Filesystem {

@@ -258,7 +258,7 @@ impl Work {
                 }
                 opened => opened?,
             };
-            match PrunePlan::new(target, &mut |so_far| self.progress(job, so_far))? {
+            match PrunePlan::new(target, &mut self.progress(job))? {
                 Some(plan) => plans.push(plan),
                 None => return Ok(None),
             }
@@ -281,15 +281,19 @@ impl Work {
         })
     }
 
-    /// Tells how far a job has come and whether it goes on.
-    fn progress(&self, job: u64, so_far: &Counters) -> ControlFlow<()> {
-        let flow = self.goes_on(job);
-        if flow.is_continue() {
-            let at = self.start.elapsed();
-            let so_far = Box::new(*so_far);
-            self.send(Msg::Progress { job, at, so_far });
+    /// Reports how far a job has come, and says whether it goes on.
+    fn progress(&self, job: u64) -> impl FnMut(&Counters) -> ControlFlow<()> + use<> {
+        let (events, cancelled) = (self.events.clone(), Arc::clone(&self.cancelled));
+        let start = self.start;
+        move |so_far| {
+            let flow = cancelled.flow(job);
+            if flow.is_continue() {
+                let (at, so_far) = (start.elapsed(), Box::new(*so_far));
+                // The receiver is gone once the program ends.
+                drop(events.send(super::msg(Msg::Progress { job, at, so_far })));
+            }
+            flow
         }
-        flow
     }
 }
 

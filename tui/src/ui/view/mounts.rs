@@ -41,7 +41,7 @@ fn point_width(area: Rect) -> usize {
 ///  ── 3 filesystems: Enter opens; nothing is looked up ─────────────────────────
 ///  TYPE     DEVICE         MOUNTED AT               DENTRIES   NEGATIVE   FREEABLE
 ///  ext4     /dev/vda1      /                       1,204,118    900,004    219 MiB
-///  tmpfs    tmpfs          /run            tmpfs: nothing can be pruned
+///  tmpfs    tmpfs          /run            in memory: nothing to prune
 /// ```
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
@@ -160,7 +160,7 @@ fn figures(model: &Model, mount: &Mount, waits: bool) -> String {
                 count_in(here.negative, negative)
             )
         }
-        None if mount.is_memory() => "tmpfs: nothing can be pruned".into(),
+        None if mount.is_memory() => "in memory: nothing to prune".into(),
         None => String::new(),
     }
 }

@@ -2,11 +2,10 @@
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::Work;
 use crate::cache::census::census;
-use crate::kernel::session::{Bounds, Counters, PruneMode};
+use crate::kernel::session::{Bounds, PruneMode};
 use crate::kernel::source::Sample;
 use crate::kernel::target::{LookError, Target};
 use crate::reclaim::prune::{self, Order, PruneReport, Task};
@@ -81,18 +80,10 @@ impl Work {
                 clock: clock(),
                 sample: Box::new(sample.clone()),
             };
-            // Nobody listens any more once the program is ending.
+            // The receiver is gone once the program ends.
             drop(events.send(crate::ui::runtime::msg(msg)));
         };
-        let (cancelled, events) = (Arc::clone(&self.cancelled), self.events.clone());
-        let mut progress = |so_far: &Counters| {
-            let flow = cancelled.flow(job);
-            if flow.is_continue() {
-                let (at, so_far) = (start.elapsed(), Box::new(*so_far));
-                drop(events.send(crate::ui::runtime::msg(Msg::Progress { job, at, so_far })));
-            }
-            flow
-        };
+        let mut progress = self.progress(job);
         prune::carry_out(
             order,
             &mut self.kernel,

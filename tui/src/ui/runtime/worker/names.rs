@@ -16,7 +16,7 @@ impl Work {
             NamesEffect::List { job, path, lookup } => {
                 let result = self.open(job, &path, lookup).and_then(|target| {
                     let dir = target.dir.as_fd();
-                    Ok(listing(dir, &mut |so_far| self.progress(job, so_far))?)
+                    Ok(listing(dir, &mut self.progress(job))?)
                 });
                 let at = self.start.elapsed();
                 NamesMsg::Listed { job, at, result }
@@ -38,11 +38,8 @@ impl Work {
                 format,
             } => {
                 let target = self.open(job, &path, lookup).map_err(Into::into);
-                let result = target.and_then(|target| {
-                    export(&target, &to, format, &mut |so_far| {
-                        self.progress(job, so_far)
-                    })
-                });
+                let result =
+                    target.and_then(|target| export(&target, &to, format, &mut self.progress(job)));
                 NamesMsg::Exported { job, result }
             }
         })
