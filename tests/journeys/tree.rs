@@ -18,7 +18,7 @@ fn the_tree_starts_at_the_mounts_with_the_kernels_own_last() {
     assert!(at("/dev/vda") < at("/mnt/ext4"));
     assert!(at("/mnt/ext4") < at("/dev/shm"));
     assert!(at("/dev/shm") < at(" proc "));
-    app.shows("nothing can be pruned");
+    app.shows("nothing to prune");
 }
 
 #[test]
