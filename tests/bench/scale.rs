@@ -186,7 +186,18 @@ fn of_cgroups() -> Measured {
             let cgroup = top.join(format!("{}/{at}.scope", at % 100));
             fs::create_dir_all(&cgroup).unwrap();
             let stat = format!("anon 1\nfile 2\nslab_reclaimable {at}\nslab_unreclaimable 3\n");
-            fs::write(cgroup.join("memory.stat"), stat).unwrap();
+            let all = ["some", "full"]
+                .map(|of| format!("{of} avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"));
+            for (name, text) in [
+                ("memory.stat", &*stat),
+                ("memory.current", "8192\n"),
+                ("memory.max", "max\n"),
+                ("memory.high", "max\n"),
+                ("memory.pressure", &all.concat()),
+                ("cgroup.stat", "nr_descendants 0\nnr_dying_descendants 0\n"),
+            ] {
+                fs::write(cgroup.join(name), text).unwrap();
+            }
         }
         root
     });

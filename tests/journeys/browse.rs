@@ -191,7 +191,9 @@ fn walking_on_while_it_is_counted_ends_the_count() {
 #[test]
 fn a_filesystem_that_wants_each_name_asked_for_anew_says_nothing() {
     let mut app = App::on_tree(80, 24);
-    let proc = crate::support::mounts().iter().position(|m| m.fs == "proc");
+    let proc = crate::support::mounts()
+        .iter()
+        .position(|m| &*m.fs == "proc");
     app.keys(&"j".repeat(proc.unwrap()));
     app.keys("<Enter>");
     failed(&mut app, no_module());

@@ -17,7 +17,7 @@ impl App {
         let root = all[0].superblock.clone();
         let mut bind = all[1].clone();
         bind.point = "/srv/data".into();
-        bind.root = "/data".into();
+        bind.root = std::path::Path::new("/data").into();
         all.insert(2, bind);
         app.msg(Msg::Mounts(Ok(all)));
         app.msg(Msg::Freeable(HashMap::from([

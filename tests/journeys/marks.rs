@@ -204,7 +204,7 @@ fn mounted_over() -> Mount {
         fs: "xfs".into(),
         device: "/dev/vdc".into(),
         superblock: "254:32".into(),
-        root: "/".into(),
+        root: std::path::Path::new("/").into(),
         ..Mount::default()
     }
 }

@@ -168,8 +168,8 @@ fn mounts_that_differ_at_their_ends_are_told_apart_at_80_columns() {
             point: point.into(),
             fs: "overlay".into(),
             device: "overlay".into(),
-            superblock: format!("0:{n}"),
-            root: "/".into(),
+            superblock: format!("0:{n}").into(),
+            root: Path::new("/").into(),
             ..Mount::default()
         }
     };

@@ -135,7 +135,7 @@ fn tmpfs_says_that_nothing_can_be_pruned_and_why() {
         .tree
         .mounts()
         .iter()
-        .position(|m| m.fs == "tmpfs")
+        .position(|m| &*m.fs == "tmpfs")
         .unwrap();
     app.keys(&"j".repeat(tmpfs));
     app.keys("<Enter>");

@@ -58,7 +58,7 @@ fn hostile(columns: u16, rows: u16) -> App {
 
 fn tmpfs(columns: u16, rows: u16) -> App {
     let mut app = App::on_tree(columns, rows);
-    let tmpfs = mounts().iter().position(|mount| mount.fs == "tmpfs");
+    let tmpfs = mounts().iter().position(|mount| &*mount.fs == "tmpfs");
     app.keys(&"j".repeat(tmpfs.unwrap()));
     app.keys("<Enter>");
     app.counted(Census {

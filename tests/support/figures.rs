@@ -91,7 +91,7 @@ pub fn mounts() -> Vec<Mount> {
             fs: "ext4".into(),
             device: "/dev/vdb".into(),
             superblock: "254:16".into(),
-            root: "/".into(),
+            root: Path::new("/").into(),
             ..Mount::default()
         },
     );

@@ -127,7 +127,7 @@ impl App {
             time: "2026-11-22T03:12:44Z".into(),
             uid: 0,
             sudo_uid: None,
-            filesystem: Some(part.mount.fs.clone()),
+            filesystem: Some(part.mount.fs.to_string()),
             mode: Some("negative"),
             ..AuditEntry::new(Action::Prune, &part.path, part.predicted)
         };

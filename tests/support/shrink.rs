@@ -100,7 +100,7 @@ fn plan(cache: &str) -> shrink::ShrinkPlan {
         cache: sample().cache(cache).unwrap().clone(),
         merged: vec!["another".into(), "secret_cache".into()],
         partial: Some(1_120),
-        root: "/".into(),
+        root: std::path::Path::new("/").into(),
         path: format!("/sys/kernel/slab/{cache}/shrink").into(),
     }
 }

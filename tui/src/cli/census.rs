@@ -204,7 +204,7 @@ impl Run for Args {
         } else {
             self.table(&census, sizes, out)?;
             let whole = mount.filter(|mount| {
-                let is_all = mount.point == target.place() && mount.root == Path::new("/");
+                let is_all = mount.point == target.place() && *mount.root == *Path::new("/");
                 is_all && !census.partial
             });
             if let Some(mount) = whole {

@@ -158,7 +158,7 @@ fn document(found: &Hotspots) -> Document<'_> {
         let counted = filesystem.result.as_ref().ok();
         Filesystem {
             path: Name::keyed("path", &filesystem.mount.point),
-            kind: Name::keyed("type", &filesystem.mount.fs),
+            kind: Name::keyed("type", &*filesystem.mount.fs),
             complete: filesystem.complete,
             dentries: counted.map(|counters| counters.total),
             negative: counted.map(|counters| counters.negative),

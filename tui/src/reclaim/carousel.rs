@@ -221,7 +221,7 @@ impl Reclaimer for Plan {
     }
 
     fn filesystem(&self) -> Option<&str> {
-        self.mount.as_ref().map(|mount| mount.fs.as_str())
+        self.mount.as_ref().map(|mount| &*mount.fs)
     }
 
     fn reach(&self) -> String {

@@ -157,7 +157,7 @@ pub fn ladder(place: &Place) -> Vec<Step> {
 fn why_not(rung: Rung, place: &Place) -> Option<String> {
     let in_memory = || {
         let memory = place.mount.as_ref().filter(|mount| mount.is_memory())?;
-        let fs = crate::base::text::printable(&memory.fs);
+        let fs = crate::base::text::printable(&*memory.fs);
         Some(format!(
             "on {fs} every dentry is in use while its file exists"
         ))

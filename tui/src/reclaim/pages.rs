@@ -167,13 +167,13 @@ fn waits(mounts: &[Mount], path: &Path, any: bool) -> Option<String> {
         "{} below it is on {}: a server or a program that does not answer could block this; choose \
          a directory beside it, or --any-filesystem",
         printable(&mount.point),
-        printable(&mount.fs)
+        printable(&*mount.fs)
     ))
 }
 
 /// Why it is not wise on this filesystem.
 pub(crate) fn unfit(mount: &Mount, any: bool) -> Option<String> {
-    let fs = printable(&mount.fs);
+    let fs = printable(&*mount.fs);
     if mount.is_memory() {
         Some(format!(
             "on {fs} the page cache is the only copy of a file: none of it can go"
@@ -226,7 +226,7 @@ impl Reclaimer for Plan {
     }
 
     fn filesystem(&self) -> Option<&str> {
-        self.mount.as_ref().map(|mount| mount.fs.as_str())
+        self.mount.as_ref().map(|mount| &*mount.fs)
     }
 
     fn reach(&self) -> String {

@@ -212,11 +212,11 @@ pub const TESTED: [&str; 5] = ["ext4", "xfs", "btrfs", "overlay", "tmpfs"];
 
 /// Why the module refuses a prune on a filesystem unless told to do it on any; None: it does not.
 pub fn untested(mount: &Mount) -> Option<String> {
-    (!TESTED.contains(&mount.fs.as_str())).then(|| {
+    (!TESTED.contains(&&*mount.fs)).then(|| {
         format!(
             "pruning is tested on {} only, not on {}",
             TESTED.join(", "),
-            printable(&mount.fs)
+            printable(&*mount.fs)
         )
     })
 }

@@ -128,7 +128,7 @@ mod tests {
             cache,
             merged: Vec::new(),
             partial: None,
-            root: "/nowhere".into(),
+            root: Path::new("/nowhere").into(),
             path: "/nowhere/at/all/shrink".into(),
         }
     }

@@ -247,11 +247,11 @@ fn sum(shares: &[Share]) -> u64 {
 /// The kernel's name of the superblock's device (fs/super.c: `setup_bdev_super()`).
 fn device(root: &Path, mount: &Mount) -> Option<String> {
     let name = |path: PathBuf| Some(path.file_name()?.to_str()?.to_owned());
-    let link = root.join("sys/dev/block").join(&mount.superblock);
+    let link = root.join("sys/dev/block").join(&*mount.superblock);
     match fs::read_link(link) {
         Ok(device) => name(device),
         // btrfs has a number of its own for each.
-        Err(_) if mount.device.starts_with("/dev/") => name(fs::canonicalize(&mount.device).ok()?),
+        Err(_) if mount.device.starts_with("/dev/") => name(fs::canonicalize(&*mount.device).ok()?),
         Err(_) => None,
     }
 }

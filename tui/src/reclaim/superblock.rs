@@ -163,12 +163,12 @@ fn mount_id(file: &OwnedFd, path: &Path) -> Result<u64, ReclaimError> {
 
 /// Why it is not wise on this filesystem. What cannot be forced comes first.
 pub(crate) fn unfit(mount: &Mount, any: bool) -> Option<String> {
-    let fs = printable(&mount.fs);
+    let fs = printable(&*mount.fs);
     let why = if mount.is_memory() {
         return Some(format!(
             "{fs} lives in its dentries: each holds its file until that is removed; nothing would go"
         ));
-    } else if any || TESTED.contains(&mount.fs.as_str()) {
+    } else if any || TESTED.contains(&&*mount.fs) {
         return None;
     } else if mount.is_remote() {
         "a server or a program that does not answer could block this forever"
@@ -209,8 +209,8 @@ impl Reclaimer for Plan {
     fn reach(&self) -> String {
         let mut reach = format!(
             "all of this {} filesystem, {}",
-            printable(&self.mount.fs),
-            printable(&self.mount.device)
+            printable(&*self.mount.fs),
+            printable(&*self.mount.device)
         );
         if !self.others.is_empty() {
             let others = self.others.iter().map(printable);
@@ -240,7 +240,7 @@ impl Reclaimer for Plan {
             ),
         });
         notes.extend(self.watched.clone());
-        match self.mount.fs.as_str() {
+        match &*self.mount.fs {
             "btrfs" if !self.request.inodes => {
                 notes.push("btrfs writes all that is dirty first, and waits for it".into());
             }

@@ -66,7 +66,7 @@ impl Default for Options {
         Self {
             interval: Duration::from_secs(1),
             open: None,
-            root: "/".into(),
+            root: Path::new("/").into(),
             read_only: false,
             audit: audit::Log::Off,
             theme: None,

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::kernel::paths::{pid_of_root, root_of_process};
 use crate::kernel::source::{Mount, files, mounts};
@@ -13,7 +14,7 @@ use crate::kernel::source::{Mount, files, mounts};
 #[derive(Debug)]
 pub(super) struct Place {
     /// Number of the superblock.
-    superblock: String,
+    superblock: Arc<str>,
     /// Its path from that filesystem's own root.
     path: PathBuf,
 }

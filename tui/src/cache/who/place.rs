@@ -196,7 +196,7 @@ impl Places {
 /// The mount that shows a filesystem from its root, if there is one.
 fn whole(mounts: &[Mount], dev: u64) -> Option<&Mount> {
     let of = || mounts.iter().filter(|mount| device(mount) == Some(dev));
-    of().find(|mount| mount.root == Path::new("/"))
+    of().find(|mount| *mount.root == *Path::new("/"))
         .or_else(|| of().next())
 }
 

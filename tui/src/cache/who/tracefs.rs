@@ -20,7 +20,7 @@ pub struct Tracefs {
 impl Tracefs {
     /// The first by path: the usual one before that in debugfs, which is deprecated.
     pub fn find(mounts: &[Mount]) -> Option<Self> {
-        let mounted = mounts.iter().filter(|mount| mount.fs == "tracefs");
+        let mounted = mounts.iter().filter(|mount| &*mount.fs == "tracefs");
         let usual = |mount: &&Mount| (mount.point != Path::new(USUAL), mount.point.clone());
         let root = mounted.min_by_key(usual)?.point.clone();
         Some(Self { root })

@@ -186,7 +186,7 @@ fn lockdown(context: &Context) -> Check {
 }
 
 fn mounted(mounts: &[Mount], fs: &'static str, purpose: &'static str, remedy: &str) -> Check {
-    match mounts.iter().find(|mount| mount.fs == fs) {
+    match mounts.iter().find(|mount| *mount.fs == *fs) {
         Some(mount) => Check::new(fs, purpose, State::Ok, text::printable(&mount.point)),
         None => Check::new(fs, purpose, State::Missing, "not mounted").remedy(remedy),
     }
@@ -202,7 +202,7 @@ fn shrinkers(root: &Path, mounts: &[Mount]) -> Check {
         Err(why) => why,
     };
     let state = match why {
-        NoShrinker::NotShown if !mounts.iter().any(|mount| mount.fs == "debugfs") => {
+        NoShrinker::NotShown if !mounts.iter().any(|mount| &*mount.fs == "debugfs") => {
             return check(State::Unknown, "debugfs is not mounted").remedy(DEBUGFS);
         }
         NoShrinker::Denied => State::Denied,

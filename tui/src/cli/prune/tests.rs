@@ -149,7 +149,7 @@ fn an_overlay_names_its_layers_in_every_mode() {
     let mount = Mount {
         fs: "overlay".into(),
         point: "/".into(),
-        root: "/".into(),
+        root: Path::new("/").into(),
         made_of: crate::kernel::source::mounts::Layers::known(&[layer, "/no such layer"]),
         ..Mount::default()
     };

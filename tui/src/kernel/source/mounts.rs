@@ -3,9 +3,10 @@
 mod layers;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsString;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
+use std::hash::Hash;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -17,18 +18,18 @@ use crate::kernel::paths;
 pub use layers::Layers;
 
 /// A mounted filesystem.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
     /// Where.
     pub point: PathBuf,
     /// Type: `ext4`.
-    pub fs: String,
+    pub fs: Arc<str>,
     /// Device or other source.
-    pub device: String,
+    pub device: Arc<str>,
     /// Number of the superblock: `8:1`.
-    pub superblock: String,
+    pub superblock: Arc<str>,
     /// The directory of that filesystem that is mounted: not `/` of a bind mount.
-    pub root: PathBuf,
+    pub root: Arc<Path>,
     /// Of overlayfs: the directories of other filesystems that it is made of, the upper one first.
     pub made_of: Layers,
 }
@@ -107,12 +108,26 @@ const LOCAL: [&str; 12] = [
     "ubifs", "yaffs2", "zfs",
 ];
 
+impl Default for Mount {
+    fn default() -> Self {
+        let none: Arc<str> = Arc::default();
+        Self {
+            point: PathBuf::new(),
+            fs: none.clone(),
+            device: none.clone(),
+            superblock: none,
+            root: Path::new("").into(),
+            made_of: Layers::default(),
+        }
+    }
+}
+
 impl Mount {
     /// Filesystems whose files live in the dentry cache alone: every dentry is pinned for as long
     /// as its file exists (fs/libfs.c: `simple_link()`; mm/shmem.c, Linux 7.3).
     pub fn is_memory(&self) -> bool {
         matches!(
-            self.fs.as_str(),
+            &*self.fs,
             "tmpfs" | "ramfs" | "devtmpfs" | "hugetlbfs" | "rootfs"
         )
     }
@@ -125,14 +140,14 @@ impl Mount {
 
     /// Filesystems made by the kernel, whose few dentries are not what fills memory.
     pub fn is_internal(&self) -> bool {
-        INTERNAL.contains(&self.fs.as_str())
+        INTERNAL.contains(&&*self.fs)
     }
 
     /// Filesystems whose names are asked for over a network, or of another program or machine: each
     /// look may take long, or for ever. Of a type that is not known here it is assumed where no block
     /// device is mounted: then nothing but a server, or another filesystem, can have its files.
     pub fn is_remote(&self) -> bool {
-        let fs = self.fs.as_str();
+        let fs = &*self.fs;
         if REMOTE.contains(&fs) || fs.starts_with("fuse.") || fs.starts_with("fuseblk.") {
             return true;
         }
@@ -172,7 +187,7 @@ impl Mount {
     /// The slab cache that its inodes come from (Linux 7.3: the `kmem_cache_create()` of each
     /// `init_inodecache()`).
     pub fn inode_cache(&self) -> Option<&'static str> {
-        Some(match self.fs.as_str() {
+        Some(match &*self.fs {
             "ext4" => "ext4_inode_cache",
             "xfs" => "xfs_inode",
             "btrfs" => "btrfs_inode",
@@ -223,7 +238,7 @@ impl<'a> Reach<'a> {
     fn of(mounts: impl IntoIterator<Item = &'a Mount>) -> Self {
         let mut points = HashMap::new();
         for mount in mounts {
-            let directory = (mount.superblock.as_str(), mount.root.as_path());
+            let directory = (&*mount.superblock, &*mount.root);
             let first = points.entry(directory).or_insert(mount.point.as_path());
             *first = (*first).min(&mount.point);
         }
@@ -233,8 +248,8 @@ impl<'a> Reach<'a> {
     /// Whether all that is below a mount can be reached by another one as well: of two mounts of one
     /// directory, the first by path is the one to keep.
     fn other_reaches(&self, mount: &Mount) -> bool {
-        let at = |directory| self.0.get(&(mount.superblock.as_str(), directory));
-        let first = at(&mount.root).is_some_and(|first| **first < *mount.point);
+        let at = |directory| self.0.get(&(&*mount.superblock, directory));
+        let first = at(&*mount.root).is_some_and(|first| **first < *mount.point);
         first
             || mount
                 .root
@@ -268,25 +283,27 @@ impl Mounted {
 
     /// A line of the file (fs/proc_namespace.c: `show_mountinfo()`, Linux 7.3). Not by the crate procfs, which makes
     /// maps of the options of each line: of thousands of mounts they took more time than all else.
-    fn parse(line: &str) -> Option<Self> {
+    fn parse(line: &str, shared: &mut Shared) -> Option<Self> {
         // Blanks within a field are escaped, so that this is the hyphen that ends the optional fields.
         let (of_mount, of_superblock) = line.split_once(" - ")?;
         let mut fields = of_mount.split(' ');
         let id = fields.next()?.parse().ok()?;
         let _parent: u64 = fields.next()?.parse().ok()?;
-        let superblock = fields.next()?.to_owned();
-        let (root, point) = (unescape(fields.next()?), unescape(fields.next()?));
+        let superblock = fields.next()?.into();
+        let root = shared.path(&unescape(fields.next()?));
+        let point = unescape(fields.next()?).into_owned();
         let read_only = fields.next()?.split(',').any(|option| option == "ro");
         let mut fields = of_superblock.splitn(3, ' ');
-        let (fs, device) = (text(fields.next()?), text(fields.next()?));
-        let options = Options::from(fields.next()?);
+        let [fs, device] = [fields.next()?, fields.next()?]
+            .map(|field| shared.text(&unescape(field).to_string_lossy()));
+        let options = shared.options(fields.next()?);
         let mount = Mount {
             made_of: Layers::of(&fs, &options.0),
             point: point.into(),
             fs,
             device,
             superblock,
-            root: root.into(),
+            root,
         };
         Some(Self {
             mount,
@@ -324,8 +341,43 @@ impl From<&str> for Options {
     }
 }
 
-fn text(field: &str) -> String {
-    unescape(field).to_string_lossy().into_owned()
+/// What many lines of one file have alike, kept once: of thousands of mounts, allocating and freeing it for each took
+/// more time than reading it.
+#[derive(Default)]
+struct Shared {
+    texts: HashSet<Arc<str>>,
+    paths: HashSet<Arc<Path>>,
+}
+
+impl Shared {
+    fn text(&mut self, text: &str) -> Arc<str> {
+        keep(&mut self.texts, text)
+    }
+
+    fn path(&mut self, path: &OsStr) -> Arc<Path> {
+        keep(&mut self.paths, Path::new(path))
+    }
+
+    /// Longer ones name what no other mount has: the directories of an overlay.
+    fn options(&mut self, text: &str) -> Options {
+        const ALIKE: usize = 128;
+        Options(match text.len() {
+            ..ALIKE => self.text(text),
+            _ => text.into(),
+        })
+    }
+}
+
+fn keep<T: ?Sized + Eq + Hash>(all: &mut HashSet<Arc<T>>, one: &T) -> Arc<T>
+where
+    Arc<T>: for<'a> From<&'a T>,
+{
+    if let Some(kept) = all.get(one) {
+        return Arc::clone(kept);
+    }
+    let kept = Arc::from(one);
+    all.insert(Arc::clone(&kept));
+    kept
 }
 
 /// A mount a line, as the kernel has them: those that others are mounted over too.
@@ -336,8 +388,9 @@ pub fn parse_all(bytes: &[u8]) -> Result<Vec<Mounted>, Malformed> {
 /// The same, with the lines that were not understood.
 pub fn read(bytes: &[u8]) -> Result<Parsed<Vec<Mounted>>, Malformed> {
     let (mut all, mut skipped) = (Vec::new(), Skipped::default());
+    let mut shared = Shared::default();
     for (number, line) in lines(bytes) {
-        match Mounted::parse(&ascii(line)) {
+        match Mounted::parse(&ascii(line), &mut shared) {
             Some(mounted) => all.push(mounted),
             None => skipped.add(Malformed::new(number, "not a line of mountinfo")),
         }
@@ -391,9 +444,9 @@ fn ascii(bytes: &[u8]) -> Cow<'_, str> {
     text.into()
 }
 
-fn unescape(field: &str) -> OsString {
+fn unescape(field: &str) -> Cow<'_, OsStr> {
     if !field.contains('\\') {
-        return field.into();
+        return OsStr::new(field).into();
     }
     let mut name = Vec::with_capacity(field.len());
     let mut rest = field.as_bytes();
@@ -408,7 +461,7 @@ fn unescape(field: &str) -> OsString {
         name.push(escape.unwrap_or(*first));
         rest = if escape.is_some() { &rest[4..] } else { tail };
     }
-    OsString::from_vec(name)
+    OsString::from_vec(name).into()
 }
 
 #[cfg(test)]

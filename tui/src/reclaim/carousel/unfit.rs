@@ -31,7 +31,7 @@ const TRUSTED: [&str; 3] = ["/etc", "/boot", "/usr"];
 
 /// Why a filesystem is no place for it. What cannot be forced comes first.
 pub(crate) fn filesystem(mount: &Mount, any: bool) -> Option<String> {
-    let fs = printable(&mount.fs);
+    let fs = printable(&*mount.fs);
     if mount.is_memory() || mount.is_internal() {
         return Some(format!(
             "{fs} keeps no names cached as absent that could go"
@@ -43,7 +43,7 @@ pub(crate) fn filesystem(mount: &Mount, any: bool) -> Option<String> {
         ));
     }
     let tested = TESTED.join(", ");
-    (!any && !TESTED.contains(&mount.fs.as_str())).then(|| {
+    (!any && !TESTED.contains(&&*mount.fs)).then(|| {
         format!(
             "{fs} is not one of {tested}, which this is tested on; --any-filesystem overrides this"
         )

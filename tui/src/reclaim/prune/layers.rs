@@ -22,7 +22,7 @@ pub struct Layer {
 /// Where the layers of an overlay have a directory of it, the upper one first. What a container's
 /// engine names relative to the directory that it mounted from is left out.
 pub fn paths(mount: &Mount, directory: &Path) -> Vec<PathBuf> {
-    if mount.fs != "overlay" {
+    if &*mount.fs != "overlay" {
         return Vec::new();
     }
     let Ok(below) = directory.strip_prefix(&mount.point) else {
@@ -74,7 +74,7 @@ mod tests {
         let mount = Mount {
             fs: "overlay".into(),
             point: "/m".into(),
-            root: "/".into(),
+            root: Path::new("/").into(),
             made_of: crate::kernel::source::mounts::Layers::known(&["/up", "l/RELATIVE", "/low"]),
             ..Mount::default()
         };
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(found(&mount, "/m"), [Path::new("/up"), Path::new("/low")]);
         assert!(found(&mount, "/elsewhere").is_empty());
         let bound = Mount {
-            root: "/app".into(),
+            root: Path::new("/app").into(),
             ..mount.clone()
         };
         assert_eq!(found(&bound, "/m/vendor")[1], Path::new("/low/app/vendor"));

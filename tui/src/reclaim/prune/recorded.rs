@@ -51,7 +51,7 @@ pub fn carry_out(
         plan, mode, bounds, ..
     } = order;
     let mut record = AuditEntry {
-        filesystem: order.mount.map(|mount| mount.fs.clone()),
+        filesystem: order.mount.map(|mount| mount.fs.to_string()),
         mode: Some(mode.name()),
         ..AuditEntry::new(
             Action::Prune,

@@ -14,7 +14,7 @@ pub const STEP: Duration = Duration::from_millis(100);
 /// (fs/xfs/xfs_icache.c: `xfs_reclaim_work_queue()`, Linux 7.3), others free after a grace period of
 /// RCU.
 pub fn patience(mount: &Mount) -> Duration {
-    match mount.fs.as_str() {
+    match &*mount.fs {
         "xfs" => Duration::from_secs(12),
         _ => Duration::from_secs(3),
     }

@@ -58,7 +58,7 @@ impl Filesystem {
     pub fn name(&self) -> String {
         let points: Vec<_> = self.mounts().map(|mount| printable(&mount.point)).collect();
         let mount = self.mount();
-        let (fs, device) = (printable(&mount.fs), printable(&mount.device));
+        let (fs, device) = (printable(&*mount.fs), printable(&*mount.device));
         format!("{fs} {device} {}", points.join(" "))
     }
 
@@ -75,11 +75,11 @@ pub struct FilesystemsPage {
     /// The superblocks shown, in order.
     pub rows: Vec<Filesystem>,
     /// What their shrinkers say they could free, by superblock, or why that is not known.
-    pub freeable: HashMap<String, Result<u64, String>>,
+    pub freeable: HashMap<Arc<str>, Result<u64, String>>,
     /// Which are shown, and in which order.
     pub order: GridOrder,
     /// The superblock of the selected one. None: the first.
-    pub selected: Option<String>,
+    pub selected: Option<Arc<str>>,
 }
 
 impl FilesystemsPage {
@@ -98,7 +98,7 @@ impl FilesystemsPage {
             });
             rows[at].mounts.push(number);
         }
-        let mut types: HashMap<String, OfType> = HashMap::new();
+        let mut types: HashMap<Arc<str>, OfType> = HashMap::new();
         for row in &mut rows {
             fill(row, tree);
             let mount = row.mount();
@@ -271,7 +271,7 @@ mod tests {
             fs: "ext4".into(),
             device: "/dev/vda".into(),
             superblock: superblock.into(),
-            root: root.into(),
+            root: std::path::Path::new(root).into(),
             made_of: Default::default(),
         }
     }

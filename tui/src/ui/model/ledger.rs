@@ -162,7 +162,7 @@ pub fn pending(
         0 => return None,
         still => count(still),
     };
-    let xfs = mount.is_some_and(|mount| mount.fs == "xfs");
+    let xfs = mount.is_some_and(|mount| &*mount.fs == "xfs");
     Some(match xfs {
         true => format!("{still} inodes are not freed yet: XFS does that in the background"),
         false => format!("{still} inodes still count as objects: others came, or wait for RCU"),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -60,7 +61,7 @@ pub enum Msg {
     /// The lines of mountinfo that were not understood: before the mounts.
     MountsGap(Option<Gap>),
     /// What the shrinkers of superblocks could free, by superblock, or why that is not known.
-    Freeable(HashMap<String, Result<u64, String>>),
+    Freeable(HashMap<Arc<str>, Result<u64, String>>),
     /// The cgroups were read.
     Cgroups {
         /// The job's number.

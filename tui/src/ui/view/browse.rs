@@ -74,7 +74,7 @@ fn head(model: &Model, place: &Place, listed: &Listed) -> Line<'static> {
     let cached = match silent {
         true => format!(
             "; {} does not report which are cached",
-            printable(&place.mount.fs)
+            printable(&*place.mount.fs)
         ),
         false => format!(", {} of them cached", count(cached)),
     };

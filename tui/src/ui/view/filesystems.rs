@@ -97,8 +97,8 @@ fn name(row: &Filesystem) -> String {
     };
     format!(
         "{:<TYPE$} {:<DEVICE$} {}{more}",
-        cut(&printable(&mount.fs), TYPE),
-        middle(&printable(&mount.device), 0, DEVICE),
+        cut(&printable(&*mount.fs), TYPE),
+        middle(&printable(&*mount.device), 0, DEVICE),
         printable(&mount.point),
     )
 }
@@ -112,16 +112,16 @@ fn selected(model: &Model, row: &Filesystem, frame: &mut Frame<'_>, area: Rect) 
     let mount = row.mount();
     let words = format!(
         " {} on {}, superblock {} ",
-        printable(&mount.fs),
-        printable(&mount.device),
-        printable(&mount.superblock)
+        printable(&*mount.fs),
+        printable(&*mount.device),
+        printable(&*mount.superblock)
     );
     rule(model.look, Line::raw(words), frame, title);
     let points = row.mounts().map(|mount| {
         let point = printable(&mount.point);
         match mount.root.to_str() {
             Some("/") => point,
-            _ => format!("{point} (its {})", printable(&mount.root)),
+            _ => format!("{point} (its {})", printable(&*mount.root)),
         }
     });
     let points: Vec<_> = points.collect();

@@ -108,7 +108,7 @@ fn counted(model: &Model, found: &Hotspots, width: u16) -> Line<'static> {
     }
     for filesystem in well {
         let mount = &filesystem.mount;
-        let text = format!(" {} {} ", printable(&mount.point), printable(&mount.fs));
+        let text = format!(" {} {} ", printable(&mount.point), printable(&*mount.fs));
         spans.push(Span::styled(text, model.look.dim()));
     }
     Line::from(spans)

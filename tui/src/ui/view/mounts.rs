@@ -76,8 +76,8 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     for (at, mount) in mounts.iter().enumerate().skip(first).take(height) {
         let text = format!(
             " {:<TYPE$} {:<DEVICE$} {} {}",
-            cut(&printable(&mount.fs), TYPE),
-            middle(&printable(&mount.device), 0, DEVICE),
+            cut(&printable(&*mount.fs), TYPE),
+            middle(&printable(&*mount.device), 0, DEVICE),
             padded(&point(mount, width), width),
             figures(model, mount, counting.contains(&*mount.point)),
         );

@@ -141,7 +141,10 @@ fn several(confirm: &Confirm, area: Rect) -> (String, Vec<Line<'static>>) {
     let title = format!("Prune {} subtrees, one after the other", tasks.len());
     let lines = tasks.iter().flat_map(|task| {
         let figure = count(task.plan.predicted(confirm.mode, confirm.writeback));
-        let (path, fs) = (printable(&task.plan.target.path), printable(&task.mount.fs));
+        let (path, fs) = (
+            printable(&task.plan.target.path),
+            printable(&*task.mount.fs),
+        );
         let row = format!("{figure:>14}  {path}   {fs}");
         match Span::raw(&row).width() <= inside(area).into() {
             true => vec![Line::raw(row)],

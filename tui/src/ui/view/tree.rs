@@ -151,8 +151,8 @@ pub(super) fn directory_line(
 pub(super) fn filesystem(mount: &Mount) -> String {
     format!(
         "{} on {}",
-        printable(&mount.fs),
-        cut(&printable(&mount.device), 24)
+        printable(&*mount.fs),
+        cut(&printable(&*mount.device), 24)
     )
 }
 
@@ -226,7 +226,7 @@ fn rows_title(model: &Model, place: &Place) -> Line<'static> {
                 return Line::styled(text, look.alarm());
             }
             End::Whole if place.mount.is_memory() => {
-                let fs = printable(&place.mount.fs);
+                let fs = printable(&*place.mount.fs);
                 let text =
                     format!(" nothing to prune: {fs} pins every dentry while its file exists ");
                 return Line::styled(text, look.warn());

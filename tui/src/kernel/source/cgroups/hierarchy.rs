@@ -95,7 +95,7 @@ impl Hierarchy {
         let mut without = None;
         for mounted in mounts
             .iter()
-            .filter(|mounted| mounted.mount.fs == "cgroup2")
+            .filter(|mounted| &*mounted.mount.fs == "cgroup2")
         {
             match Self::of(root, mounted, Version::V2) {
                 Ok((found, true)) => return Ok(found),
@@ -104,7 +104,7 @@ impl Hierarchy {
             }
         }
         let has_memory =
-            |mounted: &&Mounted| mounted.mount.fs == "cgroup" && mounted.options.has("memory");
+            |mounted: &&Mounted| &*mounted.mount.fs == "cgroup" && mounted.options.has("memory");
         let mut version_1 = None;
         for mounted in mounts.iter().filter(has_memory) {
             match Self::of(root, mounted, Version::V1) {
@@ -168,7 +168,7 @@ impl Hierarchy {
                 names_memory(CONTROL).unwrap_or(true),
             ),
         };
-        let whole = mounted.mount.root == Path::new("/");
+        let whole = *mounted.mount.root == *Path::new("/");
         let found = Self {
             point,
             version,

@@ -43,7 +43,7 @@ impl Layers {
             values.flat_map(|key| options.iter().filter_map(move |all| all.strip_prefix(key)));
         let mut dirs = Vec::new();
         for value in values {
-            let text = unescape(value).into_vec();
+            let text = unescape(value).into_owned().into_vec();
             let mut dir = Vec::new();
             let mut bytes = text.into_iter();
             while let Some(byte) = bytes.next() {

@@ -6,7 +6,7 @@ use super::*;
 fn points_are_unescaped_to_their_very_bytes() {
     let mounts = parse(b"36 35 98:0 / /mnt/a\\040b\\134c\xff rw - ext4 /dev/v\\040a rw\n").unwrap();
     assert_eq!(mounts[0].point.as_os_str().as_bytes(), b"/mnt/a b\\c\xff");
-    assert_eq!(mounts[0].device, "/dev/v a");
+    assert_eq!(&*mounts[0].device, "/dev/v a");
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn mounted_over_one_another_the_last_counts() {
     let text = b"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:2 / / rw shared:1 - xfs /dev/b rw\n";
     let mounts = parse(text).unwrap();
     assert_eq!(mounts.len(), 1);
-    assert_eq!(mounts[0].fs, "xfs");
+    assert_eq!(&*mounts[0].fs, "xfs");
 }
 
 #[test]
@@ -53,9 +53,9 @@ fn a_superblocks_options_are_told_of_each_of_its_mounts() {
 fn the_kernels_own_come_last_and_the_longest_point_wins() {
     let text = b"1 0 0:1 / /proc rw - proc proc rw\n2 1 0:2 / /a rw - tmpfs t rw\n3 1 8:1 / / rw - ext4 /dev/a rw\n";
     let mounts = parse(text).unwrap();
-    let points: Vec<_> = mounts.iter().map(|mount| mount.fs.as_str()).collect();
+    let points: Vec<_> = mounts.iter().map(|mount| &*mount.fs).collect();
     assert_eq!(points, ["ext4", "tmpfs", "proc"]);
-    let at = |path| Mount::of(&mounts, Path::new(path)).unwrap().fs.as_str();
+    let at = |path| &*Mount::of(&mounts, Path::new(path)).unwrap().fs;
     assert_eq!(at("/a/b"), "tmpfs");
     assert_eq!(at("/ab"), "ext4");
 }
@@ -93,8 +93,8 @@ fn mounts_that_reach_all_are_those_that_no_other_reaches() {
         let mount = |at: usize| Mount {
             point: format!("/{}", (b'a' + (at * 7 % 4) as u8) as char).into(),
             fs: "ext4".into(),
-            superblock: format!("8:{}", set >> at & 1),
-            root: roots[set / 16 / 4_usize.pow(at as u32) % 4].into(),
+            superblock: format!("8:{}", set >> at & 1).into(),
+            root: Path::new(roots[set / 16 / 4_usize.pow(at as u32) % 4]).into(),
             ..Mount::default()
         };
         let mounts: Vec<Mount> = (0..4).map(mount).collect();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Work;
@@ -126,7 +127,7 @@ impl Work {
     }
 
     /// What the shrinkers of superblocks could free, or why that is not known.
-    pub(super) fn freeable(&self) -> HashMap<String, Result<u64, String>> {
+    pub(super) fn freeable(&self) -> HashMap<Arc<str>, Result<u64, String>> {
         let mut seen = BTreeSet::new();
         let mounts = self.kernel.mounts().unwrap_or_default().into_iter();
         let mounts = mounts.filter(|mount| seen.insert(mount.superblock.clone()));

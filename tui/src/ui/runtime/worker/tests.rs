@@ -31,7 +31,7 @@ fn task(path: &Path) -> Task {
             fs: "ext4".into(),
             device: "/dev/vda".into(),
             superblock: "254:0".into(),
-            root: "/".into(),
+            root: Path::new("/").into(),
             ..Mount::default()
         },
     }
