@@ -234,7 +234,7 @@ pub static MEASURES: [Measure; 39] = [
     ),
     measure(
         "bpf_run",
-        Bench::ReaderCosts,
+        Bench::Readers,
         Bound::AtMost(250.0, 250.0),
         "microseconds of its longest run",
     ),
@@ -246,7 +246,7 @@ pub static MEASURES: [Measure; 39] = [
     ),
     measure(
         "direct_run",
-        Bench::ReaderCosts,
+        Bench::Readers,
         Bound::AtMost(250.0, 250.0),
         "the same of that with direct loads",
     ),
