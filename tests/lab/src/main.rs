@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use slabscope_lab::setup::host::NeedsRoot;
 use slabscope_lab::setup::own::OWN;
 use slabscope_lab::setup::series::{TESTED, older, resolve};
+use slabscope_lab::setup::sudo;
 use slabscope_lab::setup::suite::OLDER;
 use slabscope_lab::setup::{self, DEFAULT_SERIES, Options};
 use slabscope_lab::suite::Tested;
@@ -40,7 +42,7 @@ struct KernelArguments {
     series: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Task {
     /// Make everything the lab needs, and say how
     Setup {
@@ -50,6 +52,12 @@ enum Task {
         /// Everything that the tests need: each of their series
         #[arg(long, conflicts_with = "series")]
         tests: bool,
+        /// The module that the measurements compare with, too
+        #[arg(long, hide = true)]
+        peer: bool,
+        /// Only what needs root, for the user who called sudo
+        #[arg(long, hide = true)]
+        root_part: bool,
     },
     /// Open a root shell in the guest
     Shell,
@@ -90,6 +98,9 @@ enum Task {
         /// Where the module goes [default: it stays in the lab's cache]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Only what needs root, for the user who called sudo
+        #[arg(long, hide = true)]
+        root_part: bool,
     },
     /// Measure the module against what the kernel itself offers
     Bench {
@@ -140,7 +151,13 @@ fn main() -> ExitCode {
         );
         return ExitCode::from(USAGE);
     }
-    match run(arguments) {
+    let done = match run(&arguments) {
+        Err(error) if error.is::<NeedsRoot>() => {
+            sudo::run(&error.to_string(), &root_part(&arguments)).and_then(|()| run(&arguments))
+        }
+        done => done,
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("cargo lab: {error:#}");
@@ -149,10 +166,42 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> Result<ExitCode> {
-    let series = arguments.kernel.series;
+/// The arguments that have root's part made of what others need.
+fn root_part(arguments: &Arguments) -> Vec<String> {
+    if let Some(Task::Module { release, .. }) = &arguments.task {
+        return ["module", "--root-part", "--release", release]
+            .map(str::to_owned)
+            .to_vec();
+    }
+    let mut words = vec!["setup", "--root-part"];
+    let all = match &arguments.task {
+        Some(Task::Setup { update, tests, .. }) => {
+            words.extend(update.then_some("--update"));
+            *tests
+        }
+        Some(Task::Bench { .. }) => {
+            words.push("--peer");
+            false
+        }
+        Some(
+            Task::Test { .. }
+            | Task::Learn {
+                record: Some(_), ..
+            },
+        ) => arguments.kernel.series.is_none(),
+        _ => false,
+    };
+    words.extend(all.then_some("--tests"));
+    if let Some(series) = &arguments.kernel.series {
+        words.extend(["--kernel", series]);
+    }
+    words.into_iter().map(str::to_owned).collect()
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let series = arguments.kernel.series.clone();
     let options = Options::new(series.as_deref().unwrap_or(DEFAULT_SERIES));
-    match arguments.task {
+    match arguments.task.clone() {
         None => interactive::main_job(&setup::run(&options)?).map(code),
         Some(Task::Shell) => interactive::shell(&setup::run(&options)?).map(code),
         Some(Task::Learn { list: true, .. }) => {
@@ -173,21 +222,36 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Task::Learn { number, back, .. }) => {
             learn::host::guide(&setup::run(&options)?, number.map(usize::from), back).map(code)
         }
-        Some(Task::Setup { update, tests }) => {
-            let series = if tests {
-                [resolve()?, older()?].concat()
-            } else {
-                vec![options.series]
+        Some(Task::Setup {
+            update,
+            tests,
+            peer,
+            root_part,
+        }) => {
+            let all = || {
+                let series = match tests {
+                    true => [resolve()?, older()?].concat(),
+                    false => vec![options.series],
+                };
+                for series in series {
+                    let lab = setup::run(&Options {
+                        update,
+                        peer,
+                        root_part,
+                        verbose: !root_part,
+                        ..Options::new(&series)
+                    })?;
+                    if !root_part {
+                        let release = lab.kernel.release;
+                        eprintln!("ready: Linux {release}; `cargo lab` boots it");
+                    }
+                }
+                Ok(ExitCode::SUCCESS)
             };
-            for series in series {
-                let lab = setup::run(&Options {
-                    update,
-                    verbose: true,
-                    ..Options::new(&series)
-                })?;
-                eprintln!("ready: Linux {}; `cargo lab` boots it", lab.kernel.release);
+            match root_part {
+                true => sudo::handing_over(all),
+                false => all(),
             }
-            Ok(ExitCode::SUCCESS)
         }
         Some(Task::Run { timeout, command }) => {
             let timeout = Duration::from_secs(timeout);
@@ -197,11 +261,16 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             shots::take(&setup::run(&options)?, &dir)?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Task::Module { release, output }) => {
-            println!(
-                "{}",
-                setup::module_for(&release, output.as_deref())?.display()
-            );
+        Some(Task::Module {
+            release,
+            output,
+            root_part,
+        }) => {
+            let module = || setup::module_for(&release, output.as_deref());
+            match root_part {
+                true => drop(sudo::handing_over(module)?),
+                false => println!("{}", module()?.display()),
+            }
             Ok(ExitCode::SUCCESS)
         }
         Some(Task::Bench {

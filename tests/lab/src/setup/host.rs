@@ -41,14 +41,17 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Ends with the one command to use when this process may not do what is needed.
+/// What was asked for needs root.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} needs root")]
+pub struct NeedsRoot(pub String);
+
+/// Ends with [`NeedsRoot`] when this process may not do what is needed.
 pub fn require_root(what: &str) -> Result<()> {
-    if is_root() {
-        return Ok(());
+    match is_root() {
+        true => Ok(()),
+        false => Err(NeedsRoot(what.to_owned()).into()),
     }
-    bail!(
-        "{what} needs root's rights (debootstrap, chroot). Run: sudo -E env \"PATH=$PATH\" cargo lab setup"
-    )
 }
 
 /// Installs what is missing.
@@ -63,9 +66,7 @@ pub fn install(packages: &[&str], log: &Log) -> Result<()> {
             packages.join(" ")
         );
     }
-    if !is_root() {
-        bail!("packages are missing. Run: sudo {command}");
-    }
+    require_root(&format!("`{command}`"))?;
     let apt = |arguments: &str| {
         let mut apt = Command::new("setpriv");
         apt.args([

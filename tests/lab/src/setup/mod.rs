@@ -14,6 +14,7 @@ pub mod programs;
 pub mod release;
 pub mod series;
 mod steps;
+pub mod sudo;
 pub mod suite;
 
 use std::fs;
@@ -83,6 +84,8 @@ pub struct Options {
     pub verbose: bool,
     /// Whether to build the module that the measurements compare with, too.
     pub peer: bool,
+    /// Whether only what needs root is made, for the user who asked for it by sudo.
+    pub root_part: bool,
 }
 
 impl Options {
@@ -93,6 +96,7 @@ impl Options {
             update: false,
             verbose: false,
             peer: false,
+            root_part: false,
         }
     }
 }
@@ -135,7 +139,10 @@ pub fn run(options: &Options) -> Result<Lab> {
         &root_image,
         |partial, log| image::make_root(&base, partial, log),
     )?;
-    let programs = steps.programs()?;
+    let programs = match options.root_part {
+        true => programs::paths(&cache),
+        false => steps.programs()?,
+    };
     Ok(Lab {
         cache: cache.clone(),
         kernel,

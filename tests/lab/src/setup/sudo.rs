@@ -1,0 +1,111 @@
+//! The part of a set-up that needs root, for an ordinary user: sudo runs this very program for that alone, so that what
+//! cargo builds, and all that changes from run to run, stays the user's.
+
+use std::io::{ErrorKind, IsTerminal};
+use std::os::unix::fs::lchown;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use slabscope::base::shell::quoted;
+use walkdir::WalkDir;
+
+use super::cache::Cache;
+use super::command::in_path;
+
+/// Of the cache, what an ordinary user's runs write. The rest is made by root and only read.
+const USERS: [&str; 5] = ["accel", "lock", "logs", "runs", "target"];
+
+/// Variables that say where things are, which sudo takes away.
+const KEPT: [&str; 8] = [
+    "HOME",
+    "PATH",
+    "SLABSCOPE_CACHE",
+    "SLABSCOPE_MIRROR",
+    "XDG_CACHE_HOME",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Has sudo run `cargo lab` with these arguments, and says why.
+pub fn run(why: &str, arguments: &[String]) -> Result<()> {
+    let this = std::env::current_exe().context("cannot find this program")?;
+    let kept = KEPT
+        .iter()
+        .filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
+    let mut words = vec!["env".to_owned()];
+    words.extend(kept);
+    words.push(this.display().to_string());
+    words.extend_from_slice(arguments);
+    if !in_path("sudo") {
+        bail!("{why}, and there is no sudo here");
+    }
+    let mut sudo = Command::new("sudo");
+    if std::io::stdin().is_terminal() {
+        eprintln!("{why}: sudo runs that part, and nothing else, as root");
+    } else {
+        // Nobody is there to type a password.
+        sudo.arg("--non-interactive");
+    }
+    let status = sudo.args(&words).status().context("cannot run sudo")?;
+    // What went wrong was said by sudo, or by what it ran.
+    ensure!(
+        status.success(),
+        "{why}, and this failed: {}",
+        command(&words)
+    );
+    Ok(())
+}
+
+fn command(words: &[String]) -> String {
+    let word = |word: &String| match word.split_once('=') {
+        Some((name, value)) if !word.starts_with('-') => format!("{name}={}", quoted(value)),
+        _ if word.starts_with('-') => word.clone(),
+        _ => quoted(word),
+    };
+    let words: Vec<_> = words.iter().map(word).collect();
+    format!("sudo {}", words.join(" "))
+}
+
+/// Runs what sudo called this program for. However it ends, the user goes on with what there is.
+pub fn handing_over<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    let done = run();
+    hand_over(&Cache::open()?)?;
+    done
+}
+
+/// Gives the user who called sudo what their own runs write.
+fn hand_over(cache: &Cache) -> Result<()> {
+    let id = |name: &str| {
+        let id = std::env::var(name).ok().and_then(|id| id.parse().ok());
+        id.with_context(|| format!("{name} is not set: this is for sudo to call"))
+    };
+    let (uid, gid): (u32, u32) = (id("SUDO_UID")?, id("SUDO_GID")?);
+    let give = |path: &Path| match lchown(path, Some(uid), Some(gid)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot give {} to its user", path.display()))
+        }
+        _ => Ok(()),
+    };
+    give(&cache.path(""))?;
+    for name in USERS {
+        // A link is given, and never followed.
+        for entry in WalkDir::new(cache.path(name)).into_iter().flatten() {
+            give(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_that_failed_is_one_to_copy() {
+        let words = ["env", "HOME=/home/a b", "/x/lab", "setup", "--root-part"];
+        let shown = command(&words.map(str::to_owned));
+        assert_eq!(shown, "sudo env HOME='/home/a b' /x/lab setup --root-part");
+    }
+}
