@@ -28,22 +28,24 @@ const TENFOLD: f64 = 10.0;
 /// What may come to the growth of the kernel's own share.
 const BESIDE: f64 = 1.1;
 
-/// Times of few and of many by turns, so that what else the machine does hits both; the least of each. By processor
-/// time: the longer of the two would be interrupted more often.
-fn fastest(mut measure: impl FnMut(usize)) -> [Duration; 2] {
-    let mut fastest = [Duration::MAX; 2];
+/// The least times of few and of many of each, all by turns, so that what else the machine does hits them alike. By
+/// processor time: the longest would be interrupted most often.
+fn fastest(measures: &mut [&mut dyn FnMut(usize)]) -> Vec<[Duration; 2]> {
+    let mut fastest = vec![[Duration::MAX; 2]; measures.len()];
     for _ in 0..5 {
-        for (n, fastest) in [FEW, MANY].into_iter().zip(&mut fastest) {
-            let start = busy();
-            measure(n);
-            *fastest = (busy() - start).min(*fastest);
+        for (at, n) in [FEW, MANY].into_iter().enumerate() {
+            for (measure, fastest) in measures.iter_mut().zip(&mut fastest) {
+                let start = busy();
+                measure(n);
+                fastest[at] = (busy() - start).min(fastest[at]);
+            }
         }
     }
     fastest
 }
 
-fn grown(what: &'static str, measure: impl FnMut(usize)) -> Measured {
-    let [few, many] = fastest(measure);
+fn grown(what: &'static str, mut measure: impl FnMut(usize)) -> Measured {
+    let [few, many] = fastest(&mut [&mut measure])[0];
     Measured::ratio(what, many, few, TENFOLD)
 }
 
@@ -59,11 +61,11 @@ fn grown_beside_reading(
 
 fn grown_beside(
     what: &'static str,
-    measure: impl FnMut(usize),
-    peer: impl FnMut(usize),
+    mut measure: impl FnMut(usize),
+    mut peer: impl FnMut(usize),
 ) -> Measured {
-    let [few, many] = fastest(measure);
-    let [peer_few, peer_many] = fastest(peer);
+    let both = fastest(&mut [&mut measure, &mut peer]);
+    let ([few, many], [peer_few, peer_many]) = (both[0], both[1]);
     let peers = peer_many.as_secs_f64() / peer_few.as_secs_f64();
     Measured::ratio(what, many, few, TENFOLD.max(BESIDE * peers))
 }
