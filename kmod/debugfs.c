@@ -20,7 +20,7 @@
 #include <linux/spinlock.h>
 #include <linux/string_helpers.h>
 
-#include "shim.h"
+#include "helpers.h"
 
 #define RESULTS 8
 #define RESULT_PATH 128

@@ -21,7 +21,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "shim.h"
+#include "helpers.h"
 
 #define WAIT_MS 100
 

@@ -16,7 +16,7 @@
 #include <linux/wait.h>
 #include <linux/wait_bit.h>
 
-#include "shim.h"
+#include "helpers.h"
 
 /* How long somebody who is killed tries for i_lock, which nobody keeps. */
 #define SLABSCOPE_PATIENCE_MS 100

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The records of MODE_LIST, written while the directory is locked. Lock order: shim.c.
+ * The records of MODE_LIST, written while the directory is locked. Lock order: dcache_helper.c.
  */
 
 #include <linux/align.h>
@@ -8,7 +8,7 @@
 #include <linux/fs.h>
 #include <linux/string.h>
 
-#include "shim.h"
+#include "helpers.h"
 
 static u32 entry_flags(const struct dentry *child)
 {

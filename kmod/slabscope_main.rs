@@ -2,8 +2,10 @@
 
 //! slabscope: counts and prunes what the dentry cache holds below one directory.
 //!
-//! This file is the device and its sessions; walk.rs is the walk, told.rs what it tells, ffi.rs and
-//! shim.c the dcache, held.rs and inodes.c inodes, abi.rs what is spoken with user space.
+//! This file is the device and its sessions; walk.rs is the walk, records.rs what it reports, abi.rs
+//! the interface to user space. What is unsafe stands in pairs: the dcache (dcache.rs,
+//! dcache_helper.c), inodes (inodes.rs, inodes_helper.c), the directory that a walk begins at and its
+//! caller (root.rs, root_helper.c).
 
 // `kernel::prelude` brings these into scope in some kernel series and not in others.
 #[allow(unused_imports)]
@@ -36,11 +38,11 @@ use kernel::{
 #[allow(dead_code, unreachable_pub)]
 mod abi;
 mod buffer;
-mod device;
-mod ffi;
-mod held;
+mod dcache;
+mod inodes;
 mod misc;
-mod told;
+mod records;
+mod root;
 mod walk;
 
 use abi::{
@@ -75,20 +77,20 @@ const MODES: u32 = 1 << abi::MODE_CENSUS
 
 /// Fields are dropped in this order.
 struct Slabscope {
-    _debugfs: device::Debugfs,
+    _debugfs: root::Debugfs,
     _device: Pin<KBox<misc::Registered>>,
-    _drains: held::Drains,
+    _drains: inodes::Drains,
 }
 
 impl kernel::Module for Slabscope {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let options = MiscDeviceOptions { name: c"slabscope" };
-        let drains = held::Drains::new();
+        let drains = inodes::Drains::new();
         let device = misc::Registered::new::<Session>(options, module)?;
         let ro = if is_read_only() { ", read-only" } else { "" };
         pr_info!("ABI {}{}\n", abi::VERSION, ro);
         Ok(Self {
-            _debugfs: device::Debugfs::new(),
+            _debugfs: root::Debugfs::new(),
             _device: device,
             _drains: drains,
         })
@@ -195,7 +197,7 @@ impl State {
             return Err(EBUSY);
         }
         // SAFETY: `begin` is only called from `ioctl`.
-        let root = unsafe { ffi::Root::new(begin.fd)? };
+        let root = unsafe { dcache::Root::new(begin.fd)? };
         root.check(changes, begin.flags & abi::BEGIN_ANY_FS != 0)?;
         let out = buffer::Buffer::new(walk::BUFFER)?;
         *self = Self::Walking(Walk::new(root, begin)?, out);
@@ -240,7 +242,7 @@ impl State {
 
 /// Evicts the unused dentries below a directory; what was counted is in `found`, in failure, too. A
 /// signal ends it.
-fn shrink(root: ffi::Root, found: &mut Counters) -> Result {
+fn shrink(root: dcache::Root, found: &mut Counters) -> Result {
     if is_read_only() {
         return Err(EROFS);
     }

@@ -10,8 +10,7 @@ use crate::{
         Counters, //
     },
     buffer::Buffer,
-    device::Who,
-    ffi::{
+    dcache::{
         Entered,
         Evict,
         Left,
@@ -20,11 +19,12 @@ use crate::{
         SpareCursor,
         Stay, //
     },
-    held::{
+    inodes::{
         self,
         Held,
         Hold, //
     },
+    root::Who,
 };
 use kernel::{
     prelude::*,
@@ -199,7 +199,7 @@ impl Walk {
 
     fn run_slice(&mut self, start: Instant<Monotonic>, out: &mut Buffer) -> Result {
         if core::mem::take(&mut self.drains) {
-            held::drain();
+            inodes::drain();
         }
         while !self.ended() && out.room() >= 3 * abi::MAX_RECORD {
             if kernel::current!().signal_pending() {

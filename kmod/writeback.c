@@ -11,12 +11,12 @@
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
-#include <linux/version.h>
 #include <linux/wait_bit.h>
 #include <linux/writeback.h>
 #include <linux/xarray.h>
 
-#include "shim.h"
+#include "compat.h"
+#include "helpers.h"
 
 /* Pages of one file that are written between two looks at the clock and at signals. */
 #define SLABSCOPE_WRITE (SZ_4M >> PAGE_SHIFT)
@@ -61,11 +61,7 @@ static void keep_error(struct inode *inode, int error)
  */
 static bool is_clean_too_early(struct super_block *sb)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
-	return sb->s_op->write_inode;
-#else
-	return false;
-#endif
+	return !SLABSCOPE_METADATA && sb->s_op->write_inode;
 }
 
 /* Asked under i_lock, as its end is told: see inode_sync_complete(). */

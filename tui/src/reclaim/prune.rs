@@ -206,7 +206,7 @@ pub fn command(path: &Path, mode: PruneMode, writeback: bool) -> String {
     )
 }
 
-/// The types of filesystem that the module prunes on without being told to (kmod/session.c:
+/// The types of filesystem that the module prunes on without being told to (kmod/root_helper.c:
 /// `is_tested()`).
 pub const TESTED: [&str; 5] = ["ext4", "xfs", "btrfs", "overlay", "tmpfs"];
 

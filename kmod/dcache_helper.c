@@ -2,7 +2,7 @@
 /*
  * The sections of the walk that hold a dentry's lock, and what is inline in the kernel's headers.
  * Policy, stack and lifetimes are in the .rs files. Everything that is read out of a dentry is
- * read here; what is done with inodes is in inodes.c.
+ * read here; what is done with inodes is in inodes_helper.c.
  *
  * Lock order (fs/dcache.c):
  *
@@ -22,7 +22,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "shim.h"
+#include "helpers.h"
 
 /*
  * How many children are handled between two looks at the clock and at who waits; when evicting,

@@ -9,7 +9,7 @@ use crate::{
         Header, //
     },
     buffer::Buffer,
-    ffi::Batch,
+    dcache::Batch,
     walk::Walk,
 };
 use kernel::prelude::*;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The dcache, behind a safe interface. All of the module's `unsafe` but one call and all its bindings
-//! are here, in held.rs, device.rs and misc.rs; the other side is shim.c, which states the lock order.
+//! are here, in inodes.rs, root.rs and misc.rs; the other side is dcache_helper.c, which states the
+//! lock order.
 //!
 //! A [`Dir`] is a counted reference to a directory's dentry, an [`Entered`] one to such a directory
 //! and to the place among its children, a [`Held`] some to inodes. Each has the open file of a
@@ -10,11 +11,11 @@
 use crate::{
     abi::Counters,
     buffer::Buffer,
-    device::Who,
-    held::{
+    inodes::{
         Held,
         RawHeld, //
     }, //
+    root::Who,
 };
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{
@@ -27,7 +28,7 @@ use kernel::{
     sync::aref::ARef,
 };
 
-/// shim.h: `enum slabscope_evict`.
+/// helpers.h: `enum slabscope_evict`.
 #[repr(u32)]
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Evict {
@@ -36,7 +37,7 @@ pub(crate) enum Evict {
     Unused = 2,
 }
 
-/// shim.h: `enum slabscope_stay`.
+/// helpers.h: `enum slabscope_stay`.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Stay {
     Not = 0,
@@ -45,7 +46,7 @@ pub(crate) enum Stay {
     Failed = 3,
 }
 
-/// shim.h: `struct slabscope_batch`.
+/// helpers.h: `struct slabscope_batch`.
 #[repr(C)]
 struct RawBatch {
     evict: u32,
@@ -65,7 +66,7 @@ struct RawBatch {
     name: [u8; 256],
 }
 
-/// shim.h: `struct slabscope_left`.
+/// helpers.h: `struct slabscope_left`.
 #[repr(C)]
 #[derive(Default)]
 pub(crate) struct Left {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Inodes that a walk holds, behind a safe interface. The other side is inodes.c, which states the
+//! Inodes that a walk holds, behind a safe interface. The other side is inodes_helper.c, which states the
 //! lock order.
 
 use crate::{
     abi::Counters,
-    ffi::Root, //
+    dcache::Root, //
 };
 use core::mem::size_of;
 use kernel::{
@@ -15,7 +15,7 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// shim.h: `enum slabscope_hold`.
+/// helpers.h: `enum slabscope_hold`.
 #[repr(u32)]
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Hold {
@@ -24,10 +24,10 @@ pub(crate) enum Hold {
     Pages = 2,
 }
 
-/// shim.h: `SLABSCOPE_HELD`.
+/// helpers.h: `SLABSCOPE_HELD`.
 const HELD: usize = 256;
 
-/// shim.h: `struct slabscope_held`.
+/// helpers.h: `struct slabscope_held`.
 #[repr(C)]
 #[derive(Zeroable)]
 pub(crate) struct RawHeld {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The sections of the walk that hold a dentry's lock, for the Rust side. Its mirrors are
- * abi.rs, ffi.rs, held.rs and device.rs; where each field lies, and which number is which, is
- * asserted on both sides.
+ * The C side of abi.rs, dcache.rs, inodes.rs and root.rs: where each field lies, and which number is
+ * which, is asserted on both sides.
  */
 #ifndef SLABSCOPE_SHIM_H
 #define SLABSCOPE_SHIM_H
@@ -11,7 +10,6 @@
 #include <linux/build_bug.h>
 #include <linux/stddef.h>
 #include <linux/types.h>
-#include <linux/version.h>
 
 struct address_space;
 struct dentry;
@@ -83,13 +81,6 @@ enum slabscope_hold {
 };
 
 static_assert(SLABSCOPE_HOLD_DIRTY == 0 && SLABSCOPE_HOLD_EVICTED == 1 && SLABSCOPE_HOLD_PAGES == 2);
-
-/* An inode is written, to where only waiting for it tells of. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
-#define SLABSCOPE_METADATA I_METADATA_WRITEBACK
-#else
-#define SLABSCOPE_METADATA 0
-#endif
 
 /* Most inodes held at once, and thus most children in a batch that holds any. */
 #define SLABSCOPE_HELD 256
@@ -236,7 +227,7 @@ void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_
 /* list.c */
 void slabscope_list_child(const struct dentry *child, struct slabscope_batch *batch);
 
-/* inodes.c */
+/* inodes_helper.c */
 bool slabscope_has_pages(const struct inode *inode);
 enum slabscope_stay slabscope_stay(struct inode *inode);
 void slabscope_count_stay(enum slabscope_stay stay, struct slabscope_counters *found);
@@ -260,7 +251,7 @@ void slabscope_drain_exit(void);
 /* evict.c */
 bool slabscope_put_watched(struct inode *inode, bool flagged);
 
-/* session.c */
+/* root_helper.c */
 struct dentry *slabscope_root(struct file *file);
 u64 slabscope_dev(struct dentry *dentry);
 int slabscope_check(struct file *file, bool prune, bool any_fs);
@@ -272,7 +263,7 @@ void slabscope_log(struct file *file, const struct slabscope_who *who, const cha
 void slabscope_debugfs_init(void);
 void slabscope_debugfs_exit(void);
 
-/* device.rs, for debugfs.c: evicts the unused dentries below the directory; @found is written. */
+/* root.rs, for debugfs.c: evicts the unused dentries below the directory; @found is written. */
 int slabscope_shrink(struct file *file, struct slabscope_counters *found);
 
 #endif

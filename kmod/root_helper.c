@@ -17,7 +17,7 @@
 #include <linux/string.h>
 #include <linux/string_helpers.h>
 
-#include "shim.h"
+#include "helpers.h"
 
 /* Taken out of the caller's struct file, which pins it until slabscope_leave(). */
 struct dentry *slabscope_root(struct file *file)

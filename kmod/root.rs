@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What surrounds the walks, behind a safe interface: the caller, the file in debugfs, and what is
-//! copied from and to user space. The other side is session.c and debugfs.c.
+//! copied from and to user space. The other side is root_helper.c and debugfs.c.
 
 use crate::{
     abi::Counters,
-    ffi::Root, //
+    dcache::Root, //
 };
 use kernel::{
     bindings,
@@ -14,7 +14,7 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// shim.h: `struct slabscope_who`.
+/// helpers.h: `struct slabscope_who`.
 #[repr(C)]
 #[derive(Default)]
 pub(crate) struct Who {
@@ -50,7 +50,7 @@ impl Drop for Debugfs {
     }
 }
 
-/// shim.h: for debugfs.c.
+/// helpers.h: for debugfs.c.
 ///
 /// # Safety
 ///

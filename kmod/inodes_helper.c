@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What is done with the inodes below a directory: those that lost their last name to a prune are
- * evicted, or the page cache of files is dropped. A batch of shim.c holds them by ihold(), one
+ * evicted, or the page cache of files is dropped. A batch of dcache_helper.c holds them by ihold(), one
  * reference each, in a struct slabscope_held; here they are handled and let go, without any lock
  * of the dcache.
  *
@@ -27,7 +27,8 @@
 #include <linux/writeback.h>
 #include <linux/xarray.h>
 
-#include "shim.h"
+#include "compat.h"
+#include "helpers.h"
 
 /* Pages of one file that are dropped between two looks at the clock and at signals. */
 #define SLABSCOPE_DROP max(SZ_64M >> PAGE_SHIFT, 1UL << MAX_PAGECACHE_ORDER)
