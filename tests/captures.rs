@@ -116,11 +116,7 @@ fn every_capture_is_shown_on_every_screen_and_by_every_command() {
 /// What people see first.
 #[test]
 fn first_screens_and_tables() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("snapshots/foreign");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    let _bound = settings.bind_to_scope();
+    let _bound = support::snapshot::kept_in("snapshots/foreign");
     for name in foreign() {
         let root = unpacked(&name);
         let screen = app(&root, 80, 24).screen();

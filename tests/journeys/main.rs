@@ -27,6 +27,7 @@ mod slabs;
 mod small;
 #[path = "../support/mod.rs"]
 mod support;
+mod themes;
 mod tree;
 mod tree_counting;
 mod tree_screens;
@@ -39,11 +40,7 @@ use slabscope::kernel::target::LookError;
 
 /// Compares screens with those of the snapshots, in the smallest usual terminal and a large one.
 fn snapshots(screens: impl Fn(u16, u16) -> Vec<(&'static str, support::App)>) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    let _bound = settings.bind_to_scope();
+    let _bound = support::snapshot::kept_in("../snapshots");
     for (columns, rows) in [(80, 24), (200, 50)] {
         for (name, mut app) in screens(columns, rows) {
             insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), app.screen());

@@ -139,17 +139,12 @@ const SCREENS: Screens = [
 
 #[test]
 fn the_tree_in_its_states() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    let _bound = settings.bind_to_scope();
-    for (columns, rows) in [(80, 24), (200, 50)] {
-        for (name, app) in SCREENS {
-            let screen = app(columns, rows).screen();
-            insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), screen);
-        }
-    }
+    crate::snapshots(|columns, rows| {
+        let screens = SCREENS.iter();
+        screens
+            .map(|(name, app)| (*name, app(columns, rows)))
+            .collect()
+    });
 }
 
 #[test]

@@ -360,18 +360,13 @@ fn read_only_arms_nothing() {
 
 #[test]
 fn screens() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    let _bound = settings.bind_to_scope();
-    for (columns, rows) in [(80, 24), (200, 50)] {
-        let mut app = App::watching(columns, rows);
-        insta::assert_snapshot!(format!("who_{columns}x{rows}"), app.screen());
-        let mut app = App::watching_a_cache(columns, rows);
-        insta::assert_snapshot!(format!("who_cache_{columns}x{rows}"), app.screen());
-        let mut app = App::in_ext4(columns, rows);
-        app.keys("w");
-        insta::assert_snapshot!(format!("who_confirm_{columns}x{rows}"), app.screen());
-    }
+    crate::snapshots(|columns, rows| {
+        let mut asked = App::in_ext4(columns, rows);
+        asked.keys("w");
+        vec![
+            ("who", App::watching(columns, rows)),
+            ("who_cache", App::watching_a_cache(columns, rows)),
+            ("who_confirm", asked),
+        ]
+    });
 }

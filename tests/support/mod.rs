@@ -11,6 +11,7 @@ mod prune;
 mod rungs;
 mod screen;
 mod shrink;
+pub mod snapshot;
 mod tree;
 
 use std::time::Duration;
