@@ -90,8 +90,11 @@ static ssize_t shrink_dcache_write(struct file *unused, const char __user *buf, 
 		return PTR_ERR(path);
 	if (path[len - 1] == '\n')
 		path[--len] = '\0';
-	/* A path that ends early would lead higher up. */
-	if (strlen(path) != len) {
+	/*
+	 * A path that ends early would lead higher up, one that is empty or relative to wherever the
+	 * writer happens to be: as "$UNSET" does.
+	 */
+	if (strlen(path) != len || path[0] != '/') {
 		kfree(path);
 		return -EINVAL;
 	}

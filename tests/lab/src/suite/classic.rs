@@ -23,8 +23,8 @@ pub(super) const CASES: &[Case] = &[
         run: last_eight,
     },
     Case {
-        name: "errors::debugfs_refuses_path_with_nul",
-        run: path_with_nul,
+        name: "errors::debugfs_refuses_paths_that_lead_elsewhere",
+        run: paths_that_lead_elsewhere,
     },
     Case {
         name: "errors::log_quotes_names",
@@ -137,16 +137,19 @@ fn last_eight(_: &Context, guest: &Guest) -> Result<()> {
 }
 
 /// The directory above is not pruned in its place.
-fn path_with_nul(_: &Context, guest: &Guest) -> Result<()> {
+/// With a NUL in it, empty, as "$UNSET" is, and relative to where the writer is.
+fn paths_that_lead_elsewhere(_: &Context, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
     guest.failed_lookups("/mnt/ext4", 100, "sess_")?;
-    let said = guest.exec(
-        &format!("printf '/mnt/ext4\\0/below\\n' | tee {CONTROL} 2>&1 >/dev/null"),
-        COMMAND_TIMEOUT,
-    )?;
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    ensure!(said.contains("Invalid argument"), "tee says {said}");
+    for path in ["/mnt/ext4\\0/below\\n", "\\n", ".\\n", "."] {
+        let said = guest.exec(
+            &format!("cd /mnt/ext4 && printf '{path}' | tee {CONTROL} 2>&1 >/dev/null"),
+            COMMAND_TIMEOUT,
+        )?;
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        ensure!(said.contains("Invalid argument"), "{path}: tee says {said}");
+    }
     let left = guest.sh("slabscope ls --negative --json /mnt/ext4 | wc -l")?;
     ensure!(left.trim() == "100", "{left} names are left of 100");
     guest.sh("umount /mnt/ext4")?;
