@@ -2,7 +2,8 @@
 //!
 //! What a filesystem makes of one without options is its own affair. Read in Linux 7.3: ext4, XFS and btrfs take
 //! a missing `ro` for a wish to write (`__ext4_remount()`, `xfs_fs_reconfigure()`, `btrfs_reconfigure()`), XFS a
-//! missing `inode32` or `max_atomic_write` for the default. Those are said again, the rest is kept by them.
+//! missing `inode32` or `max_atomic_write` for the default, and btrfs a missing `noacl` for a wish for ACLs
+//! (`btrfs_init_fs_context()`). Those are said again, the rest is kept by them.
 //!
 //! A remount holds s_umount until it is done: that is waited for before the options are read. A remount that begins
 //! between the reading and the call is seen afterwards by the mount's own flag, which this call never changes; the
@@ -66,6 +67,7 @@ fn said_again<'a>(
     let options = options.by_key();
     let keys: &[&str] = match fs {
         "xfs" => &["inode32", "max_atomic_write"],
+        "btrfs" => &["noacl"],
         _ => &[],
     };
     let read_only = match access {
@@ -112,6 +114,9 @@ mod tests {
         assert_eq!(kept("xfs", &all), [("ro", None), ("inode32", None)]);
         assert_eq!(kept("xfs", &rw), []);
         assert_eq!(kept("xfs", &atomic), [("max_atomic_write", Some("64k"))]);
+        let without_acl = options("rw,noacl,discard=async");
+        assert_eq!(kept("btrfs", &without_acl), [("noacl", None)]);
+        assert_eq!(kept("ext4", &without_acl), []);
         assert_eq!(said_again("ext4", &all, Access::Writable), []);
         assert_eq!(said_again("ext4", &rw, Access::ReadOnly), [("ro", None)]);
     }

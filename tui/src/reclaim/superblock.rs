@@ -88,6 +88,12 @@ impl Plan {
             ..
         } = found.ok_or_else(|| changed(path, "its mount is gone"))?;
         fit(mount, request.any_filesystem)?;
+        if &*mount.fs == "ext4" && options.has("abort") && !request.inodes {
+            return Err(ReclaimError::Refused(format!(
+                "{}: mounted with `abort`, by which a remount ends all writing to it",
+                printable(&mount.point)
+            )));
+        }
         let dir = open(&mount.point, Kind::Any, flow)?;
         if mount_id(&dir, &mount.point)? != id {
             return Err(changed(&mount.point, "something is mounted over it"));
@@ -379,9 +385,11 @@ impl Plan {
                 if let Err(error) = self.as_remounted(&now, &mut ran) {
                     ran.ended = Ended::Failed(error.to_string());
                 }
-                if now.options != self.options {
-                    ran.notes.push(format!(
-                        "its options changed meanwhile: {}",
+                if now.options != self.options && !matches!(ran.ended, Ended::Failed(_)) {
+                    // Whoever did it: nobody may take it for what was asked for.
+                    ran.ended = Ended::Failed(format!(
+                        "its mount options are not what they were: {}. Unless somebody else has remounted it \
+                         meanwhile, remount it with the old ones",
                         difference(&self.options, &now.options)
                     ));
                 }

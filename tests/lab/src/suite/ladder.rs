@@ -201,7 +201,7 @@ fn superblock_options(_: &Context, guest: &Guest) -> Result<()> {
     for (fs, changed) in [
         (Fs::Ext4, "rw,noatime,commit=17,errors=continue"),
         (Fs::Xfs, "rw,inode32"),
-        (Fs::Btrfs, "rw,compress=zstd:3,commit=17"),
+        (Fs::Btrfs, "rw,noacl,compress=zstd:3,commit=17"),
         (Fs::Overlay, "rw"),
     ] {
         let dir = fs.fresh(guest)?;
