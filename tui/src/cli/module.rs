@@ -226,7 +226,7 @@ fn unload() -> Result<Exit, Failure> {
         )),
         Err(Errno::AGAIN | Errno::BUSY) => Err(Failure::new(
             Exit::Failed,
-            "a session is open: quit the other slabscope first",
+            "a session is open, or its file in debugfs: quit the other slabscope, or what reads that file",
         )),
         Err(errno) => Err(Failure::new(Exit::Failed, errno)),
     }

@@ -329,7 +329,9 @@ impl Reclaimer for Plan {
             tally: Tally::default(),
         };
         let mut ended = Ended::Complete;
-        for directory in &self.directories {
+        // Without a name there is nothing to make a link for.
+        let directories = self.directories.iter().filter(|dir| !dir.names.is_empty());
+        for directory in directories {
             let done = in_place(directory).and_then(|()| run.directory(directory, flow));
             ended = match done {
                 // What was done in those before is told.
