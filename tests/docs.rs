@@ -237,7 +237,11 @@ fn help_screens_and_pages_have_no_banned_phrase() {
     let mut all = Cli::command();
     all.build();
     help(&mut all, &mut |name, text| {
-        assert_eq!(banned(&text), None, "{name}: {text}")
+        assert_eq!(
+            banned(&text),
+            None,
+            "{name}: do not write that, see glossary.md: {text}"
+        )
     });
     let snapshots = walkdir::WalkDir::new(workspace().join("tests/snapshots"));
     let snapshots = snapshots
@@ -248,6 +252,11 @@ fn help_screens_and_pages_have_no_banned_phrase() {
     let texts = snapshots.filter(|path| path.extension().is_some_and(|e| e == "snap"));
     for path in texts.chain(pages()).chain(front) {
         let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(banned(&text), None, "{}", path.display());
+        let path = path.display();
+        assert_eq!(
+            banned(&text),
+            None,
+            "{path}: do not write that, see glossary.md"
+        );
     }
 }

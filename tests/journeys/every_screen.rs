@@ -47,7 +47,7 @@ fn help_shows_every_key_of_the_screen_and_scrolls_at_80x24() {
         app.keys("?");
         app.shows("back; quit (Ctrl-C");
         let mut all = app.screen();
-        for _ in 0..4 {
+        for _ in 0..20 {
             app.keys("<PageDown>");
             all += &app.screen();
         }

@@ -198,7 +198,7 @@ fn without_the_module_it_says_what_is_missing() {
     app.shows("the slabscope kernel module is not loaded");
     app.shows_no("NEGATIVE");
     app.keys("<Esc>");
-    app.shows("filesystems");
+    app.shows("mounts: Enter opens");
 }
 
 #[test]

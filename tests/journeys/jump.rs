@@ -37,7 +37,7 @@ fn a_path_is_typed_and_reached_by_what_is_cached_alone() {
     app.keys("<Backspace>");
     app.shows("/mnt/ext4/1 ");
     app.keys("<Backspace><Backspace>");
-    app.shows("filesystems");
+    app.shows("mounts: Enter opens");
 }
 
 #[test]
@@ -64,11 +64,11 @@ fn what_is_not_there_and_what_is_no_directory_is_said() {
     let (path, source) = ("/none".into(), io::ErrorKind::NotFound.into());
     failed(&mut app, LookError::Open { path, source });
     app.shows("/none: no such directory");
-    app.shows("filesystems: Enter opens");
+    app.shows("mounts: Enter opens");
     app.keys("o/file<Enter>");
     failed(&mut app, LookError::NoDirectory("/file".into()));
     app.shows("/file: not a directory");
-    app.shows("filesystems: Enter opens");
+    app.shows("mounts: Enter opens");
     // From a directory it is that one which is shown again.
     let mut app = App::in_ext4(80, 24);
     app.keys("o/none<Enter>");
@@ -162,7 +162,7 @@ fn a_number_shows_the_mounts_of_that_process() {
     ));
     let result = Ok(("ngi\u{1b}nx".into(), of_container()));
     app.msg(Msg::MountsOf { pid: 4711, result });
-    app.shows("2 filesystems of process 4711, ngi\\u{1b}nx: Bksp leaves");
+    app.shows("2 mounts of process 4711, ngi\\u{1b}nx: Bksp leaves");
     app.keys("j<Enter>");
     assert_eq!(asked(&mut app).0, Path::new("/proc/4711/root/data"));
     app.counted(census());
@@ -175,7 +175,7 @@ fn a_number_shows_the_mounts_of_that_process() {
     app.keys("<Backspace>");
     assert!(matches!(app.effects()[..], [Effect::ReadMounts]));
     app.msg(Msg::Mounts(Ok(mounts())));
-    app.shows("filesystems: Enter opens");
+    app.shows("mounts: Enter opens");
 }
 
 #[test]

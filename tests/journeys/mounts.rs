@@ -56,7 +56,7 @@ fn one_key_counts_those_worth_it_one_after_the_other() {
         };
         counted(&mut app, job, census);
     }
-    app.shows("filesystems: Enter opens");
+    app.shows("mounts: Enter opens");
     let row = app.line("/mnt/ext4 ");
     for figure in ["1,001,012", "1,001,005", "183 MiB"] {
         assert!(row.contains(figure), "{figure}: {row}");

@@ -70,7 +70,7 @@ fn walking_in_counts_and_the_rows_say_what_is_cached() {
     app.shows("/mnt/ext4");
     assert_eq!(app.selected(), "1/", "where one came from");
     app.keys("h");
-    app.shows("filesystems");
+    app.shows("mounts: Enter opens");
     assert_eq!(app.model.tree.mount_index(), 1, "/mnt/ext4");
 }
 
@@ -123,7 +123,7 @@ fn figures_of_a_directory_that_was_left_are_dropped() {
         [.., Effect::Cancel { .. }, Effect::ReadMounts]
     ));
     app.counted(census());
-    app.shows("filesystems");
+    app.shows("mounts: Enter opens");
     app.shows_no("1/");
 }
 

@@ -308,7 +308,7 @@ fn why_nothing_can_be_told_stands_where_the_rows_would() {
     app.shows("to have it: sudo mount");
     app.shows_no("CREATED");
     app.keys("<Esc>");
-    app.shows("filesystems");
+    app.shows("mounts: Enter opens");
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn start_sort_freeze_resize_quit() {
             .is_some_and(|line| line.contains("q quit"))
     });
     tty.type_keys("2");
-    tty.wait_for("filesystems:");
+    tty.wait_for("mounts:");
     tty.type_keys("5");
     tty.wait_for("on the LRU");
     tty.type_keys("q");

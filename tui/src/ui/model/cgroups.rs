@@ -245,7 +245,7 @@ pub const CGROUP_COLUMNS: &[GridColumn<CgroupRow>] = &[
         text: |row| known(of(row, |stat| stat.slab_reclaimable), bytes) },
     GridColumn { letter: 'g', name: "growth", words: "growth", head: "GROWTH/S", width: 9, rank: 1,
         means: ["Bytes that its reclaimable slab grew or fell per second, between the last two readings.",
-            "Blank for a cgroup that did not exist at the last reading."],
+            "- for a cgroup that did not exist at the last reading."],
         figure: |row| row.growth.map_or(i128::MIN, |growth| growth as i128),
         text: |row| growth_text(row.growth) },
     GridColumn { letter: 'u', name: "slab_unreclaimable", words: "unreclaimable slab", head: "SLAB UNR", width: 8, rank: 8,

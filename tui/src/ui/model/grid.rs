@@ -95,11 +95,21 @@ mod tests {
     fn check<L>(columns: &[GridColumn<L>]) {
         for (at, column) in columns.iter().enumerate() {
             assert!(column.head.len() <= column.width, "{}", column.words);
-            assert!(column.means.iter().all(|text| text.ends_with('.')));
+            assert!(
+                column.means.iter().all(|text| text.ends_with('.')),
+                "{}: each of `means` ends with a full stop",
+                column.words
+            );
             let others = columns[..at].iter();
             let same =
                 |other: &GridColumn<L>| other.letter == column.letter || other.name == column.name;
-            assert!(!others.clone().any(same), "{}", column.words);
+            assert!(
+                !others.clone().any(same),
+                "{}: another column has the letter {} or the name {}",
+                column.words,
+                column.letter,
+                column.name
+            );
         }
         for width in 40..=240 {
             for sort in 0..columns.len() {

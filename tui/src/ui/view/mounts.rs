@@ -38,7 +38,7 @@ fn point_width(area: Rect) -> usize {
 }
 
 /// ```text
-///  ── 3 filesystems: Enter opens; nothing is looked up ─────────────────────────
+///  ── 3 mounts: Enter opens; nothing is looked up ─────────────────────────
 ///  TYPE     DEVICE         MOUNTED AT               DENTRIES   NEGATIVE   FREEABLE
 ///  ext4     /dev/vda1      /                       1,204,118    900,004    219 MiB
 ///  tmpfs    tmpfs          /run            in memory: nothing to prune
@@ -125,17 +125,17 @@ fn head(model: &Model) -> String {
             let name = printable(&of.name);
             let key = model.keymap.key("walk-out");
             format!(
-                " {number} filesystems of process {}, {name}: {key} leaves ",
+                " {number} mounts of process {}, {name}: {key} leaves ",
                 of.pid
             )
         }
         None => match &tree.gap {
             Some(gap) => format!(
-                " {number} filesystems; {} not understood: {} ",
+                " {number} mounts; {} not understood: {} ",
                 counted(gap.lines as u64, "line"),
                 gap.first
             ),
-            None => format!(" {number} filesystems: Enter opens; nothing is looked up "),
+            None => format!(" {number} mounts: Enter opens; nothing is looked up "),
         },
     }
 }

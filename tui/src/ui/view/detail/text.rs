@@ -13,7 +13,7 @@ pub(super) fn words(model: &Model, detail: &Detail, width: u16) -> Vec<Line<'sta
     const UNKNOWN: [(&str, &str); 2] = [
         (
             "what",
-            "No description for this cache: it most likely belongs to a driver or a module.",
+            "No description for this cache: its name may lead to the driver, module or part of the kernel that made it.",
         ),
         (
             "prune",
