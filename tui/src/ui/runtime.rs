@@ -53,11 +53,11 @@ pub struct Options {
     pub columns: Vec<Column>,
     /// What the slab table is sorted by.
     pub sort: Column,
-    /// Against the column's natural order.
+    /// The column's natural order is reversed.
     pub reverse: bool,
     /// The mouse is the program's, where the terminal has one.
     pub mouse: bool,
-    /// What the keys do where.
+    /// Keys and their actions by scope.
     pub keymap: Keymap,
 }
 

@@ -42,7 +42,7 @@ impl Input {
         };
         super::thread(move || {
             if let Err(error) = reader.run() {
-                // Nobody listens any more once the program is ending.
+                // Nothing listens once the program ends.
                 let _ = reader.sender.send(Event::InputFailed(error));
             }
         })?;

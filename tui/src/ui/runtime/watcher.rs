@@ -210,7 +210,7 @@ impl Watching {
     }
 
     fn send(&self, msg: WhoMsg) {
-        // Nobody listens any more once the program is ending.
+        // Nothing listens once the program ends.
         drop(self.events.send(super::msg(Msg::Who(msg))));
     }
 }

@@ -130,7 +130,7 @@ struct Work {
 
 impl Work {
     fn send(&self, msg: Msg) {
-        // Nobody listens any more once the program is ending.
+        // Nothing listens once the program ends.
         drop(self.events.send(super::msg(msg)));
     }
 

@@ -42,16 +42,16 @@ pub type Pages = Vec<(OsString, Result<u64, Unknown>)>;
 pub enum BrowseMsg {
     /// The names were read.
     Read {
-        /// Which job.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// They, or why there are none.
         result: Result<Entries, LookError>,
     },
     /// The files were asked about.
     Pages {
-        /// Which job.
+        /// The job's number.
         job: u64,
         /// Of each, or why of none.
         result: Result<Pages, LookError>,

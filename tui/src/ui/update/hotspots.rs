@@ -16,16 +16,16 @@ pub enum HotspotsMsg {
     SoFar {
         /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// How far.
+        /// Its progress.
         so_far: SoFar,
     },
     /// It has ended.
     Found {
         /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// The hotspots, or why there are none.
         result: Result<Hotspots, HotspotsError>,

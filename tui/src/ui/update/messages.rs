@@ -44,7 +44,7 @@ pub enum Msg {
     Size(u16, u16),
     /// A sample was taken.
     Sample {
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// The figures.
         sample: Box<Sample>,
@@ -53,7 +53,7 @@ pub enum Msg {
     Mounts(Result<Vec<Mount>, SourceError>),
     /// The mounts of a process were read.
     MountsOf {
-        /// Which.
+        /// Process id.
         pid: u32,
         /// Its name and its mounts.
         result: Result<(String, Vec<Mount>), SourceError>,
@@ -66,7 +66,7 @@ pub enum Msg {
     Cgroups {
         /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// They, or why there are none; None: it was ended.
         result: Result<Option<Cgroups>, CgroupsError>,
@@ -80,70 +80,70 @@ pub enum Msg {
     Open(PathBuf),
     /// A job has come so far.
     Progress {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// Counted or moved so far.
         so_far: Box<Counters>,
     },
     /// A census has come so far.
     Counting {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// What it found since the last such message.
         part: Box<Part>,
     },
     /// A census has ended.
     Counted {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// The figures, or why there are none.
         result: Result<Census, LookError>,
     },
     /// A dry run has ended; None if it was cancelled.
     Planned {
-        /// Which.
+        /// The job's number.
         job: u64,
         /// What a prune would do below each directory, or why that is not known.
         result: Result<Option<Vec<PrunePlan>>, LookError>,
     },
     /// Who holds what is below directories was looked for.
     Held {
-        /// Which job it was.
+        /// The job's number.
         job: u64,
         /// Who does, or why that cannot be seen.
         result: std::io::Result<Holders>,
     },
     /// What is cached below the directories of a prune was counted again.
     Recounted {
-        /// Which job it was.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// Dentries of the kind that was pruned; None: it was ended early.
         result: Result<Option<u64>, LookError>,
     },
     /// A prune begins, below the first directory or the next.
     PruneBegan {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// Wall clock, for people.
+        /// Wall-clock time of its beginning, as text.
         clock: String,
         /// Taken right before.
         sample: Box<Sample>,
     },
     /// A prune has ended, below one directory.
     Pruned {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// What became of it.
         pruned: Box<prune::PruneReport>,
@@ -166,7 +166,7 @@ pub enum Msg {
     Settings(SettingsMsg),
     /// The attributes of a cache were read.
     Attributes {
-        /// Whose.
+        /// The cache's name.
         cache: String,
         /// They, or why there are none.
         result: Result<Attributes, SourceError>,
@@ -182,7 +182,7 @@ pub enum Effect {
     ReadMounts,
     /// Read the mounts of a process.
     ReadMountsOf {
-        /// Which.
+        /// Process id.
         pid: u32,
     },
     /// Read what the shrinkers of superblocks could free.
@@ -262,7 +262,7 @@ pub enum Effect {
     PlanRung {
         /// The job's number.
         job: u64,
-        /// Which.
+        /// The requested rung.
         ask: Ask,
     },
     /// Carry such a plan out. Comes out of [`crate::ui::model::InputMode::ConfirmRung`] alone.

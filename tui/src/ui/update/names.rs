@@ -57,9 +57,9 @@ pub enum NamesEffect {
 pub enum NamesMsg {
     /// A listing has ended.
     Listed {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// The names, or why there are none.
         result: Result<Listing, LookError>,
@@ -73,7 +73,7 @@ pub enum NamesMsg {
     },
     /// An export has ended.
     Exported {
-        /// Which.
+        /// The job's number.
         job: u64,
         /// The file, or why there is none.
         result: Result<Exported, ExportError>,

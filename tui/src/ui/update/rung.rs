@@ -29,16 +29,16 @@ pub enum RungMsg {
     Progress {
         /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// How far.
+        /// Its progress.
         progress: Progress,
     },
     /// It has ended.
     Ended {
         /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// What came of it.
         ended: Box<EndedRung>,
@@ -50,7 +50,7 @@ pub enum RungMsg {
 pub struct EndedRung {
     /// When it began.
     pub began: Duration,
-    /// Wall clock then, for people.
+    /// Wall-clock time of its beginning, as text.
     pub clock: String,
     /// What it did.
     pub done: reclaim::ReclaimReport,

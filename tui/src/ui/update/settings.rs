@@ -18,7 +18,7 @@ pub enum SettingsMsg {
     Read(Vec<Setting>),
     /// One was changed, or not.
     Changed {
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// What came of it; None: it was so already.
         result: Result<Option<Box<TuneReport>>, ReclaimError>,

@@ -18,7 +18,7 @@ pub enum WhoEffect {
     Start {
         /// Its number.
         job: u64,
-        /// What.
+        /// The subject of the trace.
         spec: Spec,
         /// For how long.
         limit: Duration,
@@ -46,7 +46,7 @@ pub enum WhoMsg {
     Began {
         /// The watch's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// By what means, and what they do not tell.
         means: String,
@@ -55,7 +55,7 @@ pub enum WhoMsg {
     Read {
         /// The watch's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// What was counted.
         reading: Box<Reading>,
@@ -66,7 +66,7 @@ pub enum WhoMsg {
     Ended {
         /// The watch's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// Why, if not by its time or because it was told to.
         error: Option<String>,

@@ -98,7 +98,7 @@ impl Work {
                 told = Some(Instant::now());
                 let (at, progress) = (start.elapsed(), *progress);
                 let msg = Msg::Rung(RungMsg::Progress { job, at, progress });
-                // Nobody listens any more once the program is ending.
+                // Nothing listens once the program ends.
                 drop(events.send(crate::ui::runtime::msg(msg)));
             }
             cancelled.flow(job)
