@@ -85,7 +85,7 @@ impl Worker {
     }
 
     /// Ends all jobs. It waits only for one that leaves something behind, and for at most
-    /// [`LONGEST`]: the job may be on a server that does not answer.
+    /// `LONGEST`: the job may be on a server that does not answer.
     pub(super) fn finish(self) {
         const LONGEST: Duration = Duration::from_secs(5);
         self.cancelled.all();

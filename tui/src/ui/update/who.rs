@@ -302,7 +302,7 @@ pub(super) fn happened(model: &mut Model, msg: WhoMsg) {
     }
 }
 
-/// The trace of a number, with its time updated.
+/// The trace of this number. Advances the model's time, too.
 fn of(model: &mut Model, job: u64, at: Duration) -> Option<&mut Watching> {
     model.now = model.now.max(at);
     let watching = model.who.watching.as_mut();
