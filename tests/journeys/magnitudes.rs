@@ -14,7 +14,7 @@ fn magnitudes() -> impl Iterator<Item = u64> {
     tens.map(|n| n - 1).chain([u64::MAX])
 }
 
-/// A machine on which every figure is this one.
+/// A machine on which every figure is `n`.
 fn machine(n: u64, page_size: Option<u64>) -> Sample {
     let figure = Some(n);
     let cache = |name: &str, active| Cache {

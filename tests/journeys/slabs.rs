@@ -96,7 +96,7 @@ fn the_selection_stays_with_its_cache_and_the_top_with_the_largest() {
 }
 
 #[test]
-fn growth_is_in_the_line_of_what_grows() {
+fn growth_is_in_the_line_of_its_cache() {
     let mut app = App::new(80, 24);
     app.sample(1, sample_with(1_000_000, 0));
     app.sample(2, sample_with(1_074_100, 0));
@@ -143,7 +143,7 @@ fn a_filter_narrows_the_table_and_escape_ends_it() {
 }
 
 #[test]
-fn without_root_the_panel_says_which_file_refused_and_the_rest_is_shown() {
+fn panel_without_root_names_the_refused_file_and_the_rest_is_shown() {
     let mut app = App::new(80, 24);
     let mut sample = sample();
     let denied = std::io::ErrorKind::PermissionDenied;
@@ -162,7 +162,7 @@ fn without_root_the_panel_says_which_file_refused_and_the_rest_is_shown() {
 }
 
 #[test]
-fn a_cache_named_to_deceive_is_escaped() {
+fn deceptive_cache_name_is_escaped() {
     let mut app = App::new(100, 24);
     let mut sample = sample();
     sample.caches.as_mut().unwrap()[0].name = "\u{1b}[2J\u{202e}x".into();
@@ -255,7 +255,7 @@ fn t_shows_the_classes_one_after_the_other() {
 }
 
 #[test]
-fn a_mark_is_compared_with_until_it_is_taken_away() {
+fn figures_are_compared_with_the_mark_until_it_is_removed() {
     let mut app = App::new(80, 24);
     app.sample(1, sample_with(1_000_000, 0));
     app.shows_no("Δ MARK");
@@ -291,7 +291,7 @@ fn plus_minus_and_space_set_the_pace() {
 }
 
 #[test]
-fn slabtops_summary_is_shown_where_there_is_room_and_by_its_key() {
+fn slabtops_summary_is_shown_if_there_is_room_and_by_its_key() {
     for (columns, rows) in [(120, 30), (134, 30), (300, 80)] {
         let mut app = App::sampled(columns, rows);
         app.shows("active caches");
@@ -339,7 +339,7 @@ fn the_mouse_sorts_selects_opens_and_scrolls() {
 }
 
 #[test]
-fn a_click_answers_no_question() {
+fn click_answers_no_question() {
     let mut app = App::sampled(80, 24);
     app.keys("K");
     app.shrink_planned();
@@ -354,7 +354,7 @@ fn a_click_answers_no_question() {
 }
 
 #[test]
-fn the_mouse_can_be_given_back_where_there_is_one() {
+fn mouse_can_be_released_if_there_is_one() {
     let mut app = App::sampled(80, 24);
     app.effects();
     app.keys("M");
@@ -368,7 +368,7 @@ fn the_mouse_can_be_given_back_where_there_is_one() {
 }
 
 #[test]
-fn themes_follow_one_another() {
+fn themes_are_changed_in_order() {
     let mut app = App::sampled(80, 24);
     let text = app.screen();
     for theme in ["light", "high-contrast", "none", "dark"] {

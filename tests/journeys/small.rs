@@ -55,7 +55,7 @@ fn a_plan_that_does_not_fit_says_so() {
 }
 
 #[test]
-fn a_terminal_that_is_too_small_says_so_and_nothing_acts_there() {
+fn too_small_terminal_says_so_and_nothing_acts_there() {
     let mut app = App::planned(39, 10);
     assert!(
         app.screen()
@@ -110,9 +110,9 @@ fn a_plan_whose_figures_do_not_fit_is_not_carried_out() {
     app.shows("the plan has more lines: PgDn");
 }
 
-/// What a plan, of each kind, says: all of it has to be on the screen before it is carried out.
+/// The text of a plan, of each kind: all of it has to be on the screen before it is carried out.
 #[test]
-fn nothing_acts_before_all_that_its_plan_says_was_shown() {
+fn nothing_acts_before_its_whole_plan_was_shown() {
     for (columns, rows) in [(80, 24), (60, 15), (40, 10)] {
         for (kind, plan) in PLANS {
             let mut app = plan(columns, rows);
@@ -155,7 +155,7 @@ fn nothing_acts_before_all_that_its_plan_says_was_shown() {
     }
 }
 
-/// Whether the word is asked for that what hits everybody wants besides.
+/// Whether the word for an action on the whole machine is requested.
 fn word(app: &App) -> bool {
     matches!(&app.model.mode, InputMode::ConfirmRung(confirm) if confirm.word.is_some())
 }
