@@ -1,5 +1,5 @@
-//! The ladder is told at once: to load the BPF program takes seconds on a slow machine. Alone in its
-//! process, where nothing else loads it.
+//! The ladder is printed at once: loading the BPF program takes seconds on a slow machine. Alone in
+//! its process, where nothing else loads it.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
