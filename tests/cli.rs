@@ -384,7 +384,7 @@ fn doctor_lists_what_exists_and_what_is_missing() {
 }
 
 #[test]
-fn the_configuration_is_checked_with_its_line() {
+fn configuration_is_checked_with_its_line() {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("config");
     fs::create_dir_all(home.join("slabscope")).unwrap();
     let default = slabscope(&["config", "--print-default"]).stdout;

@@ -11,7 +11,7 @@ use slabscope::kernel::source::Kernel;
 use slabscope::reclaim::ladder::{Place, ladder};
 
 #[test]
-fn a_ladder_loads_no_bpf_program() {
+fn ladder_loads_no_bpf_program() {
     let place = Place::read(&Kernel::new("/"), Some(Path::new("/")));
     assert!(!ladder(&place).is_empty());
     assert_eq!(bpf::failed(), None, "it was tried");

@@ -56,7 +56,7 @@ fn directory_in_its_place_gets_as_far_as_the_module() {
 }
 
 #[test]
-fn a_directory_that_vanished_is_not_pruned() {
+fn directory_that_vanished_is_not_pruned() {
     let path = directory("vanished");
     let plan = plan(&path);
     fs::remove_dir(&path).unwrap();
@@ -68,7 +68,7 @@ fn a_directory_that_vanished_is_not_pruned() {
 }
 
 #[test]
-fn a_directory_that_was_replaced_is_not_pruned() {
+fn directory_that_was_replaced_is_not_pruned() {
     let path = directory("replaced");
     let elsewhere = path.with_extension("moved");
     let plan = plan(&path);
@@ -85,7 +85,7 @@ fn a_directory_that_was_replaced_is_not_pruned() {
 
 /// The mount that the plan was made on is unmounted, and the path leads to what it hid.
 #[test]
-fn a_directory_whose_mount_went_away_is_not_pruned() {
+fn directory_whose_mount_went_away_is_not_pruned() {
     use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
     // SAFETY: the call takes from this thread what it shares with the others, directories and
     // mounts; nothing here relies on that.
@@ -110,7 +110,7 @@ fn a_directory_whose_mount_went_away_is_not_pruned() {
 }
 
 #[test]
-fn a_symbolic_link_is_no_directory_to_prune_below() {
+fn symbolic_link_is_no_directory_to_prune_below() {
     let path = directory("linked");
     let link = path.join("link");
     std::os::unix::fs::symlink("/", &link).unwrap();

@@ -53,7 +53,7 @@ fn ended(mut command: Command) -> Output {
 }
 
 #[test]
-fn nothing_outside_of_a_capture_is_opened_and_nothing_that_blocks() {
+fn files_outside_of_a_capture_and_blocking_ones_are_not_opened() {
     let root = scratch("hostile");
     write(&root, "proc/slabinfo", DENTRY.as_bytes());
     let secret = root.with_extension("secret");

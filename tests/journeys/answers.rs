@@ -187,7 +187,7 @@ fn fields_are_bounded_and_take_the_first_pasted_line() {
 /// Whatever is typed, pasted, drawn and answered meanwhile: with input behind every frame, nothing
 /// acts.
 #[test]
-fn without_a_quiet_moment_no_keys_act() {
+fn keys_without_a_quiet_moment_do_not_act() {
     const KEYS: &[u8] = b"yyyyynqpPEVwKo>12345jk+-iaWbH/ \r\x1bxlab";
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut random = move |below: usize| {

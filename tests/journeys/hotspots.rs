@@ -202,7 +202,7 @@ fn page_without_the_module_says_what_is_missing() {
 }
 
 #[test]
-fn the_help_explains_the_columns() {
+fn help_explains_the_columns() {
     let mut app = App::in_hotspots(80, 50);
     app.keys("?");
     app.shows("go to the directory");

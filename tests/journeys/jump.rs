@@ -179,7 +179,7 @@ fn process_number_shows_the_mounts_of_that_process() {
 }
 
 #[test]
-fn a_path_below_the_root_of_a_process_is_on_the_mounts_of_that_process() {
+fn path_below_the_root_of_a_process_is_on_the_mounts_of_that_process() {
     let mut app = App::on_tree(80, 24);
     app.effects();
     app.keys("oproc/4711/root/data/x<Enter>");

@@ -89,7 +89,7 @@ fn no_count_comes_between_a_plan_and_its_prune() {
 }
 
 #[test]
-fn the_cache_is_shrunk_from_the_ledger_and_measured_again() {
+fn cache_is_shrunk_from_the_ledger_and_measured_again() {
     let mut app = ledger();
     app.shows("K      shrinks the dentry cache, then measures again");
     app.keys("K");

@@ -82,7 +82,7 @@ fn action_that_cannot_be_recorded_does_not_run_and_says_so() {
 
 /// The disk may have filled up meanwhile.
 #[test]
-fn a_record_that_could_not_be_written_is_shown() {
+fn record_that_could_not_be_written_is_shown() {
     let mut app = App::pruning(80, 24);
     app.part_pruned_with(
         Ok(App::outcome(Status::Complete, 999_900)),

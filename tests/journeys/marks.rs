@@ -210,7 +210,7 @@ fn mounted_over() -> Mount {
 }
 
 #[test]
-fn a_marked_mount_below_a_marked_directory_has_a_prune_of_its_own() {
+fn marked_mount_below_a_marked_directory_has_a_prune_of_its_own() {
     let mut app = App::sampled(80, 24);
     app.keys("2");
     let at_root = Mount {

@@ -138,7 +138,7 @@ fn entering_a_mount_ends_the_counting_and_counts_that_mount() {
 }
 
 #[test]
-fn a_mount_that_cannot_be_counted_says_so() {
+fn mount_that_cannot_be_counted_says_so() {
     let mut app = App::on_tree(80, 24);
     app.effects();
     app.keys("u");

@@ -37,7 +37,7 @@ fn p_plans_and_changes_nothing() {
 }
 
 #[test]
-fn a_path_too_long_for_the_title_is_in_the_plan_in_full() {
+fn path_too_long_for_the_title_is_in_the_plan_in_full() {
     let mut app = App::on_tree(80, 24);
     app.keys("j<Enter>");
     app.counted(Census {
@@ -174,7 +174,7 @@ fn prune_shows_progress_and_escape_stops_it() {
 }
 
 #[test]
-fn the_ledger_compares_and_the_chart_marks_the_prune() {
+fn ledger_compares_and_the_chart_marks_the_prune() {
     let mut app = App::pruning(80, 24);
     app.effects();
     app.pruned(Status::Complete, 999_900);
@@ -209,7 +209,7 @@ fn the_ledger_compares_and_the_chart_marks_the_prune() {
 /// A directory that the ledger held open would be in use, and its filesystem could not be
 /// unmounted.
 #[test]
-fn a_directory_is_held_open_from_plan_to_prune_and_no_longer() {
+fn directory_is_held_open_from_plan_to_prune_and_no_longer() {
     let mut app = App::planned(80, 24);
     let slabscope::ui::model::InputMode::Confirm(confirm) = &app.model.mode else {
         panic!("{:?}", app.model.mode);
@@ -263,7 +263,7 @@ fn changed_directory_is_not_pruned_and_the_screen_says_why() {
 }
 
 #[test]
-fn a_prune_that_fails_midway_says_what_it_did() {
+fn prune_that_fails_midway_says_what_it_did() {
     let mut app = App::pruning(80, 24);
     let unloaded = SessionError::NoModule("/dev/slabscope".into());
     let error = PruneError::Midway {
@@ -281,7 +281,7 @@ fn a_prune_that_fails_midway_says_what_it_did() {
 }
 
 #[test]
-fn a_directory_that_vanishes_before_the_plan_has_none() {
+fn directory_that_vanishes_before_the_plan_has_none() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     let job = app.model.last_job;
@@ -298,7 +298,7 @@ fn a_directory_that_vanishes_before_the_plan_has_none() {
 }
 
 #[test]
-fn a_refused_plan_is_shown_in_place() {
+fn refused_plan_is_shown_in_place() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     let job = app.model.last_job;
@@ -370,7 +370,7 @@ fn files_are_written_first_only_on_request() {
 }
 
 #[test]
-fn an_overlay_names_its_layers_and_plans_for_them() {
+fn overlay_names_its_layers_and_plans_for_them() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     app.plan(counters(5, 0, 5));

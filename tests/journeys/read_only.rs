@@ -37,7 +37,7 @@ fn keys_that_act_are_in_no_hint_and_no_help() {
 }
 
 #[test]
-fn a_key_that_acts_does_nothing_and_says_why() {
+fn key_that_acts_does_nothing_and_says_why() {
     let mut app = read_only(App::in_ext4);
     for key in ["p", "P"] {
         app.keys(key);

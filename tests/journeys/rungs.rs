@@ -67,7 +67,7 @@ fn only_y_carries_a_plan_out_and_enter_never() {
 }
 
 #[test]
-fn the_plan_on_the_screen_is_carried_out() {
+fn plan_on_the_screen_is_carried_out() {
     let mut app = cgroup(80, 24);
     app.shows("Reclaim: the cgroup ");
     app.shows("914 MiB: + doubles it, - halves it, a types another amount");
@@ -99,7 +99,7 @@ fn the_plan_on_the_screen_is_carried_out() {
 }
 
 #[test]
-fn an_amount_is_adjusted_and_typed() {
+fn amount_is_adjusted_and_typed() {
     let mut app = cgroup(80, 24);
     let amount = |app: &App| match app.asked().1 {
         Ask::Cgroup { amount, .. } => amount >> 20,
@@ -217,7 +217,7 @@ const CACHE: usize = 2;
 const EVERYBODY: usize = 3;
 
 #[test]
-fn the_plan_of_a_prune_names_wider_rungs_and_lists_them_to_choose() {
+fn plan_of_a_prune_names_wider_rungs_and_lists_them_to_choose() {
     let mut app = App::planned(80, 24);
     app.ladder(true);
     app.shows("Broader  >: superblock, cgroup, cache, system");
@@ -272,7 +272,7 @@ fn digit_in_a_wider_plan_chooses_a_prune() {
 }
 
 #[test]
-fn a_rung_that_does_not_apply_says_why() {
+fn rung_that_does_not_apply_says_why() {
     let mut app = App::planned(200, 50);
     app.ladder(true);
     let step = app
@@ -331,7 +331,7 @@ fn read_only_mode_has_no_wider_rungs() {
 }
 
 #[test]
-fn a_plan_that_does_not_fit_is_not_carried_out() {
+fn plan_that_does_not_fit_is_not_carried_out() {
     let mut app = everybody(80, 24);
     app.resize(40, 10);
     app.effects();

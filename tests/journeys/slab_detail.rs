@@ -6,7 +6,7 @@ use slabscope::ui::model::Ask;
 use slabscope::ui::update::{Effect, Msg};
 
 #[test]
-fn the_detail_says_what_a_cache_is_and_how_it_is_used() {
+fn detail_says_what_a_cache_is_and_how_it_is_used() {
     let mut app = App::new(80, 24);
     app.sample(1, sample_with(1_000_000, 0));
     app.keys("j<Enter>");
@@ -146,7 +146,7 @@ fn freed_slabs_are_measured_and_marked() {
 }
 
 #[test]
-fn a_refused_shrinking_says_why_and_what_helps() {
+fn refused_shrinking_says_why_and_what_helps() {
     let mut app = App::sampled(80, 24);
     for (kind, remedy) in [
         (std::io::ErrorKind::PermissionDenied, "sudo slabscope"),

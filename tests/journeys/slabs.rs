@@ -6,7 +6,7 @@ use slabscope::ui::update::{Effect, Msg};
 use std::time::Duration;
 
 #[test]
-fn the_slab_screen_shows_exact_figures_sorted_by_cache_size() {
+fn slab_screen_shows_exact_figures_sorted_by_cache_size() {
     let mut app = App::sampled(80, 24);
     let sample = sample();
     let state = sample.dentries.clone().unwrap();
@@ -77,7 +77,7 @@ fn slabtops_letters_sort() {
 }
 
 #[test]
-fn the_selection_stays_with_its_cache_and_the_top_with_the_largest() {
+fn selection_stays_with_its_cache_and_the_top_with_the_largest() {
     let mut app = App::sampled(80, 24);
     app.keys("j");
     assert_eq!(app.selected(), "dentry");
@@ -110,7 +110,7 @@ fn growth_is_in_the_line_of_its_cache() {
 }
 
 #[test]
-fn a_frozen_screen_keeps_all_figures_of_one_sample() {
+fn frozen_screen_keeps_all_figures_of_one_sample() {
     let mut app = App::new(80, 24);
     app.sample(1, sample_with(1_000_000, 7));
     app.keys("f");
@@ -128,7 +128,7 @@ fn a_frozen_screen_keeps_all_figures_of_one_sample() {
 }
 
 #[test]
-fn a_filter_narrows_the_table_and_escape_ends_it() {
+fn filter_narrows_the_table_and_escape_ends_it() {
     let mut app = App::sampled(80, 24);
     app.keys("/EXT4");
     app.shows("/EXT4");
@@ -173,7 +173,7 @@ fn deceptive_cache_name_is_escaped() {
 }
 
 #[test]
-fn the_sort_menu_has_every_column_and_its_letters() {
+fn sort_menu_has_every_column_and_its_letters() {
     let mut app = App::new(80, 24);
     app.sample(1, sample_with(1_000_000, 0));
     app.sample(2, sample_with(1_074_100, 0));
@@ -210,7 +210,7 @@ fn the_sort_menu_has_every_column_and_its_letters() {
 }
 
 #[test]
-fn a_regular_expression_filters_and_a_bad_one_says_so_in_place() {
+fn regular_expression_filters_and_a_bad_one_says_so_in_place() {
     let mut app = App::sampled(80, 24);
     app.keys("/~^kmalloc-[0-9]+$");
     app.shows("a regular expression");
@@ -310,7 +310,7 @@ fn slabtops_summary_is_shown_if_there_is_room_and_by_its_key() {
 }
 
 #[test]
-fn the_mouse_sorts_selects_opens_and_scrolls() {
+fn mouse_sorts_selects_opens_and_scrolls() {
     let mut app = App::sampled(80, 24);
     let (x, y) = app.position("ACTIVE");
     app.click(x, y);

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 #[test]
-fn the_tree_starts_at_the_mounts_with_the_kernels_own_last() {
+fn tree_starts_at_the_mounts_with_the_kernels_own_last() {
     let mut app = App::on_tree(80, 24);
     assert!(matches!(app.effects()[..], [Effect::ReadMounts]));
     let screen = app.screen();
@@ -75,7 +75,7 @@ fn entering_counts_and_the_rows_show_what_is_cached() {
 }
 
 #[test]
-fn an_empty_directory_says_so() {
+fn empty_directory_says_so() {
     let mut app = App::on_tree(80, 24);
     app.keys("j<Enter>");
     app.counted(Census::default());

@@ -158,7 +158,7 @@ fn mouse_sorts_selects_and_enters() {
 }
 
 #[test]
-fn the_second_count_shows_what_changed() {
+fn second_count_shows_what_changed() {
     let mut app = mixed(80, 24);
     app.shows_no("CHANGE");
     app.keys("R");
@@ -181,7 +181,7 @@ fn the_second_count_shows_what_changed() {
 }
 
 #[test]
-fn the_help_says_what_each_column_means() {
+fn help_says_what_each_column_means() {
     for (columns, rows) in [(80, 24), (200, 50)] {
         let mut app = App::in_ext4(columns, rows);
         app.keys("?");

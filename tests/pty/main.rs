@@ -60,7 +60,7 @@ fn program_starts_sorts_freezes_resizes_and_quits() {
 }
 
 #[test]
-fn a_serial_line_that_knows_no_size_is_taken_for_80x24() {
+fn serial_line_that_knows_no_size_is_taken_for_80x24() {
     let mut tty = Tty::start(80, 24, &[]);
     tty.wait_for("q quit");
     tty.master
@@ -224,7 +224,7 @@ fn mouse_sorts_and_is_released() {
 }
 
 #[test]
-fn a_console_has_no_mouse_and_gets_ascii() {
+fn console_has_no_mouse_and_gets_ascii() {
     for term in ["linux", "vt100"] {
         let mut command = Home::read_only().on_terminal();
         command.env("TERM", term);

@@ -182,7 +182,7 @@ mod tests {
 
     /// The module's way may lead nowhere on this kernel: the doctor knows all ways.
     #[test]
-    fn without_a_reader_both_reasons_are_printed_and_the_doctor_named() {
+    fn error_without_a_reader_has_both_reasons_and_names_the_doctor() {
         let failure = |bpf| {
             let module = Box::new(SessionError::NoModule("/dev/slabscope".into()));
             Failure::from(SessionError::NoReader { module, bpf })

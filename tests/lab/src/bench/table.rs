@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_fits_a_terminal_of_115_columns() {
+    fn table_fits_a_terminal_of_115_columns() {
         let rows: Vec<Row> = MEASURES
             .iter()
             .map(|measure| row(measure.name, &[(1.0, 1234.0), (1.0, 0.001)]))

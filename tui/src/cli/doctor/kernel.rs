@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn without_debugfs_it_is_unknown_whether_shrinkers_are_shown() {
+    fn shrinkers_are_unknown_without_debugfs() {
         let root = tree("shrinkers");
         let check = shrinkers(&root, &[]);
         assert_eq!(

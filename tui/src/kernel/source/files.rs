@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn without_openat2_no_link_is_followed() {
+    fn link_is_not_followed_without_openat2() {
         let capture = Capture::new("slabscope-walk");
         symlink("meminfo", capture.0.join("proc/link")).unwrap();
         symlink(".", capture.0.join("dir")).unwrap();

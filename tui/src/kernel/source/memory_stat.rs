@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile() {
+    fn malformed_text_is_refused() {
         for (text, what) in [
             ("", "line 1: slab_reclaimable is missing"),
             ("anon -1\n", "line 1: anon is no count: -1"),

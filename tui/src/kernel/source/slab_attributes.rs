@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile() {
+    fn class_of_malformed_text_is_unknown() {
         assert_eq!(parse_class("1\n"), Class::Reclaimable);
         assert_eq!(parse_class("0\n"), Class::Unreclaimable);
         for text in ["", "2", "yes", "\u{1b}[2J"] {

@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_figures_do_not_overflow() {
+    fn greatest_figures_do_not_overflow() {
         let (max, most) = (u64::MAX, i64::MAX);
         let line = format!(
             "x {most} {most} {max} {max} {max} : tunables 0 0 0 : slabdata {most} {most} 0"
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile() {
+    fn malformed_text_is_refused() {
         for (line, what) in [
             ("dentry 1 2 3 4", "line 3: `: slabdata` is missing"),
             (

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_greatest_figures_do_not_overflow() {
+    fn greatest_figures_do_not_overflow() {
         let max = u64::MAX;
         let cache = Cache {
             active: Some(max),

@@ -168,7 +168,7 @@ fn malformed_line_costs_no_other() {
 }
 
 #[test]
-fn hostile() {
+fn malformed_text_is_refused() {
     for text in [
         &b"1"[..],
         b"\xff\xff",
