@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(quoted("=ls"), "'=ls'");
     }
 
-    /// The shells that people paste into, and how each is started without a person's own settings.
+    /// The shells that users paste into, and how each is started without a user's own settings.
     const SHELLS: [&[&str]; 5] = [
         &["dash"],
         &["bash", "--norc", "--noprofile"],

@@ -127,8 +127,8 @@ pub enum Since {
     New,
     /// It changed by this much.
     Change(Change),
-    /// A figure is not known, or one of several caches of this name has gone, and it is unknown
-    /// which.
+    /// A figure is not known, or one of several caches of this name has gone, and which one is
+    /// unknown.
     #[default]
     Unknown,
 }

@@ -15,7 +15,7 @@ use crate::kernel::paths::{Kind, cached};
 /// Why nothing was opened.
 #[derive(Debug)]
 pub enum Unreached {
-    /// The kernel refused; of [`cached`], `EAGAIN` where somebody would have to be asked.
+    /// The kernel refused; of [`cached`], `EAGAIN` where a server would have to be asked.
     Refused(io::Error),
     /// Nobody answered until the wait was ended. A number: the process that the kernel keeps
     /// waiting.

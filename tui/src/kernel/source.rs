@@ -54,8 +54,8 @@ pub trait Source: Send {
     fn sample(&mut self) -> Sample;
 
     /// A sample once a cache has stopped falling: what was evicted, and slabs of some caches, are
-    /// given back an RCU grace period late (fs/dcache.c: `dentry_free()`, mm/slub.c:
-    /// `free_slab()`, Linux 7.3).
+    /// freed an RCU grace period late (fs/dcache.c: `dentry_free()`, mm/slub.c: `free_slab()`,
+    /// Linux 7.3).
     fn settled(&mut self, cache: &str) -> Sample {
         const STEP: Duration = Duration::from_millis(100);
         const LONGEST: Duration = Duration::from_secs(3);

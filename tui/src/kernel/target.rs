@@ -67,7 +67,7 @@ impl LookError {
     }
 }
 
-/// A directory to look below or prune below: its path for people, and the directory itself, held
+/// A directory to look below or prune below: its path for messages, and the directory itself, held
 /// open (`O_PATH`) so that no other can take its place.
 #[derive(Clone, Debug)]
 pub struct Target {

@@ -82,7 +82,7 @@ impl AuditError {
         }
     }
 
-    /// What a person can do about it.
+    /// The remedy.
     pub const REMEDY: &str = "Actions that cannot be recorded do not run: set `audit` in config.toml to another file, or to \"none\".";
 }
 

@@ -27,7 +27,7 @@ pub enum ShrinkError {
 }
 
 impl ShrinkError {
-    /// What a person can do about it.
+    /// The remedy.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Gone(_) => {

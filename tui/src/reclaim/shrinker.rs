@@ -55,7 +55,7 @@ impl NoShrinker {
         }
     }
 
-    /// What a person can do about it.
+    /// The remedy.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::NotShown => "a kernel with CONFIG_SHRINKER_DEBUG, and debugfs mounted",

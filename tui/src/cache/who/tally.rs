@@ -1,5 +1,5 @@
-//! From the kernel's histograms to rows that a person reads: threads become processes, numbers
-//! become directories.
+//! From the kernel's histograms to readable rows: threads become processes, numbers become
+//! directories.
 
 use std::collections::HashMap;
 use std::ffi::OsString;

@@ -102,7 +102,7 @@ impl SourceError {
         roots.iter().any(|root| self.path.starts_with(root))
     }
 
-    /// What a person can do about it.
+    /// The remedy.
     pub fn remedy(&self) -> &'static str {
         match (&self.cause, self.is_live()) {
             (Cause::Unreadable(io::ErrorKind::PermissionDenied, _), _) => {

@@ -1,4 +1,4 @@
-//! Files of the kernel below a root: those of the running one, or copies that somebody else made.
+//! Files of the kernel below a root: those of the running one, or copies of another machine's.
 //!
 //! A capture may hold anything: links out of it, pipes, devices, files without an end. Nothing
 //! outside of it is opened, nothing that blocks, and no more is read than the kernel writes.

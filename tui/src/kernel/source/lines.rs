@@ -1,4 +1,4 @@
-//! Lines as people paste and copy them: what is not understood costs its line, and is reported.
+//! Lines as users paste and copy them: what is not understood costs its line, and is reported.
 
 use super::Malformed;
 

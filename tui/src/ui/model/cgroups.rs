@@ -47,7 +47,7 @@ pub struct CgroupsPage {
     pub reading: Option<u64>,
     /// The order and filter of those shown.
     pub order: GridOrder,
-    /// Cgroups that the user opened below [`OPEN`], or closed above it.
+    /// Cgroups that the user opened below `OPEN`, or closed above it.
     pub toggled: BTreeSet<PathBuf>,
     /// The selected one. None: the first.
     pub selected: Option<PathBuf>,

@@ -52,7 +52,7 @@ fn areas(area: Rect) -> [Rect; 4] {
 
 /// ```text
 ///  /var/spool/app                                  ext4 on /dev/vda1   counted 0.4 s ago
-///  below: 40,311,020 dentries  40,120,004 negative (99 %)  7.3 GiB comes back
+///  below: 40,311,020 dentries  40,120,004 negative (99 %)  7.3 GiB freeable
 ///  ── 3 directories with cached names, by freeable ▼ ──────────────────────────
 ///         NEGATIVE  IN USE     UNUSED   INODES    PAGES   FREEABLE NAME
 ///  ████ 40,100,212       4          9       13  1.2 MiB    7.2 GiB sessions/

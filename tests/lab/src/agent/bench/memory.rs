@@ -50,7 +50,7 @@ fn kernel_bytes() -> Result<u64> {
     Ok(1024 * (row("Slab:")? + row("VmallocUsed:")?))
 }
 
-/// A session in the deepest directory, which has so many children that a slice of time ends there.
+/// A session in the deepest directory, whose many children make a slice of time end there.
 fn paused(top: &File) -> Result<Session> {
     let walk = Walk::Census {
         depth: u32::try_from(DEPTH).unwrap_or(u32::MAX),

@@ -66,7 +66,7 @@ fn because(error: &Option<SourceError>) -> String {
 }
 
 impl CgroupsError {
-    /// What a person can do about it.
+    /// The remedy.
     pub fn remedy(&self) -> Cow<'static, str> {
         let text = match self {
             Self::File(error) => error.remedy(),
