@@ -173,7 +173,7 @@ pub enum Ended {
     Bound,
     /// It failed when a part of it was done: why.
     Failed(String),
-    /// Abandoned: a system call that cannot be interrupted goes on, in this process.
+    /// Abandoned: a system call that nothing interrupts goes on in the process of this number.
     Left(u32),
 }
 

@@ -207,12 +207,12 @@ impl Drop for Blocked {
     }
 }
 
-/// It said that it ends, and how: an exit code, or [`BY_SIGNAL`] and a signal.
+/// Why the child is expected to end.
 #[derive(Clone, Copy)]
 enum Over {
     /// A signal to end was sent to it.
     Asked,
-    /// It said that it does, and how: an exit code, or [`BY_SIGNAL`] and a signal.
+    /// It said that it ends, and how: an exit code, or [`BY_SIGNAL`] and a signal.
     Said(usize),
 }
 

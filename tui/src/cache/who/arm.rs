@@ -244,7 +244,7 @@ pub fn left(tracefs: &Tracefs, proc: &Path) -> Result<Vec<Owner>, WhoError> {
     Ok(owners.filter(|owner| owner.is_dead(proc)).collect())
 }
 
-/// How often an instance is tried that another process reads at this moment.
+/// Attempts, and the time between them, to remove an instance that another process reads right now.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 

@@ -49,9 +49,9 @@ pub struct Event {
     pub function: &'static str,
     /// Its arguments.
     pub arguments: String,
-    /// `keys=...` of the histogram.
+    /// Keys of the histogram, separated by commas.
     pub keys: &'static str,
-    /// `vals=...`, or empty.
+    /// Sums of the histogram, or empty.
     pub values: &'static str,
     /// Behind `if`, or empty.
     pub filter: String,

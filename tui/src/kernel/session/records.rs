@@ -59,7 +59,7 @@ impl Entry {
         }
     }
 
-    /// Its type: `file`, `dir` and so on.
+    /// Its type: `negative`, `directory`, `file` or `other`.
     pub fn kind(&self) -> &'static str {
         match self.flags & (abi::ENTRY_NEGATIVE | abi::ENTRY_DIR | abi::ENTRY_FILE) {
             abi::ENTRY_NEGATIVE => "negative",

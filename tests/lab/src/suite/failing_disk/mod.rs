@@ -199,7 +199,7 @@ fn mount(guest: &Guest, kind: &Kind, disk: Disk) -> Result<()> {
 }
 
 /// Whatever is done to files whose data could not be written, the application's words are the same
-/// as without it.
+/// as without that.
 fn failed_data(guest: &Guest, kind: &Kind, disk: Disk, prunes: &[Prune]) -> Result<()> {
     guest.load_module()?;
     disk.make(guest)?;
@@ -283,8 +283,8 @@ fn data_words(
 }
 
 /// Whatever is done to files whose inodes cannot be written, `fsync` reports an error if it does
-/// without slabscope; and also if slabscope tries to write one before a script does: for at least
-/// one file, as before Linux 7.3 ext4 reports only the first of those in a block.
+/// without slabscope; and in any case if slabscope writes one in vain before a script does: for at
+/// least one file, as before Linux 7.3 ext4 reports only the first of those in a block.
 fn failed_inode(guest: &Guest, kind: &Kind, script: &str, prunes: &[Prune]) -> Result<()> {
     guest.load_module()?;
     let control = inode_words(guest, kind, script, NOTHING.1)?;
