@@ -39,7 +39,7 @@ fn json(root: &Path) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The program looking at a capture, as its worker and sampler would have told it.
+/// The program on a capture, with the messages of its worker and sampler.
 fn app(root: &Path, columns: u16, rows: u16) -> App {
     let mut kernel = Kernel::new(root);
     let mut app = App::new(columns, rows);
@@ -54,7 +54,7 @@ fn app(root: &Path, columns: u16, rows: u16) -> App {
     app
 }
 
-/// Answers what the program asked for that reads the capture.
+/// Answers the effects that read the capture.
 fn answer(app: &mut App, root: &Path) {
     for effect in app.effects() {
         if let Effect::ReadAttributes { cache } = effect {
@@ -113,9 +113,9 @@ fn every_capture_is_shown_on_every_screen_and_by_every_command() {
     }
 }
 
-/// What people see first.
+/// The first screens of users.
 #[test]
-fn first_screens_and_tables() {
+fn first_screens_and_tables_match_their_snapshots() {
     let _bound = support::snapshot::kept_in("snapshots/foreign");
     for name in foreign() {
         let root = unpacked(&name);
@@ -166,7 +166,7 @@ fn page_size_of_this_machine_follows_from_its_own_slabinfo() {
 }
 
 #[test]
-fn page_size_that_figures_do_not_tell_is_unknown_and_so_are_sizes() {
+fn undetermined_page_size_is_unknown_and_so_are_sizes() {
     let line = "huge 9 9 8192 1 2 : tunables 0 0 0 : slabdata 9 9 0\n";
     let root = scratch("ambiguous");
     write(&root, "proc/slabinfo", line.as_bytes());
@@ -213,7 +213,7 @@ fn report_of_sos_is_read_where_sysctl_printed_it() {
 }
 
 #[test]
-fn old_kernel_without_sreclaimable_still_tells_slab() {
+fn old_kernel_without_sreclaimable_still_shows_slab() {
     let json = json(&unpacked("rhel5-slab"));
     assert_eq!(json["memory"]["slab_bytes"], 1_659_891_712_u64);
     for unknown in ["sreclaimable_bytes", "sunreclaim_bytes", "available_bytes"] {
@@ -234,7 +234,7 @@ fn error_of_a_source_stays_in_its_column() {
 }
 
 #[test]
-fn figures_that_ran_below_zero_enter_no_total_and_are_named() {
+fn figures_that_ran_below_zero_are_in_no_total_and_are_named() {
     let root = unpacked("two-nics");
     let json = json(&root);
     let row = |name: &str| {
@@ -289,7 +289,7 @@ fn figures_that_ran_below_zero_enter_no_total_and_are_named() {
     );
 }
 
-/// Captures that hold /proc/mounts alone: the screens and commands have the mounts all the same.
+/// Captures that hold /proc/mounts alone: the screens and commands still have the mounts.
 #[test]
 fn capture_with_proc_mounts_alone_has_its_mounts() {
     let text: &[u8] = b"/dev/vda1 / xfs rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n";
@@ -318,7 +318,7 @@ fn capture_with_proc_mounts_alone_has_its_mounts() {
 }
 
 #[test]
-fn mount_lines_not_understood_and_removed_directories_are_told() {
+fn malformed_mount_lines_and_removed_directories_are_reported() {
     let mut nics = app(&unpacked("two-nics"), 80, 24);
     nics.keys("2");
     nics.shows("1 filesystems; 1 line not understood: line 2: not a line of mountinfo");
@@ -410,7 +410,7 @@ fn pasted_and_redirected_files_are_read_as_if_they_were_clean() {
 }
 
 #[test]
-fn debugging_is_named_as_what_it_is() {
+fn debugging_options_are_named() {
     let root = unpacked("slub-debug");
     let mut app = app(&root, 80, 24);
     app.keys("/kmalloc-1k<Enter><Enter>");
@@ -422,7 +422,7 @@ fn debugging_is_named_as_what_it_is() {
 }
 
 #[test]
-fn copies_of_cgroups_are_explained_on_kernels_that_make_them() {
+fn copies_of_cgroups_are_explained_on_kernels_with_such_copies() {
     let root = unpacked("ubuntu-memcg-leak");
     for cache in ["kmem_cache", "kmem_cache_node"] {
         let mut app = app(&root, 80, 24);

@@ -1,4 +1,4 @@
-//! The commands: what they print, and what they exit with.
+//! The commands: their output and exit codes.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -72,7 +72,7 @@ fn captured(name: &str, files: &[(&str, &[u8])]) -> PathBuf {
 }
 
 #[test]
-fn slabs_sorted_turned_round_filtered_and_cut() {
+fn slabs_are_sorted_reversed_filtered_and_limited() {
     let by_size = names(&slabs(&["--json", "-s", "c"]));
     let mut turned = names(&slabs(&["--json", "--sort", "size", "--reverse"]));
     turned.reverse();
@@ -110,13 +110,13 @@ fn slabs_as_json_table_and_csv_hold_the_same() {
 }
 
 #[test]
-fn a_name_that_is_no_text_is_escaped_beside_its_bytes() {
+fn name_that_is_no_text_is_escaped_beside_its_bytes() {
     let line =
         b"slabinfo - version: 2.1\n\xff\x1b[2J 1 2 3 4 5 : tunables 0 0 0 : slabdata 6 7 0\n";
     let root = captured("no-text", &[("proc/slabinfo", line)]);
     let root = root.to_str().unwrap();
     let output = slabscope(&["slabs", "--json", "--root", root]);
-    // The files that are missing are said, and only a part was done.
+    // Missing files are reported, and only a part was done.
     assert_eq!(output.status.code(), Some(5));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     let cache = &json["caches"][0];
@@ -130,7 +130,7 @@ fn a_name_that_is_no_text_is_escaped_beside_its_bytes() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named_with_its_own_exit_code() {
+fn unreadable_file_is_named_with_its_own_exit_code() {
     let garbage = b"slabinfo - version: 2.1\ndentry 1 -2 3 4 5 : tunables 0 0 0 : slabdata 6 7 0\n";
     let root = captured("garbage", &[("proc/slabinfo", garbage)]);
     let empty = captured("empty", &[("proc/uptime", b"1 1\n")]);
@@ -154,11 +154,11 @@ fn what_cannot_be_read_is_named_with_its_own_exit_code() {
     }
 }
 
-/// Somebody who may not read slabinfo still sees what everybody may, and what would help.
+/// A user without access to slabinfo still sees the rest, and what would help.
 #[test]
-fn without_permission() {
-    // Where anybody may run it. Copied by another process: were it open for writing here, a program
-    // that another test starts meanwhile would inherit it, and nobody could run it.
+fn missing_permission_is_reported_with_a_remedy() {
+    // A copy that every user can run. Another process copies it: if it were open for writing here,
+    // a program that another test starts meanwhile would inherit it, and nobody could run it.
     let script = "umask 022 && dir=$(mktemp -d) && chmod 755 \"$dir\" && cp \"$0\" \"$dir\" && echo \"$dir\"";
     let made = Command::new("sh").args(["-c", script, PROGRAM]).output();
     let made = String::from_utf8(made.unwrap().stdout).unwrap();
@@ -187,7 +187,7 @@ fn without_permission() {
 }
 
 #[test]
-fn wrong_use() {
+fn usage_errors_exit_with_2() {
     for args in [
         &["slabs", "--sort", "x"][..],
         &["slabs", "--filter", "~("],
@@ -215,7 +215,7 @@ fn wrong_use() {
 }
 
 #[test]
-fn settings_are_shown_with_what_they_mean() {
+fn settings_are_shown_with_their_meaning() {
     let root = captured("tune", &[("proc/sys/vm/vfs_cache_pressure", b"150\n")]);
     fs::create_dir_all(root.join("proc/sys/fs")).unwrap();
     let root = root.to_str().unwrap();
@@ -239,7 +239,7 @@ fn settings_are_shown_with_what_they_mean() {
 }
 
 #[test]
-fn what_is_mistyped_is_told_with_what_helps() {
+fn mistyped_word_is_reported_with_a_suggestion() {
     for (args, said) in [
         (
             &["slab"][..],
@@ -264,7 +264,7 @@ fn what_is_mistyped_is_told_with_what_helps() {
 }
 
 #[test]
-fn a_closed_pipe_ends_it_quietly() {
+fn closed_pipe_ends_the_program_quietly() {
     let mut child = command()
         .args(["slabs", "--watch", "0.1", "--csv", "--root"])
         .arg(fixture(KERNEL))
@@ -281,7 +281,7 @@ fn a_closed_pipe_ends_it_quietly() {
 }
 
 #[test]
-fn what_the_limit_leaves_out_is_said() {
+fn rows_beyond_the_limit_are_reported() {
     let root = fixture(KERNEL);
     let root = root.to_str().unwrap();
     let run = |format| slabscope(&["slabs", "--limit", "10", format, "--root", root]);
@@ -294,7 +294,7 @@ fn what_the_limit_leaves_out_is_said() {
 }
 
 #[test]
-fn watching_tells_growth_since_the_last_and_the_first_print() {
+fn watch_shows_growth_since_the_last_and_the_first_print() {
     let slabinfo = |still: u64, grows: u64| {
         let line = |name, active| {
             format!("{name} {active} 900 8 512 1 : tunables 0 0 0 : slabdata 2 2 0\n")
@@ -320,7 +320,7 @@ fn watching_tells_growth_since_the_last_and_the_first_print() {
     assert_eq!(first["name"], "grows", "by name while there is no growth");
     assert!(first["active_objects_per_second"].is_null());
     assert!(first["active_objects_since_first"].is_null());
-    // Over the old text, which is as long: the file is never short of a line.
+    // Over the old text of the same length: the file always has complete lines.
     let file = fs::OpenOptions::new()
         .write(true)
         .open(root.join("proc/slabinfo"));
@@ -350,7 +350,7 @@ fn growth_needs_two_prints() {
 }
 
 #[test]
-fn doctor_says_what_there_is_and_what_is_missing() {
+fn doctor_lists_what_exists_and_what_is_missing() {
     let doctor = |root: &Path| {
         let output = command()
             .args(["doctor", "--json", "--root"])
@@ -369,7 +369,8 @@ fn doctor_says_what_there_is_and_what_is_missing() {
     let (code, slabinfo) = doctor(&captured("nothing", &[("proc/uptime", b"1 1\n")]));
     assert_eq!((code, &slabinfo["state"]), (Some(3), &"missing".into()));
     assert!(slabinfo["remedy"].is_string());
-    // Of this machine, whatever it offers: all is told, and the remedies once more at the end.
+    // This machine may offer anything: all checks are printed, and the remedies once more at the
+    // end.
     let text = String::from_utf8(slabscope(&["doctor"]).stdout).unwrap();
     for what in [
         "/proc/slabinfo",
@@ -383,7 +384,7 @@ fn doctor_says_what_there_is_and_what_is_missing() {
 }
 
 #[test]
-fn the_configuration_is_checked_with_its_line() {
+fn configuration_is_checked_with_its_line() {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("config");
     fs::create_dir_all(home.join("slabscope")).unwrap();
     let default = slabscope(&["config", "--print-default"]).stdout;
@@ -450,7 +451,7 @@ fn read_only_refuses_a_prune_and_lets_a_dry_run_be() {
     let file = [("slabscope/config.toml", &b"read-only = true\n"[..])];
     let configured = captured("read-only", &file);
     let plain = captured("read-write", &[("slabscope/config.toml", b"")]);
-    // Its own: were it not refused, nobody's cache would go.
+    // A directory of its own: if it were not refused, no other cache would go.
     let directory = plain.to_str().unwrap();
     let prune = |config: &Path, args: &[&str]| {
         let mut command = command();

@@ -1,5 +1,5 @@
-//! That the pages say what the program does: the keys by its table of keys, the commands by its
-//! arguments, and each line that calls it by parsing that line.
+//! The pages agree with the program: the keys with its table of keys, the commands with its
+//! arguments, and each call on a page parses.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -11,7 +11,7 @@ use clap::{Arg, CommandFactory, Parser};
 use slabscope::cli::Cli;
 use slabscope::ui::keymap::{BINDINGS, Binding, Scope, label};
 
-/// What stands above the part of a page that a test writes.
+/// Text above the part of a page that a test writes.
 const MARK: &str = "<!-- From here on written by tests/docs.rs. -->\n";
 
 fn workspace() -> PathBuf {
@@ -21,7 +21,7 @@ fn workspace() -> PathBuf {
         .to_owned()
 }
 
-/// Compares what stands below the mark, or writes it, as insta does its snapshots.
+/// Compares the text below the mark, or writes it, as insta does its snapshots.
 fn assert_page(name: &str, made: &str) {
     let path = workspace().join("docs/user").join(name);
     let page = fs::read_to_string(&path).unwrap();
@@ -43,7 +43,7 @@ fn assert_page(name: &str, made: &str) {
     );
 }
 
-/// As a cell of a table.
+/// Text for a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
@@ -53,7 +53,7 @@ fn keys(binding: &Binding) -> String {
     cell(&keys.collect::<Vec<_>>().join(" "))
 }
 
-/// The bindings of a scope, those without words left out.
+/// The bindings of a scope, except those without words.
 fn key_table(page: &mut String, scope: Scope) {
     let worded = |b: &&Binding| b.scope == scope && !(b.help.is_empty() && b.hint.is_empty());
     let mut bindings = BINDINGS.iter().filter(worded).peekable();
@@ -208,7 +208,7 @@ const BANNED: [&str; 6] = [
     "told",
 ];
 
-/// The first banned phrase that is in a text, as a word of its own.
+/// The first banned phrase in a text, as a word of its own.
 fn banned(text: &str) -> Option<&'static str> {
     let words = text.to_lowercase();
     let words: Vec<_> = words
@@ -247,7 +247,7 @@ fn help_screens_and_pages_have_no_banned_phrase() {
     let snapshots = snapshots
         .into_iter()
         .map(|entry| entry.unwrap().into_path());
-    // CHANGELOG.md says which words there were before.
+    // CHANGELOG.md may name former words.
     let front = ["CONTRIBUTING.md", "SECURITY.md"].map(|name| workspace().join(name));
     let texts = snapshots.filter(|path| path.extension().is_some_and(|e| e == "snap"));
     for path in texts.chain(pages()).chain(front) {

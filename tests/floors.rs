@@ -1,4 +1,5 @@
-//! The floors of tui/src: what a file uses is on its own floor or below, and no files use each other in a circle.
+//! The floors of tui/src: a file uses only its own floor and lower ones, and no files use each
+//! other in a circle.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -91,8 +92,8 @@ fn module(file: &str) -> Module {
     path.split('/').map(str::to_owned).collect()
 }
 
-/// The paths that a file's code names from the crate, or from what it is in. Not those below itself: a file and what it
-/// is split into are one.
+/// The paths that a file's code names from the crate, or from its parent. Not those below itself: a
+/// file and its parts are one.
 fn named(own: &Module, text: &str) -> Vec<Module> {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let lines = code.lines().map(|line| line.split("//").next().unwrap());
@@ -159,7 +160,7 @@ fn uses(files: &[(Module, String)]) -> BTreeMap<&Module, BTreeSet<&Module>> {
     .collect()
 }
 
-/// Those of which each uses another one, once all that use none of the rest are taken away.
+/// Files in circles, after all that use none of the rest are removed.
 fn in_circles<'m>(mut uses: BTreeMap<&'m Module, BTreeSet<&'m Module>>) -> Vec<String> {
     loop {
         let free = uses.iter().find(|(_, used)| used.is_empty());
@@ -174,7 +175,8 @@ fn in_circles<'m>(mut uses: BTreeMap<&'m Module, BTreeSet<&'m Module>>) -> Vec<S
     uses.keys().map(|module| module.join("::")).collect()
 }
 
-/// Which floors the files of each floor use, as a picture. Without numbers, which each import would change.
+/// A picture of which floors the files of each floor use. Without numbers, which each import would
+/// change.
 fn picture(files: &[(Module, String)]) -> String {
     let uses = uses(files);
     let on = |module: &Module| floor(&module[0]);
@@ -197,7 +199,7 @@ fn picture(files: &[(Module, String)]) -> String {
 }
 
 #[test]
-fn picture_of_the_floors_is_that_of_the_files() {
+fn picture_of_the_floors_agrees_with_the_files() {
     const PAGE: &str = "../docs/internals/architecture.md";
     const MARK: &str = "<!-- floors -->\n```\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);

@@ -1,4 +1,4 @@
-//! The machine that runs the tests is left alone: its kernel, its settings, its person's files.
+//! The machine that runs the tests is left alone: its kernel, its settings, its user's files.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -28,7 +28,7 @@ fn tests_start_the_program_in_one_way() {
     let mut seen = 0;
     for (name, text) in sources() {
         seen += 1;
-        // Written in two parts, or this file would be one of them.
+        // Written in two parts, or this file would match.
         let file = concat!("CARGO_BIN", "_EXE");
         let by_name = concat!("new(\"slab", "scope\")");
         let starts = text.contains(file) || text.contains(by_name);
@@ -41,7 +41,7 @@ fn tests_start_the_program_in_one_way() {
     assert!(seen > 20, "the sources are not where they were: {seen}");
 }
 
-/// In /tmp anybody can be there first, under a name that can be guessed.
+/// In /tmp anybody can create a guessable name first.
 #[test]
 fn tests_put_nothing_into_the_directory_that_all_share() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -57,7 +57,7 @@ fn tests_put_nothing_into_the_directory_that_all_share() {
     }
 }
 
-/// What writes to these changes the machine: the lab is there for that.
+/// A write to one of these changes the machine: the lab is for such tests.
 #[test]
 fn no_test_writes_to_the_kernel() {
     for (name, text) in sources() {

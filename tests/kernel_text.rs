@@ -1,4 +1,4 @@
-//! Text as kernels write it, and as none would.
+//! Text as kernels write it, and as none does.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use slabscope::kernel::source::{Cause, Class, Kernel, Source, slab_attributes, slabinfo};
 use support::{fixture, kernels};
 
-/// A directory for a root of one's own, gone at the end.
+/// A root directory of a test's own, removed at the end.
 struct Root(PathBuf);
 
 impl Root {
@@ -78,7 +78,7 @@ fn every_captured_kernel_is_read() {
 
 /// A cache alone and one that is merged with others, by the kernels' own attributes.
 #[test]
-fn attributes_of_every_captured_kernel() {
+fn attributes_of_every_captured_kernel_are_read() {
     let mut merged = 0;
     for root in kernels() {
         let sample = Kernel::new(&root).sample();
@@ -101,7 +101,7 @@ fn attributes_of_every_captured_kernel() {
     assert!(merged > 2, "pid is merged with cred and others");
 }
 
-/// Cut off anywhere, the whole lines are read as they are, and the one that is cut is reported.
+/// Cut off anywhere, the whole lines are read unchanged, and the cut one is reported.
 #[test]
 fn slabinfo_cut_off_anywhere_loses_the_last_line_alone() {
     let text = fs::read_to_string(fixture("6.18.44-fc-v509").join("proc/slabinfo")).unwrap();
@@ -131,7 +131,7 @@ fn slabinfo_cut_off_anywhere_loses_the_last_line_alone() {
 }
 
 #[test]
-fn bytes_that_are_no_text() {
+fn bytes_that_are_no_text_are_replaced_or_refused() {
     let garbage: Vec<u8> = (0..=255).cycle().take(4096).collect();
     let line =
         b"slabinfo - version: 2.1\n\xff\x1b[2J 1 2 3 4 5 : tunables 0 0 0 : slabdata 6 7 0\n";

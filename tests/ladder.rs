@@ -1,5 +1,5 @@
-//! The ladder is told at once: to load the BPF program takes seconds on a slow machine. Alone in its
-//! process, where nothing else loads it.
+//! The ladder is printed at once: loading the BPF program takes seconds on a slow machine. Alone in
+//! its process, where nothing else loads it.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
@@ -11,7 +11,7 @@ use slabscope::kernel::source::Kernel;
 use slabscope::reclaim::ladder::{Place, ladder};
 
 #[test]
-fn a_ladder_loads_no_bpf_program() {
+fn ladder_loads_no_bpf_program() {
     let place = Place::read(&Kernel::new("/"), Some(Path::new("/")));
     assert!(!ladder(&place).is_empty());
     assert_eq!(bpf::failed(), None, "it was tried");

@@ -1,4 +1,4 @@
-//! What holds for any text whatever, for the parsers of the kernel's files.
+//! Properties of the parsers of the kernel's files, for any text.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -19,7 +19,7 @@ fn cache() -> impl Strategy<Value = Cache> {
     (name, any::<[u64; 7]>()).prop_map(|(name, figures)| Cache {
         name,
         active: Some(figures[0].min(figures[1] >> 1)),
-        // What is greater ran below zero.
+        // A greater figure ran below zero.
         objects: figures[1] >> 1,
         object_size: figures[2],
         objects_per_slab: figures[3],
@@ -62,7 +62,7 @@ proptest! {
     }
 
     #[test]
-    fn one_byte_changed_is_understood_or_refused(
+    fn text_with_one_byte_changed_is_understood_or_refused(
         caches in prop::collection::vec(cache(), 1..4),
         at in any::<prop::sample::Index>(),
         byte: u8,
@@ -96,7 +96,7 @@ proptest! {
     #[test]
     fn lines_of_figures_are_read_as_they_were_written(figures: [u64; 6]) {
         let text = figures.map(|figure| figure.to_string()).join("\t") + "\n";
-        // What is greater ran below zero.
+        // A greater figure ran below zero.
         let known = |figure: u64| i64::try_from(figure).is_ok().then_some(figure);
         let [total, lru, _, _, lru_negative, _] = figures.map(known);
         let state = DentryState { total, lru, lru_negative };
@@ -135,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_too_much(bytes: Vec<u8>) {
+    fn any_text_is_understood_or_refused(bytes: Vec<u8>) {
         let text = String::from_utf8_lossy(&bytes);
         let errors = [
             slabinfo::parse(&bytes).err(),
@@ -154,7 +154,7 @@ proptest! {
 proptest! {
     /// The files of a cgroup (mm/memcontrol.c, kernel/sched/psi.c).
     #[test]
-    fn a_cgroups_limits_and_pressure_are_read_as_they_were_written(
+    fn limits_and_pressure_of_a_cgroup_are_read_as_they_were_written(
         bytes: u64,
         hundredths in 0..=10_000_u32,
         text in ".{0,40}",

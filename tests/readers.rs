@@ -60,7 +60,7 @@ impl Drop for Scene {
     }
 }
 
-/// Whether BPF can be used by whoever runs the tests. Root has to be able to.
+/// Whether the user who runs the tests can use BPF. Root has to be able to.
 fn usable() -> bool {
     reader::choose(Via::Bpf);
     match reader::works() {
@@ -118,7 +118,7 @@ fn census_counts_every_kind_of_dentry() {
     let here = found.here;
     let known = [here.total, here.negative, here.dirs, here.files, here.other];
     assert_eq!(known, [3 + 303 + 2 + 1007, 1007, 3, 304, 1]);
-    // The held file; what is above it stays, everything else would go.
+    // The held file; its parents stay, everything else would go.
     assert_eq!((here.in_use, here.pinned), (1, 2));
     assert_eq!(here.prunable, here.total - 3);
     assert_eq!(here.negative_prunable, 1007);
@@ -136,9 +136,9 @@ fn census_counts_every_kind_of_dentry() {
     assert!(!row("small").in_use);
 }
 
-/// Linux 6.2 and later have what direct loads need; whatever they read, it is what the other way reads.
+/// Linux 6.2 and later support direct loads; they read the same as the other way.
 #[test]
-fn direct_loads_count_what_copies_count() {
+fn direct_loads_count_the_same_as_copies() {
     if !usable() {
         return;
     }
@@ -224,7 +224,7 @@ fn list_names_each_child_once() {
 }
 
 #[test]
-fn names_that_stay_are_counted_once_whatever_comes_and_goes() {
+fn stable_names_are_counted_once_while_others_come_and_go() {
     if !usable() {
         return;
     }
@@ -273,8 +273,8 @@ fn names_that_stay_are_counted_once_whatever_comes_and_goes() {
     });
 }
 
-/// Between two runs the child that the walk stands at moves to another directory, as every second
-/// name does here once it was told: the walk goes on in its own directory.
+/// Between two runs the child at which the walk stands moves to another directory, as every second
+/// name here does once it was reported: the walk goes on in its own directory.
 #[test]
 fn walk_stays_in_its_directory_when_names_move_away_under_it() {
     if !usable() {
@@ -306,9 +306,9 @@ fn walk_stays_in_its_directory_when_names_move_away_under_it() {
     assert_eq!(told.len(), 4000);
 }
 
-/// When the walk enters a directory it has counted its children, and none of what is below them.
+/// When the walk enters a directory it has counted its children, but nothing below them.
 #[test]
-fn rows_above_what_vanishes_meanwhile_are_marked_as_the_total() {
+fn rows_above_a_vanished_directory_are_marked_as_the_total() {
     if !usable() {
         return;
     }
@@ -334,19 +334,20 @@ fn rows_above_what_vanishes_meanwhile_are_marked_as_the_total() {
     assert!(all.changed && !all.partial);
     let row = &rows[OsStr::new("top")];
     assert!(row.changed && !row.partial);
-    // It was a directory of "top" when that was counted: one that would not be promised to go.
+    // It was a directory of "top" when that was counted: a vanished one would not be promised to
+    // go.
     assert_eq!((row.own.dirs, row.own.pinned, row.below.total), (1, 1, 1));
     assert!(!rows.contains_key(OsStr::new("top/parent")));
     for calm in ["calm", "calm/d"] {
         assert!(!rows[OsStr::new(calm)].changed, "{calm}");
     }
-    // What is at rest again is counted without a mark.
+    // A tree at rest is counted without a mark.
     let again = scene.census();
     assert!(!again.changed && again.rows.iter().all(|row| !row.changed));
 }
 
 #[test]
-fn walk_that_is_stopped_says_that_it_is_partial() {
+fn stopped_walk_is_marked_as_partial() {
     if !usable() {
         return;
     }
@@ -360,6 +361,6 @@ fn walk_that_is_stopped_says_that_it_is_partial() {
     })
     .unwrap();
     assert!(found.partial == (heard > 0));
-    // The program is free again, and as good as new.
+    // The program is free again, and unaffected.
     assert_eq!(scene.census().here.negative, 100_000);
 }

@@ -37,7 +37,7 @@ fn shape(text: &str, count: u64) -> (String, u64) {
 }
 
 #[test]
-fn each_kind() {
+fn names_of_each_kind_have_their_shape() {
     for (names, expected) in [
         (["core.1", "core.22", "core.123456"], "core.<number>"),
         (["lib1.so", "lib22.so", "lib1234567.so"], "lib<number>.so"),
@@ -77,13 +77,13 @@ fn each_kind() {
 }
 
 #[test]
-fn what_is_alike_in_nothing_has_no_shape() {
+fn names_that_are_not_alike_have_no_shape() {
     assert_eq!(of_text(&["nginx", "Makefile", "core.1", ""]), []);
     assert_eq!(of_text(&[]), []);
 }
 
 #[test]
-fn what_all_have_in_common_is_no_part_of_what_is_random() {
+fn common_prefix_is_no_part_of_a_random_run() {
     let names = ["fooA1b2C3d", "fooZ9y8X7w", "fooq5R6s7T", "fooU8v9W0x"];
     assert_eq!(of_text(&names), [shape("foo<random7>", 4)]);
     let names = [
@@ -95,7 +95,7 @@ fn what_all_have_in_common_is_no_part_of_what_is_random() {
     assert_eq!(of_text(&names), [shape("sess<hex8>", 4)]);
 }
 
-/// Digits of a number in a base, so many.
+/// The last `len` digits of a number in a base.
 fn digits(mut n: u128, alphabet: &[u8], len: usize) -> String {
     let mut text = Vec::new();
     for _ in 0..len {
@@ -120,7 +120,7 @@ fn mixed(n: u64) -> u128 {
 
 /// Among short random runs some look like words, some like numbers: none is lost.
 #[test]
-fn thousands_of_each_are_counted_to_the_last() {
+fn thousands_of_names_of_each_shape_are_counted_exactly() {
     let each = 20_000;
     let mut shapes = Shapes::default();
     let mut expected = BTreeSet::new();
@@ -161,7 +161,7 @@ fn thousands_of_each_are_counted_to_the_last() {
 }
 
 #[test]
-fn of_too_many_shapes_the_common_ones_stay_and_no_name_is_lost() {
+fn common_ones_of_too_many_shapes_stay_and_no_name_is_lost() {
     let mut shapes = Shapes::default();
     let word = |n| digits(mixed(n), b"ghijklmnopqrstuvwxyz", 12);
     for n in 0..20_000 {
@@ -214,7 +214,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_makes_no_difference(
+    fn order_of_the_names_makes_no_difference(
         (names, shuffled) in prop::collection::vec(name(), 0..200)
             .prop_flat_map(|names| (Just(names.clone()), Just(names).prop_shuffle())),
         room in prop_oneof![Just(4096_usize), 0..40_usize],

@@ -114,7 +114,7 @@ fn head(totals: &Value) -> [String; 5] {
 }
 
 #[test]
-fn the_same_rows_and_figures_for_every_key() {
+fn rows_and_figures_equal_slabtops_for_every_key() {
     for root in kernels() {
         for (key, by) in KEYS {
             let theirs = slabtop(&root.join("proc/slabinfo"), key);
@@ -127,7 +127,7 @@ fn the_same_rows_and_figures_for_every_key() {
                 rows.sort();
             }
             assert_eq!(sorted[0], sorted[1], "{root:?} {key}");
-            // What is alike is in any order in slabtop: only the figures are in the same.
+            // slabtop prints equal rows in any order: only the figures are in the same order.
             let of = |line: &String| {
                 let at = rows.iter().position(|row| row == line).unwrap();
                 caches[at][by].clone()

@@ -1,4 +1,4 @@
-//! A plan is carried out below the very directory it was made for, or not at all.
+//! A plan is carried out below the exact directory it was made for, or not at all.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -41,7 +41,7 @@ fn carry_out(plan: &PrunePlan) -> Result<(), PruneError> {
 }
 
 #[test]
-fn in_its_place_it_gets_as_far_as_the_module() {
+fn directory_in_its_place_gets_as_far_as_the_module() {
     if Path::new("/dev/slabscope").exists() {
         return;
     }
@@ -56,7 +56,7 @@ fn in_its_place_it_gets_as_far_as_the_module() {
 }
 
 #[test]
-fn a_directory_that_vanished_is_not_pruned() {
+fn directory_that_vanished_is_not_pruned() {
     let path = directory("vanished");
     let plan = plan(&path);
     fs::remove_dir(&path).unwrap();
@@ -68,7 +68,7 @@ fn a_directory_that_vanished_is_not_pruned() {
 }
 
 #[test]
-fn a_directory_that_was_replaced_is_not_pruned() {
+fn directory_that_was_replaced_is_not_pruned() {
     let path = directory("replaced");
     let elsewhere = path.with_extension("moved");
     let plan = plan(&path);
@@ -83,14 +83,14 @@ fn a_directory_that_was_replaced_is_not_pruned() {
     fs::remove_dir(elsewhere).unwrap();
 }
 
-/// The mount that the plan was made on is taken away, and the path leads to what it hid.
+/// The mount that the plan was made on is unmounted, and the path leads to what it hid.
 #[test]
-fn a_directory_whose_mount_went_away_is_not_pruned() {
+fn directory_whose_mount_went_away_is_not_pruned() {
     use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
-    // SAFETY: it takes from this thread what it shares with the others, directories and mounts;
-    // nothing here relies on that.
+    // SAFETY: the call takes from this thread what it shares with the others, directories and
+    // mounts; nothing here relies on that.
     let own = unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) };
-    // Only root may.
+    // Only root is permitted.
     if own.is_err() {
         return;
     }
@@ -110,7 +110,7 @@ fn a_directory_whose_mount_went_away_is_not_pruned() {
 }
 
 #[test]
-fn a_symbolic_link_is_no_directory_to_prune_below() {
+fn symbolic_link_is_no_directory_to_prune_below() {
     let path = directory("linked");
     let link = path.join("link");
     std::os::unix::fs::symlink("/", &link).unwrap();
@@ -122,7 +122,7 @@ fn a_symbolic_link_is_no_directory_to_prune_below() {
 }
 
 #[test]
-fn below_the_root_of_a_process_what_is_cached_is_reached() {
+fn cached_path_below_the_root_of_a_process_is_reached() {
     let path = directory("of-process");
     let root = PathBuf::from(format!("/proc/{}/root", std::process::id()));
     let there = root.join(path.strip_prefix("/").unwrap());
@@ -140,7 +140,7 @@ fn below_the_root_of_a_process_what_is_cached_is_reached() {
 }
 
 #[test]
-fn what_is_not_cached_is_told_with_the_names_that_are_missing() {
+fn uncached_path_is_reported_with_its_missing_names() {
     // Links of a process are never followed by what is cached alone.
     let path = Path::new("/proc/self/cwd/a/b");
     match Target::open_cached(path) {

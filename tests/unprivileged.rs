@@ -1,4 +1,5 @@
-//! The BPF reader without the capabilities that it needs: the error says so, whatever the loader makes of it.
+//! The BPF reader without the capabilities that it needs: the error says so, whatever the loader
+//! reports.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
@@ -8,7 +9,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use slabscope::kernel::reader::{self, Via, bpf::BpfError};
 use slabscope::kernel::session::SessionError;
 
-/// Alone in its program: what holds for the life of a process is not tried again.
+/// Alone in its program: errors that hold for the life of a process are not retried.
 #[test]
 fn bpf_without_capabilities_is_not_permitted() {
     reader::choose(Via::Bpf);

@@ -20,10 +20,10 @@ use slabscope::ui::view;
 use super::Measured;
 use super::inside::model;
 
-/// A census of five million dentries: so many directories with cached children.
+/// Directories with cached children, in a census of five million dentries.
 const DIRECTORIES: u64 = 100_000;
 const DENTRIES: u64 = 50;
-/// Told so many times, of so many directories each: those with the most dentries so far.
+/// Parts of the census that are reported, each with the directories with the most dentries so far.
 const PARTS: u64 = 10;
 const TOLD: u64 = 256;
 const NAMES: u64 = 1_000_000;
@@ -31,8 +31,8 @@ const KEYS: usize = 2_000;
 /// A held key repeats some 30 times a second, a part comes 10 times.
 const KEYS_A_PART: usize = 3;
 
-/// Both, each by the same on an empty tree; and the first by the same with its rows counted: what is
-/// not drawing them.
+/// Times during a census and while listing, each relative to the same on an empty tree; and the
+/// first relative to the same with its rows counted: the part that is not drawing them.
 pub fn keys() -> [Measured; 3] {
     let mut empty = Screen::counted(Vec::new());
     let mut streaming = Screen::counting();
@@ -64,7 +64,7 @@ pub fn keys() -> [Measured; 3] {
     [counting, ended, names]
 }
 
-/// All names are looked through by the worker, not by the loop that draws.
+/// The worker filters all names, not the loop that draws.
 pub fn sift() -> Measured {
     let listing = listing();
     let start = Instant::now();
@@ -142,7 +142,7 @@ impl Screen {
         self.take(Msg::Counting { job, at, part });
     }
 
-    /// Moves about, and draws. How long it takes.
+    /// Moves the selection, and draws; returns the time it takes.
     fn key(&mut self, index: usize) -> Duration {
         let keys = [
             KeyCode::Down,

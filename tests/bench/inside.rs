@@ -1,4 +1,4 @@
-//! What can be measured without a terminal: a refresh and a frame.
+//! Measurements without a terminal: a refresh and a frame.
 
 use std::fs;
 use std::hint::black_box;
@@ -16,7 +16,7 @@ use slabscope::ui::view;
 
 use super::{Measured, undisturbed};
 
-/// What a refresh reads.
+/// The files that a refresh reads.
 const FILES: [&str; 4] = [
     "/proc/slabinfo",
     "/proc/meminfo",
@@ -41,8 +41,8 @@ fn take(model: &mut Model, at: u32, sample: Sample) {
     black_box(update(model, Msg::Sample { at, sample }));
 }
 
-/// Read, parsed, joined, compared, sorted; against the same files just read. By turns, so that
-/// what else the machine does hits both.
+/// Read, parsed, joined, compared, sorted; relative to only reading the same files. In turns, so
+/// that other load of the machine hits both.
 pub fn refresh() -> Measured {
     let mut kernel = Kernel::new("/");
     let mut model = model(80, 24);
@@ -64,7 +64,7 @@ pub fn refresh() -> Measured {
     Measured::ratio(what, undisturbed(whole), undisturbed(bare), 1.25)
 }
 
-/// Only what is visible is drawn.
+/// Only the visible part is drawn.
 pub fn frame() -> Measured {
     let what = "frame of 2,000 caches / of 50, at 300x80";
     Measured::ratio(what, frame_of(2_000), frame_of(50), 2.0)
@@ -76,7 +76,7 @@ pub fn tree() -> Measured {
     Measured::ratio(what, tree_of(KEPT as u64), tree_of(50), 2.0)
 }
 
-/// A frame while a census is under way: its rows were put in order when they came.
+/// A frame while a census is under way: its rows were sorted when they arrived.
 fn tree_of(directories: u64) -> Duration {
     let mut model = model(300, 80);
     take(&mut model, 0, Kernel::new("/").sample());

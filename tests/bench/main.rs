@@ -1,6 +1,6 @@
-//! What the program costs, as ratios to what it cannot do without and to slabtop, each with its
-//! bound: `cargo bench -p slabscope`, as root, with procps and vmtouch installed. It
-//! fails if a bound is missed. `-- scale`: only what grows with the number of mounts and the like.
+//! The program's costs, as ratios to unavoidable costs and to slabtop, each with its bound: `cargo
+//! bench -p slabscope`, as root, with procps and vmtouch installed. It fails if a bound is missed.
+//! `-- scale`: only what grows with the number of mounts and the like.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark may fail")]
 #![allow(clippy::print_stdout, reason = "its result")]
@@ -19,16 +19,16 @@ use std::time::Duration;
 /// One line of the result.
 struct Measured {
     what: &'static str,
-    /// Ours and what it is compared with, in words.
+    /// Our figure and its peer's, as text.
     figures: String,
-    /// In the unit of the bound.
+    /// The ratio or figure, in the unit of the bound.
     value: f64,
     bound: f64,
     unit: &'static str,
 }
 
 impl Measured {
-    /// Two times, of which the first may be at most `bound` times the second.
+    /// Two times; the bound of the first is `bound` times the second.
     fn ratio(what: &'static str, ours: Duration, other: Duration, bound: f64) -> Self {
         Self {
             what,
@@ -53,8 +53,8 @@ impl Measured {
     }
 }
 
-/// The time that a tenth of the rounds stayed below: what other programs of the machine do to the
-/// others is not measured.
+/// The tenth percentile of the rounds: disturbances of the other rounds by other programs are not
+/// measured.
 fn undisturbed(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 10]

@@ -1,5 +1,5 @@
-//! What grows with the number of mounts, of cgroups and of processes: ten times as many may take ten
-//! times as long. What took the square of it took a hundred times.
+//! What grows with the number of mounts, of cgroups and of processes: ten times the number may take
+//! ten times the time. Quadratic code took a hundred times.
 
 use std::fmt::Write;
 use std::fs;
@@ -23,13 +23,13 @@ use crate::program::Home;
 
 const FEW: usize = 1_000;
 const MANY: usize = 10_000;
-/// What is linear.
+/// Bound for linear code.
 const TENFOLD: f64 = 10.0;
-/// What may come to the growth of the kernel's own share.
+/// Bound on the growth beyond the kernel's own share.
 const BESIDE: f64 = 1.1;
 
-/// The least times of few and of many of each, all by turns, so that what else the machine does hits them alike. By
-/// processor time: the longest would be interrupted most often.
+/// The least times of few and of many of each, all in turns, so that other load of the machine hits
+/// them alike. In processor time: the longest would be interrupted most often.
 fn fastest(measures: &mut [&mut dyn FnMut(usize)]) -> Vec<[Duration; 2]> {
     let mut fastest = vec![[Duration::MAX; 2]; measures.len()];
     for _ in 0..5 {
@@ -49,8 +49,8 @@ fn grown(what: &'static str, mut measure: impl FnMut(usize)) -> Measured {
     Measured::ratio(what, many, few, TENFOLD)
 }
 
-/// Where thousands of files are read, the kernel takes most of the time, and more for each file the more there are. So
-/// the peer reads the same files and does nothing with them.
+/// Where thousands of files are read, the kernel takes most of the time, and more for each file the
+/// more there are. So the peer reads the same files without using them.
 fn grown_beside_reading(
     what: &'static str,
     roots: &[PathBuf; 2],
@@ -87,7 +87,7 @@ fn read_all(root: &Path) {
     }
 }
 
-/// Processor time of this process and of those that it waited for.
+/// Processor time of this process and of its children.
 fn busy() -> Duration {
     let of = |who| {
         // SAFETY: all bytes zero are a value of it.
@@ -135,7 +135,7 @@ fn mountinfo(mounts: usize) -> String {
     text
 }
 
-/// All of it.
+/// All measurements.
 pub fn all() -> Vec<Measured> {
     let mut all: Vec<Measured> = of_mounts().into();
     all.extend([of_cgroups(), of_processes()]);
@@ -156,8 +156,8 @@ fn of_mounts() -> [Measured; 2] {
         let printed = command.output().unwrap();
         assert!(!printed.stdout.is_empty(), "{printed:?}");
     });
-    // What a tenth of the mounts take fits into the processor's caches, and all do not: the parser of procfs, which
-    // does nothing but its part of this, grows more than tenfold, too.
+    // A tenth of the mounts fits into the processor's caches, and all do not: the parser of procfs,
+    // which does nothing but its part of this, grows more than tenfold, too.
     let what = "screens 2 and 3 with 10,000 mounts / with 1,000";
     let screens = |n| {
         let mut model = model(80, 24);
@@ -175,7 +175,7 @@ fn of_mounts() -> [Measured; 2] {
     [doctor, screens]
 }
 
-/// Reading cgroups that are each other's siblings, showing them as a tree.
+/// Reading sibling cgroups, and showing them as a tree.
 fn of_cgroups() -> Measured {
     let roots = [FEW, MANY].map(|number| {
         let root = tree(&format!("cgroups-{number}"));
@@ -215,7 +215,7 @@ fn of_cgroups() -> Measured {
     })
 }
 
-/// Looking who holds what is below a directory, among processes that each have some files open.
+/// Scanning for holders of a directory, among processes that each have some files open.
 fn of_processes() -> Measured {
     let roots = [FEW, MANY].map(|number| {
         let root = tree(&format!("processes-{number}")).join("proc");

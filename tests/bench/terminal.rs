@@ -12,7 +12,7 @@ use slabscope::kernel::source::{Kernel, Source};
 use super::{Measured, undisturbed};
 use crate::program::{Home, PROGRAM};
 
-/// How long both run to be compared.
+/// Time that both run for the comparison.
 const RUN: Duration = Duration::from_secs(30);
 
 /// A program in a terminal of 120x40.
@@ -50,7 +50,7 @@ impl Running {
         }
     }
 
-    /// Until this was written, or all.
+    /// Reads until this text was written, or to the end.
     fn until(&self, text: &str) {
         let mut seen = Vec::new();
         while let Ok(part) = self.output.recv_timeout(Duration::from_secs(10)) {
@@ -106,7 +106,7 @@ impl Drop for Running {
     }
 }
 
-/// The largest cache's name: the table stands when it does.
+/// The largest cache's name: the table is complete when it is shown.
 fn largest() -> String {
     let caches = Kernel::new("/").sample().caches.unwrap();
     let largest = caches.iter().max_by_key(|cache| cache.size(4096)).unwrap();

@@ -1,4 +1,4 @@
-//! Captures that change while they are looked at, and what must not be opened in them.
+//! Captures that change while they are read, and files that must not be opened in them.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -34,7 +34,7 @@ fn capture_that_is_replaced_by_rename_is_read_anew() {
     assert!(seen, "the old file was read on");
 }
 
-/// Runs a command, which has to end.
+/// Runs a command, which has to end in time.
 fn ended(mut command: Command) -> Output {
     let begin = Instant::now();
     let mut child = command
@@ -53,7 +53,7 @@ fn ended(mut command: Command) -> Output {
 }
 
 #[test]
-fn nothing_outside_of_a_capture_is_opened_and_nothing_that_blocks() {
+fn files_outside_of_a_capture_and_blocking_ones_are_not_opened() {
     let root = scratch("hostile");
     write(&root, "proc/slabinfo", DENTRY.as_bytes());
     let secret = root.with_extension("secret");

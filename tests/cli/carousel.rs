@@ -1,4 +1,4 @@
-//! `reclaim --carousel`: on directories of the tests' own, with names that nothing is known of.
+//! `reclaim --carousel`: on directories of the tests' own, with names that are unknown.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::program::{Home, at_work};
 
-/// A home, a directory to go round in, and a file of so many names.
+/// A home, a directory for the run, and a file with its names.
 struct Scene {
     home: Home,
     dir: PathBuf,
@@ -124,7 +124,7 @@ fn interrupted_run_ends_with_a_part_and_leaves_nothing() {
 }
 
 #[test]
-fn carousel_is_refused_where_it_would_do_harm() {
+fn harmful_carousel_is_refused() {
     let scene = Scene::new("refused", 3);
     let refused = |args: &[&str], code: i32, part: &str| {
         let mut command = scene.home.command();

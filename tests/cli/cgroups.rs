@@ -36,7 +36,7 @@ pub(super) fn row<'a>(json: &'a Value, path: &str) -> &'a Value {
     all.find(|row| row["path"] == path).unwrap()
 }
 
-/// What doctor says of cgroups: its line, and the remedy if there is one.
+/// Doctor's output on cgroups: its line, and the remedy if there is one.
 pub(super) fn doctor(root: &Path) -> String {
     let output = slabscope(&["doctor", "--root", root.to_str().unwrap()]);
     let text = String::from_utf8(output.stdout).unwrap();
@@ -87,7 +87,7 @@ fn cgroup_mount_that_cannot_be_read_is_passed_over() {
         let doctor = doctor(&root);
         assert!(doctor.starts_with("ok "), "{doctor}");
     }
-    // The usual place is another's directory without the controller.
+    // The usual place is a directory of another cgroup without the controller.
     let elsewhere = b"910 24 0:27 / /run/cg rw - cgroup2 none rw\n";
     fs::write(
         root.join("proc/self/mountinfo"),
@@ -214,7 +214,7 @@ fn dying_cgroups_are_counted() {
     );
 }
 
-/// Directories below one another, each so named, however long the path gets.
+/// Nested directories of this name, however long the path gets.
 pub(super) fn nested(top: &Path, name: &str, levels: usize) {
     let flags = OFlags::PATH | OFlags::DIRECTORY;
     let mut at = open(top, flags, Mode::empty()).unwrap();
@@ -251,7 +251,7 @@ fn cgroups_below_path_max_do_not_hide_the_others() {
 }
 
 #[test]
-fn cgroups_too_deep_are_counted_and_said() {
+fn cgroups_too_deep_are_counted_and_reported() {
     let root = unified("cgroups-deep", &[("web/memory.stat", STAT)]);
     nested(&root.join("sys/fs/cgroup"), "d", 70);
     let output = slabscope(&["cgroups", "--root", root.to_str().unwrap(), "--json"]);
@@ -317,7 +317,7 @@ fn hostile_cgroup_costs_its_own_row_alone() {
     assert!(errors.contains("2 cgroups more cannot be read"), "{errors}");
 }
 
-/// One line of memory.stat that is not understood: the row has its other figures, and says which.
+/// One malformed line of memory.stat: the row has its other figures, and names that line.
 #[test]
 fn odd_line_of_memory_stat_costs_its_figure_alone() {
     let odd = b"anon 1\nfile -2\nkernel 879100\nslab_reclaimable 879000\nslab_unreclaimable 4\n";
@@ -347,7 +347,7 @@ fn unit_names_are_escaped_once_in_the_table() {
 }
 
 #[test]
-fn cgroups_of_a_captured_kernel() {
+fn cgroups_of_a_captured_kernel_are_printed() {
     let output = cgroups(CGROUP_2, &["--json"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -373,7 +373,7 @@ fn cgroups_of_a_captured_kernel() {
 }
 
 #[test]
-fn cgroups_as_a_table_sorted_and_cut() {
+fn cgroups_table_is_sorted_and_limited() {
     let output = cgroups(CGROUP_2, &["--sort", "file", "--limit", "2"]);
     let text = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -392,7 +392,7 @@ fn cgroups_as_a_table_sorted_and_cut() {
 }
 
 #[test]
-fn cgroups_that_the_kernel_writes_differently_are_told_by_file_and_line() {
+fn malformed_cgroup_files_are_reported_by_file_and_line() {
     let mountinfo = b"36 30 0:29 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
     let root = captured(
         "cgroups",
@@ -408,7 +408,7 @@ fn cgroups_that_the_kernel_writes_differently_are_told_by_file_and_line() {
         .arg(&root)
         .output()
         .unwrap();
-    // The other figures are shown, and this one is told.
+    // The other figures are shown, and this one is reported.
     assert_eq!(output.status.code(), Some(0));
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(

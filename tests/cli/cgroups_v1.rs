@@ -1,4 +1,4 @@
-//! `slabscope cgroups` and `doctor` where cgroups are of the first version.
+//! `slabscope cgroups` and `doctor` with cgroups of the first version.
 
 use std::fs;
 
@@ -131,7 +131,7 @@ fn doctor_and_cgroups_name_the_command_that_has_memory_counted() {
     let control = root.join("sys/fs/cgroup/cgroup.subtree_control");
     fs::write(control, "cpu memory pids\n").unwrap();
     assert!(doctor(&root).starts_with("ok "));
-    // A container's top passes on what its host lets it.
+    // A container's top passes on only what its host allows.
     let below = b"30 25 0:27 /a /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
     fs::write(root.join("proc/self/mountinfo"), below).unwrap();
     fs::write(root.join("sys/fs/cgroup/cgroup.subtree_control"), "").unwrap();
@@ -150,7 +150,7 @@ fn v1_without_cgroups_is_unmounted() {
 }
 
 #[test]
-fn cgroups_of_the_first_version_are_told_with_the_remedy() {
+fn cgroups_of_v1_are_reported_with_the_remedy() {
     let output = cgroups(KERNEL, &[]);
     assert_eq!(output.status.code(), Some(3));
     let errors = String::from_utf8(output.stderr).unwrap();

@@ -1,4 +1,4 @@
-//! Files that others control: the configuration, the audit file, and what is written.
+//! Files that others control: the configuration, the audit file, and output files.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::captured;
 use super::program::{Home, PROGRAM};
 
-/// Runs it to its end, which has to come soon.
+/// Runs it to its end, which has to be soon.
 fn ends(command: &mut Command) -> Output {
     let child = command
         .stdin(Stdio::null())
@@ -47,7 +47,7 @@ fn root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// A home with something to do in it, which changes nothing but its own files' page cache.
+/// A home with something to act on: only the page cache of its own files.
 struct Acting(Home);
 
 impl Acting {
@@ -161,9 +161,9 @@ fn audit_file_is_written_nowhere_that_others_decide() {
     }
 }
 
-/// Each deed has a line before it and one after it.
+/// Each action has a line before it and one after it.
 #[test]
-fn deed_is_recorded_before_and_after() {
+fn action_is_recorded_before_and_after() {
     let home = Acting::new("lines");
     assert_eq!(home.act().status.code(), Some(0));
     let text = fs::read_to_string(home.audit()).unwrap();
@@ -176,7 +176,7 @@ fn deed_is_recorded_before_and_after() {
 
 /// A limit of the shell's, and a filesystem of 64 KiB that is full.
 #[test]
-fn deed_without_room_for_its_record_does_not_run() {
+fn action_without_room_for_its_record_does_not_run() {
     let home = Acting::new("no-room");
     let mut limited = home.0.run("sh");
     limited.args(["-c", "ulimit -f 0 && exec \"$@\"", "sh", PROGRAM]);
@@ -204,7 +204,7 @@ fn deed_without_room_for_its_record_does_not_run() {
 }
 
 #[test]
-fn former_setting_is_told_beside_lines_that_are_none() {
+fn former_setting_is_found_beside_malformed_lines() {
     let home = Acting::new("former");
     let root = captured("former", &[("proc/sys/vm/vfs_cache_pressure", b"200\n")]);
     fs::create_dir_all(home.audit().parent().unwrap()).unwrap();
@@ -227,7 +227,7 @@ fn former_setting_is_told_beside_lines_that_are_none() {
         "{}",
         said(&output)
     );
-    // What others may have written says nothing.
+    // A file that others may have written is ignored.
     set_mode(&home.audit(), 0o666);
     let output = tune();
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -243,9 +243,9 @@ fn former_setting_is_told_beside_lines_that_are_none() {
     );
 }
 
-/// Its page is a new file in place of a planted link, and what the link led to is as it was.
+/// Its page is a new file in place of a planted link, and the link's target is unchanged.
 #[test]
-fn man_page_is_written_behind_no_planted_link() {
+fn man_page_is_not_written_through_a_planted_link() {
     let home = Home::acting("man");
     let (man, victim) = (home.path().join("man"), home.path().join("victim"));
     fs::create_dir(&man).unwrap();
@@ -269,7 +269,7 @@ fn man_page_is_written_behind_no_planted_link() {
     }
     let all = fs::read_dir(&man).unwrap().count();
     assert!(all > 10, "{all}");
-    // Who allows others everything does not mean directories in which root's files can be replaced.
+    // A permissive umask does not mean directories in which root's files can be replaced.
     let mut open = home.run("sh");
     let output = ends(
         open.args(["-c", "umask 0; exec \"$@\"", "sh", PROGRAM, "man"])
@@ -278,7 +278,7 @@ fn man_page_is_written_behind_no_planted_link() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert_eq!(fs::metadata(man.join("new")).unwrap().mode() & 0o777, 0o755);
     if root() {
-        // A directory that is a link of somebody else's.
+        // A directory that is a link of another user.
         let link = home.path().join("link");
         symlink(home.path(), &link).unwrap();
         std::os::unix::fs::lchown(&link, Some(65534), None).unwrap();
@@ -315,7 +315,7 @@ fn module_is_loaded_from_a_file_alone() {
     assert!(load(&path).contains("too large"));
 }
 
-/// Without the right to load a module, so that none is, should there be one.
+/// Without the right to load a module, so that none is loaded, should one exist.
 #[test]
 fn modprobe_is_taken_from_neither_path_nor_variables() {
     if !root() {
@@ -327,7 +327,7 @@ fn modprobe_is_taken_from_neither_path_nor_variables() {
     fs::create_dir(home.path().join("bin")).unwrap();
     fs::write(&fake, format!("#!/bin/sh\n: >{}\n", fell.display())).unwrap();
     set_mode(&fake, 0o755);
-    // `-h` would have it show its help, and succeed.
+    // `-h` would make it show its help, and succeed.
     for variables in [
         [
             ("PATH", fake.parent().unwrap().to_str().unwrap()),
@@ -369,7 +369,7 @@ fn name_in_csv_is_no_formula() {
     }
 }
 
-/// What somebody else captured may hold pipes where the kernel has files.
+/// A capture of another user may have pipes where the kernel has files.
 #[test]
 fn doctor_waits_for_no_pipe_of_a_capture_and_follows_no_link_out_of_it() {
     let release = "7.3.4-test";

@@ -1,4 +1,4 @@
-//! What the program is started with: signals that are ignored or blocked, no room for another process.
+//! Conditions at the start: ignored or blocked signals, no room for another process.
 
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -10,13 +10,13 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 
 use super::program::Home;
 
-/// Runs it after `before`, in the child.
+/// Runs `before` in the child, in front of the program.
 fn started(mut command: Command, before: fn()) -> Command {
     let before = move || {
         before();
         Ok(())
     };
-    // SAFETY: what is done before calls the kernel alone, and allocates nothing.
+    // SAFETY: `before` only makes system calls, and allocates nothing.
     unsafe { command.pre_exec(before) };
     command
         .stdin(Stdio::null())
@@ -38,9 +38,9 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// As some daemons start what they run.
+/// Some daemons start programs this way.
 #[test]
-fn end_is_heard_of_where_that_of_children_is_ignored() {
+fn end_of_the_child_is_noticed_with_sigchld_ignored() {
     let ignore = || {
         // SAFETY: to ignore a signal installs no handler.
         unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
@@ -83,7 +83,7 @@ fn signals_that_were_blocked_at_the_start_end_it() {
     assert_eq!(status.signal(), Some(libc::SIGTERM));
 }
 
-/// The program runs without the process that waits for it, and says what it cannot do.
+/// The program runs without the process that waits for it, and reports what it cannot do.
 #[test]
 fn no_room_for_another_process_is_an_error() {
     if !rustix::process::geteuid().is_root() {
@@ -93,7 +93,8 @@ fn no_room_for_another_process_is_an_error() {
     let data = home.path().join("data");
     std::fs::create_dir(&data).unwrap();
     let mut command = home.command();
-    // The limit is not root's, and counts what a user runs anywhere: one of whom nothing runs.
+    // The limit does not hold for root, and counts what a user runs anywhere: this user runs
+    // nothing.
     command.uid(64_999).gid(64_999);
     command.args(["reclaim", "--dry-run", "--pages"]).arg(&data);
     let alone = || {

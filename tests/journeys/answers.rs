@@ -1,4 +1,4 @@
-//! What answers a question: `y`, typed by somebody who saw all of it; and what leads back.
+//! Answers to a question: `y`, typed by a user who saw all of it; and the keys that lead back.
 
 use crate::support::App;
 use slabscope::ui::model::{Ask, InputMode};
@@ -55,11 +55,11 @@ fn y_typed_before_the_question_was_drawn_answers_nothing() {
         app.typed_ahead("y");
         assert!(!acts(&mut app), "{kind}");
         assert!(app.model.notice.is_some(), "{kind}: it is said");
-        // Drawn, but what is typed may have been waiting.
+        // Drawn, but input may have been pending.
         app.msg(Msg::Drawn);
         app.typed_ahead("y");
         assert!(!acts(&mut app), "{kind}");
-        // That the input was empty before says nothing.
+        // An empty input before that proves nothing.
         app.msg(Msg::Idle { asked: 0 });
         app.typed_ahead("y");
         assert!(!acts(&mut app), "{kind}");
@@ -101,7 +101,7 @@ fn y_typed_with_the_key_that_changes_the_plan_answers_nothing() {
 }
 
 #[test]
-fn y_typed_while_the_screen_was_given_back_answers_nothing() {
+fn y_typed_while_the_terminal_was_released_answers_nothing() {
     let mut app = App::planned(80, 24);
     app.looks();
     app.msg(Msg::Hidden);
@@ -146,7 +146,7 @@ fn q_leads_back_from_what_covers_a_screen_and_quits_at_a_screen() {
 }
 
 #[test]
-fn quitting_with_a_trace_on_is_asked_and_ctrl_c_is_not() {
+fn q_with_a_trace_on_asks_and_ctrl_c_does_not() {
     let mut app = App::watching(80, 24);
     app.keys("qq");
     app.shows("A trace is running: dentries below /mnt/ext4");
@@ -164,7 +164,7 @@ fn quitting_with_a_trace_on_is_asked_and_ctrl_c_is_not() {
 }
 
 #[test]
-fn fields_are_bounded_and_take_the_first_line_of_what_is_pasted() {
+fn fields_are_bounded_and_take_the_first_pasted_line() {
     let mut app = App::in_ext4(80, 24);
     app.keys("o");
     app.paste(&format!("/{}", "x".repeat(20_000)));
@@ -184,10 +184,10 @@ fn fields_are_bounded_and_take_the_first_line_of_what_is_pasted() {
     assert!(app.model.filter().text().len() <= 255);
 }
 
-/// Whatever is typed, pasted, drawn and answered meanwhile: with something typed behind every frame
-/// nothing acts.
+/// Whatever is typed, pasted, drawn and answered meanwhile: with input behind every frame, nothing
+/// acts.
 #[test]
-fn without_a_quiet_moment_no_keys_act() {
+fn keys_without_a_quiet_moment_do_not_act() {
     const KEYS: &[u8] = b"yyyyynqpPEVwKo>12345jk+-iaWbH/ \r\x1bxlab";
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut random = move |below: usize| {
@@ -242,7 +242,7 @@ fn is_deed(effect: &&Effect) -> bool {
     )
 }
 
-/// The plan that is waited for comes.
+/// The requested plan arrives.
 fn answer(app: &mut App) {
     match (&app.model.mode, app.effects.last()) {
         (InputMode::Planning { .. }, Some(Effect::Plan { paths, .. })) => {

@@ -1,4 +1,4 @@
-//! Without the module: what readdir tells, and how much of the files is in memory.
+//! Without a reader that counts: the names of readdir, and how much of the files is in memory.
 
 use crate::no_module;
 use crate::support::App;
@@ -31,7 +31,7 @@ fn read(app: &mut App, entries: Vec<Entry>) {
     app.msg(Msg::Browse(BrowseMsg::Read { job, at, result }));
 }
 
-/// In a directory with this, and without the module.
+/// In a directory with these names, without a reader that counts.
 pub fn browsing(columns: u16, rows: u16) -> App {
     let mut app = App::on_tree(columns, rows);
     app.keys("j<Enter>");
@@ -48,7 +48,7 @@ pub fn browsing(columns: u16, rows: u16) -> App {
     app
 }
 
-/// The same, with the page cache asked for.
+/// The same, with the page cache requested.
 pub fn asked(columns: u16, rows: u16) -> App {
     let mut app = browsing(columns, rows);
     app.effects();
@@ -70,7 +70,7 @@ pub fn asked(columns: u16, rows: u16) -> App {
 }
 
 #[test]
-fn the_names_are_told_and_what_the_module_would_add() {
+fn names_are_shown_and_what_the_module_would_add() {
     let mut app = App::on_tree(80, 24);
     app.keys("j<Enter>");
     app.effects();
@@ -93,7 +93,7 @@ fn the_names_are_told_and_what_the_module_would_add() {
 }
 
 #[test]
-fn walking_in_looks_nothing_up_that_is_not_cached() {
+fn entering_looks_up_no_name_that_is_not_cached() {
     let mut app = browsing(80, 24);
     app.effects();
     app.keys("<Enter>");
@@ -136,7 +136,7 @@ fn order_and_filter_are_those_of_the_tree() {
 }
 
 #[test]
-fn page_cache_is_told_of_what_is_cached_and_ours() {
+fn page_cache_is_shown_for_cached_files_of_ours() {
     let mut app = asked(80, 24);
     app.shows("page cache 40.0 MiB");
     assert!(app.line("notes").contains("40.0 MiB"));
@@ -149,7 +149,7 @@ fn page_cache_is_told_of_what_is_cached_and_ours() {
 }
 
 #[test]
-fn without_a_cached_file_nothing_is_asked() {
+fn page_cache_is_not_requested_without_a_cached_file() {
     let mut app = App::on_tree(80, 24);
     app.keys("j<Enter>");
     failed(&mut app, no_module());
@@ -164,7 +164,7 @@ fn without_a_cached_file_nothing_is_asked() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_read_says_why() {
+fn unreadable_directory_says_why() {
     let mut app = App::on_tree(80, 24);
     app.keys("j<Enter>");
     failed(&mut app, no_module());
@@ -179,7 +179,7 @@ fn a_directory_that_cannot_be_read_says_why() {
 }
 
 #[test]
-fn walking_on_while_it_is_counted_ends_the_count() {
+fn entering_a_row_ends_the_count_under_way() {
     let mut app = crate::tree_counting::half_counted(80, 24);
     let job = app.model.last_job;
     app.effects();
@@ -189,7 +189,7 @@ fn walking_on_while_it_is_counted_ends_the_count() {
 }
 
 #[test]
-fn a_filesystem_that_wants_each_name_asked_for_anew_says_nothing() {
+fn filesystem_that_revalidates_names_shows_no_cached_state() {
     let mut app = App::on_tree(80, 24);
     let proc = crate::support::mounts()
         .iter()

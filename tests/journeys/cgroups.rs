@@ -13,7 +13,7 @@ fn reads(app: &mut App) -> usize {
 }
 
 #[test]
-fn they_are_read_while_they_are_shown_one_reading_at_a_time() {
+fn cgroups_are_read_one_reading_at_a_time_while_shown() {
     let mut app = App::sampled(80, 24);
     app.sample(2, sample());
     assert_eq!(reads(&mut app), 0, "another screen is shown");
@@ -34,7 +34,7 @@ fn they_are_read_while_they_are_shown_one_reading_at_a_time() {
 }
 
 #[test]
-fn frozen_they_are_not_read() {
+fn frozen_screen_reads_no_cgroups() {
     let mut app = App::on_cgroups(80, 24);
     app.keys("f");
     app.effects();
@@ -45,7 +45,7 @@ fn frozen_they_are_not_read() {
 }
 
 #[test]
-fn one_near_its_limit_because_of_slab_is_marked_and_says_so() {
+fn cgroup_near_its_limit_because_of_slab_is_marked() {
     let mut app = App::on_cgroups(80, 24);
     let row = app.line("web.service");
     for figure in [
@@ -87,7 +87,7 @@ fn closed_row_shows_the_mark_of_what_is_below_and_the_heading_counts() {
 }
 
 #[test]
-fn container_four_levels_down_is_led_to_from_the_closed_row() {
+fn closed_row_leads_to_a_container_four_levels_down() {
     let mut all = cgroups(900);
     for (parent, path) in [
         (2, "app.slice/web.service/pod"),
@@ -180,7 +180,7 @@ fn cgroups_left_unread_are_counted_in_the_heading() {
 }
 
 #[test]
-fn the_tree_is_sorted_opened_and_closed() {
+fn tree_of_cgroups_is_sorted_opened_and_closed() {
     let mut app = App::on_cgroups(80, 24);
     app.shows_no("payload");
     assert!(app.line("batch.service").contains("+ batch.service"));
@@ -204,7 +204,7 @@ fn the_tree_is_sorted_opened_and_closed() {
 }
 
 #[test]
-fn without_the_controller_its_memory_counts_as_its_parents() {
+fn memory_without_the_controller_counts_as_the_parents() {
     let mut app = App::on_cgroups(80, 24);
     app.keys("/init.scope<Enter>");
     app.shows("the memory controller is not enabled for it");
@@ -215,7 +215,7 @@ fn without_the_controller_its_memory_counts_as_its_parents() {
 }
 
 #[test]
-fn names_cannot_reach_the_terminal() {
+fn control_characters_in_names_do_not_reach_the_terminal() {
     let mut app = App::on_cgroups(80, 24);
     app.shows("odd\\u{1b}[31m.service");
     let error = unreadable(
@@ -232,7 +232,7 @@ fn names_cannot_reach_the_terminal() {
 }
 
 #[test]
-fn one_that_may_not_be_read_is_told_and_leaves_the_others() {
+fn unreadable_cgroup_is_reported_and_the_others_are_shown() {
     let mut denied = cgroups(900);
     if let Some(last) = denied.all.last_mut() {
         last.unread = Some(unreadable(
@@ -251,7 +251,7 @@ fn one_that_may_not_be_read_is_told_and_leaves_the_others() {
 }
 
 #[test]
-fn why_there_are_none_and_what_mends_that() {
+fn missing_controller_has_a_reason_and_a_remedy() {
     for (error, remedy) in [
         (
             CgroupsError::Version1(None),
@@ -279,9 +279,9 @@ fn why_there_are_none_and_what_mends_that() {
     }
 }
 
-/// How long that takes is measured by the bench.
+/// The bench measures how long that takes.
 #[test]
-fn thousands_are_put_in_order_and_drawn() {
+fn thousands_of_cgroups_are_sorted_and_drawn() {
     let mut all = cgroups(900).all;
     for n in 0..5_000_u64 {
         all.push(Cgroup {
@@ -307,7 +307,7 @@ fn thousands_are_put_in_order_and_drawn() {
 }
 
 #[test]
-fn the_screens() {
+fn screens_match_their_snapshots() {
     crate::snapshots(|columns, rows| {
         let mut help = App::on_cgroups(columns, rows);
         help.keys("?");

@@ -1,4 +1,4 @@
-//! The history screen's charts: time, cursor, the prunes in them.
+//! The history screen's charts: window, cursor, markers of prunes.
 
 use crate::support::{App, sample_of, sample_with};
 use slabscope::kernel::session::Status;
@@ -18,7 +18,7 @@ fn history(columns: u16, rows: u16) -> App {
 }
 
 #[test]
-fn zoomed_the_charts_show_less_time_or_more() {
+fn zooming_changes_the_time_that_charts_show() {
     let mut app = history(80, 24);
     app.shows(", last 4 min");
     app.keys("z");
@@ -32,7 +32,7 @@ fn zoomed_the_charts_show_less_time_or_more() {
 }
 
 #[test]
-fn the_cursor_has_the_values_under_it_and_escape_goes_back_to_now() {
+fn cursor_shows_the_values_under_it_and_escape_returns_to_now() {
     let mut app = history(80, 24);
     app.shows("dentries 80,100");
     app.keys("z<Left>");
@@ -49,7 +49,7 @@ fn the_cursor_has_the_values_under_it_and_escape_goes_back_to_now() {
 }
 
 #[test]
-fn panned_the_charts_stand_still() {
+fn panned_charts_stand_still() {
     let mut app = history(80, 24);
     app.keys("zz<");
     app.shows(", 60 s until 30 s ago");
@@ -76,7 +76,7 @@ fn p_and_n_go_from_prune_to_prune() {
 }
 
 #[test]
-fn frozen_the_charts_end_where_they_were() {
+fn frozen_charts_keep_their_end() {
     let mut app = history(80, 24);
     app.keys("f");
     app.sample(400, sample_with(1_007, 7));
@@ -87,7 +87,7 @@ fn frozen_the_charts_end_where_they_were() {
 }
 
 #[test]
-fn hours_of_samples_take_no_more_room_and_are_still_there() {
+fn hours_of_samples_take_no_more_room_and_stay() {
     let mut app = App::new(80, 24);
     let mut sample = sample_of(1, 0);
     for second in 0..3_700 {
@@ -103,7 +103,7 @@ fn hours_of_samples_take_no_more_room_and_are_still_there() {
 }
 
 #[test]
-fn without_unicode_and_colour_cursor_and_prune_differ() {
+fn cursor_and_prune_differ_without_unicode_and_colour() {
     let mut app = history(80, 24);
     app.model.look = Look::new(false, false);
     app.keys("<Left><Left><Left>");

@@ -1,4 +1,4 @@
-//! What holds of every screen.
+//! Properties of every screen.
 
 use crate::no_module;
 use crate::support::{App, census, sample_with};
@@ -61,7 +61,7 @@ fn help_shows_every_key_of_the_screen_and_scrolls_at_80x24() {
 }
 
 #[test]
-fn q_leaves() {
+fn q_quits() {
     for screen in ["1", "2", "3", "4", "5"] {
         let mut app = App::sampled(80, 24);
         app.keys(screen);
@@ -129,7 +129,7 @@ fn no_size_is_too_small_or_too_large_to_draw() {
 }
 
 #[test]
-fn without_unicode_every_screen_is_ascii() {
+fn every_screen_is_ascii_without_unicode() {
     let look = Look::new(false, false);
     for app in [
         App::sampled,
@@ -179,11 +179,11 @@ fn without_unicode_every_screen_is_ascii() {
 }
 
 #[test]
-fn the_main_screens() {
+fn main_screens_match_their_snapshots() {
     crate::snapshots(main_screens);
 }
 
-/// Each screen with figures that could be.
+/// Each screen with plausible figures.
 fn main_screens(columns: u16, rows: u16) -> Vec<(&'static str, App)> {
     let mut slabs = App::new(columns, rows);
     for second in 0..90 {

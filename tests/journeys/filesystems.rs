@@ -31,7 +31,7 @@ impl App {
 }
 
 #[test]
-fn three_shows_a_row_for_each_superblock() {
+fn key_3_shows_a_row_for_each_superblock() {
     let mut app = App::sampled(80, 24);
     app.keys("3");
     let effects = app.effects();
@@ -55,7 +55,7 @@ fn three_shows_a_row_for_each_superblock() {
 }
 
 #[test]
-fn what_is_not_known_is_said_and_how_to_know_it() {
+fn unknown_figures_are_named_with_the_key_that_counts() {
     let mut app = App::on_filesystems(80, 24);
     app.keys("j");
     app.shows("dentries and inodes are not known: u counts them");
@@ -81,7 +81,7 @@ fn what_is_not_known_is_said_and_how_to_know_it() {
 }
 
 #[test]
-fn each_is_counted_once_and_escape_ends_it() {
+fn each_filesystem_is_counted_once_and_escape_ends_the_count() {
     let mut app = App::on_filesystems(80, 24);
     app.effects();
     app.keys("a");
@@ -99,7 +99,7 @@ fn each_is_counted_once_and_escape_ends_it() {
 }
 
 #[test]
-fn enter_opens_it_in_the_tree() {
+fn enter_opens_the_filesystem_in_the_tree() {
     let mut app = App::on_filesystems(80, 24);
     app.effects();
     app.keys("<Enter>");
@@ -112,7 +112,7 @@ fn enter_opens_it_in_the_tree() {
 }
 
 #[test]
-fn sorted_filtered_and_clicked() {
+fn rows_are_sorted_filtered_and_clicked() {
     let mut app = App::on_filesystems(80, 24);
     app.keys("S");
     app.shows("size of an inode");
@@ -136,7 +136,7 @@ fn sorted_filtered_and_clicked() {
 }
 
 #[test]
-fn in_memory_there_is_nothing_to_reclaim() {
+fn filesystem_in_memory_has_nothing_to_reclaim() {
     let mut app = App::on_filesystems(80, 24);
     app.keys("/devtmpfs<Enter>p");
     app.shows("nothing to prune: devtmpfs pins every dentry");
@@ -149,7 +149,7 @@ fn in_memory_there_is_nothing_to_reclaim() {
 }
 
 #[test]
-fn the_screens() {
+fn screens_match_their_snapshots() {
     crate::snapshots(|columns, rows| {
         let mut help = App::on_filesystems(columns, rows);
         help.keys("?");

@@ -1,4 +1,4 @@
-//! Who holds what stays: on request, in the plan.
+//! Holders of what stays: on request, in the plan.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ fn asked() -> App {
 }
 
 #[test]
-fn w_looks_for_the_directories_of_the_plan() {
+fn w_scans_for_the_directories_of_the_plan() {
     let mut app = asked();
     let one = [PathBuf::from("/mnt/ext4/1")];
     assert!(matches!(&app.effects()[..], [Effect::Holders { below, .. }] if below[..] == one));
@@ -62,7 +62,7 @@ fn w_looks_for_the_directories_of_the_plan() {
 }
 
 #[test]
-fn of_many_the_question_stays_in_sight() {
+fn question_stays_in_sight_with_many_holders() {
     let mut app = asked();
     let job = app.model.last_job;
     let open = Uses {
@@ -82,7 +82,7 @@ fn of_many_the_question_stays_in_sight() {
 }
 
 #[test]
-fn nobody_and_no_proc() {
+fn missing_holders_and_missing_proc_are_reported() {
     let mut app = asked();
     let job = app.model.last_job;
     app.msg(Msg::Held {
@@ -100,7 +100,7 @@ fn nobody_and_no_proc() {
 }
 
 #[test]
-fn escape_ends_the_look_first_and_y_does_not_wait_for_it() {
+fn escape_ends_the_scan_first_and_y_does_not_wait_for_it() {
     let mut app = asked();
     let job = app.model.last_job;
     app.effects();

@@ -29,7 +29,7 @@ fn hotspot(path: &str, own: Counters, below: Counters) -> Hotspot {
     }
 }
 
-/// Three directories, the greatest of which has so many negatives.
+/// Three directories, the greatest of which has `negative` negatives.
 fn found(negative: u64) -> Hotspots {
     let deep = counters(negative, negative);
     let rows = vec![
@@ -77,7 +77,7 @@ impl App {
         app
     }
 
-    /// The count that was asked for last ends.
+    /// The last requested count ends.
     fn found(&mut self, at: u64, found: Hotspots) {
         let (job, at) = (self.model.last_job, Duration::from_secs(at));
         let result = Ok(found);
@@ -86,7 +86,7 @@ impl App {
 }
 
 #[test]
-fn capital_h_counts_all_filesystems_and_tells_how_far_it_is() {
+fn capital_h_counts_all_filesystems_and_shows_progress() {
     let mut app = App::in_ext4(80, 24);
     app.effects();
     app.keys("H");
@@ -121,7 +121,7 @@ fn capital_h_counts_all_filesystems_and_tells_how_far_it_is() {
 }
 
 #[test]
-fn what_is_directly_there_and_what_came_since_the_time_before() {
+fn rows_show_own_negatives_and_their_change() {
     let mut app = App::in_hotspots(80, 24);
     let row = app.line("/mnt/ext4/1/2/3");
     let figures: Vec<_> = row.split_whitespace().collect();
@@ -139,7 +139,7 @@ fn what_is_directly_there_and_what_came_since_the_time_before() {
 }
 
 #[test]
-fn a_part_is_nothing_to_compare_with() {
+fn partial_count_is_no_basis_for_changes() {
     let mut app = App::in_hotspots(80, 24);
     app.keys("R");
     app.found(
@@ -156,7 +156,7 @@ fn a_part_is_nothing_to_compare_with() {
 }
 
 #[test]
-fn enter_walks_there_and_n_lists_the_names() {
+fn enter_opens_the_directory_and_n_lists_its_names() {
     let mut app = App::in_hotspots(80, 24);
     app.effects();
     app.keys("n");
@@ -174,7 +174,7 @@ fn enter_walks_there_and_n_lists_the_names() {
 }
 
 #[test]
-fn what_is_mounted_over_is_reached_from_above() {
+fn directory_hidden_by_a_mount_is_reached_from_above() {
     let mut app = App::in_hotspots(80, 24);
     app.keys("j");
     app.shows("/mnt/ext4/under (hidden)");
@@ -189,7 +189,7 @@ fn what_is_mounted_over_is_reached_from_above() {
 }
 
 #[test]
-fn without_the_module_it_says_what_is_missing() {
+fn page_without_the_module_says_what_is_missing() {
     let mut app = App::on_tree(80, 24);
     app.keys("H");
     let (job, at) = (app.model.last_job, Duration::from_secs(2));
@@ -202,7 +202,7 @@ fn without_the_module_it_says_what_is_missing() {
 }
 
 #[test]
-fn the_help_explains_the_columns() {
+fn help_explains_the_columns() {
     let mut app = App::in_hotspots(80, 50);
     app.keys("?");
     app.shows("go to the directory");
@@ -212,7 +212,7 @@ fn the_help_explains_the_columns() {
 }
 
 #[test]
-fn a_count_makes_way_for_what_is_asked_for() {
+fn count_makes_way_for_a_requested_job() {
     let mut app = App::on_tree(80, 24);
     app.keys("H");
     let hunt = app.model.hotspots.hunt.as_ref().unwrap().job;

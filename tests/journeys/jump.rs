@@ -1,4 +1,4 @@
-//! Going to a path that is typed, to the mounts of a process, and what is said if there is nothing.
+//! Going to a typed path, to the mounts of a process, and the message if there is nothing.
 
 use crate::support::{App, census, mounts};
 use crate::tree_counting::failed;
@@ -18,7 +18,7 @@ fn asked(app: &mut App) -> (PathBuf, bool) {
 }
 
 #[test]
-fn a_path_is_typed_and_reached_by_what_is_cached_alone() {
+fn typed_path_is_reached_by_what_is_cached_alone() {
     let mut app = App::in_ext4(80, 24);
     app.keys("o");
     app.shows(" open /mnt/ext4/");
@@ -41,7 +41,7 @@ fn a_path_is_typed_and_reached_by_what_is_cached_alone() {
 }
 
 #[test]
-fn what_is_not_cached_is_looked_up_on_purpose_only() {
+fn uncached_path_is_looked_up_on_request_only() {
     let mut app = App::on_tree(80, 24);
     app.keys("omnt/ext4/cold/deep<Enter>");
     let path = PathBuf::from("/mnt/ext4/cold/deep");
@@ -58,7 +58,7 @@ fn what_is_not_cached_is_looked_up_on_purpose_only() {
 }
 
 #[test]
-fn what_is_not_there_and_what_is_no_directory_is_said() {
+fn missing_path_and_file_are_reported() {
     let mut app = App::on_tree(80, 24);
     app.keys("onone<Enter>");
     let (path, source) = ("/none".into(), io::ErrorKind::NotFound.into());
@@ -69,7 +69,7 @@ fn what_is_not_there_and_what_is_no_directory_is_said() {
     failed(&mut app, LookError::NoDirectory("/file".into()));
     app.shows("/file: not a directory");
     app.shows("mounts: Enter opens");
-    // From a directory it is that one which is shown again.
+    // From a directory, that one is shown again.
     let mut app = App::in_ext4(80, 24);
     app.keys("o/none<Enter>");
     let (path, source) = ("/none".into(), io::ErrorKind::NotFound.into());
@@ -77,7 +77,7 @@ fn what_is_not_there_and_what_is_no_directory_is_said() {
     app.shows("/none: no such directory");
     app.keys("j");
     app.shows("below: 1,001,012 dentries");
-    // What was looked up on purpose and is not there, too.
+    // A path that was looked up on request and is missing, too.
     app.keys("ocold<Enter>");
     let path = PathBuf::from("/mnt/ext4/cold");
     failed(&mut app, LookError::NotCached { path, names: 1 });
@@ -89,7 +89,7 @@ fn what_is_not_there_and_what_is_no_directory_is_said() {
     app.shows("below: 1,001,012 dentries");
 }
 
-/// The path that is offered makes room for what is typed.
+/// The first key replaces the proposed path.
 #[test]
 fn typed_path_and_pid_replace_the_offered_path() {
     for (typed, shown) in [
@@ -106,7 +106,7 @@ fn typed_path_and_pid_replace_the_offered_path() {
         app.keys(typed);
         app.shows(shown);
     }
-    // What begins with no slash is below the directory shown.
+    // A path without a slash at its beginning is below the directory shown.
     let mut app = App::in_ext4(80, 24);
     app.keys("o1/2<Enter>");
     assert_eq!(asked(&mut app).0, Path::new("/mnt/ext4/1/2"));
@@ -116,7 +116,7 @@ fn typed_path_and_pid_replace_the_offered_path() {
 }
 
 #[test]
-fn what_is_no_path_goes_nowhere() {
+fn invalid_path_leads_nowhere() {
     let mut app = App::in_ext4(80, 24);
     app.effects();
     app.control_u();
@@ -150,7 +150,7 @@ fn of_container() -> Vec<Mount> {
 }
 
 #[test]
-fn a_number_shows_the_mounts_of_that_process() {
+fn process_number_shows_the_mounts_of_that_process() {
     let mut app = App::in_ext4(80, 24);
     app.effects();
     app.keys("o");
@@ -179,7 +179,7 @@ fn a_number_shows_the_mounts_of_that_process() {
 }
 
 #[test]
-fn a_path_below_the_root_of_a_process_is_on_the_mounts_of_that_process() {
+fn path_below_the_root_of_a_process_is_on_the_mounts_of_that_process() {
     let mut app = App::on_tree(80, 24);
     app.effects();
     app.keys("oproc/4711/root/data/x<Enter>");
@@ -203,7 +203,7 @@ fn a_path_below_the_root_of_a_process_is_on_the_mounts_of_that_process() {
 }
 
 #[test]
-fn a_process_that_is_not_there_is_said_and_nothing_changes() {
+fn missing_process_is_reported_and_the_view_stays() {
     let mut app = App::on_tree(80, 24);
     app.keys("o<Backspace>99<Enter>");
     let result = Err(unreadable(
@@ -217,7 +217,7 @@ fn a_process_that_is_not_there_is_said_and_nothing_changes() {
 }
 
 #[test]
-fn a_path_of_the_command_line_is_not_looked_up_either() {
+fn path_of_the_command_line_is_not_looked_up() {
     let mut app = App::sampled(80, 24);
     app.msg(Msg::Open("/mnt/ext4/x".into()));
     app.msg(Msg::Mounts(Ok(mounts())));
@@ -225,7 +225,7 @@ fn a_path_of_the_command_line_is_not_looked_up_either() {
 }
 
 #[test]
-fn a_process_that_is_not_ours_to_look_into_is_said() {
+fn process_of_another_user_is_reported() {
     let mut app = App::on_tree(80, 24);
     app.keys("oproc/4711/root/data<Enter>");
     let result = Ok(("nginx".into(), of_container()));

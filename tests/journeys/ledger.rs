@@ -1,4 +1,4 @@
-//! After a prune: what comes back by itself, and what shrinking adds.
+//! After a prune: the refill, and the effect of shrinking.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn ledger() -> App {
     app
 }
 
-/// The count that was asked for, if one was.
+/// The requested count, if there is one.
 fn asked(app: &mut App) -> Option<u64> {
     app.effects().into_iter().find_map(|effect| match effect {
         Effect::Recount { job, below, mode } => {
@@ -34,7 +34,7 @@ fn recounted(app: &mut App, job: u64, at: u64, result: Result<Option<u64>, LookE
 }
 
 #[test]
-fn what_was_pruned_is_counted_again_and_the_ledger_says_who_used_it() {
+fn ledger_shows_the_refill_of_the_pruned_directories() {
     let mut app = ledger();
     app.shows("refill next count below it in 5.0 s");
     app.sample(64, sample_with(50_100, 1_100));
@@ -52,7 +52,7 @@ fn what_was_pruned_is_counted_again_and_the_ledger_says_who_used_it() {
 }
 
 #[test]
-fn where_nothing_comes_back_nothing_was_missed() {
+fn ledger_without_a_refill_says_nobody_needed_it() {
     let mut app = ledger();
     app.sample(123, sample_with(50_100, 1_100));
     let job = asked(&mut app).unwrap();
@@ -63,7 +63,7 @@ fn where_nothing_comes_back_nothing_was_missed() {
 }
 
 #[test]
-fn a_count_that_was_ended_is_made_again_and_one_that_fails_is_not() {
+fn ended_count_is_repeated_and_failed_count_is_not() {
     let mut app = ledger();
     app.sample(70, sample_with(50_100, 1_100));
     let job = asked(&mut app).unwrap();
@@ -89,7 +89,7 @@ fn no_count_comes_between_a_plan_and_its_prune() {
 }
 
 #[test]
-fn the_cache_is_shrunk_from_the_ledger_and_measured_again() {
+fn cache_is_shrunk_from_the_ledger_and_measured_again() {
     let mut app = ledger();
     app.shows("K      shrinks the dentry cache, then measures again");
     app.keys("K");
@@ -116,7 +116,7 @@ fn the_cache_is_shrunk_from_the_ledger_and_measured_again() {
 }
 
 #[test]
-fn the_count_makes_way_for_what_is_asked_for() {
+fn count_makes_way_for_a_requested_job() {
     let mut app = ledger();
     app.sample(70, sample_with(50_100, 1_100));
     let job = asked(&mut app).unwrap();

@@ -1,4 +1,4 @@
-//! What was done this session, and where it is recorded.
+//! The actions of this session, and where they are recorded.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn pruned(columns: u16, rows: u16) -> App {
 }
 
 #[test]
-fn the_history_lists_what_was_done_and_says_where_it_is_recorded() {
+fn history_lists_the_actions_and_names_the_audit_file() {
     let mut app = pruned(80, 24);
     app.shows("1 prune, recorded in /root/.local/state/slabscope/audit.jsonl");
     app.shows("2026-11-22T03:12:44Z  prune negative  999,900 of 1,000,000 dentries  complete");
@@ -60,14 +60,14 @@ fn wider_rungs_and_settings_are_listed_too() {
 }
 
 #[test]
-fn on_a_wide_screen_each_takes_one_line() {
+fn record_takes_one_line_on_a_wide_screen() {
     let mut app = pruned(200, 50);
     let line = app.line("2026-11-22T03:12:44Z");
     assert!(line.ends_with("/mnt/ext4/1"), "{line}");
 }
 
 #[test]
-fn what_cannot_be_recorded_does_not_run_and_the_screen_says_so() {
+fn action_that_cannot_be_recorded_does_not_run_and_says_so() {
     let mut app = App::pruning(80, 24);
     let refused = PruneError::Unrecorded(AuditError::Homeless);
     app.part_pruned(Err(refused), 1_050_000, true);
@@ -82,7 +82,7 @@ fn what_cannot_be_recorded_does_not_run_and_the_screen_says_so() {
 
 /// The disk may have filled up meanwhile.
 #[test]
-fn a_record_that_could_not_be_written_is_shown() {
+fn record_that_could_not_be_written_is_shown() {
     let mut app = App::pruning(80, 24);
     app.part_pruned_with(
         Ok(App::outcome(Status::Complete, 999_900)),
@@ -97,7 +97,7 @@ fn a_record_that_could_not_be_written_is_shown() {
 }
 
 #[test]
-fn more_than_fits_scrolls() {
+fn long_log_scrolls() {
     let mut app = pruned(80, 24);
     for n in 0..20 {
         let mut record = app.model.journal.records[0].clone();

@@ -14,7 +14,7 @@ fn magnitudes() -> impl Iterator<Item = u64> {
     tens.map(|n| n - 1).chain([u64::MAX])
 }
 
-/// A machine on which every figure is this one.
+/// A machine on which every figure is `n`.
 fn machine(n: u64, page_size: Option<u64>) -> Sample {
     let figure = Some(n);
     let cache = |name: &str, active| Cache {
@@ -126,7 +126,7 @@ fn tree_shows_names_beside_figures_of_any_magnitude() {
 }
 
 #[test]
-fn a_missing_figure_is_a_dash_on_every_screen_that_has_it() {
+fn missing_figure_is_a_dash_on_every_screen_that_has_it() {
     let mut app = App::new(80, 24);
     let mut none = machine(7, Some(4096));
     none.memory = Ok(Memory {

@@ -1,4 +1,4 @@
-//! Journeys: what a person types, and what the screen then says.
+//! Journeys: keys of a user, and the screens that follow.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -38,7 +38,7 @@ use slabscope::kernel::session::SessionError;
 use slabscope::kernel::source::{Cause, SourceError};
 use slabscope::kernel::target::LookError;
 
-/// Compares screens with those of the snapshots, in the smallest usual terminal and a large one.
+/// Compares screens with their snapshots, in the smallest usual terminal and a large one.
 fn snapshots(screens: impl Fn(u16, u16) -> Vec<(&'static str, support::App)>) {
     let _bound = support::snapshot::kept_in("../snapshots");
     for (columns, rows) in [(80, 24), (200, 50)] {

@@ -18,7 +18,7 @@ fn marked() -> App {
     app
 }
 
-/// The plan for both.
+/// The plan for both directories.
 fn planned() -> App {
     let mut app = marked();
     app.keys("p");
@@ -48,7 +48,7 @@ fn space_marks_a_row_and_goes_on() {
 }
 
 #[test]
-fn a_plan_covers_all_marked_rows_and_what_is_inside_of_one_goes_with_it() {
+fn plan_covers_all_marked_rows_and_nested_ones_once() {
     let mut app = marked();
     app.keys("g<Enter>");
     app.counted(Census {
@@ -66,7 +66,7 @@ fn a_plan_covers_all_marked_rows_and_what_is_inside_of_one_goes_with_it() {
 }
 
 #[test]
-fn the_plan_shows_each_and_the_sum() {
+fn plan_shows_each_directory_and_the_sum() {
     let mut app = planned();
     app.shows("Prune 2 subtrees");
     app.shows("1,000,000  /mnt/ext4/1   ext4");
@@ -114,7 +114,7 @@ fn many_marked_rows_are_paged_through_and_the_question_stays_in_sight() {
         let effects = app.effects();
         effects.iter().any(|e| matches!(e, Effect::Prune { .. }))
     };
-    // To the end at once is not to have seen what is between.
+    // Going to the end at once shows only a part of what is between.
     app.typed_ahead("<PageDown><PageDown><PageDown><PageDown>y");
     app.shows("the plan has more lines");
     app.shows("lines 19 to 36 of 49");
@@ -128,7 +128,7 @@ fn many_marked_rows_are_paged_through_and_the_question_stays_in_sight() {
 }
 
 #[test]
-fn one_is_pruned_after_the_other_and_each_has_its_line_in_the_ledger() {
+fn directories_are_pruned_in_turn_with_a_line_each_in_the_ledger() {
     let mut app = planned();
     app.keys("y");
     app.prune_began();
@@ -153,7 +153,7 @@ fn one_is_pruned_after_the_other_and_each_has_its_line_in_the_ledger() {
 }
 
 #[test]
-fn what_had_nothing_to_prune_is_in_the_ledger_too() {
+fn directory_with_nothing_to_prune_is_in_the_ledger_too() {
     let mut app = marked();
     app.keys("p");
     app.plan_all(&[census().rows[0].below, counters(0, 5, 0)]);
@@ -167,7 +167,7 @@ fn what_had_nothing_to_prune_is_in_the_ledger_too() {
 }
 
 #[test]
-fn stopped_between_two_the_rest_is_not_begun() {
+fn prune_stopped_between_two_directories_does_not_begin_the_next() {
     let mut app = planned();
     app.keys("y");
     app.prune_began();
@@ -180,7 +180,7 @@ fn stopped_between_two_the_rest_is_not_begun() {
 }
 
 #[test]
-fn one_that_was_replaced_is_left_alone_and_the_others_are_pruned() {
+fn replaced_directory_is_left_alone_and_the_others_are_pruned() {
     let mut app = planned();
     app.keys("y");
     app.prune_began();
@@ -210,7 +210,7 @@ fn mounted_over() -> Mount {
 }
 
 #[test]
-fn a_marked_mount_below_a_marked_directory_has_a_prune_of_its_own() {
+fn marked_mount_below_a_marked_directory_has_a_prune_of_its_own() {
     let mut app = App::sampled(80, 24);
     app.keys("2");
     let at_root = Mount {
@@ -243,7 +243,7 @@ fn a_marked_mount_below_a_marked_directory_has_a_prune_of_its_own() {
 }
 
 #[test]
-fn what_was_marked_in_another_list_of_mounts_keeps_its_filesystem() {
+fn row_marked_in_another_list_of_mounts_keeps_its_filesystem() {
     let mut app = App::on_tree(80, 24);
     app.keys("o4711<Enter>");
     let mount = Mount {

@@ -1,4 +1,4 @@
-//! The list of mounts, and what is cached of each.
+//! The list of mounts, and their counts.
 
 use crate::no_module;
 use crate::support::{App, census, counters, mounts};
@@ -8,7 +8,7 @@ use slabscope::ui::update::{Effect, Msg};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Jobs and paths of the censuses asked for, which tell no rows.
+/// Jobs and paths of the requested censuses, which report no rows.
 fn asked(app: &mut App) -> Vec<(u64, PathBuf)> {
     let effects = app.effects().into_iter();
     let asked = effects.filter_map(|effect| match effect {
@@ -29,7 +29,7 @@ fn counted(app: &mut App, job: u64, census: Census) {
 }
 
 #[test]
-fn one_key_counts_those_worth_it_one_after_the_other() {
+fn one_key_counts_worthwhile_mounts_one_after_the_other() {
     let mut app = App::on_tree(80, 24);
     app.effects();
     app.keys("a");
@@ -64,7 +64,7 @@ fn one_key_counts_those_worth_it_one_after_the_other() {
 }
 
 #[test]
-fn the_selected_one_is_counted_alone_and_never_prunable_is_said() {
+fn selected_mount_is_counted_alone_and_unprunable_one_says_so() {
     let mut app = App::on_tree(80, 24);
     let tmpfs = mounts().iter().position(|mount| mount.is_memory()).unwrap();
     let point = mounts()[tmpfs].point.clone();
@@ -93,7 +93,7 @@ fn the_selected_one_is_counted_alone_and_never_prunable_is_said() {
 }
 
 #[test]
-fn escape_ends_the_counting_and_keeps_what_the_one_under_way_has() {
+fn escape_ends_the_counting_and_keeps_the_partial_count() {
     let mut app = App::on_tree(80, 24);
     app.effects();
     app.keys("a");
@@ -121,7 +121,7 @@ fn escape_ends_the_counting_and_keeps_what_the_one_under_way_has() {
 }
 
 #[test]
-fn walking_in_ends_the_counting_and_counts_the_mount_itself() {
+fn entering_a_mount_ends_the_counting_and_counts_that_mount() {
     let mut app = App::on_tree(80, 24);
     app.keys("a");
     app.effects();
@@ -138,7 +138,7 @@ fn walking_in_ends_the_counting_and_counts_the_mount_itself() {
 }
 
 #[test]
-fn a_mount_that_cannot_be_counted_says_so() {
+fn mount_that_cannot_be_counted_says_so() {
     let mut app = App::on_tree(80, 24);
     app.effects();
     app.keys("u");
@@ -149,7 +149,7 @@ fn a_mount_that_cannot_be_counted_says_so() {
 }
 
 #[test]
-fn a_click_selects_a_mount_and_walks_in() {
+fn click_selects_a_mount_and_enters_it() {
     let mut app = App::on_tree(80, 24);
     let (x, y) = app.position("/mnt/ext4");
     app.click(x, y);
@@ -161,7 +161,7 @@ fn a_click_selects_a_mount_and_walks_in() {
 }
 
 #[test]
-fn mounts_that_differ_at_their_ends_are_told_apart_at_80_columns() {
+fn mounts_that_differ_at_their_ends_stay_distinct_at_80_columns() {
     let mount = |n: u32| {
         let point = format!("/run/containerd/io.containerd.runtime.v2.task/k8s.io/{n:064x}/rootfs");
         Mount {

@@ -41,7 +41,7 @@ fn n_lists_the_negative_names_of_the_row() {
 }
 
 #[test]
-fn on_the_row_of_what_is_here_n_lists_the_directory_itself() {
+fn n_on_the_nameless_row_lists_the_directory_itself() {
     let mut app = App::in_ext4(80, 24);
     app.keys("Gn");
     assert!(matches!(&app.effects()[..],
@@ -76,7 +76,7 @@ fn enter_shows_the_names_of_a_shape_and_escape_all_again() {
 }
 
 #[test]
-fn names_are_shown_escaped_and_found_as_they_are_shown() {
+fn names_are_shown_escaped_and_found_in_that_form() {
     let mut app = App::in_names(80, 24);
     app.keys("<Tab>G");
     for shown in [
@@ -132,7 +132,7 @@ fn escape_ends_a_listing_and_keeps_what_it_has() {
 }
 
 #[test]
-fn where_nothing_is_absent_or_listed_it_says_so() {
+fn empty_or_failed_listing_says_so() {
     let mut app = App::listing_names(80, 24);
     app.listed(Listing::of([]));
     app.shows("none directly here; 1,000,000 below: Esc, then open one, or H finds them");
@@ -150,9 +150,9 @@ fn where_nothing_is_absent_or_listed_it_says_so() {
     ));
 }
 
-/// A directory that no census has shown is not looked up for its names, but on purpose.
+/// A directory that no census has shown is looked up for its names on request only.
 #[test]
-fn what_is_not_known_to_be_cached_is_not_looked_up() {
+fn directory_not_known_to_be_cached_is_not_looked_up() {
     let mut app = App::on_tree(80, 24);
     app.keys("ogone<Enter>");
     let looks_up = |app: &mut App| match app.effects().pop() {
@@ -178,7 +178,7 @@ fn what_is_not_known_to_be_cached_is_not_looked_up() {
 }
 
 #[test]
-fn an_export_asks_for_the_file_and_tells_errors_in_place() {
+fn export_asks_for_the_file_and_shows_errors_in_place() {
     let mut app = App::in_names(80, 24);
     app.model.directory = "/root".into();
     app.keys("e");
@@ -233,7 +233,7 @@ fn an_export_asks_for_the_file_and_tells_errors_in_place() {
 }
 
 #[test]
-fn many_names_are_drawn_from_the_few_in_sight() {
+fn many_names_are_listed_and_paged() {
     let names = (0..100_000_u32).map(|n| format!("sess_{n:x}"));
     let names: Vec<String> = names.collect();
     let mut app = App::listing_names(80, 24);
@@ -246,7 +246,7 @@ fn many_names_are_drawn_from_the_few_in_sight() {
 }
 
 #[test]
-fn the_page_stays_behind_other_screens_and_the_help_tells_its_keys() {
+fn page_stays_behind_other_screens_and_the_help_has_its_keys() {
     let mut app = App::in_names(80, 24);
     app.keys("1");
     app.shows_no("shapes");

@@ -37,7 +37,7 @@ fn p_plans_and_changes_nothing() {
 }
 
 #[test]
-fn a_path_too_long_for_the_title_is_in_the_plan_in_full() {
+fn path_too_long_for_the_title_is_in_the_plan_in_full() {
     let mut app = App::on_tree(80, 24);
     app.keys("j<Enter>");
     app.counted(Census {
@@ -61,14 +61,14 @@ fn y_read_together_with_escape_does_not_prune() {
     app.alt('y');
     app.shows_no("Prune subtree /mnt/ext4/1");
     assert!(app.effects().is_empty());
-    // Here Esc ends but the look for those that hold what stays.
+    // Here Esc ends only the scan for holders.
     let mut app = App::planned(80, 24);
     app.keys("w");
     app.effects();
     app.alt('y');
     app.shows("Prune subtree /mnt/ext4/1");
     assert!(matches!(app.effects()[..], [Effect::Cancel { .. }]));
-    // The key behind Esc does what it does there.
+    // The key behind Esc has its usual action there.
     let mut app = App::in_ext4(80, 24);
     app.alt('?');
     app.shows("Every screen");
@@ -124,7 +124,7 @@ fn y_carries_out_the_plan_that_was_shown_in_the_mode_chosen() {
 }
 
 #[test]
-fn with_nothing_to_prune_y_does_nothing() {
+fn y_does_nothing_with_nothing_to_prune() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     app.plan(counters(0, 0, 5));
@@ -139,7 +139,7 @@ fn with_nothing_to_prune_y_does_nothing() {
 }
 
 #[test]
-fn a_row_is_pruned_and_never_by_surprise_what_is_around_it() {
+fn prune_of_a_row_leaves_what_is_around_it() {
     let mut app = App::in_ext4(80, 24);
     app.keys("G");
     assert_eq!(app.selected(), ".");
@@ -153,7 +153,7 @@ fn a_row_is_pruned_and_never_by_surprise_what_is_around_it() {
 }
 
 #[test]
-fn a_prune_shows_how_far_it_is_and_escape_stops_it() {
+fn prune_shows_progress_and_escape_stops_it() {
     let mut app = App::pruning(80, 24);
     let (job, at) = (app.model.last_job, Duration::from_secs(61));
     let so_far = Box::new(Counters {
@@ -174,7 +174,7 @@ fn a_prune_shows_how_far_it_is_and_escape_stops_it() {
 }
 
 #[test]
-fn the_ledger_compares_and_the_chart_marks_the_prune() {
+fn ledger_compares_and_the_chart_marks_the_prune() {
     let mut app = App::pruning(80, 24);
     app.effects();
     app.pruned(Status::Complete, 999_900);
@@ -206,9 +206,10 @@ fn the_ledger_compares_and_the_chart_marks_the_prune() {
     app.shows("2026-11-22T03:12:44Z  prune negative  999,900 of 1,000,000 dentries  complete");
 }
 
-/// Held open by the ledger it would be in use, and its filesystem could not be unmounted.
+/// A directory that the ledger held open would be in use, and its filesystem could not be
+/// unmounted.
 #[test]
-fn a_directory_is_held_open_from_plan_to_prune_and_no_longer() {
+fn directory_is_held_open_from_plan_to_prune_and_no_longer() {
     let mut app = App::planned(80, 24);
     let slabscope::ui::model::InputMode::Confirm(confirm) = &app.model.mode else {
         panic!("{:?}", app.model.mode);
@@ -221,7 +222,7 @@ fn a_directory_is_held_open_from_plan_to_prune_and_no_longer() {
 }
 
 #[test]
-fn after_a_prune_the_directories_above_are_counted_again_once_shown() {
+fn directories_above_a_prune_are_counted_again_once_shown() {
     let mut app = App::in_ext4(80, 24);
     app.keys("<Enter>");
     app.counted(Census {
@@ -239,9 +240,9 @@ fn after_a_prune_the_directories_above_are_counted_again_once_shown() {
         [Effect::Cancel { .. }, Effect::Census { path, .. }] if path.as_os_str() == "/mnt/ext4"));
 }
 
-/// What came between the plan and the confirmation, and what the screen says of it.
+/// Changes between the plan and the confirmation, and the message on the screen.
 #[test]
-fn what_is_no_more_as_it_was_planned_is_not_pruned_and_the_screen_says_why() {
+fn changed_directory_is_not_pruned_and_the_screen_says_why() {
     let unloaded = SessionError::NoModule("/dev/slabscope".into());
     for (error, why) in [
         (
@@ -262,7 +263,7 @@ fn what_is_no_more_as_it_was_planned_is_not_pruned_and_the_screen_says_why() {
 }
 
 #[test]
-fn a_prune_that_fails_midway_says_what_it_did() {
+fn prune_that_fails_midway_says_what_it_did() {
     let mut app = App::pruning(80, 24);
     let unloaded = SessionError::NoModule("/dev/slabscope".into());
     let error = PruneError::Midway {
@@ -280,7 +281,7 @@ fn a_prune_that_fails_midway_says_what_it_did() {
 }
 
 #[test]
-fn a_directory_that_vanishes_before_the_plan_has_none() {
+fn directory_that_vanishes_before_the_plan_has_none() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     let job = app.model.last_job;
@@ -297,7 +298,7 @@ fn a_directory_that_vanishes_before_the_plan_has_none() {
 }
 
 #[test]
-fn a_refused_plan_is_shown_in_place() {
+fn refused_plan_is_shown_in_place() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     let job = app.model.last_job;
@@ -343,13 +344,13 @@ fn inodes_and_pages_say_what_the_next_reads_cost_and_what_is_dirty() {
 }
 
 #[test]
-fn files_are_written_first_only_where_that_was_asked_for() {
+fn files_are_written_first_only_on_request() {
     for (keys, chosen, first) in [
         ("3y", PruneMode::Inodes, false),
         ("3Wy", PruneMode::Inodes, true),
         ("4WWy", PruneMode::Pages, false),
         ("jjjWy", PruneMode::Pages, true),
-        // Nothing is written where no file is touched.
+        // Nothing is written if no file is touched.
         ("W2y", PruneMode::Dentries, false),
     ] {
         let mut app = dirty();
@@ -369,7 +370,7 @@ fn files_are_written_first_only_where_that_was_asked_for() {
 }
 
 #[test]
-fn an_overlay_names_its_layers_and_plans_for_them() {
+fn overlay_names_its_layers_and_plans_for_them() {
     let mut app = App::in_ext4(80, 24);
     app.keys("p");
     app.plan(counters(5, 0, 5));
@@ -392,7 +393,7 @@ fn an_overlay_names_its_layers_and_plans_for_them() {
 }
 
 #[test]
-fn the_ledger_of_inodes_tells_them_and_what_is_pending() {
+fn ledger_of_inodes_shows_them_and_what_is_pending() {
     let mut app = dirty();
     app.keys("3y");
     app.prune_began();

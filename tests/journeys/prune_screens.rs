@@ -1,4 +1,4 @@
-//! The way from the plan to the ledger in its states, as pictures.
+//! The way from the plan to the ledger in its states, as snapshots.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -159,7 +159,7 @@ const SCREENS: [Screen; 10] = [
 ];
 
 #[test]
-fn the_screens() {
+fn screens_match_their_snapshots() {
     crate::snapshots(|columns, rows| {
         let screens = SCREENS.iter();
         screens
@@ -169,7 +169,7 @@ fn the_screens() {
 }
 
 #[test]
-fn each_in_each_size_and_without_unicode_and_colour() {
+fn each_state_is_drawn_in_each_size_without_unicode_and_colour() {
     for (name, app) in SCREENS {
         for (columns, rows) in [(1, 1), (2, 3), (10, 4), (40, 12), (300, 80)] {
             let mut app = app(80, 24);

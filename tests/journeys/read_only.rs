@@ -12,7 +12,7 @@ fn read_only(app: fn(u16, u16) -> App) -> App {
 }
 
 #[test]
-fn what_acts_is_in_no_hint_and_in_no_help() {
+fn keys_that_act_are_in_no_hint_and_no_help() {
     for app in [App::sampled, App::on_tree, App::in_ext4] {
         let mut app = read_only(app);
         app.shows("READ-ONLY");
@@ -37,7 +37,7 @@ fn what_acts_is_in_no_hint_and_in_no_help() {
 }
 
 #[test]
-fn a_key_that_acts_does_nothing_and_says_why() {
+fn key_that_acts_does_nothing_and_says_why() {
     let mut app = read_only(App::in_ext4);
     for key in ["p", "P"] {
         app.keys(key);
@@ -54,7 +54,7 @@ fn a_key_that_acts_does_nothing_and_says_why() {
 }
 
 #[test]
-fn looking_goes_on() {
+fn keys_that_only_look_still_work() {
     let mut app = read_only(App::sampled);
     app.keys("2");
     app.msg(Msg::Mounts(Ok(mounts())));
@@ -63,7 +63,7 @@ fn looking_goes_on() {
 }
 
 #[test]
-fn on_captured_files_a_click_asks_nothing_of_this_machine() {
+fn click_on_captured_files_queries_nothing_of_this_machine() {
     let mut app = App::on_tree(80, 24);
     app.model.inert = Some(Inert::Captured("/srv/bundle".into()));
     app.effects();

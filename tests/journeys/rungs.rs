@@ -67,7 +67,7 @@ fn only_y_carries_a_plan_out_and_enter_never() {
 }
 
 #[test]
-fn the_plan_on_the_screen_is_carried_out() {
+fn plan_on_the_screen_is_carried_out() {
     let mut app = cgroup(80, 24);
     app.shows("Reclaim: the cgroup ");
     app.shows("914 MiB: + doubles it, - halves it, a types another amount");
@@ -99,7 +99,7 @@ fn the_plan_on_the_screen_is_carried_out() {
 }
 
 #[test]
-fn an_amount_is_adjusted_and_typed() {
+fn amount_is_adjusted_and_typed() {
     let mut app = cgroup(80, 24);
     let amount = |app: &App| match app.asked().1 {
         Ask::Cgroup { amount, .. } => amount >> 20,
@@ -134,7 +134,7 @@ fn an_amount_is_adjusted_and_typed() {
 }
 
 #[test]
-fn everybody_is_chosen_in_the_plan() {
+fn everybody_modes_are_chosen_in_the_plan() {
     let mut app = everybody(80, 24);
     let ask = |what, sync| Ask::Everybody { what, sync };
     assert_eq!(app.asked().1, ask(What::Slab, false));
@@ -163,7 +163,8 @@ fn everybody_is_chosen_in_the_plan() {
     assert_eq!(carried_out(&mut app), [ask(What::Both, true)]);
 }
 
-/// Digits are screens, and in a plan modes of this directory; none opens what hits others.
+/// Digits are screens, and in a plan modes of this directory; none opens a plan that affects
+/// others.
 #[test]
 fn no_digit_in_a_plan_opens_a_wider_one() {
     for app in [App::planned, cgroup, superblock, everybody] {
@@ -179,7 +180,7 @@ fn no_digit_in_a_plan_opens_a_wider_one() {
 }
 
 #[test]
-fn what_the_kernel_does_not_offer_leaves_the_plan_as_it_was() {
+fn refused_rung_leaves_the_plan_as_it_was() {
     let mut app = superblock(80, 24);
     app.keys("i");
     assert!(matches!(
@@ -199,7 +200,7 @@ fn what_the_kernel_does_not_offer_leaves_the_plan_as_it_was() {
     app.shows("this kernel does not offer it");
 }
 
-/// What is chosen of the wider rungs in the plan of a prune: its line, from 0.
+/// A choice from the wider rungs in the plan of a prune: its line, from 0.
 fn from_a_prune(line: usize) -> App {
     let mut app = App::planned(80, 24);
     app.ladder(true);
@@ -216,7 +217,7 @@ const CACHE: usize = 2;
 const EVERYBODY: usize = 3;
 
 #[test]
-fn the_plan_of_a_prune_names_wider_rungs_and_lists_them_to_choose() {
+fn plan_of_a_prune_names_wider_rungs_and_lists_them_to_choose() {
     let mut app = App::planned(80, 24);
     app.ladder(true);
     app.shows("Broader  >: superblock, cgroup, cache, system");
@@ -250,7 +251,7 @@ fn the_plan_of_a_prune_names_wider_rungs_and_lists_them_to_choose() {
 }
 
 #[test]
-fn a_digit_chooses_what_the_plan_of_a_prune_is_for() {
+fn digit_in_a_wider_plan_chooses_a_prune() {
     for (digit, chosen) in [
         ("1", "▸ 1 negative dentries"),
         ("2", "▸ 2 unused dentries"),
@@ -263,7 +264,7 @@ fn a_digit_chooses_what_the_plan_of_a_prune_is_for() {
         app.plan(census().rows[0].below);
         app.shows(chosen);
     }
-    // Of no directory's there is none to choose for, and the plan stays.
+    // Without a directory there is no mode to choose, and the plan stays.
     let mut app = everybody(80, 24);
     app.keys("3");
     app.shows("this rung acts on a directory");
@@ -271,7 +272,7 @@ fn a_digit_chooses_what_the_plan_of_a_prune_is_for() {
 }
 
 #[test]
-fn a_rung_that_does_not_apply_says_why() {
+fn rung_that_does_not_apply_says_why() {
     let mut app = App::planned(200, 50);
     app.ladder(true);
     let step = app
@@ -290,7 +291,7 @@ fn a_rung_that_does_not_apply_says_why() {
 }
 
 #[test]
-fn what_reaches_wider_than_the_row_is_red() {
+fn reach_beyond_the_row_is_red() {
     let red = |app: &mut App| {
         let (x, y) = app.position("Scope ");
         let alarm = app.model.look.alarm().fg.unwrap();
@@ -309,7 +310,7 @@ fn what_reaches_wider_than_the_row_is_red() {
 }
 
 #[test]
-fn read_only_nothing_of_it_is_there() {
+fn read_only_mode_has_no_wider_rungs() {
     for (mut app, words) in [
         (App::on_filesystems(80, 24), "p reclaim"),
         (App::on_cgroups(80, 24), "p reclaim"),
@@ -330,7 +331,7 @@ fn read_only_nothing_of_it_is_there() {
 }
 
 #[test]
-fn a_plan_that_does_not_fit_is_not_carried_out() {
+fn plan_that_does_not_fit_is_not_carried_out() {
     let mut app = everybody(80, 24);
     app.resize(40, 10);
     app.effects();
@@ -339,7 +340,7 @@ fn a_plan_that_does_not_fit_is_not_carried_out() {
     app.shows("the plan has more lines: PgDn");
     app.keys("x");
     app.shows("Esc cancel");
-    // Nor is the word asked for.
+    // The word is not requested either.
     app.shows_no("type web-07");
     app.resize(39, 10);
     app.keys("y");
@@ -348,7 +349,7 @@ fn a_plan_that_does_not_fit_is_not_carried_out() {
 }
 
 #[test]
-fn without_the_module_p_offers_the_page_cache_below_and_says_what_is_wider() {
+fn p_without_the_module_offers_the_page_cache_below_and_wider_rungs() {
     let mut app = crate::browse::browsing(80, 24);
     app.keys("jp");
     app.shows("not a directory");
@@ -375,7 +376,7 @@ fn without_the_module_p_offers_the_page_cache_below_and_says_what_is_wider() {
     ));
 }
 
-/// Of 1/ below /mnt/ext4, counted by BPF.
+/// The plan for 1/ below /mnt/ext4, counted by BPF.
 fn planned_by_bpf(columns: u16, rows: u16) -> App {
     let mut app = App::in_ext4(columns, rows);
     app.keys("p");
@@ -392,7 +393,7 @@ fn plan_by_bpf_shows_what_is_cached_and_every_rung_that_works() {
     app.shows("1 negative dentries       1,000,000");
     app.shows("1 to 3 need the module");
     app.shows("Cached   1,000,");
-    // What goes of files is not known, and no figure stands for that.
+    // How many inodes and pages would go is unknown, and no figure stands for that.
     for row in ["3 unused + inodes", "4 page cache only"] {
         let line = app.line(row);
         assert!(line.contains(" - ") && !line.contains('0'), "{line}");
@@ -425,7 +426,7 @@ fn plan_by_bpf_leads_to_the_rungs_that_work() {
 }
 
 #[test]
-fn the_screens() {
+fn screens_match_their_snapshots() {
     crate::snapshots(|columns, rows| {
         let mut ladder = App::planned(columns, rows);
         ladder.ladder(true);
@@ -457,7 +458,7 @@ fn the_screens() {
 }
 
 #[test]
-fn another_rung_ends_the_plan_that_is_being_made_anew() {
+fn another_rung_ends_the_replanning() {
     let mut app = superblock(80, 24);
     app.keys("i");
     app.shows("looking again ...");

@@ -1,4 +1,4 @@
-//! The kernel's settings: shown, changed by y alone, put back by one key.
+//! The kernel's settings: shown, changed by y alone, restored by one key.
 
 use crate::support::App;
 use slabscope::reclaim::ReclaimError;
@@ -31,7 +31,7 @@ impl App {
         app
     }
 
-    /// That the pressure is changed, and nothing else.
+    /// Asserts that a change of the pressure is requested, and nothing else.
     fn asks_for(&mut self, pressure: u64) {
         let asked = self.effects();
         assert!(
@@ -73,7 +73,7 @@ fn answered(app: &mut App, result: Result<Option<Box<TuneReport>>, ReclaimError>
 }
 
 #[test]
-fn they_are_shown_with_what_they_mean() {
+fn settings_are_shown_with_their_meaning() {
     let mut app = App::in_settings(80, 24);
     app.shows("▸ vm.vfs_cache_pressure   100");
     app.shows("how eagerly dentries and inodes are reclaimed");
@@ -114,7 +114,7 @@ fn only_y_changes_a_setting_and_b_proposes_the_former_value() {
 }
 
 #[test]
-fn what_cannot_be_changed_says_why() {
+fn unchangeable_setting_says_why() {
     let mut app = App::in_settings(80, 24);
     app.keys("j+");
     app.keys("y");
@@ -138,7 +138,7 @@ fn what_cannot_be_changed_says_why() {
 }
 
 #[test]
-fn a_second_y_or_one_that_changes_nothing_asks_for_nothing() {
+fn second_y_and_one_that_changes_nothing_request_nothing() {
     let mut app = App::in_settings(80, 24);
     app.keys("++yy");
     app.asks_for(200);
@@ -150,7 +150,7 @@ fn a_second_y_or_one_that_changes_nothing_asks_for_nothing() {
 }
 
 #[test]
-fn a_change_that_is_not_recorded_is_taken_back_all_the_same() {
+fn unrecorded_change_can_still_be_restored() {
     let mut app = App::in_settings(80, 24);
     changed_and(&mut app, [100, 200], Err(AuditError::Homeless));
     app.shows("not recorded: there is no audit file");
@@ -162,7 +162,7 @@ fn a_change_that_is_not_recorded_is_taken_back_all_the_same() {
 }
 
 #[test]
-fn what_is_not_shown_is_neither_changed_nor_put_back() {
+fn setting_that_is_not_shown_is_neither_changed_nor_restored() {
     let mut app = App::in_settings(80, 24);
     changed(&mut app, 100, 200);
     read(&mut app, 200);
@@ -174,7 +174,7 @@ fn what_is_not_shown_is_neither_changed_nor_put_back() {
 }
 
 #[test]
-fn a_change_waits_for_no_search_for_hotspots() {
+fn change_does_not_wait_for_a_search_for_hotspots() {
     let mut app = App::on_tree(80, 24);
     app.keys("H");
     let hunt = app.model.last_job;
@@ -189,7 +189,7 @@ fn a_change_waits_for_no_search_for_hotspots() {
 }
 
 #[test]
-fn read_only_they_are_shown_and_stay() {
+fn settings_are_shown_and_unchangeable_in_read_only_mode() {
     let mut app = App::in_settings(80, 24);
     app.model.inert = Some(Inert::ReadOnly);
     app.shows("vm.vfs_cache_pressure   100");
@@ -201,7 +201,7 @@ fn read_only_they_are_shown_and_stay() {
 }
 
 #[test]
-fn the_screens() {
+fn screens_match_their_snapshots() {
     crate::snapshots(|columns, rows| {
         let mut app = App::in_settings(columns, rows);
         app.keys("++");

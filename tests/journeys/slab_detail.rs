@@ -6,7 +6,7 @@ use slabscope::ui::model::Ask;
 use slabscope::ui::update::{Effect, Msg};
 
 #[test]
-fn the_detail_says_what_a_cache_is_and_how_it_is_used() {
+fn detail_says_what_a_cache_is_and_how_it_is_used() {
     let mut app = App::new(80, 24);
     app.sample(1, sample_with(1_000_000, 0));
     app.keys("j<Enter>");
@@ -43,7 +43,7 @@ fn the_detail_says_what_a_cache_is_and_how_it_is_used() {
 }
 
 #[test]
-fn without_sysfs_the_detail_says_so_and_shows_the_rest() {
+fn detail_without_sysfs_says_so_and_shows_the_rest() {
     let mut app = App::sampled(80, 24);
     app.keys("j<Enter>");
     let denied = std::io::ErrorKind::PermissionDenied;
@@ -58,7 +58,7 @@ fn without_sysfs_the_detail_says_so_and_shows_the_rest() {
 }
 
 #[test]
-fn a_cache_that_goes_away_is_missed_in_place() {
+fn detail_of_a_vanished_cache_says_so() {
     let mut app = App::sampled(80, 24);
     app.keys("j<Enter>");
     let mut without = sample();
@@ -120,7 +120,7 @@ fn only_y_in_a_plan_shrinks_the_cache_that_was_shown() {
 }
 
 #[test]
-fn what_shrinking_freed_is_measured_and_marked() {
+fn freed_slabs_are_measured_and_marked() {
     let mut app = App::sampled(80, 24);
     app.keys("/kmalloc-512<Enter>K");
     app.shrink_planned();
@@ -146,7 +146,7 @@ fn what_shrinking_freed_is_measured_and_marked() {
 }
 
 #[test]
-fn a_refused_shrinking_says_why_and_what_helps() {
+fn refused_shrinking_says_why_and_what_helps() {
     let mut app = App::sampled(80, 24);
     for (kind, remedy) in [
         (std::io::ErrorKind::PermissionDenied, "sudo slabscope"),

@@ -6,7 +6,7 @@ use slabscope::ui::update::{Effect, Msg};
 use std::time::Duration;
 
 #[test]
-fn the_slab_screen_shows_exact_figures_sorted_by_cache_size() {
+fn slab_screen_shows_exact_figures_sorted_by_cache_size() {
     let mut app = App::sampled(80, 24);
     let sample = sample();
     let state = sample.dentries.clone().unwrap();
@@ -77,7 +77,7 @@ fn slabtops_letters_sort() {
 }
 
 #[test]
-fn the_selection_stays_with_its_cache_and_the_top_with_the_largest() {
+fn selection_stays_with_its_cache_and_the_top_with_the_largest() {
     let mut app = App::sampled(80, 24);
     app.keys("j");
     assert_eq!(app.selected(), "dentry");
@@ -96,7 +96,7 @@ fn the_selection_stays_with_its_cache_and_the_top_with_the_largest() {
 }
 
 #[test]
-fn growth_is_in_the_line_of_what_grows() {
+fn growth_is_in_the_line_of_its_cache() {
     let mut app = App::new(80, 24);
     app.sample(1, sample_with(1_000_000, 0));
     app.sample(2, sample_with(1_074_100, 0));
@@ -110,7 +110,7 @@ fn growth_is_in_the_line_of_what_grows() {
 }
 
 #[test]
-fn a_frozen_screen_keeps_all_figures_of_one_sample() {
+fn frozen_screen_keeps_all_figures_of_one_sample() {
     let mut app = App::new(80, 24);
     app.sample(1, sample_with(1_000_000, 7));
     app.keys("f");
@@ -128,7 +128,7 @@ fn a_frozen_screen_keeps_all_figures_of_one_sample() {
 }
 
 #[test]
-fn a_filter_narrows_the_table_and_escape_ends_it() {
+fn filter_narrows_the_table_and_escape_ends_it() {
     let mut app = App::sampled(80, 24);
     app.keys("/EXT4");
     app.shows("/EXT4");
@@ -143,7 +143,7 @@ fn a_filter_narrows_the_table_and_escape_ends_it() {
 }
 
 #[test]
-fn without_root_the_panel_says_which_file_refused_and_the_rest_is_shown() {
+fn panel_without_root_names_the_refused_file_and_the_rest_is_shown() {
     let mut app = App::new(80, 24);
     let mut sample = sample();
     let denied = std::io::ErrorKind::PermissionDenied;
@@ -162,7 +162,7 @@ fn without_root_the_panel_says_which_file_refused_and_the_rest_is_shown() {
 }
 
 #[test]
-fn a_cache_named_to_deceive_is_escaped() {
+fn deceptive_cache_name_is_escaped() {
     let mut app = App::new(100, 24);
     let mut sample = sample();
     sample.caches.as_mut().unwrap()[0].name = "\u{1b}[2J\u{202e}x".into();
@@ -173,7 +173,7 @@ fn a_cache_named_to_deceive_is_escaped() {
 }
 
 #[test]
-fn the_sort_menu_has_every_column_and_its_letters() {
+fn sort_menu_has_every_column_and_its_letters() {
     let mut app = App::new(80, 24);
     app.sample(1, sample_with(1_000_000, 0));
     app.sample(2, sample_with(1_074_100, 0));
@@ -210,7 +210,7 @@ fn the_sort_menu_has_every_column_and_its_letters() {
 }
 
 #[test]
-fn a_regular_expression_filters_and_a_bad_one_says_so_in_place() {
+fn regular_expression_filters_and_a_bad_one_says_so_in_place() {
     let mut app = App::sampled(80, 24);
     app.keys("/~^kmalloc-[0-9]+$");
     app.shows("a regular expression");
@@ -255,7 +255,7 @@ fn t_shows_the_classes_one_after_the_other() {
 }
 
 #[test]
-fn a_mark_is_compared_with_until_it_is_taken_away() {
+fn figures_are_compared_with_the_mark_until_it_is_removed() {
     let mut app = App::new(80, 24);
     app.sample(1, sample_with(1_000_000, 0));
     app.shows_no("Δ MARK");
@@ -291,7 +291,7 @@ fn plus_minus_and_space_set_the_pace() {
 }
 
 #[test]
-fn slabtops_summary_is_shown_where_there_is_room_and_by_its_key() {
+fn slabtops_summary_is_shown_if_there_is_room_and_by_its_key() {
     for (columns, rows) in [(120, 30), (134, 30), (300, 80)] {
         let mut app = App::sampled(columns, rows);
         app.shows("active caches");
@@ -310,7 +310,7 @@ fn slabtops_summary_is_shown_where_there_is_room_and_by_its_key() {
 }
 
 #[test]
-fn the_mouse_sorts_selects_opens_and_scrolls() {
+fn mouse_sorts_selects_opens_and_scrolls() {
     let mut app = App::sampled(80, 24);
     let (x, y) = app.position("ACTIVE");
     app.click(x, y);
@@ -339,7 +339,7 @@ fn the_mouse_sorts_selects_opens_and_scrolls() {
 }
 
 #[test]
-fn a_click_answers_no_question() {
+fn click_answers_no_question() {
     let mut app = App::sampled(80, 24);
     app.keys("K");
     app.shrink_planned();
@@ -354,7 +354,7 @@ fn a_click_answers_no_question() {
 }
 
 #[test]
-fn the_mouse_can_be_given_back_where_there_is_one() {
+fn mouse_can_be_released_if_there_is_one() {
     let mut app = App::sampled(80, 24);
     app.effects();
     app.keys("M");
@@ -368,7 +368,7 @@ fn the_mouse_can_be_given_back_where_there_is_one() {
 }
 
 #[test]
-fn themes_follow_one_another() {
+fn themes_are_changed_in_order() {
     let mut app = App::sampled(80, 24);
     let text = app.screen();
     for theme in ["light", "high-contrast", "none", "dark"] {

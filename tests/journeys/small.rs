@@ -4,7 +4,7 @@ use crate::support::{App, sample_with};
 use slabscope::ui::model::{Answer, InputMode};
 
 #[test]
-fn the_smallest_terminal_keeps_what_matters_most() {
+fn smallest_terminal_keeps_what_matters_most() {
     let mut app = App::new(40, 10);
     app.sample(1, sample_with(1_000_000, 900_000));
     for shown in [
@@ -25,7 +25,7 @@ fn the_smallest_terminal_keeps_what_matters_most() {
 }
 
 #[test]
-fn the_key_that_leads_back_is_the_last_to_go() {
+fn key_that_leads_back_is_the_last_to_go() {
     for columns in [40, 44, 50, 60] {
         let mut app = App::planned(columns, 10);
         app.shows("Esc cancel");
@@ -36,7 +36,7 @@ fn the_key_that_leads_back_is_the_last_to_go() {
 }
 
 #[test]
-fn a_filter_says_how_it_ends() {
+fn filter_says_how_it_ends() {
     let mut app = App::sampled(40, 10);
     app.keys("/ext4");
     app.shows("Esc clear");
@@ -45,7 +45,7 @@ fn a_filter_says_how_it_ends() {
 }
 
 #[test]
-fn a_plan_that_does_not_fit_says_so() {
+fn plan_that_does_not_fit_says_so() {
     let mut app = App::planned(40, 10);
     app.shows("1 negative dentries");
     app.shows("lines 1 to 4 of 22: PgDn, PgUp");
@@ -55,7 +55,7 @@ fn a_plan_that_does_not_fit_says_so() {
 }
 
 #[test]
-fn a_terminal_that_is_too_small_says_so_and_nothing_acts_there() {
+fn too_small_terminal_says_so_and_nothing_acts_there() {
     let mut app = App::planned(39, 10);
     assert!(
         app.screen()
@@ -88,7 +88,7 @@ fn slabtops_summary_leaves_room_for_the_table() {
 }
 
 #[test]
-fn the_sort_menu_keeps_the_chosen_line_in_sight() {
+fn sort_menu_keeps_the_chosen_line_in_sight() {
     let mut app = App::sampled(40, 10);
     app.keys("S");
     app.shows("cache size");
@@ -100,7 +100,7 @@ fn the_sort_menu_keeps_the_chosen_line_in_sight() {
 }
 
 #[test]
-fn a_plan_whose_figures_do_not_fit_is_not_carried_out() {
+fn plan_whose_figures_do_not_fit_is_not_carried_out() {
     let mut app = App::planned_marked(40, 10);
     app.keys("2");
     app.shows_no("unused dentries");
@@ -110,9 +110,9 @@ fn a_plan_whose_figures_do_not_fit_is_not_carried_out() {
     app.shows("the plan has more lines: PgDn");
 }
 
-/// What a plan, of each kind, says: all of it has to be on the screen before it is carried out.
+/// The text of a plan, of each kind: all of it has to be on the screen before it is carried out.
 #[test]
-fn nothing_acts_before_all_that_its_plan_says_was_shown() {
+fn nothing_acts_before_its_whole_plan_was_shown() {
     for (columns, rows) in [(80, 24), (60, 15), (40, 10)] {
         for (kind, plan) in PLANS {
             let mut app = plan(columns, rows);
@@ -155,7 +155,7 @@ fn nothing_acts_before_all_that_its_plan_says_was_shown() {
     }
 }
 
-/// Whether the word is asked for that what hits everybody wants besides.
+/// Whether the word for an action on the whole machine is requested.
 fn word(app: &App) -> bool {
     matches!(&app.model.mode, InputMode::ConfirmRung(confirm) if confirm.word.is_some())
 }

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 #[test]
-fn the_tree_starts_at_the_mounts_with_the_kernels_own_last() {
+fn tree_starts_at_the_mounts_with_the_kernels_own_last() {
     let mut app = App::on_tree(80, 24);
     assert!(matches!(app.effects()[..], [Effect::ReadMounts]));
     let screen = app.screen();
@@ -22,7 +22,7 @@ fn the_tree_starts_at_the_mounts_with_the_kernels_own_last() {
 }
 
 #[test]
-fn without_the_module_the_tree_says_what_is_missing_and_shows_no_figures() {
+fn tree_without_the_module_says_what_is_missing_and_shows_no_figures() {
     let mut app = App::on_tree(80, 24);
     app.keys("<Enter>");
     let job = app.model.last_job;
@@ -44,7 +44,7 @@ fn without_the_module_the_tree_says_what_is_missing_and_shows_no_figures() {
 }
 
 #[test]
-fn walking_in_counts_and_the_rows_say_what_is_cached() {
+fn entering_counts_and_the_rows_show_what_is_cached() {
     let mut app = App::in_ext4(80, 24);
     app.shows("/mnt/ext4");
     app.shows("ext4 on /dev/vdb");
@@ -75,7 +75,7 @@ fn walking_in_counts_and_the_rows_say_what_is_cached() {
 }
 
 #[test]
-fn an_empty_directory_says_so() {
+fn empty_directory_says_so() {
     let mut app = App::on_tree(80, 24);
     app.keys("j<Enter>");
     app.counted(Census::default());
@@ -87,7 +87,7 @@ fn an_empty_directory_says_so() {
 }
 
 #[test]
-fn mounts_below_are_marked_and_walked_into_as_what_they_are() {
+fn mounts_below_are_marked_and_entered_as_mounts() {
     let mut app = App::on_tree(80, 24);
     app.keys("<Enter>");
     let mnt = Counters {
@@ -152,7 +152,7 @@ fn tmpfs_says_that_nothing_can_be_pruned_and_why() {
 }
 
 #[test]
-fn hostile_names_are_shown_escaped_and_walked_by_their_very_bytes() {
+fn hostile_names_are_shown_escaped_and_entered_by_their_exact_bytes() {
     let mut app = App::on_tree(160, 24);
     app.keys("j<Enter>");
     let name = OsStr::from_bytes(b"\x1b[31m\n\xff\xe2\x80\xae");

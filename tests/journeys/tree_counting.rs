@@ -1,4 +1,4 @@
-//! A census as it comes: in parts, cancelled, failed, of a directory with very many.
+//! A census under way: in parts, cancelled, failed, of a directory with very many rows.
 
 use crate::no_module;
 use crate::support::{App, census, counters, row};
@@ -40,7 +40,7 @@ pub fn failed(app: &mut App, error: LookError) {
 }
 
 #[test]
-fn rows_are_shown_as_they_come_with_progress_and_rate() {
+fn rows_are_shown_as_they_are_counted_with_progress_and_rate() {
     let mut app = half_counted(80, 24);
     app.shows("counting: 123,006 dentries so far, 1.2M/s");
     app.shows("Esc stops it");
@@ -71,7 +71,7 @@ fn rows_are_shown_as_they_come_with_progress_and_rate() {
 }
 
 #[test]
-fn a_recount_says_how_far_it_is_of_the_time_before() {
+fn recount_shows_progress_relative_to_the_count_before() {
     let mut app = App::in_ext4(80, 24);
     app.keys("R");
     let so_far = Box::new(counters(500_000, 0, 0));
@@ -84,7 +84,7 @@ fn a_recount_says_how_far_it_is_of_the_time_before() {
 }
 
 #[test]
-fn escape_and_c_end_a_census_which_keeps_what_it_has() {
+fn escape_and_c_end_a_census_and_keep_its_counts() {
     for key in ["<Esc>", "c"] {
         let mut app = half_counted(80, 24);
         let job = app.model.last_job;
@@ -112,7 +112,7 @@ fn escape_and_c_end_a_census_which_keeps_what_it_has() {
 }
 
 #[test]
-fn what_the_module_could_not_count_is_said() {
+fn partial_count_is_marked_as_a_lower_bound() {
     let mut app = App::on_tree(80, 24);
     app.keys("j<Enter>");
     app.counted(Census {
@@ -124,7 +124,7 @@ fn what_the_module_could_not_count_is_said() {
 }
 
 #[test]
-fn a_census_that_fails_keeps_what_it_has_and_says_so() {
+fn failed_census_keeps_its_counts_and_says_so() {
     let mut app = half_counted(80, 24);
     failed(&mut app, failure());
     app.shows("at least: 123,006 dentries");
@@ -138,7 +138,7 @@ fn a_census_that_fails_keeps_what_it_has_and_says_so() {
 }
 
 #[test]
-fn one_that_fails_before_it_counted_says_only_why() {
+fn census_that_fails_before_it_counted_says_only_why() {
     let mut app = App::on_tree(80, 24);
     app.keys("j<Enter>");
     failed(&mut app, no_module());
@@ -147,7 +147,7 @@ fn one_that_fails_before_it_counted_says_only_why() {
 }
 
 #[test]
-fn of_very_many_directories_the_greatest_are_shown_and_the_others_counted() {
+fn greatest_of_many_directories_are_shown_and_the_others_counted() {
     let mut app = App::on_tree(80, 24);
     app.keys("j<Enter>");
     let rows = |kept: std::ops::Range<u64>| -> Vec<DirectoryCount> {
@@ -214,7 +214,7 @@ fn one_row_is_counted_again() {
 }
 
 #[test]
-fn what_looking_cost_is_said() {
+fn cost_of_looking_is_shown() {
     let mut app = App::in_ext4(80, 24);
     app.shows("walk added 0 dentries");
     let mut app = App::in_ext4(200, 50);

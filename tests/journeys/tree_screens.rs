@@ -1,4 +1,4 @@
-//! The tree screen in its states, as pictures.
+//! The tree screen in its states, as snapshots.
 
 use crate::support::{App, census, counters, mounts, row};
 use crate::tree_counting::{failed, failure, half_counted};
@@ -138,7 +138,7 @@ const SCREENS: Screens = [
 ];
 
 #[test]
-fn the_tree_in_its_states() {
+fn tree_states_match_their_snapshots() {
     crate::snapshots(|columns, rows| {
         let screens = SCREENS.iter();
         screens
@@ -148,7 +148,7 @@ fn the_tree_in_its_states() {
 }
 
 #[test]
-fn each_state_in_each_size_and_without_unicode_and_colour() {
+fn each_state_is_drawn_in_each_size_without_unicode_and_colour() {
     for (name, app) in SCREENS {
         for (columns, rows) in [(1, 1), (2, 3), (10, 4), (40, 12), (300, 80)] {
             app(columns, rows).screen();

@@ -37,7 +37,7 @@ fn mixed(columns: u16, rows: u16) -> App {
 }
 
 #[test]
-fn as_many_columns_as_fit_and_all_at_200() {
+fn columns_are_shown_as_far_as_they_fit_and_all_at_200() {
     let mut app = mixed(80, 24);
     let head = app.line("NAME");
     let columns = "NEGATIVE  IN USE     UNUSED   INODES    PAGES   FREEABLE NAME";
@@ -57,7 +57,7 @@ fn as_many_columns_as_fit_and_all_at_200() {
 }
 
 #[test]
-fn each_column_sorts_and_what_is_sorted_by_is_shown() {
+fn each_column_sorts_and_the_sort_key_is_shown() {
     let mut app = mixed(80, 24);
     app.shows("4 directories with cached names, by freeable ▼");
     assert_eq!(names(&app), ["long", "many", "files", "", "Pages"]);
@@ -86,7 +86,7 @@ fn each_column_sorts_and_what_is_sorted_by_is_shown() {
 }
 
 #[test]
-fn s_goes_through_all_columns_and_by_name_the_case_does_not_hide_a_row() {
+fn s_cycles_all_columns_and_names_sort_without_case() {
     let mut app = mixed(80, 24);
     let mut seen = Vec::new();
     for _ in 0..TREE_SHAPES.len() {
@@ -103,7 +103,7 @@ fn s_goes_through_all_columns_and_by_name_the_case_does_not_hide_a_row() {
 }
 
 #[test]
-fn directories_first_or_what_is_here_among_them() {
+fn nameless_row_is_last_or_sorted_among_the_directories() {
     let mut app = mixed(80, 24);
     assert_eq!(names(&app)[3], "");
     app.keys("d");
@@ -116,7 +116,7 @@ fn directories_first_or_what_is_here_among_them() {
 }
 
 #[test]
-fn a_filter_shows_the_names_that_fit_and_escape_ends_it() {
+fn filter_shows_matching_names_and_escape_ends_it() {
     let mut app = mixed(80, 24);
     app.keys("/A");
     app.shows("/A");
@@ -140,7 +140,7 @@ fn a_filter_shows_the_names_that_fit_and_escape_ends_it() {
 }
 
 #[test]
-fn the_mouse_sorts_selects_and_walks_in() {
+fn mouse_sorts_selects_and_enters() {
     let mut app = mixed(80, 24);
     let (x, y) = app.position("NEGATIVE");
     app.click(x, y);
@@ -158,7 +158,7 @@ fn the_mouse_sorts_selects_and_walks_in() {
 }
 
 #[test]
-fn the_second_count_shows_what_changed() {
+fn second_count_shows_what_changed() {
     let mut app = mixed(80, 24);
     app.shows_no("CHANGE");
     app.keys("R");
@@ -181,7 +181,7 @@ fn the_second_count_shows_what_changed() {
 }
 
 #[test]
-fn the_help_says_what_each_column_means() {
+fn help_says_what_each_column_means() {
     for (columns, rows) in [(80, 24), (200, 50)] {
         let mut app = App::in_ext4(columns, rows);
         app.keys("?");
@@ -200,7 +200,7 @@ fn the_help_says_what_each_column_means() {
 }
 
 #[test]
-fn without_slabinfo_no_bytes_are_made_up() {
+fn bytes_are_unknown_without_slabinfo() {
     let mut app = App::new(200, 50);
     app.keys("2");
     app.msg(slabscope::ui::update::Msg::Mounts(Ok(

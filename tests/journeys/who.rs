@@ -76,14 +76,14 @@ fn objects(more: u64) -> Reading {
 const MEANS: &str = "fprobe events on d_splice_alias, d_add";
 
 impl App {
-    /// The kernel counts.
+    /// The kernel begins to count.
     fn watch_began(&mut self, at: u64, means: &str) {
         let (job, at) = (self.model.last_job, Duration::from_secs(at));
         let means = means.into();
         self.msg(Msg::Who(WhoMsg::Began { job, at, means }));
     }
 
-    /// What it counted comes.
+    /// A reading arrives.
     fn watch_read(&mut self, at: u64, reading: Reading) {
         let (job, at) = (self.model.last_job, Duration::from_secs(at));
         let (reading, took) = (Box::new(reading), Duration::from_millis(3));
@@ -101,7 +101,7 @@ impl App {
         self.msg(Msg::Who(WhoMsg::Ended { job, at, error }));
     }
 
-    /// Below /mnt/ext4 it is watched who makes dentries.
+    /// A trace of dentries below /mnt/ext4.
     pub fn watching(columns: u16, rows: u16) -> Self {
         let mut app = Self::in_ext4(columns, rows);
         app.keys("wy");
@@ -111,7 +111,7 @@ impl App {
         app
     }
 
-    /// Who allocates dentries.
+    /// A trace of allocations of the dentry cache.
     pub fn watching_a_cache(columns: u16, rows: u16) -> Self {
         let mut app = Self::sampled(columns, rows);
         app.keys("/dentry<Enter>wy");
@@ -123,7 +123,7 @@ impl App {
 }
 
 #[test]
-fn nothing_is_armed_before_somebody_says_so() {
+fn nothing_is_armed_before_the_confirmation() {
     let mut app = App::in_ext4(80, 24);
     app.effects();
     app.keys("w");
@@ -158,7 +158,7 @@ fn effects(app: &mut App) -> Vec<WhoEffect> {
 }
 
 #[test]
-fn rows_tell_process_directory_count_rate_and_share() {
+fn rows_show_process_directory_count_rate_and_share() {
     let mut app = App::watching(80, 24);
     let row = app.line("/mnt/ext4/1/2/3");
     let words: Vec<_> = row.split_whitespace().collect();
@@ -181,7 +181,7 @@ fn rows_tell_process_directory_count_rate_and_share() {
 }
 
 #[test]
-fn of_a_cache_frees_stand_beside_allocations() {
+fn rows_of_a_cache_show_frees_beside_allocations() {
     let mut app = App::watching_a_cache(80, 24);
     let row = app.line("php-fpm[812]");
     let words: Vec<_> = row.split_whitespace().collect();
@@ -201,7 +201,7 @@ fn of_a_cache_frees_stand_beside_allocations() {
 }
 
 #[test]
-fn rows_are_sorted_sifted_and_the_selection_stays_with_its_row() {
+fn rows_are_sorted_and_filtered_and_the_selection_stays() {
     let mut app = App::watching(80, 24);
     app.keys("j");
     let of = |app: &App| app.model.who.selected().unwrap().process.pid;
@@ -218,7 +218,7 @@ fn rows_are_sorted_sifted_and_the_selection_stays_with_its_row() {
 }
 
 #[test]
-fn a_row_leads_to_its_directory_and_to_what_the_process_has_open() {
+fn row_leads_to_its_directory_and_the_open_files_of_its_process() {
     let mut app = App::watching(80, 24);
     app.effects();
     app.keys("o");
@@ -248,7 +248,7 @@ fn a_row_leads_to_its_directory_and_to_what_the_process_has_open() {
 }
 
 #[test]
-fn it_goes_on_behind_other_screens_until_it_is_stopped() {
+fn trace_goes_on_behind_other_screens_until_it_is_stopped() {
     let mut app = App::watching(80, 24);
     app.effects();
     let job = app.model.last_job;
@@ -274,7 +274,7 @@ fn it_goes_on_behind_other_screens_until_it_is_stopped() {
 }
 
 #[test]
-fn another_watch_ends_the_one_before() {
+fn new_trace_ends_the_one_before() {
     let mut app = App::watching(80, 24);
     app.effects();
     let first = app.model.last_job;
@@ -287,7 +287,7 @@ fn another_watch_ends_the_one_before() {
     assert!(
         matches!(&effects[1], WhoEffect::Start { job, spec: Spec::Cache(_), .. } if *job == second)
     );
-    // What the first one still tells is not the second's.
+    // Late reports of the first one are not the second's.
     app.msg(Msg::Who(WhoMsg::Ended {
         job: first,
         at: Duration::from_secs(13),
@@ -297,7 +297,7 @@ fn another_watch_ends_the_one_before() {
 }
 
 #[test]
-fn why_nothing_can_be_told_stands_where_the_rows_would() {
+fn failure_of_a_trace_is_shown_in_place_of_the_rows() {
     let mut app = App::on_tree(80, 24);
     app.keys("wy");
     app.watch_ended(
@@ -312,7 +312,7 @@ fn why_nothing_can_be_told_stands_where_the_rows_would() {
 }
 
 #[test]
-fn what_finds_no_room_is_told() {
+fn dropped_events_are_reported() {
     let mut app = App::watching(80, 24);
     let full = Reading {
         dropped: 1_234,
@@ -325,14 +325,14 @@ fn what_finds_no_room_is_told() {
 }
 
 #[test]
-fn what_was_left_armed_is_told() {
+fn leftover_of_a_killed_process_is_reported() {
     let mut app = App::sampled(80, 24);
     app.msg(Msg::Who(WhoMsg::Left(vec![812])));
     app.shows("probes left by a slabscope that was killed (812)");
 }
 
 #[test]
-fn a_plan_says_who_fills_what_it_would_prune() {
+fn plan_names_processes_that_fill_the_directory() {
     let mut app = App::planned(80, 24);
     app.shows_no("fills");
     app.keys("<Esc>");
@@ -344,7 +344,7 @@ fn a_plan_says_who_fills_what_it_would_prune() {
 }
 
 #[test]
-fn read_only_arms_nothing() {
+fn read_only_mode_arms_nothing() {
     let mut app = App::sampled(80, 24);
     app.keys("2");
     app.msg(Msg::Mounts(Ok(mounts())));
@@ -359,7 +359,7 @@ fn read_only_arms_nothing() {
 }
 
 #[test]
-fn screens() {
+fn screens_match_their_snapshots() {
     crate::snapshots(|columns, rows| {
         let mut asked = App::in_ext4(columns, rows);
         asked.keys("w");

@@ -1,4 +1,4 @@
-//! Histograms of the kernel's tracing: what was counted comes back, whatever names hold.
+//! Histograms of the kernel's tracing: the counts are parsed back, whatever names hold.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -49,7 +49,7 @@ fn padded(name: &OsStr, width: usize) -> Vec<u8> {
     padded
 }
 
-/// Any bytes but NUL and blanks at the end, which cannot be told from those that pad.
+/// Any bytes but NUL and blanks at the end, which look like padding.
 fn name(most: usize) -> impl Strategy<Value = OsString> {
     let bytes = prop::collection::vec(1..=255_u8, 0..=most);
     bytes.prop_map(|mut bytes| {
@@ -94,14 +94,14 @@ fn histogram(entry: impl Strategy<Value = Entry>) -> impl Strategy<Value = Histo
     )
 }
 
-/// What Linux 7.3.4 wrote, of processes and directories with names of all kinds.
+/// Output of Linux 7.3.4, with processes and directories with names of all kinds.
 fn fixture(name: &str) -> Vec<u8> {
     let path = format!("{}/../tests/histograms/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(path).unwrap()
 }
 
 #[test]
-fn what_the_kernel_wrote() {
+fn output_of_a_kernel_is_read() {
     let made = parse(&fixture("made")).unwrap();
     assert_eq!(
         (made.entries.len(), made.hits, made.dropped),
@@ -141,17 +141,17 @@ fn what_the_kernel_wrote() {
 
 proptest! {
     #[test]
-    fn what_is_counted_by_process_is_read_as_it_was_written(histogram in histogram(counted())) {
+    fn counts_by_process_are_read_as_they_were_written(histogram in histogram(counted())) {
         prop_assert_eq!(parse(&text(&histogram)), Ok(histogram));
     }
 
     #[test]
-    fn what_is_counted_by_name_is_read_as_it_was_written(histogram in histogram(named())) {
+    fn counts_by_name_are_read_as_they_were_written(histogram in histogram(named())) {
         prop_assert_eq!(parse(&text(&histogram)), Ok(histogram));
     }
 
     #[test]
-    fn a_process_may_be_named_as_it_likes(
+    fn process_may_have_any_name(
         hostile in prop::sample::select(vec!["}, { dev: 1", "\n{ common_pid:", " } hitcount: 9", "[         7], "]),
         mut histogram in histogram(counted()),
     ) {
@@ -161,9 +161,9 @@ proptest! {
         prop_assert_eq!(parse(&text(&histogram)), Ok(histogram));
     }
 
-    /// One that holds a whole entry is seen through: none is believed.
+    /// A name that holds a whole entry is detected: none is believed.
     #[test]
-    fn a_directory_named_as_an_entry_makes_no_entry(
+    fn directory_named_like_an_entry_makes_no_entry(
         before in name(30),
         hits in any::<u32>(),
         mut histogram in histogram(named()),
@@ -178,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn one_byte_changed_is_understood_or_refused(
+    fn text_with_one_byte_changed_is_understood_or_refused(
         histogram in histogram(counted()),
         at in any::<prop::sample::Index>(),
         byte: u8,
@@ -190,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn anything_is_understood_or_refused(text in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn any_text_is_understood_or_refused(text in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = parse(&text);
     }
 }

@@ -1,10 +1,10 @@
-//! What answers a plan: `y` typed by somebody who saw it, and nothing else.
+//! Answers to a plan: `y` typed by a user who saw it, and nothing else.
 
 use crate::dirty::Dirty;
 use crate::program::PROGRAM;
 use crate::tty::Tty;
 
-/// The program, on the directory of a home: without the module its page cache can be given up.
+/// The program on the directory of a home: without the module its page cache can be dropped.
 fn on_directory(name: &str) -> Option<(Dirty, Tty)> {
     if std::path::Path::new("/dev/slabscope").exists() {
         return None;
@@ -18,7 +18,7 @@ fn on_directory(name: &str) -> Option<(Dirty, Tty)> {
     Some((home, tty))
 }
 
-/// Quits, and gives what was recorded.
+/// Quits, and returns the record.
 fn recorded(home: &Dirty, tty: &mut Tty) -> Vec<String> {
     tty.type_keys("\x03");
     assert_eq!(tty.ends_restored().exit_code(), 0);
@@ -26,15 +26,17 @@ fn recorded(home: &Dirty, tty: &mut Tty) -> Vec<String> {
     home.outcomes()
 }
 
-/// Sent at once, as a terminal sends what was pasted or typed while the program was busy: in less than the 2 KiB that the
-/// kernel takes at a time (drivers/tty/tty_io.c: `iterate_tty_write()`), so that a busy machine cannot come between.
+/// Sent at once, as a terminal sends pasted text, or text typed while the program was busy: less
+/// than the 2 KiB that the kernel takes at a time (drivers/tty/tty_io.c: `iterate_tty_write()`), so
+/// that a busy machine cannot interleave.
 #[test]
-fn typed_ahead_y_carries_out_no_plan() {
+fn y_typed_ahead_carries_out_no_plan() {
     let Some((home, mut tty)) = on_directory("ahead") else {
         return;
     };
     tty.type_keys(&format!("P{}y", ".".repeat(1_900)));
-    // Or that nothing happens before you type y, if some of the dots came behind the plan.
+    // Or the message that nothing happens before you type y, if some of the dots arrived after the
+    // plan.
     tty.wait_for("type y");
     assert_eq!(recorded(&home, &mut tty), [""; 0]);
 }
@@ -69,7 +71,7 @@ fn y_typed_at_the_plan_carries_it_out() {
     assert_eq!(recorded(&home, &mut tty), ["begun", "complete"]);
 }
 
-/// What a terminal would obey, and more lines than one, do not come into a field.
+/// Control characters and further lines do not enter a field.
 #[test]
 fn pasted_path_is_taken_without_its_line_end_and_not_obeyed() {
     let Some((home, mut tty)) = on_directory("field") else {
@@ -85,7 +87,7 @@ fn pasted_path_is_taken_without_its_line_end_and_not_obeyed() {
     assert_eq!(recorded(&home, &mut tty), [""; 0]);
 }
 
-/// A terminal that does not tell pasting from typing: 20 KB once stopped all keys for a minute.
+/// A terminal without bracketed paste: 20 KB once stopped all keys for a minute.
 #[test]
 fn long_text_in_a_field_stops_no_key() {
     let Some((home, mut tty)) = on_directory("long") else {
@@ -105,9 +107,9 @@ fn long_text_in_a_field_stops_no_key() {
     assert_eq!(recorded(&home, &mut tty), [""; 0]);
 }
 
-/// What came of it is on the screen, and in no file: the exit code says so after the screen is gone.
+/// The outcome is on the screen, and in no file: the exit code says so after the screen is gone.
 #[test]
-fn deed_on_the_screen_without_its_record_exits_1() {
+fn action_on_the_screen_without_its_record_exits_1() {
     use rustix::process::{Resource, Rlimit, prlimit};
     let Some((home, mut tty)) = on_directory("unrecorded") else {
         return;
@@ -142,7 +144,7 @@ fn yes_typed_before_the_plan_is_no_answer_on_the_command_line() {
     let mut tty = Tty::spawn(100, 30, command);
     tty.type_keys("go\nyes\nyes\n");
     tty.wait_for("type yes to reclaim, in full:");
-    // What waits is dropped once the question stands there: faster than that nobody answers.
+    // Pending input is dropped once the question is shown: nobody answers faster than that.
     std::thread::sleep(std::time::Duration::from_secs(1));
     tty.type_keys("no\n");
     tty.wait_for("nothing was reclaimed");

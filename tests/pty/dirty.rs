@@ -1,4 +1,4 @@
-//! A home with files in it whose page cache may go: what a test can act on.
+//! A home with files whose page cache may go: something that a test can act on.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ impl Dirty {
         Self(home)
     }
 
-    /// Gives up the page cache of the files, which have to be written first.
+    /// Drops the page cache of the files, which have to be written first.
     pub fn deed(&self) -> Vec<String> {
         let data = self
             .0
@@ -37,7 +37,7 @@ impl Dirty {
             .into()
     }
 
-    /// The outcomes in the audit's file.
+    /// The outcomes in the audit file.
     pub fn outcomes(&self) -> Vec<String> {
         let text = fs::read_to_string(self.0.path().join("state/slabscope/audit.jsonl"));
         let text = text.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What becomes of a deed, and of what is said, when the terminal goes away or takes nothing more.
+//! An action and its messages when the terminal goes away or takes no more output.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -16,8 +16,8 @@ use crate::dirty::Dirty;
 use crate::program::{Home, PROGRAM, at_work};
 
 impl Dirty {
-    /// Runs the deed on a terminal, and does something to it once the deed is under way. Waits for
-    /// the end of it, and gives its exit code, if it has one.
+    /// Runs the action on a terminal, and does something to the terminal once the action is under
+    /// way. Waits for its end, and returns its exit code, if it has one.
     fn on_terminal(&self, nohup: bool, then: impl FnOnce(Pid) -> bool) -> Option<u32> {
         let pair = native_pty_system().openpty(PtySize::default()).unwrap();
         let mut command = self.0.run_on_terminal("sh");
@@ -53,22 +53,22 @@ impl Dirty {
 }
 
 #[test]
-fn deed_whose_terminal_hangs_up_stops_and_is_recorded() {
+fn action_whose_terminal_hangs_up_stops_and_is_recorded() {
     let home = Dirty::new("hangup");
     home.on_terminal(false, |_| false);
     assert_eq!(home.outcomes(), ["begun", "stopped"]);
 }
 
 #[test]
-fn deed_under_nohup_outlives_its_terminal_and_is_recorded() {
+fn action_under_nohup_outlives_its_terminal_and_is_recorded() {
     let home = Dirty::new("nohup");
     home.on_terminal(true, |_| false);
     assert_eq!(home.outcomes(), ["begun", "complete"]);
 }
 
-/// The kernel hangs up, and so does the shell; at the end of a session comes another signal.
+/// The kernel hangs up, and so does the shell; at the end of a session another signal follows.
 #[test]
-fn deed_that_is_hung_up_twice_or_quit_or_alarmed_is_recorded() {
+fn action_that_is_hung_up_twice_or_quit_or_alarmed_is_recorded() {
     for signals in [
         &[Signal::HUP, Signal::HUP, Signal::TERM][..],
         &[Signal::QUIT],
@@ -89,7 +89,7 @@ fn deed_that_is_hung_up_twice_or_quit_or_alarmed_is_recorded() {
 }
 
 #[test]
-fn file_size_limit_ends_no_deed() {
+fn file_size_limit_ends_no_action() {
     let home = Dirty::new("xfsz");
     let code = home.on_terminal(false, |pid| {
         kill_process(pid, Signal::XFSZ).unwrap();
@@ -101,9 +101,9 @@ fn file_size_limit_ends_no_deed() {
     );
 }
 
-/// The room for the record goes away while the deed runs.
+/// The room for the record disappears while the action runs.
 #[test]
-fn deed_whose_record_fails_exits_1() {
+fn action_whose_record_fails_exits_1() {
     use rustix::process::{Resource, Rlimit, prlimit};
     let home = Dirty::new("unrecorded");
     let code = home.on_terminal(false, |pid| {
@@ -121,7 +121,7 @@ fn full() -> File {
     File::options().write(true).open("/dev/full").unwrap()
 }
 
-/// A message that finds no room is lost; what the program is there for is done.
+/// A message that finds no room is lost; the program's work is done.
 #[test]
 fn full_standard_error_changes_no_exit_code() {
     let home = Dirty::new("full");
@@ -156,8 +156,7 @@ fn full_standard_error_changes_no_exit_code() {
     assert_eq!(home.outcomes(), ["begun", "complete"]);
 }
 
-/// Nobody got what was asked for, which is a failure, and says so; a reader that has seen enough
-/// is none.
+/// Output that is lost is a failure, and reported; a reader that has seen enough is none.
 #[test]
 fn full_standard_output_fails_and_closed_pipe_does_not() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/6.18.44-fc-v509");
@@ -187,9 +186,9 @@ fn full_standard_output_fails_and_closed_pipe_does_not() {
     }
 }
 
-/// The screen ends with its terminal, and what it had under way is in the record.
+/// The screen ends with its terminal, and its action under way is in the record.
 #[test]
-fn deed_of_a_screen_whose_terminal_hangs_up_is_recorded() {
+fn action_of_a_screen_whose_terminal_hangs_up_is_recorded() {
     if Path::new("/dev/slabscope").exists() {
         return;
     }
@@ -259,7 +258,7 @@ fn screen_whose_terminal_takes_no_output_ends_by_a_signal() {
             .open(pair.master.tty_name().unwrap())
             .unwrap();
         let end = Instant::now() + Duration::from_secs(60);
-        // Nothing reads what it draws for each size.
+        // Nothing reads the frames that it draws for each size.
         for columns in (150..200).cycle() {
             pair.master.resize(size(columns)).unwrap();
             let mut asked = [PollFd::new(&slave, PollFlags::OUT)];

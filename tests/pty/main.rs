@@ -1,4 +1,4 @@
-//! The real program on a real terminal: this kernel's figures, its keys, and how it leaves.
+//! The real program on a real terminal: this kernel's figures, its keys, and its end.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -16,7 +16,7 @@ use rustix::process::{Signal, kill_process};
 use tty::{Tty, termios};
 
 #[test]
-fn start_sort_freeze_resize_quit() {
+fn program_starts_sorts_freezes_resizes_and_quits() {
     let mut tty = Tty::start(80, 24, &["--interval", "0.2"]);
     tty.wait_for("SReclaimable");
     if rustix::process::geteuid().is_root() {
@@ -60,7 +60,7 @@ fn start_sort_freeze_resize_quit() {
 }
 
 #[test]
-fn a_serial_line_that_knows_no_size_is_taken_for_80x24() {
+fn serial_line_that_knows_no_size_is_taken_for_80x24() {
     let mut tty = Tty::start(80, 24, &[]);
     tty.wait_for("q quit");
     tty.master
@@ -82,7 +82,7 @@ fn a_serial_line_that_knows_no_size_is_taken_for_80x24() {
 }
 
 #[test]
-fn nothing_is_asked_of_the_terminal() {
+fn terminal_gets_no_query() {
     let mut tty = Tty::start(80, 24, &[]);
     tty.wait_for("q quit");
     tty.resize(90, 30);
@@ -103,7 +103,7 @@ fn nothing_is_asked_of_the_terminal() {
 }
 
 #[test]
-fn without_the_module_the_tree_says_so() {
+fn tree_without_the_module_says_so() {
     if std::path::Path::new("/dev/slabscope").exists() {
         return;
     }
@@ -116,7 +116,7 @@ fn without_the_module_the_tree_says_so() {
 
 /// The shell reads the first line; the rest waits in the terminal until somebody reads it.
 #[test]
-fn what_was_typed_before_the_screen_was_there_is_not_obeyed() {
+fn input_from_before_the_screen_is_not_obeyed() {
     let mut command = Home::read_only().run_on_terminal("sh");
     command.args(["-c", "read line; exec \"$0\"", PROGRAM]);
     let mut tty = Tty::spawn(80, 24, command);
@@ -129,7 +129,7 @@ fn what_was_typed_before_the_screen_was_there_is_not_obeyed() {
 }
 
 #[test]
-fn signals_end_it_and_the_terminal_is_restored() {
+fn signals_end_the_program_and_the_terminal_is_restored() {
     for (signal, name) in [
         (Signal::TERM, "Terminated"),
         (Signal::HUP, "Hangup"),
@@ -172,7 +172,7 @@ fn a_panic_restores_the_terminal() {
 
 /// The keys of the slab screen on this kernel's own caches.
 #[test]
-fn sort_menu_filter_detail_mark_and_class() {
+fn keys_of_the_slab_screen_work_on_this_kernel() {
     if !rustix::process::geteuid().is_root() {
         let mut tty = Tty::start(80, 24, &[]);
         tty.wait_for("sudo slabscope");
@@ -206,7 +206,7 @@ fn sort_menu_filter_detail_mark_and_class() {
 }
 
 #[test]
-fn the_mouse_sorts_and_is_given_back() {
+fn mouse_sorts_and_is_released() {
     let mut tty = Tty::start(80, 24, &[]);
     tty.wait_for("q quit");
     assert!(tty.mouse());
@@ -224,7 +224,7 @@ fn the_mouse_sorts_and_is_given_back() {
 }
 
 #[test]
-fn a_console_has_no_mouse_and_gets_ascii() {
+fn console_has_no_mouse_and_gets_ascii() {
     for term in ["linux", "vt100"] {
         let mut command = Home::read_only().on_terminal();
         command.env("TERM", term);
@@ -254,7 +254,7 @@ fn captured_files_are_shown_without_root_and_nothing_acts() {
 
 /// By its key, and by the signal that `kill -TSTP` sends.
 #[test]
-fn ctrl_z_stops_it_and_fg_brings_it_back() {
+fn ctrl_z_stops_the_program_and_fg_resumes_it() {
     for by_key in [true, false] {
         let mut tty = Tty::start(80, 24, &[]);
         tty.wait_for("q quit");
@@ -285,11 +285,11 @@ fn ctrl_z_stops_it_and_fg_brings_it_back() {
 
 /// As `killall` does, which sends to both processes, one after the other.
 #[test]
-fn stopped_and_continued_by_name_it_goes_on() {
+fn program_stopped_and_continued_by_name_goes_on() {
     let mut tty = Tty::start(80, 24, &[]);
     tty.wait_for("q quit");
     let both = [tty.pid(), tty.at_work()];
-    // One alone.
+    // One process alone.
     kill_process(both[1], Signal::STOP).unwrap();
     tty.wait_until(|| Tty::is_stopped(both[1]));
     kill_process(both[1], Signal::CONT).unwrap();
@@ -313,7 +313,8 @@ fn stopped_and_continued_by_name_it_goes_on() {
     assert_eq!(tty.ends_restored().exit_code(), 0);
 }
 
-/// It goes on in the background, where the terminal is the shell's, and is to end by the signal that it was sent.
+/// It goes on in the background, where the terminal is the shell's, and has to end by the signal
+/// that it got.
 #[test]
 fn suspended_job_of_a_shell_can_be_ended() {
     let mut shell = Home::read_only().run_on_terminal("bash");
@@ -330,7 +331,7 @@ fn suspended_job_of_a_shell_can_be_ended() {
 }
 
 #[test]
-fn wrong_use_exits_with_2_and_says_why() {
+fn usage_error_exits_with_2_and_says_why() {
     let run = |args: &[&str]| {
         let output = Home::read_only().command().args(args).output().unwrap();
         (
@@ -350,7 +351,7 @@ fn wrong_use_exits_with_2_and_says_why() {
 }
 
 #[test]
-fn read_only_shows_everything_and_nothing_acts() {
+fn read_only_mode_shows_everything_and_nothing_acts() {
     let mut tty = Tty::start(100, 24, &["--read-only"]);
     let screen = tty.wait_for("READ-ONLY");
     assert!(!screen.contains("K shrink"), "{screen}");

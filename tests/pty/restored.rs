@@ -1,4 +1,4 @@
-//! However the program ends, and however odd the terminal: it is as it was before.
+//! However the program ends, and however odd the terminal: it is restored.
 
 use portable_pty::PtySize;
 use rustix::process::{Signal, kill_process};
@@ -82,7 +82,7 @@ fn terminal_of_absurd_size_is_drawn_in_part_and_restored() {
     }
 }
 
-/// By the kernel, say, which has no memory left: the process that waits for it gives the terminal back.
+/// By the kernel, for example, if it has no memory left: the guard restores the terminal.
 #[test]
 fn killed_program_leaves_the_terminal_as_it_was() {
     let mut tty = Tty::start(80, 24, &[]);
@@ -92,9 +92,9 @@ fn killed_program_leaves_the_terminal_as_it_was() {
     assert!(!tty.mouse());
 }
 
-/// The process that was started is killed: the one that draws hears of it, and ends in order.
+/// The first process is killed: the one that draws is notified, and ends in order.
 #[test]
-fn program_whose_first_process_is_killed_gives_the_terminal_back() {
+fn program_whose_first_process_is_killed_restores_the_terminal() {
     let mut tty = Tty::start(80, 24, &[]);
     tty.wait_for("SReclaimable");
     kill_process(tty.pid(), Signal::KILL).unwrap();

@@ -1,4 +1,4 @@
-//! A program on a terminal of its own, and what it draws there.
+//! A program on a terminal of its own, and its output there.
 
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -11,23 +11,23 @@ use rustix::termios::{Termios, tcgetattr};
 
 use crate::program::{Home, at_work};
 
-/// How long a condition is waited for before the test fails.
+/// Time until a wait for a condition fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A program on a terminal of its own.
 pub struct Tty {
     child: Box<dyn Child + Send + Sync>,
-    /// Its other end.
+    /// The terminal's other end.
     pub master: Box<dyn MasterPty + Send>,
     writer: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
-    /// All that was written.
+    /// All output so far.
     pub all: Vec<u8>,
-    /// What that looks like.
+    /// The screen that the output makes.
     pub parser: vt100::Parser,
     /// The terminal's state before the program.
     pub before: Termios,
-    /// How often the alternate screen is to be left until the end.
+    /// How often the alternate screen has to be left until the end.
     pub leaves: usize,
 }
 
@@ -138,7 +138,7 @@ impl Tty {
             while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(20)) {
                 self.take(&bytes);
             }
-            // What it wrote last may come after it was seen to have stopped.
+            // Its last output may arrive after it was seen to have stopped.
             if stopped && !self.parser.screen().alternate_screen() {
                 return;
             }
@@ -165,7 +165,7 @@ impl Tty {
         }
     }
 
-    /// Of the program.
+    /// Process id of the program.
     pub fn pid(&self) -> Pid {
         let pid = self.child.process_id().unwrap();
         Pid::from_raw(pid.try_into().unwrap()).unwrap()
@@ -184,7 +184,7 @@ impl Tty {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            // What it writes has to be taken, or it would wait for that.
+            // Its output has to be read, or it would block.
             match self.output.recv_timeout(Duration::from_millis(10)) {
                 Ok(bytes) => self.take(&bytes),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
@@ -199,7 +199,7 @@ impl Tty {
         status
     }
 
-    /// Takes what was written up to the end, which comes once nobody has the terminal any more.
+    /// Reads output up to the end, which is reached once nobody has the terminal any more.
     #[track_caller]
     fn wait_until_restored(&mut self) {
         let end = Instant::now() + PATIENCE;
@@ -224,7 +224,7 @@ impl Tty {
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        // Only if a test failed is it still there.
+        // It still exists only if a test failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

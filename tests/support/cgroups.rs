@@ -39,7 +39,7 @@ fn cgroup(all: &[Cgroup], path: &str, slab: u64, file: u64, limit: Option<u64>) 
     }
 }
 
-/// A web server whose slab, of so many MiB, is about to hit its limit, and others.
+/// A web server whose slab, of `slab` MiB, is about to hit its limit, and others.
 pub fn cgroups(slab: u64) -> Cgroups {
     let mut all = Vec::new();
     for (path, slab, file, limit) in [
@@ -81,14 +81,14 @@ impl App {
         app
     }
 
-    /// The reading that was asked for last ends.
+    /// The last requested reading ends.
     pub fn cgroups(&mut self, at: u64, cgroups: Cgroups) {
         let (at, result) = (Duration::from_secs(at), Ok(Some(cgroups)));
         let job = self.reading();
         self.msg(Msg::Cgroups { job, at, result });
     }
 
-    /// The job of the last reading that was asked for.
+    /// The job of the last requested reading.
     pub fn reading(&self) -> u64 {
         let effects = self.effects.iter().rev();
         let mut jobs = effects.filter_map(|effect| match effect {

@@ -10,7 +10,7 @@ use slabscope::cache::census::{Census, DirectoryCount};
 use slabscope::kernel::source::dentry_state::Cost;
 use slabscope::kernel::source::{Cache, Kernel, Merged, Mount, Sample, Source};
 
-/// Where the captured files of a kernel are.
+/// Directory of the captured files of a kernel.
 pub fn fixture(kernel: &str) -> PathBuf {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
     fixtures.join(kernel)
@@ -28,7 +28,7 @@ pub fn sample() -> Sample {
     Kernel::new(fixture("6.18.44-fc-v509")).sample()
 }
 
-/// The same machine with as many dentries and as much memory in them.
+/// The same machine with these numbers of dentries, and their memory.
 pub fn sample_with(dentries: u64, negative: u64) -> Sample {
     let mut sample = sample();
     if let Ok(caches) = &mut sample.caches {
@@ -62,7 +62,7 @@ pub fn merged_sample() -> Sample {
     }
 }
 
-/// A machine with so many caches, a few of them growing with `n`.
+/// A machine with this number of caches, a few of them growing with `n`.
 pub fn sample_of(caches: usize, n: u64) -> Sample {
     let cache = |index: usize| Cache {
         name: format!("cache-{index}"),
@@ -98,7 +98,7 @@ pub fn mounts() -> Vec<Mount> {
     mounts
 }
 
-/// Counters of so many negatives, files in use and files not in use.
+/// Counters with these numbers of negatives, files in use and files not in use.
 pub fn counters(negative: u64, in_use: u64, unused: u64) -> Counters {
     Counters {
         total: negative + in_use + unused,

@@ -25,7 +25,7 @@ pub fn foreign() -> Vec<String> {
     names
 }
 
-/// Writes the tree of a capture, and says where.
+/// Writes the tree of a capture, and returns its path.
 pub fn unpacked(name: &str) -> PathBuf {
     let text = fs::read_to_string(fixture("foreign").join(format!("{name}.txt"))).unwrap();
     // A tree for each caller: tests run beside one another, and some change it.

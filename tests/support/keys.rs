@@ -1,4 +1,4 @@
-//! What a person types and clicks.
+//! Keys and clicks of a user.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use slabscope::ui::update::Msg;
@@ -6,23 +6,23 @@ use slabscope::ui::update::Msg;
 use super::App;
 
 impl App {
-    /// Types keys: characters, and names such as `<Enter>` and `<Esc>`; each is typed by somebody
-    /// who has seen the screen.
+    /// Types keys: characters, and names such as `<Enter>` and `<Esc>`; the user types each after
+    /// seeing the screen.
     pub fn keys(&mut self, keys: &str) {
         self.type_all(keys, true);
     }
 
-    /// The same, but all of it was typed before anything more was drawn.
+    /// The same, but all of it was typed before the next frame.
     pub fn typed_ahead(&mut self, keys: &str) {
         self.type_all(keys, false);
     }
 
-    /// Pastes, in a terminal that tells pasting from typing.
+    /// Pastes, in a terminal with bracketed paste.
     pub fn paste(&mut self, text: &str) {
         self.msg(Msg::Pasted(text.into()));
     }
 
-    /// The screen is drawn, and nothing is typed for a moment.
+    /// The screen is drawn, and no input arrives for a moment.
     pub fn looks(&mut self) {
         self.msg(Msg::Drawn);
         if let Some(asked) = self.model.asking.waits() {

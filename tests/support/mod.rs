@@ -31,7 +31,7 @@ pub use figures::*;
 pub struct App {
     /// Its state.
     pub model: Model,
-    /// What it asked for since it was last asked.
+    /// The effects since the last call.
     pub effects: Vec<Effect>,
     terminal: Terminal<TestBackend>,
 }
@@ -69,12 +69,12 @@ impl App {
         self.msg(Msg::Size(columns, rows));
     }
 
-    /// Something happens.
+    /// Handles a message.
     pub fn msg(&mut self, msg: Msg) {
         self.effects.extend(update(&mut self.model, msg));
     }
 
-    /// A sample comes, so many seconds after the start.
+    /// A sample arrives, this many seconds after the start.
     pub fn sample(&mut self, at: u64, sample: Sample) {
         let (at, sample) = (Duration::from_secs(at), Box::new(sample));
         self.msg(Msg::Sample { at, sample });

@@ -8,7 +8,7 @@ use slabscope::ui::update::{Effect, Msg, NamesEffect, NamesMsg};
 
 use super::App;
 
-/// 357 names as programs make them, and five as nobody should.
+/// 357 names as programs make them, and five odd ones.
 pub fn negative_names() -> Vec<Vec<u8>> {
     let spread = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut names = Vec::new();
@@ -55,14 +55,14 @@ impl App {
         app
     }
 
-    /// The listing that was asked for last ends.
+    /// The last requested listing ends.
     pub fn listed(&mut self, listing: Listing) {
         let (job, at) = (self.model.last_job, Duration::from_secs(2));
         let result = Ok(listing);
         self.msg(Msg::Names(NamesMsg::Listed { job, at, result }));
     }
 
-    /// The worker finds the names that are wanted.
+    /// The worker filters the requested names.
     pub fn sifted(&mut self) {
         let effects = self.effects();
         for effect in effects {

@@ -1,6 +1,6 @@
-//! Where tests put their files: a directory of this user's alone, on a disk, below directories that
-//! nobody else can change. What is built may lie in somebody else's checkout, and in /tmp anybody
-//! can be there first under a name that can be guessed.
+//! The directory of the tests' files: this user's alone, on a disk, below directories that nobody
+//! else can change. The build directory may be in another user's checkout, and in /tmp anybody can
+//! create a guessable name first.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};

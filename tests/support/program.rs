@@ -1,6 +1,6 @@
 //! The program under test as a process that leaves the machine alone: the only way by which tests
-//! start it (tests/host.rs holds them to it). It knows no environment but its own, its home is the
-//! tests', and what it finds there lets it look and not act.
+//! start it (tests/host.rs checks that). It knows no environment but its own, its home is the
+//! tests', and its configuration there lets it look and not act.
 
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
@@ -20,7 +20,7 @@ use rustix::process::Pid;
 /// The program's file.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_slabscope");
 
-/// The process that does what the program does: the one that was started only waits for it.
+/// The process that does the work: the one that was started only waits for it.
 pub fn at_work(started: Pid) -> Pid {
     let children = format!("/proc/{started}/task/{started}/children");
     let end = Instant::now() + Duration::from_secs(20);
@@ -58,7 +58,7 @@ impl Home {
         Self { path, acting: true }
     }
 
-    /// The one of all tests that only look: whatever they type, no cache of this machine shrinks.
+    /// The home of all tests that only look: whatever they type, no cache of this machine shrinks.
     pub fn read_only() -> &'static Self {
         static HOME: OnceLock<Home> = OnceLock::new();
         HOME.get_or_init(|| {
@@ -66,7 +66,7 @@ impl Home {
             let path = private::directory().join(name);
             let config = path.join("config/slabscope");
             fs::create_dir_all(&config).unwrap();
-            // Whole at any time: another run of the tests may read it now.
+            // Complete at any time: another run of the tests may read it now.
             let new = config.join(format!("{}.new", std::process::id()));
             fs::write(&new, "read-only = true\n").unwrap();
             fs::rename(new, config.join("config.toml")).unwrap();
@@ -77,12 +77,12 @@ impl Home {
         })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// All that the program knows of its environment.
+    /// The whole environment of the program.
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
         let home = || self.path.clone().into_os_string();
         let below = |name: &str| self.path.join(name).into_os_string();
@@ -113,7 +113,7 @@ impl Home {
         self.run(PROGRAM)
     }
 
-    /// A command for a terminal, in one that has braille and colours.
+    /// A command for a terminal that has braille and colours.
     pub fn run_on_terminal(&self, program: impl AsRef<std::ffi::OsStr>) -> CommandBuilder {
         let mut command = CommandBuilder::new(program);
         command.env_clear();

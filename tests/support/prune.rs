@@ -1,4 +1,4 @@
-//! On the way to a prune, with what the module would have answered.
+//! On the way to a prune, with the module's answers.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ impl App {
         app
     }
 
-    /// Both pruned but for one name.
+    /// Both pruned except for one name.
     pub fn pruned_marked(columns: u16, rows: u16) -> Self {
         let mut app = Self::planned_marked(columns, rows);
         app.keys("y");
@@ -69,12 +69,12 @@ impl App {
         });
     }
 
-    /// The dry run that was asked for last ends.
+    /// The last requested dry run ends.
     pub fn plan(&mut self, found: Counters) {
         self.plan_all(&[found]);
     }
 
-    /// The dry runs that were asked for last end, one directory behind the other.
+    /// The last requested dry runs end, one directory after the other.
     pub fn plan_all(&mut self, found: &[Counters]) {
         self.plan_by(reader::Kind::Module, found);
     }
@@ -101,17 +101,17 @@ impl App {
         self.msg(Msg::Planned { job, result });
     }
 
-    /// The prune ends, so many dentries moved and some of them left in slabinfo.
+    /// The prune ends, with `moved` dentries evicted and some of them left in slabinfo.
     pub fn pruned(&mut self, status: Status, moved: u64) {
         self.part_pruned(Ok(Self::outcome(status, moved)), 1_050_000 - moved, true);
     }
 
-    /// The prune below one directory ends, so many dentries being left in slabinfo.
+    /// The prune below one directory ends, with `left` dentries in slabinfo.
     pub fn part_pruned(&mut self, result: Result<Outcome, PruneError>, left: u64, last: bool) {
         self.part_pruned_with(result, left, last, Ok(()));
     }
 
-    /// The same, and what became of its record.
+    /// The same, with the outcome of its record.
     pub fn part_pruned_with(
         &mut self,
         result: Result<Outcome, PruneError>,
@@ -149,7 +149,7 @@ impl App {
         });
     }
 
-    /// What the module says at the end.
+    /// The module's outcome at the end.
     pub fn outcome(status: Status, moved: u64) -> Outcome {
         Outcome {
             mode: PruneMode::Negative,

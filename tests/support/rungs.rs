@@ -1,4 +1,4 @@
-//! Wider rungs of the ladder, with what the kernel would have answered.
+//! Wider rungs of the ladder, with the kernel's answers.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,7 +51,7 @@ impl Reclaimer for Shown {
     }
 }
 
-/// Of the machine, so many MiB being gone.
+/// Figures of the machine, after `gone` MiB were freed.
 fn figures(gone: u64) -> Vec<Figure> {
     vec![
         Figure::count("dentries", "dentries", Some(1_050_000 - gone * 1_000)),
@@ -130,7 +130,7 @@ fn shown(ask: &Ask) -> Shown {
 }
 
 impl App {
-    /// What was asked for last of a rung.
+    /// The last request for a rung.
     pub fn asked(&self) -> (u64, Ask) {
         let effects = self.effects.iter().rev();
         let mut asked = effects.filter_map(|effect| match effect {
@@ -140,7 +140,7 @@ impl App {
         asked.next().unwrap()
     }
 
-    /// The ladder comes, as it is for the ext4 of the lab: with the module, or without.
+    /// The ladder arrives, as it is for the ext4 of the lab: with the module, or without.
     pub fn ladder(&mut self, module: bool) {
         let mount = mounts()
             .into_iter()
@@ -156,7 +156,7 @@ impl App {
         self.msg(Msg::Ladder(ladder(&place)));
     }
 
-    /// The plan that was asked for last comes.
+    /// The last requested plan arrives.
     pub fn rung_planned(&mut self) {
         let (job, ask) = self.asked();
         self.ladder(true);
@@ -165,7 +165,7 @@ impl App {
         self.msg(Msg::Rung(RungMsg::Planned { job, result }));
     }
 
-    /// There is no plan.
+    /// The plan is refused.
     pub fn rung_refused(&mut self, why: &str) {
         let (job, _) = self.asked();
         let result = Err(ReclaimError::Missing(why.into()));

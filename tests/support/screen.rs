@@ -1,4 +1,4 @@
-//! What the screen says.
+//! The text on the screen.
 
 use ratatui::buffer::Buffer;
 use slabscope::ui::view;
@@ -6,7 +6,7 @@ use slabscope::ui::view;
 use super::App;
 
 impl App {
-    /// Column and row of the first such text on the screen.
+    /// Column and row of the first match on the screen.
     #[track_caller]
     pub fn position(&mut self, text: &str) -> (u16, u16) {
         let screen = self.screen();
@@ -38,7 +38,7 @@ impl App {
             .collect()
     }
 
-    /// Says whether the text is on the screen, and shows the screen if not.
+    /// Asserts that the text is on the screen, and prints the screen if not.
     #[track_caller]
     pub fn shows(&mut self, text: &str) {
         let screen = self.screen();
@@ -48,7 +48,7 @@ impl App {
         );
     }
 
-    /// The opposite.
+    /// Asserts the opposite.
     #[track_caller]
     pub fn shows_no(&mut self, text: &str) {
         let screen = self.screen();

@@ -1,4 +1,4 @@
-//! A cache looked at closely, and shrunk, with what sysfs would have answered.
+//! The details of a cache, and shrinking it, with the answers of sysfs.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use slabscope::ui::update::{EndedRung, Msg, RungMsg};
 use super::{App, sample};
 
 impl App {
-    /// The attributes of a cache come.
+    /// The attributes of a cache arrive.
     pub fn attributes(&mut self, cache: &str) {
         let text = |name: &str| {
             let text = match name {
@@ -33,7 +33,7 @@ impl App {
         self.msg(Msg::Attributes { cache, result });
     }
 
-    /// The plan to shrink that was asked for last comes.
+    /// The last requested plan to shrink arrives.
     pub fn shrink_planned(&mut self) {
         let (job, name) = match &self.model.mode {
             InputMode::PlanningRung {
@@ -49,13 +49,13 @@ impl App {
         self.msg(Msg::Rung(RungMsg::Planned { job, result }));
     }
 
-    /// There is no plan to shrink.
+    /// The plan to shrink is refused.
     pub fn shrink_refused(&mut self, kind: std::io::ErrorKind) {
         let (job, result) = (self.model.last_job, Err(refused(kind)));
         self.msg(Msg::Rung(RungMsg::Planned { job, result }));
     }
 
-    /// The shrinking ends, with so many slabs less.
+    /// The shrinking ends; the result: slabs freed.
     pub fn shrunk(&mut self, result: Result<u64, std::io::ErrorKind>) {
         let began = Duration::from_secs(5);
         let (job, at) = (self.model.last_job, began + Duration::from_millis(12));

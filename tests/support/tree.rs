@@ -1,4 +1,4 @@
-//! In the tree, with what the module would have answered.
+//! In the tree, with the module's answers.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ impl App {
         app
     }
 
-    /// Walks to /mnt/ext4 from wherever.
+    /// Enters /mnt/ext4 from any screen.
     pub fn walk_to_ext4(&mut self) {
         self.keys("2");
         self.msg(Msg::Mounts(Ok(mounts())));
@@ -32,7 +32,7 @@ impl App {
         app
     }
 
-    /// The census that was asked for last ends.
+    /// The last requested census ends.
     pub fn counted(&mut self, census: Census) {
         let (job, at) = (self.model.last_job, Duration::from_secs(2));
         let result = Ok(census);

@@ -40,7 +40,7 @@ use crate::kernel::reader::{self, Via};
 use crate::reclaim::audit::AuditError;
 use crate::ui::config::ConfigError;
 
-/// What a run comes to: the same in every subcommand.
+/// Exit code of a run: the same in every subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -58,18 +58,18 @@ pub enum Exit {
     Partial = 5,
 }
 
-/// Why a subcommand ended before its end.
+/// A subcommand that ended before its end.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// What the process exits with.
+    /// The exit code of the process.
     pub exit: Exit,
-    /// One or more lines for standard error: what, why, the remedy. Empty: nothing is said.
+    /// One or more lines for standard error: what failed, why, the remedy. Empty: no message.
     pub message: String,
 }
 
 impl Failure {
-    /// `message` is said, then the process exits with `exit`.
+    /// `message` is printed, then the process exits with `exit`.
     pub fn new(exit: Exit, message: impl Display) -> Self {
         Self {
             exit,
@@ -78,7 +78,8 @@ impl Failure {
     }
 }
 
-/// Writing to standard output failed. Whoever closed a pipe has seen enough: that is no failure.
+/// Writing to standard output failed. A reader that closed its pipe has seen enough: that is no
+/// failure.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
@@ -88,7 +89,7 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// A configuration with a mistake in it is wrong use.
+/// A mistake in the configuration is a usage error.
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let exit = match error.denied {
@@ -105,28 +106,28 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-/// What a subcommand does.
+/// The action of a subcommand.
 pub trait Run {
     /// Writes to `out`, which is standard output, or a buffer in tests.
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure>;
 }
 
-/// What holds for every subcommand.
+/// Options that hold for every subcommand.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// Below which directory /proc and /sys are read: `/`, or a captured tree.
+    /// Root below which /proc and /sys are read: `/`, or a captured tree.
     pub root: PathBuf,
-    /// Nothing acts.
+    /// No action is allowed.
     pub read_only: bool,
 }
 
 impl Context {
-    /// Whether it is the running kernel that is read.
+    /// Whether the running kernel is read.
     pub fn is_live(&self) -> bool {
         self.root == Path::new("/")
     }
 
-    /// For what acts on the running kernel: `what` is refused with a captured tree.
+    /// Refuses `what`, which acts on the running kernel, for a captured tree.
     pub fn live(&self, what: &str) -> Result<(), Failure> {
         if self.is_live() {
             return Ok(());
@@ -141,7 +142,7 @@ impl Context {
     }
 }
 
-/// What is said to whoever asks for an action that may not be.
+/// Error for an action that read-only mode forbids.
 const READ_ONLY: &str = "read-only, by --read-only or by read-only in config.toml: nothing is pruned, nothing is changed; --dry-run, where a command has it, shows what would go";
 
 const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failed, 2 wrong use, 3 this kernel lacks a feature or the module is \
@@ -224,7 +225,7 @@ impl Command {
     }
 }
 
-/// Does what the arguments of the process say.
+/// Runs the command line of this process.
 pub fn main() -> ExitCode {
     if let Some(status) = aside::asked(std::env::args_os()) {
         return ExitCode::from(status);
@@ -264,10 +265,10 @@ fn program() -> u8 {
     }
 }
 
-/// The help or the version was asked for, or the arguments are wrong.
+/// Handles --help, --version, and wrong arguments.
 fn parsed(error: &clap::Error) -> u8 {
     let told = match error.print() {
-        // Only what was asked for is on standard output.
+        // Only requested text goes to standard output.
         Err(failed) if !error.use_stderr() => Err(Failure::from(on_standard_output(failed))),
         _ => Ok(error.exit_code()),
     };
@@ -277,7 +278,7 @@ fn parsed(error: &clap::Error) -> u8 {
     }
 }
 
-/// Says why, and what the process exits with.
+/// Prints why, and returns the exit code.
 fn failed(failure: &Failure) -> u8 {
     for line in failure.message.lines() {
         say!("{line}");
@@ -291,8 +292,8 @@ fn finish(run: &dyn Run, context: &Context) -> Result<Exit, Failure> {
     done(exit, out.flush().map_err(Failure::from))
 }
 
-/// What a deed comes to. One that is not recorded has failed, though it is done: what the record is
-/// there to say later, it will not say.
+/// Exit code of an action. One that is not recorded has failed, though it is done: its record will
+/// be missing later.
 fn deed(complete: bool, recorded: Result<(), AuditError>) -> Exit {
     match recorded {
         Err(error) => {
@@ -304,8 +305,8 @@ fn deed(complete: bool, recorded: Result<(), AuditError>) -> Exit {
     }
 }
 
-/// What a command comes to once it has told what it did. Nobody being there to read that any more
-/// does not change what was done.
+/// Exit code of a command after its report. A report that nobody can read any more does not change
+/// what was done.
 fn done(exit: Exit, told: Result<(), Failure>) -> Result<Exit, Failure> {
     match told {
         Err(failure) if failure.exit != Exit::Ok => Err(failure),
@@ -313,7 +314,7 @@ fn done(exit: Exit, told: Result<(), Failure>) -> Result<Exit, Failure> {
     }
 }
 
-/// Its errors say where they are.
+/// Standard output whose errors name it.
 struct StandardOutput(StdoutLock<'static>);
 
 fn on_standard_output(error: io::Error) -> io::Error {

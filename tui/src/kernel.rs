@@ -1,4 +1,4 @@
-//! What the kernel says: its files as values, the readers of the dentry cache, open directories.
+//! Access to the kernel: its files as values, the readers of the dentry cache, open directories.
 
 pub mod aside;
 pub mod page_cache;

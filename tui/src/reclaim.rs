@@ -1,12 +1,12 @@
-//! What is done about it: prunes by the module, the rungs of the ladder that user space climbs alone, kernel settings,
-//! and the record of all of them.
+//! Actions: prunes by the module, the rungs of the ladder that user space climbs alone, kernel
+//! settings, and the record of all of them.
 //!
-//! Of user space's rungs (page cache below a directory, a superblock, a memory cgroup, everybody) each has a file; what
-//! they have in common is here.
+//! Each of user space's rungs (page cache below a directory, a superblock, a memory cgroup,
+//! everybody) has a file; what they have in common is here.
 //!
-//! A [`Reclaimer`] is a plan: whom it hits, what it is known to hold, the command that does the same. To
-//! [`carry_out`] a plan takes the figures, opens the record, acts, waits for what was freed to come
-//! back, takes the figures again and writes the record.
+//! A [`Reclaimer`] is a plan: whom it hits, what it is known to hold, the command that does the
+//! same. To [`carry_out`] a plan takes the figures, opens the record, acts, waits until what was
+//! freed has left the figures, takes them again and writes the record.
 
 pub mod audit;
 pub mod cache;
@@ -48,30 +48,30 @@ pub enum ReclaimError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
     /// A file of the kernel cannot be read or understood.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// It would do harm, or might wait for ever: what, and why.
+    /// It would do harm, or might wait for ever: its name, and why.
     #[error("{0}")]
     Refused(String),
-    /// This kernel does not have it: what, and what mends that.
+    /// This kernel does not have it: its name, and the remedy.
     #[error("{0}")]
     Missing(String),
     /// Only root may.
     #[error("{0}")]
     Permission(String),
-    /// It is not any more what the plan was made for.
+    /// It is no longer what the plan was made for.
     #[error("{}: {what}; look again", printable(.path))]
     Changed {
-        /// What.
+        /// Its path.
         path: PathBuf,
-        /// How.
+        /// What changed.
         what: String,
     },
-    /// Somebody had to be asked on the way there, and did not answer until that was ended.
+    /// A server had to be asked on the way there, and did not answer until the wait was ended.
     #[error("{}: its filesystem did not answer before the wait was stopped{}", printable(.path), crate::kernel::reach::still_waits(*.left))]
     Unanswered {
         /// The file.
@@ -88,13 +88,13 @@ pub enum ReclaimError {
 }
 
 impl ReclaimError {
-    /// Of a file.
+    /// An error of a file.
     pub fn file(path: &Path, source: impl Into<io::Error>) -> Self {
         let (path, source) = (path.into(), source.into());
         Self::File { path, source }
     }
 
-    /// Whether somebody with more rights could.
+    /// Whether a user with more rights could do it.
     pub fn is_permission(&self) -> bool {
         match self {
             Self::Permission(_) => true,
@@ -109,7 +109,7 @@ impl ReclaimError {
         }
     }
 
-    /// What a person can do about it; empty where the message says it.
+    /// What the user can do about it; empty if the message says it.
     pub fn remedy(&self) -> &'static str {
         if self.is_permission() {
             return "only root may: sudo slabscope";
@@ -129,20 +129,20 @@ impl ReclaimError {
     }
 }
 
-/// How far it is.
+/// Progress of an action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// So much of it.
+    /// Units done.
     pub done: u64,
-    /// Of so much, if that is known.
+    /// Units in all, if that is known.
     pub of: Option<u64>,
-    /// Of what: `files`, `bytes`. Empty: the kernel does not tell how far it is.
+    /// Unit: `files`, `bytes`. Empty: the kernel does not report progress.
     pub unit: &'static str,
-    /// What is being done.
+    /// The step under way.
     pub doing: &'static str,
 }
 
-/// Hears how far it is, and may end it.
+/// Gets the progress, and may end the action.
 pub type Flow<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
 
 /// Opens what a path leads to (`O_PATH`), as long as `flow` says.
@@ -160,25 +160,25 @@ fn open(path: &Path, kind: Kind, flow: &mut Flow<'_>) -> Result<OwnedFd, Reclaim
     })
 }
 
-/// How it ended.
+/// How an action ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// As it should.
+    /// It is complete.
     Complete,
-    /// The kernel found less than was asked of it.
+    /// The kernel freed less than it was asked to.
     Less,
-    /// Told to stop.
+    /// The user stopped it.
     Stopped,
-    /// So many, or so long, and no further.
+    /// A bound on number or time was reached.
     Bound,
     /// It failed when a part of it was done: why.
     Failed(String),
-    /// Left to itself: a system call that cannot be interrupted goes on, in a process of its own.
+    /// Abandoned: a system call that nothing interrupts goes on in the process of this number.
     Left(u32),
 }
 
 impl Ended {
-    /// For people, and for the record.
+    /// Its text on the screen and in the record.
     pub fn name(&self) -> String {
         match self {
             Self::Complete => "complete".into(),
@@ -191,16 +191,16 @@ impl Ended {
     }
 }
 
-/// What a rung did, as it knows itself.
+/// What a rung reports of its run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
     /// How it ended.
     pub ended: Ended,
-    /// Bytes that went, where it counts them itself.
+    /// Bytes freed, if it counts them itself.
     pub freed: Option<u64>,
-    /// What went in the record's unit, where that is not bytes.
+    /// Amount freed in the record's unit, if that is not bytes.
     pub went: Option<u64>,
-    /// What there is to know besides the figures.
+    /// Remarks besides the figures.
     pub notes: Vec<String>,
 }
 
@@ -219,23 +219,23 @@ impl From<Ended> for Ran {
 pub trait Reclaimer: Debug + Send {
     /// Its name, as in the record: `superblock`.
     fn name(&self) -> &'static str;
-    /// The path that it is about.
+    /// The path that it is for.
     fn path(&self) -> &Path;
-    /// Whom it hits, in words.
+    /// What it affects, in words.
     fn reach(&self) -> String;
-    /// What goes besides, and what there is to know before.
+    /// Side effects and warnings, to show before it runs.
     fn notes(&self) -> Vec<String>;
     /// The command that does the same.
     fn command(&self) -> String;
     /// The figures that it may move, now.
     fn measure(&self, kernel: &mut Kernel) -> Vec<Figure>;
-    /// At most this many bytes are expected to come back, by figures of [`Reclaimer::measure`].
+    /// Upper bound on the bytes freed, by figures of [`Reclaimer::measure`].
     fn predicted(&self, now: &[Figure]) -> Option<u64>;
-    /// The type of the filesystem, where it is one that is hit.
+    /// The type of the filesystem that it affects, if it is one.
     fn filesystem(&self) -> Option<&str> {
         None
     }
-    /// For the audit, before it is done; `now` are the figures then.
+    /// The audit entry before it runs; `now` are the figures then.
     fn record(&self, now: &[Figure]) -> AuditEntry {
         AuditEntry {
             filesystem: self.filesystem().map(str::to_owned),
@@ -247,20 +247,20 @@ pub trait Reclaimer: Debug + Send {
             )
         }
     }
-    /// Bytes that came back, by the narrowest figures there are: else slabs and page cache of the machine.
+    /// Bytes freed, by the narrowest figures there are: else slabs and page cache of the machine.
     fn freed_bytes(&self, outcome: &Outcome) -> u64 {
         let fell = |key| outcome.fell(key).unwrap_or(0);
         fell("sreclaimable_bytes").saturating_add(fell("page_cache_bytes"))
     }
-    /// What went, in the record's unit.
+    /// Amount freed, in the record's unit.
     fn freed(&self, outcome: &Outcome) -> u64 {
         outcome.went.unwrap_or(outcome.freed_bytes)
     }
-    /// Does it.
+    /// Runs it.
     fn run(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError>;
 }
 
-/// What a rung did, with the figures.
+/// The outcome of a rung, with the figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// How it ended.
@@ -269,11 +269,11 @@ pub struct Outcome {
     pub took: Duration,
     /// Each figure, before and after.
     pub ledger: Vec<Change>,
-    /// Bytes that came back: see [`Reclaimer::freed_bytes`].
+    /// Bytes freed: see [`Reclaimer::freed_bytes`].
     pub freed_bytes: u64,
-    /// What went in the record's unit, where that is not bytes.
+    /// Amount freed in the record's unit, if that is not bytes.
     pub went: Option<u64>,
-    /// What there is to know besides.
+    /// Remarks besides.
     pub notes: Vec<String>,
 }
 
@@ -290,14 +290,14 @@ impl Outcome {
     }
 }
 
-/// What came of a plan.
+/// A plan that was carried out or failed.
 #[derive(Debug)]
 pub struct ReclaimReport {
     /// What it did.
     pub result: Result<Outcome, ReclaimError>,
-    /// What was recorded.
+    /// Its entry in the record.
     pub record: AuditEntry,
-    /// Whether it was.
+    /// Whether it was recorded.
     pub recorded: Result<(), AuditError>,
 }
 
@@ -350,7 +350,7 @@ fn run(
     Ok(outcome)
 }
 
-/// Figures once none of them falls any more: what was freed comes back an RCU grace period late.
+/// Figures once none of them falls any more: freed objects leave them an RCU grace period late.
 fn settled(measure: &mut dyn FnMut() -> Vec<Figure>) -> Vec<Figure> {
     const STEP: Duration = Duration::from_millis(100);
     const LONGEST: Duration = Duration::from_secs(3);
@@ -359,7 +359,7 @@ fn settled(measure: &mut dyn FnMut() -> Vec<Figure>) -> Vec<Figure> {
     loop {
         thread::sleep(STEP);
         let next = measure();
-        // A page that somebody else frees is no reason to wait.
+        // A page that another program frees is no reason to wait.
         let fell = figures.iter().zip(&next).any(|(before, after)| {
             let fell = before
                 .value
@@ -374,7 +374,7 @@ fn settled(measure: &mut dyn FnMut() -> Vec<Figure>) -> Vec<Figure> {
     }
 }
 
-/// Notes in the record what came of it.
+/// Notes the outcome in the record.
 fn note(rung: &dyn Reclaimer, record: &mut AuditEntry, result: &Result<Outcome, ReclaimError>) {
     match result {
         Ok(outcome) => {
@@ -389,7 +389,7 @@ fn note(rung: &dyn Reclaimer, record: &mut AuditEntry, result: &Result<Outcome, 
     }
 }
 
-/// What a system call's failure means for somebody who asked for `what`.
+/// The error of a system call for the action `what`.
 fn refused(what: &str, path: &Path, errno: Errno) -> ReclaimError {
     match errno {
         Errno::PERM | Errno::ACCESS => {
@@ -407,7 +407,7 @@ fn refused(what: &str, path: &Path, errno: Errno) -> ReclaimError {
 mod tests {
     use super::*;
 
-    /// A rung that takes what it is told to.
+    /// A rung that returns prepared figures.
     #[derive(Debug)]
     struct Taking(std::sync::Mutex<Vec<u64>>);
 
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ledger_waits_until_nothing_falls_any_more_and_is_recorded() {
+    fn ledger_waits_until_no_figure_falls_and_is_recorded() {
         let rung = Taking(vec![1_000, 900, 500, 200, 199].into());
         let mut kernel = Kernel::new("/");
         let done = carry_out(&rung, &mut kernel, &Log::Off, &mut go_on);
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_recorded_does_not_run() {
+    fn action_that_cannot_be_recorded_does_not_run() {
         let rung = Taking(vec![5].into());
         let done = carry_out(&rung, &mut Kernel::new("/"), &Log::Homeless, &mut go_on);
         assert!(matches!(done.result, Err(ReclaimError::Unrecorded(_))));

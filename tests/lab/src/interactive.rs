@@ -1,4 +1,4 @@
-//! What the lab does at a terminal: the program on its scene, a shell, one command.
+//! The lab at a terminal: the program on its scene, a shell, one command.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::relay::{self, End};
 use crate::setup::Lab;
 use crate::setup::suite::OLDEST_WITH_MODULE;
 
-/// How long the scene may take to prepare.
+/// Upper bound on the time to prepare the scene.
 const SCENE_TIMEOUT: Duration = Duration::from_secs(300);
 
 pub(crate) fn boot(lab: &Lab) -> Result<Guest> {
@@ -28,7 +28,7 @@ pub(crate) fn boot(lab: &Lab) -> Result<Guest> {
     Ok(guest)
 }
 
-/// Boots a guest with the module in it, where its kernel takes the module.
+/// Boots a guest and loads the module, if its kernel supports the module.
 fn boot_ready(lab: &Lab) -> Result<Guest> {
     let guest = boot(lab)?;
     if lab.modules.is_some() {
@@ -60,7 +60,7 @@ pub fn shell(lab: &Lab) -> Result<End> {
     relay::run(&guest, "exec bash")
 }
 
-/// Runs one command and passes on what it prints; returns its status.
+/// Runs one command and passes on its output; returns its status.
 pub fn run_command(lab: &Lab, words: &[String], timeout: Duration) -> Result<i32> {
     let guest = Guest::boot(lab)?;
     if lab.modules.is_some() {
@@ -84,7 +84,7 @@ pub fn run_command(lab: &Lab, words: &[String], timeout: Duration) -> Result<i32
     Ok(status)
 }
 
-/// A word as the shell takes it literally.
+/// A word quoted for the shell.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -20,7 +20,7 @@ pub enum End {
     Program(i32),
     /// The user typed Ctrl-A X.
     Left,
-    /// A signal told the lab to end.
+    /// The lab got a signal to end.
     Signal(i32),
 }
 
@@ -33,7 +33,8 @@ enum Message {
     Signal(i32),
 }
 
-/// Undoes what a program that was cut off may have set: mouse reports, pasting, keys, a hidden cursor, colours.
+/// Resets what a program that was cut off may have set: mouse reports, pasting, keys, a hidden
+/// cursor, colours.
 const RESET: &str =
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[?25h\x1b[0m";
 
@@ -43,7 +44,7 @@ const LEAVE_ALTERNATE: &str = "\x1b[?1049l";
 /// The user's terminal in raw mode, until dropped.
 struct RawTerminal {
     saved: Termios,
-    /// Follows what is shown, to know what must be undone.
+    /// Follows the output, to know what must be reset.
     follower: vt100::Parser,
 }
 
@@ -93,7 +94,7 @@ struct Escape {
 impl Escape {
     const PREFIX: u8 = 0x01;
 
-    /// What to pass on, and whether the user wants to leave.
+    /// The bytes to pass on, and whether the user wants to leave.
     fn filter(&mut self, typed: &[u8]) -> (Vec<u8>, bool) {
         let mut passed = Vec::with_capacity(typed.len());
         for &byte in typed {
@@ -177,7 +178,7 @@ pub fn run(guest: &Guest, command: &str) -> Result<End> {
     }
 }
 
-/// Shows what still comes after the program's end.
+/// Shows output that arrives after the program's end.
 fn finish(terminal: &mut RawTerminal, messages: &Receiver<Message>) -> Result<()> {
     loop {
         match messages.recv_timeout(LAG) {
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn other_keys_after_ctrl_a_arrive_with_it() {
+    fn other_key_after_ctrl_a_arrives_with_it() {
         let mut escape = Escape::default();
         assert_eq!(
             escape.filter(b"\x01\x01q\x01n"),

@@ -15,15 +15,15 @@ use crate::svg;
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// A drawing is complete when nothing comes for so long; the program draws once a second.
+/// A drawing is complete when no output arrives for this long; the program draws once a second.
 const STILL: Duration = Duration::from_millis(300);
 
-/// How long a frame stays at least, so that it is seen, and at most, so that nobody waits.
+/// Least time of a frame, so that it is seen, and greatest, so that nobody waits.
 const SHORTEST: Duration = Duration::from_millis(150);
 const LONGEST: Duration = Duration::from_millis(2500);
 
-/// Takes the pictures into a directory: the caches, the tree, the plan, what came of it, the drop. On a kernel without
-/// the module: the plan there.
+/// Takes the pictures into a directory: the caches, the tree, the plan, the ledger, the drop. On a
+/// kernel without the module: the plan there.
 pub fn take(lab: &Lab, dir: &Path) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     if lab.modules.is_none() {
@@ -48,7 +48,7 @@ pub fn take(lab: &Lab, dir: &Path) -> Result<()> {
     guest.poweroff()
 }
 
-/// The plan for a directory where the module cannot be had, with what is cached and the rungs that work.
+/// The plan for a directory without the module, with what is cached and the rungs that work.
 fn without_module(lab: &Lab, dir: &Path) -> Result<()> {
     let guest = Guest::boot(lab)?;
     guest.fresh_ext4()?;
@@ -126,7 +126,7 @@ fn at_a_readers_pace(frames: Vec<Frame>) -> Vec<Frame> {
     frames.into_iter().map(clamp).collect()
 }
 
-/// Writes what the screen shows as a picture, and leaves it there for a recording's viewers to read.
+/// Writes the screen as a picture, and keeps it shown for a while for a recording's viewers.
 fn shoot(screen: &Screen<'_>, dir: &Path, name: &str, title: &str) -> Result<()> {
     screen.wait_still(STILL, SOON)?;
     write(dir, name, &svg::draw(&screen.snapshot(), title))?;

@@ -10,13 +10,13 @@ const CELL_WIDTH: f32 = 8.4;
 const CELL_HEIGHT: f32 = 16.5;
 const FONT_SIZE: f32 = 14.0;
 const MARGIN: f32 = 12.0;
-/// How far below a row's top the letters stand.
+/// Distance of the letters' baseline from a row's top.
 const BASELINE: f32 = 13.0;
 
 const FOREGROUND: (u8, u8, u8) = (0xd4, 0xd4, 0xd4);
 const BACKGROUND: (u8, u8, u8) = (0x16, 0x18, 0x1d);
 
-/// The sixteen colours, where the terminal chooses what they look like.
+/// The sixteen colours that a terminal may choose.
 const PALETTE: [(u8, u8, u8); 16] = [
     (0x16, 0x18, 0x1d),
     (0xe0, 0x5f, 0x65),
@@ -36,7 +36,7 @@ const PALETTE: [(u8, u8, u8); 16] = [
     (0xff, 0xff, 0xff),
 ];
 
-/// How a run of cells looks.
+/// The look of a run of cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Style {
     foreground: (u8, u8, u8),
@@ -128,7 +128,7 @@ fn runs(screen: &Screen, row: u16) -> Vec<Run> {
     runs
 }
 
-/// Draws a screen. The title is what a reader who cannot see it is told.
+/// Draws a screen. The title is for readers who cannot see it.
 pub fn draw(screen: &Screen, title: &str) -> String {
     let mut svg = head(screen, title);
     draw_screen(&mut svg, screen);
@@ -136,7 +136,7 @@ pub fn draw(screen: &Screen, title: &str) -> String {
     svg
 }
 
-/// Draws a recording, which is played again and again. Whoever does not play it sees the first frame.
+/// Draws a recording that repeats for ever. A viewer that does not play it shows the first frame.
 pub fn play(frames: &[Frame], title: &str) -> String {
     let Some(first) = frames.first() else {
         return String::new();
@@ -193,7 +193,7 @@ fn draw_screen(svg: &mut String, screen: &Screen) {
     }
 }
 
-/// Every run has its width said, so that fonts of another width do not move what follows.
+/// Every run has an explicit width, so that fonts of another width do not move what follows.
 fn draw_run(svg: &mut String, row: u16, run: &Run) {
     let (left, top) = (
         MARGIN + f32::from(run.column) * CELL_WIDTH,
@@ -234,7 +234,7 @@ fn draw_run(svg: &mut String, row: u16, run: &Run) {
     .ok();
 }
 
-/// Text as XML has it. Spaces become unbreakable: not every viewer heeds `xml:space`.
+/// Text as XML. Spaces become unbreakable: not every viewer supports `xml:space`.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recording_shows_each_frame_in_its_time() {
+    fn recording_shows_each_frame_in_its_time() {
         let frame = |bytes: &[u8], seconds| {
             let mut parser = vt100::Parser::default();
             parser.process(bytes);

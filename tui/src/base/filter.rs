@@ -1,8 +1,8 @@
-//! Which names are shown: those that hold a text, or those that a regular expression fits.
+//! A filter of names: those that hold a text, or those that a regular expression matches.
 
 use regex_lite::{Regex, RegexBuilder};
 
-/// In front of a regular expression.
+/// Marks a regular expression.
 pub const REGEX: char = '~';
 
 /// What was typed, and what it means.
@@ -19,13 +19,13 @@ enum Test {
     /// In lower case.
     Holds(String),
     Fits(Box<Regex>),
-    /// Why it is none.
+    /// Why the regular expression is invalid.
     NoRegex(String),
 }
 
 impl Filter {
-    /// `text`, or `~` and a regular expression, in either case. One that is none shows all and
-    /// says why.
+    /// `text`, or `~` and a regular expression, in either case. An invalid one shows all and says
+    /// why.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         let test = match text.strip_prefix(REGEX) {
@@ -42,7 +42,7 @@ impl Filter {
         &self.text
     }
 
-    /// Why the regular expression is none.
+    /// Why the regular expression is invalid.
     pub fn error(&self) -> Option<&str> {
         match &self.test {
             Test::NoRegex(why) => Some(why),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_regular_expressions() {
+    fn text_and_regular_expressions_match_names() {
         let caches = ["dentry", "kmalloc-8", "kmalloc-rcl-8", "Acpi-State", "a~b"];
         assert_eq!(names("", &caches), caches);
         assert_eq!(names("KMALLOC", &caches), ["kmalloc-8", "kmalloc-rcl-8"]);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_expression_says_so_and_shows_all() {
+    fn invalid_regular_expression_says_so_and_shows_all() {
         for bad in ["~(", "~[a", "~*", "~a{9999}{9999}"] {
             assert!(Filter::new(bad).error().is_some(), "{bad}");
             assert_eq!(names(bad, &["dentry"]), ["dentry"]);

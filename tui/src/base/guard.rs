@@ -1,11 +1,12 @@
-//! The program runs in a child of the process that was started, and that process only waits for it.
+//! The program runs in a child of the process that was started, the guard, which only waits for it.
 //!
-//! Some waits in the kernel no signal ends: for an answer to a request that a FUSE server has read already (fs/fuse/dev.c:
-//! `request_wait_answer()`, Linux 7.3), or for a disk. They hold up the end of all threads of the process, so that it
-//! cannot even exit. The process that waits touches no filesystem: it can always leave, and the shell gets its
-//! prompt back. It gives back the terminal too, if the child was killed while it had it.
+//! No signal ends some waits in the kernel: for an answer to a request that a FUSE server has read
+//! already (fs/fuse/dev.c: `request_wait_answer()`, Linux 7.3), or for a disk. They hold up the end
+//! of all threads of the process, so that it cannot even exit. The guard touches no filesystem: it
+//! can always exit, and the shell gets its prompt back. It restores the terminal too, if the child
+//! was killed while it had it.
 //!
-//! Signals go on to the child, but for those of the terminal's keys: they come to both by themselves.
+//! It forwards signals to the child, except those of the terminal's keys: both get those directly.
 
 use std::fs;
 use std::mem::MaybeUninit;
@@ -29,32 +30,32 @@ use rustix::termios::{
 use super::say::say;
 use super::signals;
 
-/// All that a screen switches on, switched off, whether it was on or not: mouse, paste, alternate screen,
-/// invisible cursor, colours.
+/// All modes of a screen, switched off, whether they were on or not: mouse, paste, alternate
+/// screen, invisible cursor, colours.
 pub const TERMINAL_AS_IT_WAS: &[u8] =
     b"\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?1049l\x1b[?25h\x1b[0m";
 
-/// The process that waits, as the child knows it.
+/// The guard, as the child knows it.
 static WAITS: OnceLock<Pid> = OnceLock::new();
 
-/// What was told to end has so long before it is looked at whether it can: to take back what it did, to write
-/// that down, and to say so.
+/// Time after a signal to end before the guard checks whether the child can: to undo what it did,
+/// to write that down, and to say so.
 const GRACE: Duration = Duration::from_millis(700);
 
-/// What has something in the kernel to take back has so long: that waits for all processors, in a sleep that lets no
-/// signal in.
+/// Time for a child that has something in the kernel to undo: that waits for all processors, in a
+/// sleep that lets no signal in.
 const GRACE_TO_TAKE_BACK: Duration = Duration::from_secs(10);
 
-/// What says that it ends has so long for it.
+/// Time to end for a child that said that it ends.
 const EXIT: Duration = Duration::from_millis(800);
 
-/// Between two looks at something that does not end.
+/// Interval of the checks while the child does not end.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A thread that waits for something is seen waiting for it so many times in a row.
+/// Number of checks in a row that must see a thread waiting in the kernel.
 const LOOKS: u32 = 3;
 
-/// Faults, if somebody sends them: they end the program as they would.
+/// Faults, if another process sends them: they end the program by default.
 const FAULTS: [c_int; 7] = [
     libc::SIGABRT,
     libc::SIGBUS,
@@ -65,7 +66,8 @@ const FAULTS: [c_int; 7] = [
     libc::SIGTRAP,
 ];
 
-/// Runs `program` in a child, and ends as it ends, with the code that it returns: `left` if it cannot end.
+/// Runs `program` in a child, and ends as it ends, with the code that it returns: `left` if it
+/// cannot end.
 ///
 /// To be called before there is a second thread.
 pub fn run(program: fn() -> u8, left: u8) -> u8 {
@@ -76,7 +78,7 @@ pub fn run(program: fn() -> u8, left: u8) -> u8 {
     // SAFETY: there is one thread, so the child finds no lock held by another one.
     let forked = unsafe { libc::fork() };
     if forked == 0 {
-        // If the one that waits is killed, this one ends in order.
+        // If the guard is killed, this process ends in order.
         let _ = set_parent_process_death_signal(Some(Signal::TERM));
         drop(blocked);
         if getppid() != Some(parent) {
@@ -90,7 +92,7 @@ pub fn run(program: fn() -> u8, left: u8) -> u8 {
     // fork() failed with -1, which `from_raw` does not take.
     match Pid::from_raw(forked.max(0)) {
         Some(child) => Guard::new(child, blocked).wait(left),
-        // There may be no more processes: it runs without.
+        // No more processes may be available: the program runs without.
         None => {
             drop(blocked);
             program()
@@ -104,23 +106,25 @@ pub fn exit(code: u8) -> ! {
     process::exit(code.into())
 }
 
-/// Tells the process that waits that this one ends, which may take for ever from here on.
+/// Notifies the guard that this process ends, which may take for ever from here on.
 fn tell(number: usize) {
     if let Some(waits) = WAITS.get() {
         let value = libc::sigval {
             sival_ptr: std::ptr::without_provenance_mut(number),
         };
-        // SAFETY: the signal is one that its receiver waits for. One of real time: none is lost behind another.
+        // SAFETY: the signal is one that its receiver waits for. It is a real-time one: none is
+        // lost behind another.
         unsafe { libc::sigqueue(waits.as_raw_nonzero().get(), libc::SIGRTMAX(), value) };
     }
 }
 
-/// The same of one that ends by a signal.
+/// Notifies the guard that this process ends by a signal.
 fn tell_signal(signal: c_int) {
     tell(BY_SIGNAL.saturating_add(signal.unsigned_abs() as usize));
 }
 
-/// From here on until the same with `false`, the process has something in the kernel to take back before it ends.
+/// From here on until the call with `false`, the process has something in the kernel to undo before
+/// it ends.
 pub fn takes_back(something: bool) {
     tell(if something {
         TAKES_BACK
@@ -129,7 +133,7 @@ pub fn takes_back(something: bool) {
     });
 }
 
-/// The process is about to stop, as the shell expects of Ctrl-Z: the one that waits is to stop with it.
+/// The process is about to stop, as the shell expects of Ctrl-Z: the guard is to stop with it.
 pub fn stops() {
     tell(STOPS);
 }
@@ -141,7 +145,7 @@ const TAKES_BACK: usize = 1 << 9;
 const TAKES_NOTHING_BACK: usize = TAKES_BACK + 1;
 const STOPS: usize = TAKES_BACK + 2;
 
-/// The signals that are waited for, which come to nobody else meanwhile.
+/// The signals that the guard waits for; no other code receives them meanwhile.
 struct Blocked {
     all: sigset_t,
     before: sigset_t,
@@ -174,7 +178,7 @@ impl Blocked {
         }
     }
 
-    /// The next that comes, within a time. None: nothing came.
+    /// The next signal, within a time. None: there was none.
     fn next(&self, within: Option<Duration>) -> Option<siginfo_t> {
         let mut info = MaybeUninit::<siginfo_t>::uninit();
         let within = within.map(|within| timespec {
@@ -182,7 +186,8 @@ impl Blocked {
             tv_nsec: within.subsec_nanos().into(),
         });
         let within = within.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-        // SAFETY: set and time are valid or not there, and the call fills in what came if its result is a signal.
+        // SAFETY: set and time are valid or absent, and the call fills in the signal if its result
+        // is one.
         unsafe {
             let signal = libc::sigtimedwait(&raw const self.all, info.as_mut_ptr(), within);
             (signal > 0).then(|| info.assume_init())
@@ -205,25 +210,25 @@ impl Drop for Blocked {
 /// Why the child is expected to end.
 #[derive(Clone, Copy)]
 enum Over {
-    /// A signal told it to.
+    /// A signal to end was sent to it.
     Asked,
-    /// It said that it does, and how: an exit code, or [`BY_SIGNAL`] and a signal.
+    /// It said that it ends, and how: an exit code, or [`BY_SIGNAL`] and a signal.
     Said(usize),
 }
 
-/// The process that waits.
+/// The waiting process and what it knows of its child.
 struct Guard {
     child: Pid,
     blocked: Blocked,
     terminal: Option<Termios>,
     over: Option<(Instant, Over)>,
-    /// It has something to take back.
+    /// The child has something in the kernel to undo.
     takes_back: bool,
-    /// It said that it stops.
+    /// The child said that it stops.
     stops: bool,
-    /// It was told to continue since it was last seen to have stopped.
+    /// SIGCONT was sent to it since it was last seen stopped.
     continued: bool,
-    /// How often in a row it was seen waiting in the kernel.
+    /// Number of checks in a row that saw it waiting in the kernel.
     seen: u32,
     killed: bool,
 }
@@ -259,7 +264,7 @@ impl Guard {
                         return self.leave(left);
                     }
                 }
-                // Somebody else has waited for it: there is nothing to be known.
+                // Another waiter has reaped it: nothing is known.
                 Err(_) => return left,
             }
             let within = self.over.map(|_| LOOK);
@@ -269,7 +274,7 @@ impl Guard {
         }
     }
 
-    /// What the child's end means for this process. None: it has only stopped.
+    /// How this process ends with its child. None: the child has only stopped.
     fn ended(&mut self, status: WaitStatus, left: u8) -> Option<u8> {
         if let Some(code) = status.exit_status() {
             return Some(u8::try_from(code).unwrap_or(left));
@@ -286,9 +291,9 @@ impl Guard {
         None
     }
 
-    /// Stops this process with the child, so that the shell sees the job as stopped; the shell continues both. Not when
-    /// somebody else has sent SIGSTOP: `killall -CONT` continues the two one after the other, and this one, stopping in
-    /// between, would never be continued.
+    /// Stops this process with the child, so that the shell sees the job as stopped; the shell
+    /// continues both. Not after a SIGSTOP from elsewhere: `killall -CONT` continues the two one
+    /// after the other, and this process, stopping in between, would never be continued.
     fn stopped(&mut self, signal: Option<c_int>) {
         self.continued = false;
         while let Some(info) = self.blocked.next(Some(Duration::ZERO)) {
@@ -329,7 +334,7 @@ impl Guard {
         }
     }
 
-    /// Whether the child was told to end, or said that it does, and the kernel keeps it.
+    /// Whether the child should end, by a signal or its own word, and the kernel keeps it.
     fn cannot_end(&mut self) -> bool {
         let Some((since, over)) = self.over else {
             return false;
@@ -349,14 +354,14 @@ impl Guard {
         }
         self.seen += 1;
         if self.seen == LOOKS && !self.killed {
-            // Most waits end by this signal, if by no other.
+            // SIGKILL ends most waits, if no other signal does.
             self.killed = kill_process(self.child, Signal::KILL).is_ok();
             self.seen = 0;
         }
         self.seen >= LOOKS
     }
 
-    /// Leaves the child where it is.
+    /// Exits without the child, which stays in the kernel.
     fn leave(&self, left: u8) -> u8 {
         self.give_back();
         say!(
@@ -373,12 +378,12 @@ impl Guard {
         }
     }
 
-    /// What has come and was not looked at ends nothing any more.
+    /// Consumes pending signals, so that they end nothing any more.
     fn drain(&self) {
         while self.blocked.next(Some(Duration::ZERO)).is_some() {}
     }
 
-    /// As the child did, which has dumped its memory if that is wanted.
+    /// Dies as the child did, which has dumped its memory if that is wanted.
     fn die_of(&self, signal: c_int) -> ! {
         let none = Rlimit {
             current: Some(0),
@@ -390,7 +395,7 @@ impl Guard {
         die_of(signal)
     }
 
-    /// Gives the terminal back, if the child has left it raw.
+    /// Restores the terminal, if the child has left it raw.
     fn give_back(&self) {
         let (Some(tty), Some(before)) = (terminal(), &self.terminal) else {
             return;
@@ -411,21 +416,21 @@ impl Drop for Guard {
     }
 }
 
-/// Of the standard streams the first that is a terminal.
+/// The first of the standard streams that is a terminal.
 fn terminal() -> Option<BorrowedFd<'static>> {
     let all = [stdin(), stdout(), stderr()];
     all.into_iter().find(|&file| isatty(file))
 }
 
-/// What a terminal that takes no more output (a stalled connection, Ctrl-S) was to show is forgotten, so that nobody
-/// waits to write to it.
+/// Discards the pending output of a terminal that takes no more (a stalled connection, Ctrl-S), so
+/// that no process waits to write to it.
 fn free_terminal() {
     let Some(tty) = terminal() else { return };
     let mut asked = [PollFd::new(&tty, PollFlags::OUT)];
     let now = Timespec::default();
     let takes = poll(&mut asked, Some(&now)).is_ok_and(|ready| ready > 0);
     if !takes && tcgetpgrp(tty).is_ok_and(|group| group == getpgrp()) {
-        // The end of a stop wakes who waits to write, which a pseudo-terminal's flush does not
+        // The end of a stop wakes the writers, which a pseudo-terminal's flush does not
         // (drivers/tty/pty.c: pty_flush_buffer(), Linux 7.3).
         let _ = tcflow(tty, Action::OOff);
         let _ = tcflush(tty, QueueSelector::OFlush);
@@ -433,7 +438,7 @@ fn free_terminal() {
     }
 }
 
-/// Ends the program by a signal, as scripts expect of one that was told to end.
+/// Ends the program by a signal, as scripts expect after a signal to end.
 pub fn die_of(signal: c_int) -> ! {
     tell_signal(signal);
     // SAFETY: the default action is no handler; the program ends here in any case.
@@ -441,11 +446,11 @@ pub fn die_of(signal: c_int) -> ! {
         libc::signal(signal, libc::SIG_DFL);
         libc::raise(signal);
     }
-    // Only if the signal is blocked. The shell names an end by a signal so, too.
+    // Only if the signal is blocked. A shell reports an end by a signal with this code, too.
     std::process::exit(128_i32.saturating_add(signal))
 }
 
-/// Whether a thread of a process waits for something that does not let signals in (fs/proc/array.c:
+/// Whether a thread of a process waits in a sleep that lets no signal in (fs/proc/array.c:
 /// `get_task_state()`, Linux 7.3).
 fn waits_in_kernel(process: Pid) -> bool {
     let threads = fs::read_dir(format!("/proc/{process}/task"));

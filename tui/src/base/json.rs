@@ -1,5 +1,5 @@
 //! JSON as every subcommand writes it: a `schema` first, names in snake_case, the unit of a figure
-//! as a suffix (`_bytes`, `_ns`), and names that are no UTF-8 told apart.
+//! as a suffix (`_bytes`, `_ns`), and names that are no UTF-8 marked as such.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -23,8 +23,8 @@ pub fn write(out: &mut dyn Write, schema: &str, value: &impl Serialize) -> io::R
     writeln!(out)
 }
 
-/// Escapes in strings what a terminal would obey or not show, as [`crate::base::text::printable`] does:
-/// what reads JSON takes both ways for the same.
+/// Escapes in strings what a terminal would obey or not show, as [`crate::base::text::printable`]
+/// does: a JSON parser reads both forms alike.
 struct Escaping;
 
 impl Formatter for Escaping {
@@ -59,12 +59,12 @@ pub struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// As `name`.
+    /// A name under the key `name`.
     pub fn new(name: &'a (impl AsRef<OsStr> + ?Sized)) -> Self {
         Self::keyed("name", name)
     }
 
-    /// As something else: `path`.
+    /// A name under another key: `path`.
     pub fn keyed(key: &'static str, name: &'a (impl AsRef<OsStr> + ?Sized)) -> Self {
         Self {
             key,
@@ -118,7 +118,7 @@ mod tests {
 
     /// C1 controls, DEL, marks of direction, a tag beyond the first plane.
     #[test]
-    fn what_a_terminal_obeys_is_escaped_and_means_the_same() {
+    fn terminal_controls_are_escaped_and_parse_to_the_same() {
         let name = "a\u{9b}31m\u{7f}\u{202e}b\u{e0041}\u{2028}\u{e9}\u{65e5}";
         let text = json(name.as_bytes());
         assert!(
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn names() {
+    fn names_are_text_or_base64() {
         assert_eq!(
             json(b"a\x1b b"),
             "{\"schema\":\"slabscope.test/1\",\"name\":\"a\\u001b b\",\"size_bytes\":18446744073709551615}\n"

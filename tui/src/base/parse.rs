@@ -1,4 +1,4 @@
-//! What a person types: a number of bytes, a number of seconds.
+//! Typed values: a number of bytes, a number of seconds.
 
 use std::time::Duration;
 

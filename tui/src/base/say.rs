@@ -1,6 +1,6 @@
-//! Words for the person on standard error: the one way to write there. Whoever started the program
-//! may have closed it, filled it, or taken its terminal away. None of that ends what is under way,
-//! or changes its exit code: what cannot be written is dropped.
+//! Messages for the user on standard error: the one way to write there. Standard error may be
+//! closed, full, or a terminal that is gone. None of that ends what is under way, or changes the
+//! exit code: what cannot be written is dropped.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// Writes a line for the person, as `eprintln!` does, and ignores that it may fail.
+/// Writes a line for the user, as `eprintln!` does, and ignores that it may fail.
 macro_rules! say {
     ($($text:tt)*) => { $crate::base::say::line(format_args!($($text)*)) };
 }
@@ -19,12 +19,12 @@ pub fn line(text: fmt::Arguments<'_>) {
     put(&format!("slabscope: {text}\n"));
 }
 
-/// In one call, so that lines of several processes do not mix.
+/// Writes in one call, so that lines of several processes do not mix.
 fn put(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// A line on a terminal that says how far it is, now and then. Dropped, it is taken back.
+/// A line on a terminal that shows progress from time to time. Dropping it erases it.
 #[derive(Debug)]
 pub struct ProgressLine {
     last: Option<Instant>,
@@ -41,7 +41,7 @@ impl Default for ProgressLine {
 }
 
 impl ProgressLine {
-    /// Shows the text, unless the one before is not old enough.
+    /// Shows the text, unless the last one is too recent.
     pub fn show(&mut self, text: impl FnOnce() -> String) {
         const EVERY: Duration = Duration::from_millis(100);
         let due = self.last.is_none_or(|last| last.elapsed() >= EVERY);

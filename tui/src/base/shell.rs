@@ -1,4 +1,4 @@
-//! Words of a command line, as every shell reads them: what is shown to be copied.
+//! Words of a command line that every shell reads alike, to show for copying.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_plain_stays_plain() {
+    fn plain_path_stays_plain() {
         assert_eq!(quoted("/var/spool/app"), "/var/spool/app");
         assert_eq!(quoted("/a b$c"), "'/a b$c'");
         assert_eq!(quoted("/it's"), "'/it'\\''s'");
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(quoted("=ls"), "'=ls'");
     }
 
-    /// The shells that people paste into, and how each is started without a person's own settings.
+    /// The shells that users paste into, and how each is started without a user's own settings.
     const SHELLS: [&[&str]; 5] = [
         &["dash"],
         &["bash", "--norc", "--noprofile"],
@@ -164,7 +164,7 @@ mod tests {
 
         /// Ten shells a case: bytes of all kinds, those that a shell minds among them.
         #[test]
-        fn every_shell_reads_the_very_path(
+        fn every_shell_reads_the_exact_path(
             name in proptest::collection::vec(
                 prop_oneof![
                     1..=255_u8,

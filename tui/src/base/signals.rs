@@ -1,5 +1,5 @@
-//! Which signals end the program: all that would end it by default, so that none of them leaves a
-//! deed without its record, or the terminal raw.
+//! The signals that end the program: all that would end it by default, so that none of them leaves
+//! an action without its record, or the terminal raw.
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
@@ -15,9 +15,9 @@ const COMMON: [c_int; 11] = [
     SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU,
 ];
 
-/// The signals that end the program, but for those that it was started with ignored, as by
-/// nohup(1), and those that a fault of its own raises. A shell without job control ignores SIGINT
-/// and SIGQUIT for all that a script runs in the background: who sends them there means it.
+/// The signals that end the program, except those that it was started with ignored, as by nohup(1),
+/// and those that a fault of its own raises. A shell without job control ignores SIGINT and SIGQUIT
+/// for all that a script runs in the background: a signal sent there is meant.
 pub fn ending() -> Vec<c_int> {
     let all = COMMON.into_iter().chain(LINUX);
     let all = all.chain(libc::SIGRTMIN()..=libc::SIGRTMAX());

@@ -1,4 +1,4 @@
-//! Figures and names as text: the one place that decides how a number or a kernel's name looks.
+//! Figures and names as text: the one place that decides the look of a number or a kernel's name.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -35,7 +35,7 @@ pub fn printable_bytes(name: &[u8]) -> String {
     text
 }
 
-/// Why something failed, without the system's number of it.
+/// Why something failed, without the system's error number.
 pub fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error ") {
@@ -67,7 +67,7 @@ pub fn count(n: u64) -> String {
     text
 }
 
-/// So many of what `noun` names: `1 slab`, `2,404 slabs`.
+/// `n` with a noun: `1 slab`, `2,404 slabs`.
 pub fn counted(n: u64, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", count(n))
@@ -120,7 +120,7 @@ pub fn bytes(n: u64) -> String {
     )
 }
 
-/// Percent as text: more than 999 is no figure that anybody compares.
+/// Percent as text: nobody compares figures above 999.
 pub fn percent_text(percent: u64) -> String {
     match percent {
         0..1000 => format!("{percent}%"),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn figures() {
+    fn figures_are_rounded_and_have_units() {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(41_203_119), "41,203,119");

@@ -24,7 +24,7 @@ use rustix::io::Errno;
 
 pub use new_file::NewFile;
 
-/// Links on one path, as the kernel follows (path_resolution(7)).
+/// Links that are followed on one path, as many as the kernel follows (path_resolution(7)).
 const MOST_LINKS: u32 = 40;
 
 /// What others may do with a file.
@@ -124,7 +124,7 @@ fn open_at(place: &Place, flags: OFlags, others: Others) -> io::Result<File> {
     if let Some(why) = &place.foreign {
         return Err(io::Error::other(why.clone()));
     }
-    // Before it is opened: of a device that alone may do something.
+    // Before it is opened: opening a device may have effects.
     regular(&found)?;
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(openat(&place.dir, &place.name, flags, Mode::empty())?);
@@ -145,7 +145,7 @@ fn regular(stat: &Stat) -> io::Result<()> {
     }
 }
 
-/// Why a file is not taken: somebody else can have written it, or may read what they must not.
+/// Why a file is refused: another user can have written it, or may read what they must not.
 fn unfit(stat: &Stat, us: u32, others: Others) -> Option<String> {
     let (owner, mode) = (stat.st_uid, stat.st_mode & 0o777);
     let (forbidden, mend) = match others {
@@ -162,12 +162,12 @@ fn is_ours(owner: u32, us: u32) -> bool {
     owner == us || owner == 0
 }
 
-/// Where a file is, or would be.
+/// The place of a file that exists or would be made.
 struct Place {
     /// The directory that holds it.
     dir: File,
     name: OsString,
-    /// Why somebody else decides what is there.
+    /// Why another user decides what is there.
     foreign: Option<String>,
 }
 
@@ -215,10 +215,10 @@ fn nowhere() -> io::Error {
     io::Error::other("it is a symbolic link that leads nowhere")
 }
 
-/// On the way to a place.
+/// A walk to a place.
 struct Walk {
     dir: File,
-    /// How it got there, for messages.
+    /// The path so far, for messages.
     path: PathBuf,
     left: VecDeque<OsString>,
     links: u32,
@@ -288,7 +288,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Looks at the directory that was entered.
+    /// Checks the directory that was entered.
     fn judge(&mut self) -> io::Result<()> {
         let stat = fstat(&self.dir)?;
         let (owner, mode) = (stat.st_uid, stat.st_mode & 0o7777);

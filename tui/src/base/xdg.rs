@@ -1,10 +1,10 @@
-//! Where a person's files are, by the XDG Base Directory Specification.
+//! Directories of the user's files, by the XDG Base Directory Specification.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The directory that the environment's `name` tells, else `otherwise` in the home directory; None:
-/// neither is known. `variable` is asked for `name` and HOME. A relative path is to be ignored.
+/// The directory in the environment's `name`, else `otherwise` in the home directory; None: neither
+/// is known. `variable` looks up `name` and HOME. A relative path is ignored.
 pub fn directory(
     variable: impl Fn(&str) -> Option<OsString>,
     name: &str,

@@ -17,9 +17,9 @@ pub struct DirectoryCount {
     /// Its path below the directory counted: a name or, deeper down, names and slashes. A name may
     /// hold any byte but `/` and NUL.
     pub name: OsString,
-    /// Of its direct children.
+    /// Counts of its direct children.
     pub own: Counters,
-    /// Of everything below it.
+    /// Counts of everything below it.
     pub below: Counters,
     /// Referenced by something besides its children.
     pub in_use: bool,
@@ -32,7 +32,7 @@ pub struct DirectoryCount {
 /// What is cached below one directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
-    /// Of everything below the directory; the directory itself is not counted.
+    /// Counts of everything below the directory; the directory itself is not counted.
     pub here: Counters,
     /// The directories with cached children, each behind those below it.
     pub rows: Vec<DirectoryCount>,
@@ -42,28 +42,28 @@ pub struct Census {
     pub partial: bool,
     /// How long it took.
     pub took: Duration,
-    /// Who read it, which says what of [`Counters`] is known.
+    /// The reader that counted: it decides what of [`Counters`] is known.
     pub reader: reader::Kind,
     /// Dentries came or went while it was made, so that part of it was counted anew.
     pub changed: bool,
-    /// What looking cost, where it was measured.
+    /// What counting cost in dentries, where it was measured.
     pub cost: Option<Cost>,
 }
 
-/// What a census tells while it goes on.
+/// What a census reports while it goes on.
 #[derive(Clone, Debug)]
 pub enum Seen {
     /// A directory right below the one counted is entered.
     Entered(OsString),
     /// A directory is counted.
     Row(Box<DirectoryCount>),
-    /// So much is counted of everything.
+    /// What is counted of everything so far.
     SoFar(Box<Counters>),
 }
 
-/// Counts what is cached below `dir`, without looking anything up, with a row for each directory down to
-/// `depth`. `progress` hears of the dentries counted so far and may end the census, which then is
-/// partial.
+/// Counts what is cached below `dir`, without looking anything up, with a row for each directory
+/// down to `depth`. `progress` gets the number of dentries counted so far and may end the census,
+/// which then is partial.
 pub fn census(
     dir: BorrowedFd<'_>,
     depth: u32,
@@ -82,8 +82,8 @@ pub fn census(
     Ok(census)
 }
 
-/// As [`census`], but `each` is told the rows, and what else is seen, as they come: the census that
-/// is returned has none. `each` may end it.
+/// As [`census`], but `each` gets the rows, and what else is seen, as the walk reports them: the
+/// census that is returned has none. `each` may end it.
 pub fn stream(
     dir: BorrowedFd<'_>,
     depth: u32,
@@ -146,8 +146,8 @@ pub fn stream(
     Ok(census)
 }
 
-/// The `most` rows with the most dentries below, in no order. No dentry figure of any other, which
-/// all are parts of that, is greater than the least of theirs.
+/// The `most` rows with the most dentries below, in no order. Any dentry figure of another row,
+/// which is part of that number, is at most the least of theirs.
 pub fn greatest(rows: &mut [DirectoryCount], most: usize) -> &[DirectoryCount] {
     if rows.len() <= most {
         return rows;
@@ -176,16 +176,16 @@ pub fn freeable_negatives(counters: &Counters, dentry_size: u64) -> u64 {
     objects.saturating_add(counters.negative_external_bytes)
 }
 
-/// How a listing ended.
+/// The outcome of a listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
-    /// All were told.
+    /// All names were reported.
     pub complete: bool,
     /// Names came or went meanwhile, so that part was read anew.
     pub changed: bool,
 }
 
-/// Tells the cached children of `dir` by name, as long as `each` goes on.
+/// Reports the cached children of `dir` by name, as long as `each` goes on.
 pub fn list(
     dir: BorrowedFd<'_>,
     each: &mut dyn FnMut(&Entry) -> ControlFlow<()>,

@@ -1,4 +1,4 @@
-//! What was over time: points for the charts and rates between two samples.
+//! Figures over time: points for the charts and rates between two samples.
 
 mod caches;
 mod points;
@@ -14,20 +14,20 @@ use crate::kernel::source::{Cache, DentryState, Memory, Sample};
 /// The figures that are charted, at one moment since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
-    /// When, since the start of the program.
+    /// Time since the start of the program.
     pub at: Duration,
-    /// Bytes and counts; what could not be read is left out.
+    /// Memory in bytes; a figure that could not be read is left out.
     pub memory: Option<Memory>,
-    /// Counts.
+    /// Dentries, in counts.
     pub dentries: Option<DentryState>,
 }
 
 /// A prune, to be marked in the charts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marker {
-    /// When it began, since the start of the program.
+    /// When the prune began, since the start of the program.
     pub at: Duration,
-    /// What was pruned and when, for people.
+    /// What was pruned and when, as text.
     pub label: String,
 }
 
@@ -63,7 +63,7 @@ impl History {
         self.points.between(from, to)
     }
 
-    /// What was last known at a moment.
+    /// The last point at or before a moment.
     pub fn at(&self, moment: Duration) -> Option<&Point> {
         self.points.between(moment, moment).last()
     }
@@ -103,7 +103,7 @@ pub struct Rates {
     pub caches: Vec<Since>,
 }
 
-/// How a cache changed between two samples.
+/// Change of a cache between two samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// Objects allocated.
@@ -120,15 +120,15 @@ impl Change {
     }
 }
 
-/// What an earlier sample tells of a cache.
+/// What an earlier sample says of a cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Since {
     /// It was not there.
     New,
-    /// It changed by this.
+    /// It changed by this much.
     Change(Change),
-    /// A figure is not known, or one of several caches of this name has gone, and nothing tells
-    /// which.
+    /// A figure is not known, or one of several caches of this name has gone, and which one is
+    /// unknown.
     #[default]
     Unknown,
 }
@@ -153,7 +153,7 @@ impl Since {
     }
 }
 
-/// How each of the caches `now` changed since the sample that had the caches `last`.
+/// The change of each of the caches `now` since the sample that had the caches `last`.
 pub fn changes(now: &[Cache], last: &[Cache]) -> Vec<Since> {
     // The kernel keeps the order of its caches: most are found where they were.
     let mut elsewhere: Option<HashMap<(&str, u32), &Cache>> = None;
@@ -180,7 +180,7 @@ fn difference(now: u64, last: u64) -> i64 {
 }
 
 impl Rates {
-    /// From the earlier sample and the time between the two.
+    /// Computes the rates from the earlier sample and the time between the two.
     pub fn new(now: &Sample, last: &Sample, elapsed: Duration) -> Self {
         let seconds = elapsed.as_secs_f64();
         let rate =
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!((a.objects, a.bytes(4096)), (-3, 4096));
     }
 
-    /// Two network cards of one driver, as slabinfo has their caches: new ones come in front.
+    /// Two network cards of one driver, as slabinfo has their caches: new ones are in front.
     #[test]
     fn caches_of_one_name_are_compared_each_with_its_own_past() {
         let parse = |lines: &[(&str, u64)]| {
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn figure_that_cannot_be_has_no_change() {
+    fn impossible_figure_has_no_change() {
         let cache = |active| {
             [Cache {
                 active,

@@ -1,10 +1,10 @@
-//! Who holds what is below a directory, as the links of /proc tell: working directories, roots,
-//! programs, open files, mapped files. Nothing is opened but maps and mountinfo, and nothing looked
-//! up but names in procfs, which makes dentries there.
+//! Processes that hold something below a directory, by the links of /proc: working directories,
+//! roots, programs, open files, mapped files. Nothing is opened but maps and mountinfo, and nothing
+//! looked up but names in procfs, which makes dentries there.
 //!
-//! A link tells a path as the process's own mounts have it: in a container, or by a bind mount, the
-//! same directory has another path, and another directory the same. So a path is taken for what it
-//! is on its filesystem, by the mounts of the process's namespace.
+//! A link has the path of the process's own mounts: in a container, or by a bind mount, the same
+//! directory has another path, and another directory the same. So a path stands for its place on
+//! its filesystem, by the mounts of the process's namespace.
 
 mod place;
 pub mod watches;
@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 use place::{Mounts, Namespaces, Place};
 
-/// How often something below is held in each of the ways.
+/// The ways in which a process holds something below, with counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
     /// It is the working directory.
@@ -49,7 +49,7 @@ pub struct Holder {
     pub pid: u32,
     /// Its name, which it may choose itself.
     pub comm: OsString,
-    /// How it holds what.
+    /// How it holds something, and how often.
     pub uses: Uses,
     /// One of the paths that it holds.
     pub example: PathBuf,
@@ -72,7 +72,7 @@ pub struct Holders {
 const MAPS: u64 = 16 << 20;
 
 /// Looks at each process below `proc` for what is below one of the directories `below`. `flow` is
-/// asked again and again whether to go on.
+/// polled whether to go on.
 pub fn scan(
     proc: &Path,
     below: &[PathBuf],
@@ -90,7 +90,7 @@ pub fn scan(
         let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        // What this program has open it opened to look.
+        // This program's open files were opened by this scan.
         if own.as_deref() == Some(Path::new(&name)) {
             continue;
         }
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_hold_the_most_come_first() {
+    fn holders_of_the_most_are_first() {
         let maps = "7f00-7f01 r-xp 0 08:01 5 /srv/app/lib.so\n7f01-7f02 r--p 0 08:01 5 /srv/app/lib.so\n7f03-7f04 rw-p 0 0:0 0 [heap]\n7f05-7f06 r--p 0 08:01 6 /srv/app/a\\012b c\n";
         let root = proc(
             "holders",
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_when_it_is_told_to() {
+    fn scan_ends_when_its_flow_breaks() {
         let processes: [(u32, &str, &[&str], &str); 3] = [
             (3, "/a/b", &[], ""),
             (4, "/a/b", &[], ""),
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_the_same_by_whatever_path_a_container_has_it() {
+    fn directory_is_recognized_by_the_path_of_a_container() {
         let root = proc(
             "container",
             &[
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine() {
+    fn scan_of_this_machine_succeeds() {
         let file =
             crate::private::directory().join(format!("slabscope-held-{}", std::process::id()));
         let directory = file.parent().unwrap().to_owned();
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mapped_path_may_hold_anything() {
+    fn mapped_path_may_hold_any_byte() {
         assert_eq!(mapped(b"1-2 r 0 0:0 0 /a b").unwrap(), "/a b");
         assert_eq!(mapped(b"1-2 r 0 0:0 0 /a\\012").unwrap(), "/a\n");
         assert_eq!(mapped(b"1-2 r 0 0:0 0    /a").unwrap(), "/a");

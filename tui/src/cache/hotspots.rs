@@ -1,9 +1,9 @@
 //! The directories, over all filesystems, that directly hold the most negative dentries, and the
-//! most that would come back.
+//! most freeable bytes.
 //!
-//! One census for each filesystem tells every directory's own counts, however deep it is, in one
-//! walk: descending into the heaviest children by a census each would walk what is below them
-//! again with every step. Of the directories that pass by, only the greatest are kept.
+//! One census for each filesystem reports every directory's own counts, however deep it is, in one
+//! walk: descending into the heaviest children by a census each would walk what is below them again
+//! with every step. Of the directories that it reports, only the greatest are kept.
 
 use std::cmp::Reverse;
 use std::ops::ControlFlow;
@@ -30,9 +30,9 @@ const DEPTH: u32 = 256;
 pub struct Hotspot {
     /// Its path, by the mount that it was counted by.
     pub path: PathBuf,
-    /// Of its own children.
+    /// Counts of its own children.
     pub own: Counters,
-    /// Of everything below it.
+    /// Counts of everything below it.
     pub below: Counters,
     /// Something else is mounted over it, or above it, so that the path does not lead to it: the
     /// nearest directory above that can be reached. What is pruned below that one takes in this one.
@@ -51,7 +51,7 @@ pub enum Heat {
 }
 
 impl Heat {
-    /// In words, for the title.
+    /// Words for the title.
     pub fn words(self) -> &'static str {
         match self {
             Self::Negative => "negatives",
@@ -59,7 +59,7 @@ impl Heat {
         }
     }
 
-    /// Of these counters, given the bytes of a dentry object. Without, in dentries.
+    /// The figure of these counters, given the bytes of a dentry object. Without, in dentries.
     pub fn of(self, own: &Counters, dentry_size: Option<u64>) -> u64 {
         match self {
             Self::Negative => own.negative,
@@ -71,7 +71,7 @@ impl Heat {
 /// A filesystem that was counted, or could not be.
 #[derive(Debug)]
 pub struct Counted {
-    /// Where it is mounted.
+    /// Its mount.
     pub mount: Mount,
     /// All that is cached of it, or why that is not known.
     pub result: Result<Counters, LookError>,
@@ -80,7 +80,7 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Why it was not counted, and which it is, ready for the terminal; None: it was.
+    /// Why it was not counted, with its mount point, ready for the terminal; None: it was counted.
     pub fn error(&self) -> Option<String> {
         Some(match self.result.as_ref().err()? {
             // The module knows no path.
@@ -103,12 +103,12 @@ pub struct Hotspots {
     pub ended: bool,
     /// How long it took.
     pub took: Duration,
-    /// Who read it, which says what of the counters is known.
+    /// The reader that counted: it decides what of the counters is known.
     pub reader: reader::Kind,
 }
 
 impl Hotspots {
-    /// Of what was counted on these filesystems.
+    /// The hotspots of these filesystems.
     pub fn new(
         rows: Vec<Hotspot>,
         filesystems: Vec<Counted>,
@@ -159,7 +159,7 @@ impl Hotspots {
 /// Why nothing is known of any filesystem.
 #[derive(Debug, thiserror::Error)]
 pub enum HotspotsError {
-    /// Which there are is not known.
+    /// The mounts could not be read.
     #[error(transparent)]
     Mounts(#[from] SourceError),
     /// There is no module to count what is cached of them.
@@ -173,22 +173,21 @@ impl From<SessionError> for HotspotsError {
     }
 }
 
-/// How far it has come.
+/// Progress of the counting.
 #[derive(Clone, Debug, Default)]
 pub struct SoFar {
     /// The number of the filesystem that is counted, from 0.
     pub at: usize,
-    /// Of so many.
+    /// Number of filesystems to count.
     pub of: usize,
-    /// Where it is mounted.
+    /// Its mount point.
     pub point: PathBuf,
     /// Dentries counted, on all filesystems.
     pub dentries: u64,
 }
 
-/// Counts each filesystem once. `lookup`: also those on a network, by asking it; otherwise they
-/// are counted only if what is cached leads there. `progress` may end it: then the rest is not
-/// counted.
+/// Counts each filesystem once. `lookup`: also those on a network, by asking it; otherwise they are
+/// counted only if what is cached leads there. `progress` may end it: then the rest is not counted.
 pub fn hotspots(
     kernel: &mut Kernel,
     lookup: bool,
@@ -243,8 +242,8 @@ pub fn hotspots(
     })
 }
 
-/// Opens where a filesystem is mounted: by what is cached alone where else somebody far away might
-/// be asked.
+/// Opens the mount point of a filesystem: by what is cached alone, if otherwise a server might be
+/// asked.
 fn open(
     mount: &Mount,
     lookup: bool,
@@ -253,7 +252,7 @@ fn open(
     Target::open_if(&mount.point, lookup || !mount.is_remote(), flow)
 }
 
-/// Counts one filesystem: all of it, and whether that is all.
+/// Counts one filesystem; returns its counters, and whether they are complete.
 fn count(
     target: &Target,
     mounts: &[Mount],
@@ -274,12 +273,12 @@ fn count(
     Ok((census.here, !census.partial))
 }
 
-/// The directories of one filesystem as they pass by.
+/// The directories of one filesystem as its census reports them.
 struct Walk<'a> {
     mounts: &'a [Mount],
     mount: &'a Mount,
     greatest: &'a mut Greatest,
-    /// Of all that is below the directories right below the root.
+    /// Counts of all that is below the directories right below the root.
     in_rows: Counters,
 }
 
@@ -328,11 +327,11 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The greatest of the directories that pass by, of each order.
+/// The greatest of the reported directories, in each order.
 struct Greatest {
     dentry_size: Option<u64>,
     rows: Vec<Hotspot>,
-    /// What a directory has to be above, of either, to be among them.
+    /// For each order, the figure that a directory has to exceed to be among them.
     above: [u64; 2],
 }
 
@@ -359,7 +358,7 @@ impl Greatest {
         }
     }
 
-    /// Lets go of those that are among the greatest in neither order.
+    /// Drops those that are among the greatest in neither order.
     fn trim(&mut self) {
         let size = self.dentry_size;
         let mut wanted = vec![false; self.rows.len()];
@@ -371,7 +370,7 @@ impl Greatest {
                 wanted[*at] = true;
             }
             if let Some(last) = order.get(KEPT - 1) {
-                // One that is equal may still come before it by its path.
+                // An equal one may still sort before it by its path.
                 *above = value(last).saturating_sub(1);
             }
         }
@@ -404,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_of_both_orders_are_kept_however_many_pass_by() {
+    fn greatest_of_both_orders_are_kept_however_many_are_counted() {
         let mut greatest = Greatest::new(Some(192));
         for n in 0..20_000_u64 {
             let row = hotspot(format!("/{n:05}"), n % 10_007, 20_000 - n);
@@ -432,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_has_what_no_row_has_and_a_mount_hides_what_it_covers() {
+    fn root_counts_what_no_row_has_and_a_mount_hides_what_it_covers() {
         let counters = |negative| Counters {
             total: negative,
             negative,
@@ -488,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_no_hotspot() {
+    fn directory_without_dentries_is_no_hotspot() {
         let mut greatest = Greatest::new(None);
         assert!(!greatest.wants(&Counters::default()));
         greatest.keep(hotspot("/a".into(), 0, 3));

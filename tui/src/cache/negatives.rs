@@ -19,7 +19,7 @@ use crate::kernel::session::{Counters, SessionError};
 const BYTES: usize = 24 << 20;
 /// Most names that are kept.
 const NAMES: usize = 1 << 20;
-/// Between two looks at whether to go on.
+/// Names between two checks whether to go on.
 const BATCH: u64 = 4096;
 
 /// Names one after the other, as bytes: a million of them are no million allocations.
@@ -56,17 +56,17 @@ impl Names {
         room
     }
 
-    /// How many.
+    /// Number of names.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no names.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The name of that number.
+    /// The name at this index.
     pub fn get(&self, at: usize) -> Option<&[u8]> {
         let end = *self.ends.get(at)? as usize;
         let start = at
@@ -75,7 +75,7 @@ impl Names {
         self.bytes.get(start..end)
     }
 
-    /// All of them.
+    /// All names, in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len()).filter_map(|at| self.get(at))
     }
@@ -84,27 +84,27 @@ impl Names {
 /// The absent names of a directory.
 #[derive(Debug)]
 pub struct Listing {
-    /// Those that are kept, in the kernel's order: all, or the first of too many.
+    /// Those that are kept, in the kernel's order: all, or the first ones if there are too many.
     pub names: Names,
-    /// Of each name kept, the number of its shape; [`OTHER`]: of none.
+    /// For each name kept, the number of its shape; [`OTHER`]: it has none.
     of: Vec<u16>,
     /// The shapes of all names, kept or not.
     pub shapes: Settled,
-    /// How many absent names there are.
+    /// Number of absent names.
     pub count: u64,
-    /// Whether all were told.
+    /// Whether all were reported.
     pub complete: bool,
     /// How long it took.
     pub took: Duration,
 }
 
-/// No shape's number: there are at most 4096 shapes.
+/// The number that stands for no shape: there are at most 4096 shapes.
 const OTHER: u16 = u16::MAX;
 
-/// Which names are wanted.
+/// The names that are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Only {
-    /// All.
+    /// All names.
     #[default]
     All,
     /// Those of the shape of this number.
@@ -114,14 +114,14 @@ pub enum Only {
 }
 
 impl Listing {
-    /// Of these names.
+    /// A listing of these names.
     pub fn of<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut made = Making::new();
         names.into_iter().for_each(|name| made.add(name));
         made.done(true)
     }
 
-    /// How many names are not kept.
+    /// Number of names that are not kept.
     pub fn not_kept(&self) -> u64 {
         self.count.saturating_sub(self.names.len() as u64)
     }
@@ -155,7 +155,7 @@ fn number(shape: usize) -> u16 {
     u16::try_from(shape).unwrap_or(OTHER)
 }
 
-/// A name as it is on the screen, so that what is seen can be searched for.
+/// A name as the screen shows it, so that what is seen can be searched for.
 fn shown(name: &[u8]) -> Cow<'_, str> {
     let plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
     match str::from_utf8(name) {
@@ -199,8 +199,9 @@ impl Making {
     }
 }
 
-/// Lists the absent names in `dir`, without looking anything up. `progress` hears of how many names were
-/// told and how many of these are absent, and may end it: then the listing is of those so far.
+/// Lists the absent names in `dir`, without looking anything up. `progress` gets the number of
+/// names reported and how many of these are absent, and may end it: then the listing has those so
+/// far.
 pub fn listing(
     dir: BorrowedFd<'_>,
     progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
@@ -213,7 +214,7 @@ pub fn listing(
     Ok(made.done(complete))
 }
 
-/// Tells the absent names in `dir`; returns whether all were told.
+/// Calls `name` with each absent name in `dir`; returns whether the list is complete.
 fn each(
     dir: BorrowedFd<'_>,
     progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn of_too_many_names_the_first_are_kept_and_all_are_counted() {
+    fn first_of_too_many_names_are_kept_and_all_are_counted() {
         let long = [b'x'; 255];
         let listing = Listing::of(std::iter::repeat_n(&long[..], 110_000));
         assert_eq!(listing.count, 110_000);

@@ -1,11 +1,11 @@
 //! Names grouped by their shape: `sess_<hex32>`, `core.<number>`, `<uuid>.tmp`, `tmp.<random10>`.
 //!
-//! One pass, in memory that is bounded however many names come, and with the same result in
-//! whatever order they come. A name is read as a `Key` by itself alone (`name.rs`); what only
-//! many names together tell, such as that six letters are no word but what mktemp made up, is
-//! decided once all have come (`settle.rs`). Of too many keys the same ones are kept in every
-//! order: those with the least text of their own, and among these those of the least hash. The
-//! others fold into wider ones and at last into "other shapes", so that no count is a guess.
+//! One pass, in bounded memory however many names there are, and with the same result in any order
+//! of the names. A name is read as a `Key` by itself alone (`name.rs`); what only many names
+//! together show, such as that six letters are no word but made by mktemp, is decided once all are
+//! read (`settle.rs`). If there are too many keys, the same ones are kept in every order: those
+//! with the least text of their own, and among these those of the least hash. The others fold into
+//! wider ones and at last into "other shapes", so that no count is a guess.
 
 mod name;
 mod settle;
@@ -31,7 +31,7 @@ pub enum Part {
     Hex(Option<usize>),
     /// `8-4-4-4-12` hexadecimal digits.
     Uuid,
-    /// So many ASCII letters and digits without a meaning.
+    /// This number of ASCII letters and digits without a meaning.
     Random(usize),
     /// Anything, but at least one byte.
     Any,
@@ -42,7 +42,7 @@ pub enum Part {
 pub struct Shape {
     /// From the first byte to the last. [`Part::Any`] is there at most once.
     pub parts: Vec<Part>,
-    /// How many names have it.
+    /// Number of names that have it.
     pub count: u64,
     /// The first of them in the order of their bytes.
     pub example: Vec<u8>,
@@ -74,7 +74,7 @@ impl fmt::Display for Shape {
 }
 
 impl Shape {
-    /// Whether a name has it.
+    /// Whether a name has this shape.
     pub fn matches(&self, name: &[u8]) -> bool {
         let any = self.parts.iter().position(|part| *part == Part::Any);
         let (head, suffix) = match any {
@@ -99,7 +99,7 @@ impl Shape {
 }
 
 impl Part {
-    /// How many bytes at the start of `rest` it stands for.
+    /// Number of bytes at the start of `rest` that the part stands for.
     fn taken_from(&self, rest: &[u8]) -> Option<usize> {
         let run = |is: fn(&u8) -> bool| rest.iter().take_while(|byte| is(byte)).count();
         let some = |len: usize| (len > 0).then_some(len);
@@ -115,7 +115,7 @@ impl Part {
     }
 }
 
-/// Where a key stands among those to keep: less is kept rather.
+/// Order of the keys: the least are kept.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     /// Bytes of its own text.
@@ -126,7 +126,7 @@ struct Rank {
 
 impl Rank {
     fn new(key: Key) -> Self {
-        // Of this hasher the keys are fixed: the same in each run.
+        // This hasher has fixed keys: hashes are the same in each run.
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         Self {
@@ -141,11 +141,11 @@ impl Rank {
 #[derive(Clone, Debug)]
 struct Group {
     count: u64,
-    /// How many ended in what is no word.
+    /// How many ended in a run that is no word.
     random: u64,
-    /// The least of them.
+    /// The least of the names, by bytes.
     example: Vec<u8>,
-    /// Of the run that may be random: what all have at its start, and which bytes are where.
+    /// Of the run that may be random: the common prefix, and the kinds of its bytes.
     tail: Option<Tail>,
 }
 
@@ -153,7 +153,7 @@ struct Group {
 struct Tail {
     /// The longest common prefix.
     prefix: Vec<u8>,
-    /// Of each byte, the kinds that were there.
+    /// For each byte, the kinds that occurred.
     kinds: Vec<u8>,
 }
 
@@ -216,10 +216,10 @@ impl Tail {
     }
 }
 
-/// Names as they come.
+/// Counts names by shape, one after the other.
 #[derive(Clone, Debug)]
 pub struct Shapes {
-    /// Most keys.
+    /// The most keys that are kept.
     room: usize,
     groups: BTreeMap<Rank, Group>,
     /// Keys from here on are not kept.
@@ -235,7 +235,7 @@ impl Default for Shapes {
 }
 
 impl Shapes {
-    /// None yet, and room for so many keys: a shape takes one, or some.
+    /// No names yet, and room for `room` keys: a shape takes one or more.
     pub fn with_room(room: usize) -> Self {
         Self {
             room,
@@ -266,7 +266,7 @@ impl Shapes {
         self.other += 1;
     }
 
-    /// Keeps a group that is new, and of too many not the last.
+    /// Keeps a new group, and drops the last one if there are too many.
     fn put(&mut self, rank: Rank, group: Group) {
         let mut left = vec![(rank, group)];
         while let Some((rank, group)) = left.pop() {
@@ -289,37 +289,37 @@ impl Shapes {
         }
     }
 
-    /// How many names were counted.
+    /// Number of names that were counted.
     pub fn names(&self) -> u64 {
         self.other + self.groups.values().map(|group| group.count).sum::<u64>()
     }
 
-    /// The shapes, now that all names have come.
+    /// The shapes, after the last name.
     pub fn settle(self) -> Settled {
         settle::settle(self)
     }
 }
 
-/// The shapes of all names that came.
+/// The shapes of all names.
 #[derive(Clone, Debug, Default)]
 pub struct Settled {
     /// Those that at least two names have, the most frequent first.
     pub shapes: Vec<Shape>,
-    /// How many names have none of them.
+    /// Number of names that have none of them.
     pub other: u64,
-    /// There were too many shapes to keep: some that are rare may be among `other`.
+    /// There were too many shapes to keep: some rare ones may be among `other`.
     pub crowded: bool,
-    /// Of the keys that were kept, the shape they came to.
+    /// For each key that was kept, the index of its shape.
     of: BTreeMap<Rank, Option<usize>>,
 }
 
 impl Settled {
-    /// How many names there are.
+    /// Number of names.
     pub fn names(&self) -> u64 {
         self.other + self.shapes.iter().map(|shape| shape.count).sum::<u64>()
     }
 
-    /// Under which of the shapes one of the names was counted. None: under the others.
+    /// Index of the shape that a counted name was counted under. None: under the others.
     pub fn of(&self, name: &[u8]) -> Option<usize> {
         let mut key = Some(Read::new(name).key);
         while let Some(narrow) = key {

@@ -1,8 +1,8 @@
-//! Who fills a cache: the process, and for dentries the directory, behind the growth.
+//! Who fills a cache: the process, and for dentries the directory, that makes it grow.
 //!
-//! Told by the kernel's own tracing: events at the functions that make what is counted, and a
-//! histogram for each, kept in the kernel. Nothing is armed before somebody asks for it; what is
-//! armed has an instance of tracefs of its own, a bound, and is taken away on every way out.
+//! The kernel's own tracing counts it: events at the functions that make what is counted, and a
+//! histogram for each, kept in the kernel. Nothing is armed before a user asks for it; what is
+//! armed has an instance of tracefs of its own, a bound, and is removed on every way out.
 
 mod arm;
 mod events;
@@ -29,21 +29,21 @@ pub use process::Process;
 pub use tally::{Directory, Reading, Row, Tally};
 pub use tracefs::Tracefs;
 
-/// How to have tracefs, where it usually is.
+/// The command that mounts tracefs at its usual place.
 pub const MOUNT_TRACEFS: &str = "mount -t tracefs tracefs /sys/kernel/tracing";
 
-/// What is watched.
+/// The subject of a trace, as the user gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spec {
-    /// Who makes dentries, and in which directories.
+    /// All dentries that are made, with the directories they are made in.
     Everywhere,
-    /// The same, below this directory, on its filesystem.
+    /// Dentries that are made below this directory, on its filesystem.
     Below(PathBuf),
-    /// Who allocates objects of this slab cache.
+    /// Objects that are allocated from this slab cache.
     Cache(String),
 }
 
-/// The same as the kernel is told it.
+/// The subject of a trace, as the kernel takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// Dentries; None: of all filesystems.
@@ -58,7 +58,7 @@ pub enum Subject {
     },
 }
 
-/// By which of the kernel's means it is found out, in the order in which they are tried.
+/// The kernel's means of tracing, in the order in which they are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Way {
     /// Events on functions, by ftrace (Linux 6.4, CONFIG_FPROBE_EVENTS).
@@ -70,7 +70,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// In words.
+    /// Its name as text.
     pub fn words(self) -> &'static str {
         match self {
             Self::Fprobe => "fprobe events",
@@ -80,11 +80,11 @@ impl Way {
     }
 }
 
-/// Entries of a histogram, unless somebody asks for another number.
+/// Entries of a histogram by default.
 pub const ROWS: u32 = 2048;
 
-/// As many entries as the kernel would make of so many asked for: a power of two (kernel/trace/
-/// trace_events_hist.c: `parse_map_size()`, Linux 7.3).
+/// The number of entries that the kernel makes of `wanted`: a power of two
+/// (kernel/trace/trace_events_hist.c: `parse_map_size()`, Linux 7.3).
 pub fn rows(wanted: u32) -> Result<u32, String> {
     const LEAST: u32 = 1 << 7;
     const MOST: u32 = 1 << 17;
@@ -98,15 +98,15 @@ pub fn rows(wanted: u32) -> Result<u32, String> {
 /// A way that the kernel refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Which.
+    /// The way.
     pub way: Way,
     /// The functions that it needs.
     pub functions: Vec<&'static str>,
-    /// Why.
+    /// The kernel's reason.
     pub why: String,
 }
 
-/// Why nobody can tell who fills a cache.
+/// Why a trace is impossible.
 #[derive(Debug, thiserror::Error)]
 pub enum WhoError {
     /// There is no tracefs.
@@ -115,31 +115,31 @@ pub enum WhoError {
          to have it: sudo {MOUNT_TRACEFS}"
     )]
     NotMounted,
-    /// Not for this user.
+    /// The user has no permission.
     #[error("{}: {cause}\nonly root may trace: sudo slabscope", printable(.path))]
     Denied {
         /// The file.
         path: PathBuf,
-        /// What the kernel says.
+        /// The kernel's error.
         cause: io::Error,
     },
-    /// Not on this machine.
+    /// The kernel's lockdown forbids it.
     #[error(
         "the kernel is locked down ({0}): tracing is forbidden; Secure Boot or lockdown= on its command line causes that"
     )]
     LockedDown(String),
-    /// Nothing that tells it is in this kernel.
+    /// This kernel has none of the ways.
     #[error("this kernel cannot trace that:{}", told(.0))]
     NoWay(Vec<Refused>),
     /// There is no such slab cache.
     #[error("no slab cache is named {}; `slabscope slabs` lists them", printable(.0))]
     NoCache(String),
-    /// A directory that cannot be watched.
+    /// A directory that cannot be traced.
     #[error("{}: {why}", printable(.path))]
     NoDirectory {
-        /// Which.
+        /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// The kernel refused what was written or read.
@@ -149,10 +149,10 @@ pub enum WhoError {
         path: PathBuf,
         /// The error.
         cause: io::Error,
-        /// The kernel's own words, if it has any.
+        /// The kernel's own message, if there is one.
         reason: Option<String>,
     },
-    /// It is not removed, since somebody has a file of it open.
+    /// The instance stays, since a process has a file of it open.
     #[error(
         "{}: a process has a file of it open: it stays, disarmed, and the next start of slabscope removes it",
         printable(.instance)
@@ -166,7 +166,7 @@ pub enum WhoError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The parse error.
         source: histogram::Malformed,
     },
 }
@@ -191,7 +191,7 @@ fn refusal(cause: &io::Error, reason: &Option<String>) -> String {
 }
 
 impl WhoError {
-    /// What an error of a file of tracefs means.
+    /// The meaning of an error of a file of tracefs.
     fn of(path: PathBuf, cause: io::Error, reason: Option<String>) -> Self {
         if tracefs::is_denied(&cause) {
             return match tracefs::locked_down(Path::new("/")) {
@@ -212,7 +212,7 @@ impl WhoError {
     }
 }
 
-/// The kernel watches until it is dropped or ended.
+/// A trace that runs until it is dropped or ended.
 #[derive(Debug)]
 pub struct Watch {
     armed: Armed,
@@ -220,8 +220,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Has the kernel watch, by the first way that it takes, or by `only` this one. What dead
-    /// processes left is taken away first.
+    /// Starts a trace, by the first way that the kernel takes, or by `only` this one. Leftovers of
+    /// dead processes are removed first.
     pub fn start(spec: &Spec, rows: u32, only: Option<Way>) -> Result<Self, WhoError> {
         let proc = Path::new("/proc");
         let mounts = mounted(proc)?;
@@ -237,7 +237,7 @@ impl Watch {
         Ok(Self { armed, tally })
     }
 
-    /// By what it is found out, and what that does not tell.
+    /// The events that are armed, and what they do not report.
     pub fn events(&self) -> &Events {
         self.armed.events()
     }
@@ -245,7 +245,7 @@ impl Watch {
     /// What was counted so far.
     pub fn read(&mut self) -> Result<Reading, WhoError> {
         let reading = self.tally.rows(&self.armed.read()?);
-        // From here on their names are told: once it is refused, nobody asks again.
+        // From here on their names are reported: once that is refused, it is not tried again.
         let nameless = |row: &Row| row.directory.as_ref().is_some_and(Directory::is_nameless);
         if reading.rows.iter().any(nameless) {
             let _ = self.armed.name_directories();
@@ -253,7 +253,7 @@ impl Watch {
         Ok(reading)
     }
 
-    /// Ends it, and says whether all is as it was.
+    /// Ends the trace, and returns an error if something is left.
     pub fn end(self) -> Result<(), WhoError> {
         self.armed.end()
     }
@@ -295,7 +295,7 @@ impl Spec {
         }
     }
 
-    /// What is counted, in words.
+    /// Text for what is counted.
     pub fn words(&self) -> String {
         match self {
             Self::Everywhere => "dentries".into(),

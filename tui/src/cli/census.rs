@@ -62,19 +62,19 @@ enum Sort {
     Name,
 }
 
-/// What is told of a directory.
+/// The figures of a directory.
 #[derive(Debug, Serialize)]
 pub(super) struct Figures {
     dentries: u64,
     negative: u64,
     in_use: u64,
-    /// `prunable` and `pinned` together.
+    /// The sum of `prunable` and `pinned`.
     unused: u64,
     prunable: u64,
     /// Not referenced, but something below them stays.
     pinned: u64,
     negative_prunable: u64,
-    /// None: the reader does not know. The same of the figures below that may be none.
+    /// None: the reader does not know. The same holds for the optional figures below.
     on_lru: Option<u64>,
     directories: u64,
     files: u64,
@@ -82,9 +82,9 @@ pub(super) struct Figures {
     inodes: u64,
     dirty_inodes: Option<u64>,
     page_cache_bytes: u64,
-    /// Of the prunable dentries and their long names. None: slabinfo cannot be read.
+    /// Bytes of the prunable dentries and their long names. None: slabinfo cannot be read.
     freeable_bytes: Option<u64>,
-    /// Of all inodes: the most that evicting them as well would bring back.
+    /// Bytes of all inodes: the most that evicting them as well would free.
     inodes_up_to_bytes: Option<u64>,
 }
 
@@ -112,7 +112,7 @@ impl Figures {
         }
     }
 
-    /// All that is cached below, in a plan that is only looked at.
+    /// Prints all that is cached below, for a plan that is not carried out.
     pub(super) fn tell(&self, reader: &str, out: &mut dyn Write) -> std::io::Result<()> {
         let figure = |what, figure: String| (what, figure);
         for (what, figure) in [
@@ -179,7 +179,8 @@ struct Below<'a> {
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         context.live("a census")?;
-        // Before the census: the tool's own first look at sysfs is not to be seen in it.
+        // Before the census: the first look at sysfs of this program makes dentries that the census
+        // would count.
         let path = self.directory.absolute();
         let sizes = walks::sizes(&path, &mut Kernel::new("/"));
         // A server may never answer: while it opens, Ctrl-C ends the program as it usually does.
@@ -274,7 +275,7 @@ impl Args {
     }
 }
 
-/// What inotify and fanotify keep of a mount's filesystem, if that can be looked at.
+/// What inotify and fanotify keep of a mount's filesystem; None: not known.
 fn watched_on(mount: &Mount, interrupt: &Interrupt) -> Option<Watches> {
     let superblock = who::device(mount)?;
     watches(Path::new("/proc"), superblock, &mut || interrupt.flow()).ok()
@@ -289,7 +290,7 @@ fn unnamed(objects: Option<u64>, named: u64) -> Option<u64> {
     (beyond >= MANY.max(objects / 10)).then_some(beyond)
 }
 
-/// A word about those.
+/// A sentence about those.
 fn beyond_names(mount: &Mount, mounts: &[Mount], beyond: u64, counted: bool) -> String {
     let shares = |other: &Mount| {
         other.inode_cache() == mount.inode_cache() && other.superblock != mount.superblock
@@ -338,7 +339,7 @@ fn document<'a>(
 fn key(row: &DirectoryCount, sort: Sort) -> (Reverse<u64>, std::ffi::OsString) {
     let c = &row.below;
     let figure = match sort {
-        // Long names hardly change the order, so that slabinfo is not needed for it.
+        // Long names hardly change the order, so slabinfo is not needed.
         Sort::Freeable => c.prunable,
         Sort::Total => c.total,
         Sort::Negative => c.negative,
@@ -356,7 +357,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn inodes_beyond_a_census_are_told_where_they_are_many() {
+    fn inodes_beyond_a_census_are_reported_if_they_are_many() {
         assert_eq!(unnamed(Some(6_528), 304), Some(6_224));
         assert_eq!(unnamed(Some(6_528), 6_400), None);
         assert_eq!(unnamed(Some(200_000), 190_000), None);

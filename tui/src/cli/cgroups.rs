@@ -77,9 +77,9 @@ struct Document<'a> {
     version: Version,
     took_ns: u64,
     cgroups: Vec<Line<'a>>,
-    /// By the limit.
+    /// Cgroups that --limit cut off.
     cgroups_left_out: usize,
-    /// By the bounds on depth and number; those below them are not counted.
+    /// Cgroups beyond the bounds on depth and number; those below them are not counted.
     cgroups_not_read: u64,
 }
 
@@ -115,7 +115,7 @@ struct Line<'a> {
     dying_memory_controllers: Option<u64>,
 }
 
-/// So much memory of one kind.
+/// Memory of one kind, in bytes.
 #[derive(Serialize)]
 struct Part<'a> {
     name: &'a str,
@@ -172,7 +172,7 @@ impl Run for Args {
     }
 }
 
-/// What the table cannot say, on standard error.
+/// Notes that the table has no room for, on standard error.
 fn notes(page: &CgroupsPage) {
     const MOST: usize = 3;
     let unread: Vec<_> = page
@@ -195,11 +195,11 @@ fn notes(page: &CgroupsPage) {
 
 fn read(context: &Context) -> Result<Cgroups, Failure> {
     let read = cgroups::read(&context.root, &mut || ControlFlow::Continue(()))?;
-    // Nobody ends it.
+    // Nothing ends it.
     Ok(read.unwrap_or_default())
 }
 
-/// Said once, however often they are read.
+/// Printed once, however often the cgroups are read.
 fn not_counted(page: &CgroupsPage) {
     if let Some(enable) = &page.enable {
         say!("memory is counted for none but the root: {enable}");

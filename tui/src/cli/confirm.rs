@@ -1,4 +1,5 @@
-//! What every command that acts asks for: whether to act, where to record it, how to tell.
+//! Options and questions of every command that acts: whether to act, where to record it, how to
+//! report it.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -26,7 +27,7 @@ pub struct How {
 }
 
 impl How {
-    /// Where it is recorded, unless it must not be. A dry run does not ask the configuration.
+    /// The audit log of this run. A dry run does not read the configuration.
     pub(super) fn audit(self, context: &Context) -> Result<audit::Log, Failure> {
         match self.dry_run {
             true => Ok(audit::Log::Off),
@@ -34,7 +35,7 @@ impl How {
         }
     }
 
-    /// [`ask`], where nobody has said yes already.
+    /// [`ask`], unless --yes was given.
     pub(super) fn agreed(
         self,
         plan: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
@@ -44,7 +45,7 @@ impl How {
     }
 }
 
-/// Where a deed is recorded, unless nothing may be done.
+/// The audit log, unless nothing may be done.
 pub(super) fn record(context: &Context) -> Result<audit::Log, Failure> {
     let config = Config::load()?;
     if context.read_only || config.read_only {
@@ -63,7 +64,8 @@ fn show(text: &[u8]) -> Result<(), Failure> {
     })
 }
 
-/// What comes before the terminal was quiet for so long was typed, or pasted, before the plan could be read.
+/// Input before the terminal was quiet for this long was typed, or pasted, before the plan could be
+/// read.
 const QUIET: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 150_000_000,
@@ -77,7 +79,7 @@ fn drop_what_was_typed() -> io::Result<()> {
         if poll(&mut asked, Some(&QUIET))? == 0 || !asked[0].revents().contains(PollFlags::IN) {
             return Ok(());
         }
-        // Nothing can be dropped of an input that has ended.
+        // Nothing can be dropped from an input that has ended.
         if asked[0]
             .revents()
             .intersects(PollFlags::HUP | PollFlags::ERR)
@@ -87,8 +89,8 @@ fn drop_what_was_typed() -> io::Result<()> {
     }
 }
 
-/// Shows the plan and reads the answer: anything but `yes` is a no. What was typed or pasted before
-/// the plan was there is no answer to it, and is dropped.
+/// Shows the plan and reads the answer: anything but `yes` is a no. Input from before the plan is
+/// no answer to it, and is dropped.
 pub(super) fn ask(
     plan: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     verb: &str,

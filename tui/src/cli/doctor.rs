@@ -24,33 +24,33 @@ pub struct Args {
     json: bool,
 }
 
-/// What a look at one thing came to.
+/// Result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum State {
-    /// It is there.
+    /// The feature exists.
     Ok,
-    /// It is not.
+    /// The feature does not exist.
     Missing,
-    /// It may be, but not for this user.
+    /// It may exist, but this user cannot see it.
     Denied,
-    /// It is there and broken.
+    /// It exists and is broken.
     Failed,
-    /// It cannot be told: the tree was captured, or the kernel does not say.
+    /// Unknown: the tree was captured, or the kernel does not report it.
     Unknown,
 }
 
-/// One thing that was looked at.
+/// One feature that was checked.
 #[derive(Clone, Debug, Serialize)]
 struct Check {
-    /// What.
+    /// Name of the feature.
     name: &'static str,
     state: State,
-    /// What it is for.
+    /// Its purpose.
     purpose: &'static str,
-    /// What was found.
+    /// What the check found.
     found: String,
-    /// The one command that mends it; a sentence where no command does.
+    /// The command that fixes it; a sentence where no command does.
     remedy: Option<String>,
 }
 
@@ -66,7 +66,7 @@ impl Check {
         }
     }
 
-    /// With an error: the names in its text are escaped already.
+    /// Fails with an error: the names in its text are escaped already.
     fn failed(
         name: &'static str,
         purpose: &'static str,
@@ -79,7 +79,7 @@ impl Check {
         }
     }
 
-    /// With a remedy, unless there is nothing to mend.
+    /// Adds a remedy, unless the state is [`State::Ok`].
     fn remedy(mut self, remedy: impl ToString) -> Self {
         if self.state != State::Ok {
             self.remedy = Some(remedy.to_string());
@@ -103,7 +103,7 @@ impl Run for Args {
         if context.is_live() {
             checks.extend(person::checks());
         }
-        // The one thing that nothing works without.
+        // Nothing works without slabinfo.
         let exit = match checks.first().map(|slabinfo| slabinfo.state) {
             Some(State::Ok) => Exit::Ok,
             Some(State::Denied) => Exit::Permission,

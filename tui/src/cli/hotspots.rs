@@ -68,7 +68,7 @@ struct Directory<'a> {
     path: Name<'a>,
     /// Something else is mounted over it: the path does not lead to it.
     hidden: bool,
-    /// Then a prune below this directory takes it in.
+    /// Directory below which a prune includes this one.
     reached_by_pruning: Option<Name<'a>>,
     own: Figures,
     below: Figures,
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table() {
+    fn table_is_printed() {
         let mut out = Vec::new();
         tell(&found(), &mut out).unwrap();
         let expected = "\x20NEGATIVE FREEABLE NEG. SUBTREE DIRECTORY
@@ -244,7 +244,7 @@ not counted: /net: not a directory
     }
 
     #[test]
-    fn what_the_limit_leaves_out_is_counted() {
+    fn directories_beyond_the_limit_are_counted() {
         let cut = |limit| {
             let mut found = found();
             (cut(&mut found, Heat::Negative, limit), found.rows.len())
@@ -254,7 +254,7 @@ not counted: /net: not a directory
     }
 
     #[test]
-    fn an_error_names_its_filesystem_once_and_is_escaped_once() {
+    fn error_names_its_filesystem_once_and_is_escaped_once() {
         let mut found = found();
         let failed = |found: &mut Hotspots, result| {
             found.filesystems[1].result = Err(result);
@@ -276,7 +276,7 @@ not counted: /net: not a directory
     }
 
     #[test]
-    fn a_document() {
+    fn document_is_complete() {
         let json = serde_json::to_value(document(&found())).unwrap();
         assert_eq!(json["complete"], false);
         assert_eq!(json["filesystems"][0]["dentries"], 2_000_001);

@@ -1,4 +1,5 @@
-//! The ladder as commands tell it: this rung, and the narrower ones with why they do or do not apply.
+//! The ladder as commands print it: this rung, and the narrower ones with why they do or do not
+//! apply.
 
 use std::io::{self, Write};
 
@@ -11,7 +12,7 @@ use crate::reclaim::ladder::{Rung, Step};
 pub(super) struct Row {
     rung: &'static str,
     reach: &'static str,
-    /// The one that was asked for.
+    /// The rung of the command.
     this: bool,
     applies: bool,
     why_not: Option<String>,
@@ -45,7 +46,7 @@ pub(super) fn all(steps: &[Step], name: &str, command: &str) -> Vec<Row> {
     steps.iter().map(row).collect()
 }
 
-/// Every rung as text, with whom it hits: where the one that was asked for does not apply.
+/// Every rung as text, with its reach: if the requested one does not apply.
 pub(super) fn write_all(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  available here:")?;
     for row in rows {

@@ -50,7 +50,7 @@ struct Document<'a> {
     #[serde(flatten)]
     name: Name<'a>,
     kind: &'static str,
-    /// None of a negative one.
+    /// Inode number; None: the name is negative.
     inode: Option<u64>,
     referenced: bool,
     has_cached_children: bool,
@@ -101,7 +101,7 @@ impl Run for Args {
     }
 }
 
-/// Each name was told once; those that came or went may be missing.
+/// Notes that names changed meanwhile: each was reported once, some may be missing.
 fn say_changed(listed: Listed) {
     if listed.changed {
         say!("the directory changed meanwhile: part of it was read again");

@@ -173,12 +173,12 @@ fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
     }
 }
 
-/// The module's file: what waits for somebody, or has no end, is none, and neither is what anybody
-/// could have written.
+/// Opens the module's file. It has to be a regular one, so that nothing blocks or is endless, and
+/// one that only trusted users can have written.
 fn open(path: &Path) -> io::Result<File> {
     const MOST_BYTES: u64 = 64 << 20;
     let no = |why: &str| Err(io::Error::other(why.to_owned()));
-    // Looked at before it is opened: of a device, opening alone may do something.
+    // Checked before it is opened: opening a device may have effects.
     if !path.metadata()?.is_file() {
         return no("not a regular file");
     }
@@ -200,8 +200,8 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The program by which the kernel has modules loaded, where the kernel says that it is. Neither
-/// PATH nor other variables have a say, such as MODPROBE_OPTIONS.
+/// The program by which the kernel loads modules, at the path that the kernel names. Neither PATH
+/// nor other variables, such as MODPROBE_OPTIONS, affect it.
 fn modprobe() -> Command {
     let named = std::fs::read_to_string("/proc/sys/kernel/modprobe").unwrap_or_default();
     let named = named.trim_end();

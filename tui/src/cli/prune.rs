@@ -59,7 +59,7 @@ pub struct Args {
     how: How,
 }
 
-/// [`Mount::is_memory`]
+/// Why a prune frees nothing where [`Mount::is_memory`].
 const IN_MEMORY: &str = "this filesystem lives in its dentries: each holds its file until that is removed, and of \
                          absent names none is kept";
 
@@ -133,7 +133,7 @@ impl Run for Args {
             say!("nothing to prune in this mode");
             return Ok(Exit::Ok);
         }
-        // What cannot be recorded need not be asked for.
+        // An action that cannot be recorded needs no confirmation.
         audit.check().map_err(PruneError::from)?;
         let path = self.directory.absolute();
         let shown = |text: &mut dyn Write| {
@@ -172,7 +172,7 @@ impl Run for Args {
 }
 
 impl Args {
-    /// What the layers of an overlay have cached of the directory, as of now.
+    /// What the layers of an overlay have cached of the directory now.
     fn layers(&self, plan: &PrunePlan, mount: Option<&Mount>, sizes: Sizes) -> Vec<report::Layer> {
         let Some(mount) = mount else {
             return Vec::new();
@@ -196,7 +196,7 @@ impl Args {
         told.collect()
     }
 
-    /// Why the prune is refused; known before it is begun.
+    /// Why the prune is refused, as known before it begins.
     fn refused(&self, mount: Option<&Mount>) -> Option<String> {
         if self.any_filesystem {
             return None;
@@ -209,7 +209,7 @@ impl Args {
         self.mode.into()
     }
 
-    /// Of slab objects.
+    /// Predicted bytes of slab objects.
     fn bytes(&self, plan: &PrunePlan, sizes: Sizes) -> Option<u64> {
         prune_bytes(plan, self.mode(), self.writeback, sizes)
     }
@@ -220,7 +220,8 @@ impl Args {
         absent && self.how.dry_run && self.mode() != PruneMode::Pages && reader::works().is_ok()
     }
 
-    /// Page cache can be given up file by file; of everything else, what would do instead.
+    /// Without the module: page cache can be given up file by file; for everything else,
+    /// alternatives are printed.
     fn without_module(
         &self,
         error: SessionError,
@@ -230,7 +231,7 @@ impl Args {
         if !matches!(error, SessionError::NoModule(_) | SessionError::OnlyReads) {
             return Err(error.into());
         }
-        // A dry run would do with a reader: why there is none says more.
+        // A dry run would do with a reader: the reason that there is none says more.
         if self.how.dry_run && self.mode() != PruneMode::Pages {
             reader::works()?;
         }
@@ -273,13 +274,13 @@ impl Args {
         command
     }
 
-    /// What can be done for this directory's sake.
+    /// The rungs that apply to this directory.
     fn steps(&self) -> Vec<Step> {
         let path = self.directory.absolute();
         crate::reclaim::ladder::ladder(&Place::read(&Kernel::new("/"), Some(&path)))
     }
 
-    /// Of what was opened, by whatever links; by its path where that is not told.
+    /// The mount of the open directory; by its path where the kernel does not report it.
     fn mount(&self, kernel: &Kernel, target: &Target) -> Option<Mount> {
         let opened = Mounted::of(&kernel.mounted().unwrap_or_default(), &target.dir);
         opened.or_else(|| {

@@ -139,7 +139,7 @@ impl Run for Args {
 }
 
 impl Args {
-    /// Of page cache, without the module.
+    /// Reclaims page cache, without the module.
     pub(super) fn of_pages(pages: &Path, request: Request, how: How) -> Self {
         Self {
             pages: Some(pages.into()),
@@ -161,7 +161,7 @@ impl Args {
         }
     }
 
-    /// Shows a plan, asks, carries it out, shows what came of it.
+    /// Shows a plan, asks, carries it out, shows its outcome.
     fn climb(
         &self,
         rung: &dyn Reclaimer,
@@ -175,7 +175,7 @@ impl Args {
             report.write(self.how.json, out)?;
             return Ok(Exit::Ok);
         }
-        // What cannot be recorded need not be asked for.
+        // An action that cannot be recorded needs no confirmation.
         audit.check().map_err(ReclaimError::from)?;
         if !self.how.agreed(|text| report.text(text), "reclaim")? {
             say!("nothing was reclaimed");
@@ -195,7 +195,7 @@ impl Args {
         super::done(exit, report.write(self.how.json, out))
     }
 
-    /// The directory that narrower rungs are about.
+    /// The directory for which narrower rungs are shown.
     fn directory(&self) -> Option<PathBuf> {
         let named = self.pages.as_ref().or(self.superblock.as_ref());
         let named = named.or(self.carousel.first())?;
@@ -206,7 +206,7 @@ impl Args {
     }
 }
 
-/// Removes what runs that were killed have left.
+/// Removes leftovers of killed runs.
 pub(super) fn tidy() {
     const LONGEST: Duration = Duration::from_secs(2);
     let Some(state) = carousel::leftover::directory() else {
@@ -234,7 +234,7 @@ fn absolute(path: &Path) -> PathBuf {
     absolute.components().collect()
 }
 
-/// How far it is, in a line.
+/// A progress line.
 fn so_far(progress: &reclaim::Progress) -> String {
     let reclaim::Progress {
         done,

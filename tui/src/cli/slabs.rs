@@ -89,14 +89,14 @@ impl Run for Args {
 }
 
 impl Args {
-    /// The caches that are asked for, in order, and how many the limit cut off.
+    /// The requested caches, in order, and how many the limit cut off.
     fn rows<'a>(&self, mut rows: Vec<Grown<'a>>, sample: &Sample) -> (Vec<Grown<'a>>, usize) {
         let (merged, page_size) = (&sample.merged, sample.page_size);
         if let Some(filter) = &self.filter {
             rows.retain(|row| merged.matches(&row.cache.name, filter));
         }
-        // Each figure is made once, however many rows it is compared with. The alike are sorted
-        // from A.
+        // Each figure is computed once, however many rows it is compared with. Equal ones are
+        // sorted from A.
         let figure = self.sort.figure();
         rows.sort_by_cached_key(|row| {
             let cache: &'a Cache = row.cache;
@@ -111,7 +111,7 @@ impl Args {
     }
 }
 
-/// An expression that is none is refused: there is nobody who would go on typing it.
+/// An invalid expression is refused: on a command line nobody goes on typing it.
 fn filter(text: &str) -> Result<Filter, String> {
     let filter = Filter::new(text);
     match filter.error() {
@@ -120,8 +120,8 @@ fn filter(text: &str) -> Result<Filter, String> {
     }
 }
 
-/// Says on standard error which files failed. What the caches' own file says decides the exit
-/// code; a file that only adds to them makes it a part of what was asked for.
+/// Reports on standard error which files failed. The file of the caches themselves decides the exit
+/// code; the failure of one that only adds to them makes the result partial.
 fn complain(sample: &Sample) -> Exit {
     let others = [
         sample.memory.as_ref().err(),

@@ -4,21 +4,21 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table as Cells, presets};
 
-/// A table in the making.
+/// A table that is built row by row.
 #[derive(Debug)]
 pub struct Table(Cells);
 
-/// To which side a column is set.
+/// Alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
-    /// Words.
+    /// For words.
     Left,
-    /// Figures.
+    /// For figures.
     Right,
 }
 
 impl Table {
-    /// With these headings.
+    /// A table with these headings.
     pub fn new(columns: &[(&str, Align)]) -> Self {
         let mut cells = Cells::new();
         cells.load_style(presets::NOTHING);
@@ -38,7 +38,7 @@ impl Table {
         self.0.add_row(row.into_iter().map(|cell| cell.to_string()));
     }
 
-    /// Without blanks at the ends of lines.
+    /// Writes it without blanks at the ends of lines.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for line in self.0.lines() {
             writeln!(out, "{}", line.trim_end())?;
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_to_the_right_and_no_blanks_at_the_end() {
+    fn figures_are_to_the_right_without_blanks_at_the_end() {
         let mut table = Table::new(&[("OBJS", Align::Right), ("NAME", Align::Left)]);
         table.row(["7", "a name that is long"]);
         table.row(["12345", "b"]);

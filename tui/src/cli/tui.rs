@@ -30,8 +30,8 @@ impl Args {
     }
 }
 
-/// The directory to open. It is asked after by what is cached alone, as the screen does: one that
-/// is not cached is left to the screen to explain, but for a word, which may be a mistyped command.
+/// The directory to open. It is looked up by what is cached alone, as the screen does: the screen
+/// explains one that is not cached, except a word, which may be a mistyped command.
 fn directory(path: &Path) -> Result<PathBuf, Failure> {
     let absolute = std::path::absolute(path)?;
     let wrong = |message| Err(Failure::new(Exit::Usage, message));
@@ -44,7 +44,7 @@ fn directory(path: &Path) -> Result<PathBuf, Failure> {
             let names: Vec<_> = names.collect();
             let nearest = nearest(word, names.iter().copied());
             let there = match strsim::damerau_levenshtein(nearest, word) {
-                // Of so short a word half is not enough.
+                // In such a short word half of the letters is not enough.
                 edits @ ..=2 if 2 * edits <= word.len() => format!("did you mean {nearest}?"),
                 _ => format!("there are {}", names.join(", ")),
             };

@@ -50,7 +50,7 @@ struct Shown {
     name: &'static str,
     value: Option<u64>,
     default: u64,
-    /// Before it was last changed, by the record.
+    /// Its value before the last change, by the record.
     former: Option<u64>,
     meaning: &'static str,
     change: &'static str,
@@ -159,7 +159,7 @@ impl Args {
     }
 }
 
-/// Sets it, and says what came of it.
+/// Sets it, and prints the outcome.
 fn set(
     setting: &Setting,
     kernel: &Kernel,
@@ -180,7 +180,7 @@ fn set(
     let recorded = done.recorded.is_ok();
     let exit = super::deed(true, done.recorded);
     done.result?;
-    // Where no record tells it, the command has to.
+    // Without a record the command has to name the old value.
     let back = match audit {
         audit::Log::File(_) if recorded => "--restore".into(),
         _ => now.to_string(),
@@ -189,7 +189,8 @@ fn set(
     Ok((exit, line))
 }
 
-/// What it was before it was last changed, and a word on what of the record could not be read.
+/// Its value before the last change, and a sentence on the part of the record that could not be
+/// read.
 fn former(setting: &Setting, audit: &audit::Log) -> Result<Option<u64>, ReclaimError> {
     let former = setting.former(audit)?;
     if let (1.., Some(path)) = (former.skipped, audit.path()) {
@@ -223,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_came_of_it_says_how_it_is_taken_back() {
+    fn outcome_says_how_to_restore_the_old_value() {
         let name = format!("slabscope-cli-tune-{}", std::process::id());
         let root = crate::private::directory().join(name);
         let _ = fs::remove_dir_all(&root);

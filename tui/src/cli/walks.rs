@@ -45,7 +45,7 @@ impl From<SessionError> for Failure {
     }
 }
 
-/// What leads to a module, where there is one for the running kernel.
+/// How to get a module, where there is one for the running kernel.
 fn how_to_load() -> &'static str {
     let release = rustix::system::uname();
     match too_old(&release.release().to_string_lossy()) {
@@ -115,12 +115,12 @@ impl Directory {
 #[derive(Debug)]
 pub struct Interrupt(Arc<AtomicBool>);
 
-/// Milliseconds within which the same signal again is the same one.
+/// The same signal again within this many milliseconds is the same one.
 const AT_ONCE: u64 = 100;
 
 impl Interrupt {
-    /// From here on each signal that would end the process ends the walk, however many come: what
-    /// has to be taken back is.
+    /// From here on each signal that would end the process ends the walk, however many arrive: what
+    /// has to be undone is undone.
     pub fn hold() -> io::Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
         for signal in signals::ending() {
@@ -129,10 +129,10 @@ impl Interrupt {
         Ok(Self(flag))
     }
 
-    /// From here on a signal that would end the process ends the walk. Of those that a person sends
-    /// the same one again ends the process: a walk that opens directories on the way may wait for a
-    /// server for ever. A hangup is none of these: it comes from the kernel and again from the shell,
-    /// and at the end of a session with SIGTERM behind it.
+    /// From here on a signal that would end the process ends the walk. If a user sends one a second
+    /// time, it ends the process: a walk that opens directories on the way may wait for a server
+    /// for ever. A hangup is different: the kernel sends it, and the shell sends it again, and at
+    /// the end of a session SIGTERM follows.
     pub fn catch() -> io::Result<Self> {
         let flag = Self::hold()?;
         for signal in [SIGINT, SIGQUIT, SIGTERM] {
@@ -142,7 +142,7 @@ impl Interrupt {
                 let now =
                     u64::try_from(start.elapsed().as_millis()).map_or(u64::MAX, |now| now + 1);
                 let first = first.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
-                // One that is sent to all processes of the program comes twice at once.
+                // A signal to all processes of the program arrives twice at once.
                 if first.is_err_and(|first| now - first > AT_ONCE) {
                     let _ = emulate_default_handler(signal);
                 }
@@ -153,7 +153,7 @@ impl Interrupt {
         Ok(flag)
     }
 
-    /// What a walk's progress returns.
+    /// The answer to a walk's progress.
     pub fn flow(&self) -> ControlFlow<()> {
         if self.0.load(Ordering::Relaxed) {
             ControlFlow::Break(())
@@ -182,7 +182,7 @@ mod tests {
 
     /// The module's way may lead nowhere on this kernel: the doctor knows all ways.
     #[test]
-    fn without_any_reader_both_reasons_are_told_and_the_doctor_named() {
+    fn error_without_a_reader_has_both_reasons_and_names_the_doctor() {
         let failure = |bpf| {
             let module = Box::new(SessionError::NoModule("/dev/slabscope".into()));
             Failure::from(SessionError::NoReader { module, bpf })
@@ -227,7 +227,7 @@ mod tests {
         std::thread::sleep(std::time::Duration::from_millis(2 * AT_ONCE));
         io::Write::write_all(&mut io::stdout(), b"two at once are one\n").unwrap();
         kill_process(getpid(), Signal::TERM).unwrap();
-        // The second is not waited for in vain for ever.
+        // The second signal is not awaited for ever.
         std::thread::sleep(std::time::Duration::from_secs(5));
     }
 }

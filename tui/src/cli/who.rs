@@ -58,7 +58,7 @@ pub struct Args {
     json: bool,
 }
 
-/// What is said to whoever may only look: it changes nothing that is cached, but makes others wait.
+/// Error in read-only mode: a trace changes nothing that is cached, but slows others down.
 const READ_ONLY: &str =
     "read-only, by --read-only or by read-only in config.toml: no trace is started";
 
@@ -79,7 +79,7 @@ impl From<WhoError> for Failure {
     }
 }
 
-/// What was found out, and under which circumstances.
+/// The outcome of a trace, and its circumstances.
 struct Found {
     events: Events,
     reading: Reading,
@@ -128,8 +128,8 @@ impl Run for Args {
     }
 }
 
-/// Where a directory is, symbolic links resolved. Ctrl-C ends the program as it usually does, if a
-/// server is asked that does not answer.
+/// A directory's path, symbolic links resolved. If a server is asked that does not answer, Ctrl-C
+/// ends the program as it usually does.
 fn below(path: &Path) -> Result<PathBuf, WhoError> {
     let mut go_on = || ControlFlow::Continue(());
     let place = match reach::open(path, Kind::LinkedDirectory, &mut go_on) {
@@ -146,7 +146,7 @@ fn below(path: &Path) -> Result<PathBuf, WhoError> {
     })
 }
 
-/// Takes away what dead processes left.
+/// Removes what dead processes left.
 fn left() -> Result<Vec<Owner>, WhoError> {
     who::remove_left(&who::tracefs()?, "/proc".as_ref())
 }
@@ -166,9 +166,9 @@ impl Args {
         }
     }
 
-    /// Watches until its time is over or somebody ends it.
+    /// Traces until the time is over or a signal ends it.
     fn watch(&self, spec: &Spec, kernel: &mut Kernel) -> Result<Found, Failure> {
-        // One that comes while a histogram is read is waited for: nothing may stay armed.
+        // A signal while a histogram is read has to wait: nothing may stay armed.
         let interrupt = Interrupt::hold()?;
         say!("starting the kernel's trace ...");
         let mut watch = Watch::start(spec, self.entries, self.by)?;
@@ -181,7 +181,7 @@ impl Args {
             watch.events().words(),
             duration(self.duration),
         );
-        // Now and then it is read, since processes that end meanwhile are nobody in the end.
+        // It is read at intervals, since processes that end meanwhile lose their names.
         const LOOK: Duration = Duration::from_millis(500);
         const STEP: Duration = Duration::from_millis(50);
         let mut looked = begin;
@@ -196,7 +196,7 @@ impl Args {
         let reading = watch.read()?;
         let after = active(spec, kernel);
         let events = watch.events().clone();
-        // What was counted is told in any case.
+        // What was counted is printed in any case.
         let left = match watch.end() {
             Ok(()) => false,
             Err(error) => {
@@ -284,7 +284,7 @@ fn tell(spec: &Spec, found: &Found, limit: usize, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-/// The path where it is known; else the name, and the number.
+/// The path if it is known; else the name, and the number.
 fn directory(row: &Row) -> String {
     let Some(directory) = &row.directory else {
         return "-".into();
@@ -296,7 +296,7 @@ fn directory(row: &Row) -> String {
     }
 }
 
-/// What the rows do not have.
+/// Sentences on what the rows do not have.
 fn beside(found: &Found) -> Vec<String> {
     let reading = &found.reading;
     let mut lines = vec![format!(
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn dentries_by_process_and_directory() {
+    fn dentries_are_listed_by_process_and_directory() {
         let directory = |path: Option<&str>| Directory {
             name: OsString::from("\u{1b}[31m"),
             path: path.map(Into::into),
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_by_process() {
+    fn objects_are_listed_by_process() {
         let spec = Spec::Cache("kmalloc-512".into());
         let rows = vec![row(8, "app", None), row(20, "b", None)];
         let text = told(&spec, &found(rows), 1);
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_or_ended_early_is_not_complete() {
+    fn trace_that_left_out_events_or_ended_early_is_not_complete() {
         let mut found = found(Vec::new());
         assert!(!found.complete());
         found.reading.dropped = 0;

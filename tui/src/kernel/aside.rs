@@ -1,6 +1,6 @@
-//! System calls that no signal ends, done by a process of their own: whoever waits for it can leave, and
-//! the shell gets its prompt back. Such a call holds up the end of the process that made it, with
-//! all of its threads.
+//! System calls that no signal ends, made by a helper process: the program that waits for one can
+//! exit, and the shell gets its prompt back. Such a call holds up the end of the process that made
+//! it, with all of its threads.
 
 use std::ffi::OsString;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -26,29 +26,29 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use crate::kernel::paths::{self, Kind};
 use crate::kernel::reconfigure::{Access, reconfigure};
 
-/// What is done aside.
+/// A call that the helper process makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// Reconfigures the superblock of the directory that standard input is, without a change.
     Reconfigure,
-    /// The same, and makes it read-only.
+    /// Reconfigures the superblock and makes it read-only.
     MakeReadOnly,
-    /// The same, and makes it writable.
+    /// Reconfigures the superblock and makes it writable.
     MakeWritable,
     /// Writes all that is dirty (sync(2)).
     Sync,
     /// Writes 1 to the file that standard input is.
     Write1,
-    /// Writes 2.
+    /// Writes 2 to the file that standard input is.
     Write2,
-    /// Writes 3.
+    /// Writes 3 to the file that standard input is.
     Write3,
 }
 
-/// What the process that does it calls itself.
+/// Name of the helper process, its first argument.
 const NAME: &str = "slabscope-aside";
 
-/// If this process is such a one: does what it is there for, and returns its status, an error's number.
+/// If this process is a helper: does the deed, and returns its status, an error's number.
 pub fn asked(mut args: impl Iterator<Item = OsString>) -> Option<u8> {
     if args.next()? != NAME {
         return None;
@@ -65,8 +65,8 @@ pub fn asked(mut args: impl Iterator<Item = OsString>) -> Option<u8> {
     Some(u8::try_from(errno).unwrap_or(u8::MAX))
 }
 
-/// Opens what a path leads to, whomever the kernel has to ask, and hands it to the parent process
-/// over the socket that standard input is. If the parent ends before, so does this process.
+/// Opens a path, whichever server the kernel has to ask, and passes the descriptor to the parent
+/// process over the socket that standard input is. If the parent ends before, so does this process.
 fn hand_over(path: &Path, kind: Kind) -> Result<(), Errno> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let opened = paths::by_lookup(path, kind)?;
@@ -78,7 +78,7 @@ fn hand_over(path: &Path, kind: Kind) -> Result<(), Errno> {
     sendmsg(io::stdin(), &byte, &mut control, SendFlags::NOSIGNAL).map(drop)
 }
 
-/// What [`hand_over`] has sent.
+/// Receives what [`hand_over`] has sent.
 fn take_over(socket: OwnedFd) -> Result<OwnedFd, Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -93,8 +93,8 @@ fn take_over(socket: OwnedFd) -> Result<OwnedFd, Errno> {
     files.next().ok_or(Errno::BADF)
 }
 
-/// Opens what a path leads to (`O_PATH`) in a process of its own, whomever the kernel has to ask: a
-/// server that does not answer is waited for as long as `flow` says.
+/// Opens a path (`O_PATH`) in a helper process, whichever server the kernel has to ask: a server
+/// that does not answer is waited for as long as `flow` says.
 pub fn open(
     path: &Path,
     kind: Kind,
@@ -126,7 +126,7 @@ impl Deed {
         Self::Write3,
     ];
 
-    /// Does it, in the process that is there for nothing else.
+    /// Makes the call, in the helper process.
     fn run(self) -> Result<(), Errno> {
         let write = |text: &str| {
             let written = rustix::io::write(io::stdin().as_fd(), text.as_bytes());
@@ -159,9 +159,9 @@ impl Deed {
     }
 }
 
-/// Has `work` done by a thread of its own, which is left to itself if it waits for somebody who does
-/// not answer: None then. `work` tells how far it is, and hears whether it goes on; `flow` is asked
-/// meanwhile, again and again.
+/// Runs `work` on a thread of its own, which is abandoned if it waits for a server that does not
+/// answer: None then. `work` reports its progress and learns whether to go on; `flow` is polled
+/// meanwhile.
 pub fn attended<T: Send + 'static, P: Copy + Default + Send + 'static>(
     work: impl FnOnce(&mut dyn FnMut(&P) -> ControlFlow<()>) -> T + Send + 'static,
     flow: &mut dyn FnMut(&P) -> ControlFlow<()>,
@@ -177,18 +177,19 @@ pub fn attended<T: Send + 'static, P: Copy + Default + Send + 'static>(
     let thread = thread::Builder::new().spawn(move || {
         let Some(work) = take(&theirs) else { return };
         let done = work(&mut |so_far| {
-            // One that finds no room is followed by another.
+            // If there is no room, the next report will do.
             let _ = sender.try_send(Told::SoFar(*so_far));
             match is_over.load(Ordering::Relaxed) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
         });
-        // Nobody listens any more if it was left.
+        // Nobody listens if the thread was abandoned.
         let _ = sender.send(Told::Done(done));
     });
     if thread.is_err() {
-        // There may be no more threads: it is done here, and hears between two steps whether it goes on.
+        // No more threads may be available: `work` then runs here, and learns between two steps
+        // whether to go on.
         return take(&work).map(|work| work(flow));
     }
     let mut last = P::default();
@@ -220,28 +221,29 @@ enum Told<T, P> {
     Done(T),
 }
 
-/// Between two looks at whether a wait is to end.
+/// Interval at which a wait asks whether to end.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What was ended has so long to end.
+/// Time that a killed process has to end.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How the wait ended.
+/// Outcome of the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited<T = ()> {
-    /// It is done, or was refused.
+    /// The call returned, or was refused.
     Done(Result<T, Errno>),
-    /// It was stopped, or took too long (then `true`), and has ended.
+    /// The helper was stopped, or took too long, and has ended.
     Ended {
         /// It took too long.
         bound: bool,
     },
-    /// The same, but the kernel goes on with it in this process.
+    /// The helper was stopped or took too long, but the kernel keeps it in the call: its process
+    /// id.
     Left(u32),
 }
 
-/// Has it done on `file`, by this very program, started once more. `flow` is asked again and again;
-/// None: there is no bound.
+/// Has the deed done on `file` by this very program, started once more. `flow` is polled; None:
+/// there is no bound.
 pub fn aside(
     deed: Deed,
     file: Option<OwnedFd>,
@@ -260,10 +262,10 @@ fn wait(
     bound: Option<Duration>,
     flow: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> io::Result<Waited> {
-    // It needs nothing of what this program was given: no variable says what it does, and no
-    // directory is kept in use by it.
+    // It needs nothing of this program's environment: no variable changes what it does, and it
+    // keeps no directory in use.
     command.env_clear().current_dir("/");
-    // The terminal's Ctrl-C is for who waits: that one ends the other.
+    // The terminal's Ctrl-C is for the waiting program, which ends the helper.
     command.process_group(0);
     let mut child = command
         .stdout(Stdio::null())
@@ -301,7 +303,7 @@ fn result(status: ExitStatus) -> Result<(), Errno> {
     }
 }
 
-/// Kills it. What does not die of that is in a call of the kernel that nothing ends.
+/// Kills the helper. If it does not die, it is in a call that nothing ends.
 fn end(mut child: Child, bound: bool) -> io::Result<Waited> {
     child.kill()?;
     let start = Instant::now();
@@ -312,7 +314,7 @@ fn end(mut child: Child, bound: bool) -> io::Result<Waited> {
         thread::sleep(Duration::from_millis(5));
     }
     let pid = child.id();
-    // Somebody has to hear of its end, or what is left of it stays for as long as this program runs.
+    // Somebody has to reap it, or its zombie stays for as long as this program runs.
     let _ = thread::Builder::new().spawn(move || child.wait());
     Ok(Waited::Left(pid))
 }
@@ -332,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_waits_for_ever_is_left_and_one_that_ends_is_heard() {
+    fn thread_that_waits_for_ever_is_abandoned_and_one_that_ends_answers() {
         let counted = attended(
             |tell| {
                 (1..=100)
@@ -355,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_by_its_number() {
+    fn helper_reports_an_error_by_its_number() {
         let busy = format!("exit {}", Errno::BUSY.raw_os_error());
         let waited = |script: &str| wait(shell(script), None, &mut go_on).unwrap();
         assert_eq!(waited(&busy), Waited::Done(Err(Errno::BUSY)));
@@ -372,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_is_asked() {
+    fn only_a_helper_process_does_deeds() {
         let asked = |args: &[&str]| super::asked(args.iter().map(OsString::from));
         assert_eq!(asked(&["slabscope", "sync"]), None);
         assert_eq!(asked(&[NAME, "aside"]), None);
@@ -381,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_can_leave_and_is_not_kept_for_longer_than_asked() {
+    fn waiting_program_can_leave_and_waits_no_longer_than_asked() {
         let mut stop = || ControlFlow::Break(());
         let ended = wait(shell("exec sleep 60"), None, &mut stop).unwrap();
         assert_eq!(ended, Waited::Ended { bound: false });

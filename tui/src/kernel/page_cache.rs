@@ -8,13 +8,13 @@ use std::{io, ptr};
 use rustix::fs::{Access, AtFlags, Stat, accessat, fstat};
 use rustix::process::{Uid, geteuid};
 
-/// Why it is not known.
+/// Why the page cache of a file is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unknown {
     /// The name is not cached, and was not looked up.
     NotCached,
-    /// The kernel tells it of files that one owns or may write alone; of others mincore(2) calls
-    /// all of it resident, and cachestat(2) refuses.
+    /// The kernel reports it only for files that the caller owns or may write; for others
+    /// mincore(2) reports all of it as resident, and cachestat(2) refuses.
     NotYours,
     /// Neither of the calls works on it.
     Failed,
@@ -23,15 +23,15 @@ pub enum Unknown {
 /// Page cache of a file, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resident {
-    /// All of it.
+    /// Bytes in the page cache, dirty ones included.
     pub cached: u64,
-    /// Changed and not written yet. None: this kernel does not tell (before Linux 6.5).
+    /// Changed and not written yet. None: this kernel does not report it (before Linux 6.5).
     pub dirty: Option<u64>,
     /// Being written.
     pub writeback: Option<u64>,
 }
 
-/// Who asks: looked up once for many files.
+/// The caller's user id: looked up once for many files.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker(Uid);
 
@@ -42,8 +42,7 @@ impl Default for Asker {
 }
 
 impl Asker {
-    /// Page cache of a regular file; None: `flow`, which is asked again and again where that takes
-    /// long, ended it.
+    /// Page cache of a regular file; None: `flow`, which is polled where that takes long, ended it.
     pub fn resident(
         self,
         file: BorrowedFd<'_>,
@@ -154,9 +153,10 @@ struct Fiemap {
 const FS_IOC_FIEMAP: u32 = 0xc020_660b;
 const FIEMAP_FLAG_SYNC: u32 = 1;
 
-/// Has the data of a file written, and waits for it. An error is one of this write, or of one before of which
-/// nobody has heard. Unlike fsync(2) this leaves it to be heard by the next one who calls that: fiemap_prep()
-/// (fs/ioctl.c, since Linux 5.8) asks the mapping's flags, and leaves its `wb_err` alone.
+/// Has the data of a file written, and waits for it. An error is one of this write, or of an
+/// earlier one that nobody has been notified of. Unlike fsync(2) this leaves the error for the next
+/// caller of that: fiemap_prep() (fs/ioctl.c, since Linux 5.8) asks the mapping's flags, and leaves
+/// its `wb_err` alone.
 pub fn write_data(file: BorrowedFd<'_>) -> io::Result<()> {
     let mut fiemap = Fiemap {
         length: 1,
@@ -178,7 +178,8 @@ pub fn write_data(file: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
-/// An error of an earlier write that this file is yet to hear of. Nothing is written or waited for.
+/// An error of an earlier write that this file has not reported yet. Nothing is written or waited
+/// for.
 pub fn earlier_error(file: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the call takes no address.
     let result = unsafe {
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn both_calls_tell_of_what_was_just_written() {
+    fn both_calls_report_what_was_just_written() {
         let path =
             crate::private::directory().join(format!("slabscope-pages-{}", std::process::id()));
         let mut file = File::create_new(&path).unwrap();
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_page_cache_is_not_made_up() {
+    fn file_without_page_cache_has_no_figure() {
         let null = File::open("/dev/null").unwrap();
         assert_eq!(resident(null.as_fd(), &mut go_on), Ok(Some(0)));
     }

@@ -1,7 +1,7 @@
-//! Opening a path by what is cached (`RESOLVE_CACHED` of openat2(2)) and as `O_PATH`, which opens nothing on the
-//! filesystem, and telling what is open, without asking a server. With `O_RDONLY` FUSE asks its program and NFS its
-//! server about the last name even then (fs/fuse/dir.c: `fuse_dir_open()`; fs/nfs/dir.c: `nfs_weak_revalidate()`,
-//! Linux 7.3).
+//! Opening a path by what is cached (`RESOLVE_CACHED` of openat2(2)) and as `O_PATH`, which opens
+//! nothing on the filesystem, and identifying what is open, without asking a server. With
+//! `O_RDONLY` FUSE asks its program and NFS its server about the last name even then
+//! (fs/fuse/dir.c: `fuse_dir_open()`; fs/nfs/dir.c: `nfs_weak_revalidate()`, Linux 7.3).
 
 use std::fs;
 use std::io;
@@ -18,12 +18,12 @@ pub enum Kind {
     Directory,
     /// A directory, or a link to one.
     LinkedDirectory,
-    /// Anything; of a link, what it leads to.
+    /// Anything; a symbolic link is followed.
     Any,
 }
 
 impl Kind {
-    /// Each.
+    /// Every kind.
     pub const ALL: [Self; 3] = [Self::Directory, Self::LinkedDirectory, Self::Any];
 
     fn flags(self) -> OFlags {
@@ -45,12 +45,12 @@ impl Kind {
     }
 }
 
-/// By what is cached alone.
+/// Opens by what is cached alone.
 pub fn cached(path: &Path, kind: Kind) -> Result<OwnedFd, Errno> {
     openat2_below(path, kind.flags(), ResolveFlags::CACHED)
 }
 
-/// As any program would: names are looked up, servers are asked, and waited for.
+/// Opens as any program would: names are looked up, servers are asked, and waited for.
 pub(crate) fn by_lookup(path: &Path, kind: Kind) -> Result<OwnedFd, Errno> {
     openat2_below(path, kind.flags(), ResolveFlags::empty())
 }
@@ -98,14 +98,15 @@ pub fn stat(file: impl AsFd, wanted: StatxFlags) -> Result<Statx, Errno> {
     statx(file, "", flags, wanted)
 }
 
-/// The number of the mount that an open file is on, as in mountinfo. None: this kernel does not tell.
+/// The number of the mount that an open file is on, as in mountinfo. None: this kernel does not
+/// report it.
 pub fn mount_id(file: impl AsFd) -> Result<Option<u64>, Errno> {
     let stat = stat(file, StatxFlags::MNT_ID)?;
     let told = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
     Ok(told.then_some(stat.stx_mnt_id))
 }
 
-/// Whether two open files are one, on one mount.
+/// Whether two descriptors have open the same file, on the same mount.
 pub fn is_same(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Result<bool, Errno> {
     let id = |file| {
         let stat = stat(file, StatxFlags::INO | StatxFlags::MNT_ID)?;

@@ -15,9 +15,10 @@ use crate::kernel::paths::{Kind, cached};
 /// Why nothing was opened.
 #[derive(Debug)]
 pub enum Unreached {
-    /// The kernel refused; of [`cached`], `EAGAIN` where somebody would have to be asked.
+    /// The kernel refused; of [`cached`], `EAGAIN` where a server would have to be asked.
     Refused(io::Error),
-    /// Nobody answered until it was ended. A number: of the process that the kernel keeps waiting.
+    /// Nobody answered until the wait was ended. A number: the process that the kernel keeps
+    /// waiting.
     Ended(Option<u32>),
 }
 
@@ -27,7 +28,7 @@ impl From<Errno> for Unreached {
     }
 }
 
-/// By what is cached, else by asking, as long as `flow` says.
+/// Opens by what is cached, else by asking, as long as `flow` says.
 pub fn open(
     path: &Path,
     kind: Kind,
@@ -45,7 +46,7 @@ pub fn open(
     }
 }
 
-/// Of a process that no signal ends.
+/// The sentence about a process that no signal ends.
 pub(crate) fn still_waits(pid: Option<u32>) -> String {
     pid.map_or_else(String::new, |pid| {
         format!("; process {pid} still waits in the kernel, where no signal stops it")

@@ -1,6 +1,6 @@
-//! The names in a directory as user space can know them: what readdir(3) tells, and whether a name
-//! that is there can be reached by what is cached. Names known to be absent, and what is cached
-//! further below, only the module can tell.
+//! The names in a directory as user space can know them: what readdir(3) reports, and whether a
+//! name that is there can be reached by what is cached. Names known to be absent, and what is
+//! cached further below, only the module can see.
 //!
 //! Opening the directory makes a dentry for each name on its path that was not cached; reading it
 //! makes none on disk filesystems (on proc, NFS and FUSE it may). Nothing is asked about a name
@@ -20,10 +20,10 @@ use rustix::io::Errno;
 use crate::kernel::page_cache::{self, Unknown};
 use crate::kernel::source::dentry_state::Cost;
 
-/// Names that are kept of a directory: of more only the number is.
+/// Names that are kept of a directory; the rest is only counted.
 pub const KEPT: usize = 100_000;
 
-/// What a name is of.
+/// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A directory.
@@ -41,7 +41,7 @@ pub enum Kind {
 pub struct Entry {
     /// It may hold any byte but `/` and NUL.
     pub name: OsString,
-    /// What it is of.
+    /// Its type.
     pub kind: Kind,
     /// It can be reached by what is cached. Filesystems that want names asked for anew (proc, NFS,
     /// FUSE) never say so.
@@ -55,11 +55,11 @@ pub struct Entry {
 pub struct Entries {
     /// In the directory's own order, as many as are kept.
     pub entries: Vec<Entry>,
-    /// How many more there are.
+    /// Number of names beyond [`KEPT`].
     pub more: u64,
-    /// Not all was read.
+    /// Not all of the directory was read.
     pub partial: bool,
-    /// What looking cost, where it was measured.
+    /// What reading it cost in dentries, where it was measured.
     pub cost: Option<Cost>,
 }
 
@@ -133,7 +133,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn what_is_there_is_told_with_its_kind_and_what_was_just_made_is_cached() {
+    fn entries_have_their_kind_and_a_new_file_is_cached() {
         let dir =
             crate::private::directory().join(format!("slabscope-readdir-{}", std::process::id()));
         fs::create_dir_all(dir.join("below")).unwrap();

@@ -32,7 +32,7 @@ pub fn choose(via: Via) {
     let _ = CHOSEN.set(via);
 }
 
-/// What was [chosen](choose).
+/// The reader that [`choose`] settled on.
 pub fn chosen() -> Via {
     CHOSEN.get().copied().unwrap_or_default()
 }
@@ -51,7 +51,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// On the command line, in JSON, in the head of a screen.
+    /// Its name on the command line, in JSON, in the head of a screen.
     pub fn name(self) -> &'static str {
         match self {
             Self::Module => "module",
@@ -112,7 +112,7 @@ pub enum Reader {
 pub enum Look {
     /// As [`Walk::Census`].
     Census {
-        /// Down to which depth directories are reported; 0: only the total.
+        /// Depth down to which directories are reported; 0: only the total.
         depth: u32,
     },
     /// As [`Walk::List`].
@@ -127,7 +127,7 @@ pub fn module() -> Result<Device, SessionError> {
     }
 }
 
-/// Opens the reader that was chosen. Where none was, and neither works, the error says why of both.
+/// Opens the chosen reader. If none was chosen and neither works, the error says why for both.
 pub fn open() -> Result<Reader, SessionError> {
     match chosen() {
         Via::Auto => match Device::open() {
@@ -147,8 +147,8 @@ fn neither(module: SessionError, bpf: bpf::BpfError) -> SessionError {
     SessionError::NoReader { module, bpf }
 }
 
-/// Why none can be opened, as far as that is known without loading the BPF program, which may take
-/// seconds.
+/// Why no reader can be opened, as far as that is known without loading the BPF program, which may
+/// take seconds.
 pub fn refused() -> Option<SessionError> {
     match chosen() {
         Via::Auto => bpf::failed().and_then(|bpf| Some(neither(Device::open().err()?, bpf))),
@@ -158,7 +158,7 @@ pub fn refused() -> Option<SessionError> {
     }
 }
 
-/// Whether one can be opened, and which; it is not kept open.
+/// Which reader can be opened; it is not kept open.
 pub fn works() -> Result<Kind, SessionError> {
     open().map(|reader| {
         let kind = reader.kind();
@@ -170,7 +170,7 @@ pub fn works() -> Result<Kind, SessionError> {
 }
 
 impl Reader {
-    /// Which it is.
+    /// Its kind.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Module(_) => Kind::Module,

@@ -1,9 +1,10 @@
 //! A reconfiguration of a superblock that changes nothing (fspick(2), fsconfig(2)).
 //!
-//! What a filesystem makes of one without options is its own affair. Read in Linux 7.3: ext4, XFS and btrfs take
-//! a missing `ro` for a wish to write (`__ext4_remount()`, `xfs_fs_reconfigure()`, `btrfs_reconfigure()`), XFS a
-//! missing `inode32` or `max_atomic_write` for the default, and btrfs a missing `noacl` for a wish for ACLs
-//! (`btrfs_init_fs_context()`). Those are said again, the rest is kept by them.
+//! What a filesystem makes of one without options is its own affair. Read in Linux 7.3: ext4, XFS
+//! and btrfs take a missing `ro` for a wish to write (`__ext4_remount()`, `xfs_fs_reconfigure()`,
+//! `btrfs_reconfigure()`), XFS a missing `inode32` or `max_atomic_write` for the default, and btrfs
+//! a missing `noacl` for a wish for ACLs (`btrfs_init_fs_context()`). Those options are passed
+//! again, the rest the filesystems keep.
 //!
 //! A remount holds s_umount until it is done: that is waited for before the options are read. A remount that begins
 //! between the reading and the call is seen afterwards by the mount's own flag, which this call never changes; the
@@ -21,7 +22,7 @@ use crate::kernel::paths;
 use crate::kernel::source::mounts::Options;
 use crate::kernel::source::{Mounted, mounts};
 
-/// Whether it is to be written to.
+/// Whether the superblock is to be writable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// As now.
@@ -58,7 +59,7 @@ fn mounted(dir: BorrowedFd<'_>) -> Result<Mounted, Errno> {
         .ok_or(Errno::STALE)
 }
 
-/// What has to be said again for nothing else to change.
+/// The options that have to be passed again for nothing else to change.
 fn said_again<'a>(
     fs: &str,
     options: &'a Options,
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_filesystem_would_change_is_said_again() {
+    fn options_that_a_filesystem_would_change_are_passed_again() {
         let options = |text: &str| Options::from(text);
         let all = options("ro,inode32,noquota");
         let (rw, atomic) = (options("rw"), options("rw,max_atomic_write=64k"));

@@ -1,8 +1,8 @@
 //! A session on `/dev/slabscope`: one walk below one directory, as typed records.
 //!
 //! The device speaks `kmod/abi.rs`, which is compiled in here as [`crate::abi`]. The kernel walks
-//! only while [`Session::next`] reads, so whoever stops reading has paused the walk, and dropping
-//! the session ends it and frees everything it held in the kernel.
+//! only while [`Session::next`] reads: a pause in reading pauses the walk, and dropping the session
+//! ends it and frees everything it held in the kernel.
 
 mod records;
 
@@ -22,10 +22,10 @@ pub use crate::abi::Counters;
 use records::parse;
 pub use records::{Entry, Record, Status};
 
-/// Where the module's device is.
+/// Path of the module's device.
 pub const DEVICE: &str = "/dev/slabscope";
 
-/// What stands between the program and an answer of the module: what, where, and what to do.
+/// What stands between the program and an answer of the module: what failed, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// There is no device.
@@ -39,7 +39,7 @@ pub enum SessionError {
         "the loaded module speaks version {module}, this program {program}: load the module built with it"
     )]
     Version {
-        /// Of the module.
+        /// The module's version.
         module: u32,
         /// [`abi::VERSION`].
         program: u32,
@@ -68,9 +68,9 @@ pub enum SessionError {
     /// Neither the module nor BPF can be used here.
     #[error("{module}; BPF cannot count instead: {bpf}")]
     NoReader {
-        /// Why not the module.
+        /// Why the module cannot be used.
         module: Box<SessionError>,
-        /// Why not BPF.
+        /// Why BPF cannot be used.
         bpf: crate::kernel::reader::bpf::BpfError,
     },
     /// Names alone were asked for.
@@ -248,7 +248,7 @@ pub const MODES: [PruneMode; 4] = [
 ];
 
 impl PruneMode {
-    /// On the command line and in JSON.
+    /// Its name on the command line and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Negative => "negative",
@@ -266,7 +266,7 @@ impl PruneMode {
         }
     }
 
-    /// How many of [`Self::unit`] went.
+    /// The evicted part of the counters, in [`Self::unit`].
     pub fn went(self, counters: &Counters) -> u64 {
         match self {
             Self::Negative | Self::Dentries | Self::Inodes => counters.moved,
@@ -274,7 +274,7 @@ impl PruneMode {
         }
     }
 
-    /// Whether dirty files are of concern: they stay, unless they are written first.
+    /// Whether dirty files matter: they stay, unless they are written first.
     pub fn may_write(self) -> bool {
         matches!(self, Self::Inodes | Self::Pages)
     }
@@ -298,15 +298,15 @@ fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1)
 }
 
-/// What a walk is for.
+/// The purpose of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Walk {
-    /// Count, and tell directories one by one down to this depth. Nothing changes.
+    /// Count, and report directories one by one down to this depth. Nothing changes.
     Census {
         /// 0: only the total; 1: the directory's children; and so on.
         depth: u32,
     },
-    /// Tell the directory's own cached children by name. Nothing changes.
+    /// Report the directory's own cached children by name. Nothing changes.
     List,
     /// Count what a prune would evict. Nothing changes.
     DryRun(PruneMode),
@@ -354,7 +354,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Ends the walk early, once; the records up to the total still come.
+    /// Ends the walk early, once; the records up to the total still follow.
     pub fn stop(&mut self) -> Result<(), SessionError> {
         if std::mem::replace(&mut self.stopped, true) {
             return Ok(());
@@ -431,12 +431,12 @@ impl Iterator for Session {
 }
 
 /// What is left of `whole` without `part`. The walk does not stop the machine: a part that was
-/// counted later may hold what was not yet there before.
+/// counted later may hold what was not there before.
 pub fn minus(whole: Counters, part: &Counters) -> Counters {
     whole.map2(part, u64::saturating_sub)
 }
 
-/// Both together.
+/// The sum of two counts.
 pub fn plus(one: Counters, other: &Counters) -> Counters {
     one.map2(other, u64::saturating_add)
 }
@@ -446,7 +446,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_to_the_module_depends_on_the_kernel() {
+    fn way_to_the_module_depends_on_the_kernel() {
         let first = |release| how_to_get_the_module(release).remove(0);
         assert!(first("6.18.44-x").contains("older than Linux 7.2"));
         assert!(
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_device_there_is_no_module() {
+    fn missing_device_means_no_module() {
         let missing = Path::new("/nonexistent/slabscope");
         assert!(matches!(
             Device::open_at(missing),

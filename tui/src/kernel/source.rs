@@ -1,4 +1,4 @@
-//! What the kernel tells about its caches in /proc and /sys, sampled.
+//! What the kernel reports of its caches in /proc and /sys, sampled.
 //!
 //! One file of `source/` for each of the kernel's interfaces: text in, typed value out, no I/O.
 //! Reading is done here, below a root that tests put elsewhere. A source that fails is an error
@@ -48,14 +48,14 @@ pub use slab_attributes::{Attributes, Class, Merged};
 pub use slabinfo::{Cache, CacheId};
 pub use totals::Totals;
 
-/// Where samples come from.
+/// A source of samples.
 pub trait Source: Send {
     /// Reads everything once.
     fn sample(&mut self) -> Sample;
 
     /// A sample once a cache has stopped falling: what was evicted, and slabs of some caches, are
-    /// given back an RCU grace period late (fs/dcache.c: `dentry_free()`, mm/slub.c:
-    /// `free_slab()`, Linux 7.3).
+    /// freed an RCU grace period late (fs/dcache.c: `dentry_free()`, mm/slub.c: `free_slab()`,
+    /// Linux 7.3).
     fn settled(&mut self, cache: &str) -> Sample {
         const STEP: Duration = Duration::from_millis(100);
         const LONGEST: Duration = Duration::from_secs(3);
@@ -87,7 +87,7 @@ pub struct Sample {
     pub inodes: Result<InodeNr, SourceError>,
     /// The links in /sys/kernel/slab.
     pub merged: Arc<Merged>,
-    /// Bytes in a page of the kernel that wrote the files. None: they do not tell.
+    /// Bytes in a page of the kernel that wrote the files. None: unknown.
     pub page_size: Option<u64>,
     /// The lines that were not understood, by file.
     pub gaps: Vec<Gap>,
@@ -131,7 +131,7 @@ impl Kernel {
         }
     }
 
-    /// Where it is read.
+    /// The root below which it reads.
     pub fn root(&self) -> &Path {
         self.files.root()
     }
@@ -146,7 +146,7 @@ impl Kernel {
         self.read("proc/self/mountinfo", mounts::parse)
     }
 
-    /// All of them, those that others are mounted over too, with the options of their superblocks.
+    /// All mounts, hidden ones too, with the options of their superblocks.
     pub fn mounted(&self) -> Result<Vec<Mounted>, SourceError> {
         self.read("proc/self/mountinfo", mounts::parse_all)
     }
@@ -227,7 +227,7 @@ impl Kernel {
         })
     }
 
-    /// The whole of a file, however it was captured.
+    /// The whole of a file, in whichever form it was captured.
     fn captured(&self, path: &Path) -> io::Result<Vec<u8>> {
         let bytes = self.files.read(path, limit(path));
         let bytes = bytes.or_else(|error| sysctl::instead(&self.files, path, error));
@@ -235,8 +235,8 @@ impl Kernel {
         bytes.map(lines::utf_8)
     }
 
-    /// As [`Self::read`], for a file that is read again and again. What of it was not understood is
-    /// added to `gaps`.
+    /// As [`Self::read`], for a file that is read again and again. The lines that were not
+    /// understood are added to `gaps`.
     fn read_again<T>(
         &mut self,
         path: &'static str,
@@ -304,7 +304,7 @@ impl Kernel {
         }
     }
 
-    /// Of this machine as it is; of another as its figures tell.
+    /// The running kernel's page size; for a capture, the one that its figures show.
     fn page_size(&self, caches: &[Cache], memory: Option<&Memory>) -> Option<u64> {
         match self.files.captured() {
             true => page_size::page_size(caches, memory.and_then(|memory| memory.slab)),
@@ -312,7 +312,7 @@ impl Kernel {
         }
     }
 
-    /// Without the negatives, where the kernel does not count them: only a 0 says nothing.
+    /// Without the negatives, where the kernel does not count them: only a 0 is ambiguous.
     fn counted(&self, state: DentryState) -> DentryState {
         match state.lru_negative {
             Some(0) => state.of_kernel(self.release().ok().as_deref()),

@@ -24,7 +24,7 @@ pub enum LookError {
     Open {
         /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The system call's error.
         source: io::Error,
     },
     /// Getting there would take a lookup.
@@ -34,10 +34,10 @@ pub enum LookError {
     NotCached {
         /// The directory.
         path: PathBuf,
-        /// The last so many names of its path are not known to be cached.
+        /// How many names at the end of its path are not known to be cached.
         names: usize,
     },
-    /// Somebody had to be asked on the way there, and did not answer until that was ended.
+    /// A server had to be asked on the way there, and did not answer until the wait was ended.
     #[error("{}: its filesystem did not answer before the wait was stopped{}", printable(.path), reach::still_waits(*.left))]
     Unanswered {
         /// The directory.
@@ -67,7 +67,7 @@ impl LookError {
     }
 }
 
-/// A directory to look below or prune below: its path for people, and the directory itself, held
+/// A directory to look below or prune below: its path for messages, and the directory itself, held
 /// open (`O_PATH`) so that no other can take its place.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -75,7 +75,7 @@ pub struct Target {
     pub path: PathBuf,
     /// The directory.
     pub dir: Arc<File>,
-    /// Where the kernel had it then, symbolic links resolved.
+    /// The kernel's path of it when it was opened, symbolic links resolved.
     place: Option<PathBuf>,
 }
 
@@ -89,12 +89,13 @@ impl Target {
         }
     }
 
-    /// Where the kernel had it when it was opened, symbolic links resolved. None: without /proc that is not known.
+    /// The kernel's path of it when it was opened, symbolic links resolved. None: without /proc
+    /// that is not known.
     pub fn known_place(&self) -> Option<&Path> {
         self.place.as_deref()
     }
 
-    /// The same; else as it was given.
+    /// The same; without /proc, the path as it was given.
     pub fn place(&self) -> &Path {
         self.place.as_deref().unwrap_or(&self.path)
     }
@@ -113,7 +114,7 @@ impl Target {
         Self::opened(path, reach::open(path, Kind::Directory, flow))
     }
 
-    /// Either of the two: the latter if the path may be looked up.
+    /// [`Self::open`] if the path may be looked up, else [`Self::open_cached`].
     pub fn open_if(
         path: &Path,
         lookup: bool,
@@ -162,7 +163,7 @@ impl Target {
                 let same = paths::is_same(there.dir.as_fd(), self.dir.as_fd());
                 same.map_err(|errno| error(errno.into()))
             }
-            // Names on the way are to be asked for anew: then nothing may be mounted over it.
+            // Names on the way have to be asked for anew: then nothing may be mounted over it.
             Err(LookError::NotCached { .. }) => Ok(self.is_uppermost().unwrap_or(false)),
             Err(LookError::Open { source, .. }) if source.kind() != io::ErrorKind::NotFound => {
                 Err(error(source))
@@ -181,13 +182,13 @@ impl Target {
         };
         let place = self.place.as_deref()?;
         let above = all.iter().filter(|on| place.starts_with(&on.mount.point));
-        // Of those mounted over one another the last is the uppermost.
+        // Of mounts over one another the last is the uppermost.
         let last = above.max_by_key(|on| on.mount.point.as_os_str().len());
         last.map(|last| last.id == own.id)
     }
 }
 
-/// What is there instead; of a symbolic link, where it leads to.
+/// The error for what is there instead; of a symbolic link, with its target.
 fn no_directory(path: &Path) -> LookError {
     use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;

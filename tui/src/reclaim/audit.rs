@@ -1,6 +1,6 @@
-//! The record of what was done: for each prune, shrink and so on a line of JSON before it and one
-//! after it, appended to a file that outlives the session. What cannot be recorded does not run, and
-//! what is killed has left its first line.
+//! The record of actions: for each prune, shrink and so on a line of JSON before it and one after
+//! it, appended to a file that outlives the session. An action that cannot be recorded does not
+//! run, and a killed one has left its first line.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -18,18 +18,18 @@ use crate::base::json::{self, Name};
 use crate::base::text::{printable, reason};
 use crate::base::trusted;
 
-/// The [`AuditEntry::mode`] whose figures are names; of other rungs they are bytes.
+/// The [`AuditEntry::mode`] that counts names; other rungs count bytes.
 pub(super) const OF_NAMES: &str = "carousel";
 
-/// Where the records go, as the configuration says.
+/// Destination of the records, as configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Setting {
-    /// To the file of this person's state.
+    /// The file in the user's state directory.
     #[default]
     Auto,
-    /// Nowhere.
+    /// No record.
     None,
-    /// To this file.
+    /// This file.
     File(PathBuf),
 }
 
@@ -46,15 +46,15 @@ impl FromStr for Setting {
     }
 }
 
-/// Where the records go.
+/// Destination of the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Log {
-    /// To this file.
+    /// This file.
     File(PathBuf),
-    /// Nowhere: the person said so.
+    /// No record: the user configured that.
     #[default]
     Off,
-    /// Nowhere: there is no home directory to put the file into.
+    /// No record: there is no home directory to put the file into.
     Homeless,
 }
 
@@ -66,10 +66,10 @@ pub enum AuditError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
-    /// Nobody says where the file is to be.
+    /// No directory for the file is known.
     #[error("there is no audit file: neither XDG_STATE_HOME nor HOME is set")]
     Homeless,
 }
@@ -82,12 +82,12 @@ impl AuditError {
         }
     }
 
-    /// What a person can do about it.
+    /// The remedy.
     pub const REMEDY: &str = "Actions that cannot be recorded do not run: set `audit` in config.toml to another file, or to \"none\".";
 }
 
 impl Log {
-    /// `variable` is asked for XDG_STATE_HOME and HOME.
+    /// `variable` looks up XDG_STATE_HOME and HOME.
     pub fn new(setting: &Setting, variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let state = || crate::base::xdg::directory(variable, "XDG_STATE_HOME", ".local/state");
         match setting {
@@ -100,7 +100,7 @@ impl Log {
         }
     }
 
-    /// As the setting and this process's environment say.
+    /// By the setting and this process's environment.
     pub fn of(setting: &Setting) -> Self {
         Self::new(setting, |name| std::env::var_os(name))
     }
@@ -113,20 +113,20 @@ impl Log {
         }
     }
 
-    /// Whether a record could be begun: what cannot be recorded need not be asked for.
+    /// Whether a record could be begun: an action that cannot be recorded needs no confirmation.
     pub fn check(&self) -> Result<(), AuditError> {
         self.open().map(drop)
     }
 
-    /// Appends a line that says what is about to be done, and takes room for the line that says
-    /// what came of it. Without both nothing may be done.
+    /// Appends a line about the action that is about to run, and reserves room for the line with
+    /// its outcome. Without both nothing may be done.
     pub fn begin(&self, record: &AuditEntry) -> Result<Begun, AuditError> {
         let mut begun = self.open()?;
         begun.append(&record.line(true))?;
         Ok(begun)
     }
 
-    /// The file, for reading. None: there is none, or there is to be none.
+    /// Opens the file for reading. None: there is none, or recording is off.
     pub(crate) fn read(&self) -> Result<Option<File>, AuditError> {
         let Self::File(path) = self else {
             return Ok(None);
@@ -152,21 +152,21 @@ impl Log {
     }
 }
 
-/// Takes room behind the end of the file for two lines, so that a deed is not begun that fills the
-/// filesystem before its outcome is written. Paths have at most 4 KiB, which escapes and base64 make
-/// several times as long.
+/// Reserves room behind the end of the file for two lines, so that no action begins that fills the
+/// filesystem before its outcome is written. Paths have at most 4 KiB, which escapes and base64
+/// make several times as long.
 fn reserve(file: &File) -> io::Result<()> {
     const ROOM: u64 = 64 << 10;
     let end = file.metadata()?.len();
     let mut taken = || fallocate(file, FallocateFlags::KEEP_SIZE, end, ROOM);
     match rustix::io::retry_on_intr(&mut taken) {
-        // Not every filesystem can: then the line itself tells.
+        // Not every filesystem can: then writing the line itself shows it.
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
         done => Ok(done?),
     }
 }
 
-/// Whether the last line has no end: the disk was full, or the machine went down.
+/// Whether the last line is incomplete: the disk was full, or the machine went down.
 fn is_torn(file: &File) -> io::Result<bool> {
     let mut last = *b"\n";
     if let Some(at) = file.metadata()?.len().checked_sub(1) {
@@ -175,12 +175,12 @@ fn is_torn(file: &File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-/// A record of which the first line is written; None: there is to be none.
+/// A record whose first line is written; None: recording is off.
 #[derive(Debug)]
 pub struct Begun(Option<(File, PathBuf)>);
 
 impl Begun {
-    /// Appends what came of it.
+    /// Appends the outcome.
     pub fn end(mut self, record: &AuditEntry) -> Result<(), AuditError> {
         self.append(&record.line(false))
     }
@@ -196,7 +196,7 @@ impl Begun {
         written.map_err(|source| AuditError::file(path, source))
     }
 
-    /// One on a disk that is full.
+    /// A log on a full disk.
     #[cfg(test)]
     pub(crate) fn full() -> Self {
         let path = PathBuf::from("/dev/full");
@@ -205,7 +205,7 @@ impl Begun {
     }
 }
 
-/// In one call, so that lines of two programs do not mix.
+/// Writes in one call, so that lines of two programs do not mix.
 fn write(file: &mut File, line: &[u8]) -> io::Result<()> {
     match is_torn(file)? {
         true => file.write_all(&[b"\n", line].concat()),
@@ -213,7 +213,7 @@ fn write(file: &mut File, line: &[u8]) -> io::Result<()> {
     }
 }
 
-/// What was done.
+/// An action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
@@ -221,17 +221,17 @@ pub enum Action {
     Prune,
     /// A slab cache was shrunk.
     Shrink,
-    /// One of the wider rungs of the ladder; which, says [`AuditEntry::mode`].
+    /// One of the wider rungs of the ladder: [`AuditEntry::mode`] names it.
     Reclaim,
     /// A setting of the kernel was changed.
     Tune,
 }
 
 impl Action {
-    /// All of them.
+    /// Every action.
     pub const ALL: [Self; 4] = [Self::Prune, Self::Shrink, Self::Reclaim, Self::Tune];
 
-    /// As in the record.
+    /// Its name in the record.
     pub fn name(self) -> &'static str {
         match self {
             Self::Prune => "prune",
@@ -242,31 +242,31 @@ impl Action {
     }
 }
 
-/// One thing that was done, or was to be.
+/// An action that ran, or was to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// When it began: UTC, RFC 3339.
     pub time: String,
-    /// By whom.
+    /// User id of the process.
     pub uid: u32,
-    /// By whom in truth, as sudo says.
+    /// User id of the user who called sudo.
     pub sudo_uid: Option<u32>,
-    /// What.
+    /// The action.
     pub action: Action,
-    /// Below which directory; by writing which file.
+    /// The directory below which it acts, or the file that it writes.
     pub path: PathBuf,
-    /// In which other directories.
+    /// Other directories that it acts in.
     pub also: Vec<PathBuf>,
     /// The type of the filesystem that was pruned.
     pub filesystem: Option<String>,
-    /// Which dentries were pruned; which rung was it; which setting.
+    /// Mode of a prune, name of a rung, or name of a setting.
     pub mode: Option<&'static str>,
     /// Dentries, slabs, names or bytes that were expected to go. Of slabs it is what unallocated objects would
     /// fill, of bytes the most that can.
     pub predicted: u64,
     /// Dentries, slabs, names or bytes that went.
     pub freed: u64,
-    /// Of a setting: its value before, and the one that it was to have.
+    /// Old and new value of a setting.
     pub setting: Option<[u64; 2]>,
     /// `complete`, why it ended early, or why it did not run.
     pub outcome: String,
@@ -277,7 +277,7 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
-    /// What is about to be done now.
+    /// The entry of an action that is about to begin.
     pub fn new(action: Action, path: &Path, predicted: u64) -> Self {
         let sudo = std::env::var("SUDO_UID").ok();
         Self {
@@ -309,7 +309,7 @@ impl AuditEntry {
         }
     }
 
-    /// The line; `begins`: that of a deed which is not yet done, and of which no figure is known.
+    /// The line; `begins`: of an action that is not done yet, and has no figures.
     fn line(&self, begins: bool) -> io::Result<Vec<u8>> {
         #[derive(Serialize)]
         struct Line<'a> {
@@ -368,7 +368,7 @@ impl AuditEntry {
     }
 }
 
-/// The outcome in a deed's first line.
+/// The outcome in an action's first line.
 pub const BEGUN: &str = "begun";
 
 #[cfg(test)]
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_each_is_appended_that_only_the_owner_reads() {
+    fn each_action_appends_a_line_that_only_the_owner_can_read() {
         let directory = directory("lines");
         let path = directory.join("state/slabscope/audit.jsonl");
         let log = Log::File(path.clone());
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_its_own_is_refused() {
+    fn link_or_shared_file_is_refused() {
         let directory = directory("refused");
         fs::create_dir_all(&directory).unwrap();
         let link = directory.join("link");
@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_line_spoils_no_other() {
+    fn incomplete_line_spoils_no_other() {
         let directory = directory("torn");
         let path = directory.join("audit.jsonl");
         let log = Log::File(path.clone());
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn where_it_is() {
+    fn path_follows_setting_and_environment() {
         let log = |setting: &str, xdg: &str, home: &str| {
             Log::new(&setting.parse().unwrap(), |name| match name {
                 "XDG_STATE_HOME" if !xdg.is_empty() => Some(xdg.into()),

@@ -1,10 +1,10 @@
 //! The rung of last resort: names cached as absent in a directory, removed without the module by
-//! renaming one dangling symbolic link from name to name (`carousel::link`). The only rung that writes to the
-//! filesystem: never chosen for anybody, and its plan says what it writes.
+//! renaming one dangling symbolic link from name to name (`carousel::link`). It is the only rung
+//! that writes to the filesystem: the program never chooses it, and its plan says what it writes.
 //!
-//! The directory's times stay as the renames leave them. To put the old ones back would hide what
-//! others change there meanwhile, from backups and from whoever looks at the time; a change too many
-//! costs them one look.
+//! The directory's times stay as the renames leave them. Restoring the old ones would hide what
+//! others change there meanwhile, from backups and from users who look at the time; a change too
+//! many costs them one look.
 
 pub mod leftover;
 mod link;
@@ -28,22 +28,22 @@ use crate::kernel::target::Target;
 use crate::reclaim::audit::{Action, AuditEntry};
 use run::{Run, Tally};
 
-/// What is asked for.
+/// Options of the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    /// In a directory too whose names matter to security.
+    /// Also in directories whose names matter to security.
     pub force: bool,
     /// On any type of filesystem, tested or not, if it is a local one.
     pub any_filesystem: bool,
-    /// No more names than that.
+    /// Upper bound on the number of names.
     pub max: Option<NonZeroU64>,
-    /// No longer than that.
+    /// Upper bound on the time.
     pub bound: Option<Duration>,
-    /// Where the names come from, if not from a reader: this file.
+    /// File with the names, if no reader lists them.
     pub names_from: Option<PathBuf>,
 }
 
-/// Gives the names of a directory; None: that was ended.
+/// Lists the names of a directory; None: the listing was ended.
 pub type Lists<'a> = dyn FnMut(&Target) -> Result<Option<names::Listed>, ReclaimError> + 'a;
 
 /// A directory, and its names to remove.
@@ -52,16 +52,16 @@ pub struct Directory {
     /// The directory itself: none below it.
     pub target: Target,
     names: Names,
-    /// Names that there was no room to keep.
+    /// Number of names that there was no room for.
     more: u64,
 }
 
 /// The plan.
 #[derive(Debug)]
 pub struct Plan {
-    /// The one that was named, then those below it that were chosen.
+    /// The one that was named, then the chosen ones below it.
     pub directories: Vec<Directory>,
-    /// What was asked for.
+    /// Options of the user.
     pub request: Request,
     mount: Option<Mount>,
     state: PathBuf,
@@ -70,8 +70,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan without names, for a directory that it may be done in. `state`: where a link that a kill
-    /// leaves behind is remembered ([`leftover::directory`]).
+    /// A plan without names, for a directory that allows it. `state`: where a link that a killed
+    /// run leaves behind is recorded ([`leftover::directory`]).
     pub fn new(
         kernel: &mut Kernel,
         path: &Path,
@@ -96,10 +96,10 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Takes a directory below the first one in, too.
+    /// Adds a directory below the first one.
     pub fn and(&mut self, kernel: &Kernel, path: &Path) -> Result<(), ReclaimError> {
         self.open(kernel, path)?;
-        // By where they are, not by what their paths say.
+        // By the kernel's paths, not by the given ones.
         let place = |at: Option<&Directory>| at.map(|at| at.target.place().to_owned());
         let (first, this) = (
             place(self.directories.first()),
@@ -123,7 +123,7 @@ impl Plan {
     fn open(&mut self, kernel: &Kernel, path: &Path) -> Result<Option<Mount>, ReclaimError> {
         let refused = |why: String| ReclaimError::Refused(format!("{}: {why}", printable(path)));
         let any = self.request.any_filesystem;
-        // Before the path is touched: a server that is gone would be waited for.
+        // Before the path is touched: a server that is gone would block it.
         let mounts = kernel.mounts()?;
         let unfit = |mount: &Mount| unfit::filesystem(mount, any);
         if let Some(why) = Mount::of(&mounts, path).and_then(unfit) {
@@ -154,7 +154,7 @@ impl Plan {
         Ok(mount)
     }
 
-    /// Sets what is to be removed of each directory. None: `names` was ended.
+    /// Lists the names to remove of each directory. None: `names` was ended.
     pub fn list(mut self, names: &mut Lists<'_>) -> Result<Option<Self>, ReclaimError> {
         for directory in &mut self.directories {
             let Some((names, more)) = names(&directory.target)? else {
@@ -166,7 +166,7 @@ impl Plan {
         Ok(Some(self))
     }
 
-    /// Names to remove, at most as many as were asked for.
+    /// Number of names to remove, within the bound.
     pub fn names(&self) -> u64 {
         let all: u64 = self
             .directories
@@ -300,7 +300,7 @@ impl Reclaimer for Plan {
         Some(self.bytes()?.min(figure(now, "sreclaimable_bytes")?))
     }
 
-    /// In names: slabs come back only where no other object is left in them.
+    /// In names: slabs are freed only if no other object is left in them.
     fn record(&self, _: &[Figure]) -> AuditEntry {
         AuditEntry {
             filesystem: self.filesystem().map(str::to_owned),
@@ -334,7 +334,7 @@ impl Reclaimer for Plan {
         for directory in directories {
             let done = in_place(directory).and_then(|()| run.directory(directory, flow));
             ended = match done {
-                // What was done in those before is told.
+                // What was done in the directories before is reported.
                 Err(error) if run.tally != Tally::default() => Ended::Failed(error.to_string()),
                 done => done?,
             };
@@ -361,7 +361,7 @@ impl Reclaimer for Plan {
     }
 }
 
-/// Whether a directory is the one still that the plan was made for.
+/// Whether a directory is still the one that the plan was made for.
 fn in_place(directory: &Directory) -> Result<(), ReclaimError> {
     let path = &directory.target.path;
     let now = open(path).ok();

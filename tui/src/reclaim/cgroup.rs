@@ -1,9 +1,9 @@
 //! One memory cgroup: `memory.reclaim` (cgroup v2, Linux 5.19; with `swappiness=` 6.8).
 //!
-//! The kernel counts pages of processes and files against the amount, and of slabs none
-//! (mm/vmscan.c: `flush_reclaim_state()`, Linux 7.3): asked for more than the page cache holds, it
-//! empties the slabs as far as it can and says EAGAIN. So the amount is asked for in slices, and what
-//! the cgroup is charged for is read after each.
+//! The kernel counts pages of processes and files against the amount, and no slabs (mm/vmscan.c:
+//! `flush_reclaim_state()`, Linux 7.3): asked for more than the page cache holds, it empties the
+//! slabs as far as it can and returns EAGAIN. So the amount is requested in slices, and the
+//! cgroup's charge is read after each.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -24,10 +24,10 @@ use crate::kernel::source::{
     memory_stat,
 };
 
-/// No process' memory goes to swap, page cache and slabs alone.
+/// No process' memory goes to swap, only page cache and slabs.
 const HOW: &str = "swappiness=0";
 
-/// The file.
+/// The file that reclaims.
 const RECLAIM: &str = "memory.reclaim";
 
 /// The plan.
@@ -35,13 +35,13 @@ const RECLAIM: &str = "memory.reclaim";
 pub struct Plan {
     /// The cgroup's directory.
     pub path: PathBuf,
-    /// So many bytes.
+    /// Bytes to reclaim.
     pub amount: u64,
-    /// No longer than that; None: until it is done, or stopped.
+    /// Upper bound on the time; None: until it is done, or stopped.
     pub bound: Option<Duration>,
     /// What it held when the plan was made.
     pub now: Held,
-    /// Whether it is that of the whole machine.
+    /// Whether it is the root, of the whole machine.
     pub everybody: bool,
     /// Its directory, opened: a path could lead to another one later.
     directory: Arc<OwnedFd>,
@@ -50,7 +50,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// As it is now.
+    /// A plan with the current figures.
     pub fn new(
         kernel: &Kernel,
         cgroup: &Path,
@@ -140,14 +140,14 @@ fn no_cgroup(cgroup: &Path, error: io::Error) -> ReclaimError {
     }
 }
 
-/// What a cgroup holds, in bytes: what is promised and asked for goes by these, so all are known.
+/// Memory of a cgroup, in bytes: promises and requests are based on these, so all are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// Page cache, with shared memory.
     pub file: u64,
-    /// The part of that which no disk has.
+    /// The part of that which is on no disk.
     pub shmem: u64,
-    /// What processes have made.
+    /// Anonymous memory of processes.
     pub anon: u64,
     /// Slab objects that a shrinker can free.
     pub slab_reclaimable: u64,
@@ -155,7 +155,7 @@ pub struct Held {
     pub slab_unreclaimable: u64,
 }
 
-/// What a cgroup holds. Without memory.stat the controller is off.
+/// Reads the memory of a cgroup. Without memory.stat the controller is off.
 fn memory(tree: &KernelTree, directory: &OwnedFd, cgroup: &Path) -> Result<Held, ReclaimError> {
     let path = cgroup.join("memory.stat");
     let read = tree
@@ -303,13 +303,13 @@ impl Reclaimer for Plan {
     }
 }
 
-/// What a rung on a cgroup can take: slabs and page cache.
+/// What a rung on a cgroup can reclaim: slabs and page cache.
 fn held(stat: &Held) -> u64 {
     stat.slab_reclaimable.saturating_add(stat.file)
 }
 
-/// Asks for the amount in slices. `ask` tells whether the kernel found that much. What is cached anew
-/// meanwhile is not asked for again.
+/// Reclaims the amount in slices. `ask` returns whether the kernel found that much. What is cached
+/// anew meanwhile is not reclaimed again.
 fn slices(
     amount: u64,
     bound: Option<Duration>,
@@ -354,7 +354,7 @@ fn slices(
         if all {
             found += part;
         } else {
-            // What went of slabs is not counted yet: objects are freed an RCU grace period late.
+            // Freed slab objects are not counted yet: they are freed an RCU grace period late.
             let now = calm(held)?;
             if now.saturating_add(page) > least {
                 return Ok(Ended::Less);
@@ -364,7 +364,7 @@ fn slices(
     }
 }
 
-/// What is held once it falls no more.
+/// The held bytes once they no longer fall.
 fn calm(held: &dyn Fn() -> Result<u64, ReclaimError>) -> Result<u64, ReclaimError> {
     const STEP: Duration = Duration::from_millis(50);
     let mut now = held()?;

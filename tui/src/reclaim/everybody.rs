@@ -1,4 +1,4 @@
-//! Everybody: /proc/sys/vm/drop_caches, the whole machine's (fs/drop_caches.c, Linux 7.3).
+//! The whole machine: /proc/sys/vm/drop_caches (fs/drop_caches.c, Linux 7.3).
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ use crate::kernel::source::{Kernel, KernelFs, KernelTree, Mount};
 pub enum What {
     /// 1: clean page cache.
     Pages,
-    /// 2: dentries and inodes that are not used, and whatever else a shrinker can free. Inodes with page
-    /// cache stay (fs/inode.c: `inode_lru_isolate()`).
+    /// 2: unused dentries and inodes, and whatever else a shrinker can free. Inodes with page cache
+    /// stay (fs/inode.c: `inode_lru_isolate()`).
     Slab,
     /// 3: both.
     Both,
@@ -50,7 +50,7 @@ impl What {
         }
     }
 
-    /// What goes, in words.
+    /// Text for what goes.
     pub fn goes(self) -> &'static str {
         match self {
             Self::Pages => "clean page cache",
@@ -67,7 +67,7 @@ pub struct Plan {
     pub what: What,
     /// Whether all that is dirty is written first.
     pub sync: bool,
-    /// It is waited for so long; None: until it is done, or stopped.
+    /// Upper bound on the wait; None: until it is done, or stopped.
     pub bound: Option<Duration>,
     /// Filesystems that have something to lose.
     pub filesystems: u64,
@@ -78,7 +78,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// As it is now.
+    /// A plan with the current figures.
     pub fn new(
         kernel: &mut Kernel,
         what: What,
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filesystem_is_counted_once_and_those_in_memory_not() {
+    fn filesystem_is_counted_once_and_one_in_memory_not() {
         let mount = |fs: &str, superblock: &str| Mount {
             fs: fs.into(),
             superblock: superblock.into(),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hit_is_named_with_its_figures() {
+    fn affected_figures_are_named_with_their_values() {
         let file = tempfile();
         let now = vec![
             Figure::count("dentries_on_lru", "", Some(12_000)),

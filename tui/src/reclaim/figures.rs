@@ -28,13 +28,13 @@ impl Unit {
 /// A figure of the machine, or of what a rung reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Figure {
-    /// In JSON: with its unit.
+    /// Key in JSON, which ends in its unit.
     pub key: &'static str,
-    /// For people.
+    /// Its name as text.
     pub what: &'static str,
-    /// In what.
+    /// Its unit.
     pub unit: Unit,
-    /// None: the kernel does not tell.
+    /// None: the kernel does not report it.
     pub value: Option<u64>,
 }
 
@@ -72,7 +72,7 @@ impl Figure {
 pub struct Change {
     /// Right before.
     pub before: Figure,
-    /// Once what was freed had come back.
+    /// Once what was freed has left the figure.
     pub after: Figure,
 }
 

@@ -1,5 +1,5 @@
-//! The ladder: what can be reclaimed for a directory's sake, the least blast radius first. Each rung
-//! with whom it hits, whether it applies here, and the command that climbs it.
+//! The ladder: what can be reclaimed for a directory, the least blast radius first. Each rung has
+//! what it affects, whether it applies here, and the command that climbs it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::kernel::source::{Hierarchy, Kernel, Mount};
 use crate::reclaim::prune;
 use crate::reclaim::{carousel, pages, superblock};
 
-/// What is reclaimed.
+/// A rung, by what it reclaims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rung {
     /// Negative dentries: names cached as absent, below a directory.
@@ -47,7 +47,7 @@ impl Rung {
         Self::Carousel,
     ];
 
-    /// In a word.
+    /// Its name in the record and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Negative => "negative",
@@ -70,7 +70,7 @@ impl Rung {
         }
     }
 
-    /// What a prune below the directory does; None: it reaches wider.
+    /// The mode of a prune below the directory; None: it reaches wider.
     pub fn mode(self) -> Option<PruneMode> {
         match self {
             Self::Negative => Some(PruneMode::Negative),
@@ -83,7 +83,7 @@ impl Rung {
         }
     }
 
-    /// Whom it hits and what goes.
+    /// What it affects and what goes.
     pub fn reach(self) -> &'static str {
         match self {
             Self::Negative => "this directory: negative dentries",
@@ -99,17 +99,17 @@ impl Rung {
     }
 }
 
-/// What decides whether a rung applies.
+/// The facts that decide whether a rung applies.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
-    /// The directory that it is about; None: any.
+    /// The directory that it is for; None: any.
     pub path: Option<PathBuf>,
     /// Its filesystem.
     pub mount: Option<Mount>,
     /// Why the module does not answer; None: it does.
     pub no_module: Option<String>,
-    /// Why no reader lists the names in a directory; None: one does, or it was not tried yet, and the
-    /// rung's own plan will say it. To load the BPF program may take seconds.
+    /// Why no reader lists the names in a directory; None: one does, or none was tried yet, and the
+    /// rung's own plan will report it. Loading the BPF program may take seconds.
     pub no_reader: Option<String>,
     /// Where cgroups (v2) are mounted, if their memory is counted.
     pub cgroups: Option<PathBuf>,
@@ -118,7 +118,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// As it is here and now.
+    /// Reads the current state.
     pub fn read(kernel: &Kernel, path: Option<&Path>) -> Self {
         let mounts = kernel.mounts().unwrap_or_default();
         let root = kernel.root();
@@ -133,14 +133,14 @@ impl Place {
     }
 }
 
-/// A rung, as it is for a place.
+/// A rung at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Which.
+    /// The rung.
     pub rung: Rung,
     /// Why it does not apply; None: it does.
     pub why_not: Option<String>,
-    /// The command that climbs it. What it cannot know is in capitals.
+    /// The command that climbs it. Placeholders are in capitals.
     pub command: String,
 }
 
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_name_the_very_directory() {
+    fn commands_name_the_exact_directory() {
         let steps = ladder(&place("ext4"));
         let commands: Vec<_> = steps.iter().map(|step| step.command.as_str()).collect();
         assert_eq!(commands[0], "slabscope prune '/srv/a b' --mode negative");

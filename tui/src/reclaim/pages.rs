@@ -3,13 +3,14 @@
 //! pages stay. A file with dirty pages is left alone, or written first: the call would begin to write them, and
 //! drop what failed to be written.
 //!
-//! What failed to be written is clean, and only in memory. An error that nobody has heard of is asked for file
-//! by file; one that some `fsync`, or a run before, has been told is not to be seen from user space, but from the
-//! module: the flags of the mapping that tell are cleared by being asked for (mm/filemap.c:
-//! `filemap_check_errors()`), and its `wb_err` counts as heard by all who open the file afterwards.
+//! What failed to be written is clean, and only in memory. An error that nobody has been notified
+//! of is checked file by file; one that some `fsync`, or an earlier run, has already reported is
+//! visible to the module, but not from user space: the flags of the mapping that show it are
+//! cleared by a check (mm/filemap.c: `filemap_check_errors()`), and its `wb_err` counts as reported
+//! for all who open the file afterwards.
 //!
-//! To find the files their directories are read, which caches the names of directories and of what is
-//! opened: how many more dentries there are after the walk is told.
+//! To find the files their directories are read, which caches the names of directories and of what
+//! is opened: the growth in dentries during the walk is reported.
 
 mod walk;
 
@@ -33,20 +34,20 @@ use crate::kernel::source::{Kernel, Mount, Mounted};
 use crate::kernel::target::Target;
 use walk::Walk;
 
-/// What is asked for.
+/// Options of the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    /// What is dirty is written first, file by file.
+    /// Dirty files are written first, file by file.
     pub writeback: bool,
-    /// No more files than that.
+    /// Upper bound on the number of files.
     pub max: Option<NonZeroU64>,
-    /// No longer than that.
+    /// Upper bound on the time.
     pub bound: Option<Duration>,
-    /// On a filesystem too that asks a server or a program.
+    /// Also on a filesystem that asks a server or a program.
     pub any_filesystem: bool,
 }
 
-/// What a walk found.
+/// The result of a walk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// Regular files that were opened.
@@ -57,41 +58,41 @@ pub struct Found {
     pub skipped: u64,
     /// Directories whose paths are longer than a path can be: what is in them was not looked at.
     pub too_deep: u64,
-    /// Of the files, those of others: the kernel tells their page cache to nobody else.
+    /// Of the files, those of other users: the kernel hides their page cache.
     pub not_told: u64,
-    /// Bytes of page cache of the files that it tells of.
+    /// Bytes of page cache of the files that it reports.
     pub resident: u64,
     /// Of those, not written yet.
     pub dirty: u64,
     /// Of those, being written.
     pub writeback: u64,
-    /// All of the page cache of files with dirty pages or such as are being written.
+    /// Bytes of page cache of all files with pages that are dirty or being written.
     pub unwritten: u64,
-    /// By how much dentry-state's total grew meanwhile; None: it does not tell.
+    /// Growth of dentry-state's total meanwhile; None: it is not known.
     pub dentries: Option<u64>,
-    /// Why it is not all.
+    /// Why the walk is incomplete.
     pub cut: Option<Cut>,
 }
 
 /// Why a walk ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// Told to.
+    /// The user stopped it.
     Stopped,
-    /// So many files, or so long.
+    /// A bound on files or time was reached.
     Bound,
 }
 
 /// The plan.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Below which directory.
+    /// The directory below which pages go.
     pub target: Target,
     /// Its filesystem.
     pub mount: Option<Mount>,
-    /// What was asked for.
+    /// Options of the user.
     pub request: Request,
-    /// What there is.
+    /// The result of the walk.
     pub found: Found,
     root: PathBuf,
 }
@@ -117,7 +118,7 @@ impl Plan {
         Ok((plan.found.cut != Some(Cut::Stopped)).then_some(plan))
     }
 
-    /// Before the walk.
+    /// A plan before its walk.
     fn unwalked(
         kernel: &Kernel,
         path: &Path,
@@ -150,7 +151,7 @@ impl Plan {
         })
     }
 
-    /// What stays of what is resident.
+    /// Resident bytes that stay.
     fn stays(&self) -> u64 {
         match self.request.writeback {
             true => 0,
@@ -159,7 +160,7 @@ impl Plan {
     }
 }
 
-/// What is mounted below, and is looked at on the way.
+/// A mount below that the walk would block on.
 fn waits(mounts: &[Mount], path: &Path, any: bool) -> Option<String> {
     let below = |mount: &&Mount| mount.is_remote() && mount.point.starts_with(path);
     let mount = mounts.iter().find(below).filter(|_| !any)?;
@@ -171,7 +172,7 @@ fn waits(mounts: &[Mount], path: &Path, any: bool) -> Option<String> {
     ))
 }
 
-/// Why it is not wise on this filesystem.
+/// Why this filesystem is unfit.
 pub(crate) fn unfit(mount: &Mount, any: bool) -> Option<String> {
     let fs = printable(&*mount.fs);
     if mount.is_memory() {
@@ -179,7 +180,7 @@ pub(crate) fn unfit(mount: &Mount, any: bool) -> Option<String> {
             "on {fs} the page cache is the only copy of a file: none of it can go"
         ))
     } else if mount.is_internal() {
-        // To open one of its files may already do something.
+        // Opening one of its files may have effects.
         Some(format!(
             "{fs} is a pseudo filesystem: its files have no page cache that could go"
         ))
@@ -198,8 +199,8 @@ fn is_write_error(error: Errno) -> bool {
     matches!(error, Errno::IO | Errno::NOSPC | Errno::DQUOT | Errno::ROFS)
 }
 
-/// Gives up what is cached of a file. With `writeback` what is dirty is written first, else such a file is left
-/// alone, which is no error; one of which a write has failed is.
+/// Drops the cached pages of a file. With `writeback` dirty pages are written first, else a file
+/// with some is left alone, which is no error; a failed write is.
 fn give_up(file: &File, resident: Option<&Resident>, writeback: bool) -> Result<(), Errno> {
     let unwritten = resident.and_then(|of| Some(of.dirty? + of.writeback? > 0));
     let errno = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
@@ -330,7 +331,7 @@ impl Reclaimer for Plan {
 }
 
 impl Plan {
-    /// Over all files, each of which is given up.
+    /// Walks over all files, and drops the pages of each.
     fn walk(&self, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
         let kernel = Kernel::new(&self.root);
         let asker = Asker::default();
@@ -370,7 +371,7 @@ impl Plan {
     }
 }
 
-/// What came of it, file by file.
+/// Remarks on the outcome.
 fn told(walked: &Found, gone: u64, failed: u64, lost: u64) -> Vec<String> {
     let left = walked.resident.saturating_sub(gone);
     let mut notes = vec![format!(

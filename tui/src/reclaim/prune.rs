@@ -34,13 +34,13 @@ pub enum PruneError {
     /// It failed after a part was done.
     #[error("{source} (at least {} {unit} had been pruned)", count(*.moved))]
     Midway {
-        /// Why.
+        /// The error.
         source: Box<PruneError>,
-        /// Dentries, or pages, that went, as far as was heard.
+        /// Dentries, or pages, that went, as far as the module reported.
         moved: u64,
-        /// Which of the two.
+        /// The unit: `dentries` or `pages`.
         unit: &'static str,
-        /// How long it took until then.
+        /// Time spent until then.
         took: Duration,
     },
 }
@@ -52,7 +52,7 @@ impl From<SessionError> for PruneError {
 }
 
 impl PruneError {
-    /// Tells what had been done by then, if something had.
+    /// Adds what had been done by then, if anything.
     fn after(self, moved: u64, mode: PruneMode, took: Duration) -> Self {
         match moved {
             0 => self,
@@ -69,19 +69,19 @@ impl PruneError {
 /// What a prune would do, from a dry run.
 #[derive(Clone, Debug)]
 pub struct PrunePlan {
-    /// Below which directory.
+    /// The directory below which dentries go.
     pub target: Target,
     /// What the dry run counted; without the module, a census.
     pub found: Counters,
-    /// Who counted it. Only what the module counted can be pruned.
+    /// The reader that counted. Only what the module counted can be pruned.
     pub reader: reader::Kind,
     /// Dentries came or went while they were counted, so that part of it was counted anew.
     pub changed: bool,
 }
 
 impl PrunePlan {
-    /// Counts what would go and what would stay. None if `progress` ended it: who has seen a part
-    /// of what would go must not be asked whether it may.
+    /// Counts what would go and what would stay. None if `progress` ended it: a user who sees only
+    /// a part of the plan cannot confirm it.
     pub fn new(
         target: Target,
         progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,
@@ -117,7 +117,7 @@ impl PrunePlan {
         self.reader.knows_dirty()
     }
 
-    /// How many dentries are expected to go in `mode`; of page cache, how many pages, if the plan
+    /// Number of dentries expected to go in `mode`; of page cache, of pages, if the plan
     /// [knows](Self::knows_files).
     pub fn predicted(&self, mode: PruneMode, writeback: bool) -> u64 {
         match mode {
@@ -133,7 +133,7 @@ impl PrunePlan {
         }
     }
 
-    /// How many inodes are expected to go in `mode`.
+    /// Number of inodes expected to go in `mode`.
     pub fn inodes(&self, mode: PruneMode, writeback: bool) -> u64 {
         match mode {
             PruneMode::Inodes if writeback => {
@@ -144,7 +144,7 @@ impl PrunePlan {
         }
     }
 
-    /// How many pages of page cache are expected to go in `mode`, [or more](Self::pages_are_least).
+    /// Pages of page cache expected to go in `mode`, [or more](Self::pages_are_least).
     pub fn pages(&self, mode: PruneMode, writeback: bool) -> u64 {
         match mode {
             PruneMode::Pages => self.predicted(mode, writeback),
@@ -153,7 +153,8 @@ impl PrunePlan {
         }
     }
 
-    /// More pages may go than is said: of files that are written or waited for first it is not known which have
+    /// More pages may go than predicted: for files that are written or waited for first, other
+    /// users are unknown.
     /// other users.
     pub fn pages_are_least(&self, mode: PruneMode, writeback: bool) -> bool {
         let first = self.found.skipped_dirty + self.found.unsynced;
@@ -165,8 +166,8 @@ impl PrunePlan {
         self.found.dirty_pages + self.found.writeback_pages
     }
 
-    /// Carries the plan out in `mode`. `progress` hears of what was done so far and may end the
-    /// prune, which then is reported as [`Status::Stopped`].
+    /// Carries the plan out in `mode`. `progress` gets what was done so far and may end the prune,
+    /// which then is reported as [`Status::Stopped`].
     pub fn carry_out(
         &self,
         mode: PruneMode,
@@ -196,7 +197,7 @@ impl PrunePlan {
     }
 }
 
-/// The command line that prunes the same, to be copied.
+/// The command line that prunes the same, for copying.
 pub fn command(path: &Path, mode: PruneMode, writeback: bool) -> String {
     let first = if writeback { " --writeback" } else { "" };
     format!(
@@ -206,11 +207,11 @@ pub fn command(path: &Path, mode: PruneMode, writeback: bool) -> String {
     )
 }
 
-/// The types of filesystem that the module prunes on without being told to (kmod/root_helper.c:
+/// The types of filesystem that the module prunes on by default (kmod/root_helper.c:
 /// `is_tested()`).
 pub const TESTED: [&str; 5] = ["ext4", "xfs", "btrfs", "overlay", "tmpfs"];
 
-/// Why the module refuses a prune on a filesystem unless told to do it on any; None: it does not.
+/// Why the module refuses a prune on a filesystem without the option for any; None: it does not.
 pub fn untested(mount: &Mount) -> Option<String> {
     (!TESTED.contains(&&*mount.fs)).then(|| {
         format!(
@@ -224,16 +225,16 @@ pub fn untested(mount: &Mount) -> Option<String> {
 /// A plan, and the filesystem that it is for.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// What is to be done.
+    /// The plan to carry out.
     pub plan: PrunePlan,
     /// The filesystem.
     pub mount: Mount,
 }
 
-/// What a prune did.
+/// The outcome of a prune.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// How.
+    /// Its mode.
     pub mode: PruneMode,
     /// Dentries that the plan expected to go; of page cache, pages.
     pub predicted: u64,
@@ -260,7 +261,7 @@ impl Outcome {
     }
 }
 
-/// What a walk counts until its end.
+/// The total that a walk counts.
 fn counted(
     records: &mut dyn Records,
     progress: &mut dyn FnMut(&Counters) -> ControlFlow<()>,

@@ -1,5 +1,5 @@
-//! Shrinking one slab cache: the kernel gives back the slabs of it that hold no object
-//! (mm/slub.c: `shrink_store()`, `__kmem_cache_do_shrink()`, Linux 7.3). Objects stay.
+//! Shrinking one slab cache: the kernel frees the slabs of it that hold no object (mm/slub.c:
+//! `shrink_store()`, `__kmem_cache_do_shrink()`, Linux 7.3). Objects stay.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use crate::reclaim::audit::{Action, AuditEntry};
 /// Why a cache was not shrunk.
 #[derive(Debug, thiserror::Error)]
 pub enum ShrinkError {
-    /// The kernel does not show the cache any more.
+    /// The kernel no longer shows the cache.
     #[error("{}: slabinfo shows no such cache", printable(.0))]
     Gone(String),
     /// Its file in sysfs cannot be written.
@@ -21,13 +21,13 @@ pub enum ShrinkError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl ShrinkError {
-    /// What a person can do about it.
+    /// The remedy.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Gone(_) => {
@@ -49,23 +49,23 @@ impl ShrinkError {
     }
 }
 
-/// What is to be shrunk, as it was when it was looked at.
+/// A cache to shrink, as it was when the plan was made.
 #[derive(Clone, Debug)]
 pub struct ShrinkPlan {
     /// The cache.
     pub cache: Cache,
-    /// The other names of it.
+    /// Its other names.
     pub merged: Vec<String>,
-    /// Its partial slabs, if the kernel tells.
+    /// Its partial slabs, if the kernel reports them.
     pub partial: Option<u64>,
-    /// Below which the kernel's files are.
+    /// Root of the kernel's files.
     pub root: PathBuf,
-    /// The file that is written to.
+    /// The file to write.
     pub path: PathBuf,
 }
 
 impl ShrinkPlan {
-    /// From a sample taken now.
+    /// A plan from a current sample.
     pub fn new(root: &Path, cache: &str, sample: &Sample) -> Result<Self, ShrinkError> {
         let gone = || ShrinkError::Gone(cache.into());
         let found = sample.cache(cache).ok_or_else(gone)?;
@@ -82,15 +82,15 @@ impl ShrinkPlan {
         })
     }
 
-    /// How many slabs the objects that are not allocated would fill. Objects that CPUs keep ready
-    /// count as allocated until the shrinking itself returns them: more slabs may go.
+    /// Number of slabs that the unallocated objects would fill. Objects that CPUs keep ready count
+    /// as allocated until the shrinking itself returns them: more slabs may go.
     pub fn unallocated(&self) -> u64 {
         let active = self.cache.active.unwrap_or(self.cache.objects);
         let idle = self.cache.objects.saturating_sub(active);
         idle.checked_div(self.cache.objects_per_slab).unwrap_or(0)
     }
 
-    /// Has the kernel do it.
+    /// Writes to the file.
     pub(crate) fn write(&self) -> Result<(), ShrinkError> {
         let written = opened(&self.root, &self.path).and_then(|mut file| file.write_all(b"1"));
         written.map_err(|source| ShrinkError::Write {
@@ -100,7 +100,7 @@ impl ShrinkPlan {
     }
 }
 
-/// The file of a cache, in sysfs alone.
+/// Opens a file of a cache, in sysfs alone.
 fn opened(root: &Path, file: &Path) -> io::Result<File> {
     let caches = slab_attributes::DIRECTORY;
     let tree = KernelTree::open(root, Path::new(caches), KernelFs::Sysfs)?;
@@ -108,12 +108,12 @@ fn opened(root: &Path, file: &Path) -> io::Result<File> {
     tree.writable(file.strip_prefix(&top).unwrap_or(file))
 }
 
-/// For the audit, before it is done.
+/// The audit entry before it runs.
 pub fn record(plan: &ShrinkPlan) -> AuditEntry {
     AuditEntry::new(Action::Shrink, &plan.path, plan.unallocated())
 }
 
-/// Partial slabs of a cache, if the kernel tells.
+/// Partial slabs of a cache, if the kernel reports them.
 pub fn partial(root: &Path, cache: &str) -> Option<u64> {
     let attributes: Attributes = slab_attributes::read(root, cache).ok()?;
     attributes.number("partial")
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_is_in_whole_slabs_and_never_below_none() {
+    fn bound_is_in_whole_slabs_and_never_below_zero() {
         let cache = |active, objects, objects_per_slab| Cache {
             active: Some(active),
             objects,
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn link_of_a_merged_cache_is_followed_and_none_that_leaves_sysfs() {
+    fn link_of_a_merged_cache_is_followed_unless_it_leaves_sysfs() {
         let name = format!("slabscope-shrink-{}", std::process::id());
         let root = crate::private::directory().join(name);
         let _ = std::fs::remove_dir_all(&root);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_an_error_with_path_and_remedy() {
+    fn missing_file_is_an_error_with_path_and_remedy() {
         let error = plan(Cache::default()).write().unwrap_err();
         assert!(error.to_string().starts_with("/nowhere/at/all/shrink: "));
         assert!(error.remedy().contains("does not offer"));

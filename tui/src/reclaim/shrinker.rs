@@ -16,7 +16,7 @@ use crate::kernel::source::files;
 use crate::kernel::source::shrinkers::{self, Share};
 use crate::kernel::source::{Cause, Files, KernelFs, KernelTree, Mount, Parsed, SourceError};
 
-/// Where they are.
+/// Parent of their directories, below the root.
 pub const DIRECTORY: &str = "sys/kernel/debug/shrinker";
 
 /// The shrinker of one superblock.
@@ -26,22 +26,22 @@ pub struct Shrinker {
     directory: PathBuf,
 }
 
-/// Why a superblock's shrinker is not known.
+/// Why a superblock's shrinker is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoShrinker {
     /// The kernel shows none at all.
     #[error("that takes CONFIG_SHRINKER_DEBUG")]
     NotShown,
-    /// They may not be looked at.
+    /// The user may not see them.
     #[error("only root may read debugfs")]
     Denied,
-    /// They cannot be looked at.
+    /// They cannot be read.
     #[error("debugfs: {0}")]
     Unreadable(io::ErrorKind),
-    /// They are shown, and none is its.
+    /// Shrinkers are shown, but none of this superblock.
     #[error("debugfs has none of its name")]
     Nameless,
-    /// So many could be meant: a type without a device is all that names them.
+    /// This many have the same name: a type without a device is all that names them.
     #[error("{0} in debugfs have its name")]
     Several(usize),
 }
@@ -55,7 +55,7 @@ impl NoShrinker {
         }
     }
 
-    /// What a person can do about it.
+    /// The remedy.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::NotShown => "a kernel with CONFIG_SHRINKER_DEBUG, and debugfs mounted",
@@ -66,7 +66,7 @@ impl NoShrinker {
         }
     }
 
-    /// For somebody who asked for the inodes of what is mounted at `point`.
+    /// The error for a request to free the inodes of the mount at `point`.
     pub fn refused(self, point: &Path) -> ReclaimError {
         let text = format!(
             "{}: inodes: {self}; dentries alone can go",
@@ -79,7 +79,7 @@ impl NoShrinker {
     }
 }
 
-/// Those of all superblocks, by name: looked at once, however many there are.
+/// The shrinkers of all superblocks, by name: read once, however many there are.
 #[derive(Debug)]
 pub struct Shrinkers {
     root: PathBuf,
@@ -104,7 +104,7 @@ impl Shrinkers {
         })
     }
 
-    /// That of a mount's superblock.
+    /// The shrinker of a mount's superblock.
     pub fn of(&self, mount: &Mount) -> Result<Shrinker, NoShrinker> {
         let device = device(&self.root, mount);
         let name = shrinkers::name(&mount.fs, device.as_deref());
@@ -120,12 +120,12 @@ impl Shrinkers {
 }
 
 impl Shrinker {
-    /// That of a mount's superblock.
+    /// The shrinker of a mount's superblock, read now.
     pub fn of(root: &Path, mount: &Mount) -> Result<Self, NoShrinker> {
         Shrinkers::read(root)?.of(mount)
     }
 
-    /// What it could free, in dentries and inodes on the LRU, in the proportion of
+    /// Number of objects that it could free: dentries and inodes on the LRU, in the proportion of
     /// vm.vfs_cache_pressure. A figure that is not understood leaves the sum unknown.
     pub fn count(&self) -> Result<u64, ReclaimError> {
         let shares = self.shares()?;
@@ -146,18 +146,19 @@ impl Shrinker {
         Ok(shrinkers::parse(&text))
     }
 
-    /// Has it free all that it can. What was used of late is spared once (fs/dcache.c:
-    /// `dentry_lru_isolate()`, fs/inode.c: `inode_lru_isolate()`), so it takes turns.
+    /// Has it free all that it can. What was used recently is spared once (fs/dcache.c:
+    /// `dentry_lru_isolate()`, fs/inode.c: `inode_lru_isolate()`), so several turns are needed.
     pub fn scan(
         &self,
         bound: Option<Duration>,
         flow: &mut Flow<'_>,
     ) -> Result<Ended, ReclaimError> {
         const TURNS: usize = 8;
-        /// What was spared goes in the next turn; then inodes follow that lost their dentries, as many again.
+        /// What was spared goes in the next turn; then inodes without dentries follow, in as many
+        /// turns again.
         const IDLE: usize = 3;
         let begun = Instant::now();
-        // What is not understood is left alone.
+        // Figures that are not understood are skipped.
         let known = || Ok::<_, ReclaimError>(self.shares()?.value);
         let first = sum(&known()?);
         let (late, mut idle) = (Cell::new(false), 0);
@@ -192,7 +193,7 @@ impl Shrinker {
         Ok(Ended::Complete)
     }
 
-    /// A file of it, in debugfs alone.
+    /// Opens a file of it, in debugfs alone.
     fn opened(&self, path: &Path) -> io::Result<File> {
         let top = self.root.join(DIRECTORY);
         let tree = KernelTree::open(&self.root, Path::new(DIRECTORY), KernelFs::Debugfs)?;
@@ -206,7 +207,7 @@ impl Shrinker {
         left: u64,
         flow: &mut Flow<'_>,
     ) -> Result<ControlFlow<()>, ReclaimError> {
-        /// Objects at a time.
+        /// Objects per write.
         const SLICE: u64 = 8192;
         let path = self.directory.join("scan");
         let mut scanned = 0;
@@ -250,7 +251,7 @@ fn device(root: &Path, mount: &Mount) -> Option<String> {
     let link = root.join("sys/dev/block").join(&*mount.superblock);
     match fs::read_link(link) {
         Ok(device) => name(device),
-        // btrfs has a number of its own for each.
+        // btrfs has a device number of its own for each.
         Err(_) if mount.device.starts_with("/dev/") => name(fs::canonicalize(&*mount.device).ok()?),
         Err(_) => None,
     }
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_superblocks_is_found_by_the_name_of_its_device_and_scanned_by_cgroup() {
+    fn shrinker_is_found_by_the_name_of_its_device_and_scanned_by_cgroup() {
         let root = tree("scan");
         let mount = Mount {
             fs: "ext4".into(),
@@ -301,7 +302,7 @@ mod tests {
         assert_eq!(heard[1], (8192, Some(10_100)));
         let scan = fs::read_to_string(shrinker.directory.join("scan")).unwrap();
         assert!(scan.starts_with("21 0 98"), "{scan}");
-        // The sum is unknown with one of its figures; the others are scanned all the same.
+        // The sum is unknown with one of its figures; the others are still scanned.
         let odd = "1 100 x\n21 98 0\n";
         fs::write(shrinker.directory.join("count"), odd).unwrap();
         fs::write(shrinker.directory.join("scan"), "").unwrap();
@@ -339,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn why_there_is_none_is_told() {
+    fn missing_shrinker_has_a_reason() {
         let root = tree("none");
         let overlay = Mount {
             fs: "overlay".into(),

@@ -1,7 +1,7 @@
-//! One superblock: its dentries, by a reconfiguration that changes nothing (fspick(2), fsconfig(2)): the
-//! kernel then lets go of all unused dentries of it (fs/super.c: `reconfigure_super()` calls
-//! `shrink_dcache_sb()`, Linux 7.3). `mount -o remount` would merge what fstab says.
-//! What it takes for nothing to change is in kernel/reconfigure.rs; the options are read before and after.
+//! One superblock: its dentries, by a reconfiguration that changes nothing (fspick(2),
+//! fsconfig(2)): the kernel then drops all unused dentries of it (fs/super.c: `reconfigure_super()`
+//! calls `shrink_dcache_sb()`, Linux 7.3). `mount -o remount` would merge the options of fstab.
+//! kernel/reconfigure.rs takes care that nothing changes; the options are read before and after.
 
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -25,37 +25,37 @@ use crate::kernel::source::mounts::Options;
 use crate::kernel::source::{Kernel, Mount, Mounted};
 use crate::reclaim::prune::settle;
 
-/// Filesystems of which it is known, and tested, that nothing changes.
+/// Filesystems on which a test has shown that nothing changes.
 pub const TESTED: [&str; 4] = ["ext4", "xfs", "btrfs", "overlay"];
 
-/// What is asked for.
+/// Options of the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     /// Inodes too, by the shrinker's file in debugfs.
     pub inodes: bool,
     /// On any type of filesystem, tested or not.
     pub any_filesystem: bool,
-    /// It is waited for so long; None: until it is done, or stopped.
+    /// Upper bound on the wait; None: until it is done, or stopped.
     pub bound: Option<Duration>,
 }
 
 /// The plan.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What was asked for.
+    /// Options of the user.
     pub request: Request,
     /// The mount that was named.
     pub mount: Mount,
-    /// Where else its superblock is mounted.
+    /// Other mount points of its superblock.
     pub others: Vec<PathBuf>,
     /// Options of the superblock.
     pub options: Options,
-    /// What its shrinker could free, dentries and inodes together, where the kernel tells.
+    /// What its shrinker could free, dentries and inodes together, if the kernel reports it.
     pub shrinkable: Option<u64>,
     /// Bytes of the larger of its objects, a dentry or an inode.
     object: Option<u64>,
     shrinker: Option<Shrinker>,
-    /// Which inodes others keep in memory, in a sentence.
+    /// A sentence on the inodes that other programs keep in memory.
     watched: Option<String>,
     id: u64,
     /// The mount's own flag.
@@ -66,7 +66,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// For the superblock that `path` is on.
+    /// A plan for the superblock that `path` is on.
     pub fn new(
         kernel: &mut Kernel,
         path: &Path,
@@ -74,7 +74,7 @@ impl Plan {
         flow: &mut Flow<'_>,
     ) -> Result<Self, ReclaimError> {
         let all = kernel.mounted()?;
-        // Before the path is touched: a server that is gone would be waited for.
+        // Before the path is touched: a server that is gone would block it.
         let mounts = kernel.mounts()?;
         if let Some(mount) = Mount::of(&mounts, path) {
             fit(mount, request.any_filesystem)?;
@@ -126,7 +126,7 @@ impl Plan {
     }
 }
 
-/// Which inodes of a filesystem inotify and fanotify keep; looked for not longer than a second.
+/// A sentence on the inodes of a filesystem that inotify and fanotify keep; takes at most a second.
 fn watched(root: &Path, mount: &Mount, flow: &mut Flow<'_>) -> Option<String> {
     const LONGEST: Duration = Duration::from_secs(1);
     let begin = Instant::now();
@@ -167,7 +167,7 @@ fn mount_id(file: &OwnedFd, path: &Path) -> Result<u64, ReclaimError> {
     })
 }
 
-/// Why it is not wise on this filesystem. What cannot be forced comes first.
+/// Why this filesystem is unfit. Reasons that no option overrides are first.
 pub(crate) fn unfit(mount: &Mount, any: bool) -> Option<String> {
     let fs = printable(&*mount.fs);
     let why = if mount.is_memory() {
@@ -287,7 +287,7 @@ impl Reclaimer for Plan {
         figures
     }
 
-    /// Where its shrinker is not shown nobody has counted what is its.
+    /// Unknown where its shrinker is not shown: then nothing counts its objects.
     fn predicted(&self, now: &[Figure]) -> Option<u64> {
         let most = self.shrinkable?.saturating_mul(self.object?);
         Some(most.min(figure(now, "sreclaimable_bytes")?))
@@ -305,7 +305,7 @@ impl Reclaimer for Plan {
     }
 }
 
-/// Inodes that went, and still are objects of their slab cache.
+/// Evicted inodes that are still objects of their slab cache.
 fn pending(before: &[Figure], now: &[Figure]) -> u64 {
     let both = |key| Some((figure(before, key)?, figure(now, key)?));
     let (Some(inodes), Some(objects)) = (both("inodes"), both("inode_objects")) else {
@@ -315,7 +315,7 @@ fn pending(before: &[Figure], now: &[Figure]) -> u64 {
 }
 
 impl Plan {
-    /// By its shrinker. XFS frees inodes later: that is waited for, but not for ever.
+    /// Evicts by its shrinker. XFS frees inodes later: that is waited for, but not for ever.
     fn scan(&self, shrinker: &Shrinker, flow: &mut Flow<'_>) -> Result<Ran, ReclaimError> {
         let mut kernel = Kernel::new(&self.root);
         let before = self.measure(&mut kernel);
@@ -424,10 +424,10 @@ impl Plan {
     }
 }
 
-/// How long that may take.
+/// Upper bound on the time for that.
 const SET_RIGHT: Duration = Duration::from_secs(30);
 
-/// What is in one and not in the other.
+/// The options that only one of the two has.
 fn difference(before: &Options, after: &Options) -> String {
     let show = |(key, value): (&str, Option<&str>)| match value {
         Some(value) => format!("{}={}", printable(key), printable(value)),
@@ -450,7 +450,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn inodes_that_went_and_are_not_freed_are_pending() {
+    fn evicted_inodes_that_are_not_freed_are_pending() {
         let figures = |inodes, objects| {
             [("inodes", inodes), ("inode_objects", objects)]
                 .map(|(key, value)| Figure::count(key, "", Some(value)))
@@ -462,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filesystem_that_is_not_known_is_refused_with_the_reason() {
+    fn unknown_filesystem_is_refused_with_the_reason() {
         let why = |fs: &str, any: bool| {
             let mount = Mount {
                 fs: fs.into(),
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_options_is_told() {
+    fn change_of_options_is_reported() {
         let before = Options::from("rw,commit=5");
         let after = Options::from("ro,commit=30");
         assert_eq!(difference(&before, &after), "-commit=5 -rw +commit=30 +ro");

@@ -1,5 +1,5 @@
-//! Two settings of the kernel that say how long dentries and inodes stay: read, explained, changed by
-//! explicit action alone, and put back by what the audit's file says they were.
+//! Two settings of the kernel that decide how long dentries and inodes stay: read, explained,
+//! changed by explicit action alone, and restored to the value in the audit file.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -10,29 +10,29 @@ use crate::kernel::source::{Kernel, KernelFs, KernelTree, SourceError};
 use crate::reclaim::ReclaimError;
 use crate::reclaim::audit::{self, Action, AuditEntry, AuditError, Begun, Log};
 
-/// Where the settings are.
+/// Directory of the settings, below the root.
 const SYSCTL: &str = "proc/sys";
 
 /// A setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// As sysctl(8) names it.
+    /// Its name for sysctl(8).
     pub name: &'static str,
-    /// Below the root.
+    /// Its path below the root.
     pub path: &'static str,
-    /// What it says.
+    /// Its meaning.
     pub meaning: &'static str,
     /// What a change does.
     pub change: &'static str,
     /// The kernel's own value.
     pub default: u64,
-    /// The greatest that it takes.
+    /// The greatest value that the kernel accepts.
     pub greatest: u64,
     /// Only newer kernels have it.
     pub newer: bool,
 }
 
-/// All of them (fs/dcache.c: `vm_dcache_sysctls`, `fs_dcache_sysctls`, Linux 7.3).
+/// Both settings (fs/dcache.c: `vm_dcache_sysctls`, `fs_dcache_sysctls`, Linux 7.3).
 pub const SETTINGS: [Setting; 2] = [
     Setting {
         name: "vm.vfs_cache_pressure",
@@ -57,19 +57,19 @@ pub const SETTINGS: [Setting; 2] = [
     },
 ];
 
-/// What came of a change.
+/// The outcome of a change.
 #[derive(Debug)]
 pub struct TuneReport {
     /// Whether it was made.
     pub result: Result<(), ReclaimError>,
-    /// What was recorded.
+    /// Its entry in the record.
     pub record: AuditEntry,
-    /// Whether it was.
+    /// Whether it was recorded.
     pub recorded: Result<(), AuditError>,
 }
 
 impl Setting {
-    /// By its name, or by the last part of it.
+    /// The setting of this name, or of this last part of a name.
     pub fn of(name: &str) -> Option<&'static Self> {
         let is = |setting: &&Self| {
             let last = setting.name.split('.').next_back();
@@ -83,8 +83,8 @@ impl Setting {
         kernel.setting(self.path)
     }
 
-    /// Changes it, and records what it was. None: it has this value already, so nothing is written,
-    /// and the record keeps what it was before.
+    /// Changes it, and records the old value. None: it has this value already, so nothing is
+    /// written, and the record keeps the older one.
     pub fn set(
         &self,
         kernel: &Kernel,
@@ -107,7 +107,7 @@ impl Setting {
             setting: Some([was, value]),
             ..AuditEntry::new(Action::Tune, &path, 0)
         };
-        // What cannot be recorded does not run.
+        // A change that cannot be recorded does not run.
         let begun = audit.begin(&record)?;
         Ok(Some(self.write(kernel, value, record, begun)))
     }
@@ -135,7 +135,7 @@ impl Setting {
         }
     }
 
-    /// What it was before it was last changed, by the audit's file.
+    /// Its value before the last change, by the audit file.
     pub fn former(&self, audit: &Log) -> Result<Former, ReclaimError> {
         let Some(file) = audit.read()? else {
             return Ok(Former::default());
@@ -147,7 +147,7 @@ impl Setting {
     }
 }
 
-/// What a setting was.
+/// The former value of a setting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Former {
     /// None: it was not changed.
@@ -156,8 +156,8 @@ pub struct Former {
     pub skipped: u64,
 }
 
-/// By the last line that changed it. One from a value to itself would hide what it was. Of a change
-/// that began and has no outcome the value may have been written: it counts.
+/// By the last line that changed it. A change from a value to itself would hide the former value. A
+/// change that began and has no outcome may have written its value: it counts.
 fn former(text: &mut dyn BufRead, name: &str) -> io::Result<Former> {
     #[derive(Deserialize)]
     struct Line {
@@ -202,7 +202,7 @@ fn former(text: &mut dyn BufRead, name: &str) -> io::Result<Former> {
     Ok(former)
 }
 
-/// Why a setting cannot be read, for people.
+/// Why a setting cannot be read, as text.
 pub fn why_not(setting: &Setting, error: &SourceError) -> String {
     let missing = error.path.parent().is_some_and(Path::exists) && !error.path.exists();
     match missing && setting.newer {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_recorded_and_taken_back() {
+    fn change_is_recorded_and_restored() {
         let root = tree("back");
         let audit = Log::File(root.join("audit.jsonl"));
         let kernel = Kernel::new(&root);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_so_already_is_neither_written_nor_recorded() {
+    fn unchanged_value_is_neither_written_nor_recorded() {
         let root = tree("already");
         let audit = Log::File(root.join("audit.jsonl"));
         let kernel = Kernel::new(&root);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_cannot_be_recorded_is_told_as_a_change() {
+    fn change_whose_outcome_cannot_be_recorded_is_reported() {
         let root = tree("full");
         let kernel = Kernel::new(&root);
         let pressure = Setting::of("vfs_cache_pressure").unwrap();
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_or_not_taken_is_told() {
+    fn missing_setting_and_refused_value_are_reported() {
         let root = tree("told");
         let kernel = Kernel::new(&root);
         let negative = Setting::of("fs.dentry-negative").unwrap();
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_change_that_worked_counts() {
+    fn last_successful_change_counts() {
         let line = |mode: &str, outcome: &str, from: u64| {
             format!(
                 "{{\"action\":\"tune\",\"mode\":\"{mode}\",\"outcome\":\"{outcome}\",\"from\":{from},\"to\":9}}\n"
@@ -333,7 +333,7 @@ mod tests {
         assert_eq!(read((text[0].clone() + &begun).as_bytes()), of(Some(70), 0));
     }
 
-    /// One byte that is not UTF-8 took the way back from all of them.
+    /// One byte that is not UTF-8 hid the former value of all settings.
     #[test]
     fn former_value_is_found_beside_lines_of_any_bytes() {
         let line = "{\"action\":\"tune\",\"mode\":\"vm.vfs_cache_pressure\",\

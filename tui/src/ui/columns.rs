@@ -1,5 +1,4 @@
-//! The columns of the slab table, as data: what they are called, how wide they are, what they are
-//! sorted by and what they say.
+//! The columns of the slab table, as data: name, width, sort key and text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,20 +8,20 @@ use crate::base::text::{bytes, count_in, known, short_signed, signed_bytes};
 use crate::cache::history::{Change, Since};
 use crate::kernel::source::Cache;
 
-/// A row of the table: which cache, and how it changed.
+/// A row of the table: a cache, and its changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
-    /// Where it is among the caches of the sample.
+    /// Index of its cache in the sample.
     pub index: usize,
-    /// Since the last refresh.
+    /// Change since the last refresh.
     pub change: Option<Change>,
     /// Since the mark; None: there is no mark.
     pub since_mark: Option<Since>,
-    /// How many other names are merged into it.
+    /// Number of other names that are merged into it.
     pub merged: usize,
 }
 
-/// A row with what its columns are made from.
+/// A row with all that its columns show.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
     /// Its cache.
@@ -46,17 +45,17 @@ impl Line<'_> {
         self.cache.idle(self.page_size?)
     }
 
-    /// Change since the mark, where it is known.
+    /// Change since the mark, if it is known.
     pub fn marked(&self) -> Option<Change> {
         self.row.since_mark?.change()
     }
 
-    /// Bytes of slabs more or less than at the mark.
+    /// Change of the bytes of its slabs since the mark.
     pub fn marked_bytes(&self) -> Option<i64> {
         Some(self.marked()?.bytes(self.page_size?))
     }
 
-    /// Objects more or less per second.
+    /// Change of its objects per second.
     pub fn growth(&self) -> Option<f64> {
         let seconds = self.elapsed.as_secs_f64();
         let change = self.row.change.filter(|_| seconds > 0.0)?;
@@ -87,15 +86,15 @@ pub enum Column {
     Size,
     /// Bytes of the slabs that no object occupies.
     Idle,
-    /// Objects more or less than at the last refresh.
+    /// Change of the objects since the last refresh.
     Change,
-    /// Objects more or less than at the mark.
+    /// Change of the objects since the mark.
     SinceMark,
-    /// Bytes of slabs more or less than at the mark.
+    /// Change of the bytes of slabs since the mark.
     BytesSinceMark,
-    /// Objects more or less per second.
+    /// Change of the objects per second.
     Growth,
-    /// Objects over time, in small.
+    /// Objects over time, as a small chart.
     History,
     /// Reclaimable or not.
     Class,
@@ -103,26 +102,26 @@ pub enum Column {
     Name,
 }
 
-/// What is to be known of a column.
+/// Properties of a column.
 #[derive(Debug)]
 pub struct Shape {
-    /// Which.
+    /// The column that it describes.
     pub column: Column,
-    /// Chosen by it: slabtop's letter, and in the menu one of ours.
+    /// The letter that chooses it: slabtop's, or in the menu one of ours.
     pub letter: char,
-    /// For the configuration and the command line.
+    /// Its name in the configuration and on the command line.
     pub name: &'static str,
-    /// In words, for the table's title and the menu.
+    /// Its name in the table's title and the menu.
     pub words: &'static str,
-    /// Above the column.
+    /// Heading above the column.
     pub head: &'static str,
-    /// Columns of the terminal.
+    /// Width in columns of the terminal.
     pub width: usize,
-    /// The higher, the earlier it goes where there is no room.
+    /// Columns of a higher rank are dropped first if there is no room.
     pub rank: u8,
-    /// What it is sorted by, from the greatest.
+    /// Sort key, from the greatest.
     pub figure: fn(&Line<'_>) -> i128,
-    /// What it says.
+    /// Text of its cell.
     pub text: fn(&Line<'_>) -> String,
 }
 
@@ -130,12 +129,12 @@ fn none(_: &Line<'_>) -> String {
     String::new()
 }
 
-/// What is not known comes behind all that is.
+/// Sorts unknown figures behind all known ones.
 fn or_last(figure: Option<u64>) -> i128 {
     figure.map_or(-1, i128::from)
 }
 
-/// A change since the mark: of a cache that was not there at the mark it is not one.
+/// A change since the mark; a cache that did not exist at the mark has none.
 fn since(line: &Line<'_>, text: fn(&Line<'_>) -> Option<String>) -> String {
     match line.row.since_mark {
         Some(Since::New) => "new".into(),
@@ -145,8 +144,7 @@ fn since(line: &Line<'_>, text: fn(&Line<'_>) -> Option<String>) -> String {
 
 use Column as C;
 
-/// The columns as they stand beside one another. The class stands in front of them, history and
-/// name behind.
+/// The columns from left to right. The class is in front of them, history and name are behind.
 #[rustfmt::skip]
 pub const SHAPES: &[Shape] = &[
     Shape { column: C::Objects, letter: 'o', name: "objects", words: "objects", head: "OBJS", width: 10, rank: 3,
@@ -190,24 +188,24 @@ pub const SHAPES: &[Shape] = &[
         figure: |_| 0, text: none },
 ];
 
-/// Columns of the terminal that the name has at least.
+/// Least width of the name.
 pub const NAME: usize = 17;
 
 impl Column {
-    /// What is to be known of it.
+    /// Its properties.
     pub fn shape(self) -> &'static Shape {
         let mut shapes = SHAPES.iter();
         let found = shapes.find(|shape| shape.column == self);
-        // A test sees to it that each has a shape.
+        // A test makes sure that each has a shape.
         found.unwrap_or(&SHAPES[0])
     }
 
-    /// In words.
+    /// Its name as text.
     pub fn words(self) -> &'static str {
         self.shape().words
     }
 
-    /// Those that a table can be sorted by, for the menu.
+    /// The columns that a table can be sorted by, for the menu.
     pub fn sortable() -> impl Iterator<Item = &'static Shape> {
         SHAPES.iter().filter(|shape| shape.letter != ' ')
     }
@@ -234,8 +232,8 @@ impl FromStr for Column {
     }
 }
 
-/// The columns between class and history that `width` has room for: the one that is sorted by and
-/// those of a mark, then the others by rank. `wanted`, unless it is empty, names them instead.
+/// The columns between class and history that `width` has room for: the sort key and those of a
+/// mark, then the others by rank. `wanted`, unless it is empty, replaces them.
 pub fn fitting(width: u16, sort: Column, marked: bool, wanted: &[Column]) -> Vec<&'static Shape> {
     let of_mark = |column| matches!(column, C::SinceMark | C::BytesSinceMark);
     let rank = |shape: &Shape| match shape.column {
@@ -359,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_never_wider_than_the_terminal() {
+    fn table_is_never_wider_than_the_terminal() {
         for width in 80..=300 {
             for sort in ALL {
                 for marked in [false, true] {
@@ -372,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sorted_by_and_the_mark_are_seen_in_80_columns() {
+    fn sort_key_and_mark_are_visible_in_80_columns() {
         let columns = |sort, marked, wanted: &[Column]| -> Vec<Column> {
             let shapes = fitting(80, sort, marked, wanted);
             shapes.iter().map(|shape| shape.column).collect()

@@ -1,5 +1,5 @@
-//! What a person sets once: config.toml, for the screen. The other commands do not read it, so that
-//! scripts do the same for everybody; but what it says of acting, `prune` heeds too.
+//! The user's configuration: config.toml, for the screen. The other commands do not read it, so
+//! that scripts do the same for every user; but `prune` follows its settings on acting, too.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -53,7 +53,7 @@ audit = "auto"
 [keys]
 "#;
 
-/// The configuration that holds without a file, with everything explained.
+/// The configuration that holds without a file, with every key explained.
 pub fn default_text() -> String {
     let mut text = DEFAULT.to_owned();
     for binding in keymap::configurable() {
@@ -83,33 +83,33 @@ const KEYS: [&str; 9] = [
     "keys",
 ];
 
-/// What is set.
+/// A configuration.
 #[derive(Clone, Debug, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Time between two samples.
     #[serde(deserialize_with = "interval")]
     pub interval: Duration,
-    /// None: as the environment says.
+    /// None: decided by the environment.
     #[serde(deserialize_with = "theme")]
     pub theme: Option<Theme>,
     /// None: as many as there is room for.
     #[serde(deserialize_with = "columns")]
     pub columns: Vec<Column>,
-    /// What the slab table is sorted by at the start.
+    /// Initial sort key of the slab table.
     #[serde(deserialize_with = "word")]
     pub sort: Column,
-    /// Against the column's natural order.
+    /// The column's natural order is reversed.
     pub reverse: bool,
-    /// Whether the mouse is the program's.
+    /// Whether the program takes the mouse.
     pub mouse: bool,
-    /// Nothing acts.
+    /// No action is allowed.
     #[serde(rename = "read-only")]
     pub read_only: bool,
-    /// Where what is done is recorded.
+    /// Destination of the record.
     #[serde(deserialize_with = "word")]
     pub audit: audit::Setting,
-    /// What the keys do where.
+    /// Keys and their actions by scope.
     #[serde(deserialize_with = "keys")]
     pub keys: Keymap,
 }
@@ -130,7 +130,7 @@ impl Default for Config {
     }
 }
 
-/// A configuration that is none.
+/// An invalid configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {what}", crate::base::text::printable(path))]
 pub struct ConfigError {
@@ -138,18 +138,18 @@ pub struct ConfigError {
     pub path: PathBuf,
     /// The line and what is wrong with it.
     pub what: String,
-    /// It is there, and may not be read.
+    /// The file exists, and the user may not read it.
     pub denied: bool,
 }
 
 impl Config {
-    /// Where the file is: `variable` is asked for XDG_CONFIG_HOME and HOME.
+    /// Path of the file: `variable` looks up XDG_CONFIG_HOME and HOME.
     pub fn path(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
         let directory = xdg::directory(variable, "XDG_CONFIG_HOME", ".config")?;
         Some(directory.join("slabscope/config.toml"))
     }
 
-    /// Of that file; without one, the default.
+    /// The configuration of that file; without one, the default.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let failed = |what| ConfigError {
             path: path.into(),
@@ -166,7 +166,7 @@ impl Config {
                 }
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            // It may say that nothing may be done: it is not passed over.
+            // It may forbid all actions, so it is not ignored.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(ConfigError {
                 denied: true,
                 ..failed(format!(
@@ -174,7 +174,7 @@ impl Config {
                     crate::base::text::reason(&error)
                 ))
             }),
-            // Nor is one that somebody else may have written.
+            // A file that another user may have written is no configuration either.
             Err(error) => Err(failed(format!(
                 "{}. It may set read-only, so it is not ignored: fix \
                  that, use sudo -H, or set XDG_CONFIG_HOME",
@@ -183,7 +183,7 @@ impl Config {
         }
     }
 
-    /// Of this process's environment.
+    /// The configuration by this process's environment.
     pub fn load() -> Result<Self, ConfigError> {
         match Self::path(|name| std::env::var_os(name)) {
             Some(path) => Self::read(&path),
@@ -211,7 +211,7 @@ impl FromStr for Config {
     }
 }
 
-/// The name that is written most like `name`.
+/// The name most similar to `name`.
 pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> &'a str {
     let distance = |known: &&str| strsim::damerau_levenshtein(known, name);
     names.into_iter().min_by_key(distance).unwrap_or_default()
@@ -287,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_is_what_holds_without_a_file() {
+    fn default_text_equals_the_defaults_without_a_file() {
         let text = default_text();
         assert_eq!(text.parse(), Ok(Config::default()));
         assert_eq!("".parse(), Ok(Config::default()));
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key() {
+    fn every_key_is_read() {
         let text = "interval = 2\ntheme = \"light\"\ncolumns = [\"size\", \"use\"]\nsort = \"growth\"\nreverse = true\nmouse = false\nread-only = true\naudit = \"/var/log/slabscope\"\n[keys]\nfreeze = \"F\"\nquit = [\"q\", \"Q\"]\nmark = []";
         let keys = [
             ("freeze", vec![KeyCode::Char('F')]),
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_line() {
+    fn mistakes_are_reported_with_their_line() {
         for (text, what) in [
             (
                 "\nintervall = 2",
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn where_it_is() {
+    fn path_follows_the_environment() {
         let path = |xdg: &str, home: &str| {
             Config::path(|name| match name {
                 "XDG_CONFIG_HOME" if !xdg.is_empty() => Some(xdg.into()),

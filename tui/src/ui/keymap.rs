@@ -1,5 +1,5 @@
-//! One table: what a key does where. The help screen, the bottom line and the keys of the
-//! configuration are made from it.
+//! The table of keys and their actions by scope. It is the source of the help screen, the bottom
+//! line and the configurable keys.
 
 mod chosen;
 mod names;
@@ -23,13 +23,13 @@ pub(crate) use scope::{
     CGROUPS, FILESYSTEMS, HELP, HISTORY, HOTSPOTS, LEDGER, MOUNTS, NAMES, SLABS, TREE, WHO,
 };
 
-/// What a key asks for.
+/// The action of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the table below says what each does")]
 pub enum Action {
-    /// Back; from a screen itself out of the program.
+    /// Back; from a screen itself it ends the program.
     Quit,
-    /// Out of the program, whatever is under way.
+    /// Ends the program, whatever is under way.
     Leave,
     Help,
     Close,
@@ -78,9 +78,9 @@ pub enum Action {
     PlanHere,
     Cancel,
     Choose(session::PruneMode),
-    /// The mode before or behind it.
+    /// The mode this many steps away, with its sign.
     ChooseNext(isize),
-    /// Whether dirty files are written first.
+    /// Switches whether dirty files are written first.
     WriteBack,
     Zoom(bool),
     Pan(i64),
@@ -97,7 +97,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether it asks the running kernel what is cached.
+    /// Whether it queries the cache of the running kernel.
     pub fn counts(self) -> bool {
         matches!(
             self,
@@ -112,7 +112,7 @@ impl Action {
         )
     }
 
-    /// In a word what it changes in the kernel, or is the way to; None: it only looks.
+    /// A word for what it changes in the kernel, or leads to; None: it only looks.
     pub fn acts(self) -> Option<&'static str> {
         match self {
             Self::PlanShrink => Some("shrinking"),
@@ -132,17 +132,18 @@ impl Action {
 /// A line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// Where.
+    /// The scope in which it holds.
     pub scope: Scope,
-    /// In the configuration; empty: the keys are fixed. Bindings with one name have the same keys.
+    /// Its name in the configuration; empty: the keys are fixed. Bindings with one name have the
+    /// same keys.
     pub name: &'static str,
-    /// Any of these keys, the one to show first.
+    /// Its keys, the one to show first.
     pub keys: Cow<'static, [KeyCode]>,
-    /// Two words for the bottom line; empty: not there.
+    /// Two words for the bottom line; empty: not shown there.
     pub hint: &'static str,
-    /// A line for the help screen; empty: not there.
+    /// A line for the help screen; empty: not shown there.
     pub help: &'static str,
-    /// What it does.
+    /// Its action.
     pub action: Action,
 }
 
@@ -170,7 +171,7 @@ impl Binding {
         self.keys.first().map(|&key| label(key)).unwrap_or_default()
     }
 
-    /// In a word, for errors.
+    /// A word for it in errors.
     fn word(&self) -> &'static str {
         let words = [self.name, self.hint, self.help];
         words
@@ -189,7 +190,8 @@ use Scope as S;
 use SettingsAction as T;
 use WhoAction as W;
 
-/// The table. Of two bindings of a key the scope that comes first in [`scopes`](crate::ui::keys_now::scopes) wins.
+/// The table. If two bindings have the same key, the scope that is first in
+/// [`scopes`](crate::ui::keys_now::scopes) wins.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
     bind(S::Lists, "down", &[Char('j'), Down], "", "down", A::Move(1)),

@@ -1,4 +1,4 @@
-//! What the keys do now, and which of them are shown.
+//! The current actions of the keys, and which of them are shown.
 
 use crossterm::event::KeyCode;
 
@@ -8,7 +8,7 @@ use crate::ui::keymap::{
 };
 use crate::ui::model::{Ask, InputMode, Model, Screen};
 
-/// What `key` does now.
+/// The current action of `key`.
 pub fn action(model: &Model, key: KeyCode) -> Option<Action> {
     let mut scopes = scopes(model).iter();
     scopes.find_map(|&scope| {
@@ -18,7 +18,7 @@ pub fn action(model: &Model, key: KeyCode) -> Option<Action> {
     })
 }
 
-/// The bindings for the bottom line now, the innermost scope first.
+/// The bindings that the bottom line shows now, the innermost scope first.
 pub fn hints(model: &Model) -> impl Iterator<Item = &Binding> {
     let shown = Action::Screen(model.screen);
     scopes(model).iter().flat_map(move |&scope| {
@@ -27,14 +27,14 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &Binding> {
         let bindings = model.keymap.bindings().filter(of_scope);
         bindings.filter(|binding| {
             let action = binding.action;
-            // What leads back has a hint of its own.
+            // A binding that leads back has a hint of its own.
             let quits = action != Action::Quit || matches!(model.mode, InputMode::Browse);
             quits && is_offered(model, binding) && fits_plan(model, action)
         })
     })
 }
 
-/// Whether a key has something to change in the plan that is shown.
+/// Whether a key changes anything in the plan that is shown.
 fn fits_plan(model: &Model, action: Action) -> bool {
     if let (InputMode::Confirm(confirm), Action::Prune | Action::WriteBack) = (&model.mode, action)
     {
@@ -52,7 +52,7 @@ fn fits_plan(model: &Model, action: Action) -> bool {
     }
 }
 
-/// Whether a binding is to be shown at all: where nothing may act, nothing that acts is.
+/// Whether a binding is shown at all: in read-only mode, those that act are not.
 pub fn is_offered(model: &Model, binding: &Binding) -> bool {
     let way = matches!(
         binding.scope,
@@ -61,7 +61,7 @@ pub fn is_offered(model: &Model, binding: &Binding) -> bool {
     model.inert.is_none() || !way && binding.action.acts().is_none()
 }
 
-/// Where the keys are now, the innermost first.
+/// The current scopes, the innermost first.
 pub fn scopes(model: &Model) -> &'static [Scope] {
     match (&model.mode, model.screen) {
         (InputMode::Filter, _) => &[S::Filter],

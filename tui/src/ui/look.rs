@@ -1,4 +1,4 @@
-//! What this terminal can show: glyphs and colours, chosen once at the start.
+//! Glyphs and colours that this terminal can show, chosen once at the start.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use ratatui::symbols::border;
 /// The characters that are not letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Glyphs {
-    /// More than before, less, the same.
+    /// Rising, falling, unchanged.
     pub trend: [&'static str; 3],
     /// Eighths of a bar, from one to eight.
     pub bar: [&'static str; 8],
@@ -21,19 +21,19 @@ pub struct Glyphs {
     pub cursor: &'static str,
     /// A chart's left edge.
     pub axis: &'static str,
-    /// In front of a chosen line.
+    /// Marks a chosen line.
     pub chosen: &'static str,
-    /// From the largest; from the smallest.
+    /// Sort order: from the largest; from the smallest.
     pub order: [&'static str; 2],
-    /// Between before and after.
+    /// Between an old and a new value.
     pub arrow: &'static str,
     /// Heights of a row's history, from the lowest.
     pub spark: [&'static str; 8],
-    /// Boxes.
+    /// Borders of boxes.
     pub border: border::Set<'static>,
     /// Charts are drawn with eight dots a cell, or with two.
     pub braille: bool,
-    /// Three dots in one cell mark what was cut.
+    /// An ellipsis in one cell marks where text was cut.
     pub ellipsis: bool,
 }
 
@@ -78,7 +78,7 @@ const ASCII: Glyphs = Glyphs {
     ellipsis: false,
 };
 
-/// Which colours.
+/// A set of colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Theme {
     /// For a dark background.
@@ -92,10 +92,10 @@ pub enum Theme {
 }
 
 impl Theme {
-    /// All of them, in the order of the key that changes them.
+    /// Every theme, in the order of the key that changes them.
     pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::HighContrast, Self::None];
 
-    /// The one after it.
+    /// The next theme.
     pub fn next(self) -> Self {
         match self {
             Self::Dark => Self::Light,
@@ -156,7 +156,7 @@ impl Look {
         }
     }
 
-    /// Unicode and colours as asked for.
+    /// A look with or without Unicode and colours.
     pub fn new(unicode: bool, colour: bool) -> Self {
         let glyphs = if unicode { UNICODE } else { ASCII };
         let theme = if colour { Theme::Dark } else { Theme::None };
@@ -168,13 +168,14 @@ impl Look {
         Self { theme, ..self }
     }
 
-    /// Which colours.
+    /// Its theme.
     pub fn theme(self) -> Theme {
         self.theme
     }
 
-    /// From the environment: the first of LC_ALL, LC_CTYPE and LANG that is set names the
-    /// encoding, TERM a terminal that has no such glyphs whatever the locale, NO_COLOR the wish.
+    /// A look by the environment: the first of LC_ALL, LC_CTYPE and LANG that is set names the
+    /// encoding, TERM a terminal that has no such glyphs whatever the locale, NO_COLOR the user's
+    /// wish.
     pub fn from_env(var: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name| var(name).filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
@@ -188,8 +189,7 @@ impl Look {
         Self::new(utf8 && !plain, set("NO_COLOR").is_none() && !grey)
     }
 
-    /// Whether a terminal of this TERM tells of the mouse: the console and serial terminals do
-    /// not.
+    /// Whether a terminal of this TERM reports the mouse: the console and serial terminals do not.
     pub fn has_mouse(term: &str) -> bool {
         let without = ["", "linux", "dumb", "ansi", "vt100", "vt102", "vt220"];
         !without.contains(&term)
@@ -210,22 +210,22 @@ impl Look {
         }
     }
 
-    /// What is secondary.
+    /// Secondary text.
     pub fn dim(self) -> Style {
         self.colour(DIM)
     }
 
-    /// What memory comes back from.
+    /// Freeable memory.
     pub fn good(self) -> Style {
         self.colour(GOOD)
     }
 
-    /// What is worth a second look.
+    /// Text that deserves a second look.
     pub fn warn(self) -> Style {
         self.colour(WARN)
     }
 
-    /// What failed, or reaches further than the row.
+    /// A failure, or a reach beyond the row.
     pub fn alarm(self) -> Style {
         self.colour(ALARM).add_modifier(Modifier::BOLD)
     }
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_decides() {
+    fn environment_decides_on_glyphs_and_colours() {
         assert_eq!(look(&[]), (false, true));
         assert_eq!(
             look(&[("LANG", "de_DE.UTF-8"), ("TERM", "xterm")]),
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn the_console_has_no_mouse() {
+    fn console_has_no_mouse() {
         assert!(Look::has_mouse("xterm-256color") && Look::has_mouse("tmux"));
         assert!(!Look::has_mouse("linux") && !Look::has_mouse("vt100") && !Look::has_mouse(""));
     }

@@ -63,7 +63,7 @@ use crate::ui::keymap::Keymap;
 use crate::ui::look::Look;
 pub use crate::ui::screen::{Page, Screen};
 
-/// The machine that is looked at.
+/// The machine on the screen.
 #[derive(Clone, Debug)]
 pub struct Host {
     /// Its name.
@@ -76,7 +76,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// What is typed to agree to something that hits all of it: its name up to the first dot, or
+    /// The word that confirms an action on the whole machine: its name up to the first dot, or
     /// `all` if that cannot be typed.
     pub fn word(&self) -> &str {
         let name = self.name.split('.').next().unwrap_or_default();
@@ -87,59 +87,59 @@ impl Host {
     }
 }
 
-/// Why nothing acts: no prune, no shrink.
+/// Why no action is allowed: no prune, no shrink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inert {
-    /// The figures come from files below this directory, not from this machine. Nothing asks the
+    /// The figures are from files below this directory, not from this machine. Nothing queries the
     /// running kernel either.
     Captured(PathBuf),
-    /// The person asked for it: `--read-only`, or `read-only` of the configuration.
+    /// The user requested it: `--read-only`, or `read-only` in the configuration.
     ReadOnly,
 }
 
-/// What the keys do now.
+/// The current purpose of the keys.
 #[derive(Debug)]
 pub enum InputMode {
-    /// They move about on the screen.
+    /// They move on the screen.
     Browse,
-    /// They are typed into the filter of the slab screen.
+    /// They type the filter of the slab screen.
     Filter,
-    /// They are typed as a path, or a process, to go to.
+    /// They type a path, or a process, to go to.
     Jump {
-        /// So far.
+        /// The text so far.
         text: String,
-        /// It is what was offered: what is typed takes its place.
+        /// The text is the program's proposal: the first key replaces it.
         offered: bool,
     },
-    /// They choose what the table is sorted by.
+    /// They choose the sort key of the table.
     SortMenu {
         /// The line of the menu.
         at: usize,
     },
-    /// One cache is looked at closely.
+    /// They scroll the details of one cache.
     Detail,
-    /// They move about on the page of negative names.
+    /// They move on the page of negative names.
     Names,
-    /// They move about on the page of hotspots.
+    /// They move on the page of hotspots.
     Hotspots,
-    /// They move about on the who screen.
+    /// They move on the who screen.
     Who,
-    /// What would be watched is shown: the only way to it.
+    /// A plan for a trace is shown: the only way to start one.
     ConfirmWho(Box<ConfirmWho>),
-    /// They are typed into the path of the file that names are exported to.
+    /// They type the path of the file that names are exported to.
     Export(Box<Export>),
-    /// They move about in the help, or close it.
+    /// They scroll the help, or close it.
     Help {
         /// Lines of it that are above the screen.
         scroll: u16,
     },
     /// A dry run is under way, for a plan.
     Planning {
-        /// The worker's number of it.
+        /// Number of the worker's job.
         job: u64,
-        /// Below which directories.
+        /// The directories to plan for.
         paths: Vec<PathBuf>,
-        /// What is chosen when the plan is shown.
+        /// The mode that the plan will have at first.
         mode: crate::kernel::session::PruneMode,
         /// Counted so far.
         so_far: Box<Counters>,
@@ -148,32 +148,32 @@ pub enum InputMode {
     Confirm(Box<Confirm>),
     /// A prune is under way.
     Pruning(Box<Pruning>),
-    /// What the last prune did is shown.
+    /// The ledger of the last prune is shown.
     Ledger,
     /// A plan for a wider rung of the ladder is being made.
     PlanningRung {
-        /// The worker's number of it.
+        /// Number of the worker's job.
         job: u64,
-        /// What for.
+        /// The requested rung.
         ask: Ask,
-        /// Where it was asked for.
+        /// Where the plan was requested.
         from: Origin,
-        /// How far it is.
+        /// Its progress.
         progress: Progress,
     },
-    /// Such a plan is shown: the only way to it.
+    /// A plan for a wider rung is shown: the only way to carry it out.
     ConfirmRung(Box<ConfirmRung>),
-    /// Such a plan is being carried out.
+    /// A wider rung is being carried out.
     RunningRung(Box<RunningRung>),
-    /// What it did is shown.
+    /// The ledger of a wider rung is shown.
     RungLedger(Box<RungLedger>),
     /// The kernel's settings are shown: the only way to a change.
     Settings(Box<Settings>),
-    /// Something is under way that would end: whether to leave is asked.
+    /// Something under way would end: the program asks whether to quit.
     Leave,
-    /// What was asked for failed.
+    /// An action failed.
     Failed {
-        /// What.
+        /// The action.
         what: &'static str,
         /// Why, with the remedy.
         error: String,
@@ -183,7 +183,7 @@ pub enum InputMode {
 /// A sample with the rates that lead to it, shown as one.
 #[derive(Clone, Debug)]
 pub struct Shown {
-    /// When it was taken, since the start.
+    /// When it was taken, since the start of the program.
     pub at: Duration,
     /// The figures.
     pub sample: Sample,
@@ -196,21 +196,21 @@ pub struct Shown {
 pub struct Model {
     /// The machine.
     pub host: Host,
-    /// The program's own directory, below which a relative path is; empty: it is not known.
+    /// The program's working directory, the base of relative paths; empty: it is not known.
     pub directory: PathBuf,
     /// Glyphs and colours for this terminal.
     pub look: Look,
-    /// What the keys do where.
+    /// Keys and their actions by scope.
     pub keymap: Keymap,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
     /// The screen shown.
     pub screen: Screen,
-    /// What the keys do.
+    /// The purpose of the keys.
     pub mode: InputMode,
-    /// What is asked, and what was seen of it.
+    /// The question on the screen, and how much of it was seen.
     pub asking: Asking,
-    /// When the last message with a time came, since the start.
+    /// Time of the last message that had one, since the start.
     pub now: Duration,
     /// The sample that is shown. None until the first arrives.
     pub shown: Option<Arc<Shown>>,
@@ -218,9 +218,9 @@ pub struct Model {
     pub latest: Option<Arc<Shown>>,
     /// The screen shows the sample of this time and no later one.
     pub frozen: Option<Duration>,
-    /// For the charts.
+    /// Points for the charts.
     pub history: History,
-    /// What part of it the history screen shows.
+    /// The part of it that the history screen shows.
     pub charts: Charts,
     /// The slab screen.
     pub slabs: Slabs,
@@ -230,11 +230,11 @@ pub struct Model {
     pub filesystems: FilesystemsPage,
     /// The screen of cgroups.
     pub cgroups: CgroupsPage,
-    /// What covers the tree screen.
+    /// The page that covers the tree screen.
     pub page: Option<Page>,
     /// The negative names of a directory.
     pub names: Option<Names>,
-    /// Who fills a cache.
+    /// The who screen.
     pub who: WhoPage,
     /// Dentries that the program's own start made.
     pub started: Option<i64>,
@@ -242,20 +242,20 @@ pub struct Model {
     pub ledgers: Vec<Ledger>,
     /// The directories that hold the most, over all filesystems.
     pub hotspots: HotspotsPage,
-    /// The rungs of the ladder, as they are for the plan that was made last.
+    /// The rungs of the ladder for the last plan.
     pub ladder: Vec<Step>,
-    /// All that was done in this session.
+    /// All actions of this session.
     pub journal: Journal,
-    /// Directories of the tree that are marked for one plan, with the mount each was seen on: the
-    /// list of mounts may be that of another process by the time of the plan.
+    /// Directories of the tree that are marked for one plan, each with the mount it was seen on: by
+    /// the time of the plan the list of mounts may be that of another process.
     pub marks: BTreeMap<PathBuf, Mount>,
-    /// Why nothing may act; None: it may.
+    /// Why no action is allowed; None: actions are allowed.
     pub inert: Option<Inert>,
     /// Time between two samples.
     pub interval: Duration,
-    /// The mouse belongs to the program; None: this terminal has none.
+    /// The program takes the mouse; None: this terminal has none.
     pub mouse: Option<bool>,
-    /// A word to the person about the key pressed last.
+    /// A notice for the user about the last key.
     pub notice: Option<String>,
     /// Number of the worker's last job.
     pub last_job: u64,
@@ -300,7 +300,7 @@ impl Model {
         }
     }
 
-    /// Makes the rows of the screens of filesystems and cgroups anew, whichever is shown.
+    /// Arranges the rows of the screens of filesystems and cgroups, whichever is shown.
     pub fn arrange_grid(&mut self) {
         match self.screen {
             Screen::Filesystems => self.arrange_filesystems(),
@@ -315,12 +315,12 @@ impl Model {
         self.last_job
     }
 
-    /// Makes the rows of the slab table anew.
+    /// Arranges the rows of the slab table.
     pub fn arrange(&mut self) {
         self.slabs.arrange(self.shown.as_deref());
     }
 
-    /// The cache of a row of the slab table, with what its columns are made from.
+    /// The cache of a row of the slab table, with all that its columns show.
     pub fn line(&self, row: usize) -> Option<Line<'_>> {
         let shown = self.shown.as_deref()?;
         let row = self.slabs.rows.get(row)?;
@@ -343,7 +343,7 @@ impl Model {
         Some(self.line(self.slabs.at)?.cache)
     }
 
-    /// What the keys do once a box over the screen is closed.
+    /// The purpose of the keys once a box over the screen is closed.
     pub fn below(&self) -> InputMode {
         match (self.screen, self.page) {
             _ if self.who_is_shown() => InputMode::Who,
@@ -354,7 +354,7 @@ impl Model {
         }
     }
 
-    /// The rung of the plan on the screen: below a directory the widest of those.
+    /// The rung of the plan on the screen; for a plan below a directory, the widest of those.
     pub fn rung(&self) -> Option<Rung> {
         match &self.mode {
             InputMode::Confirm(_) => Some(Rung::Pages),
@@ -363,8 +363,8 @@ impl Model {
         }
     }
 
-    /// The other rungs that are no prune below a directory, as the plan on the screen lists them. A
-    /// filesystem is that of a directory, and so are the names of the last one.
+    /// The rungs other than prunes below a directory, as the plan on the screen lists them. The
+    /// superblock is that of the directory, and the last rung removes names of it.
     pub fn beside(&self) -> Vec<&Step> {
         let directory = match &self.mode {
             InputMode::ConfirmRung(confirm) => confirm.directory().is_some(),
@@ -390,13 +390,13 @@ impl Model {
         Some(cache.object_size)
     }
 
-    /// Bytes of what is counted on the filesystem of `mount`, from the newest slabinfo.
+    /// Object sizes on the filesystem of `mount`, in bytes, from the newest slabinfo.
     pub fn sizes(&self, mount: &Mount) -> Sizes {
         let sample = self.latest.as_ref().map(|latest| &latest.sample);
         Sizes::of(sample, Some(mount), self.host.page_size)
     }
 
-    /// Puts the rows of the directory shown in order.
+    /// Sorts the rows of the directory shown.
     pub fn arrange_tree(&mut self) {
         let Some(place) = self.tree.place() else {
             return;
@@ -407,7 +407,7 @@ impl Model {
         }
     }
 
-    /// Makes the rows of the screen of filesystems anew.
+    /// Arranges the rows of the screen of filesystems.
     pub fn arrange_filesystems(&mut self) {
         let sample = self.latest.as_ref().map(|latest| &latest.sample);
         self.filesystems
@@ -426,7 +426,7 @@ impl Model {
         }
     }
 
-    /// The same, to be changed.
+    /// The filter of the screen shown, for changes.
     pub fn filter_mut(&mut self) -> &mut Filter {
         let who = self.who_is_shown();
         match (self.screen, self.page, &mut self.names) {
@@ -439,7 +439,7 @@ impl Model {
         }
     }
 
-    /// What charts show where nobody chose.
+    /// The default window of the charts.
     pub fn window(&self) -> Window {
         let end = self.chart_end();
         Window {
@@ -449,12 +449,12 @@ impl Model {
         }
     }
 
-    /// What the charts of the history screen show.
+    /// The window of the history screen.
     pub fn history_window(&self) -> Window {
         self.charts.window(self.window())
     }
 
-    /// The time up to which charts are drawn.
+    /// The time at the right edge of the charts.
     pub fn chart_end(&self) -> Duration {
         self.frozen.unwrap_or(self.now)
     }

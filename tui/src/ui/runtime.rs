@@ -34,30 +34,30 @@ pub use terminal::Screen;
 use watcher::Watcher;
 use worker::Worker;
 
-/// How the program was asked to run.
+/// Options of the program's start.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Time between two samples.
     pub interval: Duration,
     /// A directory to show at the start instead of the slab caches.
     pub open: Option<PathBuf>,
-    /// Below which proc and sys are. Any but `/` holds captured files: nothing acts then.
+    /// Root of proc and sys. Any but `/` holds captured files: no action is allowed then.
     pub root: PathBuf,
-    /// Nothing acts.
+    /// No action is allowed.
     pub read_only: bool,
-    /// Where what is done is recorded.
+    /// The audit log.
     pub audit: audit::Log,
-    /// Which colours; None: as the environment says.
+    /// The colours; None: decided by the environment.
     pub theme: Option<Theme>,
-    /// The columns of the slab table; none: as many as there is room for.
+    /// The columns of the slab table; empty: as many as there is room for.
     pub columns: Vec<Column>,
-    /// What the slab table is sorted by.
+    /// Sort key of the slab table.
     pub sort: Column,
-    /// Against the column's natural order.
+    /// The column's natural order is reversed.
     pub reverse: bool,
-    /// The mouse is the program's, where the terminal has one.
+    /// The program takes the mouse, if the terminal has one.
     pub mouse: bool,
-    /// What the keys do where.
+    /// Keys and their actions by scope.
     pub keymap: Keymap,
 }
 
@@ -79,9 +79,9 @@ impl Default for Options {
     }
 }
 
-/// What the threads send.
+/// An event of a thread.
 pub(crate) enum Event {
-    /// For the model.
+    /// A message for the model.
     Msg(Box<Msg>),
     /// The process got a signal.
     Signal(i32),
@@ -89,8 +89,8 @@ pub(crate) enum Event {
     InputFailed(io::Error),
 }
 
-/// Runs until the person leaves. On a signal the terminal is restored, and the signal then does
-/// what it does by default.
+/// Runs until the user quits. On a signal the terminal is restored, and the signal then has its
+/// default action.
 pub fn run(options: Options) -> io::Result<Option<String>> {
     let start = Instant::now();
     let (sender, receiver) = channel();
@@ -118,7 +118,7 @@ pub fn run(options: Options) -> io::Result<Option<String>> {
     let signal = main_loop(&mut screen, &mut model, &mut input, &receiver, &threads);
     threads.watcher.finish();
     threads.worker.finish();
-    // What a deed came to that ended after the last frame.
+    // The outcome of an action that ended after the last frame.
     for event in receiver.try_iter() {
         if let Event::Msg(msg) = event {
             update(&mut model, *msg);
@@ -161,14 +161,14 @@ fn model(options: &Options, size: (u16, u16)) -> Model {
     model
 }
 
-/// Those that take orders.
+/// The threads that take orders.
 struct Threads {
     sampler: Sampler,
     watcher: Watcher,
     worker: Worker,
 }
 
-/// Until the person quits, or the signal that ends the program.
+/// Runs until the user quits, or a signal ends the program.
 fn main_loop(
     screen: &mut Screen,
     model: &mut Model,
@@ -183,7 +183,7 @@ fn main_loop(
         if let Some(number) = model.asking.waits() {
             input.ask(number);
         }
-        // The threads live as long as the program: there always comes another message.
+        // The threads live as long as the program: there is always another message.
         let first = receiver.recv().map_err(io::Error::other)?;
         for event in std::iter::once(first).chain(receiver.try_iter()) {
             match event {
@@ -196,7 +196,7 @@ fn main_loop(
                     threads.watcher.halt();
                     screen.suspend()?;
                 }
-                // Stopped by somebody else, and the terminal may be as the shell has it.
+                // Another process stopped the program, and the shell may have reset the terminal.
                 Event::Signal(SIGCONT) => screen.continued(),
                 Event::Signal(SIGWINCH) => {
                     let (columns, rows) = screen.size()?;
@@ -212,7 +212,7 @@ fn main_loop(
     }
 }
 
-/// Hands effects on; whether one of them was to quit.
+/// Hands effects on; returns whether one of them was to quit.
 fn perform(effects: Vec<Effect>, screen: &mut Screen, threads: &Threads) -> io::Result<bool> {
     let mut quit = false;
     for effect in effects {
@@ -232,7 +232,7 @@ fn perform(effects: Vec<Effect>, screen: &mut Screen, threads: &Threads) -> io::
     Ok(quit)
 }
 
-/// The machine that is looked at: this one, or the one whose files were captured.
+/// The machine on the screen: this one, or the one whose files were captured.
 fn host(root: &Path) -> Host {
     let uname = rustix::system::uname();
     let kernel = Kernel::new(root);
@@ -264,7 +264,7 @@ fn watch_signals(sender: Sender<Event>) -> io::Result<()> {
     })
 }
 
-/// Starts a thread that nobody waits for. There may be no more of them.
+/// Starts a detached thread. No more threads may be available.
 fn thread(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let started = thread::Builder::new().spawn(run);
     let why = |error: io::Error| {

@@ -1,6 +1,6 @@
 //! The screens, and the pages that cover one.
 
-/// Which screen is shown.
+/// A screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Screen {
     /// The slab caches.
@@ -15,7 +15,7 @@ pub enum Screen {
     History,
 }
 
-/// What covers the tree until it is left.
+/// A page that covers the tree until the user leaves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
     /// A directory's negative names.

@@ -49,7 +49,7 @@ pub use rung::{EndedRung, RungMsg};
 pub use settings::SettingsMsg;
 pub use who::{WhoEffect, WhoMsg};
 
-/// Changes the model by what happened.
+/// Changes the model by a message.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let arranged = !matches!(
         msg,
@@ -173,7 +173,7 @@ fn key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
         return behind_escape(model, event);
     }
     if event.modifiers.contains(KeyModifiers::CONTROL) {
-        // In raw mode the terminal sends no signals for these.
+        // In raw mode the terminal sends no signals for these keys.
         return match event.code {
             KeyCode::Char('c') => vec![Effect::Quit],
             KeyCode::Char('z') => vec![Effect::Suspend],
@@ -193,11 +193,11 @@ fn is_a_byte(key: KeyCode) -> bool {
     matches!(key, Backspace | Char(_) | Enter | Tab)
 }
 
-/// A terminal sends Alt as an Esc before the key, so nobody can tell it from Esc and a key that
-/// were read at once: it is taken for these.
+/// A terminal sends Alt as an Esc before the key, which looks like Esc and a key that were read at
+/// once: it is taken for these.
 fn behind_escape(model: &mut Model, mut event: KeyEvent) -> Vec<Effect> {
     let mut effects = pressed(model, KeyCode::Esc);
-    // Esc does not close each plan at once. What came with it is no answer to one.
+    // Esc does not close each plan at once. The key behind it is no answer to one.
     if Question::of(model).is_none() {
         event.modifiers.remove(KeyModifiers::ALT);
         effects.extend(key(model, event));
@@ -316,8 +316,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Why a key does nothing: nothing may act, or the running kernel is another one than that of the
-/// captured files on the screen.
+/// Why a key does nothing: no action is allowed, or the running kernel is another one than that of
+/// the captured files on the screen.
 fn off(model: &Model, action: Action) -> Option<String> {
     if let Some(why) = asking::unheard(model, action) {
         return Some(why.into());
@@ -365,7 +365,7 @@ fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.screen = screen;
     model.mode = model.below();
     match screen {
-        // Mounts come and go: they are read each time their list comes up.
+        // Mounts change: they are read each time their list is shown.
         Screen::Tree if model.tree.stack.is_empty() => vec![mounts::read(model)],
         Screen::Filesystems => filesystems::show(model),
         Screen::Cgroups => cgroups::due(model).into_iter().collect(),
@@ -425,7 +425,7 @@ fn stepped(index: usize, steps: i64, len: usize) -> usize {
     usize::try_from(index.saturating_add(steps).clamp(0, last)).unwrap_or(0)
 }
 
-/// What a key does on the screens of filesystems and cgroups alone; boxes over them have keys of their own.
+/// Actions of the screens of filesystems and cgroups alone; boxes over them have keys of their own.
 fn own(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     match (&model.mode, model.screen) {
         (InputMode::Browse | InputMode::SortMenu { .. }, Screen::Filesystems) => {
@@ -446,7 +446,7 @@ fn pinned(mount: &Mount) -> String {
     )
 }
 
-/// Notes in the log what was done, or was to be, and whether it is in the audit file.
+/// Notes an action in the log, and whether it is in the audit file.
 fn record(model: &mut Model, record: AuditEntry, recorded: Result<(), String>) {
     if let Err(error) = &recorded {
         model.notice = Some(format!("not recorded: {error}"));

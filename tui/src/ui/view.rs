@@ -1,4 +1,4 @@
-//! The model, drawn. Layout only: nothing is kept and nothing is changed.
+//! The model, drawn. Layout only: it stores nothing and changes nothing.
 
 mod asked;
 mod browse;
@@ -112,7 +112,7 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
     }
 }
 
-/// What is said where nothing else has room.
+/// The message for a terminal that is too small.
 fn smallness(frame: &mut Frame<'_>, area: Rect) {
     let (columns, rows) = LEAST;
     let text = format!(
@@ -132,7 +132,7 @@ fn areas(area: Rect) -> [Rect; 3] {
     .areas(area)
 }
 
-/// The screens, with their keys; only the shown one is named where there is no room for all.
+/// The screens, with their keys; if there is no room for all, only the shown one has its name.
 fn tabs(model: &Model) -> [(String, Screen); 5] {
     /// Columns of a terminal with room for the program's name as well.
     const ROOM: u16 = 66;
@@ -167,7 +167,7 @@ pub enum Hit {
     TreeHead(TreeColumn),
     /// A row of the tree.
     TreeRow(usize),
-    /// On the screen of filesystems, or of cgroups.
+    /// A part of the screen of filesystems, or of cgroups.
     Grid(GridHit),
 }
 
@@ -222,7 +222,7 @@ fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let [left, right] =
         Layout::horizontal([Constraint::Fill(1), Constraint::Length(tabs.width() as u16)])
             .areas(area);
-    // What does not fit is left out: a name that is cut is another's.
+    // A part that does not fit is left out: a cut name looks like another one.
     let mut host = String::new();
     for part in [&model.host.name, &model.host.kernel] {
         let part = format!("  {}", printable(part));
@@ -239,7 +239,7 @@ fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(tabs, right);
 }
 
-/// What the keys do now, as many as fit; in front of them a word about the key pressed last.
+/// Keys and their current actions, as many as fit; in front of them a notice about the last key.
 fn hints(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     if matches!(model.mode, InputMode::Filter) {
@@ -274,13 +274,13 @@ fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         }
         None => Span::styled("   text or ~regex", look.dim()),
     };
-    // The way out stands first: on a small screen the rest is cut off.
+    // The way out is first: on a small screen the rest is cut off.
     let keys = Span::styled("   Enter apply, Esc clear", look.dim());
     frame.render_widget(Line::from(vec![Span::raw(typed), keys, beside]), area);
     frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
 }
 
-/// What is said beside a field: a word about what was typed last, or else these.
+/// Text beside a field: a notice about the last input, or else these words.
 fn said(model: &Model, words: &'static str) -> Span<'static> {
     match &model.notice {
         Some(notice) => Span::styled(format!("   {notice}"), model.look.warn()),
@@ -293,7 +293,7 @@ fn jump(model: &Model, text: &str, offered: bool, frame: &mut Frame<'_>, area: R
     const WORDS: &str = "   Enter go, Esc cancel   a path, or a PID for its mounts";
     const OFFERED: &str = "   Enter go, Esc cancel   type a path or a PID; Tab edits";
     let width = usize::from(area.width);
-    // What is to be said has to be seen.
+    // The notice has to be visible.
     let notice = model.notice.as_ref().map_or(0, |notice| notice.len() + 3);
     let typed = tail(&printable(text), width.saturating_sub(7 + notice));
     let at = area.x + 6 + Span::raw(&typed).width() as u16;
@@ -310,11 +310,11 @@ fn jump(model: &Model, text: &str, offered: bool, frame: &mut Frame<'_>, area: R
 /// As many keys as fit.
 fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    // Help, quit and what leads back are the last to go when there is no room.
+    // Help, quit and the way back are the last to be dropped if there is no room.
     let stays =
         |b: &keymap::Binding| matches!(b.hint, "help" | "quit") || b.keys.contains(&KeyCode::Esc);
     let width = |b: &keymap::Binding| Span::raw(b.label()).width() + 1 + b.hint.len() + 2;
-    // What answers a question is offered once it does.
+    // The answers to a question are shown once they count.
     let early =
         Question::of(model).is_some() && model.asking.answer(in_sight(model)) != Answer::Heard;
     let offered = |b: &&keymap::Binding| !(early && b.keys.contains(&KeyCode::Char('y')));
@@ -385,7 +385,7 @@ fn paragraph_height(paragraph: &Paragraph<'_>, width: u16) -> usize {
     paragraph.line_count(width)
 }
 
-/// What is wrong, where a table would have been.
+/// An error in place of a table.
 fn trouble(look: Look, text: Vec<Line<'_>>, frame: &mut Frame<'_>, area: Rect) {
     let area = area.inner(ratatui::layout::Margin::new(2, 1));
     frame.render_widget(

@@ -1,4 +1,5 @@
-//! An application whose disk fails: it keeps files open and says a word for each step that it takes.
+//! An application whose disk fails: it keeps files open and prints a word for each step that it
+//! takes.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,7 +18,7 @@ use super::raw;
 /// Bytes of a file: more than a filesystem keeps in an inode, and a few pages.
 const SIZE: usize = 64 << 10;
 
-/// How long data may be on its way to the disk.
+/// Time that data may need to reach the disk.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Takes the steps in their order, each on the file of the last `on`.
@@ -88,7 +89,8 @@ fn byte(value: &str) -> Result<u8> {
     Ok(*byte)
 }
 
-/// Has the data written and waits until it is, without asking for errors: that would be `fsync`'s.
+/// Has the data written and waits for that, without checking for errors: that would consume the
+/// error of `fsync`.
 fn flush(file: &File) -> Result<io::Result<()>> {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -33,7 +33,8 @@ impl Probe {
     /// Counts calls of a function in processes of a name.
     fn new(function: &str, name: &str) -> Result<Self> {
         let tracing = Path::new(TRACING);
-        // To know processes' names later, tracing would have to patch the scheduler, which emulated processors may be running.
+        // To record processes' names, tracing would have to patch the scheduler, which emulated
+        // processors may be running.
         fs::write(tracing.join("options/record-cmd"), "0").context("cannot set up tracing")?;
         append(
             &tracing.join("kprobe_events"),
@@ -75,12 +76,12 @@ impl Drop for Probe {
     }
 }
 
-/// Runs a command and says how often it had the function called.
+/// Runs a command and prints how often it made the kernel call the function.
 pub fn run(function: &str, command: &[String]) -> Result<()> {
     let [program, arguments @ ..] = command else {
         bail!("no command");
     };
-    // What the kernel calls a process ends there.
+    // The kernel's name of a process ends there.
     let name: String = program
         .rsplit('/')
         .next()
@@ -88,7 +89,7 @@ pub fn run(function: &str, command: &[String]) -> Result<()> {
         .chars()
         .take(15)
         .collect();
-    // A signal ends the command; the probe has to be removed yet.
+    // A signal ends the command; the probe still has to be removed.
     let interrupt = Interrupt::listen()?;
     let probe = Probe::new(function, &name)?;
     let status = Command::new(program)

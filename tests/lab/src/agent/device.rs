@@ -1,4 +1,5 @@
-//! Sessions on the module's device, step by step as a test asks for them; a word is printed for each step.
+//! Sessions on the module's device, step by step at a test's request; a word is printed for each
+//! step.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -61,7 +62,8 @@ pub fn run(steps: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Moves this process to a memory cgroup in which nothing is killed for want of memory, and opens its limit.
+/// Moves this process to a memory cgroup in which nothing is killed for lack of memory, and opens
+/// its limit.
 fn move_to(cgroup: &Path) -> Result<File> {
     std::fs::write("/proc/self/oom_score_adj", "-1000").context("may be killed")?;
     let pid = std::process::id().to_string();
@@ -140,7 +142,7 @@ fn amount(read: usize) -> String {
     (if read == 0 { "end" } else { "some" }).to_owned()
 }
 
-/// Reads up to the end, however many reads that takes.
+/// Reads to the end, however many reads that takes.
 fn rest(device: &Device) -> Result<String, Errno> {
     let mut buffer = vec![0; 1 << 16];
     while device.read(&mut buffer)? > 0 {}
@@ -151,7 +153,7 @@ fn word(result: Result<String, Errno>) -> String {
     result.unwrap_or_else(name)
 }
 
-/// What the kernel's headers call it.
+/// Its name in the kernel's headers.
 fn name(error: Errno) -> String {
     const NAMES: [(Errno, &str); 14] = [
         (Errno::PERM, "EPERM"),
@@ -183,8 +185,8 @@ fn request(value: &str) -> Result<u32> {
     })
 }
 
-/// Makes a request out of `field=value,...`; without a field it is a good one. `dir`, `path`, `file` and `pipe` are kinds
-/// of what `fd` can be, which stays open for the call only.
+/// Makes a request out of `field=value,...`; without a field it is a good one. `dir`, `path`,
+/// `file` and `pipe` are kinds of `fd`, which stays open for the call only.
 fn begin(fields: &str, act: impl FnOnce(&Begin) -> Result<(), Errno>) -> Result<Result<(), Errno>> {
     let mut begin = Begin {
         size: u32::try_from(size_of::<Begin>())?,
@@ -225,7 +227,7 @@ fn open(path: &str, flags: OFlags) -> Result<OwnedFd> {
         .with_context(|| format!("cannot open {path}"))
 }
 
-/// Runs a command; its status in a word.
+/// Runs a command; returns its status in a word.
 pub(super) fn shell(command: &str) -> Result<String> {
     let status = Command::new("sh")
         .args(["-c", command])
@@ -246,18 +248,19 @@ fn state() -> Result<String> {
     Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// What rains on a walk.
+/// Disturbances of a walk.
 #[derive(Clone, Copy, PartialEq)]
 enum Rain {
-    /// A signal whose handler wants system calls to end.
+    /// A signal whose handler makes system calls end.
     Interrupts,
-    /// One whose handler wants them to go on.
+    /// A signal whose handler makes them restart.
     Restarts,
     /// Stops, each continued at once.
     Stops,
 }
 
-/// Walks to the end under a rain of signals. The kernel hands them to the first thread, which is the one that reads.
+/// Walks to the end under a rain of signals. The kernel sends them to the first thread, which is
+/// the one that reads.
 fn interrupted(device: &Device, rain: Rain) -> Result<String> {
     match rain {
         Rain::Interrupts => raw::interrupt_on(libc::SIGUSR1).context("cannot catch a signal")?,
@@ -302,7 +305,7 @@ fn interrupted(device: &Device, rain: Rain) -> Result<String> {
     ))
 }
 
-/// By a process of its own, since ours is stopped with all its threads.
+/// By a separate process, since ours is stopped with all its threads.
 fn stop_and_continue() {
     let pid = std::process::id();
     Command::new("sh")

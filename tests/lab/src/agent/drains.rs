@@ -1,4 +1,4 @@
-//! Sessions at once, each of which wants a page that another CPU has just read.
+//! Concurrent sessions, each of which drops a page that another CPU has just read.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -13,7 +13,8 @@ use super::raw::Device;
 use super::stream::Stream;
 use slabscope::abi::{self, Begin};
 
-/// Has so many threads drop the page of a file of their own so often, and says how many were left.
+/// Makes `threads` threads drop the page of a file of their own `times` times, and prints how many
+/// were left.
 pub fn run(top: &Path, threads: usize, times: usize) -> Result<()> {
     let threads: Vec<_> = (0..threads)
         .map(|number| {

@@ -21,10 +21,11 @@ use super::serve::Host;
 /// The screen's device.
 const SCREEN: &str = "/dev/hvc0";
 
-/// How long output is waited for after a command's end: what it left in the background may hold the pipes for ever.
+/// Time to wait for output after a command's end: its background processes may hold the pipes for
+/// ever.
 const LINGER: Duration = Duration::from_secs(3);
 
-/// Runs a command with pipes and reports what it prints and how it ends.
+/// Runs a command with pipes and reports its output and its end.
 pub fn piped(host: &Arc<Host>, id: u64, command: &str, env: &[(String, String)], stdin: Bytes) {
     let started = shell(command, env)
         .process_group(0)
@@ -71,8 +72,8 @@ pub fn on_screen(host: &Arc<Host>, id: u64, command: &str, env: &[(String, Strin
     }
 }
 
-/// The end of a session hangs up its terminal for everyone, so the device is opened anew each time, and holds the
-/// size only while it is open.
+/// The end of a session hangs up its terminal for everyone, so the device is opened anew each time,
+/// and holds the size only while it is open.
 fn start_on_screen(command: &str, env: &[(String, String)], size: Size) -> Result<Child> {
     let screen = open_screen()?;
     let sane = Command::new("stty")
@@ -83,7 +84,7 @@ fn start_on_screen(command: &str, env: &[(String, String)], size: Size) -> Resul
         .status()
         .context("cannot run stty")?;
     ensure!(sane.success(), "stty: {sane}");
-    // Input that came in before is nobody's.
+    // Input from before belongs to nobody.
     tcflush(&screen, QueueSelector::IFlush).context("cannot clear the screen's input")?;
     tcsetwinsize(&screen, winsize(size)).context("cannot set the screen's size")?;
     let shared = |screen: &File| -> Result<Stdio> {
@@ -101,7 +102,7 @@ fn start_on_screen(command: &str, env: &[(String, String)], size: Size) -> Resul
         .context("cannot start the command")
 }
 
-/// Gives the screen another size; the kernel tells the programs on it.
+/// Gives the screen another size; the kernel notifies the programs on it.
 pub fn resize(size: Size) -> Result<()> {
     tcsetwinsize(open_screen()?, winsize(size)).context("cannot set the screen's size")
 }
@@ -156,7 +157,7 @@ fn forward(
     });
 }
 
-/// Waits for a child's end, and forgets its number while it is still certain whose it is.
+/// Waits for a child's end, and forgets its number before another process can get it.
 fn wait(host: &Host, id: u64, child: &mut Child) -> i32 {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     if let Some(pid) = pid {

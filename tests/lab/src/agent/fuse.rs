@@ -16,8 +16,8 @@ use fuser::{
 };
 use signal_hook::consts::SIGUSR1;
 
-/// How long the kernel may use a name or attributes without asking again. Short, so that those from before the silence
-/// soon have to be asked for.
+/// Time that the kernel may use a name or attributes without a request. Short, so that those from
+/// before the silence soon need a new request.
 const VALID: Duration = Duration::from_secs(1);
 
 /// The directory in its root, and the file in that.
@@ -45,7 +45,7 @@ struct Served {
 }
 
 impl Served {
-    /// Whether the request is kept, and never answered. One that is dropped would be.
+    /// Whether the request is kept, and never answered. A dropped one would be answered.
     fn keeps<T>(&self, reply: T) -> Option<T> {
         if self.mute.load(Ordering::Relaxed) {
             forget(reply);
@@ -88,7 +88,7 @@ impl Filesystem for Served {
         let number = match parent.0 {
             1 if name == BELOW.0 => BELOW.1,
             2 if name == FILE.0 => FILE.1,
-            // A name that is known to be absent, for as long as one that is there.
+            // An absent name is valid as long as an existing one.
             _ => 0,
         };
         reply.entry(&VALID, &attributes(number), Generation(0));

@@ -1,4 +1,4 @@
-//! The guest's first process: mounts the root, moves into it, starts the agent, and buries the dead.
+//! The guest's first process: mounts the root, moves into it, starts the agent, and reaps the dead.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -17,8 +17,9 @@ use rustix::system::{RebootCommand, reboot};
 use super::SCRATCH_DISK;
 use crate::guest::payload::MODULE;
 
-/// The disks' names in the guest. They are namespaces of one controller, told apart by their numbers: the kernel looks
-/// for them in the background and names them in the order of its finds.
+/// The disks' names in the guest. They are namespaces of one controller, identified by their
+/// numbers: the kernel looks for them in the background and names them in the order in which it
+/// finds them.
 const DISKS: [&str; 3] = [ROOT_DISK, MODULES_DISK, SCRATCH_DISK];
 const ROOT_DISK: &str = "/dev/lab-root";
 const MODULES_DISK: &str = "/dev/lab-modules";
@@ -26,7 +27,7 @@ const NEW_ROOT: &str = "/newroot";
 const PAYLOAD: &str = "/payload";
 const AGENT: &str = "/usr/local/bin/agent";
 
-/// Ends with the guest's power, in success and in failure; failures are in the kernel's log.
+/// Ends by switching the guest off, in success and in failure; failures are in the kernel's log.
 pub fn run() -> ExitCode {
     if let Err(error) = enter_root().and_then(|()| serve()) {
         kernel_log(&format!("slabscope-lab: {error:#}"));
@@ -105,7 +106,7 @@ fn enter_root() -> Result<()> {
     let modules = format!("/usr/lib/modules/{}", release());
     mount_at(MODULES_DISK, &modules, "ext4", MountFlags::RDONLY)?;
     channels()?;
-    // That disk is the kernel's own; modprobe finds the module all the same.
+    // That disk is the kernel's own; modprobe still finds the module.
     let install = format!("install slabscope insmod {MODULE} $CMDLINE_OPTS\n");
     fs::create_dir_all("/etc/modprobe.d").context("cannot make /etc/modprobe.d")?;
     fs::write("/etc/modprobe.d/slabscope.conf", install)
@@ -114,8 +115,8 @@ fn enter_root() -> Result<()> {
     rustix::system::sethostname(b"slabscope-lab").context("cannot set the host's name")
 }
 
-/// Older kernels have the drivers of the screen and of the way to the host as modules. Where they are built in, not
-/// every package says so to modprobe; what is missing in the end, the agent names.
+/// Older kernels have the drivers of the screen and of the channel to the host as modules. Not
+/// every package reports built-in ones to modprobe; the agent reports what is missing in the end.
 fn channels() -> Result<()> {
     if Path::new("/sys/bus/virtio/drivers/virtio_console").exists() {
         return Ok(());
@@ -155,7 +156,8 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs the agent to its end. It is a process of its own, as the first process must wait for every orphan.
+/// Runs the agent to its end. It is a separate process, as the first process must wait for every
+/// orphan.
 fn serve() -> Result<()> {
     let agent = Command::new(AGENT)
         .arg("serve")

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 
-/// How a name is looked up.
+/// The system call of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// stat()
@@ -23,7 +23,7 @@ pub fn run(dir: &Path, count: u64, prefix: &str, progress: bool) -> Result<()> {
     run_by(How::Stat, dir, count, prefix, progress)
 }
 
-/// Like [`run`], by a system call.
+/// Like [`run`], by a choice of system call.
 pub fn run_by(how: How, dir: &Path, count: u64, prefix: &str, progress: bool) -> Result<()> {
     let handle = File::open(dir).with_context(|| format!("cannot open {}", dir.display()))?;
     let mut said = Instant::now();
@@ -47,7 +47,7 @@ pub fn run_by(how: How, dir: &Path, count: u64, prefix: &str, progress: bool) ->
     Ok(())
 }
 
-/// The name with a number: what a session's file might be called, the same in each run.
+/// The name with this number: like that of a session's file, the same in each run.
 pub fn name(prefix: &str, index: u64) -> String {
     let seed = prefix
         .bytes()

@@ -1,4 +1,5 @@
-//! What runs in the guest: the first process, the command runner, and tools for scenes and tests.
+//! The programs of the guest: the first process, the command runner, and tools for scenes and
+//! tests.
 
 mod application;
 pub mod bench;
@@ -38,7 +39,7 @@ use crate::learn::{self, run::Interrupted};
 /// The guest's disk for filesystems of scenes and tests.
 pub const SCRATCH_DISK: &str = "/dev/lab-scratch";
 
-/// As a shell calls what SIGINT has ended.
+/// A shell's status for a command that SIGINT has ended.
 const INTERRUPTED: u8 = 130;
 
 /// The lab's hand in the guest.
@@ -226,7 +227,7 @@ enum Task {
     },
 }
 
-/// Does what the arguments say; the first process of a guest has none to go by.
+/// Runs the command line; the first process of a guest has none.
 pub fn main() -> ExitCode {
     if rustix::process::getpid().as_raw_nonzero().get() == 1 {
         return init::run();
@@ -244,7 +245,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Without a number there is nothing to run unattended: the arguments see to that.
+/// Without a number there is nothing to run unattended: the arguments make sure of that.
 fn learn(number: Option<usize>, unattended: bool, count: Option<u64>) -> Result<ExitCode> {
     let experiment = number
         .map(|number| {

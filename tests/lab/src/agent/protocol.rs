@@ -1,4 +1,4 @@
-//! What the host and the agent say to each other: one JSON object a line, each way.
+//! The messages of the host and the agent: one JSON object a line, each way.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,13 +29,13 @@ impl TryFrom<String> for Bytes {
 /// Columns and rows of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
-    /// How wide.
+    /// Number of columns.
     pub cols: u16,
-    /// How high.
+    /// Number of rows.
     pub rows: u16,
 }
 
-/// What the host asks for. Every command has a number of the host's choice, which its events bear.
+/// A request of the host. Every command has a number of the host's choice, which its events carry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
@@ -47,7 +47,7 @@ pub enum Request {
         command: String,
         /// Added to the environment.
         env: Vec<(String, String)>,
-        /// What it reads.
+        /// Its standard input.
         stdin: Bytes,
     },
     /// Run a shell command on the screen, as the leader of a session.
@@ -84,7 +84,7 @@ pub enum Stream {
     Stderr,
 }
 
-/// What the agent reports.
+/// An event that the agent reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
@@ -97,29 +97,29 @@ pub enum Event {
     Output {
         /// Its number.
         id: u64,
-        /// Where.
+        /// The stream of the output.
         stream: Stream,
-        /// What.
+        /// The output.
         data: Bytes,
     },
     /// A command has ended.
     Exit {
         /// Its number.
         id: u64,
-        /// Its status; 128 and the signal's number where one ended it.
+        /// Its status; 128 plus the signal's number if a signal ended it.
         status: i32,
     },
     /// A command could not be started.
     Failed {
         /// Its number.
         id: u64,
-        /// Why.
+        /// The error.
         error: String,
     },
 }
 
 impl Event {
-    /// The number of the command that an event is about.
+    /// The number of the command that an event belongs to.
     pub fn id(&self) -> Option<u64> {
         match self {
             Self::Hello { .. } => None,
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_travels_flat() {
+    fn size_is_serialized_flat() {
         let line = serde_json::to_string(&Request::Resize(Size { cols: 80, rows: 24 })).unwrap();
         assert_eq!(line, r#"{"type":"resize","cols":80,"rows":24}"#);
     }

@@ -11,10 +11,10 @@ use rustix::io::Errno;
 
 use slabscope::abi::{self, Begin, Counters, Header, Info};
 
-/// Where the module's device is.
+/// Path of the module's device.
 const DEVICE: &str = "/dev/slabscope";
 
-/// An address that is nobody's.
+/// An address that is not mapped.
 const NOWHERE: usize = 8;
 
 /// `struct cachestat` of include/uapi/linux/mman.h: pages of a file.
@@ -23,9 +23,9 @@ const NOWHERE: usize = 8;
 pub struct Cached {
     /// In memory.
     pub cached: u64,
-    /// Of these newer than the disk.
+    /// The dirty ones of these.
     pub dirty: u64,
-    /// On their way there.
+    /// Those under writeback.
     pub writeback: u64,
     evicted: u64,
     recently_evicted: u64,
@@ -51,7 +51,7 @@ pub fn cachestat(file: &File) -> io::Result<Cached> {
     Ok(cached)
 }
 
-/// Begins to write what of a file is newer than the disk, and asks for no error.
+/// Begins to write the dirty part of a file, and checks for no error.
 pub fn begin_writing(file: &File) -> io::Result<()> {
     // SAFETY: the call takes no address.
     let done =
@@ -62,7 +62,7 @@ pub fn begin_writing(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Has a signal end system calls, which most programs have go on instead.
+/// Makes a signal end system calls, which most programs restart instead.
 pub fn interrupt_on(signal: libc::c_int) -> io::Result<()> {
     extern "C" fn hear(_: libc::c_int) {}
     // SAFETY: zeros are an action without flags, and the handler does nothing.
@@ -93,20 +93,20 @@ impl Device {
             .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 
-    /// Takes the one that somebody else has opened as our standard input.
+    /// Takes the device that another process has opened as our standard input.
     pub fn inherited() -> Result<Self, Errno> {
         let stdin = rustix::io::dup(rustix::stdio::stdin())?;
         Ok(Self(File::from(stdin)))
     }
 
-    /// Any ioctl. The argument has to be no address, or one that is good for the request.
+    /// Any ioctl. The argument has to be no address, or a valid one for the request.
     fn ioctl(&self, request: u32, argument: usize) -> Result<(), Errno> {
-        // SAFETY: the kernel checks the address, and the callers what lies there.
+        // SAFETY: the kernel checks the address, and the callers what is there.
         let done = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::Ioctl::from(request), argument) };
         if done < 0 { Err(errno()) } else { Ok(()) }
     }
 
-    /// What the module says it is.
+    /// The module's own description.
     pub fn info(&self) -> Result<Info, Errno> {
         let mut info = Info::default();
         self.ioctl(abi::IOC_INFO, (&raw mut info).addr())?;
@@ -125,7 +125,7 @@ impl Device {
         self.ioctl(abi::IOC_STOP, 0)
     }
 
-    /// A request whose argument is nowhere.
+    /// A request whose argument is an unmapped address.
     pub fn ioctl_nowhere(&self, request: u32) -> Result<(), Errno> {
         self.ioctl(request, NOWHERE)
     }
@@ -135,7 +135,7 @@ impl Device {
         rustix::io::read(&self.0, buffer)
     }
 
-    /// Reads records to an address that is nowhere.
+    /// Reads records to an unmapped address.
     pub fn read_nowhere(&self) -> Result<usize, Errno> {
         // SAFETY: the kernel checks the address, at which nothing of ours is.
         let read = unsafe {
@@ -154,8 +154,8 @@ impl Device {
         const IOCTL: i32 = 54;
         let low = Low::new(argument)?;
         let mut result = IOCTL;
-        // SAFETY: the system call reads and writes `low`, which is below 4 GiB; rbx, which the compiler keeps for
-        // itself, is given back, and r8 to r11 are lost.
+        // SAFETY: the system call reads and writes `low`, which is below 4 GiB; rbx, which the
+        // compiler keeps for itself, is restored, and r8 to r11 are clobbered.
         unsafe {
             std::arch::asm!(
                 "xchg {fd:r}, rbx",
@@ -190,7 +190,7 @@ impl Low {
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_32BIT,
         );
-        // SAFETY: a new mapping is in nobody's way.
+        // SAFETY: a new mapping does not touch existing ones.
         let page =
             unsafe { libc::mmap(std::ptr::null_mut(), Self::PAGE, protection, flags, -1, 0) };
         if page == libc::MAP_FAILED {
@@ -224,7 +224,7 @@ impl Mapped {
     /// Maps them.
     pub fn new(file: &File, len: usize) -> Result<Self, Errno> {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping is in nobody's way.
+        // SAFETY: a new mapping does not touch existing ones.
         let at = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),

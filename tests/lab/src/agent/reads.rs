@@ -1,4 +1,4 @@
-//! Trees of files that are read, and what of it the disk had to give.
+//! Reading trees of files, and how much of that came from the disk.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -49,7 +49,8 @@ fn disk_of(path: &Path) -> Result<String> {
         .into_owned())
 }
 
-/// Reads every file below a directory, and says how many that were and what came from the disk.
+/// Reads every file below a directory, and prints their number and the sectors that came from the
+/// disk.
 pub fn read(top: &Path) -> Result<()> {
     let disk = disk_of(top)?;
     let before = sectors(&disk)?;
@@ -65,7 +66,7 @@ pub fn read(top: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Says how many bytes of the files below a directory are in the page cache, as cachestat(2) tells.
+/// Prints how many bytes of the files below a directory are in the page cache, by cachestat(2).
 pub fn resident(top: &Path) -> Result<()> {
     let mut found = Vec::new();
     files(top, &mut found)?;
@@ -99,7 +100,8 @@ pub fn make(top: &Path, count: u64) -> Result<()> {
     Ok(())
 }
 
-/// Opens, reads and closes files of a tree at random until killed: everybody whose inode is being evicted.
+/// Opens, reads and closes files of a tree at random until killed: a user of inodes that are being
+/// evicted.
 pub fn disturb(top: &Path) -> Result<()> {
     let mut found = Vec::new();
     files(top, &mut found)?;

@@ -1,4 +1,4 @@
-//! The scene that the program is shown on: a directory whose cached names nobody wants, and beside it what must stay.
+//! The scene for the program: a directory of useless cached names, and beside it what must stay.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -50,7 +50,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Leaves a process behind that holds every 500th file open.
+/// Starts a process that holds every 500th file open.
 fn hold(data: &Path, files: u64) -> Result<()> {
     let held: Vec<_> = (0..files)
         .step_by(500)

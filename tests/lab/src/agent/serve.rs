@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::exec;
 use super::protocol::{Event, PORT, Request};
 
-/// The commands that run, and the way to the host.
+/// The commands that run, and the channel to the host.
 #[derive(Debug)]
 pub struct Host {
     port: Mutex<File>,
@@ -22,7 +22,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Tells the host something. There is nobody to tell when that fails.
+    /// Sends the host an event. A failure means that the host is gone.
     pub fn send(&self, event: &Event) {
         let Ok(mut line) = serde_json::to_vec(event) else {
             return;
@@ -40,7 +40,7 @@ impl Host {
             .insert(id, pid);
     }
 
-    /// Forgets it again, before its number can be given to another process.
+    /// Forgets it, before its number can be given to another process.
     pub fn ended(&self, id: u64) {
         self.running
             .lock()

@@ -1,4 +1,5 @@
-//! Everything at once on one tree: prunes, censuses, sessions that pause or are killed, and those who use the tree.
+//! Everything at once on one tree: prunes, censuses, sessions that pause or are killed, and other
+//! users of the tree.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ const DIRS: u64 = 6;
 /// Files, and names that are not there, in the directory that moves.
 const MOVED: u64 = 200;
 
-/// Who does what to the tree, again and again.
+/// An action on the tree, which is repeated.
 type Actor = fn(&Storm, u64) -> Result<()>;
 
 const ACTORS: [(&str, Actor); 12] = [
@@ -55,7 +56,7 @@ struct Storm {
     evicted: AtomicU64,
 }
 
-/// Rages for some time; fails if anybody does, or has done nothing.
+/// Runs for some time; fails if any actor fails, or has done nothing.
 pub fn run(top: &Path, disk: &Path, time: Duration) -> Result<()> {
     let storm = Storm {
         top: top.to_owned(),
@@ -124,7 +125,7 @@ impl Storm {
         self.walk_in(mode, 0)
     }
 
-    /// Every other time what is dirty is written first.
+    /// Every other time dirty data is written first.
     fn walk_with(&self, mode: u32, time: u64) -> Result<()> {
         let flags = if time.is_multiple_of(2) {
             0
@@ -168,7 +169,8 @@ impl Storm {
         if time.is_multiple_of(3) {
             return Ok(());
         }
-        // What was read already had directories entered that the rest leaves: only the end of it counts.
+        // The records read so far entered directories that the rest leaves: only the end of it
+        // counts.
         if time % 3 == 1 {
             device.stop()?;
         }
@@ -229,7 +231,8 @@ impl Storm {
         let outside = self.top.join("outside/moving");
         let place = |time: u64| self.tree.join((time % DIRS).to_string()).join("moving");
         fs::rename(place(time), &outside)?;
-        // What belongs to nobody's subtree now is looked up, so that there is something wrongly to evict.
+        // Names in a subtree that is now outside are looked up, so that there is something to evict
+        // wrongly.
         for index in 0..MOVED {
             ensure!(
                 fs::read(outside.join(index.to_string()))? == b"moved",
@@ -239,7 +242,7 @@ impl Storm {
         Ok(fs::rename(&outside, place(time + 1))?)
     }
 
-    /// Another filesystem comes, is used, and goes, in the midst of the tree.
+    /// Mounts another filesystem in the midst of the tree, uses it, and unmounts it.
     fn mount(&self, time: u64) -> Result<()> {
         let (disk, memory) = (self.tree.join("disk"), self.tree.join("memory"));
         mount("tmpfs", &memory, "tmpfs", MountFlags::empty(), None)?;
@@ -256,7 +259,8 @@ impl Storm {
     }
 }
 
-/// The children of [`Storm::kill`] have all that is open here, until they become another program.
+/// The children of [`Storm::kill`] have all our descriptors open, until they become another
+/// program.
 fn unmount_soon(path: &Path) -> Result<()> {
     for _ in 0..200 {
         match unmount(path, UnmountFlags::empty()) {

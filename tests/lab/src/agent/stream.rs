@@ -6,27 +6,28 @@ use rustix::io::Errno;
 use super::raw::{self, Device};
 use slabscope::abi::{self, Counters, Header};
 
-/// What is known of a walk so far.
+/// The state of a walk so far.
 #[derive(Debug, Default)]
 pub struct Stream {
     depth: usize,
     end: Option<End>,
-    /// Inodes that were handled of each directory's own children, in the order in which these were left.
+    /// For each directory, inodes of its own children that were handled, in the order in which the
+    /// directories were left.
     pub handled: Vec<u64>,
 }
 
-/// What the last record says.
+/// The last record.
 #[derive(Clone, Copy, Debug)]
 pub struct End {
     /// Why the walk ended.
     pub status: u32,
-    /// What it counted.
+    /// Its counters.
     pub counters: Counters,
 }
 
 impl Stream {
-    /// Reads to the end, or to an error of the device, after which it can be called again. That the records are not what
-    /// the ABI says is the outer error.
+    /// Reads to the end, or to an error of the device, after which it can be called again. The
+    /// outer error: the records violate the ABI.
     pub fn drain(&mut self, device: &Device, room: usize) -> Result<Result<End, Errno>> {
         let mut buffer = vec![0; room];
         loop {

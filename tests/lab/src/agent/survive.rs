@@ -1,4 +1,4 @@
-//! Files in every kind of use, and whether they are what they were after each kind of prune.
+//! Files in every kind of use, and a check that they are unchanged after each kind of prune.
 
 use std::fs::{self, File};
 use std::io::{Seek as _, Write as _};
@@ -24,13 +24,13 @@ const ABSENT: u64 = 500;
 const MAPPED: usize = 64 << 10;
 const CONTROL: &str = "/sys/kernel/debug/slabscope/shrink_dcache";
 
-/// Makes the files, prunes in each mode, and looks at all of them after each.
+/// Makes the files, prunes in each mode, and checks all of them after each.
 pub fn run(top: &Path) -> Result<()> {
     fs::create_dir(top)?;
     let mut uses = Uses::new(top)?;
     let modes = ["negative", "pages", "dentries", "inodes", "debugfs"];
     for (round, mode) in modes.into_iter().enumerate() {
-        // What there is to evict: names, and files that were looked at.
+        // Cache to evict: names, and files that were read.
         lookups::run(&top.join("idle"), ABSENT, mode, false)?;
         uses.check_idle()?;
         prune(top, mode).with_context(|| format!("in a prune of {mode}"))?;
@@ -86,7 +86,7 @@ fn prune(top: &Path, mode: &str) -> Result<()> {
     Ok(())
 }
 
-/// All that must not notice.
+/// All uses that must not notice.
 struct Uses {
     top: PathBuf,
     open: Vec<File>,
@@ -98,7 +98,7 @@ struct Uses {
     over: Arc<AtomicBool>,
 }
 
-/// What is in the file with a number.
+/// The content of the file with a number.
 fn content(index: u64) -> String {
     format!("{}\n", lookups::name("content", index)).repeat(50)
 }
@@ -197,7 +197,7 @@ impl Uses {
         Ok(())
     }
 
-    /// The pages were dirty during the prune, and are read by others as they were written.
+    /// The pages were dirty during the prune, and others read them as they were written.
     fn check_mapped(&mut self, round: u8) -> Result<()> {
         ensure!(self.mapped.is_filled(round), "mapped pages changed");
         let read = fs::read(self.top.join("used/mapped"))?;
@@ -254,7 +254,7 @@ impl Uses {
     }
 }
 
-/// Appends to a file until told otherwise.
+/// Appends to a file until the returned flag is set.
 fn write_on(path: PathBuf) -> Result<(JoinHandle<Result<u64>>, Arc<AtomicBool>)> {
     let mut file = File::create(path)?;
     let over = Arc::new(AtomicBool::new(false));
@@ -271,7 +271,7 @@ fn write_on(path: PathBuf) -> Result<(JoinHandle<Result<u64>>, Arc<AtomicBool>)>
     Ok((writer, over))
 }
 
-/// Runs a program that lies in the tree.
+/// Runs a program in the tree.
 fn program(top: &Path) -> Result<Child> {
     let path = top.join("used/program");
     fs::copy("/proc/self/exe", &path)?;

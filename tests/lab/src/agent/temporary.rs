@@ -1,4 +1,4 @@
-//! Files that come and go.
+//! Temporary files.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::lookups;
 
 /// Makes files and removes each before the next is made: of random names, or all of the same.
 pub fn run(dir: &Path, count: u64, same: bool) -> Result<()> {
-    // Other names in each run.
+    // Different names in each run.
     let seed = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_micros());

@@ -33,7 +33,8 @@ pub fn file(top: &Path, index: u64) -> PathBuf {
     top.join(format!("part{:03}/file{index:05}", index / PER_DIR))
 }
 
-/// Says how many bytes of a file are in memory, and what of them is newer than the disk; none of one that is not there.
+/// Prints how many bytes of a file are in memory, and how many of them are dirty; 0 if it does not
+/// exist.
 pub fn pages(path: &Path) -> Result<()> {
     let cached = match File::open(path) {
         Ok(file) => raw::cachestat(&file).context("cachestat(2)")?,
@@ -50,7 +51,7 @@ pub fn pages(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Holds files open until killed; says so once it does.
+/// Holds files open until killed; prints a word once it does.
 pub fn hold(files: &[PathBuf]) -> Result<()> {
     let held: Vec<File> = files
         .iter()
@@ -62,7 +63,7 @@ pub fn hold(files: &[PathBuf]) -> Result<()> {
     }
 }
 
-/// Watches files by inotify until killed, without having them open; says so once it does.
+/// Watches files by inotify until killed, without having them open; prints a word once it does.
 pub fn watch(files: &[PathBuf]) -> Result<()> {
     let watch = inotify::init(inotify::CreateFlags::CLOEXEC)?;
     for file in files {

@@ -1,4 +1,4 @@
-//! A tree of which every cached name is known, for the census to count.
+//! A tree whose every cached name is known, for the census to count.
 
 use std::fs::{self, File, create_dir};
 use std::io::Write as _;
@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{CWD, FileType, Mode, mknodat, sync};
 use rustix::mount::{MountFlags, mount};
 
-/// Longer than what a dentry holds itself.
+/// Longer than the names that a dentry holds itself.
 const LONG: usize = 60;
 
-/// Makes the tree in a new directory, says so, and keeps it as it is until killed.
+/// Makes the tree in a new directory, prints that, and keeps it as it is until killed.
 pub fn run(top: &Path) -> Result<()> {
     create_dir(top)?;
     let dir = |name: &str| -> Result<PathBuf> {
@@ -57,7 +57,7 @@ pub fn run(top: &Path) -> Result<()> {
     }
 }
 
-/// Twelve files of a page, one of them with two names, and names that are not there.
+/// Twelve files of a page, one of them with two names, and absent names.
 fn files(dir: &Path) -> Result<()> {
     for index in 0..10 {
         file(&dir.join(index.to_string()))?;
@@ -79,7 +79,7 @@ fn file(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Looks up names of a length that are not there.
+/// Looks up absent names of a length.
 fn absent(dir: &Path, names: std::ops::Range<u32>, len: usize) -> Result<()> {
     for name in names {
         let path = dir.join(format!("absent{name:0>width$}", width = len - 6));

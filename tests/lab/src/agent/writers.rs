@@ -16,17 +16,17 @@ use super::stream;
 const WRITERS: u64 = 8;
 /// Files of each.
 const FILES: u64 = 40;
-/// Longest file, in blocks of so many bytes.
+/// Longest file, in blocks of the size below.
 const BLOCKS: u64 = 12;
 const BLOCK: usize = 4096;
 
-/// What a block of a file holds, by the number of times that it was written.
+/// The content of a block of a file, by the number of times that it was written.
 fn block(writer: u64, file: u64, block: u64, version: u64) -> Vec<u8> {
     let line = format!("{writer} {file} {block} {version}\n");
     line.bytes().cycle().take(BLOCK).collect()
 }
 
-/// A writer's own directory, and what it knows to be there.
+/// A writer's own directory, and its expected content.
 struct Writer {
     dir: PathBuf,
     number: u64,
@@ -104,7 +104,7 @@ impl Writer {
         Ok(())
     }
 
-    /// A file that has another name now is written as what it is.
+    /// A renamed file is written with the content for its new name.
     fn rewrite(&mut self, from: u64, to: u64) -> Result<()> {
         let versions = std::mem::take(&mut self.files[from as usize]);
         let mut out = File::create(self.path(to))?;
@@ -178,7 +178,7 @@ fn prune(top: &Path, over: &AtomicBool, evicted: &AtomicU64) -> Result<u64> {
     Ok(times)
 }
 
-/// Lets writers and prunes work on trees at once for some time, then looks at all that was written.
+/// Runs writers and prunes on trees at once for some time, then checks all that was written.
 pub fn run(tops: &[PathBuf], time: Duration) -> Result<()> {
     let deadline = Instant::now() + time;
     let (over, evicted) = (AtomicBool::new(false), AtomicU64::new(0));

@@ -1,4 +1,5 @@
-//! The measurements: what the module costs, against what the kernel itself offers, within one boot.
+//! The measurements: the module's costs, relative to what the kernel itself offers, within one
+//! boot.
 
 mod table;
 
@@ -18,10 +19,10 @@ use crate::guest::qemu::Machine;
 use crate::setup::{self, Options};
 use table::{MEASURES, Measure, Row};
 
-/// How often each measurement is made.
+/// Rounds of each measurement.
 pub const ROUNDS: u32 = 10;
 
-/// How long all rounds of one may take, even where the machine is shared.
+/// Upper bound on the time of all rounds of one, even where the machine is shared.
 const TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// Five million dentries take a gigabyte.
@@ -49,7 +50,7 @@ fn rounds(bench: Bench, wanted: u32) -> u32 {
     }
 }
 
-/// Whether what is measured is work, which instructions tell, rather than who waits for whom.
+/// Whether the measure is of work, which instructions show, rather than of waiting.
 fn is_work(bench: Bench) -> bool {
     match bench {
         Bench::Negatives
@@ -77,7 +78,7 @@ fn selected(filter: &str, instructions: bool) -> Vec<&'static Measure> {
     MEASURES.iter().filter(wanted).collect()
 }
 
-/// Names the measurements.
+/// Lists the measurements.
 pub fn list(filter: &str, instructions: bool) -> ExitCode {
     for measure in selected(filter, instructions) {
         println!("{}: {}", measure.name, measure.what);
@@ -139,7 +140,7 @@ pub fn run(options: &Options, filter: &str, wanted: u32, instructions: bool) -> 
     })
 }
 
-/// Has the guest make one measurement, and says how each round went.
+/// Makes the guest run one measurement, and prints how each round went.
 fn samples(guest: &Guest, measure: &Measure, rounds: u32) -> Result<Vec<Sample>> {
     let tool = tool(measure).context("a measurement without a tool")?;
     guest.fresh_ext4()?;
@@ -179,7 +180,7 @@ fn samples(guest: &Guest, measure: &Measure, rounds: u32) -> Result<Vec<Sample>>
     })
 }
 
-/// A round, as the progress shows it.
+/// Text of a round, as the progress shows it.
 fn told_as(sample: &Sample) -> String {
     if sample.measure == NOISE {
         let milliseconds = sample.ours / 1e6;

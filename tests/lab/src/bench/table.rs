@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::agent::bench::{Bench, Sample};
 
-/// What a measure's figure is, and how it has to be.
+/// The meaning of a measure's figure, and its bound.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {
     /// The module's time by the other's: at most the first; up to the second counts as reached.
@@ -15,20 +15,20 @@ pub enum Bound {
     Kib(f64),
     /// Megabytes of 1024 kilobytes.
     Mib(f64),
-    /// Whatever it is: one time by another, to choose by.
+    /// No bound: one time relative to another, for information.
     Told,
 }
 
 /// One measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Measure {
-    /// What filters know it by, and samples are marked with.
+    /// Its name in filters and samples.
     pub name: &'static str,
-    /// What makes it.
+    /// The measurement that makes it.
     pub bench: Bench,
-    /// What it is.
+    /// Its description.
     pub what: &'static str,
-    /// What it has to be.
+    /// Its bound.
     pub bound: Bound,
 }
 
@@ -324,7 +324,7 @@ impl Row {
             Bound::Told if !median.is_nan() => "",
             Bound::AtMost(_, reached) if median <= reached => "ok, within 1.1",
             Bound::TimesFaster(bound) if median >= bound => "ok",
-            // Nothing measured is no bound reached.
+            // Without a sample no bound is reached.
             _ => "MISSED",
         }
     }
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_is_for_the_median() {
+    fn bound_is_for_the_median() {
         let kept = row("negative", &[(0.9, 1.0), (1.5, 1.0), (0.8, 1.0)]);
         assert_eq!((kept.median(), kept.verdict()), (0.9, "ok"));
         assert_eq!(row("negative", &[(1.05, 1.0)]).verdict(), "ok, within 1.1");
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_fits_a_terminal_of_115_columns() {
+    fn table_fits_a_terminal_of_115_columns() {
         let rows: Vec<Row> = MEASURES
             .iter()
             .map(|measure| row(measure.name, &[(1.0, 1234.0), (1.0, 0.001)]))

@@ -1,4 +1,4 @@
-//! Whether KVM can be used: proven by a real boot, as /dev/kvm may be there and yet not run a stock kernel.
+//! Whether KVM works: proven by a real boot, as /dev/kvm may exist and yet not run a stock kernel.
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -11,15 +11,15 @@ use crate::setup::Lab;
 use crate::setup::cache::key;
 use crate::setup::command::system_path;
 
-/// How the guest's processor is made.
+/// How the guest's processor is provided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accel {
     /// By the host's.
     Kvm,
     /// By emulation: slower, and with other ratios between costs.
     Tcg,
-    /// By emulation, one processor after the other, with a clock that counts instructions: what else the host does
-    /// has no influence.
+    /// By emulation, one processor after the other, with a clock that counts instructions: other
+    /// load of the host has no influence.
     Counted,
 }
 
@@ -31,9 +31,10 @@ impl Accel {
     pub fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Kvm => &["-accel", "kvm", "-cpu", "host"],
-            // RDRAND seeds the kernel's random numbers before the other processors start. Without it that happens
-            // seconds into the tests, and rewrites a branch of get_random_u32() while other processors run it: an
-            // emulated one may stop at the breakpoint that is there meanwhile, which ended a guest.
+            // RDRAND seeds the kernel's random numbers before the other processors start. Without
+            // it that happens seconds into the tests, and rewrites a branch of get_random_u32()
+            // while other processors run it: an emulated one may stop at the temporary breakpoint,
+            // which ended a guest.
             Self::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "qemu64,+rdrand"],
             // An instruction takes two nanoseconds.
             Self::Counted => &[
@@ -47,7 +48,7 @@ impl Accel {
         }
     }
 
-    /// How long a guest may take until it is ready.
+    /// Upper bound on the time until a guest is ready.
     pub fn boot_timeout(self) -> Duration {
         match self {
             Self::Kvm => Duration::from_secs(60),
@@ -95,7 +96,7 @@ impl Accel {
     }
 }
 
-/// Everything the answer depends on.
+/// Everything that the answer depends on.
 fn machine(lab: &Lab) -> String {
     let qemu = Command::new("qemu-system-x86_64")
         .arg("--version")

@@ -11,11 +11,13 @@ use super::qemu::Qemu;
 use crate::agent::protocol::Event;
 use crate::setup::command::last_lines;
 
-/// A booting kernel says something at least this often, even where it is emulated on a busy machine.
+/// A booting kernel prints something at least this often, even where it is emulated on a busy
+/// machine.
 const SILENCE: Duration = Duration::from_secs(25);
 
-/// The guest fell silent or ended before anything of ours ran in it. Emulated processors do that now and then: a stock
-/// kernel that patches its own code while they run was seen to stop, and to panic at a breakpoint of its own.
+/// The guest fell silent or ended before any test code ran in it. Emulated processors do that at
+/// times: a stock kernel that patches its own code while they run was seen to stop, and to panic at
+/// a breakpoint of its own.
 #[derive(Debug)]
 pub struct Lost {
     how: &'static str,

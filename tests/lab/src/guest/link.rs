@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use crate::agent::protocol::{Event, Request};
 
-/// Who waits for the events of which command; nobody any more once the guest has gone.
+/// Receivers of the events of each command; None once the guest has gone.
 type Routes = Arc<Mutex<Option<HashMap<u64, Sender<Event>>>>>;
 
 /// A line to the agent.

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::setup::command::last_lines;
 
-/// What a healthy kernel does not say.
+/// Messages that a healthy kernel does not print.
 const SPLATS: [&str; 14] = [
     "WARNING:",
     "BUG:",
@@ -80,7 +80,7 @@ impl KernelLog {
     }
 }
 
-/// What is said of a disk that tests have fail.
+/// Message about a disk that tests have made fail.
 const EXPECTED: &str = "EXT4-fs error (device failing)";
 
 fn is_splat(line: &str) -> bool {

@@ -28,10 +28,10 @@ use log::{KernelLog, Mark};
 use qemu::{Machine, Qemu};
 use screen::Screen;
 
-/// How long a command may take where nothing else is said.
+/// Default upper bound on the time of a command.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Who gets the screen's bytes.
+/// Receiver of the screen's bytes.
 type Watcher = Box<dyn FnMut(&[u8]) + Send>;
 
 /// A guest that is up. Dropping it ends it.
@@ -53,14 +53,14 @@ impl std::fmt::Debug for Guest {
     }
 }
 
-/// What a command printed, and how it ended.
+/// The output of a command, and its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// Its status; 128 and the signal's number where one ended it.
+    /// Its status; 128 plus the signal's number if a signal ended it.
     pub status: i32,
-    /// What it printed.
+    /// Its standard output.
     pub stdout: Vec<u8>,
-    /// What it complained about.
+    /// Its standard error.
     pub stderr: Vec<u8>,
 }
 
@@ -108,12 +108,12 @@ impl Guest {
         })
     }
 
-    /// What `uname -r` says in it.
+    /// The output of `uname -r` in it.
     pub fn release(&self) -> &str {
         &self.release
     }
 
-    /// How its processor is made.
+    /// How its processor is provided.
     pub fn accel(&self) -> Accel {
         self.accel
     }
@@ -141,7 +141,7 @@ impl Guest {
         Ok(stdout)
     }
 
-    /// Runs a shell command to its end, whatever that is.
+    /// Runs a shell command to its end, whatever its status.
     pub fn exec(&self, command: &str, timeout: Duration) -> Result<Output> {
         let mut output = Output {
             status: 0,
@@ -155,7 +155,7 @@ impl Guest {
         Ok(output)
     }
 
-    /// Runs a shell command with an input, and passes on what it prints as it comes.
+    /// Runs a shell command with an input, and passes on its output as it arrives.
     pub fn stream(
         &self,
         command: &str,
@@ -203,7 +203,7 @@ impl Guest {
         Screen::start(self, command, Size { cols, rows })
     }
 
-    /// Gives the screen's bytes to someone from now on.
+    /// Sends the screen's bytes to `watcher` from now on.
     pub fn watch_screen(&self, watcher: impl FnMut(&[u8]) + Send + 'static) {
         *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(watcher);
     }
@@ -213,7 +213,7 @@ impl Guest {
         (&self.link, &self.screen)
     }
 
-    /// Fails when the kernel complained since a mark. What it has said until now is waited for.
+    /// Fails when the kernel complained since a mark. Waits for its messages up to now.
     pub fn check_log(&self, mark: Mark) -> Result<()> {
         let here = format!("slabscope-lab: log checked at {:?}", Instant::now());
         self.sh(&format!("echo '{here}' >/dev/kmsg"))?;

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Where the guest finds the module.
+/// Path of the module in the guest.
 pub const MODULE: &str = "/usr/local/lib/slabscope.ko";
 
-/// The one to learn with.
+/// Path of the demonstration module.
 pub const DEMO: &str = "/usr/local/lib/slabscope_demo.ko";
 
-/// And the one that the measurements compare it with.
+/// Path of the module that the measurements compare it with.
 pub const PEER: &str = "/usr/local/lib/lab_peer.ko";
 
 /// An archive in the format that the kernel unpacks into its initial filesystem (`newc` of cpio).

@@ -1,4 +1,5 @@
-//! Building blocks of tests: filesystems, failed lookups, and what the kernel says, read by the guest's own tools.
+//! Building blocks of tests: filesystems, failed lookups, and the kernel's figures, read by the
+//! guest's own tools.
 
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ impl Guest {
         .map(drop)
     }
 
-    /// Looks up names that are not there: the same ones each time for the same prefix.
+    /// Looks up absent names: the same ones each time for the same prefix.
     pub fn failed_lookups(&self, dir: &str, count: u64, prefix: &str) -> Result<()> {
         self.sh_within(
             &format!("agent lookups {dir} {count} {prefix}"),
@@ -67,8 +68,8 @@ impl Guest {
     pub fn count_calls(&self, function: &str, process: &str, command: &str) -> Result<u64> {
         let tracing = "/sys/kernel/tracing";
         let event = format!("{tracing}/events/slabscope/counted");
-        // To know processes' names later, tracing would have to patch the scheduler, which emulated processors may
-        // be running: QEMU's do not always survive that.
+        // To record processes' names, tracing would have to patch the scheduler, which emulated
+        // processors may be running: QEMU's do not always survive that.
         self.sh(&format!(
             "echo 0 >{tracing}/options/record-cmd && echo 'p:slabscope/counted {function}' >>{tracing}/kprobe_events &&
              echo 'hist:keys=common_pid if comm == \"{process}\"' >{event}/trigger"
@@ -82,7 +83,7 @@ impl Guest {
         Ok(counted.lines().filter_map(hit_count).sum())
     }
 
-    /// Counts how often a kernel function returns a value, in whatever process, while a command runs.
+    /// Counts how often a kernel function returns a value, in any process, while a command runs.
     pub fn count_returns(&self, function: &str, value: u64, command: &str) -> Result<u64> {
         let tracing = "/sys/kernel/tracing";
         let event = format!("{tracing}/events/slabscope/returned");
@@ -162,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slabinfo_row_is_read() {
+    fn slabinfo_row_is_read() {
         let text = "slabinfo - version: 2.1\n# name ...\n\
             dentry             25074  25578    192   21    1 : tunables    0    0    0 : slabdata   1218   1218      0\n";
         let slab = parse_slab(text, "dentry").unwrap();
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_line_is_read() {
+    fn histogram_line_is_read() {
         assert_eq!(
             hit_count("{ common_pid:        123 } hitcount:       1000"),
             Some(1000)

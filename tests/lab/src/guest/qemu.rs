@@ -17,7 +17,7 @@ use crate::setup::Lab;
 use crate::setup::cache::{Cache, remove};
 use crate::setup::command::system_path;
 
-/// How big a guest is.
+/// Size of a guest.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
     /// Processors.
@@ -79,7 +79,7 @@ impl Qemu {
         let (screen, screen_end) = UnixStream::pair().context("cannot make a channel")?;
         let (agent, agent_end) = UnixStream::pair().context("cannot make a channel")?;
         let errors = File::create(dir.path().join("qemu.log")).context("cannot write a log")?;
-        // The channels are the standard streams: these alone are inherited without further ado.
+        // The channels are the standard streams: only these are inherited by default.
         let child = command(lab, machine, accel, dir.path())
             .stdin(Stdio::from(OwnedFd::from(screen_end)))
             .stdout(Stdio::from(OwnedFd::from(agent_end)))
@@ -101,7 +101,7 @@ impl Qemu {
         log_path(self.dir.path())
     }
 
-    /// What the emulator itself has to say.
+    /// The emulator's own messages.
     pub fn complaints(&self) -> String {
         fs::read_to_string(self.dir.path().join("qemu.log")).unwrap_or_default()
     }
@@ -140,7 +140,7 @@ fn run_dir(cache: &Cache) -> Result<(TempDir, File)> {
         .prefix("run-")
         .tempdir_in(&runs)
         .with_context(|| format!("cannot make a directory in {}", runs.display()))?;
-    // The lock is on the file before it has the name that others look at.
+    // The lock is on the file before it gets the name that others look for.
     let new = dir.path().join("new");
     let alive = File::create(&new).with_context(|| format!("cannot write {}", new.display()))?;
     flock(&alive, FlockOperation::NonBlockingLockExclusive).context("cannot lock a new file")?;
@@ -149,7 +149,8 @@ fn run_dir(cache: &Cache) -> Result<(TempDir, File)> {
 }
 
 fn command(lab: &Lab, machine: Machine, accel: Accel, dir: &Path) -> Command {
-    // A thread's end counts as its parent's: whoever starts a guest stays for as long as it is wanted.
+    // A thread's end counts as its parent's: the thread that starts a guest lives as long as the
+    // guest.
     let mut command = Command::new("setpriv");
     command.env("PATH", system_path()).env("TMPDIR", dir);
     command.args([
@@ -194,7 +195,7 @@ fn command(lab: &Lab, machine: Machine, accel: Accel, dir: &Path) -> Command {
         "-device",
         &format!("virtserialport,chardev=agent,name={PORT}"),
     ]);
-    // NVMe is what Debian's kernel has built in. The guest tells the disks apart by their numbers.
+    // Debian's kernel has NVMe built in. The guest identifies the disks by their numbers.
     command.args(["-device", "nvme,id=nvme,serial=slabscope"]);
     let disks = [
         ("root", lab.root_image.clone(), "snapshot=on"),
@@ -225,8 +226,8 @@ fn escaped(path: &Path) -> String {
 }
 
 fn kernel_arguments(accel: Accel) -> String {
-    // An oops or a panic ends the guest, and with it whatever waits for it. Mitigations cost an emulated processor
-    // much and give it nothing.
+    // An oops or a panic ends the guest, and with it all that waits for it. Mitigations cost an
+    // emulated processor much and are of no use.
     let common = "console=ttyS0 ignore_loglevel panic=-1 oops=panic";
     match accel {
         Accel::Kvm => common.to_owned(),

@@ -1,4 +1,4 @@
-//! What a screen showed over time.
+//! The screen over time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-/// How often the screen is looked at.
+/// Interval at which the screen is recorded.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// What was on the screen for a while.
+/// The screen for a while.
 pub struct Frame {
     /// The screen.
     pub screen: vt100::Screen,
-    /// For how long.
+    /// Its duration.
     pub lasted: Duration,
 }
 
@@ -34,7 +34,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Begins to look.
+    /// Begins to record.
     pub(super) fn start(look: impl Fn() -> vt100::Screen + Send + 'static) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&over);
@@ -62,7 +62,7 @@ impl Recording {
         Self { over, thread }
     }
 
-    /// What was seen.
+    /// The frames.
     pub fn end(self) -> Result<Vec<Frame>> {
         self.over.store(true, Ordering::Relaxed);
         let frames = self.thread.join();
@@ -70,7 +70,7 @@ impl Recording {
     }
 }
 
-/// Where the cursor is does not count: the program hides it.
+/// The position of the cursor does not count: the program hides it.
 fn same(one: &vt100::Screen, other: &vt100::Screen) -> bool {
     one.contents_formatted() == other.contents_formatted()
 }

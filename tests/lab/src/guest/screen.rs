@@ -14,10 +14,10 @@ use super::Guest;
 use super::recording::Recording;
 use crate::agent::protocol::{Event, Request, Size};
 
-/// What a program finds in TERM.
+/// Value of TERM for a program.
 pub const TERM: &str = "xterm-256color";
 
-/// How long the screen's last bytes may lag behind the report of a program's end.
+/// Upper bound on the lag of the screen's last bytes behind the report of a program's end.
 pub const LAG: Duration = Duration::from_millis(250);
 
 /// The emulator, and when it was last fed.
@@ -112,7 +112,7 @@ impl<'a> Screen<'a> {
         })
     }
 
-    /// Writes what a terminal would have to be sent in order to show the same.
+    /// Writes the bytes that make a terminal show the same.
     pub fn save(&self, path: &Path) -> Result<()> {
         let contents = self.emulator().parser.screen().contents_formatted();
         std::fs::write(path, contents).with_context(|| format!("cannot write {}", path.display()))
@@ -126,7 +126,7 @@ impl<'a> Screen<'a> {
             .context("the guest's screen has gone")
     }
 
-    /// Changes the screen's size; the program hears of it by SIGWINCH.
+    /// Changes the screen's size; SIGWINCH notifies the program.
     pub fn resize(&self, cols: u16, rows: u16) -> Result<()> {
         self.emulator()
             .parser
@@ -149,7 +149,8 @@ impl<'a> Screen<'a> {
         })
     }
 
-    /// Waits until nothing has been drawn for a while: a drawing is then complete, unless the program is slower yet.
+    /// Waits until nothing has been drawn for a while: a drawing is then complete, unless the
+    /// program is slower.
     pub fn wait_still(&self, still: Duration, timeout: Duration) -> Result<()> {
         let deadline = Instant::now() + timeout;
         loop {
@@ -164,7 +165,8 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Waits until the screen is as wanted, for at most the timeout, or until the program's end.
+    /// Waits until the screen satisfies `wanted`, for at most the timeout, or until the program's
+    /// end.
     pub fn wait_until(
         &mut self,
         wanted: &str,
@@ -234,7 +236,7 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Lets the last bytes arrive, so that they are not taken for the next program's.
+    /// Waits for the last bytes, so that they are not taken for the next program's.
     fn settle(&self) {
         thread::sleep(LAG / 5);
     }

@@ -1,4 +1,4 @@
-//! A sign of life while something takes its time.
+//! A sign of life during a long step.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -43,13 +43,13 @@ impl Drop for Alive {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
-            // It only writes.
+            // The thread only writes.
             let _ = thread.join();
         }
     }
 }
 
 fn say(text: &str) {
-    // Standard error may be closed: that is no reason to fail.
+    // Standard error may be closed: that is no failure.
     let _ = write!(stderr(), "{text}").and_then(|()| stderr().flush());
 }

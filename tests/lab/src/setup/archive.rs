@@ -1,4 +1,4 @@
-//! Which kernel: the newest of a series that the archive holds completely.
+//! Choice of the kernel: the newest of a series that the archive holds completely.
 
 use std::fmt;
 use std::fs;
@@ -18,7 +18,7 @@ const FLAVOUR: &str = "cloud-amd64";
 pub struct Gone {
     series: String,
     suite: Suite,
-    /// The series that it holds and that have what the module needs, newest first.
+    /// The series that it holds and that support the module, newest first.
     pub held: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ pub fn remembered(cache: &Cache, series: &str) -> Option<Kernel> {
     serde_json::from_str(&text).ok()
 }
 
-/// The same, if nothing of it has to be fetched any more but its source.
+/// The same, if nothing but its source still has to be fetched.
 pub fn complete(cache: &Cache, series: &str) -> Option<Kernel> {
     remembered(cache, series).filter(|kernel| kernel.modules_image(cache).exists())
 }
@@ -101,7 +101,8 @@ pub fn choose(cache: &Cache, series: &str, log: &Log) -> Result<Kernel> {
     Ok(kernel)
 }
 
-/// Finds in descriptions of packages the newest kernel's image: all that a guest without the module needs.
+/// Finds the newest kernel's image in descriptions of packages: all that a guest without the module
+/// needs.
 fn pick_image(listing: &str, series: &str, suite: Suite) -> Result<Kernel> {
     let field = |stanza: &str, name: &str| {
         let mut lines = stanza.lines();
@@ -126,7 +127,8 @@ fn pick_image(listing: &str, series: &str, suite: Suite) -> Result<Kernel> {
     })
 }
 
-/// Finds in the archive's package names and a source package's description the newest kernel of which all is there.
+/// Finds the newest complete kernel in the archive's package names and a source package's
+/// description.
 fn pick(listing: &str, series: &str, suite: Suite) -> Result<Kernel> {
     let (names, sources) = listing.split_once("\n\n").unwrap_or((listing, ""));
     let names: Vec<&str> = names.lines().collect();
@@ -222,7 +224,7 @@ Version: 7.3.10-1~bpo13+1
 ";
 
     #[test]
-    fn the_newest_kernel_of_which_everything_is_there_is_chosen() {
+    fn newest_complete_kernel_is_chosen() {
         let kernel = pick(LISTING, "7.3", Suite::of("7.3").unwrap()).unwrap();
         assert_eq!(kernel.release, "7.3.4+deb13-cloud-amd64");
         assert_eq!(kernel.local_version(), "+deb13-cloud-amd64");
@@ -238,7 +240,7 @@ Version: 7.3.10-1~bpo13+1
     }
 
     #[test]
-    fn a_series_that_has_gone_is_named_with_those_that_are_there() {
+    fn missing_series_is_named_with_the_available_ones() {
         let names = LISTING.split_once("\n\n").unwrap().0;
         let error = pick(names, "7.9", Suite::of("7.9").unwrap())
             .unwrap_err()

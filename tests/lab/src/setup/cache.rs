@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
-/// Where the lab keeps what it has made.
+/// The directory of everything that the lab has made.
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: PathBuf,
@@ -76,15 +76,15 @@ impl Cache {
         Ok(Lock { _file: file })
     }
 
-    /// Bytes that are free where the cache lives.
+    /// Free bytes on the cache's filesystem.
     pub fn free_bytes(&self) -> Result<u64> {
         let stat = rustix::fs::statvfs(&self.root)
             .with_context(|| format!("cannot look at {}", self.root.display()))?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
-    /// Makes `target` with `make`, which writes to the name it is given; only a complete result gets the
-    /// target's name, so that an interrupted run leaves nothing that looks finished.
+    /// Makes `target` with `make`, which writes to a temporary name; only a complete result gets
+    /// the target's name, so that an interrupted run leaves nothing that looks finished.
     pub fn publish(&self, target: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let mut partial = target.as_os_str().to_owned();
         partial.push(".partial");
@@ -100,10 +100,10 @@ impl Cache {
     }
 }
 
-/// Ends where somebody else could change what is in the cache: the lab runs programs out of it, as root.
+/// Fails where another user could change the cache: the lab runs programs out of it, as root.
 fn own(root: &Path) -> Result<()> {
     let us = rustix::process::geteuid().as_raw();
-    // Who may use sudo may be root anyway.
+    // A user of sudo may be root anyway.
     let sudo = std::env::var("SUDO_UID").ok().filter(|_| us == 0);
     let sudo = sudo.and_then(|uid| uid.parse().ok());
     for directory in root.ancestors() {
@@ -120,7 +120,8 @@ fn own(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Why somebody else decides what is in a directory. One that is shared is safe if it is sticky, as /tmp is.
+/// Why another user decides what is in a directory. A shared one is safe if it is sticky, as /tmp
+/// is.
 fn foreign([owner, mode]: [u32; 2], us: u32, sudo: Option<u32>) -> Option<String> {
     if owner != 0 && owner != us && Some(owner) != sudo {
         return Some(format!("belongs to user {owner}, not to {us}"));
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_halfway_is_never_published_and_is_made_anew() {
+    fn failed_result_is_never_published_and_is_made_anew() {
         let (_dir, cache) = cache();
         let target = cache.path("a/b");
         let failed = cache.publish(&target, |partial| {
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_tell_apart_where_one_input_ends() {
+    fn keys_depend_on_where_one_input_ends() {
         assert_ne!(key(["ab", "c"]), key(["a", "bc"]));
         assert_eq!(key(["ab", "c"]), key(["ab", "c"]));
     }

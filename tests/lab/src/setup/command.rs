@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// A log file that collects what the programs of one step print.
+/// A log file that collects the output of one step's programs.
 #[derive(Clone, Debug)]
 pub struct Log {
     path: PathBuf,
@@ -82,7 +82,7 @@ pub fn last_lines(text: &str, count: usize) -> String {
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
-/// What to do about a failure, told by what the programs say in such a case.
+/// The remedy for a failure, by the programs' error messages.
 fn remedy(text: &str) -> &'static str {
     const NETWORK: [&str; 8] = [
         "Failed getting release file",
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_shows_the_end_of_its_output_and_a_remedy() {
+    fn failure_shows_the_end_of_its_output_and_a_remedy() {
         let dir = tempfile::tempdir().unwrap();
         let log = Log::create(dir.path().join("logs/x.log")).unwrap();
         log.run(Command::new("echo").arg("earlier")).unwrap();

@@ -18,8 +18,8 @@ pub const SUITE: &str = "trixie";
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Runs as PID 1 of its own namespace, so that the end of the command ends everything it started. In a chroot "/" is
-/// no mount point and cannot be made private; there is then nothing to do about it.
+/// Runs as PID 1 of its own namespace, so that the end of the command ends everything it started.
+/// In a chroot "/" is no mount point and cannot be made private; then that step is skipped.
 const ENTER: &str = r#"
 mount --make-rprivate / 2>/dev/null || :
 root=$1; shift
@@ -76,7 +76,7 @@ pub fn bootstrap(target: &Path, log: &Log) -> Result<()> {
     configure(target)
 }
 
-/// Says to a fresh root where packages come from, and that it need not be kept safe against a power cut.
+/// Configures a fresh root: where packages come from, and that it need not survive a power cut.
 fn configure(root: &Path) -> Result<()> {
     let mirror = mirror();
     let files = [
@@ -142,7 +142,7 @@ impl Chroot {
         log.run(&mut self.command(script, arguments))
     }
 
-    /// Like [`Chroot::run`], and returns what the script prints.
+    /// Like [`Chroot::run`], and returns the script's output.
     pub fn output(&self, script: &str, arguments: &[&str], log: &Log) -> Result<String> {
         log.output(&mut self.command(script, arguments))
     }
@@ -157,7 +157,8 @@ impl Chroot {
         )
     }
 
-    /// Has names resolved as the host does: that may have changed since the root was made.
+    /// Makes the root resolve names as the host does: that may have changed since the root was
+    /// made.
     pub fn resolve(&self) -> Result<()> {
         if let Ok(text) = fs::read("/etc/resolv.conf") {
             let path = self.root.join("etc/resolv.conf");

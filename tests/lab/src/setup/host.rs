@@ -1,4 +1,4 @@
-//! What the host must bring: a few programs, and root's rights for making Debian roots.
+//! Requirements on the host: a few programs, and root's rights for making Debian roots.
 
 use std::path::Path;
 use std::process::Command;
@@ -41,12 +41,12 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// What was asked for needs root.
+/// The request needs root.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} needs root")]
 pub struct NeedsRoot(pub String);
 
-/// Ends with [`NeedsRoot`] when this process may not do what is needed.
+/// Fails with [`NeedsRoot`] when this process may not do what is needed.
 pub fn require_root(what: &str) -> Result<()> {
     match is_root() {
         true => Ok(()),
@@ -83,7 +83,7 @@ pub fn install(packages: &[&str], log: &Log) -> Result<()> {
         .env("PATH", system_path());
         apt
     };
-    // A third-party source that is broken here must not keep Debian's own packages away.
+    // A broken third-party source must not keep Debian's own packages away.
     let updated = log.run(&mut apt("update"));
     log.run(&mut apt(command.trim_start_matches("apt-get ")))
         .with_context(|| match updated {

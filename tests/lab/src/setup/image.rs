@@ -10,7 +10,7 @@ use super::cache::{Cache, disk_usage, key, remove};
 use super::command::{Log, system_path};
 use super::debian::{Chroot, SUITE, copy};
 
-/// What the guest has beyond a minimal Debian: tools for filesystems, modules and processes.
+/// Packages of the guest beyond a minimal Debian: tools for filesystems, modules and processes.
 const PACKAGES: [&str; 13] = [
     "btrfs-progs",
     "e2fsprogs",
@@ -27,7 +27,7 @@ const PACKAGES: [&str; 13] = [
     "xfsprogs",
 ];
 
-/// Directories the guest needs, and what it greets its user with.
+/// Makes directories that the guest needs, and its greeting.
 const FINISH: &str = r#"
 mkdir -p /mnt/ext4 /mnt/xfs /mnt/btrfs /mnt/overlay /mnt/tmpfs /mnt/second /payload
 echo slabscope-lab >/etc/hostname

@@ -16,8 +16,8 @@ use super::debian::{Chroot, SUITE, base_path};
 use super::own::OWN;
 use super::suite::Suite;
 
-/// What the build of a Rust module needs. Without pahole the configuration loses BTF, and with it the kernel's
-/// layout of `struct module`.
+/// Packages for the build of a Rust module. Without pahole the configuration loses BTF, and with it
+/// the kernel's layout of `struct module`.
 const COMPILERS: [&str; 17] = [
     "gcc",
     "make",
@@ -38,8 +38,8 @@ const COMPILERS: [&str; 17] = [
     "perl",
 ];
 
-/// Where scripts in the compilers' root find the kernel's source. One name during and after its making, as some
-/// files below record it.
+/// Path of the kernel's source for scripts in the compilers' root. One name during and after its
+/// making, as some files below record it.
 const SOURCE: &str = "/kernel";
 
 /// One exact kernel of the archive.
@@ -51,7 +51,7 @@ pub struct Kernel {
     pub upstream: String,
     /// The package version, such as `7.3.4-1~bpo13+1`.
     pub version: String,
-    /// What `uname -r` says in it.
+    /// The output of `uname -r` in it.
     pub release: String,
     /// Packages that hold the image, the modules and the headers.
     pub packages: Vec<String>,
@@ -74,12 +74,12 @@ impl Kernel {
         self.dir(cache).join("packages")
     }
 
-    /// The unpacked headers where the kernel itself is not wanted.
+    /// The unpacked headers, if the kernel itself is not wanted.
     pub fn bare_headers(&self, cache: &Cache) -> PathBuf {
         self.dir(cache).join("headers")
     }
 
-    /// The headers, of whichever is there.
+    /// The headers, from whichever exists.
     fn headers(&self, cache: &Cache) -> PathBuf {
         let name = format!("usr/src/linux-headers-{}", self.release);
         let with_kernel = self.unpacked(cache).join(&name);
@@ -95,7 +95,7 @@ impl Kernel {
         self.series == OWN || Suite::of(&self.series).is_ok_and(|suite| suite.module)
     }
 
-    /// What it is configured by: where its image has no copy, in the tree that modules are built in.
+    /// Its configuration: if its image has no copy, from the tree that modules are built in.
     fn config(&self, cache: &Cache) -> PathBuf {
         let with_image = self
             .unpacked(cache)
@@ -130,7 +130,7 @@ impl Kernel {
         Chroot::new(compilers_path(cache)).bind(self.build_tree(cache), SOURCE)
     }
 
-    /// The shell's words that make `make` build for this kernel.
+    /// Shell words that make `make` build for this kernel.
     pub fn make_variables(&self) -> String {
         format!("LOCALVERSION={} KDIR={SOURCE}", self.local_version())
     }
@@ -150,7 +150,8 @@ pub fn install_compilers(root: &Path, log: &Log) -> Result<()> {
     Chroot::new(root).install(&COMPILERS, log)
 }
 
-/// Fetches packages of one exact version into a directory that keeps what an interrupted run has fetched already.
+/// Fetches packages of one exact version into a directory that keeps the downloads of an
+/// interrupted run.
 fn download(cache: &Cache, kernel: &Kernel, packages: &[String], log: &Log) -> Result<PathBuf> {
     let debs = cache.path("downloads").join(&kernel.version);
     fs::create_dir_all(&debs).with_context(|| format!("cannot make {}", debs.display()))?;
@@ -203,7 +204,7 @@ pub fn unpack(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Resul
     remove(&debs)
 }
 
-/// Fetches and unpacks the headers alone: what a module is built from.
+/// Fetches and unpacks only the headers, which a module is built from.
 pub fn unpack_headers(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<()> {
     let debs = download(cache, kernel, &kernel.packages, log)?;
     fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
@@ -218,7 +219,7 @@ pub fn unpack_headers(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) 
     remove(&debs)
 }
 
-/// Unpacks the kernel's source. The root returned has it, and the headers.
+/// Unpacks the kernel's source. The returned root has it, and the headers.
 pub fn unpack_source(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<Chroot> {
     let source = format!("linux-source-{}", kernel.series);
     let debs = download(cache, kernel, std::slice::from_ref(&source), log)?;
@@ -246,8 +247,8 @@ pub fn prepare(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Resu
     root.run(PREPARE, &[kernel.local_version(), &kernel.release], log)
 }
 
-/// The name and version of the compiler are all that may differ from Debian's own configuration: anything else
-/// would make a module that this kernel does not take.
+/// Only the name and version of the compiler may differ from Debian's own configuration: any other
+/// difference would make a module that this kernel refuses.
 const PREPARE: &str = r#"
 cd /kernel
 cp /headers/.config .config
@@ -266,10 +267,10 @@ test "$release" = "$2" || {
 cp /headers/Module.symvers .
 "#;
 
-/// What the module needs of a kernel.
+/// Options that the module needs of a kernel.
 pub const FOR_THE_MODULE: [&str; 1] = ["RUST"];
 
-/// What a guest needs until it has its root, and with it other modules than the built in ones.
+/// Options that a guest needs built in until it has its root, and with it the modules.
 pub const FOR_A_GUEST: [&str; 3] = ["EXT4_FS", "BLK_DEV_NVME", "DEVTMPFS"];
 
 /// Whether a kernel is built with an option.

@@ -31,19 +31,19 @@ use steps::Steps;
 /// The series of kernels used when none is named.
 pub const DEFAULT_SERIES: &str = "7.3";
 
-/// What a first set-up takes at most, with some to spare.
+/// Upper bound on the bytes of a first set-up, with some to spare.
 const NEEDED_BYTES: u64 = 6 << 30;
 
 /// Everything a guest is made of.
 #[derive(Clone, Debug)]
 pub struct Lab {
-    /// Where it is kept.
+    /// Its cache.
     pub cache: Cache,
     /// The kernel.
     pub kernel: Kernel,
     /// The guest's root filesystem.
     pub root_image: PathBuf,
-    /// The modules built for the kernel, where they can be.
+    /// The modules built for the kernel, if it supports them.
     pub modules: Option<Modules>,
     /// The guest's programs.
     pub programs: Programs,
@@ -54,14 +54,14 @@ pub struct Lab {
 pub struct Modules {
     /// The project's.
     pub slabscope: PathBuf,
-    /// The one to learn with.
+    /// The demonstration module.
     pub demo: PathBuf,
-    /// The one that the measurements compare with, where they were asked for.
+    /// The module that the measurements compare with, if it was requested.
     pub peer: Option<PathBuf>,
 }
 
 impl Lab {
-    /// Fails where the kernel is one that the module cannot be built for.
+    /// Fails if the module cannot be built for the kernel.
     pub fn require_module(&self, what: &str) -> Result<()> {
         ensure!(
             self.modules.is_some(),
@@ -73,23 +73,23 @@ impl Lab {
     }
 }
 
-/// How to go about it.
+/// Options of a set-up.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The series of kernels, or [`own::OWN`].
     pub series: String,
     /// Whether to look for a newer kernel of that series.
     pub update: bool,
-    /// Whether to name the steps that are done already, too.
+    /// Whether to list the steps that are done already, too.
     pub verbose: bool,
     /// Whether to build the module that the measurements compare with, too.
     pub peer: bool,
-    /// Whether only what needs root is made, for the user who asked for it by sudo.
+    /// Whether to make only what needs root, for the user who called sudo.
     pub root_part: bool,
 }
 
 impl Options {
-    /// What a series needs, quietly where it is there.
+    /// The set-up of a series, without output for what exists.
     pub fn new(series: &str) -> Self {
         Self {
             series: series.to_owned(),
@@ -152,7 +152,7 @@ pub fn run(options: &Options) -> Result<Lab> {
     })
 }
 
-/// The modules, and what they are built with.
+/// The modules, with the tools to build them.
 fn modules(steps: &mut Steps<'_>, kernel: &Kernel, own: bool, peer: bool) -> Result<Modules> {
     if !own {
         steps.compilers()?;
@@ -166,7 +166,7 @@ fn modules(steps: &mut Steps<'_>, kernel: &Kernel, own: bool, peer: bool) -> Res
     })
 }
 
-/// Builds the module for a release of Debian's kernel, and says where it is.
+/// Builds the module for a release of Debian's kernel, and returns its path.
 pub fn module_for(release: &str, output: Option<&Path>) -> Result<PathBuf> {
     let cache = Cache::open()?;
     let _lock = cache.lock()?;

@@ -13,11 +13,11 @@ use super::workspace;
 /// A module's source.
 #[derive(Clone, Copy, Debug)]
 pub struct Module {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// Where in the workspace its source is.
+    /// Directory of its source in the workspace.
     dir: &'static str,
-    /// Where in the cache builds of it are.
+    /// Directory of its builds in the cache.
     kept: &'static str,
 }
 
@@ -28,21 +28,21 @@ pub const SLABSCOPE: Module = Module {
     kept: "module",
 };
 
-/// Slab caches and a shrinker to play with, for `cargo lab learn`.
+/// Demonstration of slab caches and a shrinker, for `cargo lab learn`.
 pub const DEMO: Module = Module {
     name: "slabscope_demo",
     dir: "kmod/demo",
     kept: "module-demo",
 };
 
-/// Calls shrink_dcache_parent() when told to. Never shipped.
+/// Calls shrink_dcache_parent() on request. Never shipped.
 pub const PEER: Module = Module {
     name: "lab_peer",
     dir: "tests/lab/kmod-bench",
     kept: "module-bench",
 };
 
-/// Files of a module's directory that are its source, in order. What a build leaves there is not.
+/// Source files in a module's directory, in order, without the files of a build.
 fn sources(module: Module) -> Result<Vec<(String, Vec<u8>)>> {
     let dir = workspace().join(module.dir);
     let mut files = Vec::new();
@@ -72,7 +72,7 @@ fn sources(module: Module) -> Result<Vec<(String, Vec<u8>)>> {
     Ok(files)
 }
 
-/// Where the module built from the present source for a kernel is, or will be.
+/// Path of the module built from the present source for a kernel, whether it exists or not.
 pub fn path(cache: &Cache, kernel: &Kernel, module: Module) -> Result<PathBuf> {
     let sources = sources(module)?;
     let text: Vec<_> = sources
@@ -117,7 +117,7 @@ pub fn build(
     Ok(())
 }
 
-/// Removes what was built for the kernel from earlier sources.
+/// Removes builds for the kernel from earlier sources.
 fn forget_others(cache: &Cache, kernel: &Kernel, module: Module, target: &Path) -> Result<()> {
     let prefix = format!("{}-", kernel.release);
     for entry in fs::read_dir(cache.path(module.kept))

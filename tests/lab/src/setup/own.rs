@@ -1,5 +1,6 @@
-//! A kernel of the lab's own: the stock one's source and configuration with what no stock kernel has. It shows its
-//! shrinkers in debugfs, and checks the order of locks and that nothing sleeps where it must not.
+//! A kernel of the lab's own: the stock one's source and configuration with options that no stock
+//! kernel has. It shows its shrinkers in debugfs, and checks the order of locks and that nothing
+//! sleeps where it must not.
 
 use std::fs;
 use std::path::Path;
@@ -10,20 +11,20 @@ use super::cache::{Cache, key};
 use super::command::Log;
 use super::kernel::{Kernel, unpack_source};
 
-/// What it is called in the place of a series.
+/// Its name in the place of a series.
 pub const OWN: &str = "own";
 
-/// What it ends its release in.
+/// The end of its release.
 const LOCAL_VERSION: &str = "-slabscope";
 
-/// What it has that stock kernels have not.
+/// Options that it has and stock kernels lack.
 const WANTED: &str =
     "SHRINKER_DEBUG PROVE_LOCKING DEBUG_ATOMIC_SLEEP DEBUG_LIST KERNEL_GZIP DEBUG_INFO_NONE";
 
-/// What a guest uses is built in: modules are left out.
+/// Options that a guest uses, built in: modules are left out.
 const BUILT_IN: &str = "XFS_FS BTRFS_FS OVERLAY_FS FUSE_FS BLK_DEV_LOOP";
 
-/// What no guest has, and takes long to build.
+/// Options that no guest needs, and that take long to build.
 const UNWANTED: &str = "KERNEL_ZSTD DEBUG_INFO_BTF DEBUG_INFO_DWARF5 DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT \
                         MODULE_SIG SECURITY_LOCKDOWN_LSM INTEGRITY XEN HYPERV KVM SUSPEND HIBERNATION \
                         IOMMU_SUPPORT ATA SCSI MD USB_SUPPORT ETHERNET HWMON THERMAL IPV6 NETFILTER NET_SCHED \
@@ -56,7 +57,7 @@ rm installed/usr/lib/modules/$release/build
 find . \( -name '*.o' -o -name '*.a' -o -name 'vmlinux*' \) ! -path './scripts/*' ! -path './tools/*' -type f -delete
 "#;
 
-/// The kernel of our own that a stock one becomes.
+/// The kernel of our own that is made from a stock one.
 pub fn kernel(stock: &Kernel) -> Kernel {
     let inputs = [WANTED, BUILT_IN, UNWANTED, CONFIGURE, COMPILE];
     Kernel {
@@ -68,7 +69,7 @@ pub fn kernel(stock: &Kernel) -> Kernel {
     }
 }
 
-/// Configures and compiles it. The tree is what modules are built in, and holds the kernel.
+/// Configures and compiles it. Modules are built in this tree, which holds the kernel, too.
 pub fn compile(cache: &Cache, stock: &Kernel, target: &Path, log: &Log) -> Result<()> {
     let own = kernel(stock);
     let root = unpack_source(cache, stock, target, log)?;
@@ -77,7 +78,7 @@ pub fn compile(cache: &Cache, stock: &Kernel, target: &Path, log: &Log) -> Resul
     root.run(COMPILE, &[LOCAL_VERSION, &own.release], log)
 }
 
-/// Puts the kernel where one from packages is.
+/// Puts the kernel in the place of one from packages.
 pub fn install(cache: &Cache, own: &Kernel, target: &Path) -> Result<()> {
     let installed = own.build_tree(cache).join("installed");
     fs::rename(&installed, target).with_context(|| format!("cannot move {}", installed.display()))

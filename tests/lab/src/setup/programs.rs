@@ -1,4 +1,5 @@
-//! The programs that run in the guest: linked statically, as the guest's C library may be another than the host's.
+//! The programs of the guest: linked statically, as the guest's C library may differ from the
+//! host's.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -24,7 +25,7 @@ pub struct Programs {
     pub agent: PathBuf,
 }
 
-/// Settings of cargo that say where to fetch from; all others concern the build that runs this one.
+/// Settings of cargo for its sources; all others concern the build that runs this one.
 const KEPT: [&str; 6] = [
     "CARGO_HOME",
     "CARGO_HTTP_",
@@ -34,10 +35,10 @@ const KEPT: [&str; 6] = [
     "CARGO_TERM_",
 ];
 
-/// How long a quiet build may take before it is spoken of.
+/// Time after which a quiet build is mentioned.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Where cargo puts them.
+/// Paths of cargo's output.
 pub fn paths(cache: &Cache) -> Programs {
     let dir = cache.path("target").join(TARGET).join("release");
     Programs {
@@ -64,8 +65,8 @@ fn cargo(cache: &Cache, what: &str) -> Command {
     command
 }
 
-/// Cargo tells the packages of one checkout from those of another, in a cache that both share, by the times of their files
-/// alone: the programs of one would pass for the other's.
+/// In a shared cache, cargo distinguishes the packages of two checkouts only by the times of their
+/// files: the programs of one would pass for the other's.
 fn forget_another_checkout(cache: &Cache) -> Result<()> {
     let stamp = cache.path("target").join("checkout");
     let here = workspace().as_os_str().as_bytes().to_vec();
@@ -89,7 +90,7 @@ fn forget_another_checkout(cache: &Cache) -> Result<()> {
     fs::write(&stamp, here).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// Builds what has changed of them; quiet unless told otherwise, or when something fails.
+/// Builds what has changed of them; quiet unless `verbose`, or when something fails.
 pub fn build(cache: &Cache, verbose: bool) -> Result<()> {
     forget_another_checkout(cache)?;
     let mut command = cargo(cache, "build");

@@ -8,10 +8,10 @@ use super::command::Log;
 use super::kernel::Kernel;
 use super::suite::{OLDEST_WITH_MODULE, Suite, WITH_MODULE};
 
-/// What the names of kernels have in common that are built with the lab's compilers.
+/// Common part of the releases that are built with the lab's compilers.
 const DEBIAN: &str = "+deb13";
 
-/// What a release is called in the archive, as far as its name tells.
+/// Names of a release in the archive, as far as they follow from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Names {
     series: String,
@@ -45,7 +45,7 @@ fn names(release: &str) -> Result<Names> {
     })
 }
 
-/// Fails where a release is none that the module can be built for, as far as its name tells.
+/// Fails if the release's name shows that the module cannot be built for it.
 pub fn check(release: &str) -> Result<()> {
     names(release).map(drop)
 }
@@ -86,7 +86,7 @@ fn kernel(release: &str, names: &Names, version: &str) -> Kernel {
     }
 }
 
-/// A kernel whose build tree is there already: it need not be in the archive any more.
+/// A kernel whose build tree exists already: the archive need not have it any more.
 fn prepared(cache: &Cache, release: &str, names: &Names) -> Option<Kernel> {
     let prefix = format!("{release}_");
     std::fs::read_dir(cache.path("kernels"))
@@ -100,7 +100,7 @@ fn prepared(cache: &Cache, release: &str, names: &Names) -> Option<Kernel> {
         .max_by_key(|kernel| numbers(&kernel.version))
 }
 
-/// The newest version of which the archive holds the headers and the source.
+/// The newest version whose headers and source the archive holds.
 fn pick<'a>(listing: &'a str, release: &str) -> Result<&'a str> {
     let mut parts = listing.split("==\n");
     let mut versions = || -> Vec<&str> {
@@ -157,7 +157,7 @@ linux-headers-7.3.4+deb13-rt-amd64
 ";
 
     #[test]
-    fn a_release_names_its_series() {
+    fn release_names_its_series() {
         for flavour in ["amd64", "cloud-amd64", "rt-amd64"] {
             let names = names(&format!("7.3.4+deb13-{flavour}")).unwrap();
             assert_eq!((&*names.series, &*names.upstream), ("7.3", "7.3.4"));
@@ -165,7 +165,7 @@ linux-headers-7.3.4+deb13-rt-amd64
     }
 
     #[test]
-    fn a_release_that_cannot_be_built_for_is_refused_with_the_cause() {
+    fn unsupported_release_is_refused_with_the_cause() {
         for other in [
             "6.18.44-fc-v509",
             "7.3.4-1-default",

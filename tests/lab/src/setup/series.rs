@@ -1,4 +1,4 @@
-//! Which series of kernels the tests run on.
+//! The series of kernels that the tests run on.
 
 use anyhow::{Context, Result, anyhow, bail};
 
@@ -8,7 +8,7 @@ use super::cache::Cache;
 use super::host;
 use super::suite::{OLDER, OLDEST_WITH_MODULE};
 
-/// The series the tests of the module want: it is one source for both.
+/// The series with the module that the tests want: it has one source for both.
 pub const TESTED: [&str; 2] = ["7.3", "7.2"];
 
 /// The series that may have left the archive: its suite is supported no longer.
@@ -30,7 +30,7 @@ pub fn older() -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Has a kernel of a series chosen, where none was before.
+/// Chooses a kernel of a series, if none was chosen before.
 fn have(cache: &Cache, series: &str) -> Result<()> {
     if archive::complete(cache, series).is_some() {
         return Ok(());
@@ -44,7 +44,8 @@ fn have(cache: &Cache, series: &str) -> Result<()> {
         .context("cannot choose a kernel")
 }
 
-/// The series to test. In the place of one that has left the archive comes the newest that fits; two there must be.
+/// The series to test. A series that has left the archive is replaced by the newest that fits;
+/// there must be two.
 pub fn resolve() -> Result<Vec<String>> {
     let cache = Cache::open()?;
     if TESTED
@@ -56,7 +57,7 @@ pub fn resolve() -> Result<Vec<String>> {
     choose(&TESTED, |series| have(&cache, series))
 }
 
-/// Chooses as many series as are wanted; `have` fails with [`Gone`] where the archive has none.
+/// Chooses the wanted number of series; `have` fails with [`Gone`] if the archive has none.
 fn choose(wanted: &[&str], have: impl Fn(&str) -> Result<()>) -> Result<Vec<String>> {
     let mut chosen = Vec::new();
     let mut gone = Vec::new();
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_that_has_gone_is_replaced_by_the_newest_other_one() {
+    fn missing_series_is_replaced_by_the_newest_other_one() {
         assert_eq!(resolved(&["7.3", "7.2"]).unwrap(), ["7.3", "7.2"]);
         assert_eq!(resolved(&["7.5", "7.4", "7.3"]).unwrap(), ["7.3", "7.5"]);
         assert_eq!(resolved(&["7.5", "7.4"]).unwrap(), ["7.5", "7.4"]);

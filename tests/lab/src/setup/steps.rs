@@ -1,4 +1,4 @@
-//! The steps of a set-up: each says what it makes, and is skipped when that is there.
+//! The steps of a set-up: each prints what it makes, and is skipped when that exists.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use super::module::Module;
 use super::programs::Programs;
 use super::{NEEDED_BYTES, archive, debian, host, image, kernel, module, own, programs};
 
-/// Numbers the steps and says how each goes.
+/// Numbers the steps and prints the result of each.
 pub(super) struct Steps<'a> {
     cache: &'a Cache,
     number: usize,
@@ -31,19 +31,19 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Where everything is kept.
+    /// The cache.
     pub(super) fn cache(&self) -> &'a Cache {
         self.cache
     }
 
-    /// What everything else is made with.
+    /// The minimal root, from which everything else is made.
     pub(super) fn base(&mut self) -> Result<()> {
         self.host()?;
         let base = debian::base_path(self.cache);
         self.make("Debian's base", &base, debian::bootstrap)
     }
 
-    /// What modules are built with.
+    /// The compilers of modules.
     pub(super) fn compilers(&mut self) -> Result<()> {
         let base = debian::base_path(self.cache);
         let compilers = kernel::compilers_path(self.cache);
@@ -53,7 +53,7 @@ impl<'a> Steps<'a> {
         })
     }
 
-    /// The tree that modules for a kernel are built in.
+    /// The tree in which modules for a kernel are built.
     pub(super) fn build_tree(&mut self, kernel: &Kernel) -> Result<()> {
         let cache = self.cache;
         self.make(
@@ -63,7 +63,7 @@ impl<'a> Steps<'a> {
         )
     }
 
-    /// What the build tree is configured by, where it is still to be made.
+    /// The headers with the configuration of the build tree, if that still has to be made.
     pub(super) fn headers(&mut self, kernel: &Kernel) -> Result<()> {
         let cache = self.cache;
         let there = [kernel.build_tree(cache), kernel.unpacked(cache)]
@@ -164,7 +164,7 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// The kernel chosen before stays, while it is complete, until an update is asked for.
+    /// The kernel chosen before stays, while it is complete, until an update is requested.
     pub(super) fn kernel(&mut self, series: &str, update: bool) -> Result<Kernel> {
         let known = archive::complete(self.cache, series).filter(|_| !update);
         let kernel = match known {
@@ -236,7 +236,7 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// What a step took, for the end of its line.
+/// Cost of a step, for the end of its line.
 fn cost(bytes: Option<u64>, time: Duration) -> String {
     let seconds = time.as_secs_f64();
     match bytes {

@@ -1,5 +1,5 @@
-//! The part of a set-up that needs root, for an ordinary user: sudo runs this very program for that alone, so that what
-//! cargo builds, and all that changes from run to run, stays the user's.
+//! The part of a set-up that needs root, for an ordinary user: sudo runs only that part of this
+//! program, so that what cargo builds, and all that changes from run to run, stays the user's.
 
 use std::io::{ErrorKind, IsTerminal};
 use std::os::unix::fs::lchown;
@@ -13,10 +13,11 @@ use walkdir::WalkDir;
 use super::cache::Cache;
 use super::command::in_path;
 
-/// Of the cache, what an ordinary user's runs write. The rest is made by root and only read.
+/// The parts of the cache that an ordinary user's runs write. Root makes the rest, which is only
+/// read.
 const USERS: [&str; 5] = ["accel", "lock", "logs", "runs", "target"];
 
-/// Variables that say where things are, which sudo takes away.
+/// Variables with paths, which sudo removes.
 const KEPT: [&str; 8] = [
     "HOME",
     "PATH",
@@ -28,7 +29,7 @@ const KEPT: [&str; 8] = [
     "no_proxy",
 ];
 
-/// Has sudo run `cargo lab` with these arguments, and says why.
+/// Runs `cargo lab` with these arguments by sudo, and prints why.
 pub fn run(why: &str, arguments: &[String]) -> Result<()> {
     let this = std::env::current_exe().context("cannot find this program")?;
     let kept = KEPT
@@ -45,11 +46,11 @@ pub fn run(why: &str, arguments: &[String]) -> Result<()> {
     if std::io::stdin().is_terminal() {
         eprintln!("{why}: sudo runs that part, and nothing else, as root");
     } else {
-        // Nobody is there to type a password.
+        // Nobody can type a password.
         sudo.arg("--non-interactive");
     }
     let status = sudo.args(&words).status().context("cannot run sudo")?;
-    // What went wrong was said by sudo, or by what it ran.
+    // sudo, or its command, has printed the error.
     ensure!(
         status.success(),
         "{why}, and this failed: {}",
@@ -68,14 +69,14 @@ fn command(words: &[String]) -> String {
     format!("sudo {}", words.join(" "))
 }
 
-/// Runs what sudo called this program for. However it ends, the user goes on with what there is.
+/// Runs the part that sudo called this program for. However it ends, the user gets what was made.
 pub fn handing_over<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
     let done = run();
     hand_over(&Cache::open()?)?;
     done
 }
 
-/// Gives the user who called sudo what their own runs write.
+/// Gives the user who called sudo the files that their own runs write.
 fn hand_over(cache: &Cache) -> Result<()> {
     let id = |name: &str| {
         let id = std::env::var(name).ok().and_then(|id| id.parse().ok());
@@ -90,7 +91,7 @@ fn hand_over(cache: &Cache) -> Result<()> {
     };
     give(&cache.path(""))?;
     for name in USERS {
-        // A link is given, and never followed.
+        // A link itself changes its owner; it is never followed.
         for entry in WalkDir::new(cache.path(name)).into_iter().flatten() {
             give(entry.path())?;
         }
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn command_that_failed_is_one_to_copy() {
+    fn failed_command_is_printed_for_copying() {
         let words = ["env", "HOME=/home/a b", "/x/lab", "setup", "--root-part"];
         let shown = command(&words.map(str::to_owned));
         assert_eq!(shown, "sudo env HOME='/home/a b' /x/lab setup --root-part");

@@ -1,7 +1,7 @@
-//! Debian's suites that stock kernels come from: which series each has, and asking one of them.
+//! Debian's suites that have stock kernels: the series of each, and queries to one of them.
 //!
-//! A suite is asked through apt in the minimal root, with lists of its own: what the compilers and the guest are
-//! made of stays with one suite, whatever kernel is wanted.
+//! Queries use apt in the minimal root, with separate lists: the compilers and the guest come from
+//! one suite, whichever kernel is wanted.
 
 use anyhow::{Result, bail, ensure};
 
@@ -10,10 +10,10 @@ use super::cache::Cache;
 use super::command::Log;
 use super::debian::{self, Chroot, mirror};
 
-/// The first series whose kernels Debian builds with Rust and everything else that the module needs.
+/// The first series whose kernels Debian builds with Rust and all else that the module needs.
 pub const OLDEST_WITH_MODULE: &str = "7.2";
 
-/// Where kernels with that come from.
+/// The suite of the kernels with that.
 pub const WITH_MODULE: &str = "trixie-backports";
 
 /// Older series, and the suites that have them.
@@ -23,16 +23,17 @@ pub const OLDER: [(&str, &str); 3] = [
     ("5.10", "bullseye"),
 ];
 
-/// Where a series of stock kernels comes from.
+/// The suite of a series of stock kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suite {
-    /// As the archive names it.
+    /// Its name in the archive.
     pub name: &'static str,
     /// Whether the module can be built for its kernels.
     pub module: bool,
 }
 
-/// The options that have apt see one suite alone; the suite's name, then the mirror are a script's `$1` and `$2`.
+/// The options that make apt use one suite alone; a script's `$1` and `$2` are the suite's name and
+/// the mirror.
 const APT: &str = r#"
 suite=$1 mirror=$2; shift 2
 state=/var/cache/apt/lab/$suite
@@ -68,7 +69,7 @@ impl Suite {
         })
     }
 
-    /// The minimal root, to ask in.
+    /// The minimal root, for queries.
     fn root(cache: &Cache) -> Chroot {
         Chroot::new(debian::base_path(cache))
     }
@@ -87,7 +88,7 @@ impl Suite {
         }
     }
 
-    /// What a script prints that asks with `apt-cache $apt`.
+    /// The output of a script that queries with `apt-cache $apt`.
     pub fn ask(self, cache: &Cache, script: &str, arguments: &[&str], log: &Log) -> Result<String> {
         let mirror = mirror();
         let arguments = [&[self.name, mirror.as_str()], arguments].concat();
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn series_without_kernels_is_refused_with_those_there_are() {
+    fn series_without_kernels_is_refused_with_the_available_ones() {
         let error = Suite::of("6.5").unwrap_err().to_string();
         assert!(
             error.contains("6.5: name 6.12, 6.1, 5.10, or one from 7.2 on"),

@@ -1,5 +1,5 @@
-//! What is cached apart from where it is looked for: in an overlay's layers, below what a mount hides, and inodes that
-//! no name leads to.
+//! What is cached elsewhere than it seems: in an overlay's layers, below a hidden directory, and
+//! inodes that no name leads to.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -24,8 +24,8 @@ pub(super) const CASES: &[Case] = &[
 
 const NAMES: u64 = 5_000;
 
-/// A name that is looked up in vain in an overlay is cached once more in each layer that has the directory: the plan has
-/// a command for each, and those free them.
+/// A failed lookup in an overlay is cached once more in each layer that has the directory: the plan
+/// has a command for each, and those free them.
 fn layers(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -80,7 +80,7 @@ fn hidden(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// Inodes whose names are cached no more, as somebody watches them.
+/// Inodes whose names are no longer cached, as a process watches them.
 fn watched(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
     guest.sh("mkdir /mnt/ext4/top && agent files /mnt/ext4/top 100 && sync")?;

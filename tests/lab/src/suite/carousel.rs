@@ -34,7 +34,7 @@ pub(super) const WITH_MODULE: &[Case] = &[Case {
 const NAMES: u64 = 20_000;
 const SIBLINGS: u64 = 1_000;
 
-/// Dentries that commands make and lose meanwhile.
+/// Dentries that commands make and free meanwhile.
 const NOISE: i64 = 400;
 
 /// Runs it on a directory, and returns its document.
@@ -44,7 +44,7 @@ fn run(guest: &Guest, arguments: &str) -> Result<Value> {
     serde_json::from_str(&said).with_context(|| format!("no JSON: {said}"))
 }
 
-/// How often the filesystem is asked for names, once more.
+/// How often the filesystem is asked for names, in another round.
 fn asked(guest: &Guest, fs: Fs, dir: &str, count: u64, prefix: &str) -> Result<u64> {
     let function = match fs {
         Fs::Xfs => "xfs_vn_lookup",
@@ -115,7 +115,8 @@ fn refused_read_only(guest: &Guest, top: &str, dir: &str) -> Result<()> {
     Ok(())
 }
 
-/// What the module lists goes, counted by its own census; a run that is killed leaves one link, which the next one removes.
+/// The names that the module lists go, by its own census; a killed run leaves one link, which the
+/// next one removes.
 fn listed(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -139,7 +140,7 @@ fn listed(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// Killed while its link is there. It has its own name for most of the time.
+/// Killed while its link exists. It has its own name for most of the time.
 fn killed(guest: &Guest, dir: &str) -> Result<()> {
     guest.sh(&format!(
         "slabscope reclaim --carousel {dir} --yes >/tmp/said 2>&1 & run=$!

@@ -34,7 +34,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// What is cached of the tree that agent/tree.rs makes.
+/// Counts of the tree that agent/tree.rs makes.
 pub(super) fn expected(fs: Fs) -> Counters {
     let (dirs, files, other, negative) = (13, 18, 2, 29);
     let on_disk = Counters {
@@ -42,11 +42,12 @@ pub(super) fn expected(fs: Fs) -> Counters {
         negative,
         // An open file, one that is removed besides, a working directory, a mountpoint.
         in_use: 4,
-        // What holds the open files.
+        // The directories of the open files.
         pinned: 1,
         prunable: dirs + files + other + negative - 5,
         negative_prunable: negative,
-        // All but the open files: a directory gets there when it is made, and stays when it gets children.
+        // All but the open files: a directory gets onto the LRU when it is made, and stays when it
+        // gets children.
         lru: dirs + files + other + negative - 2,
         dirs,
         files,
@@ -70,7 +71,7 @@ pub(super) fn expected(fs: Fs) -> Counters {
             dirty: 0,
             ..on_disk
         },
-        // Keeps no absent names, and holds each name itself: nothing could be read again.
+        // Keeps no absent names, and its dentries hold every name: nothing could be read again.
         Fs::Tmpfs => Counters {
             total: dirs + files + other,
             in_use: dirs + files + other,
@@ -86,7 +87,8 @@ pub(super) fn expected(fs: Fs) -> Counters {
     }
 }
 
-/// The module's count is the known one, of everything and of each directory, and ten censuses leave all as it was.
+/// The module's count is the known one, for the whole and for each directory, and ten censuses
+/// change nothing.
 fn census_exact(guest: &Guest, fs: Fs) -> Result<()> {
     guest.load_module()?;
     let top = format!("{}/tree", fs.fresh(guest)?);
@@ -113,7 +115,8 @@ fn census_exact(guest: &Guest, fs: Fs) -> Result<()> {
     guest.unload_module()
 }
 
-/// On tmpfs, an inode whose times changed counts as dirty, and is never cleaned: how many, the clock's ticks decide.
+/// On tmpfs, an inode whose times changed counts as dirty, and is never cleaned: their number
+/// depends on the clock's ticks.
 fn without_dirt(fs: Fs, counted: &str) -> String {
     match counted.split_once(", dirty: ") {
         Some((before, after)) if fs == Fs::Tmpfs => {
@@ -126,7 +129,7 @@ fn without_dirt(fs: Fs, counted: &str) -> String {
     }
 }
 
-/// /proc/sys/fs/dentry-state does not change by ten censuses, deep ones and such in single steps among them.
+/// Ten censuses, some deep and in single steps, do not change /proc/sys/fs/dentry-state.
 fn leaves_no_trace(guest: &Guest, begin: &str) -> Result<()> {
     let (deep, slow) = (format!("{begin},depth=9"), format!("{begin},batch=1"));
     let mut steps = vec!["open", "state", "state"];
@@ -143,7 +146,7 @@ fn leaves_no_trace(guest: &Guest, begin: &str) -> Result<()> {
     Ok(())
 }
 
-/// What `slabscope ls` says of every directory of the tree, among it what is on the LRU.
+/// The output of `slabscope ls` for every directory of the tree, with membership of the LRU.
 fn entries(guest: &Guest, top: &str) -> Result<String> {
     guest.sh(&format!(
         "for dir in '' /files /empty /empty/absent /held /chain/1/2/3; do \
@@ -151,7 +154,7 @@ fn entries(guest: &Guest, top: &str) -> Result<String> {
     ))
 }
 
-/// The command tells the same, row by row.
+/// The command prints the same, row by row.
 fn rows_are_exact(guest: &Guest, fs: Fs, top: &str) -> Result<()> {
     let text = guest.sh(&format!("slabscope census --json --sort name {top}"))?;
     let json: serde_json::Value = serde_json::from_str(&text).context("no JSON")?;
@@ -195,8 +198,8 @@ fn rows_are_exact(guest: &Guest, fs: Fs, top: &str) -> Result<()> {
     Ok(())
 }
 
-/// A shrinker gives a second chance to the names that were used again, and to no other: neither gains nor loses its
-/// reference bit by ten censuses.
+/// A shrinker gives a second chance to the names that were used again, and to no other: ten
+/// censuses neither set nor clear their reference bit.
 fn census_keeps_reference_bits(_: &Context, guest: &Guest) -> Result<()> {
     const NAMES: u64 = 5000;
     guest.load_module()?;

@@ -61,7 +61,8 @@ my @held = map { enter("$top/jobs/$_"); socket(my $s, 1, 1, 0) or die "$!"; $s }
 enter($top); $| = 1; print "held\n"; sleep 1000;
 "#;
 
-/// Removed cgroups that stay: for a socket, on older kernels for page cache too, which newer ones give to the parent.
+/// Removed cgroups that stay: for a socket, on older kernels for page cache too, which newer ones
+/// move to the parent.
 fn dying(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.sh(&format!(
         "{ENABLE} && mkdir {TOP}/jobs && echo +memory >{TOP}/jobs/cgroup.subtree_control && \
@@ -79,7 +80,7 @@ fn dying(_: &Context<'_>, guest: &Guest) -> Result<()> {
     let counted = dying_as_the_kernel_says(guest, REMOVED);
     holder.end()?;
     counted?;
-    // What is charged no longer keeps them.
+    // Only charged memory keeps them.
     guest.sh("umount /mnt/tmpfs; echo 3 >/proc/sys/vm/drop_caches; sleep 1")?;
     dying_as_the_kernel_says(guest, 0)?;
     guest
@@ -87,7 +88,7 @@ fn dying(_: &Context<'_>, guest: &Guest) -> Result<()> {
         .map(drop)
 }
 
-/// Whether the row says so many, or more, as the kernel does before and after it.
+/// Whether the row has at least `least`, and the kernel's own number from before and after.
 fn dying_as_the_kernel_says(guest: &Guest, least: u64) -> Result<()> {
     const FIGURES: [(&str, &str); 2] = [
         ("dying_descendants", "nr_dying_descendants"),
@@ -115,8 +116,8 @@ fn dying_as_the_kernel_says(guest: &Guest, least: u64) -> Result<()> {
     Ok(())
 }
 
-/// A cgroup with something mounted over it, one whose name acts on a terminal, others that come and go: each costs its
-/// own row at most.
+/// A cgroup with something mounted over it, one whose name has control characters, short-lived
+/// ones: each costs its own row at most.
 fn hostile(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.sh(&format!(
         "{ENABLE} && mkdir {TOP}/plain {TOP}/hidden {TOP}/hidden/below /tmp/empty && \
@@ -138,7 +139,7 @@ fn hostile(_: &Context<'_>, guest: &Guest) -> Result<()> {
     looked
 }
 
-/// Often, since a cgroup has to go between its being found and its being read.
+/// Repeated, since a cgroup has to vanish between being found and being read.
 fn look(guest: &Guest) -> Result<()> {
     for _ in 0..20 {
         let document = json(guest, "slabscope cgroups --json", 0)?;
@@ -173,7 +174,7 @@ fn look(guest: &Guest) -> Result<()> {
     Ok(())
 }
 
-/// Another mount of the hierarchy that cannot be reached, as something is mounted over what is above it.
+/// A second mount of the hierarchy that cannot be reached, as something is mounted over its parent.
 fn shadowed(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.sh(&format!(
         "mkdir -p /tmp/over/cg && mount -t cgroup2 none /tmp/over/cg && mount -t tmpfs none /tmp/over && \
@@ -192,7 +193,8 @@ fn shadowed(_: &Context<'_>, guest: &Guest) -> Result<()> {
 
 const V1: &str = "/tmp/v1";
 
-/// The controller is off, then v1 has it: the remedy that doctor names mends it, and the command says the same.
+/// The controller is off, then v1 has it: doctor's remedy fixes it, and the command prints the same
+/// one.
 fn doctor_remedies(context: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.sh(DISABLE)?;
     mended(guest, "missing", "on for no cgroup")?;
@@ -229,7 +231,7 @@ fn doctor_remedies(context: &Context<'_>, guest: &Guest) -> Result<()> {
         .map(drop)
 }
 
-/// Applies what doctor says of cgroups until nothing is left to mend, and returns the first remedy.
+/// Applies doctor's remedies for cgroups until none is left, and returns the first.
 fn mended(guest: &Guest, state: &str, found: &str) -> Result<String> {
     let mut row = check_of(guest, "cgroup v2")?;
     ensure!(

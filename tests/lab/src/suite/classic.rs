@@ -79,7 +79,7 @@ fn experiment(guest: &Guest, prune: impl FnOnce(&Guest) -> Result<()>) -> Result
     guest.failed_lookups("/mnt/ext4/other", SIBLINGS, "conf_")?;
     let before = guest.slab("dentry")?;
     prune(guest)?;
-    // Memory comes back after an RCU grace period.
+    // Memory is freed after an RCU grace period.
     let mut after = guest.slab("dentry")?;
     for _ in 0..20 {
         if after.objects * 20 < before.objects {
@@ -103,7 +103,7 @@ fn experiment(guest: &Guest, prune: impl FnOnce(&Guest) -> Result<()>) -> Result
     guest.unload_module()
 }
 
-/// What was evicted before a signal ended the walk is told.
+/// What was evicted before a signal ended the walk is reported.
 fn ended_early(_: &Context, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -119,7 +119,7 @@ fn ended_early(_: &Context, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// Of more walks than that the oldest are gone.
+/// With more walks than that, the oldest are dropped.
 fn last_eight(_: &Context, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -165,7 +165,7 @@ fn log_quotes(_: &Context, guest: &Guest) -> Result<()> {
         "dir=$(printf '/mnt/ext4/a\"b\\303\\251\\233c') && mkdir $dir && agent lookups $dir 10 x_ &&
          slabscope prune $dir --mode negative --yes >/dev/null",
     )?;
-    // The line comes over an emulated serial one.
+    // The line arrives over an emulated serial one.
     let mut log = String::new();
     for _ in 0..50 {
         log = guest.log().since(mark);

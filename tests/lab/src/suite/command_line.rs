@@ -1,4 +1,4 @@
-//! What the program says and exits with where it cannot do what it is asked for.
+//! Messages and exit codes of the program for what it cannot do.
 
 use anyhow::{Result, ensure};
 
@@ -17,7 +17,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// Commands, their exit codes, and a part of what they say.
+/// Commands, their exit codes, and a part of their output.
 type Expected<'a> = [(&'a str, i32, &'a str)];
 
 fn expect(guest: &Guest, commands: &Expected<'_>) -> Result<()> {

@@ -1,4 +1,4 @@
-//! The module to play with: what it does, what it refuses, and that it leaves nothing behind.
+//! The demonstration module: its actions, its refusals, and that it leaves nothing behind.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -18,16 +18,17 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// KiB of all slabs, once what RCU holds back has come.
+/// KiB of all slabs, once all deferred frees of RCU are done.
 fn slab(guest: &Guest) -> Result<i64> {
     let text = guest.sh("awk '/^Slab:/ { print $2 }' /proc/meminfo")?;
     Ok(text.trim().parse()?)
 }
 
-/// One of each: what the module's steps do, and that an unload in the middle of it all leaves `Slab:` where it was.
+/// One of each: the actions of the module's steps, and that an unload in the midst leaves `Slab:`
+/// unchanged.
 fn demo_module(_: &Context<'_>, guest: &Guest) -> Result<()> {
     const OBJECTS: i64 = 20_000;
-    // Its first load alone takes inodes in sysfs, and debugfs, that stay cached.
+    // Its first load makes inodes in sysfs and debugfs that stay cached.
     guest.sh(&format!("insmod {DEMO} && rmmod slabscope_demo"))?;
     let before = slab(guest)?;
     guest.sh(&format!("insmod {DEMO}"))?;
@@ -78,7 +79,7 @@ fn tell(guest: &Guest, command: &str) -> Result<()> {
         .map(drop)
 }
 
-/// What the module does not understand, or must not do, it refuses, and says why by the errno.
+/// The module refuses unknown or forbidden commands with the right errno.
 fn demo_refusals(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.sh(&format!("insmod {DEMO}"))?;
     tell(

@@ -1,4 +1,4 @@
-//! What doctor says is missing, and whether its remedies mend it.
+//! Doctor's missing features, and whether its remedies fix them.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -11,7 +11,7 @@ pub(super) const CASES: &[Case] = &[Case {
     run: remedies,
 }];
 
-/// Rows, and what takes away what they look at.
+/// Rows, and commands that remove their subjects.
 const BROKEN: [(&str, &str); 4] = [
     (
         "cgroup v2",
@@ -22,7 +22,7 @@ const BROKEN: [(&str, &str); 4] = [
     ("debugfs", "umount -R /sys/kernel/debug"),
 ];
 
-/// Each remedy that is a command is applied as it stands, by root: a row that named it works then, or names the next.
+/// Each remedy that is a command is run unchanged, by root: then its row works, or names the next.
 fn remedies(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.sh("echo +memory >/sys/fs/cgroup/cgroup.subtree_control")?;
     for (name, breaks) in BROKEN {
@@ -38,7 +38,7 @@ fn mend(guest: &Guest, name: &str) -> Result<()> {
     let mut last = None;
     loop {
         let row = check_of(guest, name)?;
-        // What was left armed has no row once it is gone.
+        // A removed leftover has no row any more.
         if row["state"] == "ok" || (row.is_null() && last.is_some()) {
             return match last {
                 Some(_) => Ok(()),
@@ -49,7 +49,7 @@ fn mend(guest: &Guest, name: &str) -> Result<()> {
             .as_str()
             .with_context(|| format!("no remedy for {name}: {row}"))?;
         ensure!(last.as_deref() != Some(remedy), "it did not help: {row}");
-        // The guest's commands are root's own.
+        // The guest's commands run as root already.
         guest
             .sh(remedy.trim_start_matches("sudo "))
             .with_context(|| format!("the remedy for {name}: {row}"))?;

@@ -38,7 +38,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// A request that is not as defined is refused, and harms neither the session nor the walk.
+/// A malformed request is refused, and harms neither the session nor the walk.
 fn requests(_: &Context, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -69,7 +69,7 @@ fn requests(_: &Context, guest: &Guest) -> Result<()> {
         ",mode=6",
         ",mode=32",
         ",mode=4294967295",
-        // Flags that go with a prune alone, and one that is not defined.
+        // Flags for prunes alone, and an undefined one.
         ",mode=0,flags=1",
         ",mode=0,flags=2",
         ",mode=1,flags=1",
@@ -82,7 +82,7 @@ fn requests(_: &Context, guest: &Guest) -> Result<()> {
     ] {
         steps.push((dir(fields), "EINVAL"));
     }
-    // As a 32-bit process asks, and then the good one, after all that.
+    // A request of a 32-bit process, and then the good one, after all that.
     steps.push(("begin-32:dir=/mnt/ext4,version=2".to_owned(), "EINVAL"));
     steps.push(("begin-32:dir=/mnt/ext4".to_owned(), "ok"));
     steps.push(("drain".to_owned(), "status 0"));
@@ -135,7 +135,7 @@ fn reads(_: &Context, guest: &Guest) -> Result<()> {
 
 const NOBODY: &str = "setpriv --reuid 65534 --regid 65534 --clear-groups";
 
-/// Only who may administrate the machine itself, and not with a descriptor that was opened by somebody who may.
+/// Only an administrator of the machine itself, even with a descriptor that such a user opened.
 fn permission(_: &Context, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     let root_elsewhere = "unshare --user --map-root-user";
@@ -143,7 +143,7 @@ fn permission(_: &Context, guest: &Guest) -> Result<()> {
     expect_as(guest, NOBODY, &[("open", "EACCES")])?;
     expect_as(guest, root_elsewhere, &[("open", "EPERM")])?;
     expect_as(guest, root_without, &[("open", "EPERM")])?;
-    // Even where nothing else would be in the way.
+    // Even with permissive file modes.
     guest.sh("chmod 666 /dev/slabscope")?;
     expect_as(guest, NOBODY, &[("open", "EPERM")])?;
     guest.sh("chmod 600 /dev/slabscope")?;
@@ -167,7 +167,7 @@ fn permission(_: &Context, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// Looks and predicts, and refuses to prune in any way.
+/// Reads and predicts, and refuses to prune in any way.
 fn read_only(_: &Context, guest: &Guest) -> Result<()> {
     guest.sh(&format!("slabscope module load --read-only {MODULE}"))?;
     let dir = Fs::Ext4.fresh(guest)?;
@@ -204,7 +204,7 @@ fn read_only(_: &Context, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// A prune keeps to the types that it is tested on unless told otherwise; the kernel's own are nobody's.
+/// By default a prune keeps to the tested types; it never acts on the kernel's own.
 fn filesystems(_: &Context, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.sh("mount -t ramfs ramfs /mnt/second")?;
@@ -232,7 +232,7 @@ fn filesystems(_: &Context, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// A prune neither begins on a frozen filesystem nor goes on; once it is thawed, it does.
+/// A prune neither begins on a frozen filesystem nor continues; it continues after the thaw.
 fn frozen(_: &Context, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -248,7 +248,7 @@ fn frozen(_: &Context, guest: &Guest) -> Result<()> {
             ("begin:dir=/mnt/ext4,mode=4,flags=1", "ok"),
             ("drain", "status 0"),
             ("sh:fsfreeze -u /mnt/ext4", "ok"),
-            // With what it holds, it stands still and goes on.
+            // It stands still with all that it holds, and continues.
             ("begin:dir=/mnt/ext4/tree,mode=4", "ok"),
             ("read:4096", "some"),
             ("sh:fsfreeze -f /mnt/ext4", "ok"),
@@ -271,13 +271,13 @@ fn frozen(_: &Context, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// A session's memory is charged to whoever asks for it: where that one's cgroup is full, it is refused.
+/// A session's memory is charged to the caller: if its cgroup is full, the session is refused.
 fn memory(_: &Context, guest: &Guest) -> Result<()> {
     const TIGHT: &str = "/sys/fs/cgroup/tight";
     const ALL: &str = "/sys/module/printk/parameters/ignore_loglevel";
     guest.load_module()?;
     guest.fresh_ext4()?;
-    // The kernel tells with a call trace who asked in vain for memory: that is no complaint here.
+    // The kernel reports a failed allocation with a call trace: that is no complaint here.
     guest.sh(&format!(
         "echo +memory >/sys/fs/cgroup/cgroup.subtree_control; mkdir -p {TIGHT}; dmesg -C; \
          dmesg -n 1; echo N >{ALL}"

@@ -1,4 +1,4 @@
-//! The tree screen's promises: looking changes nothing, and names are told by their shapes.
+//! The tree screen's promises: looking changes nothing, and names are shown by their shapes.
 
 use std::time::Duration;
 
@@ -38,7 +38,8 @@ const DIRECTORIES: u64 = 20;
 const FILES: u64 = 600;
 const ABSENT: u64 = 1_900;
 
-/// Walking into directories that hold 50,000 cached dentries makes next to none; looking with stat does.
+/// Entering directories that hold 50,000 cached dentries makes next to none; looking with stat
+/// does.
 fn looking(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -88,7 +89,7 @@ fn walk_in_and_out(screen: &mut Screen<'_>, directory: u64) -> Result<()> {
     screen.wait_for(&format!(" /mnt/ext4/tree/{directory} "), SOON)?;
     screen.wait_for(" below: ", SOON)?;
     let below = row_of(screen, |row| row.contains(" below: "))?;
-    // Besides what was planted, the directories that the files are in.
+    // Besides the planted names, the directories of the files.
     ensure!(
         numbers(&below)[0] == (FILES + FILES / 100 + ABSENT) as f64,
         "what is cached below {directory}: {below}"
@@ -97,7 +98,7 @@ fn walk_in_and_out(screen: &mut Screen<'_>, directory: u64) -> Result<()> {
     screen.wait_gone(&format!(" /mnt/ext4/tree/{directory} "), SOON)
 }
 
-/// What was planted, by shape and number, and the commands that look such names up.
+/// The planted names, by shape and number, and the commands that look such names up.
 const PLANTED: [(&str, u64, &str); 3] = [
     ("sess_<hex32>", 3000, "agent lookups . 3000 sess_"),
     (
@@ -155,8 +156,8 @@ fn shapes(_: &Context<'_>, guest: &Guest) -> Result<()> {
 /// A name that would colour the terminal and break the line, as the program shows and writes it.
 const HOSTILE: &str = "evil\\u{1b}[31m\\nred";
 
-/// The page of names shows the shapes with their numbers, those of one alone, and writes all to a file; what is cached
-/// stays as it is.
+/// The page of names shows the shapes with their numbers, the names of one alone, and writes all to
+/// a file; the cache stays unchanged.
 fn names(_: &Context<'_>, guest: &Guest) -> Result<()> {
     plant(guest)?;
     guest.sh(
@@ -188,7 +189,7 @@ fn names(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// There, and back to all.
+/// To the names of a shape, and back to all.
 fn names_of_a_shape(screen: &mut Screen<'_>, shape: &str, shown: &str) -> Result<()> {
     select(screen, |row| row.contains(shape))?;
     screen.send("\r")?;
@@ -197,7 +198,7 @@ fn names_of_a_shape(screen: &mut Screen<'_>, shape: &str, shown: &str) -> Result
     screen.wait_for("\u{2500} 5,101 names \u{2500}", SOON)
 }
 
-/// The file has each name once, and is its owner's alone.
+/// The file has each name once, and is private to its owner.
 fn export(guest: &Guest, screen: &mut Screen<'_>) -> Result<()> {
     screen.send("e")?;
     screen.wait_for("negatives-dir.txt", SOON)?;
@@ -226,7 +227,7 @@ fn export(guest: &Guest, screen: &mut Screen<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The directory that names were looked up in is found without walking to it.
+/// The directory of the lookups is found without walking to it.
 fn hotspots(_: &Context<'_>, guest: &Guest) -> Result<()> {
     plant(guest)?;
     let said = ends_with(guest, "slabscope hotspots --json", 0)?;

@@ -1,4 +1,4 @@
-//! Rungs that act file by file, or on settings: page cache below a directory, and what is tuned.
+//! Rungs that act file by file, or on settings: page cache below a directory, and `tune`.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -18,7 +18,8 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// Page cache of the files below one directory goes, beside it none; of dirty files what was written is lost by none.
+/// Page cache of the files below one directory goes, and none beside it; no dirty file loses a
+/// write.
 fn pages(_: &Context, guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
     guest.sh("cd /mnt/ext4 && agent files one 500 && agent files two 500 && sync -f .")?;
@@ -70,7 +71,7 @@ fn pages(_: &Context, guest: &Guest) -> Result<()> {
     guest.sh("umount /mnt/ext4").map(drop)
 }
 
-/// A prune of page cache needs no module; any other names what is wider and needs none.
+/// A prune of page cache needs no module; any other prune names wider rungs that need none.
 fn without_module(guest: &Guest) -> Result<()> {
     let done = json(
         guest,
@@ -95,7 +96,7 @@ fn without_module(guest: &Guest) -> Result<()> {
     Ok(())
 }
 
-/// A setting is changed by explicit action and put back by what was recorded; one that this kernel lacks is refused.
+/// An explicit action changes a setting, and the record restores it; a missing one is refused.
 fn tune(_: &Context, guest: &Guest) -> Result<()> {
     for (setting, file, value) in [
         ("vm.vfs_cache_pressure", "vm/vfs_cache_pressure", "150"),

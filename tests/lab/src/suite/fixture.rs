@@ -1,4 +1,4 @@
-//! What tests stand on: filesystems, processes that go on meanwhile, and sessions on the module's device.
+//! Fixtures of tests: filesystems, background processes, and sessions on the module's device.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(super) enum Fs {
 }
 
 impl Fs {
-    /// Where it is mounted.
+    /// Its mount point.
     pub(super) fn dir(self) -> &'static str {
         match self {
             Self::Ext4 => "/mnt/ext4",
@@ -39,7 +39,7 @@ impl Fs {
                 return Ok(dir);
             }
             Self::Xfs => {
-                // What Linux 5.10 does not know yet.
+                // Features that Linux 5.10 does not support yet.
                 format!(
                     "case $(uname -r) in 5.10.*) old='-i nrext64=0,exchange=0 -n parent=0';; *) old=;; esac
                      mkfs.xfs -q -f -K $old {SCRATCH_DISK} && mount {SCRATCH_DISK} {dir}"
@@ -72,7 +72,7 @@ impl Fs {
         guest.sh(&format!("umount -R {dir} {below}")).map(drop)
     }
 
-    /// Once it is unmounted: whether the filesystem's own checker finds it clean.
+    /// After it is unmounted: checks that the filesystem's own checker finds it clean.
     pub(super) fn check(self, guest: &Guest) -> Result<()> {
         let checker = match self {
             Self::Ext4 | Self::Overlay => "e2fsck -fn",
@@ -86,7 +86,7 @@ impl Fs {
     }
 }
 
-/// A process that goes on in the guest until it is ended.
+/// A process that runs in the guest until it is ended.
 pub(super) struct Background<'g> {
     guest: &'g Guest,
     pid: u32,
@@ -108,13 +108,13 @@ impl<'g> Background<'g> {
         Ok(Self { guest, pid })
     }
 
-    /// Its number.
+    /// Its process id.
     pub(super) fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Kills it with what it has started, and waits for its end. Of the program that is the process at work, which would
-    /// end in order otherwise.
+    /// Kills it with its children, and waits for its end. For slabscope, it kills the process at
+    /// work, which would end in order otherwise.
     pub(super) fn end(self) -> Result<()> {
         let pid = self.pid;
         self.guest
@@ -125,8 +125,8 @@ impl<'g> Background<'g> {
     }
 }
 
-/// Takes steps on the module's device (agent/device.rs), under a command that changes who takes them, and returns what
-/// was said to each.
+/// Takes steps on the module's device (agent/device.rs), under a command that changes the user, and
+/// returns the answer to each.
 pub(super) fn device_as(guest: &Guest, who: &str, steps: &[&str]) -> Result<Vec<String>> {
     let quoted: Vec<String> = steps.iter().map(|step| format!("'{step}'")).collect();
     let command = format!("{who} agent device {}", quoted.join(" "));
@@ -134,12 +134,12 @@ pub(super) fn device_as(guest: &Guest, who: &str, steps: &[&str]) -> Result<Vec<
     Ok(said.lines().map(str::to_owned).collect())
 }
 
-/// Takes steps on the module's device as root, each of which has to be answered as expected.
+/// Takes steps on the module's device as root, and checks the answer to each.
 pub(super) fn device(guest: &Guest, steps: &[(&str, &str)]) -> Result<()> {
     expect_as(guest, "", steps)
 }
 
-/// As [`device`], under a command that changes who takes the steps.
+/// As [`device`], under a command that changes the user.
 pub(super) fn expect_as(guest: &Guest, who: &str, steps: &[(&str, &str)]) -> Result<()> {
     let (asked, expected): (Vec<&str>, Vec<&str>) = steps.iter().copied().unzip();
     let said = device_as(guest, who, &asked)?;
@@ -153,7 +153,8 @@ pub(super) fn expect_as(guest: &Guest, who: &str, steps: &[(&str, &str)]) -> Res
     Ok(())
 }
 
-/// Runs a command of the program that has to end with a status, and returns what it said on both streams.
+/// Runs a command of the program that has to end with a status, and returns its output on both
+/// streams.
 pub(super) fn ends_with(guest: &Guest, command: &str, status: i32) -> Result<String> {
     let output = guest.exec(command, COMMAND_TIMEOUT)?;
     let said = [output.stdout, output.stderr].concat();
@@ -178,7 +179,7 @@ pub(super) fn json(guest: &Guest, command: &str, status: i32) -> Result<Value> {
     serde_json::from_slice(&output.stdout).with_context(|| format!("`{command}`: no JSON"))
 }
 
-/// What doctor says of one thing; null if nothing.
+/// Doctor's check of one feature; null if there is none.
 pub(super) fn check_of(guest: &Guest, name: &str) -> Result<Value> {
     let report = json(guest, "slabscope doctor --json", 0)?;
     let mut checks = report["checks"].as_array().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! Servers that do not answer any more: a person who looks at what is cached of them, or acts on it, can leave.
+//! Servers that no longer answer: a user who looks at their cache, or acts on it, can leave.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::reading::SOON;
 use super::{Case, Context};
 use crate::guest::{COMMAND_TIMEOUT, Guest};
 
-/// With the module where there is one.
+/// With the module if there is one.
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "hung::commands_beside_a_mute_server",
@@ -21,7 +21,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// A request that its server has not read yet can be taken back.
+/// A request that its server has not read yet can be cancelled.
 pub(super) const STOPPED: &[Case] = &[Case {
     name: "hung::commands_beside_a_stopped_server",
     run: |context, guest| with_module(context, guest, |guest| fuse(guest, "STOP", commands)),
@@ -33,10 +33,10 @@ pub(super) const BY_NFS: &[Case] = &[Case {
     run: |context, guest| with_module(context, guest, nfs),
 }];
 
-/// Where it is mounted.
+/// Its mount point.
 const DIR: &str = "/mnt/second";
 
-/// What looks at such a filesystem or acts on it, by whatever it finds, or asks for what is not cached.
+/// Commands that look at such a filesystem or act on it, by any path, or request uncached names.
 const COMMANDS: &[&str] = &[
     "census DIR",
     "census --lookup DIR/below",
@@ -60,8 +60,8 @@ const COMMANDS: &[&str] = &[
     "--root DIR/below doctor",
 ];
 
-/// Runs a command; if it does not end by itself, it is interrupted as by Ctrl-C, and has to end. What is left waiting in
-/// the kernel is allowed: nothing ends that.
+/// Runs a command; if it does not end by itself, it gets SIGINT as by Ctrl-C, and has to end. A
+/// helper may be left in the kernel: nothing ends that.
 const RUN: &str = r#"
 run() {
     "$@" >/tmp/said 2>&1 </dev/null &
@@ -101,12 +101,12 @@ fn commands(guest: &Guest) -> Result<()> {
     Ok(())
 }
 
-/// The tree goes into the directory, and the program can be left.
+/// The tree enters the directory, and the program can be left.
 fn screen(guest: &Guest) -> Result<()> {
     for args in ["", "--via readdir"] {
         let mut screen = guest.screen(&format!("exec slabscope {args} {DIR}"), 80, 24)?;
         screen.wait_for(DIR, SOON)?;
-        // The rungs and what they would reach, a file's pages, the mounts, the hot spots.
+        // The rungs and their plans, a file's pages, the mounts, the hot spots.
         for key in ["p", "\u{1b}", "P", "\u{1b}", "C", "3", "2", "h", "2"] {
             screen.send(key)?;
             std::thread::sleep(Duration::from_millis(300));
@@ -123,10 +123,10 @@ fn screen(guest: &Guest) -> Result<()> {
     Ok(())
 }
 
-/// With a server that has answered so far, and does not from a signal on.
+/// With a server that answers until it gets a signal.
 fn fuse(guest: &Guest, signal: &str, then: fn(&Guest) -> Result<()>) -> Result<()> {
     let server = Background::start(guest, &format!("agent fuse {DIR}"), "mounted")?;
-    // Names are cached; what the kernel may keep without asking is kept for a second.
+    // Names are cached; the kernel may use them for a second without a request.
     guest.sh(&format!(
         "cat {DIR}/below/file >/dev/null; ls {DIR} >/dev/null
          for name in a b c; do test ! -e {DIR}/$name || exit 1; done
@@ -140,7 +140,7 @@ fn fuse(guest: &Guest, signal: &str, then: fn(&Guest) -> Result<()>) -> Result<(
     held
 }
 
-/// With a server that has answered so far, and then is none.
+/// With a server that answers, and then is stopped.
 fn nfs(guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
     guest.sh(&format!(
@@ -164,7 +164,7 @@ fn nfs(guest: &Guest) -> Result<()> {
     held
 }
 
-/// Nothing of the program's is left once the server is heard of.
+/// No process of the program is left once the server answers or is gone.
 fn ended(guest: &Guest, clean: &str) -> Result<()> {
     let output = guest.exec(
         &format!(

@@ -1,4 +1,5 @@
-//! Prunes of inodes: of one of two equal trees they go, whatever is in use or dirty stays, and nothing is lost.
+//! Prunes of inodes: those of one of two equal trees go, inodes in use or dirty stay, and nothing
+//! is lost.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,8 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// Longer than any storm of the usual run: who asked for that has the time for whole trees, too.
+/// Longer than any storm of the usual run: a run that requests it has the time for whole trees,
+/// too.
 const LONG: Duration = Duration::from_secs(60);
 
 /// Files in a tree: 50,000 where there is time, fewer in the usual run, since making them takes the emulated disk long.
@@ -68,7 +70,7 @@ pub(super) fn two_trees(guest: &Guest, fs: Fs, files: u64) -> Result<()> {
     Ok(())
 }
 
-/// What `agent read` says: files, bytes, sectors that the disk gave.
+/// The output of `agent read`: files, bytes, sectors read from the disk.
 pub(super) fn read(guest: &Guest, top: &str) -> Result<[u64; 3]> {
     let said = guest.sh_within(&format!("agent read {top}"), PATIENCE)?;
     let numbers: Vec<u64> = said
@@ -78,7 +80,7 @@ pub(super) fn read(guest: &Guest, top: &str) -> Result<[u64; 3]> {
     numbers[..].try_into().context(said)
 }
 
-/// Prunes as a person would on the command line, and returns a figure of what the program says of it.
+/// Prunes as a user would on the command line, and returns a figure of the program's output.
 pub(super) fn pruned(guest: &Guest, arguments: &str) -> Result<serde_json::Value> {
     let said = guest.sh_within(
         &format!("slabscope prune {arguments} --json --yes"),
@@ -87,21 +89,22 @@ pub(super) fn pruned(guest: &Guest, arguments: &str) -> Result<serde_json::Value
     serde_json::from_str(&said).context("no JSON")
 }
 
-/// A whole number in what [`pruned`] returns.
+/// A whole number in the result of [`pruned`].
 pub(super) fn number(said: &serde_json::Value, name: &str) -> Result<u64> {
     said[name]
         .as_u64()
         .with_context(|| format!("no {name} in {said}"))
 }
 
-/// Objects in use in the filesystem's inode cache: what CPUs keep at hand is given back first.
+/// Objects in use in the filesystem's inode cache: objects that CPUs keep ready are returned first.
 fn cached(guest: &Guest, fs: Fs) -> Result<u64> {
     let cache = fs.inode_cache();
     guest.sh(&format!("echo 1 >/sys/kernel/slab/{cache}/shrink"))?;
     Ok(guest.slab(cache)?.active_objects)
 }
 
-/// Waits until that is at most so many. A filesystem may free inodes late: XFS looks every five seconds.
+/// Waits until it is at most `most`. A filesystem may free inodes late: XFS looks every five
+/// seconds.
 fn falls_to(guest: &Guest, fs: Fs, most: u64) -> Result<u64> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
@@ -118,7 +121,7 @@ fn falls_to(guest: &Guest, fs: Fs, most: u64) -> Result<u64> {
     }
 }
 
-/// Over 99 % of one tree's inodes leave the slab; of the other nothing has to be read again.
+/// Over 99 % of one tree's inodes leave the slab; nothing of the other has to be read again.
 fn inodes(context: &Context<'_>, guest: &Guest, fs: Fs) -> Result<()> {
     guest.load_module()?;
     let files = files(context);
@@ -126,7 +129,8 @@ fn inodes(context: &Context<'_>, guest: &Guest, fs: Fs) -> Result<()> {
     let (dir, before) = (fs.dir(), cached(guest, fs)?);
     let [_, bytes, cold] = read(guest, &format!("{dir}/one"))?;
     read(guest, &format!("{dir}/other"))?;
-    // The first read after a write sets the time of access (relatime), which leaves inodes dirty on ext4.
+    // The first read after a write sets the time of access (relatime), which leaves inodes dirty on
+    // ext4.
     guest.sh("sync")?;
     ensure!(
         cold * 512 >= bytes,
@@ -178,13 +182,13 @@ fn inodes(context: &Context<'_>, guest: &Guest, fs: Fs) -> Result<()> {
     guest.unload_module()
 }
 
-/// Inodes that others take between two steps of their eviction: afterwards none is evicted when its last dentry goes,
-/// as one with `I_DONTCACHE` would be.
+/// Inodes that other processes use between two steps of their eviction: afterwards none is evicted
+/// when its last dentry goes, as one with `I_DONTCACHE` would be.
 fn taken_meanwhile(context: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     two_trees(guest, Fs::Ext4, 500)?;
     let top = "/mnt/ext4/one";
-    // With times of access set and written, so that inodes are clean from now on.
+    // With times of access set and written, so that inodes stay clean from now on.
     read(guest, top)?;
     guest.sh("sync")?;
     let readers: Vec<_> = (0..2)
@@ -220,8 +224,8 @@ fn taken_meanwhile(context: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// Eight writers on each of three filesystems at once, beside prunes of inodes and pages: all is there that was
-/// written, before and after the next mount, and the filesystems are clean.
+/// Eight writers on each of three filesystems at once, beside prunes of inodes and pages: all that
+/// was written exists, before and after the next mount, and the filesystems are clean.
 fn writers(context: &Context<'_>, guest: &Guest) -> Result<()> {
     const DISKS: [(&str, &str, &str, &str); 2] = [
         ("/dev/loop0", "/mnt/xfs", "mkfs.xfs -q -f", "xfs_repair -n"),

@@ -1,5 +1,5 @@
-//! The rungs that user space climbs alone, from the command line: each one's ledger against the kernel's own figures,
-//! read beside it, and what it must leave alone.
+//! The rungs that user space climbs alone, from the command line: each one's ledger against the
+//! kernel's own figures, read at the same time, and what it must leave alone.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub(super) const WITH_MODULE: &[Case] = &[Case {
 
 const NAMES: u64 = 20_000;
 
-/// Dentries that commands make and lose meanwhile.
+/// Dentries that commands make and free meanwhile.
 const NOISE: i64 = 400;
 
 const LOOP_FILE: &str = "/tmp/second.ext4";
@@ -78,7 +78,7 @@ pub(super) fn ledger(document: &Value, key: &str) -> Result<[i64; 2]> {
     Ok([figure("before")?, figure("after")?])
 }
 
-/// The ledger's dentries are what the kernel said right before and right after.
+/// The ledger's dentries equal the kernel's from right before and right after.
 fn agrees(document: &Value, before: &DentryState, after: &DentryState) -> Result<[i64; 2]> {
     let told = ledger(document, "dentries")?;
     for (told, read) in told.iter().zip([before, after]) {
@@ -91,7 +91,7 @@ fn agrees(document: &Value, before: &DentryState, after: &DentryState) -> Result
     Ok(told)
 }
 
-/// How many of the names below a directory have to be looked up anew.
+/// Number of names below a directory that have to be looked up anew.
 fn cold(guest: &Guest, dir: &str) -> Result<u64> {
     guest.count_calls(
         "ext4_lookup",
@@ -100,7 +100,7 @@ fn cold(guest: &Guest, dir: &str) -> Result<u64> {
     )
 }
 
-/// All of one filesystem goes; the other ext4, and what is held open, stay.
+/// All of one filesystem goes; the other ext4, and open files, stay.
 fn superblock(_: &Context, guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
     second(guest)?;
@@ -160,7 +160,8 @@ fn superblock(_: &Context, guest: &Guest) -> Result<()> {
         .map(drop)
 }
 
-/// Inodes of one superblock too, by the kernel's own shrinker where it shows that; where it does not, that is said.
+/// Inodes of one superblock too, by the kernel's own shrinker if it is shown; otherwise the program
+/// says so.
 fn shrinker(context: &Context, guest: &Guest) -> Result<()> {
     const FILES: i64 = 2_000;
     for fs in [Fs::Ext4, Fs::Xfs, Fs::Btrfs] {
@@ -215,7 +216,8 @@ fn superblock_options(_: &Context, guest: &Guest) -> Result<()> {
     Ok(())
 }
 
-/// A remount during the reconfiguration takes effect, read-only or writable, whichever of the two comes first.
+/// A remount during the reconfiguration takes effect, read-only or writable, whichever of the two
+/// is first.
 fn superblock_remounted(_: &Context, guest: &Guest) -> Result<()> {
     let dir = Fs::Ext4.fresh(guest)?;
     let said = guest.sh_within(
@@ -237,7 +239,7 @@ fn superblock_remounted(_: &Context, guest: &Guest) -> Result<()> {
 }
 
 fn stays_as_it_is(guest: &Guest, dir: &str, options: &str) -> Result<()> {
-    // By the older call, which overlay takes options by.
+    // By the older call, with which overlay takes options.
     guest.sh(&format!(
         "LIBMOUNT_FORCE_MOUNT2=always mount -o remount,{options} {dir}"
     ))?;
@@ -268,7 +270,7 @@ fn memory(guest: &Guest, cgroup: &str, name: &str) -> Result<i64> {
     value.parse().with_context(|| format!("{name} is {value}"))
 }
 
-/// Of two cgroups full of negative dentries one is reclaimed.
+/// One of two cgroups full of negative dentries is reclaimed.
 fn cgroup(_: &Context, guest: &Guest) -> Result<()> {
     const AMOUNT: i64 = 4 << 20;
     guest.fresh_ext4()?;
@@ -317,7 +319,7 @@ fn cgroup(_: &Context, guest: &Guest) -> Result<()> {
             "the ledger has {told}, memory.stat {read}"
         );
     }
-    // There is no more: told, and no error.
+    // There is no more to free: reported, and no error.
     let more = "slabscope reclaim --cgroup /sys/fs/cgroup/one --amount 1G --yes --json";
     let done = json(guest, more, 5)?;
     ensure!(done["status"] == "less reclaimed than asked", "{done}");
@@ -326,7 +328,7 @@ fn cgroup(_: &Context, guest: &Guest) -> Result<()> {
         .map(drop)
 }
 
-/// Of the file whose page cache goes.
+/// Size of the file whose page cache goes.
 const SIZE: i64 = 16 << 20;
 
 /// Dentries of all filesystems go, page cache by 1 and 3 alone, dirty pages by --sync.
@@ -376,7 +378,7 @@ fn everybody(_: &Context, guest: &Guest) -> Result<()> {
     guest.sh("umount /mnt/ext4").map(drop)
 }
 
-/// Of a slab cache with no object left in use go the slabs that the allocator keeps at hand.
+/// From a slab cache with no object left in use, the slabs that the allocator keeps go.
 fn cache(_: &Context, guest: &Guest) -> Result<()> {
     guest.sh(&format!(
         "insmod {DEMO} && cd /dev && for command in 'create demo_a 1000 nomerge' 'alloc demo_a 20000' \

@@ -1,4 +1,4 @@
-//! The teaching lab: every experiment with nobody watching, and a person who is led through it.
+//! The teaching lab: every experiment unattended, and a guided user.
 
 use std::time::Duration;
 
@@ -38,14 +38,15 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// The only one that is not about BTF or sizes: it is for the kernel of the lab's own, too.
+/// The only one that needs neither BTF nor exact sizes: it runs on the kernel of the lab's own,
+/// too.
 pub(super) const ON_ANY: &[Case] = &[experiment!(6, "shrinker")];
 
 /// Every bound holds, and each check fails when its step is left out.
 fn experiment(context: &Context<'_>, guest: &Guest, number: usize) -> Result<()> {
     let experiment = learn::find(number).context("no such experiment")?;
     if experiment.own_boot {
-        // What the kernel complains of there is what is shown, and so is no complaint of the test's.
+        // The kernel's complaints are the subject there, and no complaint about the test.
         let apart = Guest::boot(context.lab)?;
         apart.load_module()?;
         return host::verify(&host::run(&apart, context.lab, experiment)?);
@@ -58,7 +59,7 @@ fn experiment(context: &Context<'_>, guest: &Guest, number: usize) -> Result<()>
     guest.unload_module()
 }
 
-/// What experiments make is removed.
+/// All that experiments make is removed.
 fn nothing_is_left(guest: &Guest) -> Result<()> {
     guest
         .sh(
@@ -70,7 +71,7 @@ fn nothing_is_left(guest: &Guest) -> Result<()> {
         .map(drop)
 }
 
-/// A person at 80x24 who only does what the screen says.
+/// A user at 80x24 who only follows the screen.
 fn guided(context: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     host::give_sources(guest, &context.lab.cache, &context.lab.kernel)?;
@@ -103,7 +104,7 @@ fn guided(context: &Context<'_>, guest: &Guest) -> Result<()> {
         screen.send("\r")?;
     }
     screen.wait_for("Try next", SOON)?;
-    // What is typed before it is asked for does not count.
+    // Input before the question does not count.
     screen.wait_for("is removed", SOON)?;
     screen.wait_for("Enter goes on", SOON)?;
     screen.send("\r")?;
@@ -189,7 +190,7 @@ fn was_interrupted(mut screen: Screen<'_>, guest: &Guest) -> Result<()> {
     nothing_is_left(guest)
 }
 
-/// The command is under way.
+/// Waits until the command is under way.
 fn wait_for_growth(guest: &Guest, before: i64) -> Result<()> {
     let script = format!(
         "for i in $(seq 600); do test $(cut -f5 /proc/sys/fs/dentry-state) -gt $(({before} + 1000)) && exit; sleep 0.1; done; exit 1"

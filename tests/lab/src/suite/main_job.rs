@@ -1,4 +1,5 @@
-//! The main job, as a person does it: look at the slabs, walk to the directory, prune it, see the drop.
+//! The main job, as a user does it: look at the slabs, walk to the directory, prune it, see the
+//! drop.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,7 +52,7 @@ fn main_job(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// What the frozen screen shows is what the kernel says, read over another channel.
+/// The frozen screen shows the kernel's figures, read over another channel.
 fn frozen_figures_are_the_kernels(guest: &Guest, screen: &mut Screen<'_>) -> Result<()> {
     screen.wait_for("SReclaimable", SOON)?;
     screen.wait_until("the dentry row", SOON, |screen| {
@@ -80,7 +81,7 @@ fn frozen_figures_are_the_kernels(guest: &Guest, screen: &mut Screen<'_>) -> Res
     }
     let text = text_behind(screen, "SReclaimable")?;
     ensure!(text.contains("MiB"), "SReclaimable is not in MiB: {text}");
-    // One decimal of a MiB is shown.
+    // A MiB is shown with one decimal.
     let shown = numbers(&text)[0] * 1024.0;
     ensure!(
         (shown - kib as f64).abs() < 52.0 + kib as f64 / 1000.0,
@@ -90,8 +91,8 @@ fn frozen_figures_are_the_kernels(guest: &Guest, screen: &mut Screen<'_>) -> Res
     screen.wait_gone("FROZEN", SOON)
 }
 
-/// Waits until the kernel's figures stay the same for longer than the screen takes between two samples: the program's
-/// own first look at /sys/kernel/slab makes dentries and inodes there.
+/// Waits until the kernel's figures stay the same for longer than the screen takes between two
+/// samples: the program's first look at /sys/kernel/slab makes dentries and inodes there.
 fn settle(guest: &Guest) -> Result<()> {
     let deadline = Instant::now() + SOON;
     let figures = || -> Result<(i64, u64)> {
@@ -135,7 +136,7 @@ fn walk_to(screen: &mut Screen<'_>) -> Result<()> {
     screen.wait_for("2/", SOON)
 }
 
-/// The directory with the most of them comes first.
+/// The directory with the most of them is first.
 fn sort_by_negatives(screen: &mut Screen<'_>) -> Result<()> {
     screen.send("S")?;
     screen.wait_for("Sort by", SOON)?;
@@ -190,7 +191,7 @@ fn the_prune_is_recorded(guest: &Guest) -> Result<()> {
     Ok(())
 }
 
-/// Names that are cached do not reach the filesystem; names that were pruned do.
+/// Cached names do not reach the filesystem; pruned ones do.
 fn the_sibling_is_untouched(guest: &Guest) -> Result<()> {
     guest.sh("agent lookups /tmp 1 warm_")?;
     let sibling = guest.count_calls(
@@ -236,7 +237,7 @@ fn the_drop_is_charted(screen: &mut Screen<'_>) -> Result<()> {
     Ok(())
 }
 
-/// SIGKILL in the middle of a prune: what was pinned is given back, and the module unloads.
+/// SIGKILL in the middle of a prune: what was pinned is released, and the module unloads.
 fn killed_in_a_prune(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -250,7 +251,7 @@ fn killed_in_a_prune(_: &Context<'_>, guest: &Guest) -> Result<()> {
     screen.wait_for("type y to prune", SOON)?;
     let before = guest.dentry_state()?;
     screen.send("y")?;
-    // The first progress comes after a tenth of a second, the end after one and more.
+    // The first progress is shown after a tenth of a second, the end after more than one.
     screen.wait_until("progress", SOON, |screen| {
         let contents = screen.contents();
         contents.contains(" of 1,000,000 dentries") && !contents.contains(" 0 of 1,000,000")

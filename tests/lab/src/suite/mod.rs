@@ -45,21 +45,21 @@ use needs::Need;
 pub use needs::{Part, Tested};
 pub use runner::run;
 
-/// What a test is told besides its guest.
+/// Context of a test besides its guest.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// What the guest is made of.
+    /// The files that the guest is made of.
     pub lab: &'a Lab,
-    /// How long tests go on that wait for races to happen.
+    /// Duration of tests that wait for races.
     pub storm: Duration,
 }
 
-/// One test: its name without the kernel, and what it does with a guest.
+/// One test: its name without the kernel, and its function.
 #[derive(Clone, Copy)]
 pub struct Case {
     /// `CASE` or `FILESYSTEM::CASE`.
     pub name: &'static str,
-    /// Fails by an error.
+    /// The test; it fails by an error.
     pub run: fn(&Context<'_>, &Guest) -> Result<()>,
 }
 
@@ -114,10 +114,10 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Module], learn::ON_ANY),
 ];
 
-/// The BPF reader counts what is known: on every series, as the kernel's structures differ.
+/// The BPF reader's exact counts: on every series, as the kernel's structures differ.
 const COUNTS: &str = "ext4::bpf_exact";
 
-/// Of a series that is tested in short.
+/// The tests of a series that is tested briefly.
 const SMOKE: [&str; 5] = [
     "boot",
     "screen_size",
@@ -126,7 +126,7 @@ const SMOKE: [&str; 5] = [
     COUNTS,
 ];
 
-/// Tests that take long, and what they show hardly differs from series to series: the newest has them.
+/// Long tests whose results hardly differ from series to series: only the newest runs them.
 const ON_NEWEST: &[&[Case]] = &[
     failing_disk::ON_NEWEST,
     hung::BY_NFS,
@@ -137,7 +137,7 @@ const ON_NEWEST: &[&[Case]] = &[
     who::CASES,
 ];
 
-/// Such as show what shorter ones show, in other ways: they run where all is asked for.
+/// Tests that repeat shorter ones in other ways: they run with --all.
 const WITH_ALL: &[&[Case]] = &[failing_disk::WITH_ALL, hung::STOPPED];
 
 fn has(suites: &[&[Case]], name: &str) -> bool {

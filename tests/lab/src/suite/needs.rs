@@ -1,4 +1,4 @@
-//! What tests need of a kernel, and which of them run on which series.
+//! Needs of tests, and the tests that run on each series.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use crate::setup::suite::{OLDER, OLDEST_WITH_MODULE, Suite};
 pub enum Need {
     /// The modules, which are built for some series.
     Module,
-    /// A series from this one on, for what the kernel itself offers.
+    /// A series from this one on, for a feature of the kernel itself.
     Since(&'static str),
-    /// A stock kernel: BTF, and objects that no checks make larger.
+    /// A stock kernel: with BTF, and objects that no checks enlarge.
     Btf,
 }
 
@@ -41,22 +41,22 @@ impl fmt::Display for Need {
     }
 }
 
-/// Which tests run on a series.
+/// The part of the tests that runs on a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// All that fit.
+    /// All that the series supports.
     All,
-    /// All that are run unless more is asked for.
+    /// All that run by default.
     Usual,
-    /// Of those, all but long ones that the newest series has.
+    /// Of those, all but long ones that the newest series runs.
     Short,
-    /// Of those, what needs the module; and one of the BPF reader.
+    /// Of those, the ones that need the module; and one of the BPF reader.
     Module,
     /// A few that show whether anything works.
     Smoke,
 }
 
-/// A series, and which of the tests run on it.
+/// A series, and its part of the tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tested {
     /// The series.
@@ -65,19 +65,19 @@ pub struct Tested {
     pub part: Part,
 }
 
-/// Why a test is not run on a series.
+/// Why a test does not run on a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LeftOut {
     /// The kernel lacks something.
     Lacks(Need),
-    /// It is run on other series, to keep the whole run short.
+    /// It runs on other series, to keep the whole run short.
     Elsewhere,
-    /// It is run where all is asked for, to the same end.
+    /// It runs with --all, for the same reason.
     WithAll,
 }
 
 impl Tested {
-    /// All that fit on a series.
+    /// All tests that a series supports.
     pub fn all(series: &str) -> Self {
         Self {
             series: series.to_owned(),
@@ -85,8 +85,8 @@ impl Tested {
         }
     }
 
-    /// What is run where nothing else is asked for: nearly everything on the newest series; on the other ones with the module what
-    /// needs it; on older ones what needs none; on the oldest a few.
+    /// The default: nearly everything on the newest series; on the other ones with the module the
+    /// tests that need it; on older ones those that do not; on the oldest a few.
     pub fn usual(series: &str, newest: bool) -> Self {
         let older = OLDER.iter().any(|(older, _)| *older == series);
         let oldest = OLDER.last().is_some_and(|(oldest, _)| *oldest == series);
@@ -102,7 +102,7 @@ impl Tested {
         }
     }
 
-    /// Why a test is not run on the series; none where it is.
+    /// Why a test does not run on the series; None: it runs.
     pub fn leaves_out(&self, name: &str, needs: &[Need]) -> Option<LeftOut> {
         let lacks = needs.iter().find(|need| !need.met_by(&self.series));
         if let Some(need) = lacks {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_has_its_cause() {
+    fn omitted_test_has_its_cause() {
         let tested = Tested::all("6.12");
         let module = tested.leaves_out("x", &[Need::Module]).unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Prunes of page cache, and that what is dirty is never lost by any prune.
+//! Prunes of page cache, and that no prune ever loses dirty data.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -53,12 +53,12 @@ pub(super) const CASES: &[Case] = &[
 
 const FILES: u64 = 500;
 
-/// Bytes of a tree that cachestat(2) says are in the page cache.
+/// Bytes of a tree in the page cache, by cachestat(2).
 fn resident(guest: &Guest, top: &str) -> Result<u64> {
     Ok(guest.sh(&format!("agent resident {top}"))?.trim().parse()?)
 }
 
-/// Of one tree no page stays, of the other all do; names and inodes stay of both.
+/// No page of one tree stays, all of the other do; names and inodes of both stay.
 fn pages(guest: &Guest, fs: Fs) -> Result<()> {
     guest.load_module()?;
     two_trees(guest, fs, FILES)?;
@@ -96,7 +96,7 @@ fn pages(guest: &Guest, fs: Fs) -> Result<()> {
     guest.unload_module()
 }
 
-/// On btrfs, where anything that refers to an inode may be a write that has not told its error yet.
+/// On btrfs, where any reference to an inode may be a write that has not reported its error yet.
 fn watched(guest: &Guest) -> Result<()> {
     guest.load_module()?;
     let dir = Fs::Btrfs.fresh(guest)?;
@@ -123,7 +123,7 @@ fn watched(guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// What is done with files is told of their own directory, not of one that lies beside them.
+/// Handled files are counted in their own directory, not in one beside it.
 fn by_directory(guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -143,7 +143,8 @@ fn by_directory(guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// A file that is dropped in pieces, of which the first cached page is nowhere in particular: no large folio lies across two.
+/// A file that is dropped in pieces, whose first cached page is at an odd place: no large folio
+/// lies across two.
 fn in_pieces(guest: &Guest) -> Result<()> {
     guest.load_module()?;
     let dir = Fs::Xfs.fresh(guest)?;
@@ -161,7 +162,7 @@ fn in_pieces(guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// A file that somebody adds to all the time is written up to where it was, and no further.
+/// A file that grows all the time is written up to its former end, and no further.
 fn appended(guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -171,7 +172,7 @@ fn appended(guest: &Guest) -> Result<()> {
     let append = "sh -c 'echo appending; exec dd if=/dev/zero of=/mnt/ext4/top/log bs=1k oflag=append conv=notrunc status=none'";
     let append = Background::start(guest, append, "appending")?;
     for mode in ["pages", "inodes"] {
-        // None waits for the end of what is added.
+        // None waits until the growth ends.
         ends_with(
             guest,
             &format!("slabscope prune /mnt/ext4/top --mode {mode} --writeback --timeout 60 --yes"),
@@ -183,13 +184,13 @@ fn appended(guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// Files that were written and are not on the disk yet stay, or are written first if that is asked for; after the next
-/// mount they are what was written.
+/// Files that were written and are not on the disk yet stay, or are written first on request; after
+/// the next mount they have the written content.
 fn dirty(_: &Context<'_>, guest: &Guest, fs: Fs) -> Result<()> {
     guest.load_module()?;
     let dir = fs.fresh(guest)?;
     let top = format!("{dir}/top");
-    // Nobody else is to write them in between.
+    // No other process may write them in between.
     guest.sh(
         "cd /proc/sys/vm; cat dirty_writeback_centisecs dirty_expire_centisecs >/tmp/dirty
          echo 0 >dirty_writeback_centisecs; echo 360000 >dirty_expire_centisecs",
@@ -213,7 +214,7 @@ fn stay_and_go(guest: &Guest, top: &str) -> Result<()> {
              find . -type f -exec sha256sum {{}} + >/tmp/sums"
         ))
     };
-    // Something that may go, too: a prune of nothing is none.
+    // Something that may go, too: a prune without effect proves nothing.
     guest.sh(&format!("mkdir -p {top} && seq 1000 >{top}/clean && sync"))?;
     write("")?;
     for mode in ["pages", "inodes"] {
@@ -227,7 +228,7 @@ fn stay_and_go(guest: &Guest, top: &str) -> Result<()> {
             number(&done, "dirty_bytes")? == bytes,
             "the plan said otherwise: {done}"
         );
-        // Names went with the inodes' dentries; the files are what they were.
+        // Names went with the inodes' dentries; the files are unchanged.
         guest.sh(&format!("cd {top} && sha256sum --quiet -c /tmp/sums"))?;
     }
     // btrfs holds a page for some time after it is written.

@@ -1,4 +1,4 @@
-//! Plans in the program: one for several directories, and those that must not be carried out any more.
+//! Plans in the program: one for several directories, and stale ones that must not be carried out.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -20,7 +20,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// Negative dentries below a directory, as the command line counts them.
+/// Negative dentries below a directory, by the command line.
 fn negatives(guest: &Guest, dir: &str) -> Result<u64> {
     let said = ends_with(guest, &format!("slabscope census {dir} --json"), 0)?;
     let document: Value = serde_json::from_str(&said).context("no JSON")?;
@@ -45,7 +45,7 @@ fn last_audits(guest: &Guest, count: usize) -> Result<Vec<String>> {
     Ok(lines.lines().map(str::to_owned).collect())
 }
 
-/// Two directories are pruned with one `y`, the third is not.
+/// One `y` prunes two directories, and not the third.
 fn marked(_: &Context<'_>, guest: &Guest) -> Result<()> {
     const MARKED: [(&str, u64); 2] = [("one", 3000), ("two", 2000)];
     const KEPT: u64 = 500;
@@ -86,7 +86,7 @@ fn marked(_: &Context<'_>, guest: &Guest) -> Result<()> {
         holds(guest, &format!("/mnt/ext4/{name}"), 0)?;
     }
     holds(guest, "/mnt/ext4/kept", KEPT)?;
-    // In the ledger `q` would close that only.
+    // In the ledger `q` would close only that.
     screen.send("\u{1b}")?;
     screen.wait_gone("Pruned negative dentries", SOON)?;
     quit(screen)?;
@@ -96,7 +96,8 @@ fn marked(_: &Context<'_>, guest: &Guest) -> Result<()> {
 
 const LOOKUPS: u64 = 1000;
 
-/// A plan is for the directory that it was made for, and for the module that was there; else nothing is pruned.
+/// A plan is for the directory that it was made for, and for the same load of the module; else
+/// nothing is pruned.
 fn replaced(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;

@@ -1,4 +1,4 @@
-//! The BPF reader: on any kernel the known figures; beside the module the module's own.
+//! The BPF reader: on any kernel the known figures; beside the module the same ones.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -49,7 +49,7 @@ fn census(guest: &Guest, via: &str, top: &str) -> Result<Value> {
     serde_json::from_str(&text).with_context(|| format!("no JSON: {text}"))
 }
 
-/// What is cached of the tree that agent/tree.rs makes is counted exactly, twice, and no bit of it changes by that.
+/// The counts of the tree that agent/tree.rs makes are exact, twice, and counting changes no bit.
 fn exact(guest: &Guest, fs: Fs) -> Result<()> {
     let top = format!("{}/tree", fs.fresh(guest)?);
     let tree = Background::start(guest, &format!("agent tree {top}"), "ready")?;
@@ -79,7 +79,7 @@ fn exact(guest: &Guest, fs: Fs) -> Result<()> {
                 found[name]
             );
         }
-        // Where the kernel's BTF does not name the bits, they are unknown, both of them.
+        // If the kernel's BTF does not name the bits, both figures are unknown.
         let flags = [&found["on_lru"], &found["mountpoints"]];
         let known = [of.lru, of.mountpoints].map(Value::from);
         ensure!(
@@ -95,7 +95,7 @@ fn exact(guest: &Guest, fs: Fs) -> Result<()> {
     fs.unmount(guest)
 }
 
-/// Every figure of every directory is the module's, but for what BPF says that it does not know.
+/// Every figure of every directory is the module's, except those that BPF reports as unknown.
 fn as_the_module(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     for fs in [Fs::Ext4, Fs::Xfs, Fs::Btrfs, Fs::Overlay, Fs::Tmpfs] {
@@ -120,7 +120,7 @@ fn as_the_module(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// Without what differs by nature: the time it took, the reader's name, what one does not know.
+/// Removes what differs by nature: the duration, the reader's name, unknown figures.
 fn comparable(document: &mut Value) {
     match document {
         Value::Object(fields) => {
@@ -154,8 +154,8 @@ fn marked(censuses: &str) -> Result<()> {
     Ok(())
 }
 
-/// While names come, go and move, drop_caches runs and directories move, each name that stays is listed once, and the
-/// kernel has nothing to complain of.
+/// While names appear, vanish and move, drop_caches runs and directories move, each stable name is
+/// listed once, and the kernel has no complaint.
 fn churn(context: &Context<'_>, guest: &Guest) -> Result<()> {
     let dir = Fs::Ext4.fresh(guest)?;
     guest.sh(&format!(

@@ -1,4 +1,4 @@
-//! Reading the screen as a person does, and moving about on it.
+//! Reading the screen as a user does, and moving on it.
 
 use std::thread;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use anyhow::{Result, ensure};
 use crate::guest::Guest;
 use crate::guest::screen::Screen;
 
-/// A drawing is complete when nothing comes for so long: the program draws once a second.
+/// A drawing is complete when no output arrives for this long: the program draws once a second.
 pub(super) const STILL: Duration = Duration::from_millis(300);
 
-/// A figure may be a thousandth off, or 200: the machine goes on while it is read.
+/// A figure may be a thousandth off, or 200: the machine runs on while it is read.
 pub(super) fn close(shown: f64, kernel: f64, what: &str) -> Result<()> {
     let allowed = (kernel / 1000.0).max(200.0);
     ensure!(
@@ -21,10 +21,10 @@ pub(super) fn close(shown: f64, kernel: f64, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// How long a person waits for the screen to follow.
+/// Time that a user waits for the screen to follow.
 pub(super) const SOON: Duration = Duration::from_secs(30);
 
-/// Starts the program and waits for its first screen: what is typed before is lost.
+/// Starts the program and waits for its first screen: earlier input is lost.
 pub(super) fn start(guest: &Guest) -> Result<Screen<'_>> {
     let mut screen = guest.screen("exec slabscope", 80, 24)?;
     screen.wait_for("SReclaimable", SOON)?;
@@ -39,7 +39,7 @@ pub(super) fn walk_into_ext4(screen: &mut Screen<'_>) -> Result<()> {
         row.split_whitespace().nth(2) == Some("/mnt/ext4")
     })?;
     screen.send("\r")?;
-    // Rows come as they are counted: their figures are right at the end.
+    // Rows are shown while they are counted: their figures are right at the end.
     screen.wait_for(" below: ", SOON)
 }
 
@@ -49,8 +49,8 @@ pub(super) fn select_directory(screen: &mut Screen<'_>, name: &str) -> Result<()
     select(screen, |row| row.trim_end().ends_with(&end))
 }
 
-/// Leaves the program, which has to end well.
-/// From wherever it is: `q` leads one step back, and asks with a trace on.
+/// Quits the program, which has to end well.
+/// From any screen: `q` leads one step back, and asks with a trace on.
 pub(super) fn quit(mut screen: Screen<'_>) -> Result<()> {
     screen.send("\u{3}")?;
     let status = screen.wait_exit(SOON)?;
@@ -61,7 +61,7 @@ pub(super) fn quit(mut screen: Screen<'_>) -> Result<()> {
 /// Moves the selection down to a row.
 pub(super) fn select(screen: &mut Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<()> {
     screen.send("g")?;
-    // Else the row that was selected before could pass for one that the first step leads to.
+    // Otherwise the row that was selected before could pass for the target of the first step.
     thread::sleep(STILL);
     screen.wait_still(STILL, Duration::from_secs(5))?;
     for _ in 0..30 {
@@ -96,13 +96,13 @@ fn selected(screen: &vt100::Screen) -> String {
         .unwrap_or_default()
 }
 
-/// The first row that is wanted.
+/// The first row that `wanted` accepts.
 pub(super) fn row_of(screen: &Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<String> {
     let found = screen.rows().into_iter().find(|row| wanted(row));
     found.ok_or_else(|| screen.error("a row is missing"))
 }
 
-/// The row of a ledger that begins with a label; the screen behind it may have that word, too.
+/// The row of a ledger that begins with a label; the screen behind may have that word, too.
 pub(super) fn ledger_row(screen: &Screen<'_>, label: &str) -> Result<String> {
     row_of(screen, |row| {
         let row = row.split_once('│').map_or(row, |(_, row)| row);
@@ -110,12 +110,12 @@ pub(super) fn ledger_row(screen: &Screen<'_>, label: &str) -> Result<String> {
     })
 }
 
-/// The numbers in the first row that is wanted.
+/// The numbers in the first row that `wanted` accepts.
 pub(super) fn numbers_of(screen: &Screen<'_>, wanted: impl Fn(&str) -> bool) -> Result<Vec<f64>> {
     row_of(screen, wanted).map(|row| numbers(&row))
 }
 
-/// What stands behind a label in its row.
+/// The text behind a label in its row.
 pub(super) fn text_behind(screen: &Screen<'_>, label: &str) -> Result<String> {
     let row = row_of(screen, |row| row.contains(label))?;
     Ok(row

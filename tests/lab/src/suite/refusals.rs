@@ -1,4 +1,4 @@
-//! What the wider rungs refuse: bad input, what would do harm, what would be waited for without end.
+//! Refusals of the wider rungs: bad input, harm, and endless waits.
 
 use anyhow::{Result, ensure};
 
@@ -11,13 +11,13 @@ pub(super) const CASES: &[Case] = &[Case {
     run: bad_input,
 }];
 
-/// On 6.1 a path below such a mount is said to be missing instead.
+/// On 6.1 a path below such a mount is reported as missing instead.
 pub(super) const SERVED: &[Case] = &[Case {
     name: "ladder::unanswered",
     run: unanswered,
 }];
 
-/// A command, its exit code, and a part of what it says.
+/// A command, its exit code, and a part of its output.
 type Refusal = (&'static str, i32, &'static str);
 
 const SUPERBLOCKS: &[Refusal] = &[
@@ -100,7 +100,7 @@ const OTHERS: &[Refusal] = &[
     ("slabscope tune vm.vfs_cache_pressure -1 --yes", 2, "-1"),
 ];
 
-/// What nobody but root may.
+/// Actions that only root may do.
 const FOR_ROOT: [&str; 5] = [
     "reclaim --all 1 --yes",
     "reclaim --superblock /mnt/ext4 --yes",
@@ -109,7 +109,7 @@ const FOR_ROOT: [&str; 5] = [
     "tune vm.vfs_cache_pressure 150 --yes",
 ];
 
-/// What cannot be done, or would do harm, is refused with the reason; what hangs can be left.
+/// Impossible or harmful actions are refused with the reason; hanging ones can be interrupted.
 fn bad_input(_: &Context, guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
     guest.sh("mount -t ramfs ramfs /mnt/tmpfs")?;
@@ -132,7 +132,7 @@ fn bad_input(_: &Context, guest: &Guest) -> Result<()> {
     guest.sh("umount /mnt/tmpfs /mnt/ext4").map(drop)
 }
 
-/// A setting that older kernels lack, and what values it takes where it is.
+/// A setting that older kernels lack, and the values that it takes where it exists.
 fn dentry_negative(guest: &Guest) -> Result<[Refusal; 1]> {
     let has = guest.exec("test -e /proc/sys/fs/dentry-negative", COMMAND_TIMEOUT)?;
     let command = "slabscope tune fs.dentry-negative 2 --yes";

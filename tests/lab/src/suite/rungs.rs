@@ -1,4 +1,5 @@
-//! The wider rungs of the ladder from the screen: each one's ledger against figures read beside it.
+//! The wider rungs of the ladder from the screen: each one's ledger against figures read at the
+//! same time.
 
 use std::time::Duration;
 
@@ -22,22 +23,22 @@ pub(super) const WITHOUT_SWAP: &[Case] = &[Case {
 
 const CGROUPS: &str = "/sys/fs/cgroup";
 
-/// Names looked up in vain in each of two cgroups: some 12 MiB of dentries.
+/// Failed lookups in each of two cgroups: some 12 MiB of dentries.
 const NAMES: u64 = 60_000;
 
-/// Of them, so much is asked for.
+/// Requested bytes of them.
 const ASKED: u64 = 8 << 20;
 
-/// Dentries that the program and commands make and lose meanwhile.
+/// Dentries that the program and commands make and free meanwhile.
 const NOISE: f64 = 600.0;
 
-/// Bytes of page cache that commands and the log bring meanwhile, and a decimal of a hundred MiB.
+/// Bytes of page cache that commands and the log add meanwhile, and the rounding of a hundred MiB.
 const PAGES_NOISE: f64 = 3e6;
 
 /// Bytes of a file whose page cache goes.
 const BIG: f64 = 32e6;
 
-/// A cgroup below the root, in which names of a directory of its own are looked up in vain.
+/// A cgroup below the root, with failed lookups in a directory of its own.
 fn filled(guest: &Guest, name: &str) -> Result<()> {
     guest
         .sh_within(
@@ -58,7 +59,7 @@ fn slab(guest: &Guest, name: &str) -> Result<u64> {
     Ok(text.trim().parse()?)
 }
 
-/// Bytes as they stand in a row behind its label: before and after.
+/// Bytes in a row behind its label: before and after.
 fn before_and_after(row: &str, label: &str) -> Result<[f64; 2]> {
     let rest = row.split_once(label).context("no label")?.1;
     let words: Vec<&str> = rest.split_whitespace().collect();
@@ -77,7 +78,7 @@ fn before_and_after(row: &str, label: &str) -> Result<[f64; 2]> {
     Ok([both.0, both.1])
 }
 
-/// One cgroup's slab falls by what was asked for, its sibling's stays.
+/// One cgroup's slab falls by the request, its sibling's stays.
 fn cgroup(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
     for name in ["filled", "beside"] {
@@ -117,7 +118,7 @@ fn cgroup(_: &Context<'_>, guest: &Guest) -> Result<()> {
     let row = row_of(&screen, |row| row.contains(" its slabs "))?;
     let told = before_and_after(&row, "its slabs ")?;
     for (told, read) in told.iter().zip([before[0], after[0]]) {
-        // One decimal of a MiB is shown, and what is freed is counted a moment later.
+        // A MiB is shown with one decimal, and freed memory is counted a moment later.
         ensure!(
             (told - read as f64).abs() < 400_000.0,
             "the ledger has {told}, memory.stat {read}: {row}"
@@ -140,8 +141,8 @@ fn page_cache(guest: &Guest) -> Result<f64> {
     Ok(text.trim().parse()?)
 }
 
-/// Carries the plan on the screen out, and compares the ledger's dentries and page cache with what dentry-state and
-/// meminfo say. Returns the dentries, then the page cache, before and after.
+/// Carries out the plan on the screen, and compares the ledger's dentries and page cache with
+/// dentry-state and meminfo. Returns the dentries, then the page cache, before and after.
 fn carried_out(guest: &Guest, screen: &mut Screen<'_>, title: &str) -> Result<[[f64; 2]; 2]> {
     screen.wait_for("type y to reclaim", SOON)?;
     let (before, pages_before) = (guest.dentry_state()?.dentries as f64, page_cache(guest)?);
@@ -249,7 +250,7 @@ fn superblock(guest: &Guest, screen: &mut Screen<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Changed by `y`, and back the same way.
+/// Changed by `y`, and restored the same way.
 fn setting(guest: &Guest, screen: &mut Screen<'_>) -> Result<()> {
     let value = || guest.sh("cat /proc/sys/vm/vfs_cache_pressure");
     ensure!(value()?.trim() == "100", "it is {}", value()?);

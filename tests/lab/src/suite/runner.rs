@@ -1,4 +1,4 @@
-//! Running the tests: two guests at a time, each kept from test to test of its series.
+//! The runner: two guests at a time, each kept from test to test of its series.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -16,14 +16,14 @@ use crate::guest::Guest;
 use crate::guest::accel::Accel;
 use crate::setup::Lab;
 
-/// How long a storm lasts, usually and when asked for a long one.
+/// Duration of a storm, by default and with --soak.
 const STORM: Duration = Duration::from_secs(20);
 const LONG_STORM: Duration = Duration::from_secs(300);
 
 /// Guests at a time. A guest waits more than it computes, and takes 4 GiB.
 const GUESTS: usize = 2;
 
-/// A test to run, and who waits for how it went.
+/// A test to run, and the receiver of its result.
 struct Job {
     series: String,
     case: Case,
@@ -40,9 +40,9 @@ struct Queue {
 #[derive(Default)]
 struct Waiting {
     jobs: Vec<Job>,
-    /// Series that guests run now.
+    /// Series of the running guests.
     taken: Vec<String>,
-    /// No more jobs come.
+    /// No more jobs follow.
     closed: bool,
 }
 
@@ -62,8 +62,8 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// The next test for a guest of a series; of another series that no guest runs, where it has none left. `None`
-    /// once there are no more.
+    /// The next test for a guest of a series; if that has none left, one of another series that no
+    /// guest runs. `None` once there are no more.
     fn next(&self, series: Option<&str>) -> Option<Job> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -94,10 +94,10 @@ impl Queue {
     }
 }
 
-/// Why a test did not pass.
+/// A test that did not pass.
 struct Ended {
     error: anyhow::Error,
-    /// Not by what was tested.
+    /// The emulator's fault, not the program's.
     by_the_emulator: bool,
 }
 
@@ -110,9 +110,10 @@ impl From<anyhow::Error> for Ended {
     }
 }
 
-/// Whether the kernel met a breakpoint that is none of its own any more. It writes one over an instruction that it
-/// patches (a static key, a probe) and takes it away again (arch/x86/kernel/alternative.c: smp_text_poke_batch_finish());
-/// a real processor does not execute what was taken away before, TCG may.
+/// Whether the kernel hit a breakpoint that it has removed already. It writes one over an
+/// instruction that it patches (a static key, a probe) and removes it again
+/// (arch/x86/kernel/alternative.c: smp_text_poke_batch_finish()); a real processor does not execute
+/// a removed one, TCG may.
 fn stopped_at_a_breakpoint(log: &str) -> bool {
     log.contains("int3: 0000 [#1]")
 }
@@ -126,7 +127,7 @@ struct Stage<F> {
 }
 
 impl<F: Fn(&str) -> Result<Lab>> Stage<F> {
-    /// What the guest is made of: made for the first test.
+    /// The files that the guest is made of: made for the first test.
     fn lab(&mut self, series: &str) -> Result<Lab> {
         let make = || (self.make)(series).map_err(|error| format!("{error:#}"));
         self.labs
@@ -136,7 +137,7 @@ impl<F: Fn(&str) -> Result<Lab>> Stage<F> {
             .map_err(|error| anyhow!("the lab could not be set up: {error}"))
     }
 
-    /// Runs a test; once more where the emulator ended the guest.
+    /// Runs a test; once more if the emulator ended the guest.
     fn run(&mut self, series: &str, case: Case) -> Result<()> {
         match self.attempt(series, case) {
             Err(ended) if ended.by_the_emulator => {
@@ -173,7 +174,8 @@ impl<F: Fn(&str) -> Result<Lab>> Stage<F> {
         };
         let error = match (outcome, checked) {
             (Ok(()), Ok(())) => {
-                // What a failed test leaves behind is no place for the next one: only here is the guest kept.
+                // Leftovers of a failed test would disturb the next one: the guest is kept only
+                // here.
                 self.guest = Some(guest);
                 return Ok(());
             }
@@ -197,14 +199,14 @@ impl<F: Fn(&str) -> Result<Lab>> Stage<F> {
                 ended = ended.and(last);
                 series = Some(job.series.clone());
             }
-            // Whoever asked waits for the answer.
+            // The receiver waits for the result.
             job.done.send(self.run(&job.series, job.case)).ok();
         }
         ended.and(self.guest.take().map_or(Ok(()), Guest::poweroff))
     }
 }
 
-/// Has a test run by one of the stages.
+/// Runs a test on one of the stages.
 fn have_run(queue: &Queue, series: String, case: Case) -> Result<(), Failed> {
     let (done, outcome) = mpsc::channel();
     queue.put(Job { series, case, done });
@@ -214,10 +216,10 @@ fn have_run(queue: &Queue, series: String, case: Case) -> Result<(), Failed> {
         .map_err(|error| Failed::from(format!("{error:#}")))
 }
 
-/// Tests that a series leaves out, by the cause.
+/// Tests that a series leaves out, by cause.
 type Left = BTreeMap<(String, LeftOut), Vec<&'static str>>;
 
-/// The tests of each series, and what is left out.
+/// The tests of each series, and those that are left out.
 fn selected(tested: &[Tested]) -> (Vec<(String, Case)>, Left) {
     let mut left = Left::new();
     let mut here = Vec::new();
@@ -235,7 +237,7 @@ fn selected(tested: &[Tested]) -> (Vec<(String, Case)>, Left) {
     (here, left)
 }
 
-/// Says what is left out of what the arguments select, and why.
+/// Prints which of the selected tests are left out, and why.
 fn tell(left: &Left, filter: &str) -> bool {
     let mut any = false;
     for ((series, why), names) in left {
@@ -256,7 +258,7 @@ fn tell(left: &Left, filter: &str) -> bool {
     any
 }
 
-/// Runs the tests that the arguments select on kernels of each series, as `cargo test` would.
+/// Runs the selected tests on kernels of each series, as `cargo test` would.
 pub fn run<F>(tested: &[Tested], soak: bool, arguments: &[String], make: F) -> Result<ExitCode>
 where
     F: Fn(&str) -> Result<Lab> + Send + Sync + 'static,
@@ -305,7 +307,7 @@ where
     if !listed && ran == 0 && told {
         bail!("none of these tests fits this kernel");
     }
-    // A mistyped name is not to pass.
+    // A mistyped name must not pass.
     ensure!(
         listed || ran > 0,
         "no test has such a name; `cargo lab test --list` has all"
@@ -329,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn breakpoint_is_told_from_a_bug() {
+    fn stale_breakpoint_is_distinguished_from_a_bug() {
         let log =
             "[   16.9] Oops: int3: 0000 [#1] SMP\n[   16.9] RIP: 0010:get_random_u32+0x2b/0x130\n";
         assert!(stopped_at_a_breakpoint(log));

@@ -25,14 +25,14 @@ pub(super) const WITH_MODULE: &[Case] = &[Case {
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// The screen has the size it was given, hears of another, and what is typed arrives.
+/// The screen has the given size, notices another one, and input arrives.
 fn screen_size(_: &Context<'_>, guest: &Guest) -> Result<()> {
     let script = "trap 'echo now $(stty size)' WINCH; echo first $(stty size) $TERM; \
                   while ! read -r line; do :; done; echo read $line; exit 7";
     let mut screen = guest.screen(script, 100, 30)?;
     screen.wait_for("first 30 100 xterm-256color", SOON)?;
     screen.resize(132, 43)?;
-    // The size and what is typed go different ways: neither waits for the other.
+    // The size and input use different channels: neither waits for the other.
     screen.wait_for("now 43 132", SOON)?;
     screen.send("h\u{e9}llo\r")?;
     screen.wait_for("read h\u{e9}llo", SOON)?;
@@ -41,7 +41,7 @@ fn screen_size(_: &Context<'_>, guest: &Guest) -> Result<()> {
     Ok(())
 }
 
-/// The program shows the kernel's figures on the smallest usual terminal, and quits when told to.
+/// The program shows the kernel's figures on the smallest usual terminal, and quits on `q`.
 fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -56,7 +56,7 @@ fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// Shrinking a cache asks first and measures: of the guest's kernel, since it is one of the whole machine.
+/// Shrinking a cache asks first and measures: in the guest, since it affects the whole machine.
 fn shrinks_a_cache(_: &Context<'_>, guest: &Guest) -> Result<()> {
     let mut screen = guest.screen("exec slabscope", 80, 24)?;
     screen.wait_for("caches by cache size", SOON)?;

@@ -25,8 +25,8 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// A signal interrupts a read, and the next read goes on where that one was; so does the same read where the signal's
-/// handler wants that, and where none is called.
+/// A signal interrupts a read, and the next read continues there; so does the same read if the
+/// signal's handler restarts it, or no handler is called.
 fn interrupted(_: &Context, guest: &Guest) -> Result<()> {
     const NAMES: u64 = 100_000;
     guest.load_module()?;
@@ -52,7 +52,7 @@ fn interrupted(_: &Context, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// While a session is open, module and filesystem stay; also one that is idle keeps the module.
+/// While a session is open, module and filesystem stay; an idle one keeps the module, too.
 fn busy(_: &Context, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -75,7 +75,7 @@ fn busy(_: &Context, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// Walks end at their bounds and say which; directories deeper than the module can stand are left out.
+/// Walks end at their bounds and report which; directories beyond the module's depth are left out.
 fn bounds(_: &Context, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -123,7 +123,7 @@ fn bounds(_: &Context, guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// A prune leaves what was moved out of its directory while it stood there.
+/// A prune leaves what was moved out of its directory during the walk.
 fn moved_away(_: &Context, guest: &Guest) -> Result<()> {
     const DIRS: u32 = 400;
     guest.load_module()?;
@@ -132,7 +132,7 @@ fn moved_away(_: &Context, guest: &Guest) -> Result<()> {
         "mkdir -p /mnt/ext4/top/sub && cd /mnt/ext4/top/sub && \
          mkdir $(seq {DIRS}) && for i in $(seq {DIRS}); do test ! -e $i/absent || exit; done"
     ))?;
-    // The records of so many directories take more than one read.
+    // The records of this number of directories take more than one read.
     device(
         guest,
         &[

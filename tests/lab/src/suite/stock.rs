@@ -1,4 +1,4 @@
-//! What stock kernels are shown without the module: the oldest as well as the newest.
+//! Stock kernels without the module: the oldest as well as the newest.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// These compare with what tracing counts.
+/// These compare with the counts of tracing.
 pub(super) const COUNTED: &[Case] = &[Case {
     name: "stock::main_job",
     run: main_job,
@@ -34,7 +34,7 @@ pub(super) const COUNTED: &[Case] = &[Case {
 fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
     guest.sh("mkdir /mnt/ext4/one /mnt/ext4/two")?;
-    // A reader that counts shows directories that something is cached in.
+    // A reader that counts shows only directories with cached names.
     for dir in ["/mnt/ext4/one", "/mnt/ext4/two"] {
         guest.failed_lookups(dir, 100, "name_")?;
     }
@@ -51,7 +51,8 @@ fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.sh("umount /mnt/ext4").map(drop)
 }
 
-/// Each thing that this kernel offers or lacks has a line, and what is lacking a remedy that is none in a circle.
+/// Each feature that this kernel offers or lacks has a line, and a missing one a remedy that leads
+/// on.
 fn doctor(context: &Context<'_>, guest: &Guest) -> Result<()> {
     let output = guest.exec("slabscope doctor --json", Duration::from_secs(60))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -90,8 +91,8 @@ fn into_ext4(screen: &mut Screen<'_>) -> Result<()> {
 const LOOKUPS: u64 = 200_000;
 const SIBLINGS: u64 = 1_000;
 
-/// As a person does it where the module cannot be had: see the cache, walk to the directory, see in its plan what is
-/// cached there and what works here, take the narrowest rung that frees dentries, see the drop.
+/// As a user does it without the module: see the cache, walk to the directory, see in its plan what
+/// is cached there and which rungs work, take the narrowest rung that frees dentries, see the drop.
 fn main_job(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
     guest.sh("mkdir -p /mnt/ext4/1/2/3 /mnt/ext4/other")?;
@@ -144,7 +145,7 @@ fn main_job(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.sh("umount /mnt/ext4").map(drop)
 }
 
-/// What the plan shows without the module: the counts, and which rungs work here.
+/// The plan without the module: the counts, and the rungs that work here.
 fn plan(screen: &mut Screen<'_>) -> Result<()> {
     screen.send("p")?;
     screen.wait_for("Prune subtree /mnt/ext4/1/2/3", SOON)?;
@@ -173,7 +174,7 @@ fn read_to_the_end(screen: &mut Screen<'_>) -> Result<()> {
     bail!("the plan has no end: {}", screen.snapshot().contents())
 }
 
-/// The chart of slab memory has a mark where it fell, and the history has what was done.
+/// The chart of slab memory has a mark at the drop, and the history has the action.
 fn the_drop_is_charted(screen: &mut Screen<'_>) -> Result<()> {
     screen.send("1")?;
     screen.wait_for("caches by", SOON)?;

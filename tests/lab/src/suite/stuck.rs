@@ -1,4 +1,4 @@
-//! What others hold up holds up nobody who can be killed.
+//! Blocked operations that do not block a killed process.
 
 use std::time::{Duration, Instant};
 
@@ -28,13 +28,14 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// How long a command takes that nothing holds up.
+/// Upper bound on the time of an undisturbed command.
 const SOON: Duration = Duration::from_secs(4);
 
-/// A program that leaves a CPU to nobody else, for some seconds.
+/// A program that takes a CPU from all others, for some seconds.
 const HOG: &str = "timeout 12 chrt -f 50 taskset -c 1 sh -c 'echo hogging; while :; do :; done'";
 
-/// Runs a command that is killed after two seconds, and returns how it ended and whether that was soon.
+/// Runs a command that is killed after two seconds, and returns its status and whether it ended
+/// soon.
 fn killed(guest: &Guest, command: &str) -> Result<(i32, bool)> {
     let start = Instant::now();
     let output = guest.exec(
@@ -44,7 +45,7 @@ fn killed(guest: &Guest, command: &str) -> Result<(i32, bool)> {
     Ok((output.status, start.elapsed() < SOON))
 }
 
-/// No CPU is waited for that may never run us: neither by a prune nor when the module is unloaded.
+/// Neither a prune nor an unload of the module waits for a CPU that may never run our work.
 fn hog(guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
@@ -58,7 +59,7 @@ fn hog(guest: &Guest) -> Result<()> {
         "agent device open begin:dir=/mnt/ext4/top,mode=5 drain",
     );
     let unloaded = killed(guest, "rmmod slabscope");
-    // It ends by itself, with all that it started.
+    // It ends by itself, with its children.
     guest.sh(&format!(
         "while kill -0 {} 2>/dev/null; do sleep 0.2; done
          echo {} >/proc/sys/kernel/sched_rt_runtime_us
@@ -76,8 +77,8 @@ fn hog(guest: &Guest) -> Result<()> {
     guest.sh("umount /mnt/ext4").map(drop)
 }
 
-/// A prune that writes to a disk that does not answer ends when it is killed. The file grows: one that was cut short
-/// before would be written by XFS as it is closed.
+/// A prune that writes to a disk that does not answer ends when it is killed. The file grows: if it
+/// had been truncated before, XFS would write it as it is closed.
 fn no_answer(guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.sh(&format!(
@@ -96,8 +97,8 @@ fn no_answer(guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// A prune that writes an inode which somebody else is writing, to a disk that does not answer, ends when it is killed.
-/// Without a journal it is `fsync` itself that writes the inode.
+/// A prune that writes an inode which another process is writing, to a disk that does not answer,
+/// ends when it is killed. Without a journal, `fsync` itself writes the inode.
 fn no_fsync(guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.sh(&format!(
@@ -130,7 +131,8 @@ fn no_fsync(guest: &Guest) -> Result<()> {
     guest.unload_module()
 }
 
-/// Sessions of which each begins and ends while others wait for a CPU find that each CPU's list was emptied for them.
+/// Sessions that begin and end while others wait for a CPU find that each CPU's list was emptied
+/// for them.
 fn drains(guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;

@@ -1,4 +1,4 @@
-//! Files in use, and a tree that everybody works on at once, under every kind of prune.
+//! Files in use, and a tree with many concurrent users, under every kind of prune.
 
 use std::time::Duration;
 
@@ -53,18 +53,19 @@ fn files_survive(guest: &Guest, fs: Fs) -> Result<()> {
     guest.unload_module()
 }
 
-/// Dentries of other filesystems that may come or go besides: those of processes, sysfs, the tests' commands.
+/// Dentries of other filesystems that may appear or vanish: those of processes, sysfs, the tests'
+/// commands.
 const SLACK: i64 = 100;
 
-/// Two prunes and a census at once, and everything else that happens to trees (agent/storm.rs): nobody fails, and no
-/// dentry is left over.
+/// Two prunes and a census at once, and all other actions on trees (agent/storm.rs): none fails,
+/// and no dentry is left over.
 fn storm(context: &Context, guest: &Guest, fs: Fs) -> Result<()> {
     const DISK: &str = "/tmp/second.img";
     guest.load_module()?;
     guest.sh(&format!(
         "modprobe loop && truncate -s 64M {DISK} && mke2fs -q -F -t ext4 {DISK} && losetup /dev/loop0 {DISK}"
     ))?;
-    // Once without a storm, so that what the first mount alone brings in is not counted.
+    // Once without a storm, so that dentries of the first mount are not counted.
     let time = context.storm;
     let mut left = Vec::new();
     for seconds in [1, time.as_secs()] {

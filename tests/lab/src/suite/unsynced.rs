@@ -1,4 +1,4 @@
-//! What stays of files that were written and synced: nothing, but on ext4 without a journal.
+//! What stays of files that were written and synced: nothing, except on ext4 without a journal.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -33,7 +33,7 @@ fn on(guest: &Guest, fs: Fs) -> Result<()> {
     synced(guest, fs)
 }
 
-/// Of a tree that is written and synced nothing stays, and nothing is said to.
+/// Nothing of a tree that is written and synced stays, and no inode is reported as unsynced.
 fn synced(guest: &Guest, fs: Fs) -> Result<()> {
     guest.load_module()?;
     let top = format!("{}/top", fs.dir());
@@ -54,7 +54,7 @@ fn synced(guest: &Guest, fs: Fs) -> Result<()> {
     guest.unload_module()
 }
 
-/// The scratch disk with files that were written, and synced as a whole.
+/// The scratch disk with written files, synced as a whole.
 fn plant(guest: &Guest) -> Result<()> {
     guest
         .sh(&format!(
@@ -66,9 +66,9 @@ fn plant(guest: &Guest) -> Result<()> {
         .map(drop)
 }
 
-/// sync(2) writes the inodes and waits for the device, and does not take the mark off them that fsync(2) does
-/// (fs/fs-writeback.c: `__writeback_single_inode()`, Linux 7.3). No inode with a mark is freed by anybody: the plan says
-/// which, and what frees them does.
+/// sync(2) writes the inodes and waits for the device, and does not clear their mark, as fsync(2)
+/// does (fs/fs-writeback.c: `__writeback_single_inode()`, Linux 7.3). Nothing frees an inode with a
+/// mark: the plan says which, and names what frees them.
 fn without_a_journal(guest: &Guest) -> Result<()> {
     guest.load_module()?;
     plant(guest)?;
@@ -110,7 +110,7 @@ fn kernel_marks(guest: &Guest) -> Result<bool> {
     };
     let before = objects()?;
     guest.sh("echo 3 >/proc/sys/vm/drop_caches; sleep 1")?;
-    // CPUs keep some that are freed, which count on.
+    // CPUs keep some freed ones, which still count.
     let stay = objects()?.saturating_add(FILES / 2) > before;
     plant(guest)?;
     Ok(stay)

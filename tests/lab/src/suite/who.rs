@@ -1,4 +1,4 @@
-//! Who fills a cache, as the kernel's own tracing tells it.
+//! Who fills a cache, by the kernel's own tracing.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// Of caches whose names the tracepoint kmem_cache_alloc has to tell.
+/// Traces of caches whose names the tracepoint kmem_cache_alloc has to report.
 pub(super) const OF_ANY_CACHE: &[Case] = &[
     Case {
         name: "who::screen",
@@ -49,7 +49,7 @@ pub(super) const OF_ANY_CACHE: &[Case] = &[
     },
 ];
 
-/// Directories, and how many absent names are made in each, by a process of its own.
+/// Directories, and the number of absent names made in each, by a process of its own.
 const PLANTED: [(&str, u64); 3] = [
     ("/mnt/ext4/one", 1_000),
     ("/mnt/ext4/two/deep", 2_000),
@@ -76,7 +76,7 @@ fn plant() -> String {
     format!("{} wait", lookups.concat())
 }
 
-/// Forgets the names, but for those on the way to the directories.
+/// Drops the names, except those on the way to the directories.
 fn cold(guest: &Guest) -> Result<()> {
     guest
         .sh("echo 2 >/proc/sys/vm/drop_caches; cd /mnt/ext4 && stat one two/deep 'th ree'")
@@ -91,7 +91,7 @@ fn armed(guest: &Guest) -> Result<String> {
     )
 }
 
-/// Has a command watch while a workload runs in the guest, ends it as Ctrl-C does, and reads what it reports.
+/// Runs a trace while a workload runs in the guest, ends it as Ctrl-C does, and returns its report.
 fn watched(guest: &Guest, options: &str, workload: &str) -> Result<Value> {
     let report = guest.sh_within(
         &format!(
@@ -114,7 +114,7 @@ fn watched(guest: &Guest, options: &str, workload: &str) -> Result<Value> {
     serde_json::from_str(&report).with_context(|| format!("no report: {report}"))
 }
 
-/// The rows that are wanted, each as its figures.
+/// The rows that `wanted` accepts, each as its figures.
 fn rows(report: &Value, wanted: impl Fn(&Value) -> bool) -> Vec<&Value> {
     let rows = report["rows"].as_array().into_iter().flatten();
     rows.filter(|row| wanted(row)).collect()
@@ -151,8 +151,8 @@ fn dentries(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.sh("umount /mnt/ext4").map(drop)
 }
 
-/// It is armed when it says so, and its baseline is of then: what is made before, or while it starts, is in none of its
-/// figures.
+/// The trace is armed when it says so, and its baseline is from then: what is made before, or while
+/// it starts, is in none of its figures.
 fn baseline(_: &Context<'_>, guest: &Guest) -> Result<()> {
     stage(guest)?;
     let [(before, early), (after, late), (meanwhile, _)] = PLANTED;
@@ -164,7 +164,7 @@ fn baseline(_: &Context<'_>, guest: &Guest) -> Result<()> {
     );
     let found = rows(&report, |row| row["path"] == after);
     ensure!(found.len() == 1 && found[0]["made"] == late, "{report}");
-    // Names are made all the time, from before its start until behind its end.
+    // Names are made all the time, from before its start until after its end.
     let busy = Background::start(
         guest,
         &format!("sh -c 'echo begun; exec agent lookups \"{meanwhile}\" 2000000 busy_'"),
@@ -214,7 +214,7 @@ fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
             "{row}"
         );
     }
-    // To the directory of a row.
+    // Into the directory of a row.
     select(&mut screen, |row| {
         row.trim_end().ends_with("/mnt/ext4/two/deep")
     })?;
@@ -223,7 +223,7 @@ fn screen(_: &Context<'_>, guest: &Guest) -> Result<()> {
     screen.wait_for("WATCHING", SOON)?;
     quit(screen)?;
     ensure!(armed(guest)? == before, "something stays armed");
-    // A signal does no less.
+    // A signal does the same.
     let mut screen = start(guest)?;
     screen.send("w")?;
     screen.wait_for("type y to trace", SOON)?;
@@ -262,7 +262,7 @@ fn killed(_: &Context<'_>, guest: &Guest) -> Result<()> {
         armed(guest)? == before,
         "the screen's start does not take away what was left"
     );
-    // Of two at once, one is killed: the other counts on, whoever cleans up.
+    // Of two at once, one is killed: the other still counts, whichever cleans up.
     let other = Background::start(guest, WATCH, BEGUN)?;
     let meanwhile = format!(
         "{}; pkill -KILL -P {}; slabscope who --duration 0.1 --cache dentry >/dev/null 2>&1; agent lookups /mnt/ext4/one 500 x_",
@@ -282,8 +282,8 @@ fn killed(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.sh("umount /mnt/ext4").map(drop)
 }
 
-/// Somebody has a file of the instance open when it is to be removed: the report comes, nothing is counted any more, and
-/// the next start removes what stays.
+/// Another process has a file of the instance open when it is to be removed: the report is
+/// complete, nothing is counted any more, and the next start removes the rest.
 fn read_by_another(_: &Context<'_>, guest: &Guest) -> Result<()> {
     stage(guest)?;
     let before = armed(guest)?;
@@ -311,7 +311,7 @@ fn read_by_another(_: &Context<'_>, guest: &Guest) -> Result<()> {
         "cat /sys/kernel/tracing/instances/slabscope_*/events/*/*/trigger | grep -v '^#'";
     let armed_still = guest.sh(&format!("{triggers}; true"))?;
     ensure!(armed_still.is_empty(), "it counts on: {armed_still}");
-    // Another start is not kept from its own work by it.
+    // That does not keep another start from its own work.
     ends_with(guest, "slabscope who --duration 0.1", 0)?;
     guest.sh("kill $(cat /tmp/reader); sleep 0.2")?;
     ends_with(guest, "slabscope who --duration 0.1", 0)?;
@@ -322,7 +322,8 @@ fn read_by_another(_: &Context<'_>, guest: &Guest) -> Result<()> {
 fn kmalloc(_: &Context<'_>, guest: &Guest) -> Result<()> {
     const POLLS: u64 = 20_000;
     tracing(guest)?;
-    // The process is there until it is reported: else it might be named by the shell that it was at first.
+    // The process exists until it is reported: otherwise it might have the name of the shell that
+    // it was at first.
     let polls = format!(
         "agent polls {POLLS} >/tmp/polled 2>&1 </dev/null & echo $! >/tmp/polls
          until grep -q polled /tmp/polled; do sleep 0.05; done"
@@ -331,7 +332,7 @@ fn kmalloc(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.sh("kill $(cat /tmp/polls)")?;
     let first = &report["rows"][0];
     let (made, bytes) = (first["made"].as_u64(), first["bytes"].as_u64());
-    // What starting the program takes is a few objects.
+    // The start of the program makes a few objects.
     let close = |made: Option<u64>, exact: u64| {
         made.is_some_and(|made| (exact..exact + exact / 100).contains(&made))
     };
@@ -346,7 +347,7 @@ fn kmalloc(_: &Context<'_>, guest: &Guest) -> Result<()> {
     Ok(())
 }
 
-/// Each way tells what it can.
+/// Each way reports what it can.
 fn ways(_: &Context<'_>, guest: &Guest) -> Result<()> {
     stage(guest)?;
     let before = armed(guest)?;
@@ -369,7 +370,7 @@ fn ways(_: &Context<'_>, guest: &Guest) -> Result<()> {
     let size = guest.sh("awk '$1 == \"dentry\" { print $4 }' /proc/slabinfo")?;
     let size: u64 = size.trim().parse().context("no size of a dentry")?;
     ensure!(found[0]["bytes"] == made(found[0]) * size, "{kmem}");
-    // A name that imitates a line of the kernel's, and one that acts on a terminal.
+    // A name that imitates a line of the kernel's, and one with control characters.
     let hostile = "cd /mnt/ext4 && for d in \"$(printf 'x } hitcount:          9\\n{ common_pid: sh')\" \"$(printf 'e\\033[31m')\"; do
         mkdir \"$d\" && agent lookups \"$d\" 10 || exit 1; done";
     let report = watched(guest, "--path /mnt/ext4", hostile)?;

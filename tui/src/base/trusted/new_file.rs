@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::fs::{linkat, openat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
-/// A file beside the place it is for, which is there once it is whole; gone when dropped before.
+/// A file beside its final place, which is put there once it is whole; removed when dropped before.
 pub struct NewFile {
     dir: OwnedFd,
     name: OsString,
@@ -55,7 +55,7 @@ impl NewFile {
         Ok(file.into())
     }
 
-    /// Gives it its name, in place of what has that: of a link, of the link itself.
+    /// Gives it its name, replacing what has that: if a link, the link itself.
     pub fn replace(&self, name: &OsStr) -> Result<(), Errno> {
         renameat(&self.dir, &*self.name, &self.dir, name)
     }
@@ -64,7 +64,7 @@ impl NewFile {
     pub fn put(&self, name: &OsStr) -> Result<(), Errno> {
         let (dir, aside) = (self.dir.as_fd(), &*self.name);
         match renameat_with(dir, aside, dir, name, RenameFlags::NOREPLACE) {
-            // Not every filesystem can; a link does not replace either.
+            // Not every filesystem supports this; a link does not replace either.
             Err(Errno::INVAL | Errno::NOSYS) => linkat(dir, aside, dir, name, AtFlags::empty()),
             done => done,
         }
@@ -73,7 +73,7 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // Renamed it is not there any more.
+        // If it was renamed, this name is gone already.
         let _ = unlinkat(&self.dir, &*self.name, AtFlags::empty());
     }
 }

@@ -103,11 +103,11 @@ fn directory_that_others_may_change_is_refused() {
             assert!(error.ends_with(&says), "{error}");
         }
         assert!(!above.join("new").exists(), "nothing is made there");
-        // Nothing is there: somebody else decides that, too, and nothing is read.
+        // Nothing is there: another user decides that, too, and nothing is read.
         let missing = read(&above.join("b/none"), LIMIT).unwrap_err();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
     }
-    // As in /tmp: others can add names there, and not take ours away.
+    // As in /tmp: others can add names there, and cannot remove ours.
     set_mode(&above, 0o1777);
     read(&path, LIMIT).unwrap();
     append_private(&path).unwrap();
@@ -115,7 +115,7 @@ fn directory_that_others_may_change_is_refused() {
 
 /// Only root can give a file away.
 #[test]
-fn path_through_what_somebody_else_owns_is_refused() {
+fn path_through_a_directory_of_another_user_is_refused() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
@@ -151,7 +151,7 @@ fn path_through_what_somebody_else_owns_is_refused() {
 }
 
 #[test]
-fn links_of_ours_lead_to_what_is_read_and_nothing_is_written_behind_one() {
+fn own_links_are_followed_for_reading_and_not_for_writing() {
     let scratch = Scratch::new("links");
     let path = scratch.file("dir/file", 0o600);
     let link = scratch.0.join("link");
@@ -163,7 +163,7 @@ fn links_of_ours_lead_to_what_is_read_and_nothing_is_written_behind_one() {
     }
     symlink("dir", scratch.0.join("sub")).unwrap();
     append_private(&scratch.0.join("sub/file")).unwrap();
-    // What it was to say is not known: no absent file.
+    // The contents of its target are unknown: it is not an absent file.
     for target in ["nowhere", "no/where"] {
         symlink(target, scratch.0.join("dangling")).unwrap();
         let error = refused(read(&scratch.0.join("dangling"), LIMIT));
@@ -174,7 +174,7 @@ fn links_of_ours_lead_to_what_is_read_and_nothing_is_written_behind_one() {
     assert_eq!(absent.kind(), io::ErrorKind::NotFound);
     symlink("loop", scratch.0.join("loop")).unwrap();
     refused(read(&scratch.0.join("loop"), LIMIT));
-    // One that leads where others decide.
+    // A link that leads where others decide.
     let open = scratch.file("open/file", 0o600);
     set_mode(open.parent().unwrap(), 0o777);
     symlink(&open, &link).unwrap();
@@ -192,7 +192,7 @@ fn file_with_another_name_is_not_appended_to() {
 }
 
 #[test]
-fn nothing_waits_on_a_fifo_and_no_device_is_opened() {
+fn fifo_does_not_block_and_no_device_is_opened() {
     let scratch = Scratch::new("fifo");
     let fifo = scratch.0.join("fifo");
     rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
@@ -215,7 +215,7 @@ fn file_beyond_the_limit_is_refused() {
 }
 
 #[test]
-fn file_is_made_for_its_owner_alone_with_the_directories_above() {
+fn new_file_and_its_directories_are_private_to_the_owner() {
     let scratch = Scratch::new("made");
     let path = scratch.0.join("a/b/file");
     append_private(&path).unwrap();
@@ -229,7 +229,7 @@ fn file_is_made_for_its_owner_alone_with_the_directories_above() {
 
 /// Where only root writes, a planted link would have root put a file of somebody else's contents.
 #[test]
-fn directory_for_new_files_is_reached_over_no_link_of_others() {
+fn links_of_others_do_not_lead_to_the_directory_for_new_files() {
     let scratch = Scratch::new("directory");
     let inside = scratch.0.join("inside");
     fs::create_dir(&inside).unwrap();

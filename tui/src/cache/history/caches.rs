@@ -1,16 +1,16 @@
-//! What each cache was over time. Most caches do not change for minutes, so only changes are kept.
+//! Each cache over time. Most caches do not change for minutes, so only changes are kept.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::kernel::source::Cache;
 
-/// What a cache was from a moment on, until the next.
+/// A cache's figures from a moment on, until the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Was {
     /// Milliseconds since the start of the program.
     at: u64,
-    /// Objects allocated; None: the kernel's figure could not be.
+    /// Objects allocated; None: the kernel's figure was impossible.
     pub active: Option<u64>,
     /// Slabs.
     pub slabs: u64,
@@ -25,7 +25,7 @@ impl Was {
         }
     }
 
-    /// When, since the start of the program.
+    /// Time since the start of the program.
     pub fn at(&self) -> Duration {
         Duration::from_millis(self.at)
     }
@@ -77,8 +77,8 @@ impl Caches {
         }
     }
 
-    /// Makes the lines those of `caches`. The kernel keeps the order of its caches: there is
-    /// hardly ever something to do.
+    /// Makes the lines those of `caches`. The kernel keeps the order of its caches: there is hardly
+    /// ever something to do.
     fn align(&mut self, caches: &[Cache]) {
         let aligned =
             self.lines.len() == caches.len()
@@ -95,7 +95,7 @@ impl Caches {
             .collect();
         let line = |cache: &Cache| {
             let past = old.remove(&(cache.name.clone(), cache.nth));
-            // Of several of one name nothing tells which has gone.
+            // Of several caches of one name it is unknown which has gone.
             let past = past.filter(|(twins, _)| *twins <= cache.twins);
             Line {
                 name: cache.name.clone(),
@@ -107,8 +107,8 @@ impl Caches {
         self.lines = caches.iter().map(line).collect();
     }
 
-    /// The changes of a cache, by its name and [`Cache::nth`]. `index` is where it is in the newest
-    /// sample, most likely.
+    /// The changes of a cache, by its name and [`Cache::nth`]. `index`: its probable place in the
+    /// newest sample.
     pub fn of(&self, index: usize, name: &str, nth: u32) -> impl DoubleEndedIterator<Item = &Was> {
         let line = self.lines.get(index).filter(|line| line.is(name, nth));
         let line = line.or_else(|| self.lines.iter().find(|line| line.is(name, nth)));
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn only_changes_are_kept_and_no_more_than_there_is_room_for() {
+    fn only_changes_are_kept_up_to_the_limit() {
         let mut caches = Caches::default();
         for second in 0..2_000 {
             caches.push(
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_keeps_its_past_when_another_comes_and_loses_it_when_it_goes() {
+    fn cache_keeps_its_past_when_another_appears_and_loses_it_when_it_goes() {
         let mut caches = Caches::default();
         caches.push(seconds(1), &[cache("a", 1), cache("b", 1)]);
         caches.push(seconds(2), &[cache("new", 1), cache("a", 2), cache("b", 1)]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Point;
 
-/// At least so far apart are the points of each ring, the newest ring first.
+/// Least distance between the points of each ring, the newest ring first.
 const APART: [Duration; 3] = [
     Duration::ZERO,
     Duration::from_secs(10),
@@ -24,12 +24,12 @@ impl Points {
     /// Points in a ring: an hour at one a second, ten hours, five days.
     const CAPACITY: usize = 3600;
 
-    /// The newest.
+    /// The newest point.
     pub(super) fn last(&self) -> Option<&Point> {
         self.rings.iter().find_map(VecDeque::back)
     }
 
-    /// The oldest.
+    /// The oldest point.
     pub(super) fn first(&self) -> Option<&Point> {
         self.rings.iter().rev().find_map(VecDeque::front)
     }
@@ -41,7 +41,7 @@ impl Points {
             let Some(kept) = point.take() else {
                 return;
             };
-            // What is too close to the last one goes.
+            // A point too close to the last one is dropped.
             if ring.back().is_none_or(|last| kept.at >= last.at + apart) {
                 ring.push_back(kept);
             }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn days_fit_and_the_last_hour_is_kept_in_full() {
+    fn days_of_points_fit_and_the_last_hour_is_complete() {
         let day = 24 * 3600;
         let points = points(0..7 * day);
         let kept: usize = points.rings.iter().map(VecDeque::len).sum();
@@ -113,7 +113,7 @@ mod tests {
 
         /// In order, without gaps at the seams, and with one point before the beginning.
         #[test]
-        fn a_window_is_whole(steps in proptest::collection::vec(1_u64..40, 1..9_000), from in 0_u64..200_000, long in 0_u64..200_000) {
+        fn window_has_no_gaps_and_one_point_before_it(steps in proptest::collection::vec(1_u64..40, 1..9_000), from in 0_u64..200_000, long in 0_u64..200_000) {
             let mut at = 0;
             let all: Vec<u64> = steps.iter().map(|step| { at += step; at }).collect();
             let points = points(all.iter().copied());

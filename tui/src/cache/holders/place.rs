@@ -1,4 +1,4 @@
-//! What a path leads to: a directory of a filesystem, whatever path it has in a mount namespace.
+//! Where a path leads: to a directory of a filesystem, independent of mount namespaces.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -33,7 +33,7 @@ impl Place {
 pub(super) struct Mounts(HashMap<PathBuf, Mount>);
 
 impl Mounts {
-    /// Of at most `left` bytes of text, which become less by what is read.
+    /// Reads at most `left` bytes of text, and subtracts what was read.
     fn read(process: &Path, left: &mut u64) -> io::Result<Self> {
         let mut text = Vec::new();
         files::read_from(
@@ -47,7 +47,7 @@ impl Mounts {
         Ok(Self(by_point.collect()))
     }
 
-    /// What an absolute path leads to; None of what is no path: `socket:[1]`.
+    /// The place of an absolute path; None: it is no path, as `socket:[1]`.
     pub(super) fn place(&self, path: &Path) -> Option<Place> {
         let mount = path.ancestors().find_map(|above| self.0.get(above))?;
         let rest = path.strip_prefix(&mount.point).ok()?;
@@ -92,7 +92,7 @@ impl Namespaces {
         Ok(mounts)
     }
 
-    /// What a path leads to from here, or from the root of a process.
+    /// The place of a path as seen from here, or from the root of a process.
     pub(super) fn place(&mut self, proc: &Path, path: &Path) -> io::Result<Place> {
         let from_root = root_of_process(path);
         let of = from_root.and_then(|(root, rest)| Some((pid_of_root(root)?, rest)));

@@ -1,6 +1,6 @@
 //! Inodes that are kept without a name: a mark of inotify or fanotify holds its inode
 //! (fs/notify/mark.c: `fsnotify_add_mark_list()`, Linux 7.3), whose dentries may all be evicted. No
-//! census sees those; each process tells what it has marked in /proc/PID/fdinfo, by numbers, so that
+//! census sees those; /proc/PID/fdinfo lists what each process has marked, by numbers, so that
 //! nothing is looked up but names in procfs.
 
 use std::collections::HashSet;
@@ -18,7 +18,7 @@ use crate::base::text::{count, counted, printable};
 pub struct Watches {
     /// Inodes, each once however many marks it has.
     pub inodes: u64,
-    /// Who has marked them, those with the most first: number, name, inodes.
+    /// The processes that marked them, those with the most first: number, name, inodes.
     pub holders: Vec<(u32, OsString, u64)>,
     /// Processes that may not be looked at.
     pub unseen: u64,
@@ -27,7 +27,7 @@ pub struct Watches {
 }
 
 /// Looks at each process below `proc` for what it has marked on the superblock with this device
-/// number, in the kernel's encoding. `flow` is asked again and again whether to go on.
+/// number, in the kernel's encoding. `flow` is polled whether to go on.
 pub fn watches(
     proc: &Path,
     superblock: u64,
@@ -112,7 +112,7 @@ fn mark(line: &[u8]) -> Option<(u64, u64)> {
 }
 
 impl Watches {
-    /// In a sentence; None: there are none.
+    /// One sentence about them; None: there are none.
     pub fn words(&self) -> Option<String> {
         if self.inodes == 0 {
             return None;

@@ -14,7 +14,7 @@ use crate::base::trusted::{self, NewFile};
 use crate::kernel::session::Counters;
 use crate::kernel::target::{LookError, Target};
 
-/// How the names are written.
+/// Format of the names in the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// Escaped, one a line.
@@ -35,7 +35,7 @@ pub enum ExportError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
     /// It was ended.
@@ -46,7 +46,7 @@ pub enum ExportError {
 /// A file of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
-    /// Where, from the root.
+    /// Its absolute path.
     pub path: PathBuf,
     /// Names in it.
     pub names: u64,
@@ -109,7 +109,7 @@ fn write_new(
     let name = name.map_err(|errno| failed(to, errno))?;
     let parent = absolute.parent().unwrap_or(Path::new("/"));
     let dir = trusted::directory(parent, false).map_err(|error| failed(parent, error))?;
-    // Said before the names are listed, which may take long; the rename makes sure of it.
+    // Checked before the names are listed, which may take long; the rename makes sure of it.
     if statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Err(failed(to, Errno::EXIST));
     }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_whole_and_its_owners() {
+    fn exported_file_is_whole_and_private_to_its_owner() {
         let dir = scratch("whole");
         for (format, expected) in [
             (Format::Lines, &b"plain\ntwo\\nlines\n\\xff\n"[..]),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_program_left_is_in_nobodys_way() {
+    fn leftover_of_a_killed_program_does_not_block_an_export() {
         let dir = scratch("left");
         let to = dir.join("names");
         let left = dir.join(NewFile::name(OsStr::new("names"), 0));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_stays_and_what_fails_leaves_nothing() {
+    fn existing_file_stays_and_a_failed_export_leaves_nothing() {
         let dir = scratch("stays");
         let to = dir.join("names");
         std::os::unix::fs::symlink("/nonexistent", &to).unwrap();

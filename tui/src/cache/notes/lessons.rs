@@ -1,4 +1,4 @@
-//! Which experiment of the lab shows what a cache is about (docs/learn).
+//! The experiment of the lab (docs/learn) that demonstrates a cache.
 
 /// An experiment: `cargo lab learn NUMBER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ const fn lesson_(number: usize, title: &'static str) -> Lesson {
     Lesson { number, title }
 }
 
-/// Those that the program leads to.
+/// The experiments that the program refers to.
 pub const LESSONS: [Lesson; 4] = [
     lesson_(1, "What a negative dentry is"),
     lesson_(2, "Why tmpfs has no negative dentries"),
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn caches_lead_to_what_shows_them() {
+    fn caches_lead_to_the_experiment_that_shows_them() {
         let number = |name| lesson(name).map(|lesson| lesson.number);
         assert_eq!(number("dentry"), Some(1));
         assert_eq!(number("shmem_inode_cache"), Some(2));

@@ -3,7 +3,7 @@
 /// Bytes of a UUID.
 pub(super) const UUID: usize = 36;
 
-/// From so many digits on, a run may be hexadecimal, and a word random: mktemp(3) makes six.
+/// From this number of digits on, a run may be hexadecimal, and a word random: mktemp(3) makes six.
 const LONG: usize = 6;
 
 /// A piece of a key.
@@ -12,19 +12,19 @@ pub(super) enum Piece {
     Text(Vec<u8>),
     /// Fewer than [`LONG`] decimal digits, or any number of them once all is settled.
     Number,
-    /// So many decimal digits, of a run that could be hexadecimal or random.
+    /// This number of decimal digits, of a run that could be hexadecimal or random.
     Digits(usize),
-    /// So many hexadecimal digits, a letter among them.
+    /// This number of hexadecimal digits, a letter among them.
     Hex(usize),
     Uuid,
-    /// A word and so many decimal digits: `file0001`.
+    /// A word and this number of decimal digits: `file0001`.
     Word(Vec<u8>, usize),
-    /// A run of so many letters and digits: a word, or random.
+    /// A run of this number of letters and digits: a word, or random.
     Run(usize),
     Any,
 }
 
-/// What a name is counted by.
+/// The key that a name is counted by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key(pub(super) Vec<Piece>);
 
@@ -38,7 +38,7 @@ impl Key {
         self.0.iter().map(text).sum()
     }
 
-    /// The next that is wider. None: anything.
+    /// The next wider key. None: it matches anything.
     pub(super) fn wider(&self) -> Option<Self> {
         let at = self.0.iter().position(|p| matches!(p, Piece::Word(..)));
         if let Some((at, Piece::Word(text, digits))) = at.map(|at| (at, &self.0[at]))
@@ -75,11 +75,11 @@ fn extension(text: &[u8]) -> Option<&[u8]> {
 
 /// A name, read.
 pub(super) struct Read<'a> {
-    /// What it is counted by.
+    /// The key that it is counted by.
     pub(super) key: Key,
     /// The run of it that may be random.
     pub(super) tail: Option<&'a [u8]>,
-    /// Whether that is no word.
+    /// Whether [`Self::tail`] is no word.
     pub(super) is_random: bool,
 }
 
@@ -128,8 +128,8 @@ impl<'a> Read<'a> {
     }
 }
 
-/// The name without its extension, and that with its dot. What is nothing but an extension has
-/// none.
+/// The name without its extension, and the extension with its dot. A name that is nothing but an
+/// extension has none.
 fn split(name: &[u8]) -> (&[u8], &[u8]) {
     match extension(name) {
         Some(suffix) => {
@@ -159,7 +159,7 @@ impl Reader {
         }
     }
 
-    /// Letters and digits, the last of a name; whether they are no word.
+    /// Adds the last run of letters and digits of a name; returns whether it is no word.
     fn tail(&mut self, run: &[u8]) -> bool {
         let digits = run.iter().rev().take_while(|b| b.is_ascii_digit()).count();
         let (word, _) = run.split_at(run.len() - digits);
@@ -175,7 +175,7 @@ impl Reader {
         }
     }
 
-    /// Letters and digits.
+    /// Adds a run of letters and digits.
     fn run(&mut self, run: &[u8]) {
         if is_hex(run) {
             let digits = run.iter().all(u8::is_ascii_digit);
@@ -235,7 +235,7 @@ pub(super) const LOWER_HEX: u8 = 2;
 pub(super) const UPPER_HEX: u8 = 4;
 const OTHER: u8 = 8;
 
-/// Of a byte in a run.
+/// The kind of a byte in a run.
 pub(super) fn kind(byte: u8) -> u8 {
     match byte {
         b'0'..=b'9' => DIGIT,

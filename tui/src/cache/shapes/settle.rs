@@ -1,4 +1,4 @@
-//! What many names together tell.
+//! What many names together show.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{Group, Part, Rank, Settled, Shape, Shapes};
 /// Least names for a guess about all of them.
 const FEW: u64 = 3;
 
-/// A group on its way to a shape.
+/// A group that becomes a shape.
 struct Settling {
     group: Group,
     /// Most of its runs are no words.
@@ -37,7 +37,7 @@ pub(super) fn settle(shapes: Shapes) -> Settled {
     finish(groups, shapes.other, crowded)
 }
 
-/// Some of the hexadecimal runs of a length have no letter: they go with those that have.
+/// Some hexadecimal runs of a length have no letter: they join those that have.
 fn digits_to_hex(groups: &mut Groups) {
     let mut keys: Vec<Key> = groups.keys().cloned().collect();
     let digits = |key: &Key| {
@@ -46,7 +46,7 @@ fn digits_to_hex(groups: &mut Groups) {
             .filter(|piece| matches!(piece, Piece::Digits(_)))
             .count()
     };
-    // Of two runs one may have a letter already: those without any come first.
+    // One of two runs may have a letter already: those without any are first.
     keys.sort_by_key(|key| std::cmp::Reverse(digits(key)));
     for key in keys {
         for at in 0..key.0.len() {
@@ -62,7 +62,7 @@ fn digits_to_hex(groups: &mut Groups) {
 }
 
 /// Where most of the runs of a length are no words, those that look like one, or like a number,
-/// go with them.
+/// join them.
 fn runs_to_random(groups: &mut Groups) {
     let words = words(groups);
     let keys: Vec<Key> = groups.keys().cloned().collect();
@@ -79,7 +79,7 @@ fn runs_to_random(groups: &mut Groups) {
         let (len, rare) = match &key.0[at] {
             Piece::Digits(len) | Piece::Hex(len) => (*len, count(groups, &key)),
             Piece::Word(word, digits) => {
-                // However many digits follow on it, it is one word.
+                // However many digits follow it, it is one word.
                 let total = words.get(&with(&key, at, Piece::Word(word.clone(), 0)));
                 let total = total.copied().unwrap_or(0);
                 let share = if total < FEW {
@@ -99,7 +99,7 @@ fn runs_to_random(groups: &mut Groups) {
     }
 }
 
-/// How many names there are of each word with digits.
+/// Number of names of each word with digits.
 fn words(groups: &Groups) -> BTreeMap<Key, u64> {
     let mut words = BTreeMap::new();
     for (key, settling) in groups {
@@ -151,7 +151,7 @@ fn finish(groups: Groups, mut other: u64, crowded: bool) -> Settled {
         .into_iter()
         .partition(|(_, (shape, _))| shape.count > 1);
     made = several;
-    // What only one name has is no shape; that of its extension may be.
+    // What only one name has is no shape; the shape of its extension may be.
     for (shape, of) in single.into_values() {
         let Some(mut key) = of.first().map(|rank| rank.key.clone()) else {
             continue;
@@ -256,7 +256,7 @@ fn text(parts: &mut Vec<Part>, bytes: &[u8]) {
 /// six.
 const RANDOM: usize = 6;
 
-/// A run that is random, but for what all of them have at its start.
+/// A run that is random, except for the common prefix of all of them.
 fn random(parts: &mut Vec<Part>, len: usize, group: &Group) {
     let Some(tail) = &group.tail else {
         parts.push(Part::Random(len));

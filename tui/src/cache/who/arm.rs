@@ -1,6 +1,6 @@
 //! What is armed in the kernel: events of our own, and an instance of tracefs with a histogram for
-//! each. Whatever way the program ends, it is taken away: here, by [`disarm`] when it panics, or by
-//! the next one that finds it ([`remove_left`]).
+//! each. However the program ends, it is removed: here, by [`disarm`] when it panics, or by the
+//! next start that finds it ([`remove_left`]).
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
@@ -20,7 +20,7 @@ use crate::base::guard;
 /// What this process has armed, for [`disarm`].
 static ARMED: Mutex<Option<(Tracefs, String)>> = Mutex::new(None);
 
-/// Events that are counted. Dropping it takes them away.
+/// Events that are counted. Dropping it removes them.
 #[derive(Debug)]
 pub struct Armed {
     tracefs: Tracefs,
@@ -37,7 +37,7 @@ pub struct Armed {
 /// What the histograms hold at one moment.
 #[derive(Debug, Default)]
 pub struct Counted {
-    /// Who made what, or gave it back.
+    /// Objects made, or freed.
     pub made: Vec<(Counts, Histogram)>,
     /// Names of directories.
     pub names: Vec<(Counts, Histogram)>,
@@ -50,8 +50,8 @@ struct Histo {
 }
 
 impl Armed {
-    /// Arms the first of the candidates that the kernel takes, with histograms of so many `rows`
-    /// (a power of two). `only`: by no other means.
+    /// Arms the first of the candidates that the kernel takes, with histograms of `rows` entries (a
+    /// power of two). `only`: by no other way.
     pub fn new(
         tracefs: &Tracefs,
         proc: &Path,
@@ -83,7 +83,7 @@ impl Armed {
     fn arm(tracefs: Tracefs, group: &str, events: Events, rows: u32) -> Result<Self, WhoError> {
         guard::takes_back(true);
         *armed() = Some((tracefs.clone(), group.to_owned()));
-        // From here on it is taken away again by being dropped.
+        // From here on dropping it removes all.
         let mut armed = Self {
             tracefs,
             group: group.to_owned(),
@@ -115,7 +115,7 @@ impl Armed {
         definitions.try_for_each(|definition| self.tracefs.define(&definition))
     }
 
-    /// Has the events counted.
+    /// Adds a histogram to each event.
     fn count(&self, events: &[Event]) -> Result<Vec<Histo>, WhoError> {
         let instance = self.tracefs.instance(&self.group);
         let log = instance.join("error_log");
@@ -134,7 +134,7 @@ impl Armed {
         events.iter().map(count).collect()
     }
 
-    /// From now on, names of directories are told too.
+    /// From now on, names of directories are counted too.
     pub fn name_directories(&mut self) -> Result<(), WhoError> {
         if self.names.is_empty() {
             let events = std::mem::take(&mut self.events.names);
@@ -144,7 +144,7 @@ impl Armed {
         Ok(())
     }
 
-    /// What is armed.
+    /// The events that are armed.
     pub fn events(&self) -> &Events {
         &self.events
     }
@@ -159,12 +159,12 @@ impl Armed {
         } = self;
         Ok(Counted {
             made: read_all(histograms, text)?,
-            // An imitated name is no name, but no reason to tell nothing.
+            // An imitated name is dropped, and the rest is still reported.
             names: read_all(names, text).unwrap_or_default(),
         })
     }
 
-    /// Takes it away, and says whether that went well.
+    /// Removes it, and returns the first error.
     pub fn end(mut self) -> Result<(), WhoError> {
         self.take_away()
     }
@@ -182,7 +182,7 @@ impl Armed {
 impl Drop for Armed {
     fn drop(&mut self) {
         if armed().is_some() {
-            // Who wants to know of a failure calls `end()`; the next start tries again.
+            // Callers that need the error use `end()`; the next start tries again.
             let _ = self.take_away();
         }
     }
@@ -209,7 +209,7 @@ fn armed() -> std::sync::MutexGuard<'static, Option<(Tracefs, String)>> {
     ARMED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes away what this process has armed, from whatever thread: it is about to end.
+/// Removes what this process has armed, from any thread: the process is about to end.
 pub fn disarm() {
     let left = ARMED.try_lock().ok().and_then(|mut armed| armed.take());
     if let Some((tracefs, group)) = left {
@@ -218,8 +218,8 @@ pub fn disarm() {
     }
 }
 
-/// Takes away what processes left that have ended, and tells which those were. What somebody reads
-/// at this moment is left to the next start: it counts nothing any more.
+/// Removes what dead processes left, and returns them. What another process reads at this moment is
+/// left to the next start: it counts nothing any more.
 pub fn remove_left(tracefs: &Tracefs, proc: &Path) -> Result<Vec<Owner>, WhoError> {
     let mut removed = Vec::new();
     for owner in left(tracefs, proc)? {
@@ -232,7 +232,7 @@ pub fn remove_left(tracefs: &Tracefs, proc: &Path) -> Result<Vec<Owner>, WhoErro
     Ok(removed)
 }
 
-/// The processes that have ended and left something armed.
+/// The dead processes that left something armed.
 pub fn left(tracefs: &Tracefs, proc: &Path) -> Result<Vec<Owner>, WhoError> {
     let mut groups = tracefs.instances()?;
     let events = tracefs.defined()?;
@@ -244,12 +244,12 @@ pub fn left(tracefs: &Tracefs, proc: &Path) -> Result<Vec<Owner>, WhoError> {
     Ok(owners.filter(|owner| owner.is_dead(proc)).collect())
 }
 
-/// How often, and how long apart, an instance is tried that somebody reads at this moment.
+/// Attempts, and the time between them, to remove an instance that another process reads right now.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Removes an instance, with all that is armed in it, and the events of its name. An instance that
-/// somebody has open stays, and is disarmed.
+/// another process has open stays, and is disarmed.
 fn remove(tracefs: &Tracefs, group: &str) -> Result<(), WhoError> {
     let instance = tracefs.instance(group);
     let mut tries = 0;
@@ -276,13 +276,13 @@ fn remove(tracefs: &Tracefs, group: &str) -> Result<(), WhoError> {
     }
     removed?;
     match failed {
-        // Another slabscope may have cleaned up at the same time: what is gone is gone.
+        // Another slabscope may have cleaned up at the same time: then it is gone already.
         Some(error) if tracefs.defined()?.iter().any(|e| e.starts_with(&prefix)) => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Takes the histograms of an instance away, which then costs nothing.
+/// Removes the histograms of an instance, which then costs nothing.
 fn stop_counting(tracefs: &Tracefs, instance: &Path) {
     let groups = fs::read_dir(instance.join("events")).into_iter().flatten();
     let group = |group: fs::DirEntry| fs::read_dir(group.path()).into_iter().flatten();

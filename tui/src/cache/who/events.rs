@@ -1,17 +1,17 @@
-//! The events that tell who makes what, in the order in which they are tried.
+//! The events that show who makes what, in the order in which they are tried.
 
 use super::{Subject, Way};
 
 /// Events that go together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Events {
-    /// By which of the kernel's means.
+    /// The kernel's means of tracing.
     pub way: Way,
     /// One histogram each.
     pub events: Vec<Event>,
-    /// Those that tell names of directories: only armed where their numbers lead to no path.
+    /// Events that report names of directories: only armed where their numbers lead to no path.
     pub names: Vec<Event>,
-    /// What it does not tell, in words; empty: it tells everything.
+    /// What they do not report, as text; empty: they report everything.
     pub lacks: &'static str,
 }
 
@@ -25,7 +25,7 @@ impl Events {
         self.events.iter().map(name).collect()
     }
 
-    /// In words: by what means, and what they do not tell.
+    /// Text for the way, and what it does not report.
     pub fn words(&self) -> String {
         let on = self.functions().join(", ");
         let mut text = format!("{} on {on}", self.way.words());
@@ -41,30 +41,30 @@ impl Events {
 pub struct Event {
     /// Its name; its group is that of the process, or for a tracepoint [`Event::group`].
     pub name: &'static str,
-    /// The group of a tracepoint, which is there already.
+    /// The group of a tracepoint, which already exists.
     pub group: Option<&'static str>,
-    /// The definition but for its group: kind, function, arguments. Empty of a tracepoint.
+    /// The definition without its group: kind, function, arguments. Empty of a tracepoint.
     pub kind: &'static str,
     /// The function that it is on.
     pub function: &'static str,
     /// Its arguments.
     pub arguments: String,
-    /// What the histogram is by, sums, and which events it takes.
+    /// Keys of the histogram, separated by commas.
     pub keys: &'static str,
-    /// `vals=...`, or empty.
+    /// Sums of the histogram, or empty.
     pub values: &'static str,
     /// Behind `if`, or empty.
     pub filter: String,
-    /// What it counts.
+    /// The meaning of its count.
     pub counts: Counts,
 }
 
-/// What an event counts.
+/// The meaning of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counts {
     /// Something is made.
     Made,
-    /// Something is given back.
+    /// Something is freed.
     Freed,
 }
 
@@ -99,7 +99,7 @@ impl Event {
 
 const BY_THREAD: &str = "common_pid.execname";
 
-/// What is tried, one after the other, until the kernel takes one.
+/// Sets of events, tried one after the other until the kernel takes one.
 pub fn candidates(subject: &Subject) -> Vec<Events> {
     match subject {
         Subject::Dentries { dev } => dentries(*dev),
@@ -126,7 +126,8 @@ fn dentries(dev: Option<u64>) -> Vec<Events> {
         });
     }
     if dev.is_some() {
-        // Without the kernel's types no device can be reached to keep to.
+        // Without the kernel's types the device of an event cannot be read, so no filter can use
+        // it.
         return all;
     }
     for (way, kind) in [(Way::Fprobe, "f"), (Way::Kprobe, "p")] {
@@ -148,13 +149,13 @@ fn filter(dev: Option<u64>) -> String {
     dev.map(|dev| format!("dev == {dev}")).unwrap_or_default()
 }
 
-/// Where a lookup puts what it found, or that it found nothing, into the cache: both functions
-/// have been there, with these arguments, since before BTF (fs/dcache.c, Linux 7.3; neither calls
-/// the other). An inode's address has its uppermost bit set, as all of the kernel's.
+/// Where a lookup puts what it found, or that it found nothing, into the cache: both functions have
+/// been there, with these arguments, since before BTF (fs/dcache.c, Linux 7.3; neither calls the
+/// other). An inode's address has its uppermost bit set, as all of the kernel's.
 ///
 /// A histogram has three keys at most, and two sums besides its count (kernel/trace/tracing_map.h:
 /// `TRACING_MAP_KEYS_MAX`, `TRACING_MAP_VALS_MAX`): an inode's generation, which never changes, is
-/// told by its sum.
+/// read from its sum.
 fn outcomes(kind: &'static str, dev: Option<u64>) -> [Vec<Event>; 2] {
     let event = |name, function, dentry| Event {
         name,
@@ -204,8 +205,8 @@ fn by_name(event: Event) -> Event {
     }
 }
 
-/// Where a lookup makes a dentry, before it is known what comes of it (fs/namei.c:
-/// `__lookup_slow()`, `lookup_one_qstr_excl()`, Linux 7.3).
+/// Where a lookup makes a dentry, before its outcome is known (fs/namei.c: `__lookup_slow()`,
+/// `lookup_one_qstr_excl()`, Linux 7.3).
 fn lookups(kind: &'static str, dev: Option<u64>) -> [Vec<Event>; 2] {
     let event = |name, function| Event {
         name,
@@ -238,8 +239,8 @@ fn lookups(kind: &'static str, dev: Option<u64>) -> [Vec<Event>; 2] {
     ]
 }
 
-/// The same by the names alone, for a kernel that does not tell its types: where a dentry's name
-/// is it knows itself (kernel/trace/trace_probe.c: `traceprobe_expand_dentry_args()`, Linux 7.3).
+/// The same by the names alone, for a kernel without BTF: it knows itself where a dentry has its
+/// name (kernel/trace/trace_probe.c: `traceprobe_expand_dentry_args()`, Linux 7.3).
 fn names(kind: &'static str) -> Vec<Event> {
     let event = |name, function| Event {
         name,
@@ -279,7 +280,7 @@ fn slab(cache: &str) -> Events {
         Counts::Made,
     );
     match Kmalloc::of(cache) {
-        // kfree's tracepoint tells no size.
+        // kfree's tracepoint reports no size.
         Some(kmalloc) => Events {
             way: Way::Kmem,
             names: Vec::new(),
@@ -302,9 +303,9 @@ fn slab(cache: &str) -> Events {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Kmalloc {
     bytes: u64,
-    /// Of [`FLAGS`], those that lead to this one.
+    /// The bits of [`FLAGS`] that lead to this one.
     set: u64,
-    /// And those that lead away from it.
+    /// The bits that lead away from it.
     clear: u64,
 }
 
@@ -360,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_order_in_which_they_are_tried() {
+    fn candidates_are_tried_in_order() {
         let ways = |dev| -> Vec<_> {
             let all = candidates(&Subject::Dentries { dev });
             all.iter()
@@ -387,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_for_the_kernel() {
+    fn events_are_defined_in_the_kernels_syntax() {
         let dentries = candidates(&Subject::Dentries {
             dev: Some(266_338_304),
         });
@@ -409,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn caches_of_kmalloc_by_their_names() {
+    fn caches_of_kmalloc_are_found_by_name() {
         let filter = |name| Kmalloc::of(name).map(Kmalloc::filter);
         let expected = [
             (

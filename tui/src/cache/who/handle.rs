@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn no_directory_of_a_number_that_is_none() {
+    fn unknown_number_opens_no_directory() {
         let root = File::open("/").unwrap();
         assert!(open(&root, "ext4", u64::from(u32::MAX), 1).is_err());
         assert!(has_simple_handles("xfs") && !has_simple_handles("btrfs"));

@@ -2,15 +2,15 @@
 //! Linux 7.3).
 //!
 //! Names in it are as the process or the directory has them, unescaped, and may hold newlines and
-//! braces: a process's name is told by its width, and a directory's ends where a whole entry
-//! follows. A directory can be named so that it holds such an entry itself: then there are more of
-//! them than the kernel counts, and none is believed. (Who made what is counted without names of
+//! braces: a process's name has a fixed width, and a directory's ends where a whole entry follows.
+//! A directory can be named so that it holds such an entry itself: then there are more of them than
+//! the kernel counts, and the names are not believed. (The counts of who made what use no names of
 //! directories: see `who::events`.)
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-/// What an event was counted by, and how often.
+/// The keys of an event, and how often it was counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
     /// Name of the thread when it was first counted.
@@ -45,7 +45,7 @@ impl Entry {
     }
 }
 
-/// All that is counted.
+/// All entries of a histogram.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
     /// In the kernel's order.

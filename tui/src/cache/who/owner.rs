@@ -1,5 +1,5 @@
-//! Whose is what is armed: its name in tracefs tells the process, so that what a dead one left is
-//! found and removed, and what a living one needs is left alone.
+//! The owner of what is armed: its name in tracefs identifies the process, so that leftovers of a
+//! dead one are found and removed, and what a living one needs is left alone.
 
 use std::fs;
 use std::io;
@@ -38,7 +38,7 @@ impl Owner {
         format!("{PREFIX}_{namespace}_{pid}_{start}")
     }
 
-    /// Whose group it is; None: nobody's of ours.
+    /// The process that a group belongs to; None: it is no group of ours.
     pub fn of_group(group: &str) -> Option<Self> {
         let mut fields = group.strip_prefix(PREFIX)?.strip_prefix('_')?.split('_');
         let owner = Self {
@@ -46,7 +46,7 @@ impl Owner {
             pid: fields.next()?.parse().ok()?,
             start: fields.next()?.parse().ok()?,
         };
-        // Else another name might be taken for it.
+        // Otherwise another name might be taken for it.
         (owner.group() == group).then_some(owner)
     }
 
@@ -55,7 +55,8 @@ impl Owner {
         self.pid
     }
 
-    /// Whether it has ended for sure. Of another namespace that cannot be told.
+    /// Whether it has ended for sure. False for a process of another namespace, which cannot be
+    /// seen.
     pub fn is_dead(&self, proc: &Path) -> bool {
         namespace(proc).is_ok_and(|here| here == self.namespace)
             && match start(&proc.join(self.pid.to_string())) {
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_tells_whose_it_is() {
+    fn group_identifies_its_process() {
         let own = Owner::this(Path::new("/proc")).unwrap();
         assert_eq!(Owner::of_group(&own.group()), Some(own));
         assert!(!own.is_dead(Path::new("/proc")));
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_anothers_now_is_no_sign_of_life() {
+    fn reused_process_number_is_no_sign_of_life() {
         let own = Owner::this(Path::new("/proc")).unwrap();
         let later = Owner {
             start: own.start + 1,

@@ -1,4 +1,5 @@
-//! Which directory it is: from a filesystem's and an inode's number to a path, looking no name up.
+//! The path of a directory: from the numbers of its filesystem and inode, without looking a name
+//! up.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -30,7 +31,7 @@ pub struct Identity {
 /// A directory that is looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// Which.
+    /// Its numbers or its name.
     pub identity: &'a Identity,
     /// Generation of its inode.
     pub generation: Option<u64>,
@@ -44,7 +45,7 @@ pub fn device(mount: &Mount) -> Option<u64> {
     Some(major.parse::<u64>().ok()? << 20 | minor.parse::<u64>().ok()?)
 }
 
-/// Those that are known.
+/// The directories whose path is known.
 #[derive(Debug)]
 pub struct Places {
     proc: PathBuf,
@@ -52,26 +53,26 @@ pub struct Places {
     /// The mount points, opened, by device.
     opened: HashMap<u64, Option<(Mount, File)>>,
     known: HashMap<Identity, Known>,
-    /// When the module was asked last, and how long that took.
+    /// When the module was last asked, and how long that took.
     asked: Option<(Instant, Duration)>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
     path: Option<PathBuf>,
-    /// How often it was looked for, and how many readings the next time is away.
+    /// How often it was looked for, and after how many readings it is next.
     tries: u32,
     wait: u32,
 }
 
-/// A directory is looked for so often, each time twice as many readings later.
+/// A directory is looked for this often, each time twice as many readings later.
 const TRIES: u32 = 5;
 
-/// The module is asked for at most so long, and a tenth of the time.
+/// The module is asked for at most this long, and a tenth of the time.
 const CENSUS: Duration = Duration::from_secs(2);
 
 impl Places {
-    /// None is known.
+    /// No directory is known.
     pub fn new(proc: &Path, mounts: Vec<Mount>) -> Self {
         Self {
             proc: proc.to_owned(),
@@ -138,12 +139,12 @@ impl Places {
         let found = directory.metadata().ok()?;
         let link = self.proc.join(format!("self/fd/{}", directory.as_raw_fd()));
         let path = fs::read_link(link).ok()?;
-        // One that was removed has no path, and one outside of what is mounted none that leads there.
+        // A removed directory has no path, and one outside the mount has none that leads there.
         let is = found.ino() == ino && found.nlink() > 0 && path.starts_with(&mount.point);
         is.then_some(path)
     }
 
-    /// By what the process has open, and where it stands.
+    /// By the files that the process has open, and its working directory.
     fn by_process(&self, ino: u64, wanted: &Wanted<'_>) -> Option<PathBuf> {
         let process = self.proc.join(wanted.pid.to_string());
         let files = fs::read_dir(process.join("fd"))
@@ -153,13 +154,13 @@ impl Places {
         let links = [process.join("cwd"), process.join("root")];
         let links = links.into_iter().chain(files.map(|file| file.path()));
         let is = |link: &PathBuf| {
-            // A server is not asked: it may be that one that this is about.
+            // A server is not asked: the trace may be about that one.
             let flags = AtFlags::STATX_DONT_SYNC;
             let found = statx(CWD, link, flags, StatxFlags::TYPE | StatxFlags::INO).ok()?;
             let is_dir = FileType::from_raw_mode(found.stx_mode.into()).is_dir();
             let path = fs::read_link(link).ok()?;
             let mount = Mount::of(&self.mounts, &path);
-            // Not the device that the file tells: that of btrfs and overlayfs is another one.
+            // Not the device that statx reports: that of btrfs and overlayfs is another one.
             let on = mount.and_then(device) == wanted.identity.dev;
             (is_dir && found.stx_ino == ino && on).then_some(path)
         };
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn devices_as_the_kernel_has_them() {
+    fn devices_are_encoded_as_in_the_kernel() {
         let mount = |superblock: &str| Mount {
             superblock: superblock.into(),
             ..Mount::default()
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_the_process_has_open_is_found_by_its_number() {
+    fn directory_that_the_process_has_open_is_found_by_its_number() {
         let directory =
             crate::private::directory().join(format!("slabscope-place-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();

@@ -1,4 +1,4 @@
-//! Which process it is: its name, its command line, the cgroup that it is in.
+//! A process of a trace: its name, its command line, its cgroup.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -55,8 +55,8 @@ impl Process {
         found
     }
 
-    /// Looks whether it has ended, and what it is called now: a program is often looked at first
-    /// while it is still what started it.
+    /// Updates whether it has ended, and its name: a program is often looked at first while it is
+    /// still what started it.
     pub fn look(&mut self, proc: &Path) {
         let process = proc.join(self.pid.to_string());
         let now = start(&process).ok();
@@ -66,7 +66,7 @@ impl Process {
         }
     }
 
-    /// What may change while it runs.
+    /// Reads what may change while it runs.
     fn read(&mut self, process: &Path) {
         let name = fs::read(process.join("comm")).unwrap_or_default();
         // It may have ended between two files.
@@ -79,7 +79,7 @@ impl Process {
         }
     }
 
-    /// The container or the unit that its cgroup is of, in a word.
+    /// The container or the unit of its cgroup, in a word.
     pub fn group(&self) -> Option<String> {
         group(&self.cgroup.to_string_lossy())
     }
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process() {
+    fn own_process_is_read() {
         let proc = Path::new("/proc");
         let own = std::process::id();
         let mut process = Process::of_thread(proc, own, &"counted".into());
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_ended_keeps_the_name_it_was_counted_by() {
+    fn ended_process_keeps_the_name_it_was_counted_by() {
         let process = Process::of_thread(Path::new("/proc"), u32::MAX, &"counted".into());
         assert_eq!(
             (process.name.to_str(), process.gone),

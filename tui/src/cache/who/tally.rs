@@ -1,5 +1,5 @@
-//! From the kernel's histograms to rows that a person reads: threads become processes, numbers
-//! become directories.
+//! From the kernel's histograms to readable rows: threads become processes, numbers become
+//! directories.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use crate::kernel::source::Mount;
 /// A directory that dentries are made in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Directory {
-    /// By what the kernel counted it.
+    /// The numbers or the name that the kernel counted it by.
     pub identity: Identity,
     /// Its name; empty where it is not known.
     pub name: OsString,
@@ -37,15 +37,15 @@ impl Directory {
 pub struct Row {
     /// The process.
     pub process: Process,
-    /// The directory; None: of a cache, or not told.
+    /// The directory; None: it is of a cache, or not reported.
     pub directory: Option<Directory>,
     /// Objects or dentries made.
     pub made: u64,
-    /// Of these, names without a file; None: not told.
+    /// Of these, names without a file; None: not reported.
     pub absent: Option<u64>,
-    /// Bytes allocated; None: not told.
+    /// Bytes allocated; None: not reported.
     pub bytes: Option<u64>,
-    /// Objects given back; None: not told.
+    /// Objects freed; None: not reported.
     pub freed: Option<u64>,
 }
 
@@ -54,13 +54,14 @@ pub struct Row {
 pub struct Reading {
     /// Those that made the most first.
     pub rows: Vec<Row>,
-    /// All that was made.
+    /// The number of all that was made.
     pub made: u64,
-    /// Of these, by this program itself, which no row has.
+    /// Number of these that this program itself made; no row has them.
     pub own: u64,
-    /// Of these, in directories that are not below the one that is watched, on its filesystem.
+    /// Number of these in directories that are not below the one that is watched, on its
+    /// filesystem.
     pub elsewhere: u64,
-    /// Of these, in directories of which it is not known whether they are below that.
+    /// Number of these in directories of which it is not known whether they are below that.
     pub unknown: u64,
     /// Events counted, of all kinds.
     pub events: u64,
@@ -77,18 +78,18 @@ pub struct Tally {
     places: Places,
     processes: Vec<Process>,
     threads: HashMap<(u32, OsString), usize>,
-    /// The process that is looked after next.
+    /// Index of the process that is checked next.
     next: usize,
 }
 
-/// Processes that are looked after with each reading: whether they still are.
+/// Processes that are checked with each reading: whether they still run.
 const LOOKED_AFTER: usize = 64;
 
 /// One row in the making.
 type Key = (usize, Option<Identity>);
 
 impl Tally {
-    /// Nothing is known. `below`: only of directories there.
+    /// Starts with nothing known. `below`: only directories there have rows.
     pub fn new(proc: &Path, mounts: Vec<Mount>, below: Option<PathBuf>) -> Self {
         Self {
             proc: proc.to_owned(),
@@ -167,7 +168,7 @@ impl Tally {
         at
     }
 
-    /// Looks whether some of the processes have ended: all of them, in the course of the readings.
+    /// Checks whether some of the processes have ended: all of them, in the course of the readings.
     fn look_after(&mut self) {
         for _ in 0..self.processes.len().min(LOOKED_AFTER) {
             self.next = (self.next + 1) % self.processes.len();
@@ -237,7 +238,7 @@ fn path_of(row: &Row) -> Option<PathBuf> {
     row.directory.as_ref()?.path.clone()
 }
 
-/// By its numbers, which it keeps when it is renamed; where they are not told by its name.
+/// By its numbers, which it keeps when it is renamed; where they are missing, by its name.
 fn identity(entry: &Entry) -> Option<Identity> {
     (entry.ino.is_some() || entry.dir.is_some()).then(|| Identity {
         dev: entry.dev,
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_and_what_is_not_are_one_row() {
+    fn present_and_absent_names_are_one_row() {
         let both = histogram(vec![entry(9, "app", 2, 5, 75)]);
         let other = histogram(vec![entry(9, "app", 2, 0, 1), entry(8, "b", 2, 1, 1)]);
         let reading = tally(None).rows(&counted(vec![both, other]));
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_to_be_below_is_counted_beside() {
+    fn directories_not_known_to_be_below_are_counted_apart() {
         let mut tally = tally(Some("/srv/app"));
         let entries = vec![
             entry(9, "app", 2, 5, 5),
@@ -345,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_does_itself_is_no_row() {
+    fn own_activity_has_no_row() {
         let mut tally = Tally::new(Path::new("/proc"), Vec::new(), None);
         let own = entry(std::process::id(), "slabscope", 2, 5, 5);
         let reading = tally.rows(&counted(vec![histogram(vec![own])]));
@@ -353,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn frees_stand_beside_allocations() {
+    fn frees_are_in_the_row_of_the_allocations() {
         let of = |hits, bytes| Entry {
             comm: "app".into(),
             tid: 9,

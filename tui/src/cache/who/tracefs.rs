@@ -1,4 +1,4 @@
-//! tracefs: where it is, and writing to it so that what others armed stays.
+//! tracefs: its mount, and writing to it so that what others armed stays.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use super::WhoError;
 use crate::kernel::source::{KernelFs, KernelTree, Mount};
 
-/// Where it usually is.
+/// Its usual mount point.
 pub(super) const USUAL: &str = "/sys/kernel/tracing";
 
 /// A mounted tracefs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracefs {
-    /// Where.
+    /// Its mount point.
     root: PathBuf,
 }
 
 impl Tracefs {
-    /// The first by path: the usual one before that in debugfs, which is deprecated.
+    /// The first mount by path: the usual one sorts before that in debugfs, which is deprecated.
     pub fn find(mounts: &[Mount]) -> Option<Self> {
         let mounted = mounts.iter().filter(|mount| &*mount.fs == "tracefs");
         let usual = |mount: &&Mount| (mount.point != Path::new(USUAL), mount.point.clone());
@@ -85,7 +85,7 @@ pub(super) fn reason(log: &Path) -> Option<String> {
     Some(line.split_once(": error: ")?.1.trim().to_owned())
 }
 
-/// What the kernel's lockdown forbids; None: nothing of this.
+/// The lockdown level that forbids tracing; None: it is allowed.
 pub(super) fn locked_down(root: &Path) -> Option<String> {
     let text = fs::read_to_string(root.join("sys/kernel/security/lockdown")).ok()?;
     let chosen = text.split_once('[')?.1.split_once(']')?.0;
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_usual_place_comes_first() {
+    fn usual_place_is_first() {
         let mount = |fs: &str, point: &str| Mount {
             fs: fs.into(),
             point: point.into(),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_a_definition() {
+    fn event_of_a_definition_is_found() {
         assert_eq!(event("f:g/e d_add dev=entry->d_sb->s_dev"), Some("g/e"));
         assert_eq!(event("p16:g/e d_add"), Some("g/e"));
         assert_eq!(event("nonsense"), None);

@@ -21,7 +21,7 @@ use crate::reclaim::shrinker::{NoShrinker, Shrinkers};
 
 const DEBUGFS: &str = "mount -t debugfs debugfs /sys/kernel/debug";
 const SUDO: &str = "sudo slabscope";
-/// For root of a container, whom sudo does not help.
+/// Remedy for root of a container: sudo is no help there.
 const CAPABILITIES: &str =
     "run it as root of the host, or give the container CAP_BPF and CAP_PERFMON";
 const RUST: &str = "CONFIG_RUST";
@@ -29,7 +29,7 @@ const RUST: &str = "CONFIG_RUST";
 /// Bytes of a kernel's configuration: some 300 KiB in practice.
 const LONGEST: u64 = 16 << 20;
 
-/// The first is /proc/slabinfo.
+/// All checks of the kernel; the first is /proc/slabinfo.
 pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
     let root = &context.root;
     let mut kernel = Kernel::new(root);
@@ -111,7 +111,7 @@ fn sysfs(root: &Path) -> Check {
     }
 }
 
-/// The kernel's configuration: as it shows it itself, or as distributions install it.
+/// The kernel's configuration: as the kernel shows it, or as distributions install it.
 fn rust(files: &Files, release: Option<&str>) -> Check {
     let check = |state, found: &str| Check::new(RUST, "building the module", state, found);
     match configuration(files, release.unwrap_or_default()) {
@@ -150,7 +150,7 @@ fn configuration(files: &Files, release: &str) -> Option<(String, String)> {
     ))
 }
 
-/// Where the module is loaded, nobody has to be told how to find out whether it can be built.
+/// If the module is loaded, the checks for building it are not needed.
 fn built(checks: &mut [Check]) {
     let unknown = |check: &&mut Check| check.name == RUST && check.state == State::Unknown;
     if let Some(rust) = checks.iter_mut().find(unknown) {
@@ -192,8 +192,8 @@ fn mounted(mounts: &[Mount], fs: &'static str, purpose: &'static str, remedy: &s
     }
 }
 
-/// Shown by kernels with CONFIG_SHRINKER_DEBUG. Who may not look into debugfs is not told whether
-/// they are there, and without debugfs nobody is.
+/// Kernels with CONFIG_SHRINKER_DEBUG show them. Without access to debugfs it is unknown whether
+/// they exist.
 fn shrinkers(root: &Path, mounts: &[Mount]) -> Check {
     let purpose = "inodes of one superblock (reclaim --superblock --inodes)";
     let check = |state, found: &str| Check::new("shrinkers", purpose, state, found);
@@ -336,7 +336,7 @@ fn bpf() -> Check {
     }
 }
 
-/// What is found, and what mends it, where the kernel is older than any that there is a module for.
+/// What is found, and the remedy, if the kernel is older than any that the module is built for.
 fn no_module_for(release: &str) -> Option<(String, String)> {
     let (major, minor) = too_old(release)?;
     Some((
@@ -362,7 +362,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn for_an_old_kernel_there_is_no_module() {
+    fn old_kernel_has_no_module() {
         let (found, remedy) = no_module_for("6.12.0-amd64").unwrap();
         assert_eq!(found, "there is none for a kernel older than 7.2");
         assert!(remedy.starts_with("a kernel from 7.2 on"), "{remedy}");
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn configuration_of_the_kernel_is_read_wherever_it_is() {
+    fn configuration_of_the_kernel_is_read_at_each_place() {
         let root = tree("config");
         let found = || {
             let check = rust(&Files::new(&root), Some("7.3.4"));
@@ -414,7 +414,7 @@ mod tests {
         );
         fs::write(root.join("boot/config-7.3.4"), "CONFIG_RUST=y\n").unwrap();
         assert_eq!(found(), of(State::Ok, "y, by /boot/config-7.3.4"));
-        // That of the kernel itself, and not what was installed for one of its name.
+        // The kernel's own, and not the installed one of the same release.
         fs::write(root.join("proc/config.gz"), zipped("CONFIG_X=y\n")).unwrap();
         assert_eq!(found(), of(State::Missing, "not set, by /proc/config.gz"));
         fs::write(root.join("proc/config.gz"), &zipped("CONFIG_RUST=y\n")[..9]).unwrap();
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn without_debugfs_it_is_unknown_whether_shrinkers_are_shown() {
+    fn shrinkers_are_unknown_without_debugfs() {
         let root = tree("shrinkers");
         let check = shrinkers(&root, &[]);
         assert_eq!(
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_module_is_loaded_it_need_not_be_known_whether_it_can_be_built() {
+    fn loaded_module_makes_the_build_checks_superfluous() {
         let mut checks = [rust(&Files::new("/nowhere"), Some("7.3.4"))];
         assert!(checks[0].remedy.is_some());
         built(&mut checks);

@@ -1,4 +1,4 @@
-//! What the person's terminal and environment offer.
+//! The user's terminal and environment.
 
 use std::io::{self, IsTerminal};
 

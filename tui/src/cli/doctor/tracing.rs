@@ -1,4 +1,4 @@
-//! What of the kernel's tracing tells who fills a cache.
+//! The kernel's tracing, by which `who` finds who fills a cache.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use crate::cache::who::{self, Owner, Tracefs};
 use crate::cli::Context;
 use crate::kernel::source::Mount;
 
-/// What tracefs' own README names, by what it is there for (kernel/trace/trace.c: `readme_msg`,
+/// Features that tracefs' own README names, with their purpose (kernel/trace/trace.c: `readme_msg`,
 /// Linux 7.3).
 const OFFERS: [(&str, &str, &str, &str); 3] = [
     (
@@ -31,7 +31,7 @@ const OFFERS: [(&str, &str, &str, &str); 3] = [
     ),
 ];
 
-/// Nothing where tracefs is not mounted: that it is missing is a line of its own.
+/// No checks where tracefs is not mounted: a line of its own reports that.
 pub(super) fn checks(context: &Context, mounts: &[Mount]) -> Vec<Check> {
     let Some(tracefs) = Tracefs::find(mounts).filter(|_| context.is_live()) else {
         return Vec::new();
@@ -62,7 +62,7 @@ fn offered(
     Check::new(name, purpose, state, found).remedy(remedy)
 }
 
-/// Without its types the kernel tells a directory's name, and not which one it is.
+/// Without its types the kernel reports a directory's name, and not which one it is.
 fn types(context: &Context) -> Check {
     let captured = crate::kernel::source::Files::new(&context.root);
     let there = captured.open("sys/kernel/btf/vmlinux").is_ok();
@@ -71,7 +71,7 @@ fn types(context: &Context) -> Check {
         .remedy("a kernel with CONFIG_DEBUG_INFO_BTF=y")
 }
 
-/// What processes left armed that were killed, if any did.
+/// Leftovers of killed processes, if there are any.
 fn left(tracefs: &Tracefs) -> Option<Check> {
     // Where it may not be read, the lines above say so.
     let left = who::left(tracefs, "/proc".as_ref()).ok()?;
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_readme_names_is_offered() {
+    fn features_of_the_readme_are_offered() {
         let state = |readme: io::Result<String>| {
             OFFERS.map(|offer| {
                 let check = offered(&offer, &readme);

@@ -37,7 +37,7 @@ struct Row<'a> {
     example: Name<'a>,
 }
 
-/// Tells the most frequent `limit` shapes of the names in `path`.
+/// Prints the most frequent `limit` shapes of the names in `path`.
 pub(super) fn tell<'a>(
     path: &Path,
     settled: &'a Settled,
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table() {
+    fn table_is_printed() {
         let expected = "\
 COUNT  SHARE SHAPE         EXAMPLE
     3 50.0 % \\xff<number>  \\xff1
@@ -131,7 +131,7 @@ COUNT  SHARE SHAPE         EXAMPLE
     }
 
     #[test]
-    fn a_document() {
+    fn document_is_complete() {
         assert_eq!(
             told(9, true),
             "{\"schema\":\"slabscope.shapes/1\",\"path\":\"/a\",\"complete\":true,\"changed_meanwhile\":true,\"names\":6,\

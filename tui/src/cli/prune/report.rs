@@ -1,4 +1,4 @@
-//! What `slabscope prune` tells: the plan, and what came of it.
+//! The report of `slabscope prune`: the plan, and its outcome.
 
 use std::io::{self, Write};
 use std::iter;
@@ -16,7 +16,7 @@ use crate::kernel::source::{Cache, Mount};
 use crate::reclaim::prune::Outcome;
 use crate::ui::model::{Figures, difference, part_of, pending, reasons};
 
-/// What is told of a prune or a dry run.
+/// JSON of a prune or a dry run.
 #[derive(Serialize)]
 pub(super) struct Document<'a> {
     #[serde(flatten)]
@@ -24,16 +24,16 @@ pub(super) struct Document<'a> {
     pub mode: &'static str,
     /// Dirty files are written first.
     pub writeback: bool,
-    /// Dentries; in mode `pages`, pages.
+    /// Dentries that will go; in mode `pages`, pages.
     pub predicted: u64,
-    /// Of slab objects.
+    /// Bytes of slab objects.
     pub predicted_bytes: Option<u64>,
-    /// None: the reader does not know. The same of the figures below that may be none.
+    /// None: the reader does not know. The same holds for the optional figures below.
     pub predicted_inodes: Option<u64>,
     pub predicted_page_cache_bytes: Option<u64>,
-    /// Or more: of files that are written or waited for first it is not known which have other users.
+    /// More may go: for files that are written or waited for first, other users are unknown.
     pub page_cache_is_least: bool,
-    /// Of those predicted, at most so many go; in mode `pages`, pages of so many files.
+    /// Bound on the predicted dentries; in mode `pages`, on files.
     pub max: Option<NonZeroU64>,
     pub stays_in_use: u64,
     /// Unused, but not of the kind that this mode evicts.
@@ -48,21 +48,21 @@ pub(super) struct Document<'a> {
     pub failed_write_bytes: Option<u64>,
     /// Inodes whose metadata is written, but not known to be on the disk; these stay, unless that is waited for.
     pub unsynced: Option<u64>,
-    /// Why all of it does, on a filesystem whose dentries are all there is of its files.
+    /// Why everything stays, on a filesystem whose dentries are all there is of its files.
     pub stays_because: Option<&'static str>,
-    /// `module` or `bpf`: who counted.
+    /// The reader that counted: `module` or `bpf`.
     pub reader: &'static str,
     /// Dentries came or went while they were counted, so that part was counted anew.
     pub changed_meanwhile: bool,
     /// All that is cached below, as in a census.
     pub below: census::Figures,
-    /// Why there is no module, without which nothing is pruned below a directory.
+    /// Why the module is missing, without which nothing is pruned below a directory.
     pub needs_module: Option<String>,
-    /// Where an overlay's names, inodes and pages are cached besides: once more in each of its layers.
+    /// The layers of an overlay, in which its names, inodes and pages are cached once more.
     pub layers: Vec<Layer>,
-    /// Where dentries may go at all.
+    /// From where dentries may go.
     pub reach: &'static str,
-    /// Why a prune is refused; then the command is the one that would be.
+    /// Why a prune is refused; the command is then the one for a prune that is allowed.
     pub refused: Option<String>,
     /// The command that does the same.
     pub command: String,
@@ -74,9 +74,9 @@ pub(super) struct Document<'a> {
 /// A directory that a directory of an overlay is made of.
 #[derive(Serialize)]
 pub(super) struct Layer {
-    /// What prunes it in the same mode.
+    /// The command that prunes it in the same mode.
     pub command: String,
-    /// What would go then; None: it cannot be reached by what is cached.
+    /// Dentries or pages that would go then; None: it cannot be reached by what is cached.
     pub predicted: Option<u64>,
     pub predicted_bytes: Option<u64>,
 }
@@ -84,9 +84,9 @@ pub(super) struct Layer {
 #[derive(Serialize)]
 pub(super) struct Done {
     status: &'static str,
-    /// The module's own count, of what is predicted.
+    /// The module's own count of what was predicted.
     freed: u64,
-    /// Handed to eviction.
+    /// Inodes handed to eviction.
     inodes_evicted: u64,
     page_cache_freed_bytes: u64,
     busy: u64,
@@ -115,7 +115,7 @@ pub(super) struct Done {
 }
 
 impl Document<'_> {
-    /// In text, of a path as it was given.
+    /// Prints it as text, with the path as it was given.
     pub fn tell(&self, path: &Path, out: &mut dyn Write) -> Result<(), Failure> {
         let pages = self.mode == PruneMode::Pages.name();
         let what = match self.mode {
@@ -378,7 +378,7 @@ impl Done {
     }
 }
 
-/// Why what was freed is not what was predicted, and bytes are not objects.
+/// Why the freed number differs from the prediction, and bytes are not objects.
 fn why(
     outcome: &Outcome,
     expected: Option<u64>,

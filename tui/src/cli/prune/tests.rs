@@ -16,7 +16,7 @@ fn on(fs: &str) -> Mount {
 }
 
 #[test]
-fn a_dry_run_says_that_the_prune_would_be_refused() {
+fn dry_run_says_that_the_prune_would_be_refused() {
     let (text, json) = told_on(&on("fuse.sshfs"), &[]);
     let why = "refused: pruning is tested on ext4, xfs, btrfs, overlay, tmpfs only, not on fuse.sshfs; \
                --any-filesystem overrides this";
@@ -71,7 +71,7 @@ fn told_on(mount: &Mount, more: &[&str]) -> (String, serde_json::Value) {
 }
 
 #[test]
-fn a_plan_says_how_far_it_goes_and_what_stays() {
+fn plan_says_how_far_it_goes_and_what_stays() {
     let (text, json) = told(&["--max", "1000"]);
     let reach = "below this directory only, on this filesystem only";
     for line in [
@@ -98,7 +98,7 @@ fn has(text: &str, line: &str) {
 }
 
 #[test]
-fn a_plan_of_inodes_says_what_goes_with_them_and_what_is_dirty() {
+fn plan_of_inodes_says_what_goes_with_them_and_what_is_dirty() {
     let (text, json) = told(&["--mode", "all"]);
     has(&text, "unused dentries and their inodes below /");
     has(&text, "  would go              12,000     8.1 MiB");
@@ -119,7 +119,7 @@ fn a_plan_of_inodes_says_what_goes_with_them_and_what_is_dirty() {
 }
 
 #[test]
-fn a_plan_names_the_command_that_does_it() {
+fn plan_names_its_command() {
     let (text, json) = told(&["--mode", "inodes", "--max", "7", "--timeout", "1.5"]);
     let command = "slabscope prune / --mode inodes --max 7 --timeout 1.5";
     has(&text, &format!("  same as       {command}"));
@@ -131,7 +131,7 @@ fn a_plan_names_the_command_that_does_it() {
 }
 
 #[test]
-fn a_plan_of_pages_is_in_pages() {
+fn plan_of_pages_is_in_pages() {
     let (text, json) = told(&["--mode", "pages"]);
     has(&text, "page cache of files below /");
     has(&text, "  would go               9,744  pages, 38.1 MiB");
@@ -144,7 +144,7 @@ fn a_plan_of_pages_is_in_pages() {
 }
 
 #[test]
-fn an_overlay_names_its_layers_in_every_mode() {
+fn overlay_names_its_layers_in_every_mode() {
     let layer = env!("CARGO_MANIFEST_DIR");
     let mount = Mount {
         fs: "overlay".into(),

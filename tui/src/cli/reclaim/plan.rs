@@ -1,4 +1,4 @@
-//! Which rung the arguments mean.
+//! The rung that the arguments name.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::reclaim::{
 };
 
 impl Args {
-    /// The plan for the one rung that was asked for.
+    /// The plan for the requested rung.
     pub(super) fn plan(&self, kernel: &mut Kernel) -> Result<Box<dyn Reclaimer>, Failure> {
         if let Some(path) = &self.pages {
             return self.pages(kernel, path);
@@ -37,7 +37,7 @@ impl Args {
         }
         if let Some(name) = &self.cache {
             let sample = kernel.sample();
-            // Who may not read slabinfo is not told that the cache is gone.
+            // A user without access to slabinfo gets that error, not "no such cache".
             sample
                 .caches
                 .as_ref()
@@ -85,7 +85,7 @@ impl Args {
             }
         };
         let plan = plan.list(&mut |target| match self.names.clone() {
-            // It may be a pipe into which nobody writes.
+            // It may be a pipe without a writer.
             Some(file) => attended(move |_| names::read(&file), &mut go_on).transpose(),
             None => names::cached(target, &mut go_on),
         });

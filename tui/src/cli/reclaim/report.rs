@@ -1,4 +1,4 @@
-//! What is told of a plan and of what came of it, as text and as JSON.
+//! The report of a plan and its outcome, as text and as JSON.
 
 use std::io::Write;
 
@@ -11,19 +11,19 @@ use crate::kernel::source::Kernel;
 use crate::reclaim::ladder::Step;
 use crate::reclaim::{Change, Figure, Outcome, Reclaimer, Unit};
 
-/// A plan, and what came of it.
+/// A plan, and its outcome.
 #[derive(Serialize)]
 pub(super) struct Report<'a> {
     rung: &'static str,
     #[serde(flatten)]
     path: Name<'a>,
     filesystem: Option<&'a str>,
-    /// Whom it hits.
+    /// What it affects.
     reach: String,
     notes: Vec<String>,
     /// The command that does the same.
     command: String,
-    /// At most so much is expected to come back.
+    /// Upper bound on the freed bytes.
     predicted_bytes: Option<u64>,
     figures: Vec<Row>,
     ladder: Vec<ladder::Row>,
@@ -97,7 +97,7 @@ impl From<Change> for Changed {
 }
 
 impl<'a> Report<'a> {
-    /// Of a plan, with the figures as they are now.
+    /// The report of a plan, with the current figures.
     pub(super) fn new(rung: &'a dyn Reclaimer, steps: &[Step], kernel: &mut Kernel) -> Self {
         let now = rung.measure(kernel);
         let command = rung.command();
@@ -115,7 +115,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// What came of it.
+    /// Adds the outcome.
     pub(super) fn done(&mut self, outcome: Outcome) {
         self.done = Some(Done {
             status: outcome.ended.name(),
@@ -135,7 +135,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// For people.
+    /// As text.
     pub(super) fn text(&self, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "{} {}", self.rung, self.path.printable())?;
         writeln!(out, "  scope         {}", printable_words(&self.reach))?;

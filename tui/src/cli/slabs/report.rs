@@ -14,26 +14,26 @@ use crate::cli::Failure;
 use crate::cli::table::{Align, Table};
 use crate::kernel::source::{Cache, Class, Gap, Kernel, Sample, SourceError, Totals};
 
-/// What is printed of a sample.
+/// The printed figures of a sample.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
     time_unix_ns: u128,
     kernel: Option<String>,
     uptime_ns: Option<u128>,
-    /// `null`: the figures do not tell.
+    /// `null`: the figures do not show it.
     page_size_bytes: Option<u64>,
     memory: Option<Memory>,
     dentries: Option<Dentries>,
     inodes: Option<Inodes>,
     totals: Option<Totals>,
     caches: Option<Vec<Row<'a>>>,
-    /// By the limit.
+    /// Caches that the limit cut off.
     caches_left_out: usize,
     errors: Vec<Problem<'a>>,
     lines_not_understood: Vec<Lines<'a>>,
 }
 
-/// Lines of a file that were not understood, of which the others were.
+/// Lines of a file that were not understood, while the others were.
 #[derive(Debug, Serialize)]
 struct Lines<'a> {
     #[serde(flatten)]
@@ -69,7 +69,7 @@ struct Inodes {
 struct Row<'a> {
     #[serde(flatten)]
     name: Name<'a>,
-    /// `null`: the kernel does not tell.
+    /// `null`: the kernel does not report it.
     class: Option<&'static str>,
     objects: u64,
     active_objects: Option<u64>,
@@ -131,7 +131,7 @@ impl<'a> Row<'a> {
             class,
             objects: cache.objects,
             active_objects: cache.active,
-            // Of none there is room for none is used, as slabtop has it.
+            // Where there is room for no object, 0 % is used, as in slabtop.
             use_percent: cache.used().or(cache.active.map(|_| 0)),
             object_size_bytes: cache.object_size,
             slabs: cache.slabs,
@@ -188,7 +188,7 @@ impl Row<'_> {
     }
 }
 
-/// The very bytes of a cache's name.
+/// The exact bytes of a cache's name.
 fn name(cache: &Cache) -> &OsStr {
     match &cache.raw_name {
         Some(bytes) => OsStr::from_bytes(bytes),
@@ -197,7 +197,7 @@ fn name(cache: &Cache) -> &OsStr {
 }
 
 impl<'a> Report<'a> {
-    /// Of these rows of a sample, and how many more there are.
+    /// A report of these rows of a sample; `left_out`: rows that the limit cut off.
     pub fn new(kernel: &Kernel, sample: &'a Sample, rows: &[Grown<'a>], left_out: usize) -> Self {
         let rows = rows.iter().map(|grown| Row::new(grown, sample));
         let errors = [
@@ -297,7 +297,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// For reading: what the machine's memory says, then the caches.
+    /// A table for reading: the machine's memory, then the caches.
     pub fn table(&self, out: &mut dyn Write, first: bool, watch: bool) -> Result<(), Failure> {
         if !first {
             writeln!(out)?;

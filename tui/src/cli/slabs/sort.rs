@@ -1,4 +1,4 @@
-//! What the table can be sorted by: the columns of the slab screen that need no mark.
+//! Sort keys of the table: the columns of the slab screen that need no mark.
 
 use crate::ui::model::{Column, Line, Shape};
 
@@ -18,7 +18,7 @@ fn names() -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// For the help.
+/// The sort keys, for the help.
 pub fn help() -> String {
     format!(
         "Sort by a column, its letter (slabtop's) or its name, by growth with --watch: {}",
@@ -40,12 +40,12 @@ impl std::str::FromStr for Sort {
 }
 
 impl Sort {
-    /// Whether two samples are compared.
+    /// Whether it compares two samples.
     pub fn needs_watch(self) -> bool {
         self.0 == Column::Growth
     }
 
-    /// What rows are sorted by, from the greatest.
+    /// The figure that rows are sorted by, from the greatest.
     pub fn figure(self) -> fn(&Line<'_>) -> i128 {
         self.0.shape().figure
     }

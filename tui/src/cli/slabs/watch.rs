@@ -1,4 +1,4 @@
-//! What changed from print to print.
+//! Changes from print to print.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use crate::cache::history::{Since, changes};
 use crate::kernel::source::{Cache, Sample};
 use crate::ui::model::{Line, Row};
 
-/// A cache of a sample, and how it changed.
+/// A cache of a sample, and its change.
 #[derive(Clone, Copy, Debug)]
 pub struct Grown<'a> {
     /// The cache.
@@ -17,7 +17,7 @@ pub struct Grown<'a> {
 }
 
 impl Grown<'_> {
-    /// As the screen's columns take it.
+    /// Its line, as the screen's columns take it.
     pub fn line(&self, page_size: Option<u64>) -> Line<'_> {
         Line {
             cache: self.cache,
@@ -27,12 +27,12 @@ impl Grown<'_> {
         }
     }
 
-    /// Objects more or less per second since the last print, if it was there.
+    /// Change of its objects per second since the last print, if it was there.
     pub fn per_second(&self) -> Option<f64> {
         self.line(None).growth()
     }
 
-    /// Objects more or less since the first print, if it was there.
+    /// Change of its objects since the first print, if it was there.
     pub fn since_first(&self) -> Option<i64> {
         Some(self.line(None).marked()?.objects)
     }

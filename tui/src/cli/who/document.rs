@@ -1,4 +1,4 @@
-//! What `slabscope who --json` says.
+//! JSON of `slabscope who --json`.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(super) struct Document<'a> {
     own: u64,
     elsewhere: u64,
     unknown: u64,
-    /// By how many active objects the cache grew meanwhile.
+    /// Growth of the cache in active objects meanwhile.
     growth: Option<i64>,
     rows: Vec<Line<'a>>,
 }
@@ -53,7 +53,7 @@ struct Line<'a> {
     freed: Option<u64>,
 }
 
-/// All of it, but at most so many rows.
+/// The whole document, with at most `limit` rows.
 pub(super) fn document<'a>(spec: &'a Spec, found: &'a Found, limit: usize) -> Document<'a> {
     let reading = &found.reading;
     let (subject, of) = match spec {

@@ -2,7 +2,7 @@
 //! never attached, and that reads the dentry cache under RCU. docs/internals/readers.md says how its figures
 //! stay right.
 //!
-//! [`load`](take) puts it into the kernel once for as long as the program runs; [`Walk`] names it
+//! [`load`](take) puts it into the kernel once for as long as the program runs; [`Walk`] gives it
 //! directories to count, and makes of its answers what the module's session yields.
 
 mod check;

@@ -59,7 +59,7 @@ impl Entry {
         }
     }
 
-    /// What it is the name of.
+    /// Its type: `negative`, `directory`, `file` or `other`.
     pub fn kind(&self) -> &'static str {
         match self.flags & (abi::ENTRY_NEGATIVE | abi::ENTRY_DIR | abi::ENTRY_FILE) {
             abi::ENTRY_NEGATIVE => "negative",
@@ -95,7 +95,7 @@ impl Entry {
             .then_some(self.flags & abi::ENTRY_MOUNTPOINT != 0)
     }
 
-    /// Whether it is being looked up; None: the reader does not know.
+    /// Whether a lookup of it is under way; None: the reader does not know.
     pub fn is_in_lookup(&self) -> Option<bool> {
         self.knows_flags
             .then_some(self.flags & abi::ENTRY_IN_LOOKUP != 0)
@@ -114,9 +114,9 @@ pub enum Record {
     },
     /// The directory entered last is left.
     Leave {
-        /// Of its own children.
+        /// Counts of its own children.
         own: Box<Counters>,
-        /// Of all that is below it.
+        /// Counts of all that is below it.
         below: Box<Counters>,
         /// Its walk did not reach the end.
         partial: bool,
@@ -133,7 +133,7 @@ pub enum Record {
     Total {
         /// Why it ended.
         status: Status,
-        /// Of everything below the directory.
+        /// Counts of everything below the directory.
         counters: Box<Counters>,
     },
 }
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_reader_does_not_know_of_a_name_is_unknown() {
+    fn flags_that_the_reader_does_not_know_are_unknown() {
         let flags = abi::ENTRY_FILE | abi::ENTRY_LRU;
         let known = |knows| {
             let entry = Entry::new("x".into(), 1, flags, knows);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn records() {
+    fn records_are_parsed() {
         let enter = record(abi::REC_ENTER, 0, b"a\xff\n", &[]);
         let name = OsString::from_vec(b"a\xff\n".to_vec());
         assert_eq!(parse(&enter).unwrap(), (Record::Enter { name, ino: 0 }, 40));
@@ -286,7 +286,7 @@ mod tests {
 
     /// No record, however broken, is read beyond its end.
     #[test]
-    fn records_that_are_none() {
+    fn malformed_records_are_refused() {
         let whole = record(abi::REC_LEAVE, 0, b"", &[figures(1), figures(1)].concat());
         for end in 0..whole.len() {
             assert!(parse(&whole[..end]).is_err());

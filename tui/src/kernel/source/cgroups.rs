@@ -1,8 +1,8 @@
 //! The memory controllers of cgroups (Documentation/admin-guide/cgroup-v2.rst, Linux 7.3; of v1
 //! cgroup-v1/memory.rst). Each figure of a cgroup includes its descendants.
 //!
-//! Whoever has a cgroup delegated chooses names, depth and number of those below it. So what cannot be
-//! read costs its own row alone, and how much is read has a bound.
+//! A user with a delegated cgroup chooses names, depth and number of those below it. So what cannot
+//! be read costs its own row alone, and the amount that is read has a bound.
 
 mod hierarchy;
 mod one;
@@ -26,7 +26,7 @@ pub use one::{bytes, limit, pressure};
 /// A cgroup.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cgroup {
-    /// Below the mount of the hierarchy; empty: the root.
+    /// Its path below the mount of the hierarchy; empty: the root.
     pub path: PathBuf,
     /// Inode number: a cgroup that is made anew with the same path has another.
     pub id: u64,
@@ -34,13 +34,13 @@ pub struct Cgroup {
     pub parent: Option<usize>,
     /// Number of cgroups above it.
     pub depth: usize,
-    /// Of the hierarchy that it belongs to.
+    /// Version of the hierarchy that it belongs to.
     pub version: Version,
     /// What its memory is used for; None: the controller is not enabled for it, and its memory
     /// counts as that of the next above for which it is; or [`Self::unread`].
     pub stat: Option<CgroupMemory>,
-    /// Why its files, or the cgroups below it, could not be read, or what of them was not understood.
-    /// None: all was.
+    /// Why its files, or the cgroups below it, could not be read, or what of them was not
+    /// understood. None: all was read.
     pub unread: Option<SourceError>,
     /// Bytes that count against its limits (memory.current); the root of v2 has none.
     pub current: Option<u64>,
@@ -66,13 +66,14 @@ pub struct CgroupMemory {
     pub slab_reclaimable: Option<u64>,
     /// Slab objects that none can.
     pub slab_unreclaimable: Option<u64>,
-    /// Both.
+    /// All slab objects: the sum of the two above.
     pub slab: Option<u64>,
     /// Page cache, tmpfs and shared memory.
     pub file: Option<u64>,
     /// Anonymous memory of programs.
     pub anon: Option<u64>,
-    /// All of the kernel's own, slab among it (v2: `kernel`, Linux 5.18; v1: memory.kmem.usage_in_bytes).
+    /// All memory of the kernel, slab included (v2: `kernel`, Linux 5.18; v1:
+    /// memory.kmem.usage_in_bytes).
     pub kernel: Option<u64>,
     /// Kernel memory that is not slab, by what it is: `percpu`, `vmalloc`; the largest first.
     pub parts: Vec<(&'static str, u64)>,
@@ -119,7 +120,7 @@ impl Cgroup {
         }
     }
 
-    /// As one writes it: `/system.slice`.
+    /// Its path as users write it: `/system.slice`.
     pub fn full(&self) -> PathBuf {
         Path::new("/").join(&self.path)
     }
@@ -136,7 +137,7 @@ pub struct Cgroups {
     pub all: Vec<Cgroup>,
     /// Cgroups that were found and not read, by the bounds; those below them are not known.
     pub not_read: u64,
-    /// The command that has their memory counted; None: it is.
+    /// The command that has their memory counted; None: it is counted.
     pub enable: Option<String>,
     /// How long reading them took.
     pub took: Duration,
@@ -147,7 +148,7 @@ const DEPTH: usize = 64;
 /// Bytes that the rows and their paths may take: some 100,000 cgroups of ordinary names.
 const ROOM: usize = 64 << 20;
 
-/// Reads all cgroups. `goes_on` is asked between two; None: it said no.
+/// Reads all cgroups. `goes_on` is asked between two; None: it ended the reading.
 pub fn read(
     root: &Path,
     goes_on: &mut dyn FnMut() -> ControlFlow<()>,
@@ -268,7 +269,7 @@ impl<'a> Walk<'a> {
         self.all.push(cgroup);
     }
 
-    /// With the whole path in the error, which has the file's name alone.
+    /// The error with the whole path; `error` has the file's name alone.
     fn named(&self, cgroup: &Cgroup, error: SourceError) -> SourceError {
         let point = &self.hierarchy.point;
         SourceError {
@@ -297,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_the_limit_because_of_slab() {
+    fn cgroup_near_its_limit_because_of_slab_is_found() {
         let cgroup = |current, max, high, slab, file| Cgroup {
             stat: Some(CgroupMemory {
                 slab: Some(slab),

@@ -9,8 +9,8 @@ use super::{Malformed, numbers};
 pub struct DentryState {
     /// All dentries (`nr_dentry`).
     pub total: Option<u64>,
-    /// On the LRU list of their superblock (`nr_unused`): let go by all that referenced them, once
-    /// at least. The kernel leaves them there when they are referenced again.
+    /// On the LRU list of their superblock (`nr_unused`): released by all that referenced them,
+    /// once at least. The kernel leaves them there when they are referenced again.
     pub lru: Option<u64>,
     /// The negative ones of those on the LRU (`nr_negative`).
     pub lru_negative: Option<u64>,
@@ -25,7 +25,7 @@ impl DentryState {
     }
 
     /// Kernels before 5.0 write 0 where others have the negative ones (commit af0c9af1b3f6), some
-    /// of distributions do count them. Of a kernel that is not known, 0 means nothing either.
+    /// kernels of distributions do count them. If the kernel is unknown, 0 means nothing either.
     #[must_use]
     pub fn of_kernel(mut self, release: Option<&str>) -> Self {
         let counts = release
@@ -66,8 +66,9 @@ pub fn parse(text: &str) -> Result<Parsed<DentryState>, Malformed> {
 }
 
 /// By how much the number of all dentries of the machine changed (`nr_dentry` of dentry-state).
-/// Others make dentries, too: opening a directory takes microseconds, so that what changes then is
-/// hardly theirs, and what changes during the census is not its own, since it looks nothing up.
+/// Other programs make dentries, too: opening a directory takes microseconds, so that a change
+/// during it is hardly theirs, and a change during the census is not its own, since it looks
+/// nothing up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// While the directory was opened.
@@ -77,7 +78,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Out of the number before the directory was opened, then, and in the end.
+    /// From the number before the directory was opened, after that, and at the end.
     pub fn between(before: Option<i64>, opened: Option<i64>, end: Option<i64>) -> Option<Self> {
         let opened = opened?;
         Some(Self {
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_fields() {
+    fn all_fields_are_parsed() {
         let state = parse("268353\t267032\t45\t0\t60519\t0\n").unwrap().value;
         let expected = DentryState {
             total: Some(268_353),
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile() {
+    fn malformed_text_is_refused() {
         for (text, what) in [
             ("", "line 1: nr_dentry is missing"),
             ("1\t2\t45\t0", "line 1: nr_negative is missing"),

@@ -1,4 +1,4 @@
-//! What cannot be read of the kernel, or not be understood: by file, cause and remedy.
+//! Errors of the kernel's files, unreadable or not understood: by file, cause and remedy.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::lines::Skipped;
 use crate::base::text::printable;
 
-/// Lines of a file that were not understood, of which the others were.
+/// Lines of a file that were not understood, while the others were.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The file.
@@ -102,7 +102,7 @@ impl SourceError {
         roots.iter().any(|root| self.path.starts_with(root))
     }
 
-    /// What a person can do about it.
+    /// The remedy.
     pub fn remedy(&self) -> &'static str {
         match (&self.cause, self.is_live()) {
             (Cause::Unreadable(io::ErrorKind::PermissionDenied, _), _) => {
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_in_a_path_cannot_reach_the_terminal() {
+    fn control_characters_in_a_path_do_not_reach_the_terminal() {
         let path = Path::new("/sys/fs/cgroup/odd\x1b[31m.service/memory.stat");
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         assert_eq!(

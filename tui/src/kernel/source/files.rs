@@ -1,4 +1,4 @@
-//! Files of the kernel below a root: those of the running one, or copies that somebody else made.
+//! Files of the kernel below a root: those of the running one, or copies of another machine's.
 //!
 //! A capture may hold anything: links out of it, pipes, devices, files without an end. Nothing
 //! outside of it is opened, nothing that blocks, and no more is read than the kernel writes.
@@ -23,7 +23,7 @@ pub const FIGURES: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Files {
     root: PathBuf,
-    /// None: the root of this machine, out of which nothing leads.
+    /// None: the root of this machine, out of which no link leads.
     captured: Option<Result<OwnedFd, Errno>>,
 }
 
@@ -37,7 +37,7 @@ impl Files {
         Self { root, captured }
     }
 
-    /// Where they are.
+    /// Their root.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -57,7 +57,7 @@ impl Files {
                 rustix::fs::openat(CWD, &path, flags | OFlags::CLOEXEC, Mode::empty())?.into(),
             );
         };
-        // Opening a device can do something: what it is is found out first.
+        // Opening a device can have effects: its type is checked first.
         let found = resolve(captured, path, OFlags::PATH)?;
         let stat = rustix::fs::fstat(&found)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -95,7 +95,7 @@ impl Files {
             .collect())
     }
 
-    /// The links in a directory: each with where it leads to, of which nothing is opened.
+    /// The links in a directory: each with its target, which is not opened.
     pub fn links(&self, path: impl AsRef<Path>) -> io::Result<Vec<(OsString, PathBuf)>> {
         let dir = self.directory(path.as_ref())?;
         let mut links = Vec::new();
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn without_openat2_no_link_is_followed() {
+    fn link_is_not_followed_without_openat2() {
         let capture = Capture::new("slabscope-walk");
         symlink("meminfo", capture.0.join("proc/link")).unwrap();
         symlink(".", capture.0.join("dir")).unwrap();
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_links_of_a_directory() {
+    fn names_and_links_of_a_directory_are_listed() {
         let capture = Capture::new("slabscope-names");
         symlink(":0000192", capture.0.join("proc/dentry")).unwrap();
         let files = Files::new(&capture.0);

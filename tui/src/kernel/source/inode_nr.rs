@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_fields() {
+    fn both_fields_are_parsed() {
         let expected = InodeNr {
             total: Some(207_674),
             lru: Some(12),
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_below_zero_is_unknown_and_reported() {
+    fn counter_below_zero_is_unknown_and_reported() {
         for negative in ["-3", "18446744073709551613"] {
             let read = parse(&format!("{negative}\t12\n")).unwrap();
             assert_eq!((read.value.total, read.value.lru), (None, Some(12)));

@@ -74,7 +74,7 @@ impl KernelTree {
         let at = at.strip_prefix("/").unwrap_or(at);
         let top = Files::new(root).directory(at)?;
         if live {
-            // On the way to where mountinfo has it others may have put a link.
+            // Another user may have put a link on the way to the path of mountinfo.
             fs.check(&top)?;
         }
         Ok(Self { top, fs, live })
@@ -91,12 +91,12 @@ impl KernelTree {
         self.opened(path, OFlags::WRONLY)
     }
 
-    /// Opens a file for lines to be added. Some files would lose what others wrote, opened otherwise.
+    /// Opens a file for appending. Some files would lose what others wrote, opened otherwise.
     pub fn appendable(&self, path: &Path) -> io::Result<File> {
         self.opened(path, OFlags::WRONLY | OFlags::APPEND)
     }
 
-    /// What a file of a directory below says.
+    /// The contents of a file in a directory below.
     pub fn read(&self, directory: impl AsFd, name: &str) -> io::Result<Vec<u8>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(directory, name, flags, Mode::empty())?;
@@ -122,7 +122,8 @@ impl KernelTree {
     }
 }
 
-/// The directories directly in one, with their inode numbers. What cannot be told is left out.
+/// The directories directly in one, with their inode numbers. A name whose type is unknown is left
+/// out.
 pub fn directories(of: impl AsFd) -> io::Result<Vec<(PathBuf, u64)>> {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
@@ -167,7 +168,7 @@ fn beneath(
     }
 }
 
-/// The same name by name, which takes a path of any length. No link is followed.
+/// The same, one name at a time, which takes a path of any length. No link is followed.
 fn by_steps(top: BorrowedFd<'_>, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     const STEP: OFlags = OFlags::PATH
         .union(OFlags::DIRECTORY)
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn name_by_name_a_path_leads_to_the_same() {
+    fn path_opened_name_by_name_leads_to_the_same() {
         let root = tree("steps");
         let top = open(root.join("sys/fs/cgroup"), OFlags::PATH, Mode::empty()).unwrap();
         let steps = |path: &str| by_steps(top.as_fd(), Path::new(path), OFlags::WRONLY);

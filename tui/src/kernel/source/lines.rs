@@ -1,13 +1,13 @@
-//! Lines as people paste and copy them: what is not understood costs its line, and is reported.
+//! Lines as users paste and copy them: what is not understood costs its line, and is reported.
 
 use super::Malformed;
 
 /// What was understood of a file, and what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parsed<T> {
-    /// What was.
+    /// What was understood.
     pub value: T,
-    /// The lines that were not.
+    /// The lines that were not understood.
     pub skipped: Skipped,
 }
 
@@ -21,13 +21,14 @@ pub struct Skipped {
 }
 
 impl Skipped {
-    /// One more.
+    /// Adds one.
     pub fn add(&mut self, malformed: Malformed) {
         self.lines += 1;
         self.first.get_or_insert(malformed);
     }
 
-    /// With what was understood; if that is nothing, what is wrong with the first line, or `none`.
+    /// Joins it with what was understood; if that is nothing: the error of the first line, or
+    /// `none`.
     pub fn with<T>(
         self,
         value: Option<T>,
@@ -44,7 +45,7 @@ impl Skipped {
 }
 
 impl<T> Parsed<T> {
-    /// The same of another type.
+    /// Maps the value to another type.
     pub fn map<U>(self, into: impl FnOnce(T) -> U) -> Parsed<U> {
         Parsed {
             value: into(self.value),
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_editors_and_trackers_add_is_not_in_the_lines() {
+    fn additions_of_editors_and_trackers_are_not_in_the_lines() {
         let text = "\u{feff}a b\r\n\r\n    c\r\n \n\r";
         let expected = [(1, "a b"), (3, "c")];
         assert_eq!(text_lines(text).collect::<Vec<_>>(), expected);

@@ -120,7 +120,7 @@ mod tests {
     const REST: &str = "Slab: 30 kB\nSReclaimable:  20 kB\nSUnreclaim: 10 kB\n";
 
     #[test]
-    fn in_bytes() {
+    fn figures_are_in_bytes() {
         let text = format!("MemTotal:  4010752 kB\nHugePages_Total:  0\n{REST}");
         let memory = Memory {
             total: Some(4_010_752 * 1024),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_old_kernel_does_not_write_is_unknown() {
+    fn figures_that_an_old_kernel_does_not_write_are_unknown() {
         // Linux 2.6.18.
         let memory = parse("MemTotal: 8177612 kB\nSlab: 1620988 kB\n")
             .unwrap()
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn line_that_is_not_understood_costs_no_other() {
+    fn malformed_line_costs_no_other() {
         let below_zero = "18446744073709551608 kB";
         let text = format!("MemTotal: 9 kB\ngarbage\nSlab: {below_zero}\nSUnreclaim: 7 kB\nSRecl");
         let read = parse(&text).unwrap();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_cache_is_without_what_is_in_memory_alone() {
+    fn page_cache_excludes_what_is_in_memory_alone() {
         let text = "MemFree: 1 kB\nBuffers:  4 kB\nCached: 30 kB\nSwapCached: 9 kB\n\
             Dirty:  2 kB\nWriteback:  1 kB\nShmem: 10 kB\n";
         let cache = page_cache(text).unwrap();
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile() {
+    fn malformed_text_is_refused() {
         for (text, what) in [
             ("", "line 1: no line of meminfo"),
             (

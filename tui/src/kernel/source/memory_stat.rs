@@ -19,13 +19,13 @@ pub struct MemoryStat {
     pub file_writeback: Option<u64>,
     /// Objects of slab caches that a shrinker can empty. By object, not by slab.
     pub slab_reclaimable: Option<u64>,
-    /// Objects of the others.
+    /// Objects of the other slab caches.
     pub slab_unreclaimable: Option<u64>,
     /// All memory of the kernel itself, slab among it; from Linux 5.18 on.
     pub kernel: Option<u64>,
     /// A copy for each processor, as of eBPF maps and counters.
     pub percpu: Option<u64>,
-    /// Mapped page by page, as large tables and eBPF maps.
+    /// Mapped page by page, as large tables and eBPF maps are.
     pub vmalloc: Option<u64>,
     /// Stacks of tasks in the kernel.
     pub kernel_stack: Option<u64>,
@@ -66,7 +66,8 @@ fn count(name: &str, value: &str, at: usize) -> Result<u64, Malformed> {
     figure.ok_or_else(malformed)
 }
 
-/// Lines of `name 123`. One that is not understood costs its figure; an error: nothing was.
+/// Lines of `name 123`. A line that is not understood costs its figure; an error: none was
+/// understood.
 pub fn parse(text: &str) -> Result<Parsed<MemoryStat>, Malformed> {
     let (mut stat, mut skipped) = (MemoryStat::default(), Skipped::default());
     for (at, line) in text_lines(text) {
@@ -114,7 +115,7 @@ mod tests {
         slab_reclaimable 1197000\nslab_unreclaimable 95376\nslab 1292376\nworkingset_refault_anon 0\n";
 
     #[test]
-    fn what_is_shown_is_read() {
+    fn figures_that_a_screen_shows_are_read() {
         let stat = MemoryStat {
             anon: Some(188_416),
             file: Some(4096),
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn line_that_is_not_understood_costs_its_figure() {
+    fn malformed_line_costs_its_figure() {
         for (text, what) in [
             (
                 "anon 1\nfile\nslab_reclaimable 7\n",
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile() {
+    fn malformed_text_is_refused() {
         for (text, what) in [
             ("", "line 1: slab_reclaimable is missing"),
             ("anon -1\n", "line 1: anon is no count: -1"),

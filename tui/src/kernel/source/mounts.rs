@@ -20,17 +20,17 @@ pub use layers::Layers;
 /// A mounted filesystem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
-    /// Where.
+    /// Mount point.
     pub point: PathBuf,
     /// Type: `ext4`.
     pub fs: Arc<str>,
-    /// Device or other source.
+    /// Device, or the source of a filesystem without one.
     pub device: Arc<str>,
     /// Number of the superblock: `8:1`.
     pub superblock: Arc<str>,
     /// The directory of that filesystem that is mounted: not `/` of a bind mount.
     pub root: Arc<Path>,
-    /// Of overlayfs: the directories of other filesystems that it is made of, the upper one first.
+    /// The directories of other filesystems that an overlay consists of, the upper one first.
     pub made_of: Layers,
 }
 
@@ -101,8 +101,8 @@ const REMOTE: [&str; 30] = [
     "ocfs2",
 ];
 
-/// Types on disks or flash of this machine, or on top of other filesystems, that have no block device of
-/// their own.
+/// Types on disks or flash of this machine, or on top of other filesystems, that have no block
+/// device of their own.
 const LOCAL: [&str; 12] = [
     "aufs", "bcachefs", "btrfs", "ecryptfs", "jffs2", "logfs", "nilfs2", "overlay", "shiftfs",
     "ubifs", "yaffs2", "zfs",
@@ -259,12 +259,12 @@ impl<'a> Reach<'a> {
     }
 }
 
-/// A mount, and what is told of it besides.
+/// A mount, with its number and its options.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mounted {
     /// The mount.
     pub mount: Mount,
-    /// Its number, as statx(2) tells it of an open file.
+    /// Its number in mountinfo, as statx(2) reports it of an open file.
     pub id: u64,
     /// This mount is read-only, whatever its superblock is.
     pub read_only: bool,
@@ -273,8 +273,8 @@ pub struct Mounted {
 }
 
 impl Mounted {
-    /// The mount of an open file, whatever path led to it. None: the kernel does not tell, or it is in
-    /// another namespace.
+    /// The mount of an open file, whichever path led to it. None: the kernel does not report it, or
+    /// it is in another namespace.
     pub fn of(all: &[Self], file: impl AsFd) -> Option<Mount> {
         let id = paths::mount_id(file).ok()??;
         let found = all.iter().find(|mounted| mounted.id == id)?;
@@ -319,7 +319,7 @@ impl Mounted {
 pub struct Options(Arc<str>);
 
 impl Options {
-    /// Each with its value, by its key.
+    /// Each option with its value, by its key.
     pub fn by_key(&self) -> BTreeMap<&str, Option<&str>> {
         let all = self.0.split(',').filter(|option| !option.is_empty());
         let pair = |option| match str::split_once(option, '=') {
@@ -329,7 +329,7 @@ impl Options {
         all.map(pair).collect()
     }
 
-    /// Whether it is among them.
+    /// Whether `key` is among them.
     pub fn has(&self, key: &str) -> bool {
         self.by_key().contains_key(key)
     }
@@ -341,8 +341,8 @@ impl From<&str> for Options {
     }
 }
 
-/// What many lines of one file have alike, kept once: of thousands of mounts, allocating and freeing it for each took
-/// more time than reading it.
+/// Text that many lines of one file share, kept once: for thousands of mounts, allocating and
+/// freeing it for each took more time than reading it.
 #[derive(Default)]
 struct Shared {
     texts: HashSet<Arc<str>>,
@@ -358,7 +358,7 @@ impl Shared {
         keep(&mut self.paths, Path::new(path))
     }
 
-    /// Longer ones name what no other mount has: the directories of an overlay.
+    /// Longer ones hold what no other mount has: the directories of an overlay.
     fn options(&mut self, text: &str) -> Options {
         const ALIKE: usize = 128;
         Options(match text.len() {
@@ -399,13 +399,13 @@ pub fn read(bytes: &[u8]) -> Result<Parsed<Vec<Mounted>>, Malformed> {
     skipped.with((!nothing).then_some(all), || Malformed::new(1, "no mount"))
 }
 
-/// Mounted over one another, only the uppermost can be reached. On disk first, in memory next, the
-/// kernel's own last; in the order of their paths.
+/// Of mounts over one another, only the uppermost can be reached. On disk first, in memory next,
+/// the kernel's own last; each sorted by path.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Mount>, Malformed> {
     Ok(read(bytes)?.map(reachable).value)
 }
 
-/// Of all of them as [`parse`].
+/// As [`parse`], of mounts that are read already.
 pub(super) fn reachable(all: Vec<Mounted>) -> Vec<Mount> {
     // The last of a point stands in its own place: the order of the file decides between equals.
     let mut last: HashMap<&Path, usize> = HashMap::with_capacity(all.len());
@@ -426,8 +426,8 @@ pub(super) fn reachable(all: Vec<Mounted>) -> Vec<Mount> {
     mounts
 }
 
-/// What is no ASCII becomes an octal escape, as the kernel already writes blanks and backslashes
-/// (fs/seq_file.c: `mangle_path()`), so that text passes for names that are no UTF-8.
+/// Bytes that are not ASCII become an octal escape, as the kernel already writes blanks and
+/// backslashes (fs/seq_file.c: `mangle_path()`), so that text passes for names that are no UTF-8.
 fn ascii(bytes: &[u8]) -> Cow<'_, str> {
     if let (true, Ok(text)) = (bytes.is_ascii(), str::from_utf8(bytes)) {
         return text.into();

@@ -22,13 +22,13 @@ pub(super) fn instead(files: &Files, path: &Path, error: io::Error) -> io::Resul
 }
 
 /// `/dev/sda1 / ext4 rw 0 0` is a line of mountinfo without the numbers. A device stands for its
-/// superblock; what has none is one of its own. What is no such line stays as it is, for whoever reads
-/// it to say so.
+/// superblock; a source without one is one of its own. A line of another form stays as it is, for
+/// the parser of mountinfo to report.
 fn mountinfo(text: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
     let mut before = 0;
     for (at, line) in lines(text) {
-        // With the same numbers of lines.
+        // So that lines keep their numbers.
         all.resize(all.len() + (at - 1).saturating_sub(before), b'\n');
         before = at;
         let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mounts_are_read_with_their_devices_and_odd_lines_told() {
+    fn mounts_are_read_with_their_devices_and_odd_lines_reported() {
         let text = b"/dev/sda1 / ext4 rw,noatime 0 0\r\n\nodd\n\
             /dev/sda1 /b\\040c ext4 rw 0 0\nsrv:/x /net nfs4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n";
         let read = mounts::read(&mountinfo(text)).unwrap();

@@ -1,4 +1,4 @@
-//! How large the pages were of the kernel that wrote a slabinfo: the file tells pages, not bytes.
+//! The page size of the kernel that wrote a slabinfo: the file counts pages, not bytes.
 
 use super::Cache;
 
@@ -13,14 +13,14 @@ const SIZES: [u64; 7] = [
     1 << 18,
 ];
 
-/// What the kernel keeps in a slab beside objects, at most: the old SLAB's list of free ones
+/// The most that the kernel keeps in a slab beside objects: the old SLAB's list of free ones
 /// (mm/slab.c: `cache_estimate()`, Linux 4.5), 4 bytes an object and a head.
 const BESIDE: [u64; 2] = [4, 256];
 
 /// Bytes in a page. A slab is filled with as many objects as fit into its pages (mm/slub.c:
-/// `order_objects()`, Linux 7.3), so of each cache few sizes make sense; that of the most caches
-/// is taken. `slab` in bytes, of meminfo, decides between two, and has to bear it out. None: the
-/// figures do not tell.
+/// `order_objects()`, Linux 7.3), so few sizes fit each cache; the size that fits the most caches
+/// wins. `slab` in bytes, of meminfo, decides between two, and has to confirm it. None: the figures
+/// do not show it.
 pub fn page_size(caches: &[Cache], slab: Option<u64>) -> Option<u64> {
     let mut votes = [0_usize; SIZES.len()];
     let mut pages = 0_u64;
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_that_lies_does_not_decide() {
+    fn one_false_line_does_not_decide() {
         let caches = [
             [192, 21, 1, 9],
             [1136, 28, 8, 9],
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_two_sizes_is_decided_by_meminfo_or_unknown() {
+    fn meminfo_decides_between_two_sizes_else_it_is_unknown() {
         // One object in a slab of a page, and there is no other cache.
         let huge = [cache([8192, 1, 2, 1_000])];
         assert_eq!(page_size(&huge, None), None);

@@ -55,8 +55,8 @@ pub fn parse(text: &[u8]) -> Parsed<Vec<Share>> {
     parsed
 }
 
-/// The name of a superblock's shrinker: `sb-ext4:vda1`, `sb-tmpfs`. Filesystems without a device are
-/// told apart by their type alone (fs/super.c: `alloc_super()`, `setup_bdev_super()`, Linux 7.3).
+/// The name of a superblock's shrinker: `sb-ext4:vda1`, `sb-tmpfs`. Only the type distinguishes
+/// filesystems without a device (fs/super.c: `alloc_super()`, `setup_bdev_super()`, Linux 7.3).
 pub fn name(fs: &str, device: Option<&str>) -> String {
     match device {
         Some(device) => format!("sb-{fs}:{device}"),
@@ -64,7 +64,7 @@ pub fn name(fs: &str, device: Option<&str>) -> String {
     }
 }
 
-/// The name in that of a directory, which has a number behind it: `sb-ext4:vda1-42`.
+/// The shrinker's name in that of its directory, which ends in a number: `sb-ext4:vda1-42`.
 pub fn name_of(directory: &str) -> Option<&str> {
     let (name, number) = directory.rsplit_once('-')?;
     let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn per_cgroup_and_node() {
+    fn shares_are_per_cgroup_and_node() {
         let share = |cgroup, node, objects| Share {
             cgroup,
             node,
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_that_is_not_understood_costs_itself() {
+    fn malformed_figure_costs_itself() {
         let share = |node, objects| Share {
             cgroup: 1,
             node,
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_superblocks_directory_by_its_type_and_device() {
+    fn superblocks_directory_is_found_by_type_and_device() {
         for (directory, fs, device) in [
             ("sb-ext4:vda1-42", "ext4", Some("vda1")),
             ("sb-tmpfs-12", "tmpfs", None),

@@ -15,7 +15,7 @@ use super::files::{FIGURES, Files};
 use super::{Cache, SourceError, unreadable};
 use crate::base::filter::Filter;
 
-/// Where the directories are, below the root.
+/// Parent of the directories, below the root.
 pub(crate) const DIRECTORY: &str = "sys/kernel/slab";
 
 /// Whether a cache's pages count as SReclaimable or as SUnreclaim (mm/slub.c:
@@ -24,9 +24,9 @@ pub(crate) const DIRECTORY: &str = "sys/kernel/slab";
 pub enum Class {
     /// A shrinker can empty it.
     Reclaimable,
-    /// None can.
+    /// No shrinker can.
     Unreclaimable,
-    /// The kernel does not tell.
+    /// The kernel does not report it.
     #[default]
     Unknown,
 }
@@ -42,7 +42,7 @@ impl Class {
     }
 }
 
-/// `1` or `0`.
+/// The class of the attribute's text: `1` or `0`.
 pub fn parse_class(text: &str) -> Class {
     match text.trim_end() {
         "1" => Class::Reclaimable,
@@ -51,8 +51,8 @@ pub fn parse_class(text: &str) -> Class {
     }
 }
 
-/// The directory of a cache. A cache's name is the kernel's, but a path is made of it: none leads
-/// elsewhere.
+/// The directory of a cache. A cache's name is the kernel's, but it becomes part of a path: no name
+/// leads elsewhere.
 pub fn directory(root: &Path, cache: &str) -> Option<PathBuf> {
     below(cache).map(|path| root.join(path))
 }
@@ -170,8 +170,8 @@ impl Known {
 /// An attribute: its file, and what it says, in few words.
 pub type Attribute = (&'static str, &'static str);
 
-/// The attributes that a closer look shows, in this order. Which there are depends on the kernel's
-/// version and configuration.
+/// The attributes that a closer look shows, in this order. The kernel's version and configuration
+/// decide which exist.
 #[rustfmt::skip]
 pub const ATTRIBUTES: &[Attribute] = &[
     ("object_size", "bytes that are asked for"),
@@ -222,7 +222,7 @@ impl Attributes {
         }
     }
 
-    /// What there is: the attribute and its text, as the kernel writes it.
+    /// The attributes that exist, each with its text as the kernel writes it.
     pub fn iter(&self) -> impl Iterator<Item = (Attribute, &str)> {
         self.values
             .iter()
@@ -259,7 +259,7 @@ pub fn read(root: &Path, cache: &str) -> Result<Attributes, SourceError> {
         let error = io::Error::new(io::ErrorKind::NotFound, "no directory has such a name");
         unreadable(&root.join(DIRECTORY), &error)
     })?;
-    // A file that every kernel has tells why there are none.
+    // A file that every kernel has shows why there are none.
     let probe = path.join("object_size");
     let found = files.read(&probe, FIGURES);
     found.map_err(|error| unreadable(&root.join(probe), &error))?;
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_all_nodes_come_first() {
+    fn number_of_all_nodes_is_the_first() {
         let text = |name: &str| match name {
             "objects" => Some("39218 N0=39218\n".to_owned()),
             "ctor" => Some("init_once+0x0/0x60\n".to_owned()),
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merged_name_finds_its_cache() {
+    fn merged_name_finds_its_cache() {
         let link = |name: &str| (name.to_owned(), ":0000064".to_owned());
         let merged = Merged::new([link("iommu_iova"), link("jbd2_inode")]);
         assert!(merged.matches("iommu_iova", &Filter::new("jbd2")));
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_leads_nowhere_else() {
+    fn cache_name_leads_to_no_other_directory() {
         for name in ["", ".", "..", "../../../etc", "a/b", ".hidden"] {
             assert_eq!(directory(Path::new("/"), name), None, "{name}");
         }
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile() {
+    fn class_of_malformed_text_is_unknown() {
         assert_eq!(parse_class("1\n"), Class::Reclaimable);
         assert_eq!(parse_class("0\n"), Class::Unreclaimable);
         for text in ["", "2", "yes", "\u{1b}[2J"] {

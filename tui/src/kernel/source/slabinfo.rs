@@ -19,9 +19,9 @@ pub struct Cache {
     pub nth: u32,
     /// How many others have the same name.
     pub twins: u32,
-    /// Objects allocated from it. None: the figure cannot be, as it is more than there is room
-    /// for. The kernel makes it of counters that it reads one after the other, and that may run
-    /// below zero (mm/slub.c: `get_slabinfo()`, Linux 7.3).
+    /// Objects allocated from it. None: the kernel printed more than there is room for. It computes
+    /// the figure from counters that it reads one after the other, and that may run below zero
+    /// (mm/slub.c: `get_slabinfo()`, Linux 7.3).
     pub active: Option<u64>,
     /// Objects that its slabs have room for.
     pub objects: u64,
@@ -35,7 +35,7 @@ pub struct Cache {
     pub active_slabs: Option<u64>,
     /// Slabs.
     pub slabs: u64,
-    /// From sysfs.
+    /// Class of its pages, from sysfs.
     pub class: Class,
 }
 
@@ -58,7 +58,7 @@ impl Cache {
         crate::base::text::percent(self.active?, self.objects)
     }
 
-    /// What tells it from every other cache.
+    /// Identifies it among all caches.
     pub fn id(&self) -> CacheId {
         CacheId {
             name: self.name.clone(),
@@ -123,7 +123,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<Vec<Cache>>, Malformed> {
     skipped.with((!caches.is_empty()).then_some(caches), none)
 }
 
-/// Tells caches of one name apart.
+/// Numbers the caches of one name.
 fn number_twins(caches: &mut [Cache]) {
     let mut seen: HashMap<&str, u32> = HashMap::with_capacity(caches.len());
     let mut numbers = Vec::new();
@@ -214,7 +214,7 @@ fn figures(line: &str) -> Result<Cache, String> {
     })
 }
 
-/// What stands before and behind the last ` :` that `word` follows.
+/// The text before and behind the last ` :` that `word` follows.
 fn section<'a>(line: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
     let mut end = line.len();
     loop {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line() {
+    fn line_is_parsed() {
         let line = "dentry            267960 268569    192   21    1 : tunables    0    0    0 : slabdata  12780  12789      0\n";
         let cache = &parse_line(line).unwrap()[0];
         assert_eq!(
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_spaces_and_parentheses() {
+    fn names_with_spaces_and_parentheses_are_parsed() {
         for name in [
             "fat cache (sda1)",
             ":0000192",
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_slab() {
+    fn lines_of_the_old_slab_are_parsed() {
         let statistics = "slabinfo - version: 2.1 (statistics)\n# name\ndentry 1 2 3 4 5 : tunables 120 60 8 : slabdata 6 7 0 : globalstat 1 2 3 4 5 6 7 8 9 : cpustat 1 2 3 4\n";
         let version_2_0 = "slabinfo - version: 2.0\n# name            <active_objs> <num_objs>\ndentry 1 2 3 4 5 : tunables   60  120    8 : slabdata      6      7      0\n";
         for text in [statistics, version_2_0] {
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_no_text_keeps_its_bytes() {
+    fn name_that_is_no_text_keeps_its_bytes() {
         let line =
             b"slabinfo - version: 2.1\na\xff\xfe b  1 2 3 4 5 : tunables 0 0 0 : slabdata 6 7 0\n";
         let cache = &parse(line).unwrap()[0];
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_figures_do_not_overflow() {
+    fn greatest_figures_do_not_overflow() {
         let (max, most) = (u64::MAX, i64::MAX);
         let line = format!(
             "x {most} {most} {max} {max} {max} : tunables 0 0 0 : slabdata {most} {most} 0"
@@ -325,14 +325,14 @@ mod tests {
     }
 
     #[test]
-    fn figures_that_cannot_be_are_unknown() {
+    fn impossible_figures_are_unknown() {
         let line = |active: u64, objects: u64, active_slabs: u64, slabs: u64| {
             let text = format!(
                 "x {active} {objects} 96 42 1 : tunables 0 0 0 : slabdata {active_slabs} {slabs} 0"
             );
             parse_line(&text)
         };
-        // As one ran below zero: -8.
+        // A counter below zero: -8.
         for active in [u64::MAX - 7, 1_723] {
             let cache = &line(active, 1_722, 41, 41).unwrap()[0];
             assert_eq!(
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_paste_is_read_as_if_it_were_clean() {
+    fn pasted_text_is_read_as_if_it_were_clean() {
         let clean = "slabinfo - version: 2.1\n# name\ndentry 1 2 192 21 1 : tunables 0 0 0 : slabdata 6 7 0\n";
         let read = super::parse(clean.as_bytes()).unwrap();
         let cut = clean.replace("slabinfo - version: 2.1\n# name\n", "");
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn line_that_is_not_understood_costs_no_other() {
+    fn malformed_line_costs_no_other() {
         let good = "dentry 1 2 192 21 1 : tunables 0 0 0 : slabdata 6 7 0";
         let text = format!(
             "{HEADING}...\n{good}\n\u{0}\u{0}\n{}",
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile() {
+    fn malformed_text_is_refused() {
         for (line, what) in [
             ("dentry 1 2 3 4", "line 3: `: slabdata` is missing"),
             (

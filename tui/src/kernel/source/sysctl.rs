@@ -7,7 +7,7 @@ use std::path::Path;
 use super::files::{FIGURES, Files};
 use super::lines::lines;
 
-/// Where it is, below the root.
+/// Path of that output below the root.
 const PRINTED: &str = "sos_commands/kernel/sysctl_-a";
 
 /// The text of a file of /proc/sys that was not captured; `error`: there is none of it either.
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_found_by_its_whole_key() {
+    fn value_is_found_by_its_whole_key() {
         let text =
             b"fs.dentry-state-x = 7\nfs.dentry-state = 1\t2\t45\t0\t3\t0\nfs.inode-nr= 9\t1\r\n";
         assert_eq!(

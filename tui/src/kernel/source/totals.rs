@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Cache;
 use crate::base::text;
 
-/// Sums over all caches. None overflows: what would is the greatest figure there is.
+/// Sums over all caches. None overflows: a sum that would is the greatest figure there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// Objects that slabs have room for, without [`Self::caches_without_active`].
@@ -36,12 +36,12 @@ pub struct Totals {
     pub object_min_bytes: u64,
     /// The mean over all objects.
     pub object_mean_bytes: u64,
-    /// The greatest.
+    /// The greatest size of an object.
     pub object_max_bytes: u64,
 }
 
 impl Totals {
-    /// Over these caches.
+    /// Sums over `caches`.
     pub fn of(caches: &[Cache], page_size: Option<u64>) -> Self {
         let sizes = || caches.iter().map(|cache| cache.object_size);
         let mut totals = Self {
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_greatest_figures_do_not_overflow() {
+    fn greatest_figures_do_not_overflow() {
         let max = u64::MAX;
         let cache = Cache {
             active: Some(max),
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(Totals::of(&[], None), Totals::default());
     }
     #[test]
-    fn cache_whose_figure_cannot_be_does_not_enter_the_totals() {
+    fn cache_with_an_impossible_figure_is_not_in_the_totals() {
         let cache = |active, objects| Cache {
             active,
             objects,

@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds() {
+    fn uptime_is_parsed_in_seconds() {
         assert_eq!(
             parse("4203.50 8301.00\n"),
             Ok(Duration::from_millis(4_203_500))

@@ -1,5 +1,5 @@
-//! What a run that is killed leaves behind: one link, under one of the names, and a file in this
-//! person's state that says where. The file is written before the link is made, and locked for as long
+//! Leftovers of a killed run: one link, under one of the names, and a file in the user's state
+//! directory that says where. The file is written before the link is made, and locked for as long
 //! as the run lasts; the next start removes both.
 
 use std::ffi::{OsStr, OsString};
@@ -21,18 +21,18 @@ use crate::base::trusted;
 use crate::base::xdg;
 use crate::reclaim::ReclaimError;
 
-/// Below a person's state.
+/// Path below the state directory.
 const DIRECTORY: &str = "slabscope/carousel";
 
-/// No file of a run is longer.
+/// Upper bound on the bytes of a run's file.
 const LONGEST: u64 = 64 << 10;
 
-/// Tells one run's link from all others.
+/// Identifies a run's link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token(String);
 
 impl Token {
-    /// A new one: 128 random bits.
+    /// A new token: 128 random bits.
     pub(super) fn new() -> io::Result<Self> {
         let mut bytes = [0_u8; 16];
         File::open("/dev/urandom")?.read_exact(&mut bytes)?;
@@ -41,18 +41,18 @@ impl Token {
         ))
     }
 
-    /// The name that the link has first and last.
+    /// The name of the link at its beginning and end.
     pub(super) fn name(&self) -> OsString {
         format!(".slabscope-carousel-{}", self.0).into()
     }
 
-    /// Where the link leads: nowhere. In /proc no file can be made, so that a program that opens the
-    /// name to write makes none there either.
+    /// The link's target, which does not exist. In /proc no file can be made, so that a program
+    /// that opens the name to write makes none there either.
     pub(super) fn target(&self) -> String {
         format!("/proc/slabscope-carousel-{}", self.0)
     }
 
-    /// Only one that was written by [`Token::new`].
+    /// Parses only what [`Token::new`] wrote.
     fn parse(text: &str) -> Option<Self> {
         let fits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         fits.then(|| Self(text.into()))
@@ -63,10 +63,10 @@ impl Token {
 struct Content {
     schema: String,
     token: String,
-    /// For people.
+    /// The directory's path, for messages.
     path: String,
     path_base64: String,
-    /// The directory's, so that another one of the same path is left alone.
+    /// The directory's inode, so that another one of the same path is left alone.
     inode: u64,
     /// The filesystem's (f_fsid): on most it stays when it is mounted again.
     filesystem: Option<u64>,
@@ -74,7 +74,7 @@ struct Content {
 
 const SCHEMA: &str = "slabscope.carousel/1";
 
-/// Where such files are for this person; None: there is no home directory.
+/// The user's directory for such files; None: there is no home directory.
 pub fn directory() -> Option<PathBuf> {
     let state = xdg::directory(
         |name| std::env::var_os(name),
@@ -84,16 +84,16 @@ pub fn directory() -> Option<PathBuf> {
     state.map(|state| state.join(DIRECTORY))
 }
 
-/// The file of a run, while it lasts.
+/// The file of a run, for as long as it lasts.
 #[derive(Debug)]
 pub(super) struct Trace {
     path: PathBuf,
-    /// Locked.
+    /// The open file, locked.
     _file: File,
 }
 
 impl Trace {
-    /// Writes it to the disk.
+    /// Writes the file to the disk.
     pub(super) fn write(
         state: &Path,
         token: &Token,
@@ -106,7 +106,7 @@ impl Trace {
     }
 
     fn make(state: &Path, path: &Path, token: &Token, dir: &Path, of: &File) -> io::Result<Self> {
-        // Under a name that no other start looks at, until it is locked and whole.
+        // Under a name that no other start reads, until it is locked and whole.
         let new = path.with_extension("new");
         let mut file = trusted::append_private(&new)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
@@ -128,22 +128,23 @@ impl Trace {
         })
     }
 
-    /// The link is gone.
+    /// Removes the file after the link.
     pub(super) fn done(self) {
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// What was found of a run that was killed.
+/// A leftover of a killed run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Its link had this name in this directory, and is removed.
+    /// Its link had this name in this directory, and was removed.
     Removed(PathBuf, OsString),
-    /// Its link is not there any more.
+    /// Its link no longer exists.
     Nothing(PathBuf),
-    /// The link may be there still: why.
+    /// The link may still exist: why.
     Kept(PathBuf, String),
-    /// Its directory is not where it was: it may have been renamed, or not be mounted yet. The file that says so stays.
+    /// Its directory is not at its path: it may have been renamed, or not be mounted yet. The file
+    /// stays.
     Away(PathBuf, PathBuf),
 }
 
@@ -173,7 +174,7 @@ impl std::fmt::Display for Found {
     }
 }
 
-/// Removes what runs that were killed have left.
+/// Removes the leftovers of killed runs.
 pub fn sweep(state: &Path) -> Vec<Found> {
     let entries = fs::read_dir(state).into_iter().flatten().flatten();
     entries.filter_map(|entry| clear(&entry.path())).collect()
@@ -182,7 +183,7 @@ pub fn sweep(state: &Path) -> Vec<Found> {
 /// None: it is no file of a run, or that run goes on.
 fn clear(path: &Path) -> Option<Found> {
     let token = Token::parse(path.file_name()?.to_str()?.strip_suffix(".json")?)?;
-    // What others may have written says nothing.
+    // A file that others may have written is ignored.
     let file = trusted::open_private(path).ok()?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         return None;
@@ -190,7 +191,7 @@ fn clear(path: &Path) -> Option<Found> {
     let mut text = Vec::new();
     // The lock is kept to the end.
     (&file).take(LONGEST).read_to_end(&mut text).ok()?;
-    // Of no use to anybody: then there is no link.
+    // An incomplete file: then there is no link.
     let content = serde_json::from_slice::<Content>(&text).ok();
     let content = content.filter(|content| content.schema == SCHEMA && content.token == token.0);
     let Some(dir) = content
@@ -214,7 +215,7 @@ fn clear(path: &Path) -> Option<Found> {
     Some(found)
 }
 
-/// The same below a path, which may lead to another directory by now: ESTALE.
+/// The same at a path, which may lead to another directory by now: ESTALE.
 fn remove(path: &Path, content: &Content, token: &Token) -> Result<Option<OsString>, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = File::from(rustix::fs::open(path, flags, Mode::empty())?);
@@ -226,8 +227,8 @@ fn remove(path: &Path, content: &Content, token: &Token) -> Result<Option<OsStri
     remove_from(&dir, token)
 }
 
-/// Removes a run's links from a directory, by where they lead: their names may be any. The name of the first; there are
-/// more where others moved some.
+/// Removes a run's links from a directory, by their target: they may have any name. Returns the
+/// name of the first; there are more if others moved some.
 pub(super) fn remove_from(dir: &File, token: &Token) -> Result<Option<OsString>, Errno> {
     let mut removed = None;
     for entry in Dir::read_from(dir)? {
@@ -304,7 +305,7 @@ mod tests {
     /// It may be renamed, or its filesystem not mounted: the link is still there, and is removed once the directory is
     /// where it was.
     #[test]
-    fn directory_that_is_not_there_is_looked_for_again() {
+    fn missing_directory_is_looked_for_again() {
         let (dir, state) = (Temp::new(), Temp::new());
         let token = killed(&dir, &state, "x");
         let file = state.path().join(format!("{}.json", token.0));
@@ -322,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_others_may_write_say_nothing() {
+    fn files_that_others_may_write_are_ignored() {
         use std::os::unix::fs::PermissionsExt;
         let (dir, state) = (Temp::new(), Temp::new());
         let token = killed(&dir, &state, "x");

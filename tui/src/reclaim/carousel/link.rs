@@ -20,7 +20,7 @@ use rustix::io::Errno;
 
 use super::leftover::Token;
 
-/// What came of one name.
+/// The outcome for one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// It is not cached as absent any more.
@@ -29,29 +29,30 @@ pub(super) enum Step {
     Exists,
     /// The filesystem does not take such a name.
     Unfit,
-    /// Another program removed or replaced the link: another link is needed.
+    /// Another program removed or replaced the link: a new link is needed.
     Lost,
-    /// The same, and the link is somewhere else now.
+    /// Another program moved the link, to this path: a new link is needed.
     Moved(PathBuf),
     /// Another program's file was renamed in the link's place, and got its name back at once.
     PutBack,
-    /// The same, and its name was taken by yet another file meanwhile: it has the link's own name now.
+    /// Another program's file was renamed in the link's place, and yet another file has taken its
+    /// name meanwhile: it has the link's own name now.
     Displaced {
-        /// The name that it had.
+        /// The name that the file had.
         from: OsString,
-        /// The name that it has.
+        /// The name that the file has.
         to: OsString,
     },
 }
 
-/// The link, in one directory.
+/// The link in one directory.
 #[derive(Debug)]
 pub(super) struct Link<'a> {
     dir: &'a File,
     /// Holds its dentry, so that the last name is no negative dentry either, once it is removed.
     held: OwnedFd,
     id: (u64, u64),
-    /// The name it has now.
+    /// The link's current name.
     at: OsString,
     /// The name that is its own.
     own: OsString,
@@ -82,7 +83,8 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Renames it onto a name and away again. An error: no other name would fare better.
+    /// Renames the link onto a name and away again. An error: it would be the same with any other
+    /// name.
     pub(super) fn step(&mut self, name: &OsStr) -> Result<Step, Errno> {
         match self.lay(name)? {
             Step::Gone => self.fetch(name),
@@ -90,7 +92,7 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Gives it a name.
+    /// Renames it onto a name.
     pub(super) fn lay(&mut self, name: &OsStr) -> Result<Step, Errno> {
         match self.rename(&self.own.clone(), name) {
             Ok(()) => {
@@ -104,9 +106,9 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Gives it its own name back.
+    /// Renames it back to its own name.
     fn fetch(&mut self, name: &OsStr) -> Result<Step, Errno> {
-        // What is seen to be another file is not touched.
+        // A file that is visibly another one is not touched.
         if !self.is_at(name) {
             return Ok(self.lost());
         }
@@ -117,7 +119,8 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// What was fetched: the link, or a file that another program put in its place since it was looked at.
+    /// Identifies the renamed file: the link, or another program's file that replaced it after the
+    /// check.
     fn fetched(&mut self, name: &OsStr) -> Step {
         if self.is_at(&self.own.clone()) {
             self.at = self.own.clone();
@@ -134,7 +137,7 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Somebody else has replaced it, removed it, or moved it away.
+    /// Another program has replaced, removed or moved it.
     fn lost(&mut self) -> Step {
         self.gone = true;
         let is_somewhere = fstat(&self.held).is_ok_and(|stat| stat.st_nlink > 0);
@@ -154,17 +157,17 @@ impl<'a> Link<'a> {
         statat(self.dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| id(&stat) == self.id)
     }
 
-    /// Whether it has the name that it was given last.
+    /// Whether it has the name that it was last given.
     pub(super) fn is_in_place(&self) -> bool {
         self.is_at(&self.at)
     }
 
-    /// Whatever has its name is not the link any more.
+    /// Abandons the link: its name belongs to another file now.
     pub(super) fn give_up(&mut self) {
         self.gone = true;
     }
 
-    /// Removes it. Nothing else is: it gets its own name first, which nobody else knows.
+    /// Removes the link and nothing else: it gets its own name first, which nobody else knows.
     pub(super) fn remove(mut self) -> Result<(), Errno> {
         self.take_away()
     }
@@ -193,7 +196,7 @@ impl<'a> Link<'a> {
 
 impl Drop for Link<'_> {
     fn drop(&mut self) {
-        // What fails here is found at the next start.
+        // The next start finds what fails here.
         let _ = self.take_away();
     }
 }
@@ -253,7 +256,7 @@ mod tests {
         assert_eq!(fs::read(dir.path().join("one")).unwrap(), b"theirs");
     }
 
-    /// It is put there after the link was looked at.
+    /// The file is put there after the check.
     #[test]
     fn file_put_there_too_late_to_be_seen_gets_its_name_back() {
         let (dir, open, token) = scene();
@@ -268,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn link_that_is_moved_away_is_told() {
+    fn link_that_is_moved_away_is_reported() {
         let (dir, open, token) = scene();
         let mut link = Link::place(&open, &token).unwrap();
         assert_eq!(link.lay(name("one")), Ok(Step::Gone));
@@ -281,7 +284,7 @@ mod tests {
 
     /// No file is replaced, and both are there.
     #[test]
-    fn file_whose_name_is_taken_meanwhile_is_told() {
+    fn file_whose_name_is_taken_meanwhile_is_reported() {
         let (dir, open, token) = scene();
         let mut link = Link::place(&open, &token).unwrap();
         assert_eq!(link.lay(name("one")), Ok(Step::Gone));

@@ -1,4 +1,4 @@
-//! Where the names come from: a reader that lists what is cached of a directory, or a file.
+//! Sources of the names: a reader that lists what is cached of a directory, or a file.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};
@@ -12,7 +12,7 @@ use crate::kernel::session::SessionError;
 use crate::kernel::target::Target;
 use crate::reclaim::{Flow, Progress, ReclaimError};
 
-/// Names, and how many more there was no room for.
+/// Names, and the number of those that there was no room for.
 pub type Listed = (Names, u64);
 
 /// The names of an iterator.
@@ -23,7 +23,8 @@ pub fn collect<'a>(from: impl IntoIterator<Item = &'a [u8]>) -> Listed {
     (names, more)
 }
 
-/// What a reader lists of a directory, without looking anything up. None: `flow` ended it.
+/// The names that a reader lists in a directory, without looking anything up. None: `flow` ended
+/// it.
 pub fn cached(target: &Target, flow: &mut Flow<'_>) -> Result<Option<Listed>, ReclaimError> {
     let mut stopped = false;
     let mut progress = |so_far: &crate::kernel::session::Counters| {
@@ -60,7 +61,7 @@ pub fn read(path: &Path) -> Result<Listed, ReclaimError> {
     split(BufReader::new(file)).map_err(failed)
 }
 
-/// No name is longer: what is, is no name, and need not be kept.
+/// A longer line is no name, and need not be kept.
 const LONGEST: u64 = 4096;
 
 fn split(mut from: impl BufRead) -> std::io::Result<Listed> {
@@ -86,7 +87,7 @@ fn split(mut from: impl BufRead) -> std::io::Result<Listed> {
     Ok((names, more))
 }
 
-/// Goes on for ever.
+/// A flow that never ends.
 pub fn go_on(_: &Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
@@ -108,7 +109,7 @@ mod tests {
         assert!(of(b"").is_empty());
     }
 
-    /// What comes in pieces is read as what comes at once.
+    /// Input in pieces is read like input in one piece.
     #[test]
     fn end_of_a_name_is_known_however_little_a_pipe_yields() {
         let one = |byte| std::io::Cursor::new([byte]);

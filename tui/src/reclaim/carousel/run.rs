@@ -1,4 +1,4 @@
-//! The rename of the link from name to name, and what became of the names.
+//! The rename of the link from name to name, and the outcome for each name.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -14,10 +14,10 @@ use crate::base::shell::quoted;
 use crate::base::text::{count, counted, printable};
 use crate::reclaim::{self, Ended, Flow, Progress, ReclaimError};
 
-/// Names between two looks at whether to go on, and at the link.
+/// Names between two checks of the flow and of the link.
 const BATCH: usize = 64;
 
-/// Links that are made anew, where others take them away, before it is given up.
+/// Links that are made anew, if others remove them, before the run gives up.
 const MOST_LOST: u32 = 100;
 
 /// Whether a name can be one in a directory.
@@ -25,7 +25,7 @@ fn is_name(name: &[u8]) -> bool {
     !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/') && !name.contains(&0)
 }
 
-/// How many names met which end.
+/// Counts of names by outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) gone: u64,
@@ -34,7 +34,7 @@ pub(super) struct Tally {
     lost: u32,
     put_back: u64,
     displaced: Vec<String>,
-    /// Where others have moved links.
+    /// Paths to which others have moved links.
     moved: Vec<PathBuf>,
 }
 
@@ -57,7 +57,7 @@ impl Tally {
     }
 }
 
-/// A run, going on.
+/// A run under way.
 pub(super) struct Run<'a> {
     pub(super) left: u64,
     pub(super) of: u64,
@@ -88,7 +88,7 @@ impl Run<'_> {
         let lost = self.tally.lost;
         let (link, ended) = self.names(link, directory, &token, flow);
         let removed = link.remove().and_then(|()| match self.tally.lost > lost {
-            // One that another program renamed may be there still.
+            // A link that another program renamed may still be there.
             true => leftover::remove_from(&directory.target.dir, &token).map(drop),
             false => Ok(()),
         });
@@ -157,7 +157,7 @@ impl Run<'_> {
         (link, Ended::Complete)
     }
 
-    /// Another link in the place of one that others took away.
+    /// Makes a new link in the place of one that others removed.
     fn anew<'d>(
         &mut self,
         lost: Link<'d>,

@@ -122,7 +122,7 @@ fn run_is_bounded_and_stopped_without_a_trace() {
 }
 
 #[test]
-fn replaced_directory_ends_the_run_and_what_was_done_before_is_told() {
+fn replaced_directory_ends_the_run_and_what_was_done_before_is_reported() {
     let (dir, other, state) = (Temp::new(), Temp::new(), Temp::new());
     let mut plan = planned(&dir, &state, &["a", "b"], Request::default());
     plan.directories
@@ -142,7 +142,7 @@ fn replaced_directory_ends_the_run_and_what_was_done_before_is_told() {
     assert!(plan.run(&mut go_on).is_err());
 }
 
-/// Another program renames files onto the very names: each has to end where it was put.
+/// Another program renames files onto the same names: each has to stay where it was put.
 #[test]
 fn files_that_are_put_there_meanwhile_keep_their_names() {
     let (dir, state) = (Temp::new(), Temp::new());
@@ -157,7 +157,7 @@ fn files_that_are_put_there_meanwhile_keep_their_names() {
                     let (new, at) = (dir.path().join("new"), dir.path().join(name));
                     fs::write(&new, name).unwrap();
                     fs::rename(&new, &at).unwrap();
-                    // It may be away for an instant.
+                    // The link may be away for an instant.
                     let mut tries = 0..100_000;
                     let found = tries.find_map(|_| fs::read(&at).ok());
                     assert_eq!(found.as_deref(), Some(name.as_bytes()), "{name}");
@@ -181,7 +181,7 @@ fn files_that_are_put_there_meanwhile_keep_their_names() {
 }
 
 #[test]
-fn layer_of_a_mounted_overlay_is_told() {
+fn layer_of_a_mounted_overlay_is_refused() {
     let dir = Temp::new();
     let overlay = |upper: &Path| {
         let layers = crate::kernel::source::mounts::Layers::known(&[upper.to_str().unwrap()]);

@@ -1,5 +1,5 @@
-//! Where it is refused: what cannot be written, what would be waited for, and directories whose names
-//! decide what programs run or which files they trust.
+//! Reasons to refuse: a filesystem that cannot be written or would block, and directories whose
+//! names decide which programs run or which files they trust.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::kernel::target::Target;
 /// Filesystems that it is tested on.
 const TESTED: [&str; 3] = ["ext4", "xfs", "btrfs"];
 
-/// Directories that programs are searched in, besides those of PATH.
+/// Directories that are searched for programs, besides those of PATH.
 const PROGRAMS: [&str; 9] = [
     "/bin",
     "/sbin",
@@ -29,7 +29,7 @@ const PROGRAMS: [&str; 9] = [
 /// Trees whose files are trusted by their names.
 const TRUSTED: [&str; 3] = ["/etc", "/boot", "/usr"];
 
-/// Why a filesystem is no place for it. What cannot be forced comes first.
+/// Why a filesystem is unfit. Reasons that --force does not override are first.
 pub(crate) fn filesystem(mount: &Mount, any: bool) -> Option<String> {
     let fs = printable(&*mount.fs);
     if mount.is_memory() || mount.is_internal() {
@@ -63,8 +63,8 @@ pub(super) fn read_only(dir: &File) -> Option<&'static str> {
         .then_some("no name in it can be removed (chattr +a or +i), and this adds and removes one")
 }
 
-/// Why its names matter to security; `--force` takes it upon itself. Asked of the directory that is open, not of its path,
-/// which may lead elsewhere by now.
+/// Why its names matter to security; `--force` overrides that. Checked on the open directory, not
+/// on its path, which may lead elsewhere by now.
 pub(super) fn sensitive(target: &Target, searched: &[PathBuf]) -> Option<String> {
     let Ok(stat) = fstat(&target.dir) else {
         return Some("what it is cannot be seen".into());
@@ -94,8 +94,8 @@ pub(super) fn sensitive(target: &Target, searched: &[PathBuf]) -> Option<String>
     })
 }
 
-/// Of which overlay it is a layer: what is changed below a mounted one is not defined there
-/// (Documentation/filesystems/overlayfs.rst); `--force` takes it upon itself.
+/// The overlay that it is a layer of: changes below a mounted one are undefined there
+/// (Documentation/filesystems/overlayfs.rst); `--force` overrides that.
 pub(super) fn layer(target: &Target, mounts: &[Mount]) -> Option<String> {
     let place = target.known_place()?;
     let is_in = |layer: &PathBuf| place.starts_with(layer);

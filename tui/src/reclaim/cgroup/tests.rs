@@ -6,8 +6,8 @@ use super::*;
 
 const MIB: u64 = 1 << 20;
 
-/// A cgroup with so much in page cache, which is counted, and in slabs, which all go where more is
-/// asked for than page cache is there.
+/// A cgroup with `pages` in page cache, which is counted, and `slabs`, which all go if more is
+/// requested than the page cache holds.
 fn reclaimed(pages: u64, slabs: u64, amount: u64, stop_after: usize) -> (Ended, u64, usize) {
     let [left_pages, left_slabs] = [Cell::new(pages), Cell::new(slabs)];
     let held = || Ok(left_pages.get() + left_slabs.get());
@@ -46,7 +46,7 @@ fn slabs_that_the_kernel_does_not_count_are_counted() {
 }
 
 #[test]
-fn less_than_asked_is_told_and_ends() {
+fn shortfall_is_reported_and_ends_the_reclaim() {
     let (ended, went, _) = reclaimed(8 * MIB, 8 * MIB, 32 * MIB, 99);
     assert_eq!((ended, went), (Ended::Less, 16 * MIB));
     let (ended, went, asked) = reclaimed(0, 0, 32 * MIB, 99);
@@ -54,7 +54,7 @@ fn less_than_asked_is_told_and_ends() {
 }
 
 #[test]
-fn what_is_cached_anew_meanwhile_is_left_alone() {
+fn memory_cached_anew_meanwhile_is_left_alone() {
     let (mut asked, mut flow) = (0, |_: &Progress| ControlFlow::Continue(()));
     let mut ask = |amount: u64| {
         asked += amount;
@@ -65,7 +65,7 @@ fn what_is_cached_anew_meanwhile_is_left_alone() {
 }
 
 #[test]
-fn a_cgroup_that_goes_meanwhile_leaves_a_part_done() {
+fn cgroup_removed_meanwhile_leaves_a_part_done() {
     let mut flow = |_: &Progress| ControlFlow::Continue(());
     let mut left = 2;
     let mut ask = |_: u64| {
@@ -83,7 +83,7 @@ fn a_cgroup_that_goes_meanwhile_leaves_a_part_done() {
 }
 
 #[test]
-fn it_is_stopped_between_two_slices() {
+fn reclaim_is_stopped_between_two_slices() {
     let (ended, went, _) = reclaimed(100 * MIB, 0, 32 * MIB, 3);
     assert_eq!((ended, went), (Ended::Stopped, 6 * MIB));
 }

@@ -8,7 +8,7 @@ fn go_on(_: &Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// A tree on a disk's filesystem: of what is in memory nothing can be given up.
+/// A tree on a disk's filesystem: pages of one in memory cannot be dropped.
 fn tree(name: &str) -> PathBuf {
     let name = format!("slabscope-pages-{name}-{}", std::process::id());
     let root = crate::private::directory().join(name);
@@ -28,7 +28,7 @@ fn write(path: &Path, size: usize) {
 }
 
 #[test]
-fn what_is_cached_goes_and_nothing_else_changes() {
+fn cached_pages_go_and_nothing_else_changes() {
     let root = tree("goes");
     let page = rustix::param::page_size();
     for name in ["one", "a/two", "a/b/three"] {
@@ -55,7 +55,7 @@ fn what_is_cached_goes_and_nothing_else_changes() {
 }
 
 #[test]
-fn it_is_bounded_and_stopped() {
+fn walk_is_bounded_and_stopped() {
     let root = tree("bounded");
     for n in 0..9 {
         write(&root.join(n.to_string()), 10);
@@ -73,7 +73,7 @@ fn it_is_bounded_and_stopped() {
 }
 
 #[test]
-fn what_lies_deeper_than_a_path_can_be_is_told() {
+fn directories_deeper_than_a_path_can_be_are_reported() {
     use rustix::fs::{Mode, OFlags, mkdirat, openat};
     let root = tree("deep");
     let name = "d".repeat(250);
@@ -95,7 +95,7 @@ fn what_lies_deeper_than_a_path_can_be_is_told() {
 }
 
 #[test]
-fn what_lives_in_memory_or_far_away_is_refused() {
+fn filesystem_in_memory_or_on_a_server_is_refused() {
     let on = |fs: &str| Mount {
         fs: fs.into(),
         ..Mount::default()
@@ -107,7 +107,7 @@ fn what_lives_in_memory_or_far_away_is_refused() {
 }
 
 #[test]
-fn a_server_below_would_be_waited_for() {
+fn server_below_the_directory_is_reported() {
     let mount = |fs: &str, point: &str| Mount {
         fs: fs.into(),
         point: point.into(),
@@ -120,7 +120,7 @@ fn a_server_below_would_be_waited_for() {
 }
 
 #[test]
-fn what_stays_is_not_predicted_to_go() {
+fn pages_that_stay_are_not_predicted_to_go() {
     let root = tree("predicted");
     let mut planned = plan(&root, Request::default());
     planned.found = Found {

@@ -1,5 +1,5 @@
-//! The walk over all regular files below a directory. It stays on its filesystem, follows no link, and
-//! opens each file below the very directory that the plan was made for.
+//! The walk over all regular files below a directory. It stays on its filesystem, follows no link,
+//! and opens each file below the open directory that the plan was made for.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -15,10 +15,10 @@ use crate::kernel::page_cache::{Asker, Resident, Unknown};
 use crate::kernel::source::Kernel;
 use crate::reclaim::{Flow, Progress, ReclaimError};
 
-/// What is done with a file, of which so much is resident, if that is told.
+/// Called with each file and its resident pages, if they are known.
 pub(super) type Act<'a> = dyn FnMut(&File, &Stat, Option<&Resident>) + 'a;
 
-/// A walk, going on.
+/// A walk under way.
 pub(super) struct Walk<'a> {
     plan: &'a Plan,
     doing: &'static str,
@@ -35,7 +35,7 @@ fn is_too_deep(error: &walkdir::Error) -> bool {
 }
 
 impl<'a> Walk<'a> {
-    /// Over what a plan is for.
+    /// A walk over the directory of a plan.
     pub(super) fn new(plan: &'a Plan, doing: &'static str) -> Self {
         let open = PathBuf::from(format!("/proc/self/fd/{}/.", plan.target.dir.as_raw_fd()));
         Self {
@@ -51,7 +51,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// From the first file to the last.
+    /// Walks from the first file to the last.
     pub(super) fn run(
         mut self,
         kernel: &Kernel,
@@ -138,9 +138,9 @@ impl<'a> Walk<'a> {
         act(&file, &stat, resident.as_ref());
     }
 
-    /// A regular file. Its access time stays as it is, where that may be asked for.
+    /// Opens a regular file. Its access time stays as it is, if the kernel allows that.
     fn open(&self, below: &Path) -> Result<(File, Stat), Errno> {
-        // A FIFO in its place, or a lease, would be waited for.
+        // A FIFO in its place, or a lease, would block.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
         let dir = &self.plan.target.dir;

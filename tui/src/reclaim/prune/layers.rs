@@ -13,14 +13,14 @@ use crate::kernel::target::{LookError, Target};
 /// A directory of a layer.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// What is cached below it, from a dry run. None: that is not known.
+    /// What is cached below it, from a dry run. None: unknown.
     pub found: Option<Counters>,
 }
 
-/// Where the layers of an overlay have a directory of it, the upper one first. What a container's
-/// engine names relative to the directory that it mounted from is left out.
+/// The paths of an overlay's directory in its layers, the upper one first. Paths that a container's
+/// engine gave relative to its own directory are left out.
 pub fn paths(mount: &Mount, directory: &Path) -> Vec<PathBuf> {
     if &*mount.fs != "overlay" {
         return Vec::new();
@@ -28,7 +28,7 @@ pub fn paths(mount: &Mount, directory: &Path) -> Vec<PathBuf> {
     let Ok(below) = directory.strip_prefix(&mount.point) else {
         return Vec::new();
     };
-    // Of a bind mount.
+    // For a bind mount.
     let root = mount.root.strip_prefix("/").unwrap_or(Path::new(""));
     let absolute = mount
         .made_of
@@ -40,7 +40,7 @@ pub fn paths(mount: &Mount, directory: &Path) -> Vec<PathBuf> {
     inside.map(|path| path.components().collect()).collect()
 }
 
-/// The same, with what a dry run counts below each. `mounts` are all that there are.
+/// The same, with what a dry run counts below each. `mounts`: every mount.
 pub fn layers(
     mount: &Mount,
     directory: &Path,
@@ -49,7 +49,7 @@ pub fn layers(
 ) -> Vec<Layer> {
     let mut count = |path: &Path| match Target::open_cached(path) {
         Ok(target) => Some(PrunePlan::new(target, progress).ok()??.found),
-        // On a disk nothing can be cached below what is not.
+        // On a disk nothing is cached below a name that is not.
         Err(LookError::NotCached { .. }) => {
             let local = Mount::of(mounts, path).is_some_and(|mount| !mount.is_remote());
             local.then(Counters::default)
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_of_an_overlay_is_found_in_its_layers() {
+    fn directory_of_an_overlay_is_found_in_its_layers() {
         let mount = Mount {
             fs: "overlay".into(),
             point: "/m".into(),

@@ -1,5 +1,5 @@
-//! A prune and its record, as the screen and the command line have them carried out: what cannot be recorded does not
-//! run.
+//! A prune and its record, for the screen and the command line: a prune that cannot be recorded
+//! does not run.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -9,37 +9,38 @@ use crate::kernel::session::{Bounds, Counters, PruneMode};
 use crate::kernel::source::{Mount, Sample, Source};
 use crate::reclaim::audit::{Action, AuditEntry, AuditError, Log};
 
-/// What is to be carried out.
+/// A prune to carry out.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
-    /// The plan that was agreed to.
+    /// The confirmed plan.
     pub plan: &'a PrunePlan,
     /// The directory, as the record names it.
     pub path: &'a Path,
     /// The filesystem, if it is known.
     pub mount: Option<&'a Mount>,
-    /// What goes.
+    /// Its mode.
     pub mode: PruneMode,
-    /// How far.
+    /// Its bounds.
     pub bounds: Bounds,
 }
 
-/// What became of it.
+/// The outcome of an order.
 #[derive(Debug)]
 pub struct PruneReport {
-    /// What it did, or why it did not run.
+    /// The outcome of the prune, or why it did not run.
     pub result: Result<Outcome, PruneError>,
-    /// For the log.
+    /// Its entry in the record.
     pub record: AuditEntry,
     /// Whether the record is in the audit file.
     pub recorded: Result<(), AuditError>,
-    /// Taken before it.
+    /// Sample from before it.
     pub before: Box<Sample>,
-    /// Taken once what went has left its slab caches, or that took too long.
+    /// Sample from after its objects have left their slab caches, or from when that took too long.
     pub after: Box<Sample>,
 }
 
-/// Carries it out. `begins` hears of the sample before it; `progress` of what was done so far, and may end it.
+/// Carries it out. `begins` gets the sample from before it; `progress` gets what was done so far,
+/// and may end it.
 pub fn carry_out(
     order: Order<'_>,
     source: &mut dyn Source,
@@ -99,7 +100,7 @@ fn sreclaimable(sample: &Sample) -> Option<u64> {
     sample.memory.as_ref().ok()?.sreclaimable
 }
 
-/// Notes in the record what came of it.
+/// Notes the outcome in the record.
 pub fn note(record: &mut AuditEntry, result: &Result<Outcome, PruneError>) {
     match result {
         Ok(outcome) => {
@@ -124,7 +125,7 @@ mod tests {
     use crate::kernel::session::SessionError;
 
     #[test]
-    fn what_failed_midway_is_recorded_with_what_was_done() {
+    fn failure_midway_is_recorded_with_what_was_done() {
         let error = || PruneError::from(SessionError::Malformed("cut off"));
         let recorded = |error| {
             let mut record = AuditEntry::new(Action::Prune, Path::new("/"), 9);

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use super::Outcome;
 use crate::kernel::source::{Mount, Sample, Source};
 
-/// Between two looks.
+/// Interval of the samples.
 pub const STEP: Duration = Duration::from_millis(100);
 
-/// How long a filesystem may take. XFS looks for what is to be freed every five seconds
-/// (fs/xfs/xfs_icache.c: `xfs_reclaim_work_queue()`, Linux 7.3), others free after a grace period of
-/// RCU.
+/// Time that a filesystem may take. XFS looks for inodes to free every five seconds
+/// (fs/xfs/xfs_icache.c: `xfs_reclaim_work_queue()`, Linux 7.3), others free after a grace period
+/// of RCU.
 pub fn patience(mount: &Mount) -> Duration {
     match &*mount.fs {
         "xfs" => Duration::from_secs(12),
@@ -37,7 +37,7 @@ pub fn inodes(
     let begin = Instant::now();
     loop {
         let sample = source.sample();
-        // A figure that cannot be is read again.
+        // An impossible figure is read again.
         let now = sample.cache(cache).map_or(Some(0), |cache| cache.active);
         let over = begin.elapsed() > patience(mount) || flow().is_break();
         if over || now.is_some_and(|now| unsettled(evicted, before, now) == 0) {
@@ -47,8 +47,8 @@ pub fn inodes(
     }
 }
 
-/// How many of the inodes that were evicted still count as objects of their slab cache: about as
-/// many as others may have made meanwhile, and CPUs keep at hand, do not count.
+/// Number of evicted inodes that still count as objects of their slab cache. As many as other
+/// programs may have made meanwhile, and CPUs keep ready, do not count.
 pub fn unsettled(evicted: u64, before: u64, after: u64) -> u64 {
     let still = evicted.saturating_sub(before.saturating_sub(after));
     if still > 100 + evicted / 100 {

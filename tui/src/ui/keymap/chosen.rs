@@ -1,4 +1,4 @@
-//! The table with the keys that the person chose.
+//! The table with the user's own keys.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use crossterm::event::KeyCode;
 
 use super::{BINDINGS, Binding, Scope, TOGETHER, label};
 
-/// The table with the keys that the person chose.
+/// The table with the user's own keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keymap(Vec<Binding>);
 
@@ -32,7 +32,7 @@ impl Keymap {
         Ok(keymap)
     }
 
-    /// That no key has two meanings where `scopes` hold.
+    /// Fails if a key has two meanings within `scopes`.
     fn check(&self, scopes: &[Scope]) -> Result<(), String> {
         let mut seen: Vec<(KeyCode, &Binding)> = Vec::new();
         for binding in self.0.iter().filter(|b| scopes.contains(&b.scope)) {
@@ -65,7 +65,7 @@ impl Keymap {
     }
 }
 
-/// The bindings that can be given other keys: one of each name, with the line of help.
+/// The bindings that can have other keys: one of each name, with the line of help.
 pub fn configurable() -> impl Iterator<Item = &'static Binding> {
     let first = |(at, b): &(usize, &Binding)| {
         let same = |other: &Binding| other.name == b.name && !other.help.is_empty();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn scopes_that_hold_together_are_all_told() {
+    fn scopes_that_hold_together_are_all_listed() {
         for binding in BINDINGS {
             assert!(
                 TOGETHER
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_the_same_keys_wherever_it_is() {
+    fn name_has_the_same_keys_in_every_scope() {
         let mut names = Vec::new();
         for binding in configurable() {
             assert!(!names.contains(&binding.name), "{}", binding.name);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_acts_and_what_cancels_has_no_name() {
+    fn bindings_that_act_or_cancel_have_no_name() {
         let fixed = [S::Plan, S::RungPlan, S::Running, S::Filter];
         for binding in BINDINGS {
             if fixed.contains(&binding.scope) || binding.keys.contains(&Esc) {

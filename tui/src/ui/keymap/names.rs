@@ -37,7 +37,7 @@ pub fn label(key: KeyCode) -> String {
     }
 }
 
-/// With the control key, a letter is the control character that a terminal sends for it.
+/// A letter with Ctrl is the control character that a terminal sends for it.
 pub fn control(letter: char) -> Option<KeyCode> {
     let letter = letter.to_ascii_lowercase();
     letter
@@ -61,7 +61,7 @@ pub fn key(name: &str) -> Result<KeyCode, String> {
             ))
         }
         Some(Esc) => Err("Esc cancels, and can do nothing else".to_owned()),
-        // Held down too long, the key that asks for a plan must not carry it out.
+        // Held down too long, the key that requests a plan must not carry it out.
         Some(Char('y')) => Err("y carries out a plan, and can do nothing else".to_owned()),
         // Ctrl-C and Ctrl-Z always work; for the other two a terminal sends Tab and Enter.
         Some(Char('\u{3}' | '\u{1a}' | '\t' | '\r')) => {
@@ -89,7 +89,7 @@ mod tests {
     use crate::ui::keymap::configurable;
 
     #[test]
-    fn a_key_is_named_as_it_is_shown() {
+    fn key_has_the_name_that_is_shown() {
         for binding in configurable() {
             for &code in &*binding.keys {
                 assert_eq!(key(&label(code)), Ok(code));

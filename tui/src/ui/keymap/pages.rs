@@ -1,8 +1,8 @@
-//! What keys ask for on the pages that cover the tree, and in the boxes over a screen.
+//! Actions of keys on the pages that cover the tree, and in the boxes over a screen.
 
 use crate::reclaim::ladder::Rung;
 
-/// What a key asks for about a directory's negative names.
+/// Actions on a directory's negative names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the table below says what each does")]
 pub enum NamesAction {
@@ -19,7 +19,7 @@ pub enum NamesAction {
     Cancel,
 }
 
-/// What a key asks for about a wider rung of the ladder.
+/// Actions on a wider rung of the ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the table below says what each does")]
 pub enum RungAction {
@@ -38,7 +38,7 @@ pub enum RungAction {
     Run,
 }
 
-/// What a key asks for about the kernel's settings.
+/// Actions on the kernel's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the table below says what each does")]
 pub enum SettingsAction {
@@ -48,7 +48,7 @@ pub enum SettingsAction {
     Back,
 }
 
-/// What a key asks for about who fills a cache.
+/// Actions on the who screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the table below says what each does")]
 pub enum WhoAction {
@@ -63,7 +63,7 @@ pub enum WhoAction {
     Back,
 }
 
-/// What a key asks for about the hotspots.
+/// Actions on the hotspots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the table below says what each does")]
 pub enum HotspotsAction {

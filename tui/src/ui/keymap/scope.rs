@@ -1,8 +1,8 @@
-//! Where keys hold.
+//! The scopes of keys.
 
 use Scope as S;
 
-/// Where a binding holds.
+/// The scope of a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// On the slab screen.
@@ -21,7 +21,7 @@ pub enum Scope {
     Hotspots,
     /// On the who screen.
     Who,
-    /// While it is asked whether to watch.
+    /// While a trace awaits confirmation.
     WhoPlan,
     /// While the path of an export is typed.
     Export,
@@ -43,11 +43,11 @@ pub enum Scope {
     RungPlan,
     /// While its amount is typed.
     RungAmount,
-    /// While the word is typed that agrees to it.
+    /// While the word that confirms it is typed.
     RungWord,
     /// In the list of wider rungs.
     Wider,
-    /// While it is asked whether to quit.
+    /// While the program asks whether to quit.
     Leave,
     /// While the kernel's settings are shown.
     Settings,
@@ -64,7 +64,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// In words, for the help screen.
+    /// Its name on the help screen.
     pub fn words(self) -> &'static str {
         match self {
             Self::Slabs => "Slabs, with slabtop's sort keys",
@@ -99,7 +99,7 @@ impl Scope {
     }
 }
 
-/// The scopes that hold together, the innermost first: within them a key does one thing.
+/// The scopes that hold together, the innermost first: within them a key has one action.
 pub(super) const TOGETHER: &[&[Scope]] = &[
     SLABS,
     MOUNTS,

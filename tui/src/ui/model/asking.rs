@@ -1,18 +1,18 @@
-//! What is asked on the screen, and how much of it the person had before their eyes: nothing is
-//! answered that was not shown.
+//! Questions on the screen, and how much of them the user has seen: a question is not answered
+//! before it was shown.
 
 use super::{InputMode, Model};
 use crate::cache::who::Spec;
 use crate::kernel::session;
 
-/// A question that `y` answers. Another one, or another plan, is not equal to it.
+/// A question that `y` answers. Questions are equal only if their plans are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     /// Whether to prune.
     Prune {
         /// The worker's job that made the plan.
         job: u64,
-        /// What is chosen.
+        /// The chosen mode.
         mode: session::PruneMode,
         /// Dirty files are written first.
         writeback: bool,
@@ -23,12 +23,12 @@ pub enum Question {
         job: u64,
         /// A plan for something else is being made in its place.
         replanning: Option<u64>,
-        /// A word is asked for, as the second step.
+        /// The question is for a word, as the second step.
         word: bool,
     },
     /// Whether to change a setting of the kernel.
     Setting {
-        /// Which of [`crate::reclaim::tune::SETTINGS`].
+        /// Index in [`crate::reclaim::tune::SETTINGS`].
         which: usize,
         /// Its value.
         from: Option<u64>,
@@ -42,7 +42,7 @@ pub enum Question {
 }
 
 impl Question {
-    /// That of the screen.
+    /// The question on the screen.
     pub fn of(model: &Model) -> Option<Self> {
         Some(match &model.mode {
             InputMode::Confirm(confirm) => Self::Prune {
@@ -72,39 +72,39 @@ impl Question {
 pub struct InSight {
     /// The first of them.
     pub first: usize,
-    /// The one behind the last of them.
+    /// The line behind the last of them.
     pub end: usize,
-    /// Lines of the text, all in all.
+    /// Number of lines of the text.
     pub of: usize,
     /// Columns that they are wrapped to.
     pub width: u16,
 }
 
-/// The question on the screen, and what the person saw of it.
+/// The question on the screen, and what the user saw of it.
 #[derive(Debug, Default)]
 pub struct Asking {
     question: Option<Question>,
-    /// How many there were, or were hidden and shown again.
+    /// Number of questions so far; hiding one and showing it again counts.
     number: u64,
     /// Lines of its text that are above those in sight.
     pub first: usize,
     /// Lines from the first on that were in a frame.
     seen: usize,
-    /// All that was typed before a frame showed it was read.
+    /// All input from before a frame showed it was read.
     idle: bool,
     width: u16,
-    /// Another key was pressed than the ones that answer.
+    /// A key other than the answers was pressed.
     pub urged: bool,
-    /// The line of the list of wider rungs, which covers the plan.
+    /// The selected line of the list of wider rungs, which covers the plan.
     pub wider: Option<usize>,
 }
 
-/// Whether the question may be answered now.
+/// Whether the question can be answered now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// There is no room for it.
+    /// There is no room for the question.
     Hidden,
-    /// It has not been on the screen, or only for what was typed before.
+    /// It was not shown yet, or pending input is older than it.
     Early,
     /// A part of it has not been on the screen.
     Unread,
@@ -113,7 +113,7 @@ pub enum Answer {
 }
 
 impl Asking {
-    /// Begins anew if another question is on the screen than before.
+    /// Begins anew if the question on the screen has changed.
     pub fn follow(&mut self, question: Option<Question>) {
         if self.question != question {
             let number = self.number + 1;
@@ -135,24 +135,24 @@ impl Asking {
         }
     }
 
-    /// The number that an empty input is asked for with, once a frame has shown the question.
+    /// The number for a request for empty input, once a frame has shown the question.
     pub fn waits(&self) -> Option<u64> {
         let waits = self.question.is_some() && self.width > 0 && !self.idle;
         waits.then_some(self.number)
     }
 
-    /// The input was empty after it was asked for with this number.
+    /// The input was empty after the request of this number.
     pub fn idle(&mut self, asked: u64) {
         self.idle |= self.waits() == Some(asked);
     }
 
-    /// What was shown may be gone from the screen, and something may have been typed meanwhile.
+    /// The screen may have lost what it showed, and the user may have typed meanwhile.
     pub fn hide(&mut self) {
         self.number += 1;
         (self.seen, self.width, self.idle) = (0, 0, false);
     }
 
-    /// Whether it may be answered, being shown so now.
+    /// Whether the question can be answered, with this part of it in sight.
     pub fn answer(&self, sight: Option<InSight>) -> Answer {
         match sight {
             None => Answer::Hidden,

@@ -1,4 +1,4 @@
-//! A directory by readdir alone, where there is no module to count what is cached.
+//! A directory by readdir alone, without a reader that counts.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -10,34 +10,34 @@ use crate::kernel::page_cache::Unknown;
 use crate::kernel::readdir::{Entries, Entry, Kind};
 use crate::kernel::target::LookError;
 
-/// How far a directory is read.
+/// State of reading a directory.
 #[derive(Debug)]
 pub enum Browse {
     /// It is being read.
     Reading {
-        /// The worker's number of it.
+        /// Number of the worker's job.
         job: u64,
     },
     /// It was read.
     Read(Listed),
-    /// It cannot be.
+    /// It cannot be read.
     Failed(LookError),
 }
 
 /// The names of a directory.
 #[derive(Debug)]
 pub struct Listed {
-    /// They, those shown in front, in order.
+    /// The names, in order, the shown ones in front.
     pub found: Entries,
     /// When they were read.
     pub at: Duration,
-    /// The worker's number of a question for page cache.
+    /// Number of the worker's job that reads their page cache.
     pub asking: Option<u64>,
     shown: usize,
 }
 
 impl Listed {
-    /// Not yet in order.
+    /// The names, not sorted yet.
     pub fn new(found: Entries, at: Duration) -> Self {
         Self {
             found,
@@ -52,7 +52,7 @@ impl Listed {
         &self.found.entries[..self.shown]
     }
 
-    /// Where a name is; the first if it is gone.
+    /// Index of a name; of the first if it is gone.
     pub fn index(&self, name: Option<&OsString>) -> usize {
         let mut entries = self.entries().iter();
         let found = entries.position(|entry| Some(&entry.name) == name);
@@ -66,7 +66,7 @@ impl Listed {
         files.map(|entry| entry.name.clone()).collect()
     }
 
-    /// Bytes of page cache were found.
+    /// Stores the bytes of page cache that were found.
     pub fn answer(&mut self, mut pages: Vec<(OsString, Result<u64, Unknown>)>) {
         self.asking = None;
         pages.sort_by(|a, b| a.0.cmp(&b.0));
@@ -79,14 +79,14 @@ impl Listed {
         }
     }
 
-    /// Bytes of page cache of all files that told, if they were asked.
+    /// Bytes of page cache of all files whose figure is known, if it was requested.
     pub fn pages(&self) -> Option<u64> {
         let mut asked = self.found.entries.iter().filter_map(|entry| entry.pages);
         let first = asked.next()?.unwrap_or(0);
         Some(asked.fold(first, |sum, pages| sum.saturating_add(pages.unwrap_or(0))))
     }
 
-    /// Puts the names in order, those that `order` shows in front: by page cache, or else by name.
+    /// Sorts the names, those that `order` shows in front: by page cache, or else by name.
     pub fn arrange(&mut self, order: &Order) {
         let all = std::mem::take(&mut self.found.entries);
         let shows =

@@ -1,4 +1,4 @@
-//! The screen of cgroups: the tree of them by what their memory is used for.
+//! The screen of cgroups: their tree by the use of their memory.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use super::grid::{GridColumn, GridOrder};
 use crate::base::text::{bytes, count, known, printable, signed_bytes};
 use crate::kernel::source::{Cgroup, CgroupMemory, Cgroups, CgroupsError, Version};
 
-/// A cgroup with what two readings tell.
+/// A cgroup with the figures of two readings.
 #[derive(Clone, Debug)]
 pub struct CgroupRow {
-    /// It.
+    /// Its figures.
     pub cgroup: Cgroup,
-    /// Bytes of reclaimable slab more or less per second; None: it was not there before.
+    /// Change of its reclaimable slab in bytes per second; None: it is new.
     pub growth: Option<f64>,
     /// It has cgroups below it.
     pub has_children: bool,
@@ -22,45 +22,46 @@ pub struct CgroupRow {
     pub filled_below: usize,
 }
 
-/// The state of the screen. Cgroups are read while it is shown, and at no other time.
+/// The state of the screen. Cgroups are read only while it is shown.
 #[derive(Debug, Default)]
 pub struct CgroupsPage {
-    /// Where the hierarchy with the memory controller is mounted.
+    /// Mount point of the hierarchy with the memory controller.
     pub mount: PathBuf,
     /// Its version.
     pub version: Version,
     /// Cgroups that the bounds left unread.
     pub not_read: u64,
-    /// The command that has memory counted by cgroup; None: it is.
+    /// The command that has memory counted by cgroup; None: it is counted.
     pub enable: Option<String>,
-    /// All cgroups, as they were read last, parents before their children.
+    /// All cgroups of the last reading, parents before their children.
     pub rows: Vec<CgroupRow>,
-    /// Those shown, by their places in `rows`.
+    /// The shown ones, by their index in `rows`.
     pub shown: Vec<usize>,
-    /// When they were read; None: never.
+    /// When they were read, since the start; None: never.
     pub at: Option<Duration>,
     /// How long that took.
     pub took: Duration,
-    /// Why they could not be read, the last time.
+    /// Why the last reading failed.
     pub error: Option<CgroupsError>,
     /// The worker's number of the reading under way.
     pub reading: Option<u64>,
-    /// Which are shown, and in which order.
+    /// The order and filter of those shown.
     pub order: GridOrder,
-    /// Those that were opened where others are closed, and closed where others are open.
+    /// Cgroups that the user opened below `OPEN`, or closed above it.
     pub toggled: BTreeSet<PathBuf>,
     /// The selected one. None: the first.
     pub selected: Option<PathBuf>,
 }
 
-/// Cgroups so deep are open until they are closed: of most machines that shows the services.
+/// Cgroups of at most this depth are open until they are closed: on most machines that shows the
+/// services.
 const OPEN: usize = 2;
 
-/// Reading the cgroups takes at most a part of the time, one in so many.
+/// Reading the cgroups takes at most one part of the time in this many.
 const PART: u32 = 10;
 
 impl CgroupsPage {
-    /// Takes a reading.
+    /// Stores a reading.
     pub fn take(&mut self, at: Duration, read: Cgroups) {
         let elapsed = self
             .at
@@ -87,7 +88,7 @@ impl CgroupsPage {
             }
         }
         if self.at.is_none() && read.version == Version::V1 {
-            // Of slabs v1 reports little, of kernel memory all.
+            // v1 reports little of slabs, but all kernel memory.
             self.order.sort = KERNEL;
         }
         self.mount = read.mount;
@@ -100,13 +101,13 @@ impl CgroupsPage {
         self.arrange();
     }
 
-    /// Whether it is time to read them again.
+    /// Whether the next reading is due.
     pub fn is_due(&self, now: Duration) -> bool {
         let soon = |at: Duration| now.saturating_sub(at) < self.took * (PART - 1);
         self.reading.is_none() && !self.at.is_some_and(soon)
     }
 
-    /// Puts those that are shown in order: as a tree, or flat if only some names are.
+    /// Sorts those that are shown: as a tree, or flat if the filter hides some names.
     pub fn arrange(&mut self) {
         let (rows, order) = (&self.rows, &self.order);
         let compare = |&a: &usize, &b: &usize| {
@@ -138,13 +139,13 @@ impl CgroupsPage {
         self.shown = shown;
     }
 
-    /// Cgroups that are near their limits because of slab.
+    /// Number of cgroups that are near their limits because of slab.
     pub fn filled(&self) -> usize {
         let filled = |row: &&CgroupRow| row.cgroup.is_filled_by_slab();
         self.rows.iter().filter(filled).count()
     }
 
-    /// Of a row's descendants, those near their limits because of slab, if it is closed above them.
+    /// Number of a row's hidden descendants that are near their limits because of slab.
     pub fn filled_unseen(&self, row: &CgroupRow) -> usize {
         match self.is_open(&row.cgroup) || !self.order.filter.is_none() {
             true => 0,
@@ -152,12 +153,12 @@ impl CgroupsPage {
         }
     }
 
-    /// Whether what is below it is shown.
+    /// Whether its children are shown.
     pub fn is_open(&self, cgroup: &Cgroup) -> bool {
         (cgroup.depth < OPEN) != self.toggled.contains(&cgroup.path)
     }
 
-    /// Shows what is below it, or does not.
+    /// Opens or closes it.
     pub fn toggle(&mut self, path: &Path) {
         if !self.toggled.remove(path) {
             self.toggled.insert(path.to_owned());
@@ -184,7 +185,7 @@ impl CgroupsPage {
         self.rows.get(*self.shown.get(at)?)
     }
 
-    /// Where the selected one is among those shown; the first if it is gone.
+    /// Index of the selected one among those shown; 0 if it is gone.
     pub fn index(&self) -> usize {
         let Some(path) = &self.selected else {
             return 0;
@@ -206,7 +207,7 @@ fn growth(
     before: &HashMap<u64, (u64, Option<f64>)>,
     elapsed: Option<f64>,
 ) -> Option<f64> {
-    /// Over less a change is noise: what was known is kept.
+    /// Over less time than this, in seconds, a change is noise: the former figure is kept.
     const SHORTEST: f64 = 0.1;
     let now = cgroup.stat.as_ref()?.slab_reclaimable?;
     let &(then, growth) = before.get(&cgroup.id)?;
@@ -232,10 +233,10 @@ pub fn growth_text(growth: Option<f64>) -> String {
     }
 }
 
-/// The column of kernel memory, by its place.
+/// Index of the column of kernel memory.
 const KERNEL: usize = 3;
 
-/// The columns as they stand beside one another.
+/// The columns from left to right.
 #[rustfmt::skip]
 pub const CGROUP_COLUMNS: &[GridColumn<CgroupRow>] = &[
     GridColumn { letter: 'k', name: "slab_reclaimable", words: "reclaimable slab", head: "SLAB RECL", width: 9, rank: 0,
@@ -342,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn siblings_are_sorted_and_stay_below_their_parents() {
+    fn siblings_are_sorted_below_their_parents() {
         let mut page = CgroupsPage::default();
         page.take(Duration::from_secs(1), read([100, 10, 5, 5, 90]));
         assert_eq!(paths(&page), ["", "b", "a", "a/x"], "deep is closed");
@@ -363,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn the_column_that_v1_is_sorted_by_is_kernel_memory() {
+    fn v1_is_sorted_by_kernel_memory() {
         assert_eq!(CGROUP_COLUMNS[KERNEL].name, "kernel");
         let mut page = CgroupsPage::default();
         let v1 = |version| Cgroups {
@@ -378,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_revealed_however_deep_it_is() {
+    fn cgroup_is_revealed_at_any_depth() {
         let mut page = CgroupsPage::default();
         let mut all = read([1; 5]);
         all.all.push(cgroup("a/x/deep/er", 6, Some(3), 1));
@@ -391,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_is_that_of_the_very_cgroup() {
+    fn growth_is_that_of_the_same_cgroup() {
         let mut page = CgroupsPage::default();
         page.take(Duration::from_secs(1), read([100, 10, 5, 5, 90]));
         let mut next = read([300, 10, 1, 5, 90]);
@@ -403,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longer_reading_takes_the_less_often_it_is_done() {
+    fn slow_readings_are_less_frequent() {
         let mut page = CgroupsPage::default();
         let second = Duration::from_secs(1);
         assert!(page.is_due(Duration::ZERO));

@@ -1,20 +1,20 @@
-//! What part of the past the charts of the history screen show, and a cursor in it.
+//! The time window of the history screen's charts, and a cursor in it.
 
 use std::time::Duration;
 
-/// The times that a chart may show from edge to edge, in seconds.
+/// The widths of a window, in seconds.
 const SPANS: [u64; 13] = [
     10, 30, 60, 120, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 259_200,
 ];
 
-/// What charts show.
+/// The time window of charts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The time at the right edge.
     pub end: Duration,
     /// The time from edge to edge.
     pub span: Duration,
-    /// The moment whose values are shown.
+    /// The moment that the values are of; None: the right edge.
     pub cursor: Option<Duration>,
 }
 
@@ -25,19 +25,19 @@ impl Window {
     }
 }
 
-/// What the person chose.
+/// The user's choice.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Charts {
-    /// The time from edge to edge; None: what is usual.
+    /// The time from edge to edge; None: the default.
     span: Option<Duration>,
     /// The time at the right edge; None: now.
     end: Option<Duration>,
-    /// The moment whose values are shown.
+    /// The moment that the values are of.
     cursor: Option<Duration>,
 }
 
 impl Charts {
-    /// What is shown if nothing else was chosen than this.
+    /// The window by this choice; `usual`: the default.
     pub fn window(self, usual: Window) -> Window {
         Window {
             end: self.end.unwrap_or(usual.end),
@@ -46,17 +46,17 @@ impl Charts {
         }
     }
 
-    /// The moment that titles tell the values of; None: now.
+    /// The moment that the values in titles are of; None: now.
     pub fn moment(self) -> Option<Duration> {
         self.cursor.or(self.end)
     }
 
-    /// The charts run again, without a cursor.
+    /// The charts follow the time again, without a cursor.
     pub fn follow(&mut self) {
         (self.end, self.cursor) = (None, None);
     }
 
-    /// Shows the next shorter time, or the next longer. What is under the cursor stays there.
+    /// Selects the next shorter or longer time. The cursor keeps its moment.
     pub fn zoom(&mut self, usual: Window, closer: bool) {
         let window = self.window(usual);
         let now = window.span.as_secs();
@@ -76,7 +76,7 @@ impl Charts {
         self.span = Some(span);
     }
 
-    /// Moves the cursor by columns, of which a chart has so many, and the window with it.
+    /// Moves the cursor by columns of a chart with `columns` of them, and the window with it.
     pub fn step(&mut self, usual: Window, first: Duration, steps: i64, columns: u32) {
         let window = self.window(usual);
         let column = window.span / columns.max(1);
@@ -88,7 +88,7 @@ impl Charts {
     pub fn pan(&mut self, usual: Window, first: Duration, steps: i64) {
         let window = self.window(usual);
         let end = moved(window.end, window.span / 2, steps);
-        // No further than that the oldest point is in the middle.
+        // At most until the oldest point is in the middle.
         let end = end.max(first + window.span / 2).min(usual.end);
         self.end = (end < usual.end).then_some(end);
         if let Some(cursor) = self.cursor {
@@ -97,7 +97,7 @@ impl Charts {
         }
     }
 
-    /// Puts the cursor to a moment, and the window where that is to be seen.
+    /// Moves the cursor to a moment, and the window so that it shows that.
     pub fn show(&mut self, usual: Window, first: Duration, at: Duration) {
         let window = self.window(usual);
         let at = at.min(usual.end).max(first.min(usual.end));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn zoomed_it_follows_the_time_until_there_is_a_cursor() {
+    fn zoomed_window_follows_the_time_until_there_is_a_cursor() {
         let mut charts = Charts::default();
         charts.zoom(usual(), true);
         assert_eq!(charts.window(usual()).span, seconds(300));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_takes_the_window_along_and_stays_within_what_is_known() {
+    fn cursor_moves_the_window_and_stays_within_the_points() {
         let mut charts = Charts::default();
         charts.step(usual(), seconds(5_000), -1, 60);
         assert_eq!(charts.moment(), Some(seconds(9_990)));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn panned_to_the_end_it_follows_again() {
+    fn window_panned_to_the_end_follows_the_time_again() {
         let mut charts = Charts::default();
         charts.pan(usual(), seconds(5_000), -1);
         assert_eq!(charts.window(usual()).end, seconds(9_700));

@@ -1,11 +1,11 @@
-//! One cache looked at closely.
+//! The details of one cache.
 
 use crate::kernel::source::{Attributes, CacheId, SourceError};
 
-/// The cache that is looked at closely, and how far its text is scrolled.
+/// The cache whose details are shown, and the scroll position of its text.
 #[derive(Debug)]
 pub struct Detail {
-    /// Which.
+    /// Identity of the cache.
     pub cache: CacheId,
     /// From sysfs; None until they are read.
     pub attributes: Option<Result<Attributes, SourceError>>,
@@ -16,7 +16,7 @@ pub struct Detail {
 }
 
 impl Detail {
-    /// Of the cache whose attributes are being read.
+    /// Details of a cache whose attributes are being read.
     pub fn new(cache: CacheId) -> Self {
         Self {
             cache,
@@ -26,8 +26,8 @@ impl Detail {
         }
     }
 
-    /// The attributes, as far as they are known. Sysfs has one directory for a name: that of the oldest
-    /// cache of it (mm/slub.c: `sysfs_slab_add()`, Linux 7.3).
+    /// The attributes, as far as they are known. Sysfs has one directory for each name: that of the
+    /// oldest cache of it (mm/slub.c: `sysfs_slab_add()`, Linux 7.3).
     pub fn known(&self) -> Option<&Attributes> {
         match self.cache.nth {
             0 => self.attributes.as_ref()?.as_ref().ok(),

@@ -1,4 +1,4 @@
-//! The screen of filesystems: what each superblock holds, however often it is mounted.
+//! The screen of filesystems: the contents of each superblock, however often it is mounted.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,22 +16,22 @@ use crate::kernel::source::{Mount, Sample};
 /// A superblock.
 #[derive(Clone, Debug, Default)]
 pub struct Filesystem {
-    /// All that the tree knows.
+    /// All mounts that the tree knows.
     all: Arc<[Mount]>,
-    /// Which of them are its, the one of its root first, if it has one.
+    /// Indices of its mounts, the one of its root first, if there is one.
     mounts: Vec<usize>,
-    /// Whether it is the kernel's own, and whether it is in memory: these come last by name.
+    /// Whether it is the kernel's own, and whether it is in memory: these sort last by name.
     pub kind: (bool, bool),
-    /// What a census found below those, if all of them were counted.
+    /// Result of a census below those, if all of them were counted.
     pub counted: Option<Box<Counters>>,
     /// The census is only a part.
     pub partial: bool,
     /// It could not be counted.
     pub failed: bool,
-    /// What its shrinker says it could free: dentries, inodes and what the filesystem adds to
-    /// them, or why that is not known; None: it was not read yet.
+    /// What its shrinker could free: dentries, inodes and what the filesystem adds to them, or why
+    /// that is not known; None: it was not read yet.
     pub freeable: Option<Result<u64, String>>,
-    /// Bytes of the objects.
+    /// Sizes of its objects, in bytes.
     pub sizes: Sizes,
     /// Bytes of the slab cache that inodes of all filesystems of the type come from.
     pub cache_bytes: Option<u64>,
@@ -48,13 +48,13 @@ impl Filesystem {
         Mount::reaching_all(self.mounts())
     }
 
-    /// The mount that stands for it.
+    /// The mount that represents it.
     pub fn mount(&self) -> &Mount {
         static NONE: std::sync::LazyLock<Mount> = std::sync::LazyLock::new(Mount::default);
         self.mounts().next().unwrap_or(&NONE)
     }
 
-    /// The type, the device and where it is mounted, as it is filtered by.
+    /// Its type, device and mount points, for the filter.
     pub fn name(&self) -> String {
         let points: Vec<_> = self.mounts().map(|mount| printable(&mount.point)).collect();
         let mount = self.mount();
@@ -62,28 +62,28 @@ impl Filesystem {
         format!("{fs} {device} {}", points.join(" "))
     }
 
-    /// Bytes that a prune of all its unused dentries would bring back.
+    /// Bytes that a prune of all its unused dentries would free.
     pub fn freeable(&self) -> Option<u64> {
         let counted = self.counted.as_ref()?;
         Some(census::freeable(counted, self.sizes.dentry?))
     }
 }
 
-/// The state of the screen. The mounts, and what was counted of them, are those of the tree.
+/// The state of the screen. The tree has the mounts and their counts.
 #[derive(Debug, Default)]
 pub struct FilesystemsPage {
     /// The superblocks shown, in order.
     pub rows: Vec<Filesystem>,
-    /// What their shrinkers say they could free, by superblock, or why that is not known.
+    /// What their shrinkers could free, by superblock, or why that is not known.
     pub freeable: HashMap<Arc<str>, Result<u64, String>>,
-    /// Which are shown, and in which order.
+    /// The order and filter of those shown.
     pub order: GridOrder,
     /// The superblock of the selected one. None: the first.
     pub selected: Option<Arc<str>>,
 }
 
 impl FilesystemsPage {
-    /// Makes the rows anew.
+    /// Arranges the rows.
     pub fn arrange(&mut self, tree: &Tree, sample: Option<&Sample>, page: u64) {
         let all = tree.shared_mounts();
         let mut rows: Vec<Filesystem> = Vec::with_capacity(all.len());
@@ -102,7 +102,7 @@ impl FilesystemsPage {
         for row in &mut rows {
             fill(row, tree);
             let mount = row.mount();
-            // Of a type all have one cache: it is looked for once, whatever the number of mounts.
+            // All of a type have one cache: it is looked up once, whatever the number of mounts.
             let of = match types.get(&mount.fs) {
                 Some(of) => *of,
                 None => *types
@@ -116,7 +116,7 @@ impl FilesystemsPage {
         if !order.filter.is_none() {
             rows.retain(|row| order.filter.fits(&row.name()));
         }
-        // Many rows are large: their places are sorted, by keys that are made once.
+        // Many rows are large: their indices are sorted, by keys that are computed once.
         let keys: Vec<_> = rows.iter().map(name_key).collect();
         let mut places: Vec<usize> = (0..rows.len()).collect();
         places.sort_by(|&a, &b| {
@@ -133,7 +133,7 @@ impl FilesystemsPage {
             .collect();
     }
 
-    /// Where the selected one is; the first if it is gone.
+    /// Index of the selected one; 0 if it is gone.
     pub fn index(&self) -> usize {
         let mut rows = self.rows.iter();
         rows.position(|row| Some(&row.mount().superblock) == self.selected.as_ref())
@@ -165,7 +165,7 @@ fn of_type(sample: Option<&Sample>, mount: &Mount, page: u64) -> OfType {
 }
 
 fn fill(row: &mut Filesystem, tree: &Tree) {
-    // The mount of the root reaches all; of two such the shorter path is the better name.
+    // The mount of the root reaches all; of two such mounts the shorter path is the better name.
     let all = Arc::clone(&row.all);
     let lengths = |mount: &Mount| (mount.root.as_os_str().len(), mount.point.as_os_str().len());
     row.mounts.sort_by_key(|&at| lengths(&all[at]));
@@ -217,7 +217,7 @@ fn freeable_text(row: &Filesystem) -> String {
     }
 }
 
-/// The columns as they stand beside one another.
+/// The columns from left to right.
 #[rustfmt::skip]
 pub const FILESYSTEM_COLUMNS: &[GridColumn<Filesystem>] = &[
     GridColumn { letter: 'd', name: "dentries", words: "dentries", head: "DENTRIES", width: 11, rank: 1,
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_superblock_is_a_row_however_often_it_is_mounted() {
+    fn superblock_is_one_row_however_often_it_is_mounted() {
         let mounts = vec![
             mount("/srv/data", "8:1", "/data"),
             mount("/", "8:1", "/"),

@@ -1,46 +1,46 @@
-//! A table of which the columns are data, for screens that need no more than that: what a column
-//! is called, how wide it is, what is sorted by, what it says and what it means.
+//! A table whose columns are data, for the screens that need no more: name, width, sort key, text
+//! and meaning of each column.
 
 use std::cmp::Ordering;
 
 use crate::base::filter::Filter;
 
-/// A column of a table of `L`. The last one of a table is the name, which takes what room is left.
+/// A column of a table of `L`. The last one of a table is the name, which takes the remaining room.
 #[derive(Debug)]
 pub struct GridColumn<L> {
-    /// Chosen by it in the menu.
+    /// The letter that chooses it in the menu.
     pub letter: char,
-    /// On the command line.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// In words, for the table's title and the menu.
+    /// Its name in the table's title and the menu.
     pub words: &'static str,
-    /// Above the column.
+    /// Heading above the column.
     pub head: &'static str,
-    /// Columns of the terminal.
+    /// Width in columns of the terminal.
     pub width: usize,
-    /// The higher, the earlier it goes where there is no room.
+    /// Columns of a higher rank are dropped first if there is no room.
     pub rank: u8,
-    /// What it means, in two sentences.
+    /// Its meaning, in two sentences.
     pub means: [&'static str; 2],
-    /// What it is sorted by, from the greatest.
+    /// Sort key, from the greatest.
     pub figure: fn(&L) -> i128,
-    /// What it says.
+    /// Text of its cell.
     pub text: fn(&L) -> String,
 }
 
-/// Which rows are shown, and in which order.
+/// Order and filter of the rows.
 #[derive(Clone, Debug, Default)]
 pub struct GridOrder {
-    /// The column they are sorted by: its place in the table.
+    /// Index of the sort column.
     pub sort: usize,
-    /// Against the column's natural order.
+    /// The column's natural order is reversed.
     pub reverse: bool,
-    /// Only names like this.
+    /// Filter of the names.
     pub filter: Filter,
 }
 
 impl GridOrder {
-    /// Figures from the greatest, names from A, what is alike by name; or the other way round.
+    /// Figures from the greatest, names from A, equal ones by name; or the other way round.
     pub fn compare<L, N: Ord>(
         &self,
         columns: &[GridColumn<L>],
@@ -55,7 +55,7 @@ impl GridOrder {
         if self.reverse { order.reverse() } else { order }
     }
 
-    /// Sorts by a column; by the one that is sorted by already, the other way round.
+    /// Sorts by a column; reverses the order if that is the sort column already.
     pub fn sort_or_reverse(&mut self, column: usize) {
         let same = self.sort == column;
         self.reverse = same && !self.reverse;
@@ -63,8 +63,8 @@ impl GridOrder {
     }
 }
 
-/// The columns in front of the name that `width` has room for when the name has `name`: the one
-/// that is sorted by, then the others by rank.
+/// The columns in front of the name that `width` has room for if the name has `name`: the sort
+/// column, then the others by rank.
 pub fn grid_fitting<L>(
     columns: &[GridColumn<L>],
     width: usize,

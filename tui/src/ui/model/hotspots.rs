@@ -8,13 +8,13 @@ use crate::cache::hotspots::{Heat, Hotspot, Hotspots, HotspotsError, SoFar};
 /// A count of all filesystems under way.
 #[derive(Debug)]
 pub struct Hunt {
-    /// The worker's number of it.
+    /// Number of the worker's job.
     pub job: u64,
-    /// When it began.
+    /// When it began, since the start.
     pub since: Duration,
-    /// How far it has come.
+    /// Its progress.
     pub so_far: SoFar,
-    /// It was told to end.
+    /// Its end was requested.
     pub stopping: bool,
 }
 
@@ -23,13 +23,13 @@ pub struct Hunt {
 pub struct HotspotsPage {
     /// The count that is under way.
     pub hunt: Option<Hunt>,
-    /// What the last one found, and when it ended.
+    /// The result of the last count, and when it ended.
     pub found: Option<(Hotspots, Duration)>,
-    /// What the one before it found, if that was everything.
+    /// The result of the count before it, if that was complete.
     pub before: Option<Hotspots>,
-    /// Why the last one found nothing.
+    /// Why the last count failed.
     pub error: Option<HotspotsError>,
-    /// What the directories are sorted by.
+    /// Sort key of the directories.
     pub heat: Heat,
     /// The selected row.
     pub at: usize,
@@ -49,7 +49,8 @@ impl HotspotsPage {
         self.rows().get(self.at)
     }
 
-    /// What a directory had the time before. None: it was not known, or not among the greatest.
+    /// The directory's figure in the count before. None: it is not known, or was not among the
+    /// greatest.
     pub fn had(&self, path: &Path) -> Option<u64> {
         let before = self.before.as_ref()?;
         let row = before.rows.iter().find(|row| row.path == path)?;

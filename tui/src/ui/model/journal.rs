@@ -1,24 +1,24 @@
-//! What was done this session, and where it is recorded.
+//! Actions of this session, and where they are recorded.
 
 use crate::reclaim::audit::{AuditEntry, Log};
 
 /// The log of this session.
 #[derive(Debug, Default)]
 pub struct Journal {
-    /// All that was done, or was to be, oldest first.
+    /// All actions, done or failed, oldest first.
     pub records: Vec<AuditEntry>,
-    /// Where each is recorded, too.
+    /// The audit log that has each of them, too.
     pub file: Log,
-    /// Why the last record is in no file, if it is not.
+    /// Why the last record is in no file; None: it is in one.
     pub failed: Option<String>,
-    /// Why one of them is in no file: the first that is not. The program's exit code tells.
+    /// Why one of them is in no file: the first such. The program's exit code shows it.
     pub unrecorded: Option<String>,
-    /// Records, from the newest, that are above the screen.
+    /// Number of the newest records that are above the screen.
     pub scroll: usize,
 }
 
 impl Journal {
-    /// Takes a record, and why it is in no file, if it is not.
+    /// Adds a record; `failed`: why it is in no file.
     pub fn push(&mut self, record: AuditEntry, failed: Option<String>) {
         self.records.push(record);
         self.unrecorded = self.unrecorded.take().or_else(|| failed.clone());

@@ -9,23 +9,23 @@ use crate::kernel::source::{Cache, Mount};
 use crate::reclaim::prune::settle;
 use crate::ui::model::{Figures, Refill, Turn};
 
-/// What a prune did.
+/// The outcome of a prune.
 #[derive(Debug)]
 pub struct Ledger {
-    /// How.
+    /// Mode of the prune.
     pub mode: PruneMode,
-    /// The directories. Those at the end may never have been begun.
+    /// The directories. Those at the end may never have begun.
     pub parts: Vec<Turn>,
-    /// Those of the plan that had nothing to prune.
+    /// Directories of the plan that had nothing to prune.
     pub skipped: Vec<PathBuf>,
-    /// Whether what was pruned comes back.
+    /// Whether the pruned dentries are cached again.
     pub refill: Refill,
-    /// After the dentry cache was shrunk, too: slabs given back, and the figures then.
+    /// If the dentry cache was shrunk, too: slabs freed, and the figures after it.
     pub shrunk: Option<(u64, Figures)>,
 }
 
 impl Ledger {
-    /// Of a prune that has ended `at` so long after the start.
+    /// The ledger of a prune that ended `at` this time since the start.
     pub fn new(mode: PruneMode, parts: Vec<Turn>, skipped: Vec<PathBuf>, at: Duration) -> Self {
         let ran = parts.iter().filter(|part| part.outcome().is_some());
         let left = ran
@@ -46,7 +46,7 @@ impl Ledger {
         self.parts.iter().map(|part| part.predicted).sum()
     }
 
-    /// Bytes that were expected to come back.
+    /// Bytes that were expected to be freed.
     pub fn predicted_bytes(&self) -> Option<u64> {
         self.parts.iter().map(|part| part.predicted_bytes).sum()
     }
@@ -56,13 +56,13 @@ impl Ledger {
         self.parts.iter().map(Turn::moved).sum()
     }
 
-    /// The sum of a figure of what the module counted.
+    /// The sum of one of the module's counters.
     pub fn counted(&self, figure: impl Fn(&Counters) -> u64) -> u64 {
         let outcomes = self.parts.iter().filter_map(Turn::outcome);
         outcomes.map(|outcome| figure(&outcome.counters)).sum()
     }
 
-    /// The part of [`Self::predicted_bytes`] that belongs to the dentries that went.
+    /// The part of [`Self::predicted_bytes`] for the dentries that went.
     pub fn moved_bytes(&self) -> Option<u64> {
         part_of(self.predicted_bytes()?, self.moved(), self.predicted())
     }
@@ -72,18 +72,18 @@ impl Ledger {
         self.counted(|counters| counters.busy)
     }
 
-    /// Before the first.
+    /// Figures from before the first.
     pub fn before(&self) -> Option<&Figures> {
         self.parts.first()?.before.as_ref()
     }
 
-    /// After the last that was begun.
+    /// Figures from after the last that began.
     pub fn after(&self) -> Option<&Figures> {
         let mut ends = self.parts.iter().rev().filter_map(|part| part.end.as_ref());
         ends.next().map(|end| &end.after)
     }
 
-    /// The first status that is not the usual one; None: a directory failed, or was not begun.
+    /// The first status that is not the usual one; None: a directory failed, or did not begin.
     pub fn status(&self) -> Option<Status> {
         let mut unusual = Status::Complete;
         for part in &self.parts {
@@ -96,7 +96,7 @@ impl Ledger {
     }
 }
 
-/// Why what went is not what was predicted; None: it is.
+/// Why the outcome differs from the prediction; None: it does not.
 pub fn difference(predicted: u64, moved: u64, complete: bool) -> Option<String> {
     let n = count(predicted.abs_diff(moved));
     match predicted.cmp(&moved) {
@@ -107,13 +107,13 @@ pub fn difference(predicted: u64, moved: u64, complete: bool) -> Option<String> 
     }
 }
 
-/// The part of the bytes that were expected of all dentries predicted that falls to those that went.
+/// The part of the bytes expected for all predicted dentries that the evicted ones account for.
 pub fn part_of(bytes: u64, moved: u64, predicted: u64) -> Option<u64> {
     let share = u128::from(bytes) * u128::from(moved);
     u64::try_from(share.checked_div(predicted.into())?).ok()
 }
 
-/// Why bytes that came back are not the objects that went, and those not the dentries. `moved` is
+/// Why the freed bytes differ from the objects that went, and those from the dentries. `moved` is
 /// in dentries, `expected` and `page` in bytes.
 pub fn reasons(
     moved: u64,
@@ -128,7 +128,7 @@ pub fn reasons(
     }
     let idle = after.dentry.as_ref().and_then(|cache| cache.idle(page));
     let idle = idle.unwrap_or(0);
-    // Less than that is the usual slack of a cache in use.
+    // A smaller difference is the usual slack of a cache in use.
     let worth_telling = (1 << 20) + expected.unwrap_or(0) / 50;
     if idle > worth_telling {
         reasons.push(format!(
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_agrees_needs_no_reason() {
+    fn equal_figures_need_no_reason() {
         let (before, after) = (
             figures(1_000_000, 47_620, 300 * MIB),
             figures(21, 1, 117 * MIB),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn predicted_and_pruned() {
+    fn difference_explains_predicted_and_pruned() {
         let says = |predicted, moved, complete| difference(predicted, moved, complete).unwrap();
         assert_eq!(says(1_100, 1_000, true), "100 were used or gone meanwhile");
         assert_eq!(says(1_100, 1_000, false), "100 not reached");

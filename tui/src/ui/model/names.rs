@@ -13,32 +13,32 @@ use crate::kernel::source::Mount;
 use crate::kernel::target::LookError;
 use crate::ui::screen::Page;
 
-/// How far the names are listed.
+/// State of the listing.
 #[derive(Debug)]
 pub enum NamesState {
     /// The listing is under way.
     Listing {
-        /// The worker's number of it.
+        /// Number of the worker's job.
         job: u64,
         /// When it began.
         since: Duration,
-        /// Names told so far, and how many of them are negative.
+        /// Names reported so far, and how many of them are negative.
         so_far: Box<Counters>,
-        /// It was told to end.
+        /// Its end was requested.
         stopping: bool,
     },
     /// It has ended.
     Listed {
         /// The names.
         listing: Arc<Listing>,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
     },
-    /// There are none to show.
+    /// The names could not be listed.
     Failed(LookError),
 }
 
-/// Which of the two lists the keys move in.
+/// The list that has the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Focus {
     /// The shapes.
@@ -55,15 +55,15 @@ pub struct Names {
     pub path: PathBuf,
     /// The filesystem it is on.
     pub mount: Mount,
-    /// Its path may be looked up: a census has shown it, or the person asked for it.
+    /// Its path may be looked up: a census has shown it, or the user asked for it.
     pub lookup: bool,
-    /// Names cached as absent at any depth below it, as the census told; 0 where none did.
+    /// Negative names at any depth below it, by the census; 0 without one.
     pub below: u64,
-    /// The page that one came from.
+    /// The page to return to.
     pub from: Option<Page>,
-    /// How far it is listed.
+    /// State of the listing.
     pub state: NamesState,
-    /// Where the keys move.
+    /// The list that has the keys.
     pub focus: Focus,
     /// The selected shape's row.
     pub shape: usize,
@@ -71,16 +71,16 @@ pub struct Names {
     pub name: usize,
     /// Which names are shown.
     pub only: Only,
-    /// Which of these.
+    /// The filter of these.
     pub filter: Filter,
-    /// The numbers of the names that are shown. None: all.
+    /// Numbers of the names that are shown. None: all.
     pub rows: Option<Vec<u32>>,
-    /// The worker's number of looking for them.
+    /// Number of the worker's job that filters them.
     pub sifting: Option<u64>,
 }
 
 impl Names {
-    /// Being listed.
+    /// A page whose names are being listed.
     pub fn new(path: PathBuf, mount: Mount, job: u64, since: Duration) -> Self {
         Self {
             path,
@@ -112,7 +112,7 @@ impl Names {
         }
     }
 
-    /// Lines of the table of shapes: the last may be for the names of none.
+    /// Lines of the table of shapes: the last may be for names without a shape.
     pub fn shape_rows(&self) -> usize {
         self.listing().map_or(0, |listing| {
             let shapes = &listing.shapes;
@@ -120,7 +120,7 @@ impl Names {
         })
     }
 
-    /// Names that are shown, over all pages.
+    /// Number of names that match, over all pages.
     pub fn name_rows(&self) -> usize {
         match (&self.rows, self.listing()) {
             (Some(rows), _) => rows.len(),
@@ -144,16 +144,16 @@ impl Names {
 pub struct Export {
     /// The path as it is typed.
     pub path: String,
-    /// How the names are written.
+    /// Format of the file.
     pub format: Format,
-    /// Why the last try failed.
+    /// Why the last attempt failed.
     pub error: Option<String>,
     /// The worker's number of the export, and names written so far.
     pub job: Option<(u64, u64)>,
 }
 
 impl Export {
-    /// For the names of a directory: a file in the program's own directory.
+    /// A prompt for the names of `dir`: a file in the program's working directory.
     pub fn new(dir: &Path) -> Self {
         let name = dir.file_name().unwrap_or(OsStr::new("root"));
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');

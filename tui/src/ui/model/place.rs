@@ -1,4 +1,4 @@
-//! A directory that was walked into: how far it is counted, and the rows of its table.
+//! A directory that was entered: its count, and the rows of its table.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -14,92 +14,91 @@ use crate::kernel::session::{minus, plus};
 use crate::kernel::source::Mount;
 use crate::kernel::target::LookError;
 
-/// Rows of a directory that are kept, those with the most dentries: of the others, which count as
-/// what is directly there, only the number is.
+/// Rows of a directory that are kept, those with the most dentries: the others are only counted, as
+/// part of what is directly there.
 pub const KEPT: usize = 10_000;
 
-/// How far a directory is counted.
+/// State of a directory's count.
 #[derive(Debug)]
 pub enum State {
-    /// Not since the figures became stale.
+    /// Not counted since the figures became stale.
     Uncounted,
     /// The census is under way.
     Counting {
-        /// The worker's number of it.
+        /// Number of the worker's job.
         job: u64,
-        /// When it began.
+        /// When it began, since the start.
         since: Duration,
-        /// When it was last heard of.
+        /// When it last reported, since the start.
         heard: Duration,
-        /// It was told to end.
+        /// Its end was requested.
         stopping: bool,
     },
     /// It has ended.
     Counted {
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// Before all was counted.
+        /// How the census ended.
         end: End,
     },
-    /// There is nothing to show of it.
+    /// There are no figures.
     Failed(LookError),
 }
 
-/// How a census ended.
+/// The end of a census.
 #[derive(Debug)]
 pub enum End {
     /// All was counted.
     Whole,
-    /// The person ended it.
+    /// The user ended it.
     Cancelled,
     /// The module could not count all of it: directories were too deep, or moved.
     Partial,
-    /// It failed on the way.
+    /// It failed midway.
     Failed(LookError),
 }
 
-/// How far a census has come.
+/// Progress of a census.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
-    /// Of the directories counted so far those with the most dentries.
+    /// The directories with the most dentries of those counted so far.
     pub rows: Vec<DirectoryCount>,
-    /// How many more there were.
+    /// Number of the others.
     pub more: u64,
-    /// The directory that is being counted, and about what was counted below it.
+    /// The directory that is being counted, and its approximate counts so far.
     pub under_way: Option<(OsString, Counters)>,
     /// All that was counted so far.
     pub so_far: Box<Counters>,
 }
 
-/// A directory that was walked into.
+/// A directory that was entered.
 #[derive(Debug)]
 pub struct Place {
     /// Its path.
     pub path: PathBuf,
     /// The filesystem it is on.
     pub mount: Mount,
-    /// Its path may be looked up: a census has shown it, or the person asked for it.
+    /// Its path may be looked up: a census has shown it, or the user asked for it.
     pub lookup: bool,
-    /// How far it is counted.
+    /// State of its count.
     pub state: State,
-    /// The worker's number of the census of one row, and the row's name.
+    /// Number of the worker's job that counts one row, and the row's name.
     pub refreshing: Option<(u64, OsString)>,
-    /// The figures, or those so far. Among the rows is one without a name: what none of the others
-    /// counts.
+    /// The figures, final or so far. One row has no name: it counts what none of the others does.
     pub census: Census,
-    /// Directories counted in the row without a name, since they are too many to be kept.
+    /// Directories that the nameless row includes, since there are too many to keep.
     pub more: u64,
-    /// The selected row's name. None: whichever is first.
+    /// The selected row's name. None: the first row.
     pub selected: Option<OsString>,
-    /// Its names by readdir alone, where there is no module.
+    /// Its names by readdir alone, if nothing counts.
     pub browse: Option<Browse>,
-    /// Dentries by name of row, when it was counted whole the time before.
+    /// Dentries by row name, from the last complete count.
     pub before: Option<HashMap<OsString, u64>>,
     /// The directory that is being counted.
     pub under_way: Option<OsString>,
-    /// The greatest of the figures that bars show.
+    /// The greatest of the figures that the bars show.
     pub greatest: u128,
-    /// Of the rows, which are in order, so many are shown.
+    /// The first rows, in order, that the filter shows.
     shown: usize,
 }
 
@@ -128,7 +127,7 @@ impl Place {
         &self.census.rows[..self.shown]
     }
 
-    /// How many rows are shown, or names by readdir.
+    /// Number of rows shown, or of names by readdir.
     pub fn len(&self) -> usize {
         match self.listed() {
             Some(listed) => listed.entries().len(),
@@ -141,7 +140,7 @@ impl Place {
         self.len() == 0
     }
 
-    /// The name of a row, or one by readdir.
+    /// The name of a row, or of an entry by readdir.
     pub fn name_at(&self, index: usize) -> Option<&OsString> {
         match self.listed() {
             Some(listed) => Some(&listed.entries().get(index)?.name),
@@ -149,7 +148,7 @@ impl Place {
         }
     }
 
-    /// Where the selected row is; the first if it is gone.
+    /// Index of the selected row; 0 if it is gone.
     pub fn index(&self) -> usize {
         if let Some(listed) = self.listed() {
             return listed.index(self.selected.as_ref());
@@ -168,7 +167,7 @@ impl Place {
         }
     }
 
-    /// The same, to be changed.
+    /// The names by readdir alone, for changes.
     pub fn listed_mut(&mut self) -> Option<&mut Listed> {
         match &mut self.browse {
             Some(Browse::Read(listed)) => Some(listed),
@@ -181,7 +180,7 @@ impl Place {
         self.rows().get(self.index())
     }
 
-    /// A row with what its columns are made from.
+    /// A row with all that its columns show.
     pub fn line<'a>(&self, row: &'a DirectoryCount, sizes: Sizes) -> TreeLine<'a> {
         let before = self.before.as_ref();
         TreeLine {
@@ -199,7 +198,7 @@ impl Place {
         }
     }
 
-    /// Waits no more for a row, for names or for page cache; the worker's number of what ends so.
+    /// Stops waiting for a row, for names or for page cache; returns the number of the job to end.
     pub fn give_up(&mut self) -> Option<u64> {
         match (&self.refreshing, &mut self.browse) {
             (Some((job, _)), _) => {
@@ -207,20 +206,20 @@ impl Place {
                 self.refreshing = None;
                 Some(job)
             }
-            // What was read until then still comes.
+            // What was read until then is still used.
             (None, Some(Browse::Reading { job })) => Some(*job),
             (None, Some(Browse::Read(listed))) => listed.asking,
             _ => None,
         }
     }
 
-    /// Whether the row's figures are being counted.
+    /// Whether the row is being counted.
     pub fn is_counting(&self, row: &DirectoryCount) -> bool {
         let refreshing = self.refreshing.as_ref().map(|(_, name)| name);
         [self.under_way.as_ref(), refreshing].contains(&Some(&row.name))
     }
 
-    /// The figures are of no use any more; those of a whole count are kept to compare with.
+    /// Drops stale figures; those of a complete count are kept for comparison.
     pub fn forget(&mut self) {
         if matches!(
             self.state,
@@ -239,14 +238,14 @@ impl Place {
         (self.more, self.shown) = (0, 0);
     }
 
-    /// Dentries by name of row.
+    /// Dentries by row name.
     fn totals(&self) -> HashMap<OsString, u64> {
         let rows = self.census.rows.iter();
         rows.map(|row| (row.name.clone(), row.below.total))
             .collect()
     }
 
-    /// The row that was counted again gets its figures; those of the directory change by as much.
+    /// Stores the new count of one row; the directory's figures change by the difference.
     pub fn refresh(&mut self, census: &Census) {
         let Some((_, name)) = self.refreshing.take() else {
             return;
@@ -273,7 +272,7 @@ impl Place {
         };
     }
 
-    /// The census has come so far.
+    /// Stores the progress of the census.
     pub fn take(&mut self, part: Part) {
         self.census.rows = part.rows;
         self.more = part.more;
@@ -306,7 +305,7 @@ impl Place {
         self.state = State::Counted { at, end };
     }
 
-    /// The census fails. What was counted stays.
+    /// The census fails. Its figures so far stay.
     pub fn fail(&mut self, error: LookError, at: Duration) {
         if self.census.here.total == 0 && self.census.rows.is_empty() {
             self.state = State::Failed(error);
@@ -319,7 +318,7 @@ impl Place {
         self.state = State::Counted { at, end };
     }
 
-    /// The row of what is in no other row.
+    /// Adds the row of what no other row counts.
     fn add_here(&mut self) {
         let here = here(&self.census);
         if here.below.total > 0 {
@@ -327,7 +326,7 @@ impl Place {
         }
     }
 
-    /// Puts the rows in order, those that `order` shows in front.
+    /// Sorts the rows, those that `order` shows in front.
     pub fn arrange(&mut self, order: &Order, sizes: Sizes) {
         if let Some(listed) = self.listed_mut() {
             listed.arrange(order);
@@ -342,8 +341,8 @@ impl Place {
     }
 }
 
-/// What is directly in the directory: all that its rows do not count, among it the directories
-/// that the rows stand for.
+/// What is directly in the directory: all that its rows do not count, among it the directories of
+/// the rows themselves.
 fn here(census: &Census) -> DirectoryCount {
     let rows = census.rows.iter();
     let here = rows.fold(census.here, |here, row| minus(here, &row.below));
@@ -396,7 +395,7 @@ mod tests {
         }
     }
 
-    /// Tells the rows in parts of `step`, each with the next one under way.
+    /// Reports the rows in parts of `step`, each with the next one under way.
     fn told(rows: &[DirectoryCount], step: usize, here: Counters) -> Place {
         let mut place = place();
         place.begin(1, Duration::ZERO);
@@ -420,7 +419,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn however_it_is_told_each_row_is_there_once_and_all_is_counted(
+        fn each_row_is_there_once_however_the_census_reports_it(
             figures in vec((0_u32..9, 0_u32..9, 0_u32..9), 0..40),
             directly in (0_u32..9, 0_u32..9, 0_u32..9),
             step in 1_usize..9,
@@ -438,7 +437,7 @@ mod tests {
         }
 
         #[test]
-        fn the_rows_shown_fit_the_filter_and_are_in_order(
+        fn shown_rows_match_the_filter_and_are_in_order(
             figures in vec((0_u32..9, 0_u32..9, 0_u32..9), 1..40),
             column in 0..TREE_SHAPES.len(),
             (reverse, directories_first) in (any::<bool>(), any::<bool>()),

@@ -1,4 +1,4 @@
-//! From the plan that is shown to the prune under way.
+//! From the plan on the screen to the prune under way.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,37 +10,37 @@ use crate::kernel::source::{Cache, Mount, Sample};
 use crate::reclaim::prune::{Outcome, PrunePlan, Task, layers, untested};
 use crate::ui::model::Sizes;
 
-/// A plan before the person's eyes: for one directory, or for each of those that were marked.
+/// A plan on the screen: for one directory, or for each of the marked ones.
 #[derive(Debug)]
 pub struct Confirm {
-    /// The worker's number of it.
+    /// Number of the worker's job.
     pub job: u64,
-    /// What is carried out, and nothing else, one after the other.
+    /// The prunes that are carried out, one after the other.
     pub tasks: Vec<Task>,
-    /// Which of its modes is chosen.
+    /// The chosen mode.
     pub mode: PruneMode,
     /// Dirty files are written first.
     pub writeback: bool,
-    /// Who holds what stays.
+    /// The processes that hold what stays.
     pub held: Held,
 }
 
-/// Who holds what stays, if it was asked for.
+/// The processes that hold what stays, if they were requested.
 #[derive(Debug, Default)]
 pub enum Held {
-    /// It was not: the look itself makes dentries.
+    /// They were not: the scan itself makes dentries.
     #[default]
     Unasked,
-    /// The worker's job of this number looks.
+    /// The worker's job of this number scans.
     Looking(u64),
-    /// What it saw.
+    /// The result of the scan.
     Found(Holders),
-    /// Why it saw nothing.
+    /// Why the scan failed.
     Failed(String),
 }
 
 impl Confirm {
-    /// Whether the module counted, which prunes, too.
+    /// Whether the module counted: only that prunes.
     pub fn prunes(&self) -> bool {
         self.tasks.iter().all(|task| task.plan.reader.prunes())
     }
@@ -50,13 +50,13 @@ impl Confirm {
         self.tasks.iter().all(|task| task.plan.knows_files())
     }
 
-    /// The sum of a figure of the dry runs.
+    /// The sum of one of the dry runs' counters.
     pub fn sum(&self, figure: impl Fn(&Counters) -> u64) -> u64 {
         let figures = self.tasks.iter().map(|task| figure(&task.plan.found));
         figures.fold(0, u64::saturating_add)
     }
 
-    /// The sum of a figure of the plans.
+    /// The sum of one of the plans' figures.
     fn sum_of(&self, figure: impl Fn(&PrunePlan) -> u64) -> u64 {
         let figures = self.tasks.iter().map(|task| figure(&task.plan));
         figures.fold(0, u64::saturating_add)
@@ -77,7 +77,7 @@ impl Confirm {
         self.sum_of(|plan| plan.pages(mode, self.writeback))
     }
 
-    /// More pages may go than that.
+    /// More pages may go than predicted.
     pub fn pages_are_least(&self) -> bool {
         let mut plans = self.tasks.iter().map(|task| &task.plan);
         plans.any(|plan| plan.pages_are_least(self.mode, self.writeback))
@@ -88,13 +88,13 @@ impl Confirm {
         self.sum_of(PrunePlan::unwritten)
     }
 
-    /// Where the layers of overlays have the directories: each name is cached there once more.
+    /// The directories in the layers of overlays: each name is cached there once more.
     pub fn layers(&self) -> Vec<PathBuf> {
         let of = |task: &Task| layers::paths(&task.mount, &task.plan.target.path);
         self.tasks.iter().flat_map(of).collect()
     }
 
-    /// Why the module would refuse it; the command line can insist.
+    /// Why the module would refuse it; the command line has an option to force it.
     pub fn refused(&self) -> Option<String> {
         let why = self.tasks.iter().find_map(|task| untested(&task.mount))?;
         Some(format!(
@@ -102,14 +102,14 @@ impl Confirm {
         ))
     }
 
-    /// Bytes of slab objects that come back in `mode`, given the sizes of those of a task.
+    /// Bytes of slab objects that would be freed in `mode`, given the object sizes for each task.
     pub fn bytes(&self, mode: PruneMode, sizes: impl Fn(&Task) -> Sizes) -> Option<u64> {
         let bytes = |task: &Task| bytes(&task.plan, mode, self.writeback, sizes(task));
         self.tasks.iter().map(bytes).sum()
     }
 }
 
-/// Bytes of slab objects that come back in `mode`.
+/// Bytes of slab objects that would be freed in `mode`.
 pub fn bytes(plan: &PrunePlan, mode: PruneMode, writeback: bool, sizes: Sizes) -> Option<u64> {
     let found = &plan.found;
     Some(match mode {
@@ -127,25 +127,25 @@ pub fn bytes(plan: &PrunePlan, mode: PruneMode, writeback: bool, sizes: Sizes) -
 /// A prune under way.
 #[derive(Debug)]
 pub struct Pruning {
-    /// The worker's number of it.
+    /// Number of the worker's job.
     pub job: u64,
-    /// How.
+    /// Mode of the prune.
     pub mode: PruneMode,
-    /// The directories, in the order in which they are pruned. The plans themselves went with the
-    /// effect: they hold the directories open, which would keep them in use.
+    /// The directories, in the order of the prune. The plans themselves moved into the effect: they
+    /// hold the directories open, which would keep them in use.
     pub parts: Vec<Turn>,
-    /// Those of the plan with nothing to prune.
+    /// Directories of the plan with nothing to prune.
     pub skipped: Vec<PathBuf>,
-    /// When the first began.
+    /// When the first began, since the start.
     pub since: Duration,
-    /// Done so far below the directory whose turn it is.
+    /// Evicted so far below the current directory.
     pub so_far: Box<Counters>,
-    /// The person asked it to stop.
+    /// The user stopped it.
     pub stopping: bool,
 }
 
 impl Pruning {
-    /// The directory whose turn it is, and its number from 0.
+    /// The current directory, and its number from 0.
     pub fn turn(&self) -> Option<(usize, &Turn)> {
         let mut parts = self.parts.iter().enumerate();
         parts.find(|(_, part)| part.end.is_none())
@@ -166,32 +166,32 @@ impl Pruning {
 /// One directory of a prune.
 #[derive(Debug)]
 pub struct Turn {
-    /// Below which directory.
+    /// The directory below which it prunes.
     pub path: PathBuf,
     /// The filesystem it is on.
     pub mount: Mount,
-    /// Dentries of the kind, or pages, that were cached, gone or not.
+    /// Dentries of the mode's kind, or pages, that were cached, evicted or not.
     pub cached: u64,
     /// Dentries, or pages, that are expected to go.
     pub predicted: u64,
-    /// Inodes that are.
+    /// Inodes that are expected to go.
     pub predicted_inodes: u64,
-    /// Pages of page cache that are.
+    /// Pages of page cache that are expected to go.
     pub predicted_pages: u64,
-    /// Bytes of slab objects that are expected to come back.
+    /// Bytes of slab objects that are expected to be freed.
     pub predicted_bytes: Option<u64>,
-    /// When it began; None: it has not.
+    /// When it began, since the start; None: it has not begun.
     pub began: Option<Duration>,
-    /// Wall clock then, for people.
+    /// Wall-clock time of its beginning, as text.
     pub clock: String,
-    /// Before it.
+    /// Figures from before it.
     pub before: Option<Figures>,
-    /// What came of it; None: it has not ended, or was never begun.
+    /// The outcome; None: it has not ended, or did not begin.
     pub end: Option<TurnEnd>,
 }
 
 impl Turn {
-    /// Of a task, in `mode`.
+    /// The turn of a task, in `mode`.
     pub fn new(task: &Task, mode: PruneMode, writeback: bool, sizes: Sizes) -> Self {
         let plan = &task.plan;
         Self {
@@ -213,7 +213,7 @@ impl Turn {
         }
     }
 
-    /// What the module did, if it did not fail.
+    /// The module's outcome, unless it failed.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.end.as_ref()?.result.as_ref().ok()
     }
@@ -230,18 +230,18 @@ impl Turn {
     }
 }
 
-/// What came of pruning below one directory.
+/// The outcome of pruning below one directory.
 #[derive(Debug)]
 pub struct TurnEnd {
-    /// What the module says it did, or why it failed.
+    /// The module's outcome, or the error.
     pub result: Result<Outcome, String>,
     /// Dentries, or pages, that went, as far as is known if it failed.
     pub moved: u64,
-    /// After it.
+    /// Figures from after it.
     pub after: Figures,
 }
 
-/// What a ledger compares.
+/// Figures that a ledger compares.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
     /// The dentry cache.
@@ -253,7 +253,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Out of a sample.
+    /// The figures of a sample.
     pub fn of(sample: &Sample, mount: Option<&Mount>) -> Self {
         let inodes = mount.and_then(Mount::inode_cache);
         Self {

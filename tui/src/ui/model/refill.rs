@@ -1,10 +1,10 @@
-//! Whether what was pruned comes back: the same directories are counted again for a minute.
+//! Whether the pruned directories are refilled: they are counted again for a minute.
 
 use std::time::Duration;
 
 use crate::base::text::{count, duration, percent, short};
 
-/// When it is counted after the end of a prune.
+/// Times of the counts after the end of a prune.
 const TIMES: [Duration; 5] = [
     Duration::from_secs(5),
     Duration::from_secs(10),
@@ -13,25 +13,25 @@ const TIMES: [Duration; 5] = [
     Duration::from_secs(60),
 ];
 
-/// How full the pruned directories are again.
+/// How far the pruned directories are refilled.
 #[derive(Debug, Default)]
 pub struct Refill {
-    /// When the prune had ended.
+    /// End of the prune, since the start.
     since: Duration,
     /// Dentries of the pruned kind that were left then.
     left: u64,
     /// Dentries that went.
     freed: u64,
-    /// The last count, and when.
+    /// The last count, and its time.
     last: Option<(Duration, u64)>,
     /// The worker's job that counts.
     pub job: Option<u64>,
-    /// Why it cannot be counted any more.
+    /// Why it can no longer be counted.
     pub failed: Option<String>,
 }
 
 impl Refill {
-    /// Of a prune that has ended `since` the start, after which `left` dentries were left.
+    /// The refill after a prune that ended `since` the start and left `left` dentries.
     pub fn new(since: Duration, left: u64, freed: u64) -> Self {
         Self {
             since,
@@ -41,7 +41,7 @@ impl Refill {
         }
     }
 
-    /// Whether it is time to count.
+    /// Whether a count is due.
     pub fn is_due(&self, now: Duration) -> bool {
         let elapsed = now.saturating_sub(self.since);
         let last = self
@@ -51,12 +51,12 @@ impl Refill {
         due && self.freed > 0 && self.job.is_none() && self.failed.is_none()
     }
 
-    /// So many are there now.
+    /// Stores the number of dentries that are there now.
     pub fn counted(&mut self, at: Duration, there: u64) {
         self.last = Some((at, there));
     }
 
-    /// What is to be said of it.
+    /// Text for the ledger.
     pub fn words(&self) -> String {
         if let Some(error) = &self.failed {
             return format!("cannot be counted: {error}");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_counted_for_a_minute_and_no_more_often_than_needed() {
+    fn refill_is_counted_for_a_minute_and_no_more_often_than_needed() {
         let mut refill = Refill::new(seconds(100), 7, 1_000);
         let mut times = Vec::new();
         for now in 100..400 {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_back_tells_who_used_it() {
+    fn words_say_how_fast_the_workload_refills() {
         let mut refill = Refill::new(seconds(100), 100, 1_000_000);
         assert_eq!(refill.words(), "next count below it in 5.0 s");
         refill.counted(seconds(105), 150);

@@ -9,19 +9,19 @@ use crate::reclaim::ladder;
 use crate::reclaim::tune::SETTINGS;
 use crate::reclaim::{Figure, Outcome, Progress, Reclaimer};
 
-/// What is asked for of a rung.
+/// A request for a rung.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// Page cache of the files below a directory, without the module.
     Pages {
         /// The directory.
         path: PathBuf,
-        /// What is dirty is written first.
+        /// Dirty files are written first.
         writeback: bool,
     },
     /// One superblock.
     Superblock {
-        /// Where it is mounted.
+        /// Its mount point.
         point: PathBuf,
         /// Inodes too.
         inodes: bool,
@@ -30,7 +30,7 @@ pub enum Ask {
     Cgroup {
         /// Its directory.
         directory: PathBuf,
-        /// So many bytes.
+        /// Bytes to reclaim.
         amount: u64,
     },
     /// The slabs of one slab cache that hold no object.
@@ -47,13 +47,13 @@ pub enum Ask {
     Everybody {
         /// What is dropped.
         what: What,
-        /// All that is dirty is written first.
+        /// All dirty data is written first.
         sync: bool,
     },
 }
 
 impl Ask {
-    /// The directory that it is about, if it is about one.
+    /// The directory that it is for, if there is one.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Pages { path, .. } | Self::Carousel { path } => Some(path),
@@ -62,7 +62,7 @@ impl Ask {
         }
     }
 
-    /// The directory that it is done at, of a cgroup, too.
+    /// The directory that it is for, or that of the cgroup.
     pub fn place(&self) -> Option<&Path> {
         match self {
             Self::Cgroup { directory, .. } => Some(directory),
@@ -70,7 +70,7 @@ impl Ask {
         }
     }
 
-    /// Whether there is something to turn on and off.
+    /// Whether it has an option to turn on and off.
     pub fn has_option(&self) -> bool {
         match self {
             Self::Pages { .. } | Self::Superblock { .. } | Self::Everybody { .. } => true,
@@ -91,49 +91,49 @@ impl Ask {
     }
 }
 
-/// The plan that is shown, and no other is carried out.
+/// The plan on the screen: no other is carried out.
 #[derive(Debug)]
 pub struct RungPlan {
-    /// What was asked for.
+    /// The request.
     pub ask: Ask,
-    /// What does it.
+    /// The rung that carries it out.
     pub rung: Box<dyn Reclaimer>,
     /// The figures when the plan was made.
     pub now: Vec<Figure>,
 }
 
-/// A plan before the person's eyes.
+/// A plan on the screen.
 #[derive(Debug)]
 pub struct ConfirmRung {
-    /// The worker's number of it.
+    /// Number of the worker's job.
     pub job: u64,
-    /// It.
+    /// The plan.
     pub plan: RungPlan,
-    /// Where the person was who asked for it: what it reaches beyond that is said in red.
+    /// Where the user requested it: a reach beyond that is shown in red.
     pub from: Origin,
     /// A plan for something else is being made in its place, by the worker's job of this number.
     pub replanning: Option<u64>,
     /// The amount as it is typed.
     pub typing: Option<String>,
-    /// `y` was typed; what hits everybody wants a word besides, which is this so far.
+    /// `y` was typed; an action on the whole machine needs a word, too: the text so far.
     pub word: Option<String>,
 }
 
-/// Where a plan was asked for.
+/// The place of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// At the row of what it reaches.
+    /// The row that it affects.
     Row,
-    /// At a directory, which is much less.
+    /// A directory, which is much less.
     Directory(PathBuf),
-    /// At the ledger of the last prune, which is shown again afterwards.
+    /// The ledger of the last prune, which is shown again afterwards.
     Ledger,
-    /// Nowhere in particular.
+    /// No particular place.
     Anywhere,
 }
 
 impl ConfirmRung {
-    /// The directory that it is about, or was asked for at.
+    /// The directory that it is for, or was requested at.
     pub fn directory(&self) -> Option<&Path> {
         match &self.from {
             Origin::Directory(path) => Some(path),
@@ -141,7 +141,7 @@ impl ConfirmRung {
         }
     }
 
-    /// Whether it reaches wider than the row under the cursor, or writes to the filesystem.
+    /// Whether it reaches further than the row under the cursor, or writes to the filesystem.
     pub fn is_wide(&self) -> bool {
         match (&self.plan.ask, &self.from) {
             (Ask::Everybody { .. } | Ask::Carousel { .. }, _) => true,
@@ -154,36 +154,36 @@ impl ConfirmRung {
 /// A rung being carried out.
 #[derive(Debug)]
 pub struct RunningRung {
-    /// The worker's number of it.
+    /// Number of the worker's job.
     pub job: u64,
-    /// What was asked for.
+    /// The request.
     pub ask: Ask,
-    /// Where.
+    /// Where it was requested.
     pub from: Origin,
-    /// Whom it hits.
+    /// What it affects.
     pub reach: String,
-    /// At most this many bytes are expected.
+    /// Upper bound on the bytes freed.
     pub predicted: Option<u64>,
-    /// When it began.
+    /// When it began, since the start.
     pub since: Duration,
-    /// How far it is.
+    /// Its progress.
     pub progress: Progress,
-    /// The person asked it to stop.
+    /// The user stopped it.
     pub stopping: bool,
 }
 
-/// What a rung did.
+/// The outcome of a rung.
 #[derive(Debug)]
 pub struct RungLedger {
-    /// What was asked for.
+    /// The request.
     pub ask: Ask,
-    /// Whom it hit.
+    /// What it affected.
     pub reach: String,
-    /// At most this many bytes were expected.
+    /// Upper bound on the bytes freed, as predicted.
     pub predicted: Option<u64>,
-    /// Wall clock when it began, for people.
+    /// Wall-clock time of its beginning, as text.
     pub clock: String,
-    /// What it did.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
@@ -192,18 +192,18 @@ pub struct RungLedger {
 pub struct Setting {
     /// Its value, or why that is not known.
     pub value: Result<u64, String>,
-    /// What it was before it was last changed, by the audit's file; None: that does not tell.
+    /// Its value before the last change, by the audit file; None: unknown.
     pub former: Option<u64>,
 }
 
 /// The kernel's settings on the screen.
 #[derive(Debug, Default)]
 pub struct Settings {
-    /// They, in the order of [`SETTINGS`]; none: they are not read yet.
+    /// The settings, in the order of [`SETTINGS`]; empty: they are not read yet.
     pub now: Vec<Setting>,
     /// The selected one.
     pub at: usize,
-    /// What it would be changed to; None: nothing.
+    /// The proposed value; None: no change.
     pub proposed: Option<u64>,
 }
 
@@ -213,7 +213,7 @@ impl Settings {
         self.now.get(self.at)?.value.as_ref().ok().copied()
     }
 
-    /// Proposes more, or less.
+    /// Raises or lowers the proposed value.
     pub fn adjust(&mut self, up: bool) {
         let (Some(value), Some(setting)) = (self.value(), SETTINGS.get(self.at)) else {
             return;
@@ -223,7 +223,7 @@ impl Settings {
     }
 }
 
-/// The next value that is worth trying.
+/// The next useful value.
 fn step(value: u64, greatest: u64, up: bool) -> u64 {
     const STEPS: [u64; 9] = [0, 1, 10, 50, 100, 150, 200, 400, 1_000];
     let mut steps = STEPS.into_iter().filter(|&step| step <= greatest);
@@ -235,7 +235,7 @@ fn step(value: u64, greatest: u64, up: bool) -> u64 {
 }
 
 impl Model {
-    /// What a setting was before it was last changed: in this session, or else by the audit's file.
+    /// A setting's value before the last change: in this session, or else by the audit file.
     pub fn former(&self, settings: &Settings, at: usize) -> Option<u64> {
         let name = SETTINGS.get(at)?.name;
         let mut records = self.journal.records.iter().rev();
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_end_at_the_ends() {
+    fn steps_stop_at_the_least_and_the_greatest_value() {
         assert_eq!(step(100, 1_000_000, true), 150);
         assert_eq!(step(120, 1_000_000, false), 100);
         assert_eq!(step(0, 1, true), 1);

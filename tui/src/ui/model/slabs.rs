@@ -14,27 +14,27 @@ use crate::ui::model::Shown;
 /// The slab screen's state.
 #[derive(Debug)]
 pub struct Slabs {
-    /// Sorted by.
+    /// Sort key.
     pub sort: Column,
-    /// Against the column's natural order.
+    /// The column's natural order is reversed.
     pub reverse: bool,
-    /// Only names like this.
+    /// Filter of the names.
     pub filter: Filter,
-    /// Only caches of this class.
+    /// Filter of the class.
     pub class: Option<Class>,
-    /// The columns asked for; none: as many as there is room for.
+    /// The requested columns; empty: as many as there is room for.
     pub columns: Vec<Column>,
     /// The selected cache. None: the first.
     pub selected: Option<CacheId>,
-    /// What the figures are compared with.
+    /// The sample that the figures are compared with.
     pub mark: Option<Arc<Shown>>,
-    /// slabtop's summary is shown; None: where there is room.
+    /// slabtop's summary is shown; None: if there is room.
     pub summary: Option<bool>,
-    /// The cache that is looked at closely.
+    /// The cache whose details are shown.
     pub detail: Option<Detail>,
     /// The rows of the table, in order.
     pub rows: Vec<Row>,
-    /// Which of them is selected.
+    /// Index of the selected one.
     pub at: usize,
 }
 
@@ -57,7 +57,7 @@ impl Default for Slabs {
 }
 
 impl Slabs {
-    /// Makes the rows anew, and finds the selected cache among them; the first if it is gone.
+    /// Arranges the rows, and finds the selected cache among them; the first if it is gone.
     pub fn arrange(&mut self, shown: Option<&Shown>) {
         self.rows.clear();
         self.at = 0;
@@ -94,7 +94,7 @@ impl Slabs {
         }
     }
 
-    /// From the greatest figure, which is taken once of each row; of the alike from A.
+    /// Sorts from the greatest figure, which is computed once for each row; equal ones from A.
     fn sort(&mut self, shown: &Shown) {
         let caches = shown.sample.caches.as_deref().unwrap_or_default();
         let shape = self.sort.shape();

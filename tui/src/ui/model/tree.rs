@@ -1,4 +1,4 @@
-//! The tree screen's state: a list of mounts, or a stack of directories walked into.
+//! The tree screen's state: a list of mounts, or a stack of directories that were entered.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -18,30 +18,30 @@ pub struct Tree {
     pub gap: Option<Gap>,
     /// The selected mount's point. None: the first.
     pub mount: Option<PathBuf>,
-    /// The directories from the mount down to the one shown; none: the list of mounts is shown.
+    /// The directories from the mount down to the one shown; empty: the list of mounts is shown.
     pub stack: Vec<Place>,
     /// The directory to show once the mounts are known.
     pub opening: Option<PathBuf>,
-    /// What was shown before a path was gone to, until that is known to be a directory.
+    /// The view before a jump to a path, until that is known to be a directory.
     pub left: Option<Left>,
-    /// Which rows are shown, and in which order.
+    /// The order and filter of the rows.
     pub order: Order,
     /// The process whose mounts are listed, if they are not our own.
     pub namespace: Option<Namespace>,
-    /// What is cached of the mounts, by their points.
+    /// Counts of the mounts, by mount point.
     pub totals: HashMap<PathBuf, Total>,
-    /// The mounts that are being counted, by the worker's numbers; one after the other.
+    /// Mounts to count, by the worker's job numbers; one after the other.
     pub counting: VecDeque<(u64, PathBuf)>,
 }
 
-/// What was shown before a path was gone to.
+/// The view before a jump to a path.
 #[derive(Debug)]
 pub struct Left {
     /// The path.
     pub to: PathBuf,
-    /// [`Tree::stack`] then.
+    /// [`Tree::stack`] before it.
     pub stack: Vec<Place>,
-    /// [`Tree::mount`] then.
+    /// [`Tree::mount`] before it.
     pub mount: Option<PathBuf>,
 }
 
@@ -54,17 +54,17 @@ pub struct Namespace {
     pub name: String,
 }
 
-/// What is cached of a mount.
+/// The count of a mount.
 #[derive(Debug)]
 pub enum Total {
     /// It was counted.
     Counted {
-        /// All below its point.
+        /// Counts of all below its point.
         here: Box<Counters>,
-        /// Not all of it.
+        /// The count is incomplete.
         partial: bool,
     },
-    /// It could not be.
+    /// It could not be counted.
     Failed,
 }
 
@@ -82,7 +82,7 @@ impl Tree {
         }
     }
 
-    /// The same, to be kept.
+    /// The mounts as a shared slice.
     pub fn shared_mounts(&self) -> Arc<[Mount]> {
         match &self.mounts {
             Some(Ok(mounts)) => Arc::clone(mounts),
@@ -90,7 +90,7 @@ impl Tree {
         }
     }
 
-    /// Where the selected mount is; the first if it is gone.
+    /// Index of the selected mount; 0 if it is gone.
     pub fn mount_index(&self) -> usize {
         let mut mounts = self.mounts().iter();
         mounts

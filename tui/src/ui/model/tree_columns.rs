@@ -1,5 +1,4 @@
-//! The columns of the tree's table, as data: what they are called, how wide they are, what they
-//! are sorted by, what they say and what they mean.
+//! The columns of the tree's table, as data: name, width, sort key, text and meaning.
 
 use crate::base::text::{bytes, count_in, short_signed};
 use crate::cache::census::DirectoryCount;
@@ -11,7 +10,7 @@ use crate::kernel::source::{Mount, Sample};
 pub enum TreeColumn {
     /// Dentries below.
     Dentries,
-    /// Dentries more or less than at the census before.
+    /// Change of the dentries since the census before.
     Change,
     /// Names known to be absent.
     Negative,
@@ -25,14 +24,14 @@ pub enum TreeColumn {
     InodeBytes,
     /// Bytes of page cache.
     Pages,
-    /// Bytes that a prune would bring back.
+    /// Bytes that a prune would free.
     #[default]
     Freeable,
     /// Name, from A.
     Name,
 }
 
-/// A row with what its columns are made from.
+/// A row with all that its columns show.
 #[derive(Clone, Copy, Debug)]
 pub struct TreeLine<'a> {
     /// The row.
@@ -43,7 +42,7 @@ pub struct TreeLine<'a> {
     pub sizes: Sizes,
 }
 
-/// Bytes of what the module counts. None where slabinfo does not tell.
+/// Sizes in bytes of what the module counts. None: slabinfo does not report it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
     /// A dentry.
@@ -55,7 +54,8 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// On the filesystem of `mount`, as slabinfo in the sample tells, with pages of `page` bytes.
+    /// The sizes on the filesystem of `mount`, by the sample's slabinfo, with pages of `page`
+    /// bytes.
     pub fn of(sample: Option<&Sample>, mount: Option<&Mount>, page: u64) -> Self {
         let size = |cache: &str| Some(sample?.cache(cache)?.object_size);
         Self {
@@ -87,26 +87,26 @@ impl TreeLine<'_> {
     }
 }
 
-/// What is to be known of a column.
+/// Properties of a column.
 #[derive(Debug)]
 pub struct TreeShape {
-    /// Which.
+    /// The column that it describes.
     pub column: TreeColumn,
-    /// Chosen by it in the menu.
+    /// The letter that chooses it in the menu.
     pub letter: char,
-    /// In words, for the table's title and the menu.
+    /// Its name in the table's title and the menu.
     pub words: &'static str,
-    /// Above the column.
+    /// Heading above the column.
     pub head: &'static str,
-    /// Columns of the terminal.
+    /// Width in columns of the terminal.
     pub width: usize,
-    /// The higher, the earlier it goes where there is no room.
+    /// Columns of a higher rank are dropped first if there is no room.
     pub rank: u8,
-    /// What it means, in two sentences, a line each.
+    /// Its meaning, in two sentences, a line each.
     pub means: [&'static str; 2],
-    /// What it is sorted by, from the greatest.
+    /// Sort key, from the greatest.
     pub figure: fn(&TreeLine<'_>) -> i128,
-    /// What it says.
+    /// Text of its cell.
     pub text: fn(&TreeLine<'_>) -> String,
 }
 
@@ -116,7 +116,7 @@ fn known(bytes: Option<u64>) -> String {
 
 use TreeColumn as C;
 
-/// The columns as they stand beside one another, between the bar and the name.
+/// The columns from left to right, between the bar and the name.
 #[rustfmt::skip]
 pub const TREE_SHAPES: [TreeShape; 10] = [
     TreeShape { column: C::Dentries, letter: 'd', words: "dentries", head: "DENTRIES", width: 11, rank: 7,
@@ -163,37 +163,37 @@ pub const TREE_SHAPES: [TreeShape; 10] = [
         figure: |_| 0, text: |_| String::new() },
 ];
 
-/// Columns of the terminal that the name has at least.
+/// Least width of the name.
 pub const TREE_NAME: usize = 15;
 
 impl TreeColumn {
-    /// What is to be known of it.
+    /// Its properties.
     pub fn shape(self) -> &'static TreeShape {
         let mut shapes = TREE_SHAPES.iter();
         let found = shapes.find(|shape| shape.column == self);
-        // A test sees to it that each has a shape.
+        // A test makes sure that each has a shape.
         found.unwrap_or(&TREE_SHAPES[0])
     }
 
-    /// In words.
+    /// Its name as text.
     pub fn words(self) -> &'static str {
         self.shape().words
     }
 
-    /// The one after it, as they stand beside one another.
+    /// The column to its right.
     pub fn next(self) -> Self {
         let at = TREE_SHAPES.iter().position(|shape| shape.column == self);
         TREE_SHAPES[at.map_or(0, |at| (at + 1) % TREE_SHAPES.len())].column
     }
 }
 
-/// Columns of the terminal for the bar.
+/// Width of the bar.
 pub fn bar_width(width: u16) -> usize {
     if width >= 120 { 20 } else { 4 }
 }
 
-/// The columns between bar and name that `width` has room for: the one that is sorted by, then the
-/// others by rank. The change only if there is one to show.
+/// The columns between bar and name that `width` has room for: the sort key, then the others by
+/// rank. The change only if there is one to show.
 pub fn tree_fitting(width: u16, sort: TreeColumn, changed: bool) -> Vec<&'static TreeShape> {
     let shown = |shape: &&TreeShape| match shape.column {
         C::Name => false,
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_column_has_a_letter_and_is_reached_by_the_next() {
+    fn each_column_has_a_letter_and_is_reached_by_next() {
         let mut column = TreeColumn::default();
         for _ in 0..TREE_SHAPES.len() {
             let shape = column.shape();
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_never_wider_than_the_terminal_and_shows_what_it_is_sorted_by() {
+    fn table_is_never_wider_than_the_terminal_and_shows_its_sort_key() {
         for width in 80..=300 {
             for shape in &TREE_SHAPES {
                 for changed in [false, true] {

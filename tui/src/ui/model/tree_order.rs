@@ -1,4 +1,4 @@
-//! Which rows of a directory are shown, and in which order.
+//! Order and filter of a directory's rows.
 
 use std::ffi::{OsStr, OsString};
 
@@ -6,22 +6,22 @@ use super::tree_columns::{TreeColumn, TreeLine};
 use crate::base::filter::Filter;
 use crate::base::text::printable;
 
-/// Which rows are shown, and in which order.
+/// Order and filter of rows.
 #[derive(Debug, Default)]
 pub struct Order {
     /// Sort key.
     pub sort: TreeColumn,
-    /// Against the column's natural order.
+    /// The column's natural order is reversed.
     pub reverse: bool,
-    /// What is in none of the directories comes last.
+    /// The row of what is in none of the directories is last.
     pub directories_first: bool,
-    /// Only names like this.
+    /// Filter of the names.
     pub filter: Filter,
 }
 
 impl Order {
-    /// What the bar of a row shows: its part of the greatest in what is sorted by, by name in
-    /// dentries.
+    /// The figure of a row's bar, relative to the greatest: the sort key, or dentries if sorted by
+    /// name.
     pub fn bar(&self, line: &TreeLine<'_>) -> u128 {
         let column = match self.sort {
             TreeColumn::Name => TreeColumn::Dentries,
@@ -30,7 +30,7 @@ impl Order {
         (column.shape().figure)(line).unsigned_abs()
     }
 
-    /// By what rows are put in order, those that are not shown last.
+    /// The sort key of a row; hidden rows are last.
     pub(super) fn key(&self, line: &TreeLine<'_>) -> impl Ord + use<> {
         let name = &line.row.name;
         let figure = (self.sort.shape().figure)(line);
@@ -51,7 +51,7 @@ impl Order {
     }
 }
 
-/// A name that may be compared from its end of the alphabet.
+/// A name that sorts from A, or backwards.
 #[derive(PartialEq, Eq)]
 struct Backwards(OsString, bool);
 

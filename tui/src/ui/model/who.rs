@@ -1,4 +1,4 @@
-//! The who screen: who makes what the kernel is asked to watch.
+//! The who screen: the processes that fill a cache, by a trace in the kernel.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
@@ -10,63 +10,63 @@ use crate::base::text::printable;
 use crate::cache::who::{Identity, Reading, Row, Spec};
 use crate::ui::screen::Screen;
 
-/// How long a watch lasts that nobody ends.
+/// Upper bound on the time of a trace.
 pub const WATCH_LIMIT: Duration = Duration::from_secs(300);
 
-/// Readings that a row's small history shows.
+/// Readings that a row's small chart shows.
 pub const PAST: usize = 8;
 
-/// What a row is known by from one reading to the next.
+/// Identity of a row from one reading to the next.
 pub type WhoId = (u32, Option<Identity>);
 
-/// A row's.
+/// Identity of a row.
 pub fn who_id(row: &Row) -> WhoId {
     let directory = row.directory.as_ref();
     (row.process.pid, directory.map(|of| of.identity.clone()))
 }
 
-/// What the person is asked before anything is armed.
+/// The question before anything is armed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfirmWho {
-    /// What would be watched.
+    /// The subject of the trace.
     pub spec: Spec,
 }
 
-/// How far a watch is.
+/// State of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WatchState {
-    /// It was asked for.
+    /// It was requested.
     Arming,
     /// The kernel counts.
     Running,
-    /// It was told to end.
+    /// Its end was requested.
     Stopping,
     /// Nothing is armed any more.
     Ended,
 }
 
-/// A watch, under way or the last one.
+/// A trace, under way or the last one.
 #[derive(Debug)]
 pub struct Watching {
-    /// The watcher's number of it.
+    /// Number of the trace.
     pub job: u64,
-    /// What is watched.
+    /// The subject of the trace.
     pub spec: Spec,
-    /// How far it is.
+    /// Its state.
     pub state: WatchState,
-    /// When the kernel began to count.
+    /// When the kernel began to count, since the start.
     pub since: Duration,
-    /// When it was read last.
+    /// When it was last read, since the start.
     pub at: Duration,
-    /// By what means, and what they do not tell.
+    /// The tracing method, and what it does not report.
     pub means: String,
-    /// What was counted.
+    /// The counts.
     pub reading: Reading,
-    /// How long that took to read.
+    /// How long the last reading took.
     pub took: Duration,
-    /// Events a second, between the last two readings.
+    /// Events per second, between the last two readings.
     pub rate: f64,
-    /// Why it ended, if not by its time or because it was told to.
+    /// Why it ended, if neither its time was over nor the user ended it.
     pub error: Option<String>,
     courses: HashMap<WhoId, Course>,
 }
@@ -75,14 +75,14 @@ pub struct Watching {
 #[derive(Clone, Debug, Default)]
 pub struct Course {
     made: u64,
-    /// Made a second, between the last two readings.
+    /// Objects made per second, between the last two readings.
     pub rate: f64,
-    /// Made between two readings, the oldest first.
+    /// Objects made between two readings, the oldest first.
     pub past: VecDeque<u64>,
 }
 
 impl Watching {
-    /// One that was asked for.
+    /// A trace that was requested.
     pub fn new(job: u64, spec: Spec) -> Self {
         Self {
             job,
@@ -104,12 +104,12 @@ impl Watching {
         self.state != WatchState::Ended
     }
 
-    /// For how long the kernel counted.
+    /// How long the kernel has counted.
     pub fn lasted(&self) -> Duration {
         self.at.saturating_sub(self.since)
     }
 
-    /// It was read.
+    /// Stores a reading.
     pub fn read(&mut self, at: Duration, reading: Reading, took: Duration) {
         let elapsed = at.saturating_sub(self.at).as_secs_f64();
         let per_second = |more: u64| {
@@ -141,7 +141,7 @@ impl Watching {
         self.courses.get(&who_id(row))
     }
 
-    /// Those that make dentries in a directory or below it, those that made the most first.
+    /// The rows with a directory at or below `path`, those that made the most first.
     pub fn below(&self, path: &Path) -> impl Iterator<Item = &Row> {
         self.reading.rows.iter().filter(move |row| {
             let directory = row.directory.as_ref();
@@ -151,22 +151,22 @@ impl Watching {
     }
 }
 
-/// What the rows are sorted by.
+/// Sort key of the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhoOrder {
-    /// All that was made.
+    /// Number of objects made.
     #[default]
     Made,
-    /// What is made now.
+    /// Number made per second.
     Rate,
-    /// What is left: absent names of dentries, and of a cache what was made and not given back.
+    /// Remainder: absent names of dentries; for a cache, objects made and not freed.
     Left,
     /// The processes' names.
     Process,
 }
 
 impl WhoOrder {
-    /// The one after it.
+    /// The next key.
     pub fn next(self) -> Self {
         match self {
             Self::Made => Self::Rate,
@@ -176,7 +176,7 @@ impl WhoOrder {
         }
     }
 
-    /// In words, for the title.
+    /// Its name in the title.
     pub fn words(self, cache: bool) -> &'static str {
         match self {
             Self::Made => "number created",
@@ -188,14 +188,14 @@ impl WhoOrder {
     }
 }
 
-/// What a process has open.
+/// The open files of a process.
 #[derive(Debug)]
 pub struct Opened {
-    /// The watcher's number of the look.
+    /// Number of the scan.
     pub job: u64,
-    /// The process, as it is shown.
+    /// The process's name on the screen.
     pub name: String,
-    /// What is said of it: none while it is looked for.
+    /// The lines; None: the scan is under way.
     pub lines: Option<Vec<String>>,
     /// Lines above those in sight.
     pub scroll: usize,
@@ -208,15 +208,15 @@ pub struct WhoPage {
     pub over: Option<Screen>,
     /// The watch, or the last one.
     pub watching: Option<Watching>,
-    /// What the rows are sorted by.
+    /// Sort key of the rows.
     pub order: WhoOrder,
-    /// Which rows are shown.
+    /// Filter of the rows.
     pub filter: Filter,
-    /// The rows shown: their numbers in the reading.
+    /// Rows that are shown, by their index in the reading.
     pub rows: Vec<usize>,
-    /// The row selected.
+    /// Index of the selected row.
     pub at: usize,
-    /// What a process has open, if it is shown.
+    /// The open files of a process, if they are shown.
     pub opened: Option<Opened>,
     selected: Option<WhoId>,
 }
@@ -242,7 +242,7 @@ impl WhoPage {
         self.selected = self.selected().map(who_id);
     }
 
-    /// Sifts the rows and puts them in order; the selection stays with its row.
+    /// Filters and sorts the rows; the selection stays with its row.
     pub fn arrange(&mut self) {
         let Some(watching) = &self.watching else {
             self.rows.clear();
@@ -275,7 +275,7 @@ impl WhoPage {
     }
 }
 
-/// What the filter looks at.
+/// The text that the filter matches.
 fn words(row: &Row) -> String {
     let process = &row.process;
     let directory = row.directory.as_ref();

@@ -1,4 +1,4 @@
-//! How many dentries there are, read twice to see what was done between.
+//! The number of all dentries, read before and after something to see its effect.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -14,7 +14,7 @@ impl Dentries {
         Self(Files::new(root).open("proc/sys/fs/dentry-state").ok())
     }
 
-    /// All of the machine now.
+    /// All dentries of the machine now.
     pub(super) fn now(&self) -> Option<i64> {
         let mut buffer = [0; 256];
         let len = self.0.as_ref()?.read_at(&mut buffer, 0).ok()?;

@@ -1,4 +1,4 @@
-//! What a census tells, gathered into what the screen is told of it.
+//! Gathers the records of a census into parts for the screen.
 
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
@@ -8,33 +8,33 @@ use crate::kernel::session::Counters;
 use crate::kernel::session::{minus, plus};
 use crate::ui::model::{KEPT, Part};
 
-/// Time between two parts; the first of all and the first with a row are told at once.
+/// Time between two parts; the first of all and the first with a row are sent at once.
 const PACE: Duration = Duration::from_millis(100);
 
-/// Rows of a part: several screens of them, and so few that putting them in order does not keep a
-/// key waiting. Whoever wants more waits for the end.
+/// Rows of a part: several screens of them, and few enough that sorting them does not delay a key.
+/// The end of the census has the rest.
 const TOLD: usize = 256;
 
-/// What is being gathered.
+/// A census that is being gathered.
 #[derive(Default)]
 pub(super) struct Gather {
     sent: Option<Instant>,
-    /// A row was among what was told.
+    /// A part with a row was sent.
     told: bool,
-    /// Those with the most dentries, of all so far.
+    /// The rows with the most dentries so far.
     rows: Vec<DirectoryCount>,
-    /// How many others there were.
+    /// Number of the other rows.
     more: u64,
-    /// What the module told of all so far.
+    /// The module's last count of all so far.
     so_far: Counters,
     /// All directories so far.
     closed: Counters,
-    /// The directory that was entered, and what was counted then.
+    /// The directory that was entered, and the counts at that time.
     entered: Option<(OsString, Counters)>,
 }
 
 impl Gather {
-    /// Takes what is seen. A part, whenever it is time for one.
+    /// Takes a record. Returns a part if it is time for one.
     pub(super) fn see(&mut self, seen: Seen, now: Instant) -> Option<Part> {
         match seen {
             Seen::Entered(name) => self.entered = Some((name, self.so_far())),
@@ -57,7 +57,7 @@ impl Gather {
         })
     }
 
-    /// All that is kept, of a census that fails.
+    /// All that was gathered, for a census that fails.
     pub(super) fn all(&mut self) -> Part {
         self.part(KEPT)
     }
@@ -76,7 +76,7 @@ impl Gather {
         }
     }
 
-    /// The rows join what the census ended with.
+    /// Adds the rows to the final census.
     pub(super) fn finish(mut self, census: Census) -> Census {
         let more = self.more + keep_greatest(&mut self.rows, KEPT);
         Census {
@@ -86,8 +86,8 @@ impl Gather {
         }
     }
 
-    /// The module tells all so far from time to time, and of directories when it leaves them:
-    /// whichever is more.
+    /// The module reports all so far from time to time, and directories when it leaves them: the
+    /// greater one counts.
     fn so_far(&self) -> Counters {
         if self.so_far.total > self.closed.total {
             self.so_far
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_come_at_a_pace_and_tell_all_so_far() {
+    fn parts_are_sent_at_a_pace_with_all_so_far() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let boxed = |name, total| Seen::Row(Box::new(row(name, total)));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn of_very_many_rows_the_greatest_are_told_and_kept() {
+    fn greatest_of_many_rows_are_sent_and_kept() {
         let start = Instant::now();
         let mut gather = Gather::default();
         gather.see(Seen::Entered("0".into()), start);

@@ -1,5 +1,5 @@
-//! The input thread: keys, the mouse and what is pasted, as messages. And it says, when that is asked
-//! for, that nothing more was typed for a moment.
+//! The input thread: it sends keys, mouse events and pasted text as messages. On request it reports
+//! that no more input arrived for a moment.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write, stdin};
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use rustix::io::Errno;
 use super::{Event, msg};
 use crate::ui::update::Msg;
 
-/// Nothing is typed for so long: longer than the kernel of a busy machine takes to hand on what was
-/// pasted, and shorter than a person takes to read and type.
+/// Time without input: longer than a busy machine's kernel takes to deliver pasted text, and
+/// shorter than a user takes to read and type.
 const QUIET: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 150_000_000,
 };
 
-/// Crossterm looks for what it has read already only if it may wait.
+/// Crossterm checks its buffered input only if it may wait.
 const AT_ONCE: Duration = Duration::from_millis(1);
 
 /// The thread's other end.
@@ -42,7 +42,7 @@ impl Input {
         };
         super::thread(move || {
             if let Err(error) = reader.run() {
-                // Nobody listens any more once the program is ending.
+                // Nothing listens once the program ends.
                 let _ = reader.sender.send(Event::InputFailed(error));
             }
         })?;
@@ -52,7 +52,7 @@ impl Input {
     /// Asks for [`Msg::Idle`] with this number, once for each.
     pub(super) fn ask(&mut self, number: u64) {
         if self.asked.swap(number, Ordering::SeqCst) != number {
-            // The thread ends with the program, or after it has said why.
+            // The thread ends with the program, or after it has reported why.
             let _ = self.wake.write_all(&[0]);
         }
     }
@@ -62,7 +62,7 @@ struct Reader {
     sender: Sender<Event>,
     asked: Arc<AtomicU64>,
     woken: PipeReader,
-    /// It is to be said that nothing more is typed, with this number.
+    /// A report of no more input is due, with this number.
     pending: Option<u64>,
 }
 
@@ -92,8 +92,8 @@ impl Reader {
         }
     }
 
-    /// Waits for something to be typed, the terminal to go, or to be woken; for no longer than a
-    /// moment if nothing of these is to be said.
+    /// Waits for input, for the terminal to go, or for a wake-up; only for a moment if a report of
+    /// no more input is due.
     fn wait(&self) -> io::Result<(bool, bool, bool)> {
         let terminal = stdin();
         let mut fds = [
@@ -117,7 +117,7 @@ impl Reader {
             event::Event::Key(key) => self.send(Msg::Key(key)),
             event::Event::Mouse(mouse) => self.send(Msg::Mouse(mouse)),
             event::Event::Paste(text) => self.send(Msg::Pasted(text)),
-            // The size is asked for when the signal comes.
+            // The size is read when the signal arrives.
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! The sampler: one thread that reads the kernel's files at an interval, or when it is told to.
+//! The sampler: one thread that reads the kernel's files at an interval, or on request.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::{Event, msg};
 use crate::kernel::source::{Kernel, Source};
 use crate::ui::update::Msg;
 
-/// What the thread is told.
+/// An order for the thread.
 enum Order {
     Now,
     Every(Duration),

@@ -1,4 +1,4 @@
-//! The terminal: taken at the start, given back on every way out.
+//! The terminal: taken at the start, restored on every way out.
 
 use std::ffi::c_int;
 use std::io::{self, BufWriter, Stdout, Write, stdin, stdout};
@@ -26,7 +26,7 @@ use crate::base::guard::{self, TERMINAL_AS_IT_WAS};
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// How the terminal was before it was taken first.
+/// The terminal's mode before it was first taken.
 static BEFORE: OnceLock<Termios> = OnceLock::new();
 
 /// Clicks and the wheel, with coordinates of any size (xterm's modes 1000 and 1006). Movements,
@@ -34,14 +34,14 @@ static BEFORE: OnceLock<Termios> = OnceLock::new();
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 
-/// The terminal tells what is pasted from what is typed (xterm's mode 2004).
+/// The terminal marks pasted text (xterm's mode 2004).
 const PASTE_ON: &[u8] = b"\x1b[?2004h";
 const PASTE_OFF: &[u8] = b"\x1b[?2004l";
 
-/// The terminal tells of the mouse.
+/// The terminal reports the mouse.
 static MOUSE: AtomicBool = AtomicBool::new(false);
 
-/// The terminal in raw mode on its alternate screen. Dropping it gives the terminal back.
+/// The terminal in raw mode on its alternate screen. Dropping it restores the terminal.
 pub struct Screen {
     terminal: Terminal<Tty>,
     /// The program was stopped: the terminal may be the shell's.
@@ -49,13 +49,13 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal. From here on a panic of any thread gives it back and ends the program.
+    /// Takes the terminal. From here on a panic of any thread restores it and ends the program.
     pub fn enter() -> io::Result<Self> {
         let default = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             restore();
             default(info);
-            // The thread that watches may be another one, and is not unwound.
+            // The panic may be in another thread than the watcher, which is not unwound then.
             crate::cache::who::disarm();
             guard::exit(1);
         }));
@@ -65,8 +65,8 @@ impl Screen {
         if screen.is_err() {
             restore();
         }
-        // What was typed before the screen was there was not meant for it. An input that is no
-        // terminal has nothing typed ahead.
+        // Input from before the screen was not meant for it. An input that is no terminal has no
+        // typeahead.
         let _ = tcflush(stdin(), QueueSelector::IFlush);
         Ok(Self {
             terminal: screen?,
@@ -80,13 +80,14 @@ impl Screen {
         Ok((size.width, size.height))
     }
 
-    /// Takes the mouse, or gives it back.
+    /// Takes the mouse, or releases it.
     pub fn mouse(&mut self, on: bool) -> io::Result<()> {
         MOUSE.store(on, Ordering::SeqCst);
         write_out(if on { MOUSE_ON } else { MOUSE_OFF })
     }
 
-    /// Gives the terminal back and stops, as the shell expects of Ctrl-Z, until the shell continues the program.
+    /// Restores the terminal and stops, as the shell expects of Ctrl-Z, until the shell continues
+    /// the program.
     pub fn suspend(&mut self) -> io::Result<()> {
         let mouse = MOUSE.load(Ordering::SeqCst);
         restore();
@@ -97,13 +98,14 @@ impl Screen {
         Ok(())
     }
 
-    /// The program was stopped by somebody, and goes on.
+    /// Another process stopped the program and continued it.
     pub fn continued(&mut self) {
         self.away = true;
     }
 
-    /// Takes the terminal again after a stop, if the shell gave it to this program; whether it did. One that goes on
-    /// in the background would be stopped for touching it, and could not even be told to end.
+    /// Takes the terminal again after a stop, if the shell gave it to this program; returns whether
+    /// it did. A program that goes on in the background would be stopped for touching it, and could
+    /// not even receive a signal to end.
     pub fn come_back(&mut self) -> io::Result<bool> {
         if !self.away || !is_ours() {
             return Ok(false);
@@ -125,7 +127,8 @@ impl Screen {
         self.terminal.clear()
     }
 
-    /// Draws what differs from what is shown; whether it did, and the terminal is not the shell's.
+    /// Draws the differences to the last frame; returns whether the terminal is ours, so that it
+    /// did.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<bool> {
         if self.away {
             return Ok(false);
@@ -141,14 +144,14 @@ impl Drop for Screen {
     }
 }
 
-/// Signals that a fault raises, memory that cannot be had among them (SIGABRT), give the terminal
-/// back before they end the program.
+/// Signals of a fault, among them that of failed allocations (SIGABRT), restore the terminal before
+/// they end the program.
 fn on_faults() {
     for signal in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP] {
         let handler: extern "C" fn(c_int) = fault;
         // SAFETY: all zero is a valid action. The handler calls nothing but what may be called in
         // one, on the stack that the runtime keeps for the overflow of another. It holds once: the
-        // next signal of the kind does what it does by default.
+        // next signal of the kind has its default action.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = handler as libc::sighandler_t;
@@ -195,12 +198,13 @@ fn write_out(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Whether the terminal is given to this program, and not to another job of its shell. What is no terminal is its own.
+/// Whether the terminal is given to this program, and not to another job of its shell. An input
+/// that is no terminal counts as its own.
 fn is_ours() -> bool {
     tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp())
 }
 
-/// Gives the terminal back, once, however often it is called; not where the shell has it already.
+/// Restores the terminal, once, however often it is called; not where the shell has it already.
 fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) && is_ours() {
         if MOUSE.swap(false, Ordering::SeqCst) {
@@ -214,9 +218,9 @@ fn restore() {
     }
 }
 
-/// Columns and rows. A serial line knows no size and says 0: 80x24 is then the common ground. Of a
-/// terminal that says to be larger than any is, a part is drawn: a frame of all would not fit into
-/// memory.
+/// Columns and rows. A serial line knows no size and reports 0: 80x24 is then the common ground. If
+/// a terminal reports an impossibly large size, only a part is drawn: a whole frame would not fit
+/// into memory.
 fn known((columns, rows): (u16, u16)) -> (u16, u16) {
     const USUAL: (u16, u16) = (80, 24);
     const LARGEST: (u16, u16) = (1_000, 500);
@@ -230,7 +234,7 @@ fn known((columns, rows): (u16, u16)) -> (u16, u16) {
     )
 }
 
-/// Crossterm, but nothing is asked of the terminal itself: one on a serial line may not answer,
+/// Crossterm, but nothing is queried from the terminal itself: one on a serial line may not answer,
 /// and the answer would be taken from the thread that reads the keys.
 struct Tty(CrosstermBackend<BufWriter<Stdout>>);
 
@@ -252,7 +256,7 @@ impl Backend for Tty {
         self.0.show_cursor()
     }
 
-    /// Ratatui asks for it to put the cursor back after clearing, where none of ours is.
+    /// Ratatui calls it to restore the cursor after clearing, where none of ours is.
     fn get_cursor_position(&mut self) -> io::Result<Position> {
         Ok(Position::ORIGIN)
     }
@@ -269,8 +273,7 @@ impl Backend for Tty {
         self.0.clear_region(clear_type)
     }
 
-    /// Asked for with every frame, so by one call of the system: crossterm opens /dev/tty each
-    /// time.
+    /// Called with every frame, so it makes one system call: crossterm opens /dev/tty each time.
     fn size(&self) -> io::Result<Size> {
         let size = tcgetwinsize(stdout())?;
         Ok(known((size.ws_col, size.ws_row)).into())

@@ -1,5 +1,5 @@
-//! The watcher: a thread that has the kernel watch who fills a cache, and reads what it counts. It
-//! is none of the worker's jobs, since it lasts while others come and go.
+//! The watcher: a thread that runs a trace of who fills a cache, and reads its counts. It is none
+//! of the worker's jobs, since it lasts while others start and end.
 
 use std::convert::Infallible;
 use std::fs;
@@ -16,27 +16,27 @@ use crate::ui::update::{Msg, WhoEffect, WhoMsg};
 /// Time between two readings.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The longest that its end is waited for.
+/// Upper bound on the wait for its end.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Links of a process that are told.
+/// Upper bound on the links of a process that are listed.
 const LINKS: usize = 4096;
 
 enum Order {
     Effect(WhoEffect),
-    /// End what is armed, and say when that is done.
+    /// Ends what is armed, and reports when that is done.
     Halt(Sender<()>),
 }
 
 /// The thread's other end.
 pub(super) struct Watcher {
     orders: Sender<Order>,
-    /// Hears of the thread's end.
+    /// Is closed at the thread's end.
     ended: Receiver<Infallible>,
 }
 
 impl Watcher {
-    /// `clean`: takes away what dead processes left armed.
+    /// `clean`: removes what dead processes left armed.
     pub(super) fn start(start: Instant, clean: bool, events: Sender<Event>) -> io::Result<Self> {
         let (orders, receiver) = channel();
         let (end, ended) = channel();
@@ -60,7 +60,7 @@ impl Watcher {
         drop(self.orders.send(Order::Effect(effect)));
     }
 
-    /// Ends what is armed, before the program is stopped: nobody would mind its time.
+    /// Ends what is armed, before the program is stopped: no timer would end it.
     pub(super) fn halt(&self) {
         let (done, halted) = channel();
         if self.orders.send(Order::Halt(done)).is_ok() {
@@ -68,16 +68,16 @@ impl Watcher {
         }
     }
 
-    /// Takes away what is armed, and waits for that.
+    /// Removes what is armed, and waits for that.
     pub(super) fn finish(self) {
         drop(self.orders);
-        // It is an error at any rate: nothing is ever sent.
+        // It is an error in any case: nothing is ever sent.
         let _ = self.ended.recv_timeout(LONGEST);
         who::disarm();
     }
 }
 
-/// A watch under way.
+/// A trace under way.
 struct Current {
     job: u64,
     watch: Watch,
@@ -93,7 +93,7 @@ struct Watching {
 
 impl Watching {
     fn clean(&self) {
-        // Without tracefs, or the right to it, there is nothing that could have been left by us.
+        // Without tracefs, or permission for it, we cannot have left anything.
         let left =
             who::tracefs().and_then(|tracefs| who::remove_left(&tracefs, Path::new("/proc")));
         let pids: Vec<u32> = left.iter().flatten().map(who::Owner::pid).collect();
@@ -114,7 +114,7 @@ impl Watching {
                 Ok(Order::Effect(effect)) => self.perform(effect),
                 Ok(Order::Halt(done)) => {
                     self.end(None);
-                    // Nobody waits any more after a while.
+                    // After a while the receiver no longer waits.
                     let _ = done.send(());
                 }
                 Err(RecvTimeoutError::Timeout) => self.read(),
@@ -178,7 +178,7 @@ impl Watching {
         let begin = Instant::now();
         let read = current.watch.read();
         let (job, took) = (current.job, begin.elapsed());
-        // Where a reading takes long, the kernel is left alone for longer.
+        // If a reading takes long, the next one is later.
         current.next = Instant::now() + EVERY.max(4 * took);
         let over = Instant::now() >= current.end;
         match read {
@@ -198,7 +198,7 @@ impl Watching {
         }
     }
 
-    /// Takes away what is armed, if anything is.
+    /// Removes what is armed, if anything is.
     fn end(&mut self, why: Option<&WhoError>) {
         let Some(Current { job, watch, .. }) = self.watch.take() else {
             return;
@@ -210,12 +210,12 @@ impl Watching {
     }
 
     fn send(&self, msg: WhoMsg) {
-        // Nobody listens any more once the program is ending.
+        // Nothing listens once the program ends.
         drop(self.events.send(super::msg(Msg::Who(msg))));
     }
 }
 
-/// Where a process stands, and what it has open: only its links are read.
+/// The working directory of a process, and its open files: only the links are read.
 fn links(process: &Path) -> Vec<String> {
     let link = |name: &str, path: &Path| {
         let to = fs::read_link(path).ok()?;

@@ -1,4 +1,4 @@
-//! The worker: one thread that does what takes long, one job after the other.
+//! The worker: one thread that does long jobs, one after the other.
 
 mod acts;
 mod browse;
@@ -36,9 +36,9 @@ use cancelled::Cancelled;
 pub(super) struct Worker {
     effects: Sender<Effect>,
     cancelled: Arc<Cancelled>,
-    /// What is under way leaves something behind: see [`leaves`].
+    /// The job under way leaves something behind: see [`leaves`].
     leaving: Arc<AtomicBool>,
-    /// Hears of the thread's end.
+    /// Is closed at the thread's end.
     ended: Receiver<Infallible>,
 }
 
@@ -84,19 +84,19 @@ impl Worker {
         })
     }
 
-    /// Ends all jobs. Only one that leaves something behind is waited for, and so long at most: it
-    /// may be on a server that does not answer.
+    /// Ends all jobs. It waits only for one that leaves something behind, and for at most
+    /// `LONGEST`: the job may be on a server that does not answer.
     pub(super) fn finish(self) {
         const LONGEST: Duration = Duration::from_secs(5);
         self.cancelled.all();
         drop(self.effects);
         if self.leaving.load(Ordering::SeqCst) {
-            // It is an error at any rate: nothing is ever sent.
+            // It is an error in any case: nothing is ever sent.
             let _ = self.ended.recv_timeout(LONGEST);
         }
     }
 
-    /// Takes an effect on; a cancellation overtakes what waits.
+    /// Accepts an effect; a cancellation overtakes waiting ones.
     pub(super) fn take(&self, effect: Effect) {
         match effect {
             Effect::Cancel { job } => self.cancelled.job(job),
@@ -106,7 +106,7 @@ impl Worker {
     }
 }
 
-/// Whether it is not to be left before its end: an audit line would be missing, or half a file
+/// Whether it must reach its end: otherwise an audit line would be missing, or half a file would
 /// stay.
 fn leaves(effect: &Effect) -> bool {
     matches!(
@@ -130,7 +130,7 @@ struct Work {
 
 impl Work {
     fn send(&self, msg: Msg) {
-        // Nobody listens any more once the program is ending.
+        // Nothing listens once the program ends.
         drop(self.events.send(super::msg(msg)));
     }
 
@@ -223,7 +223,7 @@ impl Work {
                 Ok(gather.finish(census))
             }
             Err(error) => {
-                // What was counted before is worth something.
+                // The counts so far are worth something.
                 self.part(job, gather.all());
                 Err(error.into())
             }
@@ -240,8 +240,8 @@ impl Work {
         self.cancelled.flow(job)
     }
 
-    /// A plan for each directory; None: it was cancelled. Not each of an overlay's layers has each of
-    /// its directories.
+    /// A plan for each directory; None: it was cancelled. Not each of an overlay's layers has each
+    /// of its directories.
     fn plan(
         &self,
         job: u64,
@@ -269,7 +269,7 @@ impl Work {
         }
     }
 
-    /// Looks for those that hold what is below the directories, for so long at most.
+    /// Scans for processes that hold what is below the directories, for a bounded time.
     fn holders(&self, job: u64, below: &[PathBuf]) -> io::Result<Holders> {
         const LONGEST: Duration = Duration::from_secs(10);
         let begin = Instant::now();
@@ -281,7 +281,7 @@ impl Work {
         })
     }
 
-    /// Reports how far a job has come, and says whether it goes on.
+    /// Reports the progress of a job, and returns whether it goes on.
     fn progress(&self, job: u64) -> impl FnMut(&Counters) -> ControlFlow<()> + use<> {
         let (events, cancelled) = (self.events.clone(), Arc::clone(&self.cancelled));
         let start = self.start;

@@ -1,12 +1,12 @@
-//! What a question on the screen needs before it may be answered: a frame with all of it, and
-//! nothing left of what was typed before that.
+//! Conditions for the answer to a question on the screen: a frame with all of it, and no pending
+//! input from before.
 
 use super::Effect;
 use crate::ui::keymap::{Action, RungAction, SettingsAction, WhoAction};
 use crate::ui::model::{Answer, Model, Question};
 use crate::ui::view::in_sight;
 
-/// After every change: another question is another one to be shown.
+/// After every change: a new question has to be shown anew.
 pub(super) fn follow(model: &mut Model) {
     let question = Question::of(model);
     model.asking.follow(question);
@@ -21,7 +21,7 @@ pub(super) fn drawn(model: &mut Model) {
     }
 }
 
-/// Why what answers a question does not yet.
+/// Why the answer to a question does not count yet.
 pub(super) fn unheard(model: &Model, action: Action) -> Option<&'static str> {
     let answers = matches!(
         action,
@@ -42,13 +42,13 @@ pub(super) fn unheard(model: &Model, action: Action) -> Option<&'static str> {
     }
 }
 
-/// Another key than those that answer.
+/// A key other than the answers was pressed.
 pub(super) fn urge(model: &mut Model) -> Vec<Effect> {
     model.asking.urged |= model.asking.wider.is_none();
     Vec::new()
 }
 
-/// Scrolls the question; whether there is one.
+/// Scrolls the question; returns whether there is one.
 pub(super) fn scroll(model: &mut Model, lines: i64) -> bool {
     match (Question::of(model), in_sight(model)) {
         (Some(_), Some(sight)) => model.asking.scroll(lines, sight),

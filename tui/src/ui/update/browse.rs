@@ -1,4 +1,4 @@
-//! A directory by readdir alone, where there is no module.
+//! A directory by readdir alone, without a reader that counts.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::kernel::session::SessionError;
 use crate::kernel::target::LookError;
 use crate::ui::model::{Browse, Listed, Model, Place, State};
 
-/// What the worker does for it.
+/// Jobs of the worker for it.
 #[derive(Debug)]
 pub enum BrowseEffect {
     /// Read the names in a directory.
@@ -37,23 +37,23 @@ pub enum BrowseEffect {
 /// Bytes of page cache of files, or why they are not known.
 pub type Pages = Vec<(OsString, Result<u64, Unknown>)>;
 
-/// What it answers.
+/// The worker's answers.
 #[derive(Debug)]
 pub enum BrowseMsg {
     /// The names were read.
     Read {
-        /// Which job.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// They, or why there are none.
+        /// The names, or why there are none.
         result: Result<Entries, LookError>,
     },
-    /// The files were asked about.
+    /// The page cache of the files was read.
     Pages {
-        /// Which job.
+        /// The job's number.
         job: u64,
-        /// Of each, or why of none.
+        /// The bytes of each file, or the error.
         result: Result<Pages, LookError>,
     },
 }
@@ -128,7 +128,7 @@ fn read(
     Vec::new()
 }
 
-/// Asks for the page cache of the files shown.
+/// Requests the page cache of the files shown.
 pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     let job = model.last_job + 1;
     let listed = model.tree.stack.last_mut().and_then(|place| {
@@ -164,7 +164,7 @@ fn pages(model: &mut Model, job: u64, result: Result<Pages, LookError>) {
     }
 }
 
-/// The directory under the cursor, to walk into. One that is not cached is not looked up.
+/// The directory under the cursor, to enter. One that is not cached is not looked up.
 pub(super) fn selected(model: &mut Model) -> Option<Place> {
     let place = model.tree.place()?;
     let entry = place.listed()?.entries().get(place.index())?;

@@ -7,7 +7,7 @@ use crate::kernel::source::{Cgroups, CgroupsError};
 use crate::ui::keymap::Action;
 use crate::ui::model::{Model, Screen};
 
-/// Reads them, if the screen is shown and it is time.
+/// Reads them, if the screen is shown and a reading is due.
 pub(super) fn due(model: &mut Model) -> Option<Effect> {
     let shown = model.screen == Screen::Cgroups && model.frozen.is_none();
     if !shown || !model.cgroups.is_due(model.now) {
@@ -18,7 +18,7 @@ pub(super) fn due(model: &mut Model) -> Option<Effect> {
     Some(Effect::ReadCgroups { job })
 }
 
-/// They were read; None: that was ended.
+/// They were read; None: the reading was ended.
 pub(super) fn read(
     model: &mut Model,
     job: u64,

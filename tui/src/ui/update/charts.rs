@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::ui::model::{Model, Window};
 
-/// What is shown without a choice, and when the oldest point was taken.
+/// The default window, and the time of the oldest point.
 fn bounds(model: &Model) -> (Window, Duration) {
     let usual = model.window();
     (usual, model.history.begin().unwrap_or(usual.end))
@@ -26,7 +26,7 @@ pub(super) fn step(model: &mut Model, steps: i64) {
     model.charts.step(usual, first, steps, columns);
 }
 
-/// To the next prune or shrink, or the one before.
+/// Moves the cursor to the next or previous prune or shrink.
 pub(super) fn mark(model: &mut Model, steps: i64) {
     let (usual, first) = bounds(model);
     let from = model.charts.moment().unwrap_or(usual.end);

@@ -1,4 +1,4 @@
-//! Counting the directory shown, again or no more.
+//! Counting the directory shown: again, or its end.
 
 use super::{Effect, mounts};
 use crate::kernel::target::LookError;
@@ -61,7 +61,7 @@ pub(super) fn look_up(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Ends a census of the directory shown that is under way.
+/// Ends a census of the directory shown.
 pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
     match model.tree.stack.last_mut().map(|place| &mut place.state) {
         Some(State::Counting { job, stopping, .. }) => {
@@ -76,7 +76,7 @@ pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// After a prune: what was counted is no more so, here and in all directories above.
+/// After a prune: the counts are stale, here and in all directories above.
 pub(super) fn stale(model: &mut Model) -> Vec<Effect> {
     for place in &mut model.tree.stack {
         place.forget();

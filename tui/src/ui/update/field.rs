@@ -6,13 +6,13 @@ use crate::ui::model::{InputMode, Model};
 /// Bytes of the longest path (PATH_MAX of limits.h, without its NUL).
 const PATH: usize = 4_095;
 
-/// Bytes of what is typed otherwise.
+/// Bytes of the longest text in another field.
 const SHORT: usize = 255;
 
 /// Ctrl-U, as a terminal sends it.
 const ERASE_ALL: char = '\u{15}';
 
-/// A character is typed; None: there is no field, or none takes it.
+/// A character is typed; None: there is no field that accepts it.
 pub(super) fn typed(model: &mut Model, c: char) -> Option<Vec<Effect>> {
     let most = most(model);
     match c {
@@ -22,8 +22,8 @@ pub(super) fn typed(model: &mut Model, c: char) -> Option<Vec<Effect>> {
     }
 }
 
-/// A text is pasted. Outside of the fields it presses no key, and what agrees to something has to
-/// be typed. Of several lines the first is taken, and nothing that a terminal would obey.
+/// A text is pasted. Outside of the fields it presses no key, and a confirmation has to be typed.
+/// Of several lines the first is taken, without control characters.
 pub(super) fn pasted(model: &mut Model, text: &str) -> Vec<Effect> {
     let is_word = matches!(&model.mode, InputMode::ConfirmRung(confirm) if confirm.word.is_some());
     let trimmed = text.trim_end_matches(['\r', '\n']);
@@ -79,7 +79,7 @@ fn edit(model: &mut Model, change: impl FnOnce(&mut String)) -> Option<Vec<Effec
         }
         InputMode::Export(_) => {}
         InputMode::Jump { text, offered } => {
-            // What is typed first takes the place of what was offered.
+            // The first character replaces the proposal.
             if std::mem::take(offered) {
                 text.clear();
             }

@@ -28,7 +28,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     })
 }
 
-/// Goes to the directory where it is mounted.
+/// Enters the directory at the mount point.
 fn enter(model: &mut Model) -> Vec<Effect> {
     let Some(row) = model.filesystems.selected() else {
         return Vec::new();
@@ -40,7 +40,7 @@ fn enter(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-/// Counts each filesystem once that is on a disk or network.
+/// Counts each filesystem on a disk or network once.
 fn count_all(model: &mut Model) -> Vec<Effect> {
     let worth = |mount: &Mount| !mount.is_memory() && !mount.is_internal();
     let rows = model.filesystems.rows.iter();
@@ -55,7 +55,7 @@ fn count_all(model: &mut Model) -> Vec<Effect> {
     mounts::count(model, points)
 }
 
-/// Ends the counts under way, or else the filter.
+/// Ends the counts under way, or else clears the filter.
 fn escape(model: &mut Model) -> Vec<Effect> {
     let effects = mounts::stop(model);
     if effects.is_empty() && !model.filesystems.order.filter.text().is_empty() {

@@ -15,7 +15,7 @@ pub(super) fn clear(model: &mut Model) -> Vec<Effect> {
     set(model, String::new())
 }
 
-/// The rows of the slab table are made anew with each message.
+/// The rows of the slab table are arranged with each message.
 pub(super) fn set(model: &mut Model, text: String) -> Vec<Effect> {
     *model.filter_mut() = Filter::new(text);
     if model.who_is_shown() {

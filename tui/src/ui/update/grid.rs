@@ -6,7 +6,7 @@ use crate::ui::model::{
     CGROUP_COLUMNS, FILESYSTEM_COLUMNS, GridColumn, GridOrder, InputMode, Model, Screen,
 };
 
-/// What a key does on these screens; None: nothing that is not the same everywhere.
+/// The action of a key on these screens; None: it is the same everywhere.
 pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     // Boxes over the screen have keys of their own.
     if !matches!(model.mode, InputMode::Browse | InputMode::SortMenu { .. }) {
@@ -33,7 +33,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
     Some(Vec::new())
 }
 
-/// Which rows the screen shows, in which order; None: it is another kind of screen.
+/// Order and filter of the screen's rows; None: it is another kind of screen.
 fn order(model: &mut Model) -> Option<&mut GridOrder> {
     match model.screen {
         Screen::Filesystems => Some(&mut model.filesystems.order),
@@ -64,7 +64,7 @@ fn sort(model: &mut Model, column: usize) {
     model.arrange_grid();
 }
 
-/// A click on a heading: sorts by it, and reverses if it is sorted by it.
+/// A click on a heading: sorts by it, and reverses the order if that is the sort key.
 pub(super) fn sort_or_reverse(model: &mut Model, column: usize) {
     if let Some(order) = order(model) {
         order.sort_or_reverse(column);
@@ -106,7 +106,7 @@ fn select(model: &mut Model, at: usize) {
     }
 }
 
-/// A click selects a row, and opens the one that is selected.
+/// A click selects a row, or opens it if it is selected.
 pub(super) fn clicked(model: &mut Model, row: usize) -> Vec<Effect> {
     let at = match model.screen {
         Screen::Filesystems => model.filesystems.index(),

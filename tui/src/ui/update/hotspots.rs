@@ -9,23 +9,23 @@ use crate::kernel::source::Mount;
 use crate::ui::keymap::HotspotsAction;
 use crate::ui::model::{Hunt, Model, Page};
 
-/// What the worker tells of a count of all filesystems.
+/// Reports of the worker on a count of all filesystems.
 #[derive(Debug)]
 pub enum HotspotsMsg {
-    /// It has come so far.
+    /// Its progress.
     SoFar {
         /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// How far.
+        /// Its progress.
         so_far: SoFar,
     },
     /// It has ended.
     Found {
         /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// The hotspots, or why there are none.
         result: Result<Hotspots, HotspotsError>,
@@ -103,8 +103,8 @@ pub(super) fn moved(model: &mut Model, steps: i64) {
     page.at = stepped(page.at, steps, page.rows().len());
 }
 
-/// Walks to the directory; to one that is hidden by a mount no path leads: then to the one above,
-/// where a prune takes it in.
+/// Enters the directory; if a mount hides it, no path leads there: then enters the one above, whose
+/// prune includes it.
 fn enter(model: &mut Model) -> Vec<Effect> {
     let Some(selected) = model.hotspots.selected() else {
         return Vec::new();
@@ -162,7 +162,7 @@ pub(super) fn happened(model: &mut Model, msg: HotspotsMsg) {
                 Ok(mut found) => {
                     found.sort(page.heat);
                     let old = page.found.replace((found, at)).map(|(old, _)| old);
-                    // What is left of a count that was ended is nothing to compare with.
+                    // The part of a count that was ended is no basis for comparison.
                     if let Some(old) = old.filter(|old| !old.ended) {
                         page.before = Some(old);
                     }

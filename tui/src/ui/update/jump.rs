@@ -11,11 +11,11 @@ use crate::kernel::target::LookError;
 use crate::ui::keymap::Action;
 use crate::ui::model::{InputMode, Left, Model, Namespace, Place, Screen, State};
 
-/// The path shown is the beginning of most paths that are typed.
+/// The proposal is the path shown: most paths begin with it.
 pub(super) fn begin(model: &mut Model) {
     let text = match model.tree.place().and_then(|place| place.path.to_str()) {
         Some("/") | None => "/".into(),
-        // What cannot be typed cannot be changed either.
+        // A path that cannot be typed cannot be edited either.
         Some(path) if path.chars().any(char::is_control) => "/".into(),
         Some(path) => format!("{path}/"),
     };
@@ -25,7 +25,7 @@ pub(super) fn begin(model: &mut Model) {
     };
 }
 
-/// Without its last character; what was offered is to be changed then.
+/// Erases the last character; edits the proposal.
 pub(super) fn erase(model: &mut Model) {
     if let InputMode::Jump { text, offered } = &mut model.mode {
         *offered = false;
@@ -33,14 +33,14 @@ pub(super) fn erase(model: &mut Model) {
     }
 }
 
-/// What was offered is to be typed on.
+/// Keeps the proposal, to type on.
 pub(super) fn keep(model: &mut Model) {
     if let InputMode::Jump { offered, .. } = &mut model.mode {
         *offered = false;
     }
 }
 
-/// Enter: digits are a process, all else is a path.
+/// Enter: digits are a process, anything else is a path.
 pub(super) fn go(model: &mut Model) -> Vec<Effect> {
     let InputMode::Jump { text, .. } = std::mem::replace(&mut model.mode, InputMode::Browse) else {
         return Vec::new();
@@ -63,13 +63,13 @@ pub(super) fn go(model: &mut Model) -> Vec<Effect> {
         model.notice = Some("enter the path without ..".into());
         return Vec::new();
     }
-    // Without a slash at the end or twice.
+    // Without slashes at the end or doubled ones.
     let mut effects = counting::stop(model);
     effects.extend(open(model, path.components().collect()));
     effects
 }
 
-/// Shows a directory as if walked into from its mount down. It is reached by what is cached alone.
+/// Shows a directory as if entered from its mount down. It is reached by what is cached alone.
 pub(super) fn open(model: &mut Model, path: PathBuf) -> Vec<Effect> {
     model.screen = Screen::Tree;
     if let Some(why) = super::off(model, Action::Recount) {
@@ -104,7 +104,7 @@ pub(super) fn open(model: &mut Model, path: PathBuf) -> Vec<Effect> {
     counting::recount(model)
 }
 
-/// The mounts of a process come, or there are none: then what was shown stays.
+/// Shows the mounts of a process; if there are none, the view stays.
 pub(super) fn to_process(
     model: &mut Model,
     pid: u32,
@@ -132,7 +132,7 @@ pub(super) fn to_process(
     }
 }
 
-/// Goes to the directory that waited for the mounts.
+/// Enters the directory that waited for the mounts.
 pub(super) fn opening(model: &mut Model) -> Vec<Effect> {
     match model.tree.opening.take() {
         Some(path) => open(model, path),
@@ -140,8 +140,7 @@ pub(super) fn opening(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// If the path that was gone to is no directory: what was shown before is shown again, with the
-/// reason.
+/// If the path of a jump is no directory: shows the former view again, with the reason.
 pub(super) fn refused(model: &mut Model, error: &LookError) -> Option<Vec<Effect>> {
     let missing = match error {
         LookError::Open { source, .. } => source.kind() == ErrorKind::NotFound,

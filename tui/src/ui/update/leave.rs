@@ -1,12 +1,12 @@
-//! Going back, and out of the program at the top.
+//! Leaving a view, and the program at the top.
 
 use super::Effect;
 use super::{hotspots, names, who};
 use crate::ui::keymap::{HotspotsAction, NamesAction, WhoAction};
 use crate::ui::model::{InputMode, Model, Watching};
 
-/// `q`: back from what covers a screen; from a screen itself the program is left, and that is asked
-/// if something under way would end.
+/// `q`: back from what covers a screen; from a screen itself it ends the program, with a question
+/// first if something under way would end.
 pub(super) fn quit(model: &mut Model) -> Vec<Effect> {
     match model.mode {
         InputMode::Who => return who::act(model, WhoAction::Back),

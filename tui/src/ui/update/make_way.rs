@@ -1,10 +1,10 @@
-//! The worker does one job after the other: what nobody waits for makes way for what is asked for.
+//! The worker does one job after the other: background jobs make way for requested ones.
 
 use super::{BrowseEffect, Effect, NamesEffect, hotspots};
 use crate::ui::model::Model;
 
-/// Has counts in the background ended before what was asked for, if something was. That of a
-/// refill is made again soon by itself; a search for hotspots keeps what it found.
+/// Ends counts in the background before a requested job, if there is one. That of a refill repeats
+/// itself soon; a search for hotspots keeps what it found.
 pub(super) fn make_way(model: &mut Model, mut effects: Vec<Effect>) -> Vec<Effect> {
     let hunts = effects
         .iter()
@@ -22,7 +22,7 @@ pub(super) fn make_way(model: &mut Model, mut effects: Vec<Effect>) -> Vec<Effec
     first
 }
 
-/// Whether a person waits for it who asked for it.
+/// Whether the user requested it and waits for it.
 fn is_waited_for(effect: &Effect) -> bool {
     matches!(
         effect,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::kernel::source::Mount;
 use crate::ui::model::Model;
 
-/// Space: marks the selected row, or takes the mark away, and goes on to the next.
+/// Space: marks the selected row, or removes the mark, and goes on to the next.
 pub(super) fn toggle(model: &mut Model) {
     let Some((path, mount)) = selected(model) else {
         model.notice = Some("only a directory can be marked".into());
@@ -35,11 +35,11 @@ fn selected(model: &Model) -> Option<(PathBuf, Mount)> {
     Some((path, mount.clone()))
 }
 
-/// The marked directories; one below another of the same mount goes with that, as no prune goes
-/// further than the mount it begins on.
+/// The marked directories; one below another of the same mount is part of that, as no prune leaves
+/// the mount it begins on.
 pub(super) fn outermost(model: &Model) -> Vec<PathBuf> {
     let mut kept: Vec<(&PathBuf, &Mount)> = Vec::new();
-    // In the order of paths, what is below a directory comes behind it.
+    // In the order of paths, children are behind their parents.
     for (path, mount) in &model.marks {
         let covers = |(above, of): &(&PathBuf, &Mount)| *of == mount && path.starts_with(above);
         if !kept.iter().any(covers) {

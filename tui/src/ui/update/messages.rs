@@ -1,4 +1,4 @@
-//! What comes in and what goes out: messages and effects.
+//! Messages in, effects out.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use crate::reclaim::ladder::Step;
 use crate::reclaim::prune::{self, PrunePlan, Task};
 use crate::ui::model::{Ask, Part, RungPlan};
 
-/// What happened. Times are since the start of the program.
+/// An event. Times are since the start of the program.
 #[derive(Debug)]
 pub enum Msg {
     /// A key was pressed.
@@ -31,20 +31,20 @@ pub enum Msg {
     Mouse(MouseEvent),
     /// A text was pasted, and the terminal said that it was (bracketed paste).
     Pasted(String),
-    /// A frame was drawn of what is in the model.
+    /// A frame with the current model was drawn.
     Drawn,
-    /// Nothing more was typed for a moment, after that was asked for.
+    /// No more input arrived for a moment after the request.
     Idle {
-        /// With the number of [`crate::ui::model::Asking::waits`].
+        /// The number of [`crate::ui::model::Asking::waits`].
         asked: u64,
     },
-    /// The screen was given back for a while.
+    /// The terminal was released for a while.
     Hidden,
     /// The terminal has this many columns and rows.
     Size(u16, u16),
     /// A sample was taken.
     Sample {
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// The figures.
         sample: Box<Sample>,
@@ -53,7 +53,7 @@ pub enum Msg {
     Mounts(Result<Vec<Mount>, SourceError>),
     /// The mounts of a process were read.
     MountsOf {
-        /// Which.
+        /// Process id.
         pid: u32,
         /// Its name and its mounts.
         result: Result<(String, Vec<Mount>), SourceError>,
@@ -66,123 +66,123 @@ pub enum Msg {
     Cgroups {
         /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// They, or why there are none; None: it was ended.
+        /// The cgroups, or why there are none; None: the reading was ended.
         result: Result<Option<Cgroups>, CgroupsError>,
     },
-    /// What the start of the program did to the number of all dentries.
+    /// Effect of the program's start on the number of all dentries.
     Started {
-        /// So many more.
+        /// The increase.
         dentries: i64,
     },
-    /// The directory given on the command line is to be shown.
+    /// Shows the directory given on the command line.
     Open(PathBuf),
-    /// A job has come so far.
+    /// Progress of a job.
     Progress {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// Counted or moved so far.
         so_far: Box<Counters>,
     },
-    /// A census has come so far.
+    /// Progress of a census.
     Counting {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// What it found since the last such message.
         part: Box<Part>,
     },
     /// A census has ended.
     Counted {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// The figures, or why there are none.
         result: Result<Census, LookError>,
     },
     /// A dry run has ended; None if it was cancelled.
     Planned {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// What a prune would do below each directory, or why that is not known.
+        /// A plan for each directory, or why there is none.
         result: Result<Option<Vec<PrunePlan>>, LookError>,
     },
-    /// Who holds what is below directories was looked for.
+    /// The scan for processes that hold what is below directories has ended.
     Held {
-        /// Which job it was.
+        /// The job's number.
         job: u64,
-        /// Who does, or why that cannot be seen.
+        /// The holders, or why they cannot be seen.
         result: std::io::Result<Holders>,
     },
-    /// What is cached below the directories of a prune was counted again.
+    /// The count of the dentries below the directories of a prune has ended.
     Recounted {
-        /// Which job it was.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// Dentries of the kind that was pruned; None: it was ended early.
         result: Result<Option<u64>, LookError>,
     },
     /// A prune begins, below the first directory or the next.
     PruneBegan {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// Wall clock, for people.
+        /// Wall-clock time of its beginning, as text.
         clock: String,
-        /// Taken right before.
+        /// Sample from right before it.
         sample: Box<Sample>,
     },
     /// A prune has ended, below one directory.
     Pruned {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// What became of it.
+        /// Its report.
         pruned: Box<prune::PruneReport>,
-        /// No other directory follows.
+        /// It was the last directory.
         last: bool,
     },
-    /// All filesystems are being counted, or were.
+    /// News of the count of all filesystems.
     Hotspots(HotspotsMsg),
-    /// Something about who fills a cache.
+    /// News of a trace.
     Who(WhoMsg),
-    /// Something became of reading a directory.
+    /// News of reading a directory.
     Browse(BrowseMsg),
-    /// Something became of a directory's negative names.
+    /// News of a directory's negative names.
     Names(NamesMsg),
-    /// The ladder for the plan that is being made.
+    /// The ladder for the plan under way.
     Ladder(Vec<Step>),
-    /// Something became of a wider rung of the ladder.
+    /// News of a wider rung of the ladder.
     Rung(RungMsg),
-    /// Something became of the kernel's settings.
+    /// News of the kernel's settings.
     Settings(SettingsMsg),
     /// The attributes of a cache were read.
     Attributes {
-        /// Whose.
+        /// The cache's name.
         cache: String,
-        /// They, or why there are none.
+        /// The attributes, or why there are none.
         result: Result<Attributes, SourceError>,
     },
 }
 
-/// What is to be done outside of the model.
+/// A job outside of the model.
 #[derive(Debug)]
 pub enum Effect {
-    /// Leave.
+    /// Quit the program.
     Quit,
     /// Read the mounts.
     ReadMounts,
     /// Read the mounts of a process.
     ReadMountsOf {
-        /// Which.
+        /// Process id.
         pid: u32,
     },
     /// Read what the shrinkers of superblocks could free.
@@ -198,41 +198,41 @@ pub enum Effect {
         job: u64,
         /// The directory.
         path: PathBuf,
-        /// Tell the directories in it one by one.
+        /// Report the directories in it one by one.
         rows: bool,
         /// Look the path up if it cannot be reached by what is cached.
         lookup: bool,
     },
-    /// Find out what a prune would do.
+    /// Compute what a prune would do.
     Plan {
         /// The job's number.
         job: u64,
         /// The directories.
         paths: Vec<PathBuf>,
-        /// Of an overlay's layers: those that are not there are left out.
+        /// The directories are an overlay's layers: missing ones are left out.
         layers: bool,
     },
-    /// Find out who holds what is below directories.
+    /// Scan for processes that hold what is below directories.
     Holders {
         /// The job's number.
         job: u64,
         /// The directories.
         below: Vec<PathBuf>,
     },
-    /// Count again what was pruned.
+    /// Count again below the directories of the last prune.
     Recount {
         /// The job's number.
         job: u64,
-        /// Below which directories.
+        /// The directories.
         below: Vec<PathBuf>,
-        /// What was pruned.
+        /// Mode of the prune.
         mode: session::PruneMode,
     },
-    /// Prune. Comes out of [`crate::ui::model::InputMode::Confirm`] alone.
+    /// Prune. Only [`crate::ui::model::InputMode::Confirm`] leads to it.
     Prune {
         /// The job's number.
         job: u64,
-        /// The plans that were on the screen, to be carried out one after the other.
+        /// The plans that were on the screen, carried out one after the other.
         tasks: Vec<Task>,
         /// The mode chosen.
         mode: session::PruneMode,
@@ -249,23 +249,23 @@ pub enum Effect {
         /// The job's number.
         job: u64,
     },
-    /// Read a directory where there is no module.
+    /// Read a directory without a reader that counts.
     Browse(BrowseEffect),
-    /// Do something for the page of negative names.
+    /// A job for the page of negative names.
     Names(NamesEffect),
     /// Read the attributes of a cache.
     ReadAttributes {
         /// Its name.
         cache: String,
     },
-    /// Find out what a wider rung of the ladder would reach.
+    /// Plan a wider rung of the ladder.
     PlanRung {
         /// The job's number.
         job: u64,
-        /// Which.
+        /// The requested rung.
         ask: Ask,
     },
-    /// Carry such a plan out. Comes out of [`crate::ui::model::InputMode::ConfirmRung`] alone.
+    /// Carry such a plan out. Only [`crate::ui::model::InputMode::ConfirmRung`] leads to it.
     Rung {
         /// The job's number.
         job: u64,
@@ -274,21 +274,21 @@ pub enum Effect {
     },
     /// Read the kernel's settings.
     ReadSettings,
-    /// Change one. Comes out of [`crate::ui::model::InputMode::Settings`] alone.
+    /// Change a setting. Only [`crate::ui::model::InputMode::Settings`] leads to it.
     Change {
-        /// Which of [`crate::reclaim::tune::SETTINGS`].
+        /// Index in [`crate::reclaim::tune::SETTINGS`].
         which: usize,
         /// The value that was on the screen.
         to: u64,
     },
-    /// Something to be done about who fills a cache.
+    /// A job for a trace.
     Who(WhoEffect),
     /// Sample now.
     Refresh,
-    /// Sample so often from now on.
+    /// Sample at this interval from now on.
     Interval(Duration),
-    /// Take the mouse, or give it back.
+    /// Take the mouse, or release it.
     Mouse(bool),
-    /// Give the terminal back and stop, until the shell continues the program.
+    /// Restore the terminal and stop, until the shell continues the program.
     Suspend,
 }

@@ -1,4 +1,4 @@
-//! The list of mounts: our own, or those of a process; and what is cached of each.
+//! The list of mounts: our own, or those of a process; and their counts.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use crate::cache::census::Census;
 use crate::kernel::source::{Mount, SourceError};
 use crate::ui::model::{Model, State, Total};
 
-/// Reads the list that is shown anew.
+/// Reads the shown list again.
 pub(super) fn read(model: &Model) -> Effect {
     match &model.tree.namespace {
         Some(of) => Effect::ReadMountsOf { pid: of.pid },
@@ -16,7 +16,7 @@ pub(super) fn read(model: &Model) -> Effect {
     }
 }
 
-/// Our own mounts come.
+/// Stores our own mounts.
 pub(super) fn ours(model: &mut Model, mounts: Result<Vec<Mount>, SourceError>) {
     model.tree.mounts = Some(mounts.map(Into::into));
     model.tree.namespace = None;
@@ -38,8 +38,8 @@ pub(super) fn count_selected(model: &mut Model) -> Vec<Effect> {
     count(model, points.into_iter().collect())
 }
 
-/// Counts all mounts of a kind worth it: the kernel's own filesystems hold few dentries, and of
-/// those in memory none can be pruned.
+/// Counts all mounts that are worth it: the kernel's own filesystems hold few dentries, and none in
+/// memory can be pruned.
 pub(super) fn count_all(model: &mut Model) -> Vec<Effect> {
     let worth = |mount: &&Mount| !mount.is_internal() && !mount.is_memory();
     let mounts = model.tree.mounts().iter().filter(worth);
@@ -73,7 +73,7 @@ pub(super) fn count(model: &mut Model, points: Vec<PathBuf>) -> Vec<Effect> {
     effects
 }
 
-/// One of the mounts is counted.
+/// Stores the count of one mount.
 pub(super) fn counted(model: &mut Model, job: u64, census: Option<Census>) {
     let tree = &mut model.tree;
     let Some(at) = tree.counting.iter().position(|(of, _)| *of == job) else {
@@ -84,7 +84,7 @@ pub(super) fn counted(model: &mut Model, job: u64, census: Option<Census>) {
     }
 }
 
-/// What is shown below a mount's point is what is cached of the mount.
+/// The count of a mount's directory is also that of the mount.
 pub(super) fn walked(model: &mut Model) {
     let Some(place) = model.tree.place() else {
         return;
@@ -106,7 +106,7 @@ fn total(census: Option<&Census>) -> Total {
     }
 }
 
-/// Ends the counting of mounts: what the one under way has found is kept.
+/// Ends the counting of mounts: the results of the one under way are kept.
 pub(super) fn stop(model: &mut Model) -> Vec<Effect> {
     let jobs = model.tree.counting.iter();
     let effects = jobs.map(|&(job, _)| Effect::Cancel { job }).collect();

@@ -9,7 +9,7 @@ use crate::ui::view::{self, GridHit, Hit};
 /// Lines that a notch of the wheel scrolls.
 const NOTCH: i64 = 3;
 
-/// Boxes that ask for a key are not answered by a click.
+/// A click does not answer a box that asks for a key.
 pub(super) fn event(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
     if !matches!(
         model.mode,
@@ -47,7 +47,7 @@ fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Whose the mouse is. Without it the terminal's own selecting and copying works.
+/// Takes or releases the mouse. Without it the terminal's own selecting and copying works.
 pub(super) fn toggle(model: &mut Model) -> Vec<Effect> {
     let Some(mouse) = &mut model.mouse else {
         model.notice = Some("this terminal has no mouse".into());

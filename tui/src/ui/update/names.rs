@@ -14,7 +14,7 @@ use crate::kernel::target::LookError;
 use crate::ui::keymap::NamesAction;
 use crate::ui::model::{Export, Focus, InputMode, Model, Names, NamesState, Page};
 
-/// What the worker does for the page.
+/// Jobs of the worker for the page.
 #[derive(Debug)]
 pub enum NamesEffect {
     /// List the negative names of a directory.
@@ -26,15 +26,15 @@ pub enum NamesEffect {
         /// Its path may be looked up.
         lookup: bool,
     },
-    /// Find the names that are to be shown.
+    /// Filter the names to show.
     Sift {
         /// The job's number.
         job: u64,
         /// All names.
         listing: Arc<Listing>,
-        /// Which of them.
+        /// The shape of the names.
         only: Only,
-        /// Which of these.
+        /// The filter of the names.
         filter: crate::base::filter::Filter,
     },
     /// Write the negative names of a directory to a file.
@@ -47,24 +47,24 @@ pub enum NamesEffect {
         lookup: bool,
         /// The file.
         to: PathBuf,
-        /// How they are written.
+        /// Format of the file.
         format: Format,
     },
 }
 
-/// What it answers.
+/// The worker's answers.
 #[derive(Debug)]
 pub enum NamesMsg {
     /// A listing has ended.
     Listed {
-        /// Which.
+        /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
         /// The names, or why there are none.
         result: Result<Listing, LookError>,
     },
-    /// The names to be shown are found; None: it was ended.
+    /// The names to show are filtered; None: it was ended.
     Sifted {
         /// The job's number.
         job: u64,
@@ -73,7 +73,7 @@ pub enum NamesMsg {
     },
     /// An export has ended.
     Exported {
-        /// Which.
+        /// The job's number.
         job: u64,
         /// The file, or why there is none.
         result: Result<Exported, ExportError>,
@@ -122,7 +122,7 @@ pub(super) fn act(model: &mut Model, action: NamesAction) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The names of the selected row, or of the directory shown: those that are directly in it.
+/// Opens the page for the selected row, or for the directory shown: the names directly in it.
 fn open(model: &mut Model) -> Vec<Effect> {
     let Some(place) = model.tree.place() else {
         return Vec::new();
@@ -160,7 +160,7 @@ pub(super) fn show(model: &mut Model, path: PathBuf, mount: Mount, lookup: bool)
         (Some(Page::Names), Some(before)) => before.from,
         (page, _) => page,
     };
-    // What was listed before is let go of first: it may be large.
+    // Drops the former listing first: it may be large.
     model.names = Some(names);
     model.page = Some(Page::Names);
     model.mode = InputMode::Names;
@@ -194,8 +194,8 @@ fn stop(model: &mut Model) -> Vec<Effect> {
     jobs.map(|job| Effect::Cancel { job }).collect()
 }
 
-/// One step back: from a listing under way to what it has, from some of the names to all, from
-/// these to the shapes, from the page to where one came from.
+/// One step back: from a listing under way to its names so far, from some of the names to all, from
+/// these to the shapes, from the page to the former view.
 fn back(model: &mut Model) -> Vec<Effect> {
     let Some(names) = &mut model.names else {
         return Vec::new();
@@ -239,7 +239,7 @@ fn choose(model: &mut Model) -> Vec<Effect> {
     sift(model)
 }
 
-/// Has the names found that are to be shown now.
+/// Filters the names to show.
 pub(super) fn sift(model: &mut Model) -> Vec<Effect> {
     let job = model.last_job + 1;
     let Some(names) = &mut model.names else {
@@ -257,7 +257,7 @@ pub(super) fn sift(model: &mut Model) -> Vec<Effect> {
     }
     model.last_job = job;
     names.sifting = Some(job);
-    // Until they are found, none is shown rather than the wrong ones.
+    // Until they are filtered, none is shown rather than the wrong ones.
     names.rows = Some(Vec::new());
     effects.push(Effect::Names(NamesEffect::Sift {
         job,
@@ -323,7 +323,7 @@ pub(super) fn happened(model: &mut Model, msg: NamesMsg) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Asks for the file.
+/// Opens the prompt for the file.
 fn export(model: &mut Model) {
     match &model.names {
         Some(names) if names.listing().is_some_and(|listing| listing.count > 0) => {

@@ -1,4 +1,4 @@
-//! What is the same of a prune and of the other rungs: to go from one plan to another's, and to cancel.
+//! The common part of prunes and other rungs: changing from one plan to another, and cancelling.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::reclaim::ladder::Rung;
 use crate::ui::keymap::RungAction;
 use crate::ui::model::{Ask, Held, InputMode, Model, Origin, Screen};
 
-/// What a key does to a plan for a rung.
+/// The action of a key on a plan for a rung.
 pub(super) fn act(model: &mut Model, action: RungAction) -> Vec<Effect> {
     match action {
         RungAction::PlanRow => rung::plan_row(model),
@@ -46,7 +46,7 @@ pub(super) fn act(model: &mut Model, action: RungAction) -> Vec<Effect> {
     }
 }
 
-/// The directory that the plan on the screen is about, or was asked for at.
+/// The directory that the plan on the screen is for, or was requested at.
 fn place(model: &Model) -> Option<PathBuf> {
     match &model.mode {
         InputMode::Confirm(confirm) => {
@@ -58,7 +58,7 @@ fn place(model: &Model) -> Option<PathBuf> {
     }
 }
 
-/// Has the plan of another rung made, for the same place.
+/// Requests the plan of another rung, for the same place.
 pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
     let found = model.ladder.iter().find(|step| step.rung == rung);
     if let Some(why) = found.and_then(|step| step.why_not.as_ref()) {
@@ -95,7 +95,7 @@ pub(super) fn step(model: &mut Model, rung: Rung) -> Vec<Effect> {
     effects
 }
 
-/// What ends with the plan on the screen.
+/// Ends what depends on the plan on the screen.
 pub(super) fn leave_plan(model: &mut Model) -> Vec<Effect> {
     match &model.mode {
         InputMode::Confirm(confirm) => prune::stop_looking(confirm),
@@ -107,7 +107,7 @@ pub(super) fn leave_plan(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Esc: ends what is under way, or says no to the plan.
+/// Esc: ends what is under way, or cancels the plan.
 pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
     if let Some(effects) = rung::cancel(model) {
         return effects;
@@ -118,7 +118,7 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
             model.mode = InputMode::Browse;
             vec![Effect::Cancel { job }]
         }
-        // First the look ends, with what it saw.
+        // First ends the scan, keeping its result.
         InputMode::Confirm(confirm) if matches!(confirm.held, Held::Looking(_)) => {
             prune::stop_looking(confirm)
         }

@@ -16,10 +16,10 @@ use crate::ui::model::{
     Ask, Confirm, Figures, Held, InputMode, Ledger, Model, Origin, Pruning, Turn, TurnEnd,
 };
 
-/// What a plan is for until something else is chosen.
+/// The initial mode of a plan.
 const LEAST: session::PruneMode = session::PruneMode::Negative;
 
-/// Plans for the marked rows; without a mark, for the selected one.
+/// Plans for the marked rows; if there are none, for the selected one.
 pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
     let marked = marks::outermost(model);
     if !marked.is_empty() {
@@ -34,7 +34,7 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
     }
     let path = match place.rows().get(place.index()) {
         Some(row) if !row.name.is_empty() => place.path.join(&row.name),
-        // Alone, what is directly here is all there is below.
+        // If it is the only row, it counts all there is below.
         Some(_) if place.rows().len() == 1 || place.mount.is_memory() => place.path.clone(),
         Some(_) => {
             let key = model.keymap.key("prune-here");
@@ -60,7 +60,7 @@ pub(super) fn plan_here(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Plans for the directories that the overlay on the screen is made of.
+/// Plans for the directories of the layers of the overlay on the screen.
 pub(super) fn plan_layers(model: &mut Model) -> Vec<Effect> {
     let InputMode::Confirm(confirm) = &model.mode else {
         return Vec::new();
@@ -144,7 +144,7 @@ pub(super) fn planned(
     };
 }
 
-/// Without the module page cache is another rung, with a plan of its own.
+/// Without the module, page cache is another rung, with a plan of its own.
 pub(super) fn choose(model: &mut Model, mode: session::PruneMode) -> Vec<Effect> {
     let InputMode::Confirm(confirm) = &mut model.mode else {
         return Vec::new();
@@ -165,12 +165,12 @@ pub(super) fn choose(model: &mut Model, mode: session::PruneMode) -> Vec<Effect>
     Vec::new()
 }
 
-/// The mode before or behind the one chosen.
+/// Selects the mode this many steps away.
 pub(super) fn choose_next(model: &mut Model, by: isize) {
     if let InputMode::Confirm(confirm) = &mut model.mode {
         let at = session::MODES.iter().position(|mode| *mode == confirm.mode);
         let next = at.and_then(|at| session::MODES.get(at.checked_add_signed(by)?));
-        // To choose that is to ask for another plan.
+        // That choice would request another plan.
         let apart =
             |mode: &session::PruneMode| *mode == session::PruneMode::Pages && !confirm.prunes();
         let next = next.filter(|mode| !apart(mode));
@@ -178,14 +178,14 @@ pub(super) fn choose_next(model: &mut Model, by: isize) {
     }
 }
 
-/// Whether dirty files are written first.
+/// Switches whether dirty files are written first.
 pub(super) fn write_back(model: &mut Model) {
     if let InputMode::Confirm(confirm) = &mut model.mode {
         confirm.writeback = !confirm.writeback;
     }
 }
 
-/// Looks in /proc for those that hold what stays.
+/// Scans /proc for processes that hold what stays.
 pub(super) fn ask_holders(model: &mut Model) -> Vec<Effect> {
     let job = model.last_job + 1;
     let InputMode::Confirm(confirm) = &mut model.mode else {
@@ -233,7 +233,7 @@ fn plan_pages(model: &mut Model, path: PathBuf) -> Vec<Effect> {
     super::rung::plan(model, ask, Origin::Directory(path))
 }
 
-/// Ends a look for holders that is under way.
+/// Ends a scan for holders.
 pub(super) fn stop_looking(confirm: &Confirm) -> Vec<Effect> {
     match confirm.held {
         Held::Looking(job) => vec![Effect::Cancel { job }],
@@ -241,10 +241,10 @@ pub(super) fn stop_looking(confirm: &Confirm) -> Vec<Effect> {
     }
 }
 
-/// `y`: the plan on the screen, and nothing else, is carried out.
+/// `y`: carries out the plan on the screen, and nothing else.
 pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     let confirm = match std::mem::replace(&mut model.mode, InputMode::Browse) {
-        // It stays: the rungs that work here are in it.
+        // It stays: it lists the rungs that work here.
         InputMode::Confirm(confirm) if !confirm.prunes() => {
             model.mode = InputMode::Confirm(confirm);
             model.notice = Some("needs the module: > lists what works here".into());
@@ -269,7 +269,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
         return effects;
     }
     let job = model.next_job();
-    // The drop is to be seen.
+    // So that the drop is visible.
     model.frozen = None;
     model.marks.clear();
     let part = |task: &Task| Turn::new(task, mode, writeback, model.sizes(&task.mount));
@@ -315,7 +315,7 @@ pub(super) fn began(
     super::take(model, at, sample)
 }
 
-/// The directory whose turn it is in a prune.
+/// The current directory of a prune.
 fn turn(model: &mut Model, job: u64) -> Option<&mut Turn> {
     match &mut model.mode {
         InputMode::Pruning(pruning) if pruning.job == job => {
@@ -326,7 +326,7 @@ fn turn(model: &mut Model, job: u64) -> Option<&mut Turn> {
     }
 }
 
-/// What the charts say at the marker.
+/// The marker's text in the charts.
 fn label(part: &Turn) -> String {
     let name = part.path.file_name().map(printable).unwrap_or_default();
     let clock = &part.clock;
@@ -336,7 +336,7 @@ fn label(part: &Turn) -> String {
     }
 }
 
-/// What was to be done below one directory has ended.
+/// The prune below one directory has ended.
 pub(super) fn ended(
     model: &mut Model,
     job: u64,
@@ -384,7 +384,7 @@ pub(super) fn ended(
     effects
 }
 
-/// What is shown once all is over: the ledger, or why there is none.
+/// The view after the prune: the ledger, or why there is none.
 fn closed(model: &mut Model, pruning: Pruning) -> InputMode {
     let failed = match &pruning.parts[..] {
         [part] => part.error(),

@@ -1,4 +1,4 @@
-//! After a prune: what it took is counted again, for as long as that tells something.
+//! After a prune: its directories are counted again, for as long as that is of use.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use super::Effect;
 use crate::kernel::target::LookError;
 use crate::ui::model::{InputMode, Model, Turn};
 
-/// Counts below the directories of the last prune, if it is time.
+/// Counts below the directories of the last prune, if a count is due.
 pub(super) fn due(model: &mut Model) -> Vec<Effect> {
-    // Not between a plan and its prune: that would make a person wait for it.
+    // Not between a plan and its prune: the user would have to wait.
     if matches!(
         model.mode,
         InputMode::Planning { .. } | InputMode::Confirm(_) | InputMode::Pruning(_)
@@ -45,7 +45,7 @@ pub(super) fn counted(
     refill.job = None;
     match result {
         Ok(Some(there)) => refill.counted(at, there),
-        // It was ended for something else, and is counted again soon.
+        // It was ended for another job, and is repeated soon.
         Ok(None) => {}
         Err(error) => refill.failed = Some(error.to_string()),
     }

@@ -1,5 +1,5 @@
-//! From the key to the ledger of a wider rung of the ladder. An effect that reclaims comes out of
-//! [`confirmed`] alone.
+//! From the key to the ledger of a wider rung of the ladder. Only [`confirmed`] returns an effect
+//! that reclaims.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,50 +15,50 @@ use crate::ui::model::{
     RunningRung, Screen,
 };
 
-/// What became of a rung.
+/// News of a rung.
 #[derive(Debug)]
 pub enum RungMsg {
-    /// A plan was made; None: that was ended.
+    /// A plan was made; None: the planning was ended.
     Planned {
         /// The job's number.
         job: u64,
-        /// It, or why there is none.
+        /// The plan, or why there is none.
         result: Result<Option<RungPlan>, ReclaimError>,
     },
-    /// It is so far.
+    /// Progress of a rung.
     Progress {
         /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// How far.
+        /// Its progress.
         progress: Progress,
     },
     /// It has ended.
     Ended {
         /// The job's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// What came of it.
+        /// Its outcome.
         ended: Box<EndedRung>,
     },
 }
 
-/// What came of a rung.
+/// A rung that has ended.
 #[derive(Debug)]
 pub struct EndedRung {
-    /// When it began.
+    /// When it began, since the start.
     pub began: Duration,
-    /// Wall clock then, for people.
+    /// Wall-clock time of its beginning, as text.
     pub clock: String,
-    /// What it did.
+    /// Its report.
     pub done: reclaim::ReclaimReport,
-    /// Taken once what was freed had come back.
+    /// Sample from after freed objects have left the figures.
     pub sample: Sample,
 }
 
-/// For the selected filesystem, or the selected cgroup.
+/// Plans for the selected filesystem, or the selected cgroup.
 pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
     match model.screen {
         Screen::Filesystems => {
@@ -104,7 +104,7 @@ pub(super) fn of_cache(name: &str) -> Ask {
     Ask::Cache { name: name.into() }
 }
 
-/// For the selected slab cache; at a ledger, for that of dentries.
+/// Plans for the selected slab cache; at a ledger, for that of dentries.
 pub(super) fn plan_cache(model: &mut Model) -> Vec<Effect> {
     if matches!(model.mode, InputMode::Ledger) {
         return plan(model, of_cache("dentry"), Origin::Ledger);
@@ -123,7 +123,7 @@ pub(super) fn plan_cache(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Has a plan made.
+/// Requests a plan.
 pub(super) fn plan(model: &mut Model, ask: Ask, from: Origin) -> Vec<Effect> {
     let mut effects = super::counting::stop(model);
     let job = model.next_job();
@@ -183,7 +183,7 @@ fn planned(model: &mut Model, job: u64, result: Result<Option<RungPlan>, Reclaim
             match result {
                 Ok(Some(plan)) => (confirm.plan, confirm.job) = (plan, job),
                 Ok(None) => {}
-                // What was shown stays.
+                // The former view stays.
                 Err(error) => model.notice = Some(format!("{error} {}", error.remedy())),
             }
             model.mode = InputMode::ConfirmRung(confirm);
@@ -192,7 +192,7 @@ fn planned(model: &mut Model, job: u64, result: Result<Option<RungPlan>, Reclaim
     }
 }
 
-/// What is shown where the plan was.
+/// The view that replaces the plan.
 fn back(model: &Model, from: &Origin) -> InputMode {
     match from {
         Origin::Ledger => InputMode::Ledger,
@@ -205,7 +205,7 @@ fn failed(what: &'static str, error: &ReclaimError) -> InputMode {
     InputMode::Failed { what, error }
 }
 
-/// Has the plan on the screen made anew, for something else.
+/// Requests the plan on the screen again, with a change.
 fn replan(model: &mut Model, change: impl FnOnce(&mut Ask)) -> Vec<Effect> {
     let job = model.last_job + 1;
     let InputMode::ConfirmRung(confirm) = &mut model.mode else {
@@ -225,7 +225,7 @@ fn replan(model: &mut Model, change: impl FnOnce(&mut Ask)) -> Vec<Effect> {
         .collect()
 }
 
-/// Turns what the rung has to turn.
+/// Switches the option of the rung.
 pub(super) fn option(model: &mut Model) -> Vec<Effect> {
     replan(model, |ask| match ask {
         Ask::Superblock { inodes, .. } => *inodes ^= true,
@@ -235,7 +235,7 @@ pub(super) fn option(model: &mut Model) -> Vec<Effect> {
     })
 }
 
-/// More, or less.
+/// Raises or lowers the amount.
 pub(super) fn adjust(model: &mut Model, up: bool) -> Vec<Effect> {
     let page = model.host.page_size;
     replan(model, |ask| match ask {
@@ -274,7 +274,7 @@ pub(super) fn type_amount(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Enter: the amount holds, and a plan for it is made; nothing else happens.
+/// Enter: accepts the amount and requests a plan for it; nothing else happens.
 pub(super) fn typed(model: &mut Model) -> Vec<Effect> {
     let Some(text) = typing(model).cloned() else {
         return Vec::new();
@@ -297,7 +297,7 @@ pub(super) fn typed(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Whether what hits everybody is agreed to: `y` alone only asks for the word.
+/// Whether an action on the whole machine is confirmed: `y` alone only asks for the word.
 fn agreed(model: &mut Model) -> bool {
     let word = model.host.word().to_owned();
     let InputMode::ConfirmRung(confirm) = &mut model.mode else {
@@ -315,7 +315,7 @@ fn agreed(model: &mut Model) -> bool {
     false
 }
 
-/// `y`: the plan on the screen, and nothing else, is carried out.
+/// `y`: carries out the plan on the screen, and nothing else.
 pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     if !agreed(model) {
         return Vec::new();
@@ -323,7 +323,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Effect> {
     match std::mem::replace(&mut model.mode, InputMode::Browse) {
         InputMode::ConfirmRung(confirm) if confirm.replanning.is_none() => {
             let job = model.next_job();
-            // The drop is to be seen.
+            // So that the drop is visible.
             model.frozen = None;
             let plan = confirm.plan;
             model.mode = InputMode::RunningRung(Box::new(RunningRung {
@@ -389,7 +389,7 @@ fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Eff
     if evicts_nothing {
         return effects;
     }
-    // What was counted is no more so.
+    // The counts are stale.
     model.tree.totals.clear();
     effects.extend(super::counting::stale(model));
     if model.screen == Screen::Filesystems {
@@ -398,7 +398,7 @@ fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Eff
     effects
 }
 
-/// What the charts say at the marker.
+/// The marker's text in the charts.
 fn label(ask: &Ask) -> String {
     let name = |path: &PathBuf| match path.file_name() {
         Some(name) => printable(name),
@@ -414,7 +414,7 @@ fn label(ask: &Ask) -> String {
     }
 }
 
-/// Esc: ends what is under way, or says no to the plan; None: none of these is shown.
+/// Esc: ends what is under way, or cancels the plan; None: neither is shown.
 pub(super) fn cancel(model: &mut Model) -> Option<Vec<Effect>> {
     Some(match &mut model.mode {
         InputMode::PlanningRung { job, from, .. } => {

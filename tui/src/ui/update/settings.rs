@@ -1,5 +1,5 @@
-//! The kernel's settings: shown, and changed by `y` alone. Of one that was changed a key proposes what it
-//! was before.
+//! The kernel's settings: shown, and changed by `y` alone. For a changed one, a key proposes the
+//! former value.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::reclaim::tune::{SETTINGS, TuneReport};
 use crate::ui::keymap::SettingsAction;
 use crate::ui::model::{InputMode, Model, Setting, Settings};
 
-/// What became of the kernel's settings.
+/// News of the kernel's settings.
 #[derive(Debug)]
 pub enum SettingsMsg {
     /// They were read.
     Read(Vec<Setting>),
-    /// One was changed, or not.
+    /// One was changed, or the change failed.
     Changed {
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// What came of it; None: it was so already.
+        /// The report; None: it had that value already.
         result: Result<Option<Box<TuneReport>>, ReclaimError>,
     },
 }
@@ -37,7 +37,7 @@ pub(super) fn act(model: &mut Model, action: SettingsAction) -> Vec<Effect> {
             }
         }
         SettingsAction::Change => {
-            // Taken: another y before the answer is not the same change once more.
+            // Taken: a second y before the answer does not repeat the change.
             if let InputMode::Settings(settings) = &mut model.mode
                 && let Some(to) = settings.proposed.take()
             {
@@ -51,7 +51,7 @@ pub(super) fn act(model: &mut Model, action: SettingsAction) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Proposes for the selected one what it was before it was last changed.
+/// Proposes the selected one's value before its last change.
 fn back(model: &mut Model) {
     let InputMode::Settings(settings) = &model.mode else {
         return;
@@ -113,7 +113,7 @@ fn changed(model: &mut Model, at: Duration, done: TuneReport) {
     model.journal.push(record, failed);
 }
 
-/// An error with what can be done about it, on one line. Its text is escaped already.
+/// An error with its remedy, on one line. Its text is escaped already.
 fn told(error: &ReclaimError) -> String {
     let text = format!("{error}\n{}", error.remedy());
     let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();

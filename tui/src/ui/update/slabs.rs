@@ -12,7 +12,7 @@ pub(super) fn sort(model: &mut Model, column: Column) {
     }
 }
 
-/// A click on a heading: sorts by it, and reverses if it is sorted by it.
+/// A click on a heading: sorts by it, and reverses the order if that is the sort key.
 pub(super) fn sort_or_reverse(model: &mut Model, column: Column) {
     if model.slabs.sort == column {
         model.slabs.reverse ^= true;
@@ -60,7 +60,7 @@ pub(super) fn moved(model: &mut Model, steps: i64) {
 }
 
 pub(super) fn select(model: &mut Model, row: usize) {
-    // The top is no certain cache: whichever comes to be the greatest stays selected.
+    // The top is no particular cache: the greatest one stays selected.
     let selected = model.line(row).filter(|_| row > 0);
     model.slabs.selected = selected.map(|line| line.cache.id());
 }
@@ -105,8 +105,8 @@ pub(super) fn detail_close(model: &mut Model) {
     model.mode = InputMode::Browse;
 }
 
-/// With each sample the attributes of the cache that is looked at are read again, one reading at
-/// a time: counting takes the kernel long if there are many partial slabs.
+/// With each sample the attributes of the cache in the details are read again, one reading at a
+/// time: counting takes the kernel long if there are many partial slabs.
 pub(super) fn reread(model: &mut Model) -> Vec<Effect> {
     if model.frozen.is_some() || model.screen != Screen::Slabs {
         return Vec::new();

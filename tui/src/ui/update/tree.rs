@@ -10,7 +10,7 @@ use crate::kernel::target::LookError;
 use crate::ui::keymap::Action;
 use crate::ui::model::{InputMode, Model, Part, Place, State};
 
-/// A part of a census that is still waited for.
+/// A part of a census that the screen waits for.
 pub(super) fn part(model: &mut Model, job: u64, at: Duration, part: Part) {
     model.now = model.now.max(at);
     if let Some(place) = waiting(model, job) {
@@ -22,7 +22,7 @@ pub(super) fn part(model: &mut Model, job: u64, at: Duration, part: Part) {
     }
 }
 
-/// The figures of a directory that was left meanwhile are of no use.
+/// The result for a directory that was left meanwhile is dropped.
 pub(super) fn counted(
     model: &mut Model,
     job: u64,
@@ -86,7 +86,7 @@ pub(super) fn moved(model: &mut Model, steps: i64) {
     }
 }
 
-/// A click selects a row, and walks into the one that is selected.
+/// A click selects a row, or enters it if it is selected.
 pub(super) fn clicked(model: &mut Model, row: usize) -> Vec<Effect> {
     let at = match model.tree.place() {
         Some(place) => place.index(),
@@ -113,7 +113,7 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
             }
             Some(row) => {
                 let path = place.path.join(&row.name);
-                // What is mounted there is what a path leads to.
+                // A path leads to the mount on it.
                 let mount = Mount::of(model.tree.mounts(), &path).unwrap_or(&place.mount);
                 Some(known(path, mount))
             }
@@ -140,7 +140,7 @@ fn known(path: PathBuf, mount: &Mount) -> Place {
     place
 }
 
-/// Of directories far above, a list is not kept if it is long: it is counted again on the way up.
+/// Drops long lists of directories far above: they are counted again on the way up.
 fn spare(stack: &mut [Place]) {
     const LONG: usize = 1_000;
     const NEAR: usize = 2;
@@ -153,7 +153,7 @@ fn spare(stack: &mut [Place]) {
     }
 }
 
-/// Up one directory. What was counted there stays, with its age, until it is counted again.
+/// Up one directory. Its counts stay, with their age, until it is counted again.
 pub(super) fn up(model: &mut Model) -> Vec<Effect> {
     let mut effects = counting::stop(model);
     let Some(left) = model.tree.stack.pop() else {
@@ -173,7 +173,7 @@ pub(super) fn up(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-/// Esc: ends a census under way, or else the filter.
+/// Esc: ends a census under way, or else clears the filter.
 pub(super) fn escape(model: &mut Model) -> Vec<Effect> {
     let effects = counting::stop(model);
     if effects.is_empty() && !model.tree.order.filter.text().is_empty() {

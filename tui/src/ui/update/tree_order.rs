@@ -1,4 +1,4 @@
-//! In which order the rows of the tree are shown.
+//! The order of the tree's rows.
 
 use super::stepped;
 use crate::ui::model::{InputMode, Model, TREE_SHAPES, TreeColumn};
@@ -12,7 +12,7 @@ fn sort(model: &mut Model, column: TreeColumn) {
     }
 }
 
-/// A click on a heading: sorts by it, and reverses if it is sorted by it.
+/// A click on a heading: sorts by it, and reverses the order if that is the sort key.
 pub(super) fn sort_or_reverse(model: &mut Model, column: TreeColumn) {
     if model.tree.order.sort == column {
         reverse(model);
@@ -58,7 +58,7 @@ pub(super) fn letter(model: &mut Model, letter: char) {
     }
 }
 
-/// Whether this directory's own names are sorted among the directories.
+/// Switches whether this directory's own names sort among the directories.
 pub(super) fn directories_first(model: &mut Model) {
     let order = &mut model.tree.order;
     order.directories_first ^= true;

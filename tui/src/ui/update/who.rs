@@ -11,53 +11,53 @@ use crate::ui::model::{
     ConfirmWho, InputMode, Model, Opened, Screen, WATCH_LIMIT, WatchState, Watching,
 };
 
-/// What is asked of the thread that watches.
+/// Jobs of the watcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhoEffect {
-    /// Have the kernel watch. Comes out of [`InputMode::ConfirmWho`] alone.
+    /// Start a trace. Only [`InputMode::ConfirmWho`] leads to it.
     Start {
-        /// Its number.
+        /// Number of the trace.
         job: u64,
-        /// What.
+        /// The subject of the trace.
         spec: Spec,
-        /// For how long.
+        /// Upper bound on its time.
         limit: Duration,
     },
-    /// End it.
+    /// End a trace.
     Stop {
-        /// Its number.
+        /// Number of the trace.
         job: u64,
     },
-    /// See what a process has open.
+    /// List the open files of a process.
     Files {
-        /// The look's number.
+        /// Number of the scan.
         job: u64,
         /// The process.
         pid: u32,
     },
 }
 
-/// What the thread that watches tells.
+/// Reports of the watcher.
 #[derive(Debug)]
 pub enum WhoMsg {
-    /// Processes that have ended had left something armed, which is taken away.
+    /// Dead processes had left something armed, which is removed.
     Left(Vec<u32>),
     /// The kernel counts.
     Began {
         /// The watch's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// By what means, and what they do not tell.
+        /// The tracing method, and what it does not report.
         means: String,
     },
     /// It was read.
     Read {
         /// The watch's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// What was counted.
+        /// The counts.
         reading: Box<Reading>,
         /// How long reading took.
         took: Duration,
@@ -66,14 +66,14 @@ pub enum WhoMsg {
     Ended {
         /// The watch's number.
         job: u64,
-        /// When.
+        /// Time since the start of the program.
         at: Duration,
-        /// Why, if not by its time or because it was told to.
+        /// Why, if neither its time was over nor the user ended it.
         error: Option<String>,
     },
-    /// What a process has open, a line each.
+    /// The open files of a process, a line each.
     Files {
-        /// The look's number.
+        /// Number of the scan.
         job: u64,
         /// The lines.
         lines: Vec<String>,
@@ -98,7 +98,7 @@ pub(super) fn act(model: &mut Model, action: WhoAction) -> Vec<Effect> {
     Vec::new()
 }
 
-/// What `w` asks about on the screen shown.
+/// The subject for `w` on the screen shown.
 fn spec(model: &Model) -> Option<Spec> {
     match model.screen {
         Screen::Slabs => {
@@ -118,7 +118,7 @@ fn spec(model: &Model) -> Option<Spec> {
     }
 }
 
-/// Shows the page if this is watched already; asks whether to begin if not.
+/// Shows the page if this trace runs already; else asks whether to start it.
 fn open(model: &mut Model) {
     let Some(spec) = spec(model) else {
         return;
@@ -147,7 +147,7 @@ fn cover(model: &mut Model) {
     model.mode = model.below();
 }
 
-/// The only place that an effect comes from that arms anything.
+/// The only source of an effect that arms anything.
 fn start(model: &mut Model) -> Vec<Effect> {
     let InputMode::ConfirmWho(confirm) = std::mem::replace(&mut model.mode, InputMode::Browse)
     else {
@@ -169,7 +169,7 @@ fn start(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-/// Ends a watch under way.
+/// Ends a trace under way.
 fn stop(model: &mut Model) -> Vec<Effect> {
     let watching = model.who.watching.as_mut();
     let on = |watching: &&mut Watching| {
@@ -182,7 +182,7 @@ fn stop(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Who(WhoEffect::Stop { job: watching.job })]
 }
 
-/// Closes the box, or else the page; what is watched goes on.
+/// Closes the box, or else the page; the trace goes on.
 fn back(model: &mut Model) {
     if model.who.opened.take().is_none() {
         model.who.over = None;
@@ -190,7 +190,7 @@ fn back(model: &mut Model) {
     model.mode = model.below();
 }
 
-/// To the directory of the row, in the tree.
+/// Enters the directory of the row, in the tree.
 fn enter(model: &mut Model) -> Vec<Effect> {
     let Some(row) = model.who.selected() else {
         return Vec::new();
@@ -214,7 +214,7 @@ fn enter(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-/// To the cgroup of the row's process, on their screen.
+/// Selects the cgroup of the row's process, on their screen.
 fn cgroup(model: &mut Model) -> Vec<Effect> {
     let Some(row) = model.who.selected() else {
         return Vec::new();
@@ -302,7 +302,7 @@ pub(super) fn happened(model: &mut Model, msg: WhoMsg) {
     }
 }
 
-/// The watch of a number, at a time.
+/// The trace of this number. Advances the model's time, too.
 fn of(model: &mut Model, job: u64, at: Duration) -> Option<&mut Watching> {
     model.now = model.now.max(at);
     let watching = model.who.watching.as_mut();

@@ -4,7 +4,7 @@ use super::Effect;
 use crate::reclaim::ladder::Rung;
 use crate::ui::model::Model;
 
-/// The wider rungs, to choose one of them.
+/// Opens the list of wider rungs.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     match !model.beside().is_empty() {
         true => model.asking.wider = Some(0),
@@ -13,7 +13,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Another line of their list.
+/// Moves to another line of the list.
 pub(super) fn moved(model: &mut Model, steps: i64) {
     if let Some(at) = model.asking.wider {
         let at = super::stepped(at, steps, model.beside().len());
@@ -21,7 +21,7 @@ pub(super) fn moved(model: &mut Model, steps: i64) {
     }
 }
 
-/// The chosen one.
+/// The selected rung.
 pub(super) fn chosen(model: &Model) -> Option<Rung> {
     let step = model.beside().get(model.asking.wider?).copied()?;
     Some(step.rung)

@@ -1,36 +1,36 @@
-//! What a question says, and what answers it.
+//! The text of a question, and its answers.
 
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-/// What is asked.
+/// A question.
 pub(super) struct Asked {
-    /// About what.
+    /// Its subject.
     pub(super) title: String,
-    /// All that it says.
+    /// Its whole text.
     pub(super) text: Vec<Line<'static>>,
     /// The last line.
     pub(super) prompt: Prompt,
 }
 
-/// The line that answers.
+/// The line with the answers.
 pub(super) enum Prompt {
-    /// It may be answered once all was shown.
+    /// It can be answered once all of it was shown.
     Asks(Words),
-    /// There is nothing to answer, for this reason.
+    /// It cannot be answered, for this reason.
     Says(Vec<String>, Style),
 }
 
-/// Of a question that may be answered.
+/// The prompt of a question that can be answered.
 pub(super) struct Words {
-    /// What answers: `type y to prune`.
+    /// The answer: `type y to prune`.
     pub(super) go: String,
-    /// What is said to another key: `nothing is pruned before you type y`.
+    /// The reaction to another key: `nothing is pruned before you type y`.
     pub(super) not: &'static str,
-    /// Whether Enter does nothing, which is then said.
+    /// Whether Enter does nothing: then the prompt says so.
     pub(super) enter: bool,
-    /// What leads away: `Esc cancels`.
+    /// The way out: `Esc cancels`.
     pub(super) leave: &'static str,
-    /// How wide it reaches.
+    /// Style by how far it reaches.
     pub(super) style: Style,
 }

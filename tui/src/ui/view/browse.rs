@@ -1,4 +1,4 @@
-//! A directory by readdir alone, and what the module would add.
+//! A directory by readdir alone, and what a reader that counts would add.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -69,7 +69,7 @@ fn head(model: &Model, place: &Place, listed: &Listed) -> Line<'static> {
     } else {
         ""
     };
-    // Such filesystems want each name asked for anew.
+    // Such filesystems revalidate every name.
     let silent = cached == 0 && place.mount.is_internal();
     let cached = match silent {
         true => format!(
@@ -152,7 +152,7 @@ fn pages(entry: &Entry) -> String {
     }
 }
 
-/// What is missing, what it would add, and where to get it.
+/// What is missing, what it would add, and how to get it.
 fn without(model: &Model, why: &LookError) -> Vec<Line<'static>> {
     let look = model.look;
     let how = match too_old(&model.host.kernel) {

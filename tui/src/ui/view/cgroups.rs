@@ -13,7 +13,7 @@ use crate::ui::model::{CGROUP_COLUMNS, CgroupRow, CgroupsPage, Model, growth_tex
 /// Columns of the terminal for a row's name.
 const NAME: usize = 34;
 
-/// Columns of an indent that stay where the name is cut.
+/// Columns of an indent that stay if the name is cut.
 const INDENT: usize = 12;
 
 /// Rows of the terminal for the selected one.
@@ -105,7 +105,7 @@ fn failed(model: &Model, error: &CgroupsError, frame: &mut Frame<'_>, area: Rect
     trouble(model.look, text, frame, area);
 }
 
-/// How many there are, and how many of them need a look.
+/// Number of cgroups, and how many of them need attention.
 fn heading(page: &CgroupsPage) -> String {
     let mut text = counted(page.rows.len() as u64, "cgroup");
     if page.version == Version::V1 {
@@ -121,7 +121,7 @@ fn heading(page: &CgroupsPage) -> String {
     text
 }
 
-/// When they were read, and how long that took if it is felt.
+/// The age of the reading, and how long it took if that is noticeable.
 fn age(model: &Model, room: usize, frame: &mut Frame<'_>, area: Rect) {
     const FELT: std::time::Duration = std::time::Duration::from_millis(100);
     let page = &model.cgroups;
@@ -144,7 +144,7 @@ fn age(model: &Model, room: usize, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
-/// Indented below its parent, or the whole path in a flat list.
+/// The name, indented below its parent, or the whole path in a flat list.
 fn name(model: &Model, row: &CgroupRow, flat: bool) -> String {
     let cgroup = &row.cgroup;
     if flat {
@@ -159,7 +159,7 @@ fn name(model: &Model, row: &CgroupRow, flat: bool) -> String {
     format!("{indent}{sign} {}", printable(cgroup.name()))
 }
 
-/// All figures of one, and what they come to.
+/// All figures of the selected one, and a conclusion.
 fn selected(model: &Model, row: &CgroupRow, frame: &mut Frame<'_>, area: Rect) {
     if area.height == 0 {
         return;
@@ -209,7 +209,7 @@ fn selected(model: &Model, row: &CgroupRow, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Text::from(lines), text);
 }
 
-/// Why one has no figures.
+/// Why a cgroup has no figures.
 fn without(row: &CgroupRow, enable: Option<&str>, width: usize) -> Vec<String> {
     match &row.cgroup.unread {
         Some(error) => vec![
@@ -229,7 +229,7 @@ fn without(row: &CgroupRow, enable: Option<&str>, width: usize) -> Vec<String> {
     }
 }
 
-/// What of the kernel's own memory is what.
+/// The parts of the kernel's own memory.
 fn kernel(stat: &CgroupMemory) -> String {
     let sized = |name: &str, size| format!("{name} {}", bytes(size));
     let caches = stat.caches.iter().take(4);
@@ -252,7 +252,7 @@ fn kernel(stat: &CgroupMemory) -> String {
     }
 }
 
-/// How near it is to its limit, and what of that slab is.
+/// How near it is to its limit, and the part of that which is slab.
 fn limit(row: &CgroupRow, stat: &CgroupMemory) -> [String; 2] {
     let cgroup = &row.cgroup;
     let (Some(current), limit) = (cgroup.current, cgroup.limit()) else {

@@ -12,7 +12,7 @@ use crate::cache::history::{History, Marker, Point};
 use crate::ui::look::Look;
 use crate::ui::model::Window;
 
-/// A value at a moment since the start; None where it was not known.
+/// A value at a moment since the start; None: unknown.
 pub type Value = (Duration, Option<u64>);
 
 /// The values of one figure, from the last one before the window, so that a line reaches the edge
@@ -26,21 +26,21 @@ pub fn values(history: &History, window: Window, value: fn(&Point) -> Option<u64
 pub struct Series<'a> {
     /// Its values, in the order of time.
     pub values: &'a [Value],
-    /// How it is drawn.
+    /// Its style.
     pub style: Style,
-    /// Filled down to 0: for a line that is alone.
+    /// Filled down to 0: for a single line.
     pub filled: bool,
 }
 
 /// Lines over one time and one scale that starts at 0.
 pub struct Chart<'a> {
-    /// What is marked.
+    /// Marked moments.
     pub markers: &'a [Marker],
-    /// The lines; a later one is drawn over an earlier.
+    /// The lines; a later one is drawn over an earlier one.
     pub series: &'a [Series<'a>],
     /// The time that it shows.
     pub window: Window,
-    /// How a value is written on the scale.
+    /// Text of a value on the scale.
     pub label: fn(u64) -> String,
     /// Glyphs and colours.
     pub look: Look,
@@ -123,7 +123,7 @@ impl Chart<'_> {
             for between in from_x..x {
                 dots.set_column(between, from_y, from_y.max(bottom));
             }
-            // A step is a vertical: nothing is known of the time between two samples.
+            // A step is a vertical: the time between two samples is unknown.
             dots.set_column(x, from_y.min(y), from_y.max(y).max(bottom));
             last = Some((x, y));
         }
@@ -144,7 +144,7 @@ impl Chart<'_> {
         }
     }
 
-    /// What is marked in the time that is shown, with its column.
+    /// The markers in the window, with their columns.
     fn marked(&self, plot: Rect, begin: Duration) -> impl Iterator<Item = (&Marker, u16)> {
         let within = move |at: Duration| at >= begin && at <= self.window.end;
         let markers = self.markers.iter().filter(move |m| within(m.at));
@@ -164,7 +164,7 @@ impl Chart<'_> {
 
     fn labels(&self, plot: Rect, begin: Duration, buffer: &mut Buffer) {
         for (number, (marker, x)) in self.marked(plot, begin).enumerate() {
-            // Labels of prunes close to one another go below one another.
+            // Labels of neighbouring prunes are below one another.
             let y = plot.y + (number as u16 + 1) % plot.height.max(1);
             let label = format!(" {} ", marker.label);
             let width = text_width(&label);

@@ -1,4 +1,4 @@
-//! One cache looked at closely: what it is for, how it is used, how it was, what the kernel says.
+//! Details of one cache: its purpose, its use, its history, and the kernel's attributes.
 
 mod text;
 
@@ -33,7 +33,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         return;
     };
     let figures = figures(model, detail);
-    // Where the screen is low, words are worth more than charts.
+    // On a low screen, words are worth more than charts.
     let charts = u16::from(area.height >= LOW);
     let chart_height = charts * (area.height / 5).clamp(3, 14);
     let [head, titles, charts, title, rest] = Layout::vertical([
@@ -79,7 +79,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
-/// As far down as was asked for, but never past the end of the text.
+/// Scrolls as far as requested, but never past the end of the text.
 fn scrolled(lines: Vec<Line<'_>>, scroll: u16, frame: &mut Frame<'_>, area: Rect) {
     let paragraph = Paragraph::new(lines).wrap(Wrap { trim: false });
     let all = u16::try_from(paragraph.line_count(area.width)).unwrap_or(u16::MAX);
@@ -87,7 +87,7 @@ fn scrolled(lines: Vec<Line<'_>>, scroll: u16, frame: &mut Frame<'_>, area: Rect
     frame.render_widget(paragraph.scroll((scroll, 0)), area);
 }
 
-/// The row of the cache, though the filter hides it.
+/// The row of the cache, even if the filter hides it.
 fn with_row<T>(model: &Model, id: &CacheId, then: impl FnOnce(&Row<'_>) -> T) -> Option<T> {
     let rows = 0..model.slabs.rows.len();
     let line = rows
@@ -154,7 +154,7 @@ fn figures(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
     lines
 }
 
-/// How many, how large, and how many of them are not full.
+/// Number and size of the slabs, and how many are partial.
 fn slabs_of(cache: &Cache, attributes: Option<&Attributes>, page_size: Option<u64>) -> String {
     let number = |name| attributes.and_then(|attributes| attributes.number(name));
     let partial = match (number("partial"), number("objects_partial")) {
@@ -176,7 +176,7 @@ fn slabs_of(cache: &Cache, attributes: Option<&Attributes>, page_size: Option<u6
     )
 }
 
-/// Fragmentation: what no object occupies, and where.
+/// Fragmentation: bytes that no object occupies, and where they are.
 fn idle(cache: &Cache, page_size: Option<u64>) -> String {
     let (idle, size) = match page_size.map(|page| (cache.idle(page), cache.size(page))) {
         None => return "-: the figures do not show the page size".into(),
@@ -193,7 +193,7 @@ fn idle(cache: &Cache, page_size: Option<u64>) -> String {
     format!("{idle}, {share} %: {free} of free objects, {ends} at slabs' ends")
 }
 
-/// What an object takes more than was asked for: alignment, and the end of its slab.
+/// What an object takes beyond the requested size: alignment, and the end of its slab.
 fn object(cache: &Cache, attributes: Option<&Attributes>, page_size: Option<u64>) -> String {
     let slab = page_size.map(|page| cache.pages_per_slab.saturating_mul(page));
     let objects = cache.objects_per_slab.saturating_mul(cache.object_size);

@@ -1,4 +1,4 @@
-//! What the tables of the tree screen have in common.
+//! The common part of the tree screen's tables.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -8,7 +8,7 @@ use crate::base::text::{count, short_signed};
 use crate::kernel::source::dentry_state::Cost;
 use crate::ui::model::Model;
 
-/// A row of a table, as it is selected or not.
+/// A row of a table, selected or not.
 pub(super) fn row_line(
     model: &Model,
     text: String,
@@ -26,7 +26,7 @@ pub(super) fn row_line(
     }
 }
 
-/// What looking cost, on the right of the title, as far as there is room.
+/// The cost in dentries of looking, on the right of the title, if there is room.
 pub(super) fn cost(
     model: &Model,
     cost: Option<Cost>,

@@ -1,4 +1,4 @@
-//! The head of the slab screen: exact figures, for they are compared.
+//! The head of the slab screen: exact figures, so that they can be compared.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -34,8 +34,8 @@ pub(super) fn height(screen: Rect) -> u16 {
     }
 }
 
-/// Memory and inodes on the left, dentries on the right. Where there is no room for all of it,
-/// what matters most: what can come back, and whose it is.
+/// Memory and inodes on the left, dentries on the right. If there is no room for all of it, what
+/// matters most: the freeable memory, and the caches that hold it.
 pub(super) fn render(model: &Model, shown: &Shown, frame: &mut Frame<'_>, area: Rect) {
     let [mut left, mut right] = sides(model, shown, area);
     let keep = |side: &mut Vec<Line<'static>>, most: &[usize]| {
@@ -130,7 +130,7 @@ fn memory(look: Look, memory: &Memory, rates: &Rates) -> Vec<Line<'static>> {
     ]
 }
 
-/// Named as what they are: membership of the LRU, which is not use.
+/// The labels say membership of the LRU, which is not use.
 fn dentries(look: Look, state: &DentryState, rates: &Rates, width: u16) -> Vec<Line<'static>> {
     let line = |name: &str, figure: Option<u64>, style: Style, beside: String| {
         Line::from(vec![
@@ -147,7 +147,7 @@ fn dentries(look: Look, state: &DentryState, rates: &Rates, width: u16) -> Vec<L
     let share = state.lru_negative.zip(state.total);
     let share = share.and_then(|(part, whole)| percent(part, whole));
     let percent = share.map_or(String::new(), |share| percent_text(share) + " ");
-    // Where there is no room for the rate its sign has to do.
+    // If there is no room for the rate, its sign is shown.
     let negative = rate(rates.lru_negative);
     let sign = negative.split(' ').next().unwrap_or_default();
     let texts = match state.lru_negative {
@@ -170,7 +170,7 @@ fn dentries(look: Look, state: &DentryState, rates: &Rates, width: u16) -> Vec<L
     ]
 }
 
-/// Within its column: the figures beside it are those of another file.
+/// Within its column: the figures beside it are from another file.
 fn failed(look: Look, error: &SourceError, width: u16) -> Vec<Line<'static>> {
     let width = usize::from(width).saturating_sub(2);
     let texts = [error.short(), error.remedy().to_owned()];

@@ -103,7 +103,7 @@ fn name(row: &Filesystem) -> String {
     )
 }
 
-/// All that is known of one, in words.
+/// All known facts about the selected one, in words.
 fn selected(model: &Model, row: &Filesystem, frame: &mut Frame<'_>, area: Rect) {
     if area.height == 0 {
         return;
@@ -135,7 +135,7 @@ fn selected(model: &Model, row: &Filesystem, frame: &mut Frame<'_>, area: Rect) 
     frame.render_widget(Text::from(lines.to_vec()), text);
 }
 
-/// What a census told, or what would have it told.
+/// The result of a census, or the key that starts one.
 fn census(model: &Model, row: &Filesystem) -> String {
     let [one, all] = ["recount-row", "count-all"].map(|name| model.keymap.key(name));
     match &row.counted {

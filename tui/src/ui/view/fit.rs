@@ -1,4 +1,4 @@
-//! What fits: rows into a height, text into a width, a change into a sign and a figure.
+//! Fitting: rows into a height, text into a width, a change into a sign and a figure.
 
 use ratatui::buffer::Buffer;
 use ratatui::text::{Line, Span};
@@ -7,10 +7,10 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::ui::look::Look;
 
-/// Columns and rows of the smallest terminal that anything but a word about it is drawn in.
+/// Columns and rows of the smallest terminal on which more than a message is drawn.
 pub const LEAST: (u16, u16) = (40, 10);
 
-/// Rows of a screen below which charts go, and figures that others say too.
+/// Rows of a screen below which charts and duplicate figures are dropped.
 pub(super) const LOW: u16 = 14;
 
 /// Whether a terminal of this size is smaller than that.
@@ -18,8 +18,8 @@ pub fn too_small((columns, rows): (u16, u16)) -> bool {
     columns < LEAST.0 || rows < LEAST.1
 }
 
-/// What of a text fits into a box, wrapped: blank lines go first, then the last ones, and a word
-/// about it takes their place.
+/// The part of a text that fits into a box, wrapped: blank lines are dropped first, then the last
+/// ones, and a message replaces them.
 pub(super) fn boxed<'a>(
     look: Look,
     mut text: Vec<Line<'a>>,
@@ -40,14 +40,14 @@ pub(super) fn boxed<'a>(
     text
 }
 
-/// The first of `len` rows to show in `height`, so that the selected one is in sight: in the
-/// middle but near the ends.
+/// The first of `len` rows to show in `height`, so that the selected one is in sight: in the middle
+/// except near the ends.
 pub(super) fn first_row(selected: usize, len: usize, height: usize) -> usize {
     let last = len.saturating_sub(height);
     selected.saturating_sub(height / 2).min(last)
 }
 
-/// A change per second with its sign: more, less, the same, not known.
+/// A change per second with its sign: more, less, the same, unknown.
 pub(super) fn trend(look: Look, rate: Option<f64>, text: fn(f64) -> String) -> String {
     let [up, down, same] = look.glyphs.trend;
     match rate {
@@ -65,11 +65,11 @@ pub(super) fn rate_bytes(rate: f64) -> String {
     crate::base::text::bytes(rate as u64)
 }
 
-/// The mark where text was cut: of one column while a screen is put together, and three dots on a
+/// Marks where text was cut: one column while a screen is put together, and three dots on a
 /// terminal that has no such glyph ([`spell_cuts`]).
 const CUT: char = '…';
 
-/// Writes the mark as three dots, over what stands beside it: before it at the end of a text, behind
+/// Writes the mark as three dots, over the text beside it: before it at the end of a text, behind
 /// it at the beginning.
 pub(super) fn spell_cuts(buffer: &mut Buffer) {
     let area = buffer.area;
@@ -102,7 +102,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     kept
 }
 
-/// Text cut to `width` columns at its beginning: the end of a path tells more.
+/// Text cut to `width` columns at its beginning: the end of a path says more.
 pub(super) fn tail(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.into();
@@ -111,8 +111,8 @@ pub(super) fn tail(text: &str, width: usize) -> String {
     std::iter::once(CUT).chain(kept.chars().rev()).collect()
 }
 
-/// A name cut to `width` columns in its middle, behind the first `keep` columns: names of one list begin
-/// alike, and differ towards the end.
+/// A name cut to `width` columns in its middle, behind the first `keep` columns: names of one list
+/// begin alike, and differ towards the end.
 pub(super) fn middle(text: &str, keep: usize, width: usize) -> String {
     if text.width() <= width {
         return text.into();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_at_the_end_are_told_apart_where_they_are_cut() {
+    fn cut_names_that_differ_at_the_end_stay_distinct() {
         let name = |n: u32| {
             format!("/run/containerd/io.containerd.runtime.v2.task/k8s.io/{n:064x}/rootfs")
         };
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_without_the_glyph_three_dots_mark_what_is_cut() {
+    fn three_dots_mark_a_cut_on_a_terminal_without_the_glyph() {
         for (shown, spelt) in [
             ("kmalloc… ", "kmall... "),
             ("  …ool/app", "  ...l/app"),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_fits_its_box_or_says_that_it_does_not() {
+    fn text_fits_its_box_or_says_that_it_does_not() {
         let text = || ["first", "", "a line that is wrapped", "", "last"].map(Line::raw);
         let fitted = |height| -> Vec<String> {
             let lines = boxed(Look::new(true, true), text().to_vec(), 12, height);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_selected_row_is_always_in_sight() {
+    fn selected_row_is_always_in_sight() {
         for len in 0..40 {
             for height in 1..20 {
                 for selected in 0..len {

@@ -1,5 +1,5 @@
-//! A table of which the columns are data: figures on the left, the name on the right. Only the rows
-//! in sight are made into text.
+//! A table whose columns are data: figures on the left, the name on the right. Only the rows in
+//! sight are made into text.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::directory::row_line;
 use super::{first_row, middle};
 use crate::ui::model::{GridColumn, GridOrder, Model, grid_fitting};
 
-/// Title, table, and what is told of the selected row, where there is room for its `about` lines.
+/// Title, table, and details of the selected row, if there is room for their `about` lines.
 pub(super) fn areas(area: Rect, about: u16) -> [Rect; 3] {
     let about = if area.height >= super::fit::LOW {
         about
@@ -26,30 +26,30 @@ pub(super) fn areas(area: Rect, about: u16) -> [Rect; 3] {
     .areas(area)
 }
 
-/// What is drawn.
+/// A table to draw.
 pub(super) struct Grid<'a, L> {
     pub(super) columns: &'a [GridColumn<L>],
     pub(super) order: &'a GridOrder,
-    /// How many rows there are.
+    /// Number of rows.
     pub(super) len: usize,
-    /// The selected one.
+    /// Index of the selected row.
     pub(super) at: usize,
-    /// Columns of the terminal that the name has at least.
+    /// Least width of the name.
     pub(super) name: usize,
-    /// Rows of the terminal for what is reported of the selected one.
+    /// Rows of the terminal for the details of the selected one.
     pub(super) about: u16,
 }
 
 /// A row in sight.
 pub(super) struct Row<'a, L> {
     pub(super) line: &'a L,
-    /// One column, in front of all.
+    /// One column, in front of the others.
     pub(super) sign: &'static str,
-    /// What stands in the last column.
+    /// Text of the last column.
     pub(super) name: String,
-    /// Columns of it that stay where it has to be cut.
+    /// Columns of it that stay if it has to be cut.
     pub(super) keep: usize,
-    /// What stands behind it, where there is room for both.
+    /// Text behind the name, if there is room for both.
     pub(super) words: Cow<'static, str>,
     pub(super) dim: bool,
     pub(super) alarm: bool,
@@ -66,7 +66,7 @@ impl<L> Grid<'_, L> {
         (first_row(self.at, self.len, height), height)
     }
 
-    /// The headings, and the rows in sight, which `row` tells.
+    /// The headings, and the rows in sight, which `row` makes.
     pub(super) fn render<'r>(
         &self,
         model: &Model,
@@ -121,7 +121,7 @@ impl<L> Grid<'_, L> {
         Line::from(spans)
     }
 
-    /// The table's title: how many of what, sorted by what.
+    /// The table's title: the number of rows, and the sort key.
     pub(super) fn title(&self, model: &Model, what: &str) -> Line<'static> {
         let look = model.look;
         let order = look.glyphs.order[usize::from(self.order.reverse)];
@@ -171,7 +171,7 @@ pub enum GridHit {
     Row(usize),
 }
 
-/// What each column means, for the help.
+/// The meaning of each column, for the help.
 pub(super) fn meanings<L>(columns: &[GridColumn<L>], width: u16) -> Vec<Line<'static>> {
     const HEAD: usize = 14;
     let room = usize::from(width).saturating_sub(HEAD).min(100);

@@ -28,7 +28,7 @@ const WORDS: [&str; 14] = [
     "learn     try all of this in a virtual machine: cargo lab learn",
 ];
 
-/// What the shapes of names are made of.
+/// Parts of the shapes of names.
 const SHAPES: [&str; 6] = [
     "<number>    decimal digits: core.<number>",
     "<hex32>     32 hexadecimal digits: sess_<hex32>; <hex>: not always as many",
@@ -38,7 +38,7 @@ const SHAPES: [&str; 6] = [
     "other       names of no common shape",
 ];
 
-/// What the columns of the hotspots mean.
+/// Meanings of the columns of the hotspots.
 const HOTSPOTS: [&str; 7] = [
     "NEGATIVE      Names cached as absent directly in the directory, not below it.",
     "              n lists them by shape, which shows what creates them.",
@@ -104,13 +104,13 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
     frame.render_widget(Text::from(lines), area);
 }
 
-/// With their title.
+/// Adds columns with their title.
 fn columns(model: &Model, columns: Vec<Line<'static>>, lines: &mut Vec<Line<'static>>) {
     lines.push(Line::styled(" Columns", model.look.strong()));
     lines.extend(columns);
 }
 
-/// What each column of the tree means, in two sentences.
+/// The meaning of each column of the tree, in two sentences.
 fn tree_columns(width: u16) -> impl Iterator<Item = Line<'static>> {
     const HEAD: usize = 14;
     let room = usize::from(width).saturating_sub(HEAD).min(100);
@@ -122,7 +122,7 @@ fn tree_columns(width: u16) -> impl Iterator<Item = Line<'static>> {
     })
 }
 
-/// What was measured of the program's own part in the cache.
+/// Measured effect of the program itself on the cache.
 fn costs(model: &Model, width: u16) -> impl Iterator<Item = Line<'static>> + use<> {
     let start = model.started.map(|dentries| {
         let more = crate::base::text::short_signed(dentries as f64);
@@ -181,7 +181,7 @@ fn keys(model: &Model, scopes: &[Scope], width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// What a binding does, and as many of its other keys as there is room for.
+/// The help of a binding, and as many of its other keys as there is room for.
 fn also(binding: &Binding, width: usize) -> String {
     let mut text = binding.help.to_owned();
     let mut before = " (also ";

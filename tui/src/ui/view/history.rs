@@ -66,7 +66,7 @@ fn figures(model: &Model) -> (Option<Memory>, Option<DentryState>) {
     (memory.copied(), dentries.copied())
 }
 
-/// What time is shown, and which moment the figures are of.
+/// The window, and the moment that the figures are of.
 fn when(model: &Model, window: Window) -> String {
     let ago = |at| duration(model.now.saturating_sub(at));
     let span = duration(window.span);
@@ -106,7 +106,7 @@ fn dentries_title(model: &Model, state: Option<DentryState>, width: u16) -> Line
     Line::from_iter(figures.into_iter().flat_map(span))
 }
 
-/// All, those on the LRU, and the negative ones of those.
+/// All dentries, those on the LRU, and the negative ones of those.
 pub(super) fn dentry_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     let window = model.history_window();

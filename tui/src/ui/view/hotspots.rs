@@ -93,7 +93,7 @@ fn all(model: &Model, found: &Hotspots, age: &str) -> Line<'static> {
     ])
 }
 
-/// The filesystems, those first that could not be counted.
+/// The filesystems, first those that could not be counted.
 fn counted(model: &Model, found: &Hotspots, width: u16) -> Line<'static> {
     let mut spans = Vec::new();
     let (well, ill): (Vec<_>, Vec<_>) = found.filesystems.iter().partition(|fs| fs.complete);
@@ -148,7 +148,7 @@ fn rows_of(model: &Model, found: &Hotspots, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Text::from(lines), area);
 }
 
-/// Of what the rows are sorted by, since the time before.
+/// Change of the sort key since the count before.
 fn change(model: &Model, found: &Hotspots, row: &Hotspot) -> String {
     let page = &model.hotspots;
     let Some(before) = &page.before else {

@@ -1,4 +1,4 @@
-//! The ladder in a plan: which rungs there are besides, and the list to choose a wider one from.
+//! The ladder in a plan: the other rungs, and the list to choose a wider one from.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -11,7 +11,7 @@ use crate::reclaim::ladder::{Rung, Step};
 use crate::ui::model::Model;
 
 /// `narrow 1 negative, 2 dentries, 3 inodes, 4 pages: this directory alone`: keys of a plan that is
-/// about a directory, but reaches wider.
+/// for a directory, but reaches wider.
 pub(super) fn narrower(model: &Model, rung: Rung) -> Option<Line<'static>> {
     let below = |step: &&Step| step.rung.mode().is_some() && step.rung < rung;
     let steps = model.ladder.iter().filter(below);

@@ -61,7 +61,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     slabs::reclaimable_chart(model, frame, chart);
 }
 
-/// What was pruned, how it ended, and what of it went.
+/// The prune, how it ended, and how much of it went.
 fn head_of(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
     let look = model.look;
     let below = match (&ledger.parts[..], ledger.skipped.len()) {
@@ -102,7 +102,7 @@ fn head_of(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
     text
 }
 
-/// What became of inodes and of page cache, in the modes that touch them.
+/// The outcome for inodes and page cache, in the modes that touch them.
 fn files(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
     let look = model.look;
     if !ledger.mode.may_write() {
@@ -149,14 +149,14 @@ fn elapsed(took: std::time::Duration) -> String {
     }
 }
 
-/// Each directory for itself where there are several, in at most `room` lines.
+/// Each directory in a line if there are several, in at most `room` lines.
 fn parts(model: &Model, ledger: &Ledger, room: usize) -> Vec<Line<'static>> {
     let parts = match &ledger.parts[..] {
         [_] if ledger.skipped.is_empty() => return Vec::new(),
         parts => parts,
     };
     let all = parts.len() + ledger.skipped.len();
-    // One line says how many more there are.
+    // One line has the number of the others.
     let shown = if all > room {
         room.saturating_sub(1)
     } else {
@@ -193,7 +193,7 @@ fn parts(model: &Model, ledger: &Ledger, room: usize) -> Vec<Line<'static>> {
     text
 }
 
-/// What the kernel's own figures say of it.
+/// The kernel's own figures before and after.
 fn figures(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
     let look = model.look;
     let page = model.host.page_size;
@@ -223,7 +223,7 @@ fn figures(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
             mebibytes,
         ),
     ];
-    // The figures after are those of the last directory, which may be on another filesystem.
+    // The figures after it are those of the last directory, which may be on another filesystem.
     let names = [before, after].map(|figures| inode(figures).map(|cache| &cache.name));
     let comparable = names[0].is_some() && names[0] == names[1];
     if let Some(part) = ledger.parts.first().filter(|_| comparable) {
@@ -250,7 +250,7 @@ fn figures(model: &Model, ledger: &Ledger) -> Vec<Line<'static>> {
     text
 }
 
-/// Why the figures differ, whether what was pruned comes back, and what else can be done.
+/// Why the figures differ, whether the directories are refilled, and what else can be done.
 fn words(model: &Model, ledger: &Ledger, before: &Figures, after: &Figures) -> Vec<Line<'static>> {
     let page = model.host.page_size;
     let errors = ledger.parts.iter().filter_map(Turn::error);

@@ -1,4 +1,4 @@
-//! What was done this session, the newest first: below the charts.
+//! The actions of this session, the newest first: below the charts.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -105,7 +105,7 @@ fn lines(model: &Model, record: &AuditEntry, width: u16) -> Vec<Line<'static>> {
         (Action::Tune, Some([from, to])) => format!("{from} {} {to}", model.look.glyphs.arrow),
         (Action::Tune, None) => String::new(),
     };
-    // Why it failed takes a line of its own.
+    // The reason of a failure takes a line of its own.
     let (outcome, why) = match record.outcome.split_once(WHY) {
         Some((failed, why)) => (failed, Some(why)),
         None => (record.outcome.as_str(), None),
@@ -146,7 +146,7 @@ fn lines(model: &Model, record: &AuditEntry, width: u16) -> Vec<Line<'static>> {
     } else {
         vec![Line::from(first), Line::from(second)]
     };
-    // Errors come with their remedy in further lines.
+    // Further lines of an error have its remedy.
     if let Some(why) = why.and_then(|why| why.lines().next()) {
         lines.push(Line::styled(format!("   {why}"), style));
     }

@@ -87,7 +87,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Text::from(lines), list);
 }
 
-/// Where it is mounted, and that its directory is gone.
+/// The mount point, and a note if its directory is gone.
 fn point(mount: &Mount, width: usize) -> String {
     let note = if mount.is_removed() { " (removed)" } else { "" };
     middle(
@@ -97,7 +97,7 @@ fn point(mount: &Mount, width: usize) -> String {
     ) + note
 }
 
-/// To so many columns of the terminal, however wide its characters are.
+/// Pads to this many columns of the terminal, however wide its characters are.
 fn padded(text: &str, width: usize) -> String {
     let gap = width.saturating_sub(Line::raw(text).width());
     text.to_owned() + &" ".repeat(gap)
@@ -140,7 +140,7 @@ fn head(model: &Model) -> String {
     }
 }
 
-/// What is cached of a mount, as far as it was counted.
+/// Counts of a mount, if it was counted.
 fn figures(model: &Model, mount: &Mount, waits: bool) -> String {
     let [dentries, negative, back] = FIGURES;
     match model.tree.totals.get(&mount.point) {

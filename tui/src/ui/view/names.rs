@@ -55,7 +55,7 @@ pub(super) fn render(model: &Model, names: &Names, frame: &mut Frame<'_>, area: 
     }
 }
 
-/// How far the listing has come, and how fast.
+/// Progress and rate of the listing.
 fn listing(model: &Model, names: &Names) -> String {
     let NamesState::Listing {
         since,
@@ -185,7 +185,7 @@ fn shape_table(model: &Model, names: &Names, listing: &Listing, frame: &mut Fram
     frame.render_widget(Text::from(lines), area);
 }
 
-/// Which names are below, and how many of how many.
+/// The names below: which of them, and how many.
 fn names_line(names: &Names, listing: &Listing, style: Style) -> Line<'static> {
     let settled = &listing.shapes;
     let (of, all) = match names.only {

@@ -1,19 +1,19 @@
 //! Text into cells from left to right. A table is most of what is drawn, and most of a table is
-//! ASCII, which needs no look at graphemes and widths: that look took longer than the rest of a
+//! ASCII, which needs no check of graphemes and widths: that check took longer than the rest of a
 //! refresh together.
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-/// Where the next character of a line goes.
+/// Position of the next character of a line.
 pub(super) struct Pen<'a> {
     buffer: &'a mut Buffer,
     area: Rect,
 }
 
 impl<'a> Pen<'a> {
-    /// At the left end of a line.
+    /// Begins at the left end of a line.
     pub(super) fn new(buffer: &'a mut Buffer, area: Rect) -> Self {
         let area = area.intersection(buffer.area);
         Self { buffer, area }
@@ -24,7 +24,7 @@ impl<'a> Pen<'a> {
         self.area.width.into()
     }
 
-    /// Leaves columns as they are.
+    /// Skips columns.
     pub(super) fn skip(&mut self, columns: usize) {
         let columns = u16::try_from(columns).unwrap_or(u16::MAX);
         let columns = columns.min(self.area.width);
@@ -64,8 +64,8 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// A figure, at the right of so many columns. One that is wider is marked as cut: it would push
-    /// aside what stands behind it.
+    /// A figure, at the right of this many columns. A wider one is marked as cut: it would push the
+    /// text behind it aside.
     pub(super) fn right(&mut self, columns: usize, figure: &str) {
         match columns.checked_sub(figure.chars().count()) {
             Some(left) => {
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_of_it_lands_in_its_line_and_nothing_beside() {
+    fn text_stays_within_its_line() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 2));
         let mut pen = Pen::new(&mut buffer, Rect::new(1, 0, 10, 1));
         pen.right(4, "17");

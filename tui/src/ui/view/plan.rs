@@ -104,7 +104,7 @@ pub(super) fn asked(model: &Model, confirm: &Confirm, area: Rect) -> Asked {
     }
 }
 
-/// Who holds what stays, and who made what goes, where that was asked for.
+/// The holders of what stays, and the makers of what goes, if they were requested.
 fn held(model: &Model, confirm: &Confirm, area: Rect) -> Vec<Line<'static>> {
     let width = inside(area).into();
     let lines = holders::lines(model, confirm).into_iter();
@@ -128,7 +128,7 @@ fn one(model: &Model, task: &Task, area: Rect) -> (String, Vec<Line<'static>>) {
     let title = format!("Prune subtree {}", tail(&path, room(area)));
     let mut text = Vec::new();
     if !title.ends_with(&path) {
-        // Nobody agrees to what they cannot read in full.
+        // A user confirms only what they can read in full.
         text.push(Line::raw(path));
     }
     text.push(Line::styled(filesystem(&task.mount), model.look.dim()));
@@ -148,7 +148,7 @@ fn several(confirm: &Confirm, area: Rect) -> (String, Vec<Line<'static>>) {
         let row = format!("{figure:>14}  {path}   {fs}");
         match Span::raw(&row).width() <= inside(area).into() {
             true => vec![Line::raw(row)],
-            // Nobody agrees to what they cannot read in full.
+            // A user confirms only what they can read in full.
             false => vec![Line::raw(format!("{figure:>14}  {fs}")), Line::raw(path)],
         }
     });
@@ -187,7 +187,7 @@ fn pages(model: &Model, pages: u64) -> u64 {
     pages.saturating_mul(model.host.page_size)
 }
 
-/// What the mode chosen makes others wait for afterwards.
+/// The cost of the chosen mode for later lookups.
 fn costs(model: &Model, confirm: &Confirm) -> String {
     let bytes = bytes(pages(model, confirm.pages(confirm.mode)));
     match confirm.mode {
@@ -235,7 +235,7 @@ fn unsafe_to_drop(confirm: &Confirm) -> Vec<Line<'static>> {
     lines
 }
 
-/// What of files is not on the disk yet, and what becomes of it.
+/// Data that is not on the disk yet, and what happens to it.
 fn written(model: &Model, confirm: &Confirm) -> Option<Line<'static>> {
     let dirty = confirm.sum(|found| found.dirty.max(found.writeback));
     if !confirm.mode.may_write() || dirty == 0 {
@@ -256,7 +256,7 @@ fn written(model: &Model, confirm: &Confirm) -> Option<Line<'static>> {
     Some(Line::raw(words))
 }
 
-/// An overlay caches each name once more in its layers, and what its files are there alone.
+/// An overlay caches each name once more in its layers, and its files' pages only there.
 fn layers(confirm: &Confirm) -> Option<Line<'static>> {
     let layers: Vec<_> = confirm.layers().iter().map(shell::quoted).collect();
     if layers.is_empty() {
@@ -302,7 +302,7 @@ fn stays(confirm: &Confirm) -> Vec<String> {
     lines
 }
 
-/// What does the same without this screen.
+/// The command that does the same without this screen.
 fn command(confirm: &Confirm) -> String {
     let writeback = confirm.writeback && confirm.mode.may_write();
     let command = |task: &Task| prune::command(&task.plan.target.path, confirm.mode, writeback);
@@ -346,7 +346,7 @@ fn prompt(model: &Model, confirm: &Confirm) -> Prompt {
     })
 }
 
-/// How far a prune has come.
+/// Progress of a prune.
 pub(super) fn pruning(model: &Model, pruning: &Pruning, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     let predicted = pruning.predicted();
@@ -400,7 +400,7 @@ fn room(area: Rect) -> usize {
     usize::from(area.width.min(96)).saturating_sub(40)
 }
 
-/// What a mode prunes.
+/// The objects of a mode.
 pub(super) fn what(mode: PruneMode) -> &'static str {
     match mode {
         PruneMode::Negative => "negative dentries",

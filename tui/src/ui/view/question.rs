@@ -1,4 +1,5 @@
-//! The box of a question: its text, which scrolls, and below it what answers, which is always there.
+//! The box of a question: its text, which scrolls, and below it the answers, which are always
+//! visible.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -9,7 +10,7 @@ use super::asked::{Asked, Prompt};
 use super::{areas, inside, paragraph_height, too_small};
 use crate::ui::model::{Answer, InSight, InputMode, Model};
 
-/// The question of the screen.
+/// The question on the screen.
 fn asked(model: &Model, area: Rect) -> Option<Asked> {
     Some(match &model.mode {
         InputMode::Confirm(confirm) => super::plan::asked(model, confirm, area),
@@ -21,7 +22,7 @@ fn asked(model: &Model, area: Rect) -> Option<Asked> {
     })
 }
 
-/// A question, laid out: what is in sight of it, and where.
+/// A question with its layout: the part in sight, and its place.
 struct Shown {
     asked: Asked,
     sight: InSight,
@@ -36,7 +37,7 @@ impl Shown {
             let paragraph = Paragraph::new(text.to_vec()).wrap(Wrap { trim: false });
             paragraph_height(&paragraph, width)
         };
-        // Borders, the line of the answer, and one between.
+        // Borders, the line of the answers, and one between.
         let room = usize::from(area.height.saturating_sub(4));
         let mut of = lines(&asked.text);
         if of > room {
@@ -59,12 +60,12 @@ impl Shown {
             of,
             width,
         };
-        // Without a line of it nothing is in sight.
+        // Without a line of its text nothing is in sight.
         (room > 0).then_some(Self { asked, sight, area })
     }
 }
 
-/// What a frame shows of the question of the screen; None: there is none, or no room for it.
+/// The part of the screen's question that a frame shows; None: there is none, or no room for it.
 pub fn in_sight(model: &Model) -> Option<InSight> {
     if too_small(model.size) {
         return None;

@@ -13,7 +13,7 @@ use crate::reclaim::everybody::What;
 use crate::reclaim::{Change, Figure, Progress, Unit};
 use crate::ui::model::{Ask, ConfirmRung, Model, RungLedger, RunningRung};
 
-/// While the plan is made.
+/// The box while the plan is made.
 pub(super) fn planning(
     model: &Model,
     ask: &Ask,
@@ -28,7 +28,7 @@ pub(super) fn planning(
     popup(model.look, &title("Planning", ask, area), text, frame, area);
 }
 
-/// What a box is about.
+/// The title of a box.
 fn title(verb: &str, ask: &Ask, area: Rect) -> String {
     let room = usize::from(area.width.min(96)).saturating_sub(40);
     let path = |path: &std::path::Path| tail(&printable(path), room);
@@ -65,7 +65,7 @@ pub(super) fn asked(model: &Model, confirm: &ConfirmRung, area: Rect) -> Asked {
     if let Some(path) = confirm.plan.ask.place().map(printable)
         && !title.ends_with(&path)
     {
-        // Nobody agrees to what they cannot read in full.
+        // A user confirms only what they can read in full.
         text.push(Line::raw(path));
     }
     text.extend(head(model, confirm, width));
@@ -94,7 +94,7 @@ pub(super) fn asked(model: &Model, confirm: &ConfirmRung, area: Rect) -> Asked {
     }
 }
 
-/// Whom it hits, and what is asked for: nobody agrees to what they cannot read in full.
+/// What it affects, and what is requested: a user confirms only what they can read in full.
 fn head(model: &Model, confirm: &ConfirmRung, width: usize) -> Vec<Line<'static>> {
     let style = match confirm.is_wide() {
         true => model.look.alarm(),
@@ -112,7 +112,7 @@ fn labelled(label: &str, words: &str) -> String {
     format!("{label:<8} {words}")
 }
 
-/// In lines below one another, the label in front of the first.
+/// Lines below one another, the label in front of the first.
 fn block(label: &str, words: &str, style: Style, width: usize) -> Vec<Line<'static>> {
     let lines = wrapped(words, width.saturating_sub(LABEL))
         .into_iter()
@@ -123,7 +123,7 @@ fn block(label: &str, words: &str, style: Style, width: usize) -> Vec<Line<'stat
         .collect()
 }
 
-/// What is asked for, and the keys that change it.
+/// The request, and the keys that change it.
 fn asks(model: &Model, confirm: &ConfirmRung) -> Vec<Line<'static>> {
     let look = model.look;
     let line = |words: &str| Line::raw(labelled("Option", words));
@@ -182,7 +182,7 @@ fn prompt(model: &Model, confirm: &ConfirmRung) -> Prompt {
         false => look.warn(),
     };
     let go = match &confirm.word {
-        // What was typed stands last, where it grows.
+        // The typed text is last, where it grows.
         Some(typed) => {
             let word = model.host.word();
             format!("type {word} and Enter to reclaim: {}_", printable(typed))
@@ -198,7 +198,7 @@ fn prompt(model: &Model, confirm: &ConfirmRung) -> Prompt {
     })
 }
 
-/// How far it is.
+/// Progress of a rung.
 pub(super) fn running(model: &Model, running: &RunningRung, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     let elapsed = duration(model.now.saturating_sub(running.since));
@@ -243,7 +243,7 @@ fn so_far(progress: &Progress) -> Option<String> {
     Some(format!("{} {}{of}", progress.doing, show(progress.done)))
 }
 
-/// Before and after, as the kernel counts.
+/// Figures before and after, as the kernel counts.
 pub(super) fn ledger(model: &Model, ledger: &RungLedger, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     let outcome = &ledger.outcome;

@@ -1,4 +1,4 @@
-//! The kernel's settings: what they are, what they mean, and what a change would do.
+//! The kernel's settings: their values and meaning, and the effect of a change.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;

@@ -1,4 +1,4 @@
-//! The slab screen: its parts, and where they are.
+//! The slab screen: its parts, and their places.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -12,7 +12,7 @@ use crate::base::text::{duration, printable};
 use crate::kernel::source::{Class, SourceError};
 use crate::ui::model::{Column, Model, Shown, Window};
 
-/// Where the parts of the screen are.
+/// Places of the parts of the screen.
 struct Areas {
     figures: Rect,
     summary: Rect,
@@ -22,7 +22,7 @@ struct Areas {
     table: Rect,
 }
 
-/// What is missing from the table: lines that were not understood, and sizes.
+/// What the table lacks: lines that were not understood, and sizes.
 fn notes(model: &Model) -> Vec<String> {
     let Some(shown) = &model.shown else {
         return Vec::new();
@@ -43,8 +43,7 @@ fn notes(model: &Model) -> Vec<String> {
     gap.into_iter().chain(no_size).collect()
 }
 
-/// slabtop's summary stands beside the other figures where there is room, and takes the place of
-/// the chart where there is none.
+/// slabtop's summary is beside the other figures if there is room, else it replaces the chart.
 fn areas(model: &Model, area: Rect) -> Areas {
     let shown = shows_summary(model);
     let fits_beside = area.width >= OTHERS + summary::WIDTH;
@@ -142,7 +141,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
-/// What of the table is at a column and row of the terminal.
+/// The part of the table at a column and row of the terminal.
 pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hit> {
     let table = areas(model, area).table;
     if !table.contains((column, row).into()) {
@@ -151,7 +150,7 @@ pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hi
     table::hit(model, table, column, row)
 }
 
-/// Whether the kernel tells reclaimable memory from other: before 2.6.19 it did not.
+/// Whether the kernel distinguishes reclaimable memory: before 2.6.19 it did not.
 fn has_classes(model: &Model) -> bool {
     let memory = model
         .shown
@@ -160,7 +159,7 @@ fn has_classes(model: &Model) -> bool {
     memory.is_none_or(|memory| memory.sreclaimable.is_some() || memory.sunreclaim.is_some())
 }
 
-/// SReclaimable and SUnreclaim over time; Slab where the kernel does not tell them apart.
+/// SReclaimable and SUnreclaim over time; Slab where the kernel does not distinguish them.
 pub(super) fn memory_chart(model: &Model, window: Window, frame: &mut Frame<'_>, area: Rect) {
     let values = |value| chart::values(&model.history, window, value);
     let reclaimable = values(|point| point.memory?.sreclaimable);
@@ -200,7 +199,7 @@ fn of_bytes<'a>(model: &'a Model, series: &'a [Series<'a>], window: Window) -> C
     }
 }
 
-/// What the chart shows, in its upper right corner.
+/// The chart's lines and values, in its upper right corner.
 fn legend(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let span = duration(model.window().span);
     let names = match has_classes(model) {
@@ -213,7 +212,7 @@ fn legend(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let span = Span::raw(format!(" last {span} "));
     let legend = Line::from_iter(names.into_iter().chain([span]));
     let width = u16::try_from(legend.width()).unwrap_or(u16::MAX);
-    // Where the chart is small it is worth more than its legend.
+    // A small chart is worth more than its legend.
     if area.height > 2 && area.width > 2 * width {
         let at = Rect::new(area.right() - width, area.y, width, 1);
         frame.render_widget(Clear, at);
@@ -221,7 +220,7 @@ fn legend(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
-/// One line, with what is below it filled.
+/// One line, filled below.
 pub(super) fn filled<'a>(model: &Model, values: &'a [chart::Value]) -> [Series<'a>; 2] {
     let series = [(model.look.dim(), true), (model.look.accent(), false)];
     series.map(|(style, filled)| Series {
@@ -231,7 +230,7 @@ pub(super) fn filled<'a>(model: &Model, values: &'a [chart::Value]) -> [Series<'
     })
 }
 
-/// What cannot be read, why, and what can be done.
+/// The file that cannot be read, why, and the remedy.
 pub(super) fn source_trouble(
     model: &Model,
     what: &str,

@@ -9,7 +9,7 @@ use crate::ui::model::{
     CGROUP_COLUMNS, Column, FILESYSTEM_COLUMNS, GridColumn, GridOrder, Model, Screen, TREE_SHAPES,
 };
 
-/// Whether it is sorted by, its letter, its words; and whether the order is reversed.
+/// Whether it is the sort key, its letter, its name; and whether the order is reversed.
 type Columns = (Vec<(bool, char, &'static str)>, bool);
 
 fn grid<L>(columns: &[GridColumn<L>], order: &GridOrder) -> Columns {
@@ -18,7 +18,8 @@ fn grid<L>(columns: &[GridColumn<L>], order: &GridOrder) -> Columns {
     (columns.collect(), order.reverse)
 }
 
-/// A letter and a column a line; on the slab screen slabtop's letters work without the menu, too.
+/// A line for each letter and column; on the slab screen slabtop's letters work without the menu,
+/// too.
 pub(super) fn render(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     let (columns, reverse): Columns = match model.screen {
@@ -36,7 +37,7 @@ pub(super) fn render(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect
             (columns.collect(), model.slabs.reverse)
         }
     };
-    // Without borders, letters and blanks.
+    // Excluding borders, letters and blanks.
     let room = usize::from(area.width.saturating_sub(13)).min(30);
     let order = look.glyphs.order[usize::from(reverse)];
     let lines = columns
@@ -51,7 +52,7 @@ pub(super) fn render(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect
                 Line::raw(text)
             }
         });
-    // Without the border and the line below.
+    // Excluding the border and the line below.
     let height = usize::from(area.height.saturating_sub(3)).max(1);
     let first = first_row(at, columns.len(), height);
     let mut lines: Vec<_> = lines.skip(first).take(height).collect();

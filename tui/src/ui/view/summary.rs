@@ -15,7 +15,7 @@ pub(super) const REASON: u16 = 2;
 /// Columns of the summary.
 pub(super) const WIDTH: u16 = 46;
 
-/// The figures in `area`; the reason below them, or below the other figures if these stand beside.
+/// The figures in `area`; the reason is below them, or below the other figures if these are beside.
 pub(super) fn render(
     model: &Model,
     shown: &Shown,
@@ -89,8 +89,8 @@ fn lines(model: &Model, totals: &Totals) -> Vec<Line<'static>> {
     ]
 }
 
-/// Where the bytes are that make slabtop's size and `Slab:` differ. Allocations above two pages
-/// go past the caches to the page allocator, and are counted in Slab all the same (mm/slub.c:
+/// The bytes by which slabtop's size and `Slab:` differ. Allocations above two pages bypass the
+/// caches and use the page allocator, but are counted in Slab (mm/slub.c:
 /// `___kmalloc_large_node()`, Linux 7.3).
 fn reason(totals: &Totals, slab: Option<u64>) -> Vec<String> {
     let Some(size_bytes) = totals.size_bytes else {
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_makes_the_difference_is_said() {
+    fn reason_names_what_makes_the_difference() {
         let totals = Totals {
             object_bytes: 2_000,
             size_bytes: Some(4_096),

@@ -122,7 +122,7 @@ fn row(model: &Model, line: &Cache<'_>, shapes: &[&Shape], area: Rect, buffer: &
     pen.write(&named);
 }
 
-/// A name, and how many others are merged with it, as far as there is room: the name comes first.
+/// A name, and how many others are merged with it, if there is room: the name has precedence.
 fn named(name: &str, merged: usize, room: usize) -> String {
     let marks = match merged {
         0 => return middle(name, 0, room),
@@ -133,8 +133,8 @@ fn named(name: &str, merged: usize, room: usize) -> String {
     middle(name, 0, room) + mark.map_or("", String::as_str)
 }
 
-/// The objects over the time of the chart above, each row on a scale of its own. A scale reaches
-/// over a twentieth of the figure at least: what hardly changes is to look like it.
+/// The objects over the time of the chart above, each row on a scale of its own. A scale covers at
+/// least a twentieth of the figure: what hardly changes has to look flat.
 fn history(model: &Model, line: &Cache<'_>, width: usize) -> Vec<&'static str> {
     let window = model.window();
     let (begin, end) = (window.begin(), window.end);
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_comes_before_the_mark_of_merged_ones() {
+    fn name_has_precedence_over_the_mark_of_merged_caches() {
         assert_eq!(named("buffer_head", 1, 18), "buffer_head (+1)");
         assert_eq!(named("lsm_inode_cache", 2, 18), "lsm_inode_cache +2");
         assert_eq!(named("kernfs_node_cache", 12, 18), "kernfs_node_cache+");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rows_history_shows_what_matters() {
+    fn history_of_a_row_shows_real_changes() {
         const GLYPHS: [&str; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
         let spark = |values: &[u64]| {
             let values: Vec<_> = values.iter().copied().map(Some).collect();

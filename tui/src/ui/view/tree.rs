@@ -18,7 +18,7 @@ use crate::kernel::source::Mount;
 use crate::kernel::target::LookError;
 use crate::ui::model::{Browse, End, Model, Place, State, TreeColumn};
 
-/// Whichever of the two it is.
+/// Draws whichever of the two is shown.
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     match model.tree.place() {
         Some(place) => directory(model, place, frame, area),
@@ -52,7 +52,7 @@ fn areas(area: Rect) -> [Rect; 4] {
 
 /// ```text
 ///  /var/spool/app                                  ext4 on /dev/vda1   counted 0.4 s ago
-///  below: 40,311,020 dentries  40,120,004 negative (99 %)  7.3 GiB comes back
+///  below: 40,311,020 dentries  40,120,004 negative (99 %)  7.3 GiB freeable
 ///  ── 3 directories with cached names, by freeable ▼ ──────────────────────────
 ///         NEGATIVE  IN USE     UNUSED   INODES    PAGES   FREEABLE NAME
 ///  ████ 40,100,212       4          9       13  1.2 MiB    7.2 GiB sessions/
@@ -95,7 +95,7 @@ fn directory(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
-/// All below the first line.
+/// The area below the first line.
 fn below(path: Rect, area: Rect) -> Rect {
     Rect {
         y: path.bottom(),
@@ -124,7 +124,7 @@ fn path_line(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
     directory_line(model, &place.path, &place.mount, &age, frame, area);
 }
 
-/// A directory's path, its filesystem, and how old the figures are.
+/// A directory's path, its filesystem, and the age of the figures.
 pub(super) fn directory_line(
     model: &Model,
     path: &Path,
@@ -156,7 +156,7 @@ pub(super) fn filesystem(mount: &Mount) -> String {
     )
 }
 
-/// How far a census has come, and how fast.
+/// Progress and rate of a census.
 fn counting(model: &Model, place: &Place) -> String {
     let State::Counting {
         since,
@@ -190,7 +190,7 @@ fn below_here(model: &Model, place: &Place) -> Line<'static> {
     let look = model.look;
     let here = &place.census.here;
     let share = percent(here.negative, here.total).unwrap_or(0);
-    // Without slabinfo the size of a dentry is not known.
+    // Without slabinfo the size of a dentry is unknown.
     let size = model.dentry_size();
     let back = size.map_or("-".into(), |size| bytes(freeable(here, size)));
     Line::from(vec![
@@ -262,7 +262,7 @@ fn rows_title(model: &Model, place: &Place) -> Line<'static> {
     Line::styled(text, look.strong())
 }
 
-/// Why there are no figures, and what to do. None are made up.
+/// Why there are no figures, and the remedy. None are invented.
 pub(super) fn failed(
     model: &Model,
     what: &'static str,
@@ -307,7 +307,7 @@ pub(super) fn failed(
     trouble(look, text, frame, area);
 }
 
-/// What an error means for who only wanted to look, and what to do about it.
+/// The meaning of an error for a user who only wanted to look, and the remedy.
 fn more(model: &Model, error: &LookError) -> Option<String> {
     let looked_up = model.tree.place().is_some_and(|place| place.lookup);
     match error {

@@ -38,7 +38,7 @@ pub(super) fn render(model: &Model, place: &Place, frame: &mut Frame<'_>, area: 
         text.push(' ');
         let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
         let name = name(model, place, row);
-        // Cut in the middle it would read as another name.
+        // Cut in the middle it would look like another name.
         let name = match row.name.is_empty() && room < name.len() {
             true => ".".to_owned(),
             false => middle(&name, 0, room),
@@ -114,7 +114,7 @@ fn name(model: &Model, place: &Place, row: &DirectoryCount) -> String {
     text
 }
 
-/// A bar of the part that `value` is of the greatest.
+/// A bar of `value` relative to the greatest.
 fn bar(model: &Model, value: u128, greatest: u128, width: usize) -> String {
     let steps = model.look.glyphs.bar.len();
     let part = value as f64 / greatest.max(1) as f64;

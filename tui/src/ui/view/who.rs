@@ -16,9 +16,9 @@ use crate::ui::model::{
     ConfirmWho, Course, Model, Opened, PAST, WATCH_LIMIT, WatchState, Watching,
 };
 
-/// Columns from which there is room for the small history, and for the group.
+/// Width from which there is room for the small chart, and for the group.
 const WIDE: u16 = 100;
-/// And for the command line.
+/// Width from which there is room for the command line, too.
 const WIDEST: u16 = 150;
 
 /// ```text
@@ -75,7 +75,7 @@ fn is_cache(watching: &Watching) -> bool {
     matches!(watching.spec, Spec::Cache(_))
 }
 
-/// What is watched, what was made, and for how long it goes on.
+/// The subject, the number made, and the remaining time.
 fn head(model: &Model, watching: &Watching) -> Line<'static> {
     let look = model.look;
     let lasted = duration(watching.lasted());
@@ -93,7 +93,7 @@ fn head(model: &Model, watching: &Watching) -> Line<'static> {
     ])
 }
 
-/// What it costs, what is missing, and by what means it is known. What is missing stands first.
+/// Cost of the trace, what is missing, and the tracing method. What is missing is first.
 fn how(model: &Model, watching: &Watching, width: u16) -> Line<'static> {
     let look = model.look;
     let reading = &watching.reading;
@@ -211,7 +211,7 @@ fn row_text(model: &Model, watching: &Watching, row: &Row, width: u16) -> String
     format!("{text}{place}  {}", cut(&command, room))
 }
 
-/// `agent[1234]`, or of one that has ended `agent (gone)`: its number may be another's now.
+/// `agent[1234]`, or of an ended process `agent (gone)`: its number may belong to another one now.
 fn process(row: &Row) -> String {
     let process = &row.process;
     let name = printable(&process.name);
@@ -221,7 +221,7 @@ fn process(row: &Row) -> String {
     }
 }
 
-/// The path where it is known; else the name, and the number.
+/// The path if it is known; else the name, and the number.
 pub(super) fn directory(row: &Row) -> String {
     let Some(directory) = &row.directory else {
         return "-".into();
@@ -233,7 +233,7 @@ pub(super) fn directory(row: &Row) -> String {
     }
 }
 
-/// What was made between the last readings, on a scale of the row's own.
+/// Objects made between the last readings, on a scale of the row's own.
 fn past(model: &Model, course: &Course) -> String {
     let most = course.past.iter().copied().max().unwrap_or(0).max(1);
     let glyphs = model.look.glyphs.spark;
@@ -266,7 +266,7 @@ fn selected(model: &Model, width: u16) -> Text<'static> {
     .style(model.look.dim())
 }
 
-/// What a process has open, over the rows.
+/// The open files of a process, over the rows.
 fn files(model: &Model, opened: &Opened, frame: &mut Frame<'_>, area: Rect) {
     let room = usize::from(area.height.saturating_sub(6)).max(1);
     let text = match &opened.lines {
@@ -288,7 +288,7 @@ fn files(model: &Model, opened: &Opened, frame: &mut Frame<'_>, area: Rect) {
     );
 }
 
-/// What is asked before anything is armed.
+/// The question before anything is armed.
 pub(super) fn asked(model: &Model, confirm: &ConfirmWho) -> Asked {
     let look = model.look;
     let (what, each, cache) = match &confirm.spec {
@@ -346,7 +346,7 @@ pub(super) fn asked(model: &Model, confirm: &ConfirmWho) -> Asked {
     }
 }
 
-/// What is asked before the program is left with a watch on.
+/// The question before the program quits with a trace on.
 pub(super) fn leaving(model: &Model) -> Asked {
     let what = match &model.who.watching {
         Some(watching) => watching.spec.words(),
@@ -368,7 +368,7 @@ pub(super) fn leaving(model: &Model) -> Asked {
     }
 }
 
-/// By how many active objects a cache changes now.
+/// Current growth of a cache in active objects per second.
 fn growth(model: &Model, cache: &str) -> Option<String> {
     let latest = model.latest.as_deref()?;
     let caches = latest.sample.caches.as_ref().ok()?;

@@ -1,4 +1,4 @@
-//! How soon a key shows on the program's own screen, while much is counted and where many names are listed.
+//! Latency of a key on the program's own screen, during a large count and with many names listed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,27 +11,29 @@ use super::tell;
 use super::terminal::Terminal;
 use crate::agent::lookups;
 
-/// Keys of which the 99th percentile is taken.
+/// Number of keys for the 99th percentile.
 const KEYS: usize = 300;
 
-/// Between a frame and the next key: not always at the same point of what the program does.
+/// Pause between a frame and the next key, so that keys hit different points of the program's
+/// cycle.
 const PAUSE: Duration = Duration::from_millis(7);
 
-/// Directories of the tree that is as good as empty: rows for the selection to move in.
+/// Directories of the nearly empty tree: rows for the selection to move in.
 const FEW: u64 = 36;
 
-/// Directories, and names in each, of the census. The program tells 256 rows while it counts: those
-/// of more would come and go, and with them the selection.
+/// Directories, and names in each, of the census. The program shows 256 rows while it counts: with
+/// more directories rows would appear and vanish, and the selection with them.
 const MANY: u64 = 200;
 const EACH: u64 = 25_000;
 
-/// Names in the directory of which they are listed.
+/// Names in the directory whose names are listed.
 const NAMES: u64 = 1_000_000;
 
 const DOWN: &str = "\x1b[B";
 const UP: &str = "\x1b[A";
 
-/// Rows of the screen that lists are in, on both pages, and the one that the selection is kept at.
+/// Rows of the screen that have the lists, on both pages, and the row at which the selection is
+/// kept.
 const LIST: std::ops::Range<u16> = 5..23;
 const MIDDLE: u16 = 12;
 
@@ -55,7 +57,7 @@ fn text(screen: &vt100::Screen, row: u16) -> String {
         .to_owned()
 }
 
-/// The row that is shown inverse, and the name at its end. None while a frame is drawn in part.
+/// The row that is shown inverse, and the name at its end. None while a frame is incomplete.
 fn selected(screen: &vt100::Screen) -> Option<(u16, String)> {
     let inverse = |row: &u16| screen.cell(*row, 1).is_some_and(vt100::Cell::inverse);
     let mut rows = LIST.filter(inverse);
@@ -64,12 +66,12 @@ fn selected(screen: &vt100::Screen) -> Option<(u16, String)> {
         return None;
     }
     let text = text(screen, row);
-    // The one that is being counted.
+    // The directory that is being counted.
     let text = text.trim_end_matches(" ...");
     Some((row, text.rsplit(' ').next()?.to_owned()))
 }
 
-/// Whether there are so many rows that the selection can move anywhere in the middle.
+/// Whether there are enough rows for the selection to move anywhere in the middle.
 fn is_long(screen: &vt100::Screen) -> bool {
     !text(screen, MIDDLE + 1).is_empty() && selected(screen).is_some()
 }
@@ -115,7 +117,7 @@ fn of_few(dir: &Path) -> Result<f64> {
     percentile(&mut terminal, |_| Ok(()))
 }
 
-/// Makes sure that a census is under way, and has come to so many rows that there are some to move in.
+/// Waits until a census is under way, with enough rows to move in.
 fn under_way(terminal: &mut Terminal) -> Result<()> {
     while !(is_counting(terminal.screen()) && is_long(terminal.screen())) {
         if !is_counting(terminal.screen()) {
@@ -123,14 +125,14 @@ fn under_way(terminal: &mut Terminal) -> Result<()> {
             terminal.wait("a census to begin", is_counting)?;
         }
         terminal.wait("rows", |screen| !is_counting(screen) || is_long(screen))?;
-        // The row that was selected before is not there yet: another one has to be, by name.
+        // The row that was selected before is not there yet: another one is selected, by name.
         press(terminal)?;
         press(terminal)?;
     }
     Ok(())
 }
 
-/// Enters the directory: how long it takes to the first row, and to the census' end.
+/// Enters the directory: the time to the first row, and to the end of the census.
 fn first_row(terminal: &mut Terminal, top: &Path, dir: &Path) -> Result<(Duration, Duration)> {
     let many = |screen: &vt100::Screen| selected(screen).is_some_and(|(_, name)| name == "many/");
     let above = format!(" {} ", top.display());
@@ -151,7 +153,7 @@ fn first_row(terminal: &mut Terminal, top: &Path, dir: &Path) -> Result<(Duratio
     Ok((first, started.elapsed()))
 }
 
-/// During censuses of five million, the first row of the first one told; and the program's memory.
+/// During censuses of five million, the first row of the first one; and the program's memory.
 fn of_many(top: &Path, dir: &Path) -> Result<(f64, f64)> {
     let mut terminal = Terminal::slabscope(top)?;
     let (first, all) = first_row(&mut terminal, top, dir)?;
@@ -171,7 +173,7 @@ fn of_names(dir: &Path) -> Result<(f64, f64)> {
         screen.contents().contains(" names are cached as absent")
     })?;
     terminal.send("\t")?;
-    // Of all rows the names' alone are nothing but a name.
+    // Of all rows only those of names are nothing but a name.
     terminal.wait("the list of names", |screen| {
         let bare = |(row, name): (u16, String)| text(screen, row).trim() == name;
         is_long(screen) && selected(screen).is_some_and(bare)

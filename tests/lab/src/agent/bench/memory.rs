@@ -1,4 +1,4 @@
-//! What grows with the size of the tree, and what must not.
+//! Memory that grows with the size of the tree, and memory that must not.
 
 use std::fs::{self, File};
 use std::os::fd::AsFd as _;
@@ -13,16 +13,17 @@ use super::tell;
 const FEW: u64 = 100_000;
 const MANY: u64 = 5_000_000;
 
-/// The cost of few is measured so often, and the median taken: it is over soon, and so easily disturbed.
+/// Rounds for the cost of few dentries, whose median counts: a round is short, and so easily
+/// disturbed.
 const FEW_ROUNDS: usize = 5;
 
-/// Directories below the one that the walk begins at: with that one as many as the module can stand in.
+/// Directories below the root of the walk: with it, as many as the module's depth limit.
 const DEPTH: usize = 255;
 
-/// One session alone would be lost in what the kernel rounds to pages.
+/// Sessions at once; one alone would vanish in the kernel's rounding to pages.
 const SESSIONS: usize = 16;
 
-/// A chain of directories: its deepest one.
+/// A chain of directories; returns its deepest one.
 fn chain(top: &Path) -> Result<PathBuf> {
     let mut path = top.to_owned();
     for _ in 0..DEPTH {
@@ -32,7 +33,7 @@ fn chain(top: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Bytes that the kernel has allocated for itself, whichever allocator they come from.
+/// Bytes that the kernel has allocated for itself, by any allocator.
 fn kernel_bytes() -> Result<u64> {
     let text = fs::read_to_string("/proc/meminfo").context("cannot read /proc/meminfo")?;
     let row = |name: &str| -> Result<u64> {
@@ -49,7 +50,7 @@ fn kernel_bytes() -> Result<u64> {
     Ok(1024 * (row("Slab:")? + row("VmallocUsed:")?))
 }
 
-/// A session that stands in the deepest directory, which has so many children that a slice of time ends there.
+/// A session in the deepest directory, whose many children make a slice of time end there.
 fn paused(top: &File) -> Result<Session> {
     let walk = Walk::Census {
         depth: u32::try_from(DEPTH).unwrap_or(u32::MAX),
@@ -82,7 +83,8 @@ fn session_bytes(top: &Path) -> Result<f64> {
     Ok((after as f64 - before as f64) / SESSIONS as f64)
 }
 
-/// The cost of a dentry among many, by the cost of one among few; on the way, what a session takes deep in the tree.
+/// The cost of a dentry among many relative to one among few; also the memory of a session deep in
+/// the tree.
 pub fn scale(rounds: u32) -> Result<()> {
     let top = directory("deep")?;
     let dir = chain(&top)?;

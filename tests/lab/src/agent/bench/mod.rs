@@ -1,7 +1,7 @@
-//! Measurements, made inside the guest: times are those of the calls alone, without any program's start. Sessions are
-//! opened with the program's own library.
+//! Measurements, made inside the guest: times are those of the calls alone, without any program's
+//! start. Sessions are opened with the program's own library.
 //!
-//! Each prints one line a round and measure, a [`Sample`]; what it says is judged by the host.
+//! Each prints one line a round and measure, a [`Sample`]; the host judges the figures.
 
 mod keys;
 mod memory;
@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// Where all of it happens.
+/// Directory of all measurements.
 const TOP: &str = "/mnt/ext4";
 
 /// What can be measured at once.
@@ -53,17 +53,17 @@ pub enum Bench {
     ReaderCosts,
 }
 
-/// What samples are marked with that tell how long the host takes a processor away.
+/// Measure that shows how long the host takes a processor away.
 pub const NOISE: &str = "noise";
 
-/// One round of one measure: nanoseconds or bytes, of the module and of what it is compared with.
+/// One round of one measure: nanoseconds or bytes, of the module and of its peer.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub struct Sample {
-    /// What was measured.
+    /// Name of the measure.
     pub measure: String,
-    /// With the module.
+    /// The module's figure.
     pub ours: f64,
-    /// With the other.
+    /// The peer's figure.
     pub other: f64,
 }
 
@@ -86,7 +86,7 @@ pub fn run(bench: Bench, rounds: u32) -> Result<()> {
     }
 }
 
-/// What a measurement that has to be killed runs in a process of its own.
+/// The part of a measurement that has to be killed, in a process of its own.
 pub use races::{Victim, victim};
 
 fn tell(measure: &str, ours: f64, other: f64) -> Result<()> {

@@ -1,4 +1,4 @@
-//! What is measured, each as one call that returns how long it took.
+//! The measured operations, each as one call that returns its duration.
 
 use std::fs::{self, File};
 use std::os::fd::AsFd as _;
@@ -38,7 +38,7 @@ pub fn walk(dir: &Path, walk: Walk) -> Result<(Duration, Counters)> {
     bail!("a walk without a total")
 }
 
-/// A prune of negative dentries of which the number is known.
+/// A prune of negative dentries whose number is known.
 pub fn negative(dir: &Path, count: u64) -> Result<Duration> {
     let (took, found) = walk(dir, prune(PruneMode::Negative))?;
     ensure!(
@@ -76,7 +76,8 @@ pub fn directory(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Empties the caches of what earlier rounds left, lets what was freed come back, and looks names up that are not there.
+/// Empties the caches of what earlier rounds left, waits until freed memory is usable, and looks up
+/// names that are not there.
 pub fn fill(dir: &Path, count: u64) -> Result<()> {
     rustix::fs::sync();
     drop_caches()?;
@@ -85,7 +86,8 @@ pub fn fill(dir: &Path, count: u64) -> Result<()> {
     Ok(())
 }
 
-/// Freed dentries come back after a grace period of RCU: nobody's measurement should bear it but its own.
+/// Freed dentries become usable after a grace period of RCU: only the measurement that freed them
+/// should bear that.
 pub fn settle() {
     sleep(Duration::from_millis(200));
 }

@@ -1,4 +1,4 @@
-//! What others feel of it: who looks names up meanwhile, who kills it, who competes for the processor.
+//! Effects on others: on lookups meanwhile, on a kill, on competitors for the processor.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -27,17 +27,17 @@ const KILLED: u64 = 500_000;
 const BEHIND: u64 = 16_000;
 const HELD: u64 = 65_000;
 
-/// How long a prune of as many takes under emulation.
+/// Duration of a prune of as many under emulation.
 const ACTED: Duration = Duration::from_millis(350);
 
-/// Trials of a stall, of which the least counts: what the kernel does comes again in each, what a host does that
-/// takes a processor away for a while does not.
+/// Trials of a stall, of which the least counts: the kernel's own stalls occur in each trial, those
+/// of a host that takes a processor away for a while do not.
 const TRIALS: u32 = 3;
 
-/// A wait this many times as long as the module's proves the bound of 100, so the peer need not go on.
+/// A wait this many times as long as the module's proves the bound of 100, so the peer can stop.
 const ENOUGH: u32 = 130;
 
-/// The longest that one of a few common calls takes until told to stop.
+/// The longest duration of one of a few common calls until `stop` is set.
 fn worst(dir: &Path, stop: &AtomicBool) -> Result<Duration> {
     pin(1)?;
     let handle = File::open(dir).with_context(|| format!("cannot open {}", dir.display()))?;
@@ -89,7 +89,7 @@ fn least_stall(dir: &Path, act: impl Fn() -> Result<Duration>) -> Result<Duratio
     Ok(least)
 }
 
-/// The longest that a thread which does nothing but look at the clock is kept from it: by the host, then.
+/// The longest interruption of a thread that does nothing but read the clock: caused by the host.
 fn host_takes() -> Duration {
     pin(1).ok();
     let started = Instant::now();
@@ -145,7 +145,7 @@ pub fn stall_by_readers() -> Result<()> {
     tell("bpf_stall", nanoseconds(ours), nanoseconds(nothing))
 }
 
-/// What is run in a process of its own, to be killed.
+/// An operation in a process of its own, which is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Victim {
     /// The module's prune
@@ -154,7 +154,7 @@ pub enum Victim {
     Shrink,
 }
 
-/// Says that it begins, and begins.
+/// Prints that it begins, and begins.
 pub fn victim(which: Victim, dir: &Path) -> Result<()> {
     println!("begins");
     std::io::stdout().flush().context("cannot report")?;
@@ -164,7 +164,7 @@ pub fn victim(which: Victim, dir: &Path) -> Result<()> {
     }
 }
 
-/// How long a process takes to end from the moment it is killed, a tenth of a second after it began.
+/// Time from the kill of a process, a tenth of a second after it began, to its end.
 fn time_to_die(which: &str, dir: &Path) -> Result<Duration> {
     let agent = std::env::current_exe().context("cannot find this program")?;
     let mut child = Command::new(agent)
@@ -192,7 +192,7 @@ fn time_to_die(which: &str, dir: &Path) -> Result<Duration> {
     Ok(took)
 }
 
-/// The module's prune, and then the peer on what that left.
+/// The module's prune, and then the peer on the rest.
 pub fn kill(rounds: u32) -> Result<()> {
     let dir = directory("killed")?;
     for _ in 0..rounds {
@@ -204,7 +204,7 @@ pub fn kill(rounds: u32) -> Result<()> {
     Ok(())
 }
 
-/// Open files whose dentries stand before the negatives: new ones are put at the head.
+/// Open files whose dentries are in front of the negatives: new ones are put at the head.
 fn hold_before_negatives(dir: &Path) -> Result<Vec<File>> {
     fill(dir, BEHIND)?;
     (0..HELD)
@@ -233,7 +233,8 @@ fn with_competitor<T>(act: impl FnOnce() -> T) -> Result<T> {
     })
 }
 
-/// The peer ends when the files are closed, as nothing else ends it: what it took until then is a lower bound.
+/// The peer ends when the files are closed, as nothing else ends it: its time until then is a lower
+/// bound.
 fn shrink_behind(dir: &Path, held: Vec<File>, enough: Duration) -> Result<Duration> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! The BPF reader by the module, on the same dentries.
+//! The BPF reader relative to the module, on the same dentries.
 
 use std::fs::{self, File};
 use std::os::fd::AsFd as _;
@@ -18,7 +18,7 @@ use super::tell;
 use super::terminal::peak_memory;
 use crate::agent::{lookups, tools};
 
-/// What a census by BPF took, and for how long it kept the processor at most.
+/// Duration of a census by BPF, and the longest time that it kept the processor.
 pub struct Census {
     /// From its first run to its end.
     pub took: Duration,
@@ -26,7 +26,7 @@ pub struct Census {
     pub held: Duration,
 }
 
-/// One census by BPF, of which the counters are known.
+/// One census by BPF whose counters are known.
 fn exact(loaded: Box<Loaded>, dir: &Path, known: &Counters) -> Result<Census> {
     let (census, counted) = census(loaded, dir)?;
     let of = |counters: &Counters| {
@@ -80,7 +80,8 @@ const WAYS: [(Reads, [&str; 4]); 2] = [
     ),
 ];
 
-/// Censuses of which the least longest run counts: what a host does that takes a processor away does not come again.
+/// Censuses of which the least longest run counts: a host that takes a processor away does not do
+/// that in each.
 const TRIALS: u32 = 3;
 
 /// A million negatives in one directory; a tree of files whose inodes are cached.
@@ -113,7 +114,7 @@ pub fn readers(rounds: u32) -> Result<()> {
     Ok(())
 }
 
-/// How long it takes to load and verify the program.
+/// Time to load and verify the program.
 fn loads() -> Result<()> {
     for (reads, [.., load]) in WAYS {
         let started = Instant::now();
@@ -128,7 +129,7 @@ const MANY: u64 = 5_000_000;
 const DIRECTORIES: u64 = 100_000;
 const PER_FILL: u64 = MANY / DIRECTORIES;
 
-/// The most memory that the program has while it does something without a screen: asked for until it ends.
+/// The peak memory of the program for a command without a screen: read until it ends.
 fn peak(command: &[&str], dir: &Path) -> Result<f64> {
     let mut child = Command::new("slabscope")
         .args(["--via", "bpf"])
@@ -151,8 +152,8 @@ fn peak(command: &[&str], dir: &Path) -> Result<f64> {
     }
 }
 
-/// How long others wait meanwhile, how long loading takes, and what the program itself takes for five million: listed from one directory, and
-/// counted in very many.
+/// How long others wait meanwhile, how long loading takes, and the program's own memory for five
+/// million: listed from one directory, and counted in very many.
 pub fn costs(rounds: u32) -> Result<()> {
     let flat = directory("flat")?;
     let wide = directory("wide")?;

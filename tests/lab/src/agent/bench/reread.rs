@@ -1,4 +1,4 @@
-//! Inodes and page cache: what evicting them takes, and what the next read costs after each kind of prune.
+//! Inodes and page cache: the cost of evicting them, and of the next read after each kind of prune.
 
 use std::fs;
 use std::path::Path;
@@ -12,10 +12,10 @@ use super::tell;
 use crate::agent::{lookups, tools};
 
 const FILES: u64 = 50_000;
-/// Names that are looked for among them in vain.
+/// Absent names that are looked up among them.
 const ABSENT: u64 = 50_000;
 
-/// Reads every file of the tree, and asks for names that are not there.
+/// Reads every file of the tree, and looks up names that are not there.
 fn read(top: &Path) -> Result<Duration> {
     let started = Instant::now();
     for index in 0..FILES {
@@ -29,14 +29,14 @@ fn read(top: &Path) -> Result<Duration> {
 fn tree(name: &str) -> Result<std::path::PathBuf> {
     let top = directory(name)?;
     tools::make_files(&top, FILES)?;
-    // Times of access are set by the first read (relatime): an inode that is dirty would stay.
+    // The first read sets times of access (relatime): a dirty inode would stay.
     read(&top)?;
     rustix::fs::sync();
     drop_caches_of(3)?;
     Ok(top)
 }
 
-/// Inodes and pages of a tree of files that were read, by all of `drop_caches`.
+/// Inodes and pages of a tree of files that were read, relative to a whole `drop_caches`.
 pub fn inodes(rounds: u32) -> Result<()> {
     let top = tree("inodes")?;
     for _ in 0..rounds {
@@ -48,7 +48,7 @@ pub fn inodes(rounds: u32) -> Result<()> {
             "{} of {FILES} inodes evicted: {found:?}",
             found.evict_attempted
         );
-        // What XFS, say, would do in the background is not to burden the other.
+        // Background work of one, as of XFS, must not burden the other.
         settle();
         read(&top)?;
         settle();
@@ -58,7 +58,7 @@ pub fn inodes(rounds: u32) -> Result<()> {
     Ok(())
 }
 
-/// Reads again, with nothing pruned and after each prune, by a read of what is all cached.
+/// Rereads with nothing pruned and after each prune, relative to a read of what is all cached.
 pub fn reread(rounds: u32) -> Result<()> {
     let top = tree("reread")?;
     let modes = [

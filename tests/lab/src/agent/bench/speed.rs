@@ -1,4 +1,4 @@
-//! How fast: the time for all of it.
+//! Speed: the time for a whole operation.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -21,7 +21,7 @@ pub const NEGATIVES: u64 = 1_000_000;
 pub const FILES: u64 = 50_000;
 const UNLINKED: u64 = 200_000;
 
-/// A million negatives in one directory; the census is of the same ones, before they go.
+/// A million negatives in one directory; the census is of the same ones, before they are pruned.
 pub fn negatives(rounds: u32) -> Result<()> {
     let dir = directory("negatives")?;
     for _ in 0..rounds {
@@ -81,7 +81,8 @@ pub fn tree(rounds: u32) -> Result<()> {
     Ok(())
 }
 
-/// The way without a module: a file that is removed while it is open takes its name's dentry with it.
+/// The way without a module: a file that is removed while it is open takes its name's dentry with
+/// it.
 fn unlink_each(dir: &Path) -> Result<Duration> {
     let handle = File::open(dir).with_context(|| format!("cannot open {}", dir.display()))?;
     let started = Instant::now();
@@ -97,7 +98,8 @@ fn unlink_each(dir: &Path) -> Result<Duration> {
     Ok(started.elapsed())
 }
 
-/// The other way without a module: one link renamed through the names. Their listing is not in it, as it is not above.
+/// The other way without a module: one link renamed through the names. Listing them is not
+/// included, as above.
 fn carousel_round(dir: &Path) -> Result<Duration> {
     let mut kernel = Kernel::new("/");
     let state = Some(Path::new("/run/carousel").to_owned());

@@ -18,7 +18,7 @@ use crate::guest::screen::TERM;
 const ROWS: u16 = 24;
 const COLS: u16 = 80;
 
-/// The longest that anything is waited for.
+/// Upper bound on any wait.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The program. It is killed when dropped.
@@ -64,7 +64,7 @@ impl Terminal {
         })
     }
 
-    /// What is shown, as far as it was read.
+    /// The screen, as far as its output was read.
     pub fn screen(&self) -> &vt100::Screen {
         self.parser.screen()
     }
@@ -75,7 +75,7 @@ impl Terminal {
         sent.context("the terminal has gone")
     }
 
-    /// Reads what is drawn within a time: once, as soon as there is something.
+    /// Reads output within a time: once, as soon as there is some.
     fn read(&mut self, within: Duration) -> Result<()> {
         let timeout = Timespec::try_from(within).context("too long a time")?;
         let mut ready = [PollFd::new(&self.master, PollFlags::IN)];
@@ -92,7 +92,7 @@ impl Terminal {
         Ok(())
     }
 
-    /// Reads all that is drawn for a while.
+    /// Reads all output for a while.
     pub fn watch(&mut self, during: Duration) -> Result<()> {
         let end = Instant::now() + during;
         loop {
@@ -104,7 +104,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until the screen is as wanted.
+    /// Waits until the screen satisfies `wanted`.
     pub fn wait(&mut self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         while !wanted(self.screen()) {
@@ -120,13 +120,13 @@ impl Terminal {
         Ok(())
     }
 
-    /// The most memory that the program has had, in bytes.
+    /// Peak memory of the program, in bytes.
     pub fn peak_memory(&self) -> Result<f64> {
         peak_memory(self.child.id())
     }
 }
 
-/// The most memory that a process and its children have had, in bytes. What they share counts for each.
+/// Peak memory of a process and its children, in bytes. Shared memory counts for each.
 pub fn peak_memory(process: u32) -> Result<f64> {
     let path = format!("/proc/{process}/task/{process}/children");
     let children = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;

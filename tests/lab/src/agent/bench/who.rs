@@ -1,4 +1,4 @@
-//! What it costs to have the kernel tell who fills the dentry cache.
+//! Cost of a trace of who fills the dentry cache.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -19,14 +19,14 @@ use super::peers::{directory, drop_caches, nanoseconds};
 use super::tell;
 use crate::agent::lookups;
 
-/// Failed lookups whose time is taken.
+/// Failed lookups that are timed.
 const LOOKUPS: u64 = 200_000;
 
 /// The terminal that rows are shown on.
 const SIZE: (u16, u16) = (200, 50);
 
-/// Failed lookups without anything armed, with the bare trigger armed by hand, with ours, and after; and a full
-/// histogram, read and shown.
+/// Failed lookups with nothing armed, with the bare trigger armed by hand, with ours, and after;
+/// and a full histogram, read and shown.
 pub fn who(rounds: u32) -> Result<()> {
     mount()?;
     let dir = directory("who")?;
@@ -64,7 +64,7 @@ fn mount() -> Result<()> {
     Ok(())
 }
 
-/// How long the lookups take, each of which makes a dentry.
+/// Duration of the lookups, each of which makes a dentry.
 fn fill(dir: &Path) -> Result<Duration> {
     drop_caches()?;
     let begin = Instant::now();
@@ -72,7 +72,7 @@ fn fill(dir: &Path) -> Result<Duration> {
     Ok(begin.elapsed())
 }
 
-/// What an administrator would type.
+/// Triggers as an administrator would type them.
 struct Bare(PathBuf);
 
 const EVENT: &str = "bare/lookup";
@@ -110,7 +110,7 @@ fn full(dir: &Path, round: u32) -> Result<()> {
         fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
     }
     let mut watch = Watch::start(&Spec::Below(top.clone()), ROWS, None)?;
-    // By another process: what whoever watches does itself is no row.
+    // By another process: the tracing process's own activity has no row.
     let status = Command::new("sh")
         .args([
             "-c",
@@ -138,7 +138,7 @@ fn full(dir: &Path, round: u32) -> Result<()> {
     model.who.over = Some(model.screen);
     model.who.watching = Some(Watching::new(0, Spec::Everywhere));
     let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1))?;
-    // The first time each process and directory is looked for.
+    // The first time, each process and directory is looked up.
     for turn in 0..4_u32 {
         let begin = Instant::now();
         let text = fs::read(&hist).context("cannot read the histogram")?;

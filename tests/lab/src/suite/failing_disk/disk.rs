@@ -1,11 +1,11 @@
-//! Disks that fail to write when told to, and filesystems on them.
+//! Disks that fail to write on request, and filesystems on them.
 
 use anyhow::Result;
 
 use crate::agent::SCRATCH_DISK;
 use crate::guest::Guest;
 
-/// How a filesystem is made, mounted, and checked once it is unmounted.
+/// How a filesystem is made, mounted, and checked after it is unmounted.
 pub(super) struct Kind {
     pub(super) make: &'static str,
     pub(super) options: &'static str,
@@ -22,7 +22,7 @@ pub(super) const NO_JOURNAL: Kind = Kind {
     options: "noinit_itable",
     check: "e2fsck -fn",
 };
-/// There is a journal, and it is not used.
+/// There is a journal, and the mount does not use it.
 pub(super) const NO_LOAD: Kind = Kind {
     options: "noinit_itable,noload",
     ..EXT4
@@ -37,14 +37,14 @@ pub(super) const BTRFS: Kind = Kind {
     options: "commit=600",
     check: "btrfs check --readonly",
 };
-/// Data is written to where it was, and lies on the disk where the filesystem says that it does: a disk of one device has
-/// its first chunk of data there.
+/// Data is written in place, at the disk addresses that the filesystem reports: a disk of one
+/// device has its first chunk of data there.
 pub(super) const BTRFS_IN_PLACE: Kind = Kind {
     options: "commit=600,nodatacow",
     ..BTRFS
 };
 
-/// A disk, and what of it fails.
+/// A disk, and the part of it that fails.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Disk {
     /// dm-flakey fails every write.
@@ -55,7 +55,7 @@ pub(super) enum Disk {
     BadInodes,
 }
 
-/// Where null_blk's disk is set up.
+/// Directory of null_blk's disk in configfs.
 const NULL_BLK: &str = "/sys/kernel/config/nullb/failing";
 
 fn table(rule: &str) -> String {
@@ -63,7 +63,7 @@ fn table(rule: &str) -> String {
 }
 
 impl Disk {
-    /// Where it is.
+    /// Path of its device.
     pub(super) fn device(self) -> &'static str {
         match self {
             Self::Flakey => "/dev/mapper/flaky",
@@ -98,7 +98,7 @@ impl Disk {
         guest.sh(&script).map(drop)
     }
 
-    /// A script that finds, in sectors, what is to fail of files.
+    /// A script that finds the sectors of files that are to fail.
     pub(super) fn find(self, files: &[String]) -> String {
         let files = files.join(" ");
         let device = self.device();
@@ -120,7 +120,7 @@ impl Disk {
         format!("{found} >/tmp/bad && grep -q - /tmp/bad")
     }
 
-    /// A script that has it fail from now on, or work; what is under way stays so.
+    /// A script that makes it fail from now on, or work; writes under way are not affected.
     pub(super) fn turn(self, works: bool) -> String {
         let rule = match (self, works) {
             (Self::Flakey, true) => format!("linear {SCRATCH_DISK} 0"),

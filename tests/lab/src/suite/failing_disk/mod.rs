@@ -1,4 +1,5 @@
-//! A disk that fails to write: an application reads what it wrote, or hears of it, as it does without slabscope.
+//! A disk that fails to write: an application reads its own writes, or gets an error, as it does
+//! without slabscope.
 
 mod disk;
 
@@ -73,15 +74,16 @@ pub(super) const WITH_ALL: &[Case] = &[
     },
 ];
 
-/// How long all that happens to an application may take.
+/// Upper bound on the time of all steps of an application.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Where the files are, in a directory for each prune: one that its application holds open, one that it opens again.
+/// Directory of the files, with one for each prune: a file that its application holds open, and one
+/// that it opens again.
 const TOP: &str = "/mnt/second";
 const FILES: [&str; 2] = ["held", "let_go"];
 
-/// What is done between the failed write and the next look at the files: what it is called, and the command. The last
-/// one reaches all of them.
+/// An action between the failed write and the next read of the files: its name, and the command.
+/// The last one reaches all of them.
 type Prune = (&'static str, &'static str);
 
 const NOTHING: Prune = ("nothing", "true");
@@ -100,7 +102,7 @@ const PRUNES: &[Prune] = &[
     ("superblock", "slabscope reclaim --superblock {} --yes"),
 ];
 
-/// Those that write what is dirty.
+/// Prunes that write dirty files.
 const WRITING: &[Prune] = &[
     (
         "pages, writing",
@@ -116,16 +118,17 @@ const WRITING: &[Prune] = &[
     ),
 ];
 
-/// Whether the module does it, and with more than dentries: to it, what has been reported has not been forgotten.
+/// Whether the module does it, and evicts more than dentries: it still sees errors that have been
+/// reported.
 fn remembers(command: &str) -> bool {
     command.contains("--mode pages") || command.contains("--mode inodes")
 }
 
-/// What has metadata written that is only in memory.
+/// Writes metadata that is only in memory.
 const FLUSH: &str = "sync /dev/failing";
 const FREEZE: &str = "fsfreeze -f /mnt/second";
 
-/// Steps of an application, and where among them are those whose words are looked at, run by run.
+/// Steps of an application, and the indices of those whose words are compared, run by run.
 #[derive(Default)]
 struct Steps {
     steps: Vec<String>,
@@ -156,7 +159,7 @@ impl Steps {
         }
     }
 
-    /// Prunes a directory, whose second file is nobody's meanwhile.
+    /// Prunes a directory, whose second file is not open meanwhile.
     fn prune(&mut self, dir: &str, command: &str) {
         let let_go = format!("{dir}/{}", FILES[1]);
         self.on(&let_go, &["close"]);
@@ -165,7 +168,7 @@ impl Steps {
         self.look(&let_go, &["open"]);
     }
 
-    /// Takes them; the words of the looks of each run, when all others were `ok`.
+    /// Takes the steps; returns the compared words of each run, when all others were `ok`.
     fn take(&self, guest: &Guest) -> Result<Vec<Vec<String>>> {
         let quoted: Vec<String> = self
             .steps
@@ -195,7 +198,8 @@ fn mount(guest: &Guest, kind: &Kind, disk: Disk) -> Result<()> {
         .map(drop)
 }
 
-/// Whatever is done to files whose data could not be written, the application's words are those that it has without.
+/// Whatever is done to files whose data could not be written, the application's words are the same
+/// as without that.
 fn failed_data(guest: &Guest, kind: &Kind, disk: Disk, prunes: &[Prune]) -> Result<()> {
     guest.load_module()?;
     disk.make(guest)?;
@@ -215,7 +219,7 @@ fn failed_data(guest: &Guest, kind: &Kind, disk: Disk, prunes: &[Prune]) -> Resu
     for ((said, dir), (what, command)) in said.iter().zip(&dirs).zip(&prunes).skip(1) {
         let report = guest.sh(&format!("cat {dir}.said"))?;
         let (first, again) = said.split_at(control.len());
-        // Without the module nobody sees an error that has been reported.
+        // Without the module, an error that has been reported is invisible.
         let warned = report.contains("another run takes them for clean");
         let good = first == &control[..]
             && again.iter().all(|word| word == "ok" || word == "n")
@@ -234,8 +238,8 @@ fn failed_data(guest: &Guest, kind: &Kind, disk: Disk, prunes: &[Prune]) -> Resu
     guest.unload_module()
 }
 
-/// An application's words about two files in each directory, whose data fails to be written all at once, and a prune of
-/// each directory.
+/// An application's words about two files in each directory, whose data fails to be written all at
+/// once, and a prune of each directory.
 fn data_words(
     guest: &Guest,
     disk: Disk,
@@ -258,7 +262,7 @@ fn data_words(
     for file in &files {
         steps.on(file, &["flush"]);
     }
-    // What ends a write, beyond its pages' being clean, goes on in the background.
+    // The end of a write, after its pages are clean, continues in the background.
     steps.sh("sleep 0.3");
     steps.sh(&disk.turn(true));
     for (dir, (_, command)) in dirs.iter().zip(prunes) {
@@ -267,7 +271,7 @@ fn data_words(
         for file in FILES {
             steps.look(&format!("{dir}/{file}"), &["reads", "fsync", "reads"]);
         }
-        // By now somebody has heard of it.
+        // By now the error has been reported to somebody.
         if remembers(command) {
             steps.prune(dir, command);
             for file in FILES {
@@ -278,9 +282,9 @@ fn data_words(
     steps.take(guest)
 }
 
-/// Whatever is done to files whose inodes cannot be written, `fsync` says so where it does without; and where slabscope
-/// has one written, before a script does that in vain, in any case: of one at least, as before Linux 7.3 ext4 tells the
-/// first of those in a block alone.
+/// Whatever is done to files whose inodes cannot be written, `fsync` reports an error if it does
+/// without slabscope; and in any case if slabscope writes one in vain before a script does: for at
+/// least one file, as before Linux 7.3 ext4 reports only the first of those in a block.
 fn failed_inode(guest: &Guest, kind: &Kind, script: &str, prunes: &[Prune]) -> Result<()> {
     guest.load_module()?;
     let control = inode_words(guest, kind, script, NOTHING.1)?;
@@ -340,7 +344,8 @@ fn inode_words(guest: &Guest, kind: &Kind, script: &str, command: &str) -> Resul
     Ok(words.concat())
 }
 
-/// A filesystem that has given up writing may have clean pages that are the only copy, and tells of none.
+/// A filesystem that has given up writing may have clean pages that are the only copy, and does not
+/// report which.
 fn given_up(guest: &Guest) -> Result<()> {
     let disk = Disk::BadData;
     guest.load_module()?;
@@ -360,7 +365,7 @@ fn given_up(guest: &Guest) -> Result<()> {
             "slabscope prune {dir} --mode {mode} --yes --json; true"
         ))?;
         let document: serde_json::Value = serde_json::from_str(&said).context("no JSON")?;
-        // Where nothing may go, it is the plan alone.
+        // If nothing may be evicted, the output is the plan alone.
         let went = |key: &str| document[key].as_u64().unwrap_or(0) > 0;
         let kept = document["failed_writes"] == 10
             && !went("page_cache_freed_bytes")

@@ -11,8 +11,8 @@ use super::load::{BpfError, Loaded};
 use super::request::{Request, limit};
 use crate::abi;
 
-/// Lists the directory of this very program, whose file is open and thus cached and in use: it has to
-/// be there under its name, as a file, referenced. Returns what the program knows of this kernel.
+/// Lists the directory of this very program, whose file is open and thus cached and in use: the
+/// list has to have its name, as a file, referenced. Returns what the program knows of this kernel.
 pub(super) fn check(loaded: &mut Loaded) -> Result<u32, BpfError> {
     let other = |error: io::Error| {
         BpfError::Other(format!(

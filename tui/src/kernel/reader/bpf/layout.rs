@@ -111,7 +111,7 @@ pub(super) struct Child {
     pub(super) dentry: u64,
     pub(super) hash_len: u64,
     pub(super) ino: u64,
-    /// Which of the request's directories it is in.
+    /// Index of its parent in the request's directories.
     pub(super) of: u32,
     /// `ENTRY_` of the module's ABI.
     pub(super) flags: u32,
@@ -144,7 +144,7 @@ pub(super) const KNOWN_FLAGS: u32 = 1;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct State {
     pub(super) fd: i32,
-    /// How many of [`Rows::work`].
+    /// Directories of [`Rows::work`] in this request.
     pub(super) units: u32,
     /// Nanoseconds that a run may take.
     pub(super) max_ns: u64,
@@ -185,7 +185,7 @@ pub(super) struct State {
 // bit pattern is valid.
 unsafe impl aya::Pod for State {}
 
-/// What is too much to copy.
+/// The part that is too large to copy at each run.
 #[repr(C)]
 pub(super) struct Rows {
     pub(super) work: [Unit; UNITS],
@@ -249,7 +249,7 @@ impl Mapped {
         unsafe { self.0.as_ref() }
     }
 
-    /// The same, to fill in.
+    /// The same rows, to fill in.
     pub(super) fn get_mut(&mut self) -> &mut Rows {
         // SAFETY: as above; and nobody else has this mapping.
         unsafe { self.0.as_mut() }

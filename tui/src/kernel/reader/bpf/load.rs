@@ -56,15 +56,15 @@ pub enum BpfError {
     /// The kernel's verifier refuses the program.
     #[error("the kernel refuses the BPF program: {reason}{}", at(.log.as_deref()))]
     Refused {
-        /// Its last words.
+        /// The last line of the verifier's log before its summary.
         reason: String,
-        /// Where all of them are kept.
+        /// File that holds the whole log.
         log: Option<PathBuf>,
     },
     /// It runs, but what it reads is not what is there.
     #[error("the BPF program misreads this kernel: {0}; its figures are not used")]
     Misreads(&'static str),
-    /// Anything else.
+    /// Another error, in words.
     #[error("cannot use BPF: {0}")]
     Other(String),
 }
@@ -94,7 +94,7 @@ pub struct Loaded {
     rows: Mapped,
     pub(super) known: u32,
     reads: Reads,
-    /// Why it does not read by direct loads.
+    /// Why it does not use direct loads; None: it does.
     pub(super) instead: Option<String>,
 }
 
@@ -176,10 +176,10 @@ fn direct() -> Result<Vec<u8>, BpfError> {
     Ok(object)
 }
 
-/// Gives back the memory in which the kernel's BTF was taken apart, some 40 MiB: glibc keeps it else.
+/// Returns the memory in which the kernel's BTF was parsed, some 40 MiB: glibc keeps it else.
 fn trim() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: it only gives back what is free, and may be called from any thread.
+    // SAFETY: it only returns free memory, and may be called from any thread.
     unsafe {
         libc::malloc_trim(0);
     }
@@ -222,7 +222,7 @@ fn refused(error: &ProgramError) -> BpfError {
     if is_confidential() {
         return BpfError::Lockdown;
     }
-    // It was not the verifier: what it says then is no reason.
+    // It was not the verifier: its log is no reason then.
     let scarce = [
         Errno::MFILE,
         Errno::NFILE,
@@ -246,7 +246,7 @@ fn refused(error: &ProgramError) -> BpfError {
     }
 }
 
-/// What the verifier says before it sums up.
+/// The verifier's last line before its summary.
 fn reason(log: &str) -> Option<&str> {
     const SUMMARY: [&str; 3] = ["processed ", "stack depth ", "verification time "];
     let says =
@@ -254,7 +254,7 @@ fn reason(log: &str) -> Option<&str> {
     log.lines().map(str::trim).rfind(says)
 }
 
-/// Keeps the verifier's log for whom it may concern; the one before is replaced.
+/// Keeps the verifier's log for a bug report; it replaces the one before.
 fn keep(log: &str) -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name);
     let dir = xdg::directory(variable, "XDG_STATE_HOME", ".local/state")?.join("slabscope");
@@ -290,7 +290,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 impl Loaded {
-    /// Which reader this is.
+    /// The kind of this reader.
     pub fn kind(&self) -> Kind {
         Kind::Bpf {
             flags: self.known & KNOWN_FLAGS != 0,

@@ -26,7 +26,7 @@ pub(super) struct Waiting {
 pub(super) struct Request {
     state: State,
     units: Vec<Unit>,
-    /// Of each directory those that have children, as far as it is counted.
+    /// For each directory, its children that have children, as far as it is counted.
     children: Vec<Vec<Waiting>>,
     asked: bool,
     skipped: u32,
@@ -64,13 +64,13 @@ impl Counted {
 
 /// What one run did.
 pub(super) struct Ran<'r> {
-    /// Those of a list.
+    /// The children that a list reports.
     pub(super) children: &'r [Child],
     /// How many of the children that were reported before still hold.
     pub(super) kept: usize,
-    /// Those of the request's directories that are counted so far.
+    /// The request's directories that are counted so far.
     found: &'r [Found],
-    /// Of the one under way.
+    /// Counts of the directory under way.
     counts: Counts,
     /// Set once all directories are counted.
     pub(super) counted: Option<Vec<Counted>>,
@@ -126,7 +126,7 @@ impl Request {
         }
     }
 
-    /// One run.
+    /// Runs the program once.
     pub(super) fn run<'r>(&mut self, loaded: &'r mut Loaded) -> Result<Ran<'r>, BpfError> {
         if !self.asked {
             loaded.ask(&self.state, &self.units)?;
@@ -202,7 +202,7 @@ impl Request {
         self.state.known
     }
 
-    /// The longest run.
+    /// The longest run so far.
     pub(super) fn held(&self) -> Duration {
         Duration::from_nanos(self.state.held_ns)
     }

@@ -1,8 +1,8 @@
-//! What of a list was told, so that a part that is read again is not told again: 6 bytes a name, as
-//! there may be millions.
+//! The children of a list that were reported, so that a part that is read again is not reported
+//! again: 6 bytes a name, as there may be millions.
 
-/// Of a child's number, scattered: one that has come meanwhile is taken for one of a million that were
-/// told before once in 280 million times.
+/// A hash of a child's number: among a million reported children, a new one is mistaken for one of
+/// them once in 280 million times.
 type Mark = [u8; 6];
 
 fn mark(child: u64) -> Mark {
@@ -10,7 +10,7 @@ fn mark(child: u64) -> Mark {
     [a, b, c, d, e, f]
 }
 
-/// Children that were told, in the kernel's order.
+/// Children that were reported, in the kernel's order.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     told: Vec<Mark>,
@@ -19,7 +19,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// The program has returned to a place before which so many children were told.
+    /// The program has returned to a place before which `kept` children were reported.
     pub(super) fn keep(&mut self, kept: usize) {
         if kept >= self.told.len() {
             return;
@@ -33,7 +33,7 @@ impl Told {
         self.again.dedup();
     }
 
-    /// Takes the next child. Whether it is told for the first time.
+    /// Takes the next child. True: it is reported for the first time.
     pub(super) fn is_new(&mut self, child: u64) -> bool {
         let mark = mark(child);
         self.told.push(mark);
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_is_new_once_however_often_a_part_is_read_again() {
+    fn child_is_new_once_however_often_a_part_is_read_again() {
         let mut told = Told::default();
         let mut new = |kept: usize, children: &[u64]| -> Vec<u64> {
             told.keep(kept);
@@ -55,7 +55,7 @@ mod tests {
         };
         assert_eq!(new(0, &[9, 7, 5]), [9, 7, 5]);
         assert_eq!(new(3, &[4]), [4]);
-        // Two are read again, with one between them that has come; then all of it.
+        // Two are read again, with a new one between them; then all of it.
         assert_eq!(new(2, &[5, 8, 4]), [8]);
         assert_eq!(new(0, &[6, 9, 7, 5]), [6]);
         assert_eq!(new(4, &[8, 4, 3]), [3]);

@@ -17,7 +17,7 @@ use crate::kernel::reader::Records;
 use crate::kernel::session::plus;
 use crate::kernel::session::{Entry, Record, SessionError, Status};
 
-/// How often the walk reports how far it is.
+/// Interval of the walk's progress reports.
 const PROGRESS: Duration = Duration::from_millis(50);
 
 /// A walk under way.
@@ -28,7 +28,7 @@ pub struct Walk<'d> {
     kind: Kind,
     limit: u64,
     request: Option<Request>,
-    /// Innermost last.
+    /// Directories that are entered, innermost last.
     frames: Vec<Frame>,
     total: Counters,
     status: Status,
@@ -39,7 +39,7 @@ pub struct Walk<'d> {
 }
 
 enum Kind {
-    /// Down to which depth directories are reported.
+    /// Directories are reported down to `depth`.
     Census { depth: u32 },
     /// What was listed already: part of a directory may be read again.
     List(Told),
@@ -98,7 +98,7 @@ impl<'d> Walk<'d> {
         }
     }
 
-    /// For how long one run kept its processor, at most.
+    /// The longest time that one run kept its processor.
     pub fn held(&self) -> Duration {
         self.held
     }
@@ -209,7 +209,7 @@ impl<'d> Walk<'d> {
         self.push(counted, reported);
     }
 
-    /// Whether a directory so many levels below the root has records.
+    /// Whether a directory `depth` levels below the root has records.
     fn is_reported(&self, depth: usize) -> bool {
         match self.kind {
             Kind::Census { depth: most } => depth <= most as usize,
@@ -217,8 +217,8 @@ impl<'d> Walk<'d> {
         }
     }
 
-    /// Leaves the innermost directory, and counts it in its parent: whether it would go can be said
-    /// only now.
+    /// Leaves the innermost directory, and counts it in its parent: only now is it known whether it
+    /// could be evicted.
     fn leave(&mut self) {
         let Some(frame) = self.frames.pop() else {
             return self.end();
@@ -228,7 +228,7 @@ impl<'d> Walk<'d> {
             return self.end();
         };
         let partial = frame.partial || self.status == Status::Stopped;
-        // Its parent's total has one that is gone: nothing is promised of it.
+        // The total of its parent includes one that is gone: nothing is promised of it.
         let known = !partial && !frame.gone;
         let in_use = frame.extra > 0 && known;
         let mut itself = Counters::default();

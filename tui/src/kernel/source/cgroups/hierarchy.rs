@@ -1,4 +1,4 @@
-//! Where the memory controller is: which mount, and of which version.
+//! The mount that has the memory controller, and its version.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use crate::base::text::printable;
 use crate::kernel::source::kernel_tree::{KernelFs, KernelTree, directories};
 use crate::kernel::source::{Kernel, Mounted, SourceError, text, unreadable};
 
-/// Which interface the memory controller has.
+/// The interface of the memory controller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Version {
-    /// The older one, of a hierarchy for each controller.
+    /// The older one, with a hierarchy for each controller.
     V1,
     /// The unified one.
     #[default]
@@ -22,7 +22,7 @@ pub enum Version {
 /// The hierarchy of cgroups that has the memory controller.
 #[derive(Debug)]
 pub struct Hierarchy {
-    /// Where it is mounted.
+    /// Its mount point.
     pub point: PathBuf,
     /// Which interface it has.
     pub version: Version,
@@ -46,13 +46,14 @@ pub enum CgroupsError {
     /// It is mounted, and nothing of it can be read; others may be mounted over it.
     #[error("no mount of cgroup2 can be read: {0}")]
     OutOfReach(SourceError),
-    /// The older interface has the memory controller.
+    /// Version 1 has the memory controller.
     #[error("the memory controller belongs to cgroup v1 here{}", because(.0))]
     Version1(Option<SourceError>),
-    /// The same, mounted here, and no cgroup of it is in the way of giving the controller back.
+    /// Version 1 has it, mounted here, and no cgroup of it is in the way of returning the
+    /// controller.
     #[error("the memory controller belongs to cgroup v1 here, which has no cgroups")]
     IdleVersion1(PathBuf),
-    /// Nobody has it.
+    /// No hierarchy has it.
     #[error("{}: there is no memory controller among these cgroups", printable(.0))]
     NoMemory(PathBuf),
 }
@@ -65,7 +66,7 @@ fn because(error: &Option<SourceError>) -> String {
 }
 
 impl CgroupsError {
-    /// What a person can do about it.
+    /// The remedy.
     pub fn remedy(&self) -> Cow<'static, str> {
         let text = match self {
             Self::File(error) => error.remedy(),
@@ -85,8 +86,9 @@ impl CgroupsError {
 }
 
 impl Hierarchy {
-    /// The one with the memory controller. A mount that cannot be read is passed over as long as
-    /// another one has it: there may be several of one hierarchy, and others mounted over some.
+    /// The hierarchy with the memory controller. A mount that cannot be read is passed over as long
+    /// as another one has the controller: there may be several of one hierarchy, and others mounted
+    /// over some.
     pub fn find(root: &Path) -> Result<Self, CgroupsError> {
         let mut mounts = Kernel::new(root).mounted()?;
         let usual = |mounted: &Mounted| !mounted.mount.point.starts_with("/sys/fs/cgroup");
@@ -120,7 +122,7 @@ impl Hierarchy {
         })
     }
 
-    /// The same, of version 2 alone: what reclaims by cgroup.
+    /// The hierarchy of version 2: the interface that reclaims by cgroup.
     pub fn unified(root: &Path) -> Result<Self, CgroupsError> {
         match Self::find(root)? {
             found if found.version == Version::V2 => Ok(found),

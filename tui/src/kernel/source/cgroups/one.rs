@@ -16,7 +16,7 @@ use crate::kernel::source::{
     Kernel, Malformed, SourceError, excerpt, number, slabinfo, text, unreadable,
 };
 
-/// Reads them.
+/// Reads the files of a cgroup.
 pub(super) struct Reader {
     files: Files,
     version: Version,
@@ -32,7 +32,7 @@ impl Reader {
         }
     }
 
-    /// Takes in what the files in a directory say.
+    /// Adds the figures of the files in a directory.
     pub(super) fn fill(
         &mut self,
         tree: &KernelTree,
@@ -156,7 +156,7 @@ fn memory(stat: &MemoryStat, whole: bool) -> CgroupMemory {
     }
 }
 
-/// To the slabs of each cgroup those of its descendants: all other figures include them.
+/// Adds the slabs of all descendants to each cgroup: its other figures already include them.
 pub(super) fn add_slabs_below(all: &mut [Cgroup]) {
     let mut caches: Vec<HashMap<String, u64>> = Vec::with_capacity(all.len());
     for cgroup in all.iter_mut() {
@@ -210,7 +210,7 @@ pub(super) fn of_machine(top: &mut Cgroup, kernel: &mut Kernel) {
     stat.parts.clear();
 }
 
-/// What a file says that not every cgroup has. With psi=0 that of the pressure cannot be read.
+/// A value that only some cgroups have. With psi=0 the file of the pressure cannot be read.
 fn optional(
     tree: &KernelTree,
     directory: impl AsFd,
@@ -299,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_and_pressure() {
+    fn limits_and_pressure_are_parsed() {
         assert_eq!(limit("max\n"), Ok(None));
         assert_eq!(limit("67108864\n"), Ok(Some(67_108_864)));
         assert_eq!(bytes("0\n"), Ok(0));
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_of_v1_is_none_with_pages_of_any_size() {
+    fn missing_limit_of_v1_is_none_with_pages_of_any_size() {
         for none in ["9223372036854771712\n", "9223372036854710272\n"] {
             assert_eq!(limit_v1(none), Ok(None));
         }

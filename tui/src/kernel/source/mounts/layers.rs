@@ -1,4 +1,4 @@
-//! What an overlay is made of.
+//! The directories of an overlay.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -13,13 +13,13 @@ use super::unescape;
 pub struct Layers(Option<Arc<str>>);
 
 impl Layers {
-    /// Of the options of a superblock.
+    /// From the options of a superblock.
     pub(super) fn of(fs: &str, options: &Arc<str>) -> Self {
         let named = fs == "overlay" && options.contains("dir");
         Self(named.then(|| options.clone()))
     }
 
-    /// Of directories that are known; no comma and no colon may be in their names.
+    /// From directories that are known; no comma and no colon may be in their names.
     pub fn known(directories: &[&str]) -> Self {
         let options: Vec<_> = directories
             .iter()
@@ -33,10 +33,10 @@ impl Layers {
         self.directories().is_empty()
     }
 
-    /// The directories, the upper one first (fs/overlayfs/params.c: `ovl_show_options()`, Linux 7.3). A colon within a
-    /// name is told from those between names by a backslash.
+    /// The directories, the upper one first (fs/overlayfs/params.c: `ovl_show_options()`, Linux
+    /// 7.3). A backslash marks a colon within a name; one without it separates names.
     pub fn directories(&self) -> Vec<PathBuf> {
-        // Of the options some come more than once.
+        // Some options occur more than once.
         let options: Vec<_> = self.0.as_deref().unwrap_or_default().split(',').collect();
         let values = ["upperdir=", "lowerdir=", "lowerdir+="].into_iter();
         let values =
@@ -65,7 +65,7 @@ mod tests {
     use crate::kernel::source::mounts::parse;
 
     #[test]
-    fn an_overlay_tells_what_it_is_made_of() {
+    fn overlay_lists_its_directories() {
         let text =
             b"1 0 0:1 / /m rw - overlay o rw,lowerdir=/a\\134:b:/c,upperdir=/u\\040p,workdir=/w\n";
         let made_of = &parse(text).unwrap()[0].made_of;

@@ -23,7 +23,7 @@ fn paths_compare_component_by_component() {
 }
 
 #[test]
-fn an_open_file_is_on_its_mount_whatever_path_led_to_it() {
+fn open_file_is_on_its_mount_whichever_path_led_to_it() {
     let all = parse_all(&std::fs::read("/proc/self/mountinfo").unwrap()).unwrap();
     let file = std::fs::File::open("/proc/self/root/proc").unwrap();
     assert_eq!(Mounted::of(&all, &file).unwrap().point, Path::new("/proc"));
@@ -31,7 +31,7 @@ fn an_open_file_is_on_its_mount_whatever_path_led_to_it() {
 }
 
 #[test]
-fn mounted_over_one_another_the_last_counts() {
+fn last_of_mounts_over_one_another_counts() {
     let text = b"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:2 / / rw shared:1 - xfs /dev/b rw\n";
     let mounts = parse(text).unwrap();
     assert_eq!(mounts.len(), 1);
@@ -39,7 +39,7 @@ fn mounted_over_one_another_the_last_counts() {
 }
 
 #[test]
-fn a_superblocks_options_are_told_of_each_of_its_mounts() {
+fn each_mount_has_the_options_of_its_superblock() {
     let text = b"36 35 98:0 /srv /mnt/a rw,noatime shared:7 - ext4 /dev/v ro,errors=remount-ro\n\
         37 35 98:0 / /mnt/a rw - ext4 /dev/v ro,errors=remount-ro\n";
     let mounts = parse_all(text).unwrap();
@@ -50,7 +50,7 @@ fn a_superblocks_options_are_told_of_each_of_its_mounts() {
 }
 
 #[test]
-fn the_kernels_own_come_last_and_the_longest_point_wins() {
+fn kernel_filesystems_are_last_and_the_longest_point_wins() {
     let text = b"1 0 0:1 / /proc rw - proc proc rw\n2 1 0:2 / /a rw - tmpfs t rw\n3 1 8:1 / / rw - ext4 /dev/a rw\n";
     let mounts = parse(text).unwrap();
     let points: Vec<_> = mounts.iter().map(|mount| &*mount.fs).collect();
@@ -87,7 +87,7 @@ fn mounts_that_reach_all_are_those_that_no_other_reaches() {
         let same = a.superblock == b.superblock && a.root.starts_with(&b.root);
         same && (a.root != b.root || b.point < a.point)
     };
-    // Every set of four of these, one superblock or two.
+    // Every set of four of these, on one superblock or two.
     let roots = ["/", "/a", "/a/b", "/ab"];
     for set in 0..4_usize.pow(4) * 16 {
         let mount = |at: usize| Mount {
@@ -107,7 +107,7 @@ fn mounts_that_reach_all_are_those_that_no_other_reaches() {
 }
 
 #[test]
-fn what_has_no_block_device_and_is_not_known_counts_as_remote() {
+fn unknown_type_without_block_device_counts_as_remote() {
     let is_remote = |fs: &str, superblock: &str| {
         let mount = Mount {
             fs: fs.into(),
@@ -144,7 +144,7 @@ fn what_has_no_block_device_and_is_not_known_counts_as_remote() {
 }
 
 #[test]
-fn removed_directory_that_is_still_mounted_is_told() {
+fn removed_directory_that_is_still_mounted_is_recognized() {
     let text = b"81 22 8:1 /tmp/gone//deleted /run/netns/x rw shared:1 - ext4 /dev/sda1 rw\n\
         82 22 8:1 /tmp/deleted /run/netns/y rw - ext4 /dev/sda1 rw\n";
     let removed: Vec<_> = parse(text).unwrap().iter().map(Mount::is_removed).collect();
@@ -152,7 +152,7 @@ fn removed_directory_that_is_still_mounted_is_told() {
 }
 
 #[test]
-fn line_that_is_not_understood_costs_no_other() {
+fn malformed_line_costs_no_other() {
     let text = b"\xef\xbb\xbf1 0 8:1 / / rw - ext4 /dev/a rw\r\n\r\n\
         odd line\n2 1 0:2 / /b rw - tmpfs t rw\n3 1 0:3 / /cut rw - xf";
     let read = read(text).unwrap();
@@ -168,7 +168,7 @@ fn line_that_is_not_understood_costs_no_other() {
 }
 
 #[test]
-fn hostile() {
+fn malformed_text_is_refused() {
     for text in [
         &b"1"[..],
         b"\xff\xff",

@@ -12,10 +12,10 @@ use crate::reclaim::prune::{self, Order, PruneReport, Task};
 use crate::ui::update::Msg;
 
 impl Work {
-    /// Prunes one directory after the other, until it is told to stop.
+    /// Prunes one directory after the other, until the user stops it.
     pub(super) fn prune(&mut self, job: u64, tasks: Vec<Task>, mode: PruneMode, writeback: bool) {
         let mut tasks = tasks.into_iter().peekable();
-        // Each lets go of its directory at the end of its turn.
+        // Each releases its directory at the end of its turn.
         while let Some(task) = tasks.next() {
             let pruned = Box::new(self.prune_one(job, &task, mode, writeback));
             let last = tasks.peek().is_none() || self.goes_on(job).is_break();
@@ -94,7 +94,7 @@ impl Work {
     }
 }
 
-/// Wall clock, for people.
+/// Wall-clock time, as text.
 pub(super) fn clock() -> String {
     jiff::Zoned::now().strftime("%H:%M:%S").to_string()
 }

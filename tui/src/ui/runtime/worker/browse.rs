@@ -1,4 +1,4 @@
-//! Reading a directory where there is no module.
+//! Reading a directory without a reader that counts.
 
 use std::ffi::OsString;
 use std::io;

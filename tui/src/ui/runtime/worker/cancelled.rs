@@ -1,11 +1,11 @@
-//! Which jobs are to end early.
+//! The jobs that end early.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// The jobs that are to end early.
+/// The jobs that end early.
 #[derive(Default)]
 pub(super) struct Cancelled {
     all: AtomicBool,
@@ -13,18 +13,18 @@ pub(super) struct Cancelled {
 }
 
 impl Cancelled {
-    /// This one.
+    /// Cancels this job.
     pub(super) fn job(&self, job: u64) {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         jobs.insert(job);
     }
 
-    /// Each, those to come too: the program is ending.
+    /// Cancels every job, future ones too: the program is ending.
     pub(super) fn all(&self) {
         self.all.store(true, Ordering::SeqCst);
     }
 
-    /// The program is ending.
+    /// Whether the program is ending.
     pub(super) fn is_all(&self) -> bool {
         self.all.load(Ordering::SeqCst)
     }
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_is_cancelled_ends_no_other() {
+    fn cancelled_job_ends_no_other() {
         let cancelled = Cancelled::default();
         cancelled.job(7);
         let goes_on = |job| cancelled.flow(job).is_continue();

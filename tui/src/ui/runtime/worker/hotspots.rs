@@ -13,7 +13,7 @@ impl Work {
         let result = hotspots(&mut self.kernel, false, &mut |so_far| {
             let (at, so_far) = (start.elapsed(), so_far.clone());
             let msg = Msg::Hotspots(HotspotsMsg::SoFar { job, at, so_far });
-            // Nobody listens any more once the program is ending.
+            // Nothing listens once the program ends.
             drop(events.send(super::super::msg(msg)));
             cancelled.flow(job)
         });

@@ -45,7 +45,7 @@ impl Work {
         })
     }
 
-    /// Without a reader nothing is looked up for it.
+    /// Opens a directory; without a reader nothing is looked up for it.
     fn open(&self, job: u64, path: &Path, lookup: bool) -> Result<Target, LookError> {
         reader::works()?;
         Target::open_if(path, lookup, &mut || self.goes_on(job))

@@ -17,7 +17,7 @@ use crate::reclaim::{
 use crate::ui::model::{Ask, RungPlan, Setting};
 use crate::ui::update::{EndedRung, Msg, RungMsg, SettingsMsg};
 
-/// Time between two messages of how far it is.
+/// Interval of the progress messages.
 const PACE: Duration = Duration::from_millis(100);
 
 impl Work {
@@ -31,13 +31,13 @@ impl Work {
         Msg::Rung(RungMsg::Planned { job, result })
     }
 
-    /// The ladder as it is for a directory.
+    /// Sends the ladder for a directory.
     pub(super) fn tell_ladder(&self, path: Option<&Path>) {
         let place = Place::read(&self.kernel, path);
         self.send(Msg::Ladder(ladder(&place)));
     }
 
-    /// None: it was ended.
+    /// Makes a plan; None: it was ended.
     fn make_rung(
         &mut self,
         job: u64,
@@ -88,7 +88,7 @@ impl Work {
         Ok(Some(rung))
     }
 
-    /// Tells how far a job is, now and then, and whether it goes on.
+    /// Reports the progress of a job at intervals, and returns whether it goes on.
     fn flow(&self, job: u64) -> impl FnMut(&Progress) -> ControlFlow<()> + use<> {
         let (events, cancelled) = (self.events.clone(), std::sync::Arc::clone(&self.cancelled));
         let start = self.start;
@@ -98,7 +98,7 @@ impl Work {
                 told = Some(Instant::now());
                 let (at, progress) = (start.elapsed(), *progress);
                 let msg = Msg::Rung(RungMsg::Progress { job, at, progress });
-                // Nobody listens any more once the program is ending.
+                // Nothing listens once the program ends.
                 drop(events.send(crate::ui::runtime::msg(msg)));
             }
             cancelled.flow(job)
@@ -156,7 +156,7 @@ impl Work {
         Msg::Settings(SettingsMsg::Read(SETTINGS.iter().map(setting).collect()))
     }
 
-    /// None: there is no such setting.
+    /// Changes a setting; None: there is no such setting.
     pub(super) fn change(&self, which: usize, to: u64) -> Option<Msg> {
         let result = SETTINGS
             .get(which)?

@@ -38,7 +38,7 @@ fn task(path: &Path) -> Task {
 }
 
 #[test]
-fn a_prune_that_is_left_is_recorded() {
+fn abandoned_prune_is_recorded() {
     let dir = directory("recorded");
     let file = dir.join("audit.jsonl");
     let (events, received) = channel();
@@ -57,17 +57,17 @@ fn a_prune_that_is_left_is_recorded() {
     assert!(received.iter().any(|event| began(&event)));
     worker.finish();
     let lines = fs::read_to_string(&file).unwrap();
-    // What was not begun is not done any more; what was has its line before and after.
+    // A prune that did not begin is not done; one that did has its line before and after.
     assert_eq!(lines.matches("\"outcome\":\"begun\"").count(), 1, "{lines}");
     assert_eq!(lines.lines().count(), 2, "{lines}");
     fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
-fn what_only_looks_is_not_waited_for() {
+fn job_that_only_reads_is_not_waited_for() {
     let root = directory("looks");
     fs::create_dir_all(root.join("proc/self")).unwrap();
-    // To read it takes until somebody writes.
+    // Reading it blocks until somebody writes.
     let fifo = root.join("proc/self/mountinfo");
     mknodat(CWD, &fifo, FileType::Fifo, FileMode::RWXU, 0).unwrap();
     let (events, _received) = channel();

@@ -1,4 +1,4 @@
-//! What is known of a cache in words, and what sysfs says of it.
+//! Known facts about a cache in words, and its attributes in sysfs.
 
 use ratatui::text::{Line, Span};
 
@@ -8,7 +8,7 @@ use crate::kernel::source;
 use crate::ui::model::{Detail, Model};
 use crate::ui::view::cut;
 
-/// What is known of the cache, in words.
+/// Known facts about the cache, in words.
 pub(super) fn words(model: &Model, detail: &Detail, width: u16) -> Vec<Line<'static>> {
     const UNKNOWN: [(&str, &str); 2] = [
         (
@@ -54,7 +54,7 @@ pub(super) fn words(model: &Model, detail: &Detail, width: u16) -> Vec<Line<'sta
     lines
 }
 
-/// Debugging multiplies the size of small objects: that it is on comes before all else.
+/// Debugging multiplies the size of small objects: that it is on is the first line.
 fn debugging(detail: &Detail) -> Option<(&'static str, String)> {
     let attributes = detail.known()?;
     let options = attributes.debugging();
@@ -69,14 +69,15 @@ fn debugging(detail: &Detail) -> Option<(&'static str, String)> {
     (!options.is_empty()).then_some(("debug", text))
 }
 
-/// What holds of every cache of a kernel before 5.9, and most of the caches of caches.
+/// A fact about every cache of a kernel before 5.9, and most copies of caches.
 fn per_cgroup(model: &Model, detail: &Detail) -> Option<(&'static str, String)> {
     let (major, minor) = source::dentry_state::version(&model.host.kernel)?;
     let text = notes::per_cgroup(&detail.cache.name)?;
     ((major, minor) < (5, 9)).then(|| ("cgroup", text.to_owned()))
 }
 
-/// The figures of a merged cache are those of all its names, and who grows is not to be seen.
+/// The figures of a merged cache are those of all its names, and it is not visible which of them
+/// grows.
 fn merged(model: &Model, detail: &Detail) -> Option<(&'static str, String)> {
     let names = &model.shown.as_ref()?.sample.merged;
     let names: Vec<_> = names.others(&detail.cache.name).map(printable).collect();
@@ -108,7 +109,7 @@ fn wrapped(text: &str, width: usize) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The files of sysfs with what they say.
+/// The files of sysfs with their contents.
 pub(super) fn attributes(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
     let look = model.look;
     if detail.cache.nth > 0 {
@@ -124,7 +125,7 @@ pub(super) fn attributes(model: &Model, detail: &Detail) -> Vec<Line<'static>> {
             .iter()
             .filter(|(_, text)| !text.is_empty())
             .map(|((name, words), text)| {
-                // What a file says of each node follows its sum: it would not fit.
+                // In a file, figures of each node follow the sum: they would not fit.
                 let value = cut(&printable(text), 16);
                 Line::from(vec![
                     Span::raw(format!(" {name:<24} ")),

@@ -1,4 +1,4 @@
-//! Who holds what stays: lines of the plan.
+//! The holders of what stays: lines of the plan.
 
 use ratatui::style::Style;
 
@@ -6,14 +6,14 @@ use crate::base::text::{count, printable};
 use crate::cache::holders::{Holder, Holders, Uses};
 use crate::ui::model::{Confirm, Held, Model};
 
-/// Holders that are named: of more nobody makes use in a plan.
+/// Holders that are named: more are of no use in a plan.
 const SHOWN: usize = 8;
 
-/// Each is to be cut.
+/// The lines; each has to be cut.
 pub(super) fn lines(model: &Model, confirm: &Confirm) -> Vec<(String, Style)> {
     let look = model.look;
     let found = match &confirm.held {
-        // Nobody holds what is not in use.
+        // Only what is in use has holders.
         Held::Unasked if confirm.sum(|found| found.in_use) == 0 => return Vec::new(),
         Held::Unasked => {
             let key = model

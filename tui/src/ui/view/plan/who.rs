@@ -1,4 +1,4 @@
-//! Who fills what would be pruned, if that is watched: lines of the plan.
+//! Processes that fill what would be pruned, if a trace runs: lines of the plan.
 
 use ratatui::style::Style;
 
@@ -6,10 +6,10 @@ use crate::base::text::{count, duration, printable, short};
 use crate::cache::who::Row;
 use crate::ui::model::{Confirm, Model, Watching};
 
-/// Rows that are told.
+/// Rows that are shown.
 const TOLD: usize = 2;
 
-/// None if nobody has been watched, or nobody made anything below.
+/// The lines; none if no trace ran, or no process made anything below.
 pub(super) fn lines(model: &Model, confirm: &Confirm) -> Vec<(String, Style)> {
     let Some(watching) = &model.who.watching else {
         return Vec::new();

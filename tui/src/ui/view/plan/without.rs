@@ -1,4 +1,4 @@
-//! The plan where there is no module: what is cached, and the rungs that work here.
+//! The plan without the module: what is cached, and the rungs that work here.
 
 use ratatui::text::Line;
 
