@@ -321,7 +321,7 @@ fn capture_with_proc_mounts_alone_has_its_mounts() {
 fn malformed_mount_lines_and_removed_directories_are_reported() {
     let mut nics = app(&unpacked("two-nics"), 80, 24);
     nics.keys("2");
-    nics.shows("1 filesystems; 1 line not understood: line 2: not a line of mountinfo");
+    nics.shows("1 mount; 1 line not understood: line 2: not a line of mountinfo");
     let mut container = app(&unpacked("lxc-container"), 80, 24);
     container.keys("2");
     assert!(container.line("nsfs").contains(" (removed)"));

@@ -399,6 +399,10 @@ fn refused(what: &str, path: &Path, errno: Errno) -> ReclaimError {
             "{}: the filesystem is frozen: fsfreeze -u thaws it",
             printable(path)
         )),
+        Errno::INVAL => ReclaimError::Refused(format!(
+            "{}: {what} is refused by the filesystem, as after an error: the kernel's log says why",
+            printable(path)
+        )),
         errno => ReclaimError::file(path, errno),
     }
 }

@@ -29,8 +29,10 @@ use report::Report;
 /// Reclaim more broadly than below one directory: a filesystem, a cgroup, a slab cache, the whole system
 ///
 /// What is hit is shown first, with the narrower ways, and asked for confirmation. Nothing but clean
-/// cache and empty slabs go: no file, no data. Only --carousel writes to a filesystem. Ctrl-C ends it.
+/// cache and empty slabs go: no file, no data that is on the disk. Only --carousel writes to a
+/// filesystem. Ctrl-C ends it.
 #[derive(Debug, clap::Args)]
+// Beside an option of another rung `requires` alone says nothing: clap leaves out what is exclusive with one that is there.
 #[command(group(clap::ArgGroup::new("rung").required(true)))]
 #[command(group(clap::ArgGroup::new("on_a_filesystem").args(["pages", "superblock", "carousel"])))]
 #[command(group(clap::ArgGroup::new("below_a_directory").args(["pages", "carousel"])))]
@@ -68,35 +70,35 @@ pub struct Args {
     carousel: Vec<PathBuf>,
 
     /// The names, one a line (or ended by NUL), where no reader lists them; `-` is standard input
-    #[arg(long, value_name = "FILE", requires = "carousel")]
+    #[arg(long, value_name = "FILE", requires = "carousel", conflicts_with_all = ["pages", "superblock", "cgroup", "cache", "all"])]
     names: Option<PathBuf>,
 
     /// Also where names matter to security: on PATH, in /etc, in a sticky directory
-    #[arg(long, requires = "carousel")]
+    #[arg(long, requires = "carousel", conflicts_with_all = ["pages", "superblock", "cgroup", "cache", "all"])]
     force: bool,
 
     /// How much to reclaim from the cgroup: 64M, 2G
-    #[arg(long, value_name = "SIZE", requires = "cgroup", value_parser = parse::size)]
+    #[arg(long, value_name = "SIZE", requires = "cgroup", conflicts_with_all = ["pages", "superblock", "cache", "all", "carousel"], value_parser = parse::size)]
     amount: Option<u64>,
 
     /// Unused inodes of the filesystem too, where the kernel shows its shrinker (CONFIG_SHRINKER_DEBUG)
-    #[arg(long, requires = "superblock")]
+    #[arg(long, requires = "superblock", conflicts_with_all = ["pages", "cgroup", "cache", "all", "carousel"])]
     inodes: bool,
 
     /// On any type of filesystem, tested or not
-    #[arg(long, requires = "on_a_filesystem")]
+    #[arg(long, requires = "on_a_filesystem", conflicts_with_all = ["cgroup", "cache", "all"])]
     any_filesystem: bool,
 
     /// Write dirty pages first, so that they can be freed too
-    #[arg(long, requires = "pages")]
+    #[arg(long, requires = "pages", conflicts_with_all = ["superblock", "cgroup", "cache", "all", "carousel"])]
     writeback: bool,
 
     /// Stop after this many files, or names
-    #[arg(long, value_name = "N", requires = "below_a_directory", value_parser = super::whole::<NonZeroU64>)]
+    #[arg(long, value_name = "N", requires = "below_a_directory", conflicts_with_all = ["superblock", "cgroup", "cache", "all"], value_parser = super::whole::<NonZeroU64>)]
     max: Option<NonZeroU64>,
 
     /// Write all dirty data first (sync)
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with_all = ["pages", "superblock", "cgroup", "cache", "carousel"])]
     sync: bool,
 
     /// Wait at most this many seconds, for the plan and for the action

@@ -2,6 +2,7 @@
 //! exit, and the shell gets its prompt back. Such a call holds up the end of the process that made
 //! it, with all of its threads.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -25,6 +26,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::kernel::paths::{self, Kind};
 use crate::kernel::reconfigure::{Access, reconfigure};
+use crate::kernel::source::mounts;
 
 /// A call that the helper process makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +57,11 @@ pub fn asked(mut args: impl Iterator<Item = OsString>) -> Option<u8> {
     }
     let word = args.next()?;
     let done = match Kind::ALL.into_iter().find(|kind| word == kind.word()) {
-        Some(kind) => hand_over(Path::new(&args.next()?), kind),
+        Some(kind) => {
+            let path = args.next()?;
+            let parent = args.next()?.to_str()?.parse().ok()?;
+            hand_over(Path::new(&path), kind, parent)
+        }
         None => Deed::ALL
             .into_iter()
             .find(|deed| word == deed.word())?
@@ -67,8 +73,12 @@ pub fn asked(mut args: impl Iterator<Item = OsString>) -> Option<u8> {
 
 /// Opens a path, whichever server the kernel has to ask, and passes the descriptor to the parent
 /// process over the socket that standard input is. If the parent ends before, so does this process.
-fn hand_over(path: &Path, kind: Kind) -> Result<(), Errno> {
+fn hand_over(path: &Path, kind: Kind, parent: i32) -> Result<(), Errno> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    // Of a parent that has ended already no signal comes: nobody would end this process.
+    if rustix::process::getppid().map(|now| now.as_raw_pid()) != Some(parent) {
+        return Err(Errno::CANCELED);
+    }
     let opened = paths::by_lookup(path, kind)?;
     let files = [opened.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -107,7 +117,8 @@ pub fn open(
         None,
     )?;
     let mut command = Command::new("/proc/self/exe");
-    command.arg0(NAME).arg(kind.word()).arg(path).stdin(theirs);
+    command.arg0(NAME).arg(kind.word()).arg(path);
+    command.arg(std::process::id().to_string()).stdin(theirs);
     Ok(match wait(command, None, flow)? {
         Waited::Done(done) => Waited::Done(done.and_then(|()| take_over(ours))),
         Waited::Ended { bound } => Waited::Ended { bound },
@@ -136,10 +147,7 @@ impl Deed {
             Self::Reconfigure => reconfigure(io::stdin().as_fd(), Access::Kept),
             Self::MakeReadOnly => reconfigure(io::stdin().as_fd(), Access::ReadOnly),
             Self::MakeWritable => reconfigure(io::stdin().as_fd(), Access::Writable),
-            Self::Sync => {
-                rustix::fs::sync();
-                Ok(())
-            }
+            Self::Sync => sync(),
             Self::Write1 => write("1"),
             Self::Write2 => write("2"),
             Self::Write3 => write("3"),
@@ -157,6 +165,25 @@ impl Deed {
             Self::Write3 => "write3",
         }
     }
+}
+
+/// Writes all that is dirty. sync(2) reports no error: of each filesystem that data is written to,
+/// syncfs(2) reports one that came after its directory was opened, or that nobody has heard of
+/// (fs/sync.c: `syncfs`, Linux 5.8).
+fn sync() -> Result<(), Errno> {
+    let text = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let mounts = mounts::parse(&text).unwrap_or_default();
+    let mut seen = HashSet::new();
+    let written = mounts.iter().filter(|mount| {
+        !mount.is_memory() && !mount.is_internal() && seen.insert(&mount.superblock)
+    });
+    let directories: Vec<_> = written
+        .filter_map(|mount| std::fs::File::open(&mount.point).ok())
+        .collect();
+    rustix::fs::sync();
+    let done = directories.iter().map(rustix::fs::syncfs);
+    // The first error is as good as any, but all are asked.
+    done.fold(Ok(()), Result::and)
 }
 
 /// Runs `work` on a thread of its own, which is abandoned if it waits for a server that does not

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Ended, Figure, Flow, Progress, Ran, ReclaimError, Reclaimer, figure, machine};
-use crate::base::text::{bytes, count, counted};
+use crate::base::text::{bytes, count, counted, reason};
 use crate::kernel::aside::{Deed, Waited, aside};
 use crate::kernel::source::{Kernel, KernelFs, KernelTree, Mount};
 
@@ -229,6 +229,11 @@ impl Plan {
         let file = self.file.try_clone().map_err(failed)?;
         let waited = aside(deed, Some(file.into()), left, &mut || flow(&progress));
         Ok(match waited.map_err(failed)? {
+            Waited::Done(Err(errno)) if deed == Deed::Sync => Ended::Failed(format!(
+                "a filesystem reports that writing has failed ({}), the kernel's log says which: memory may have \
+                 the only copy",
+                reason(&errno.into())
+            )),
             Waited::Done(result) => {
                 result.map_err(|errno| ReclaimError::file(&self.path, errno))?;
                 Ended::Complete

@@ -119,23 +119,20 @@ fn head(model: &Model) -> String {
         let point = printable(point);
         return format!(" counting {point}, {left} to go: Esc stops it ");
     }
-    let number = tree.mounts().len();
+    let number = counted(tree.mounts().len() as u64, "mount");
     match &tree.namespace {
         Some(of) => {
             let name = printable(&of.name);
             let key = model.keymap.key("walk-out");
-            format!(
-                " {number} mounts of process {}, {name}: {key} leaves ",
-                of.pid
-            )
+            format!(" {number} of process {}, {name}: {key} leaves ", of.pid)
         }
         None => match &tree.gap {
             Some(gap) => format!(
-                " {number} mounts; {} not understood: {} ",
+                " {number}; {} not understood: {} ",
                 counted(gap.lines as u64, "line"),
                 gap.first
             ),
-            None => format!(" {number} mounts: Enter opens; nothing is looked up "),
+            None => format!(" {number}: Enter opens; nothing is looked up "),
         },
     }
 }

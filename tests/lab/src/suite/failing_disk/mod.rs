@@ -24,6 +24,10 @@ pub(super) const CASES: &[Case] = &[
         name: "ext4::nothing_goes_once_it_has_given_up_writing",
         run: |_, guest| given_up(guest),
     },
+    Case {
+        name: "ext4::nothing_goes_after_a_sync_that_failed",
+        run: |_, guest| failed_sync(guest),
+    },
 ];
 
 /// The same on other filesystems.
@@ -280,6 +284,29 @@ fn data_words(
         }
     }
     steps.take(guest)
+}
+
+/// sync(2) reports no error, but the filesystem does: what could not be written stays in memory.
+fn failed_sync(guest: &Guest) -> Result<()> {
+    let disk = Disk::Flakey;
+    disk.make(guest)?;
+    mount(guest, &NO_JOURNAL, disk)?;
+    let file = format!("{TOP}/{}", FILES[0]);
+    let mut steps = Steps::default();
+    steps.on(&file, &["open", "write:o", "fsync", "write:n"]);
+    steps.sh(&disk.turn(false));
+    steps.sh("slabscope reclaim --all 3 --sync --yes >/tmp/said 2>&1; echo $? >>/tmp/said");
+    steps.sh(&disk.turn(true));
+    steps.begin_run();
+    steps.look(&file, &["reads", "fsync"]);
+    let words = steps.take(guest)?;
+    let said = guest.sh("cat /tmp/said")?;
+    ensure!(
+        words[0] == ["n", "EIO"] && said.contains("writing has failed") && said.ends_with("\n5\n"),
+        "the application hears {words:?}; {said}"
+    );
+    guest.sh(&format!("umount {TOP}"))?;
+    disk.remove(guest)
 }
 
 /// Whatever is done to files whose inodes cannot be written, `fsync` reports an error if it does
