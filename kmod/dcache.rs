@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The dcache, behind a safe interface. All of the module's `unsafe` but one call and all its bindings
-//! are here, in inodes.rs, root.rs and misc.rs; the other side is dcache_helper.c, which states the
-//! lock order.
+//! The dcache, behind a safe interface. All of the module's `unsafe` but one call and all its
+//! bindings are here, in inodes.rs, root.rs and misc.rs; the other side is dcache_helper.c, which
+//! states the lock order.
 //!
 //! A [`Dir`] is a counted reference to a directory's dentry, an [`Entered`] one to such a directory
 //! and to the place among its children, a [`Held`] some to inodes. Each has the open file of a
@@ -372,7 +372,7 @@ impl Entered {
         batch.raw.list_room = out.room().saturating_sub(keep) as u64;
         batch.raw.list = out.bytes.spare_capacity_mut().as_mut_ptr().cast();
         self.run(&mut batch);
-        // SAFETY: `slabscope_batch` has written so many bytes to the spare capacity, of which
+        // SAFETY: `slabscope_batch` has written `listed` bytes to the spare capacity, of which
         // `list_room` is a part.
         unsafe { out.bytes.inc_len(batch.raw.listed as usize) };
         batch

@@ -136,7 +136,7 @@ static bool may_evict(const struct dentry *dentry, u32 evict)
 	return evict != SLABSCOPE_EVICT_NOTHING && !(READ_ONCE(dentry->d_flags) & stays);
 }
 
-/* Whether nothing but this dentry, which nobody uses, keeps its inode. As stale as the above. */
+/* Whether nothing but this unused dentry keeps its inode. As stale as the above. */
 static bool is_sole_user(const struct dentry *dentry, struct inode *inode)
 {
 	return READ_ONCE(inode->i_dentry.first) == &dentry->d_alias &&
@@ -177,7 +177,7 @@ struct pass {
 
 /*
  * Called under the parent's d_lock and RCU. The inode is held before the dentry, whose lock is
- * held, can let go of it; igrab() would take i_lock, which is taken before d_lock.
+ * held, can drop it; igrab() would take i_lock, which is taken before d_lock.
  */
 static bool evict_child(struct dentry *child, struct pass *pass)
 {
@@ -259,16 +259,16 @@ static void handle_leaf(struct dentry *child, struct slabscope_batch *batch, str
 
 /*
  * Whether the child is what a directory is full of when pruning is worth it: an unused negative
- * dentry on the LRU, of which nothing else is to be told. Any other, and any in between, takes the
+ * dentry on the LRU, with nothing else to report of it. Any other, and any in between, takes the
  * long way. Such a dentry has no children, each of which would hold a reference, and no inode,
  * which may change for as long as d_lock is not held.
  */
 static bool is_plain_negative(const struct dentry *child)
 {
-	const unsigned int told = DCACHE_ENTRY_TYPE | DCACHE_DENTRY_CURSOR | DCACHE_PAR_LOOKUP |
+	const unsigned int seen = DCACHE_ENTRY_TYPE | DCACHE_DENTRY_CURSOR | DCACHE_PAR_LOOKUP |
 				  DCACHE_MOUNTED | DCACHE_LRU_LIST | DCACHE_SHRINK_LIST;
 
-	return (READ_ONCE(child->d_flags) & told) == DCACHE_LRU_LIST &&
+	return (READ_ONCE(child->d_flags) & seen) == DCACHE_LRU_LIST &&
 	       !READ_ONCE(child->d_lockref.count) &&
 	       child->d_name.name == child->d_shortname.string;
 }
@@ -342,7 +342,7 @@ static bool handle_child(struct dentry *child, struct slabscope_batch *batch, st
 	struct slabscope_counters *found = &batch->found;
 
 	/*
-	 * Not in refs: a cursor moves, so that it could be met twice, and whoever owns it holds the
+	 * Not in refs: a cursor moves, so that it could be met twice, and its owner holds the
 	 * directory itself.
 	 */
 	if (READ_ONCE(child->d_flags) & DCACHE_DENTRY_CURSOR)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * echo DIR > /sys/kernel/debug/slabscope/shrink_dcache evicts the unused dentries below DIR;
- * reading the file tells what became of the last ones. Whoever scripts has the device and the
+ * reading the file shows what became of the last ones. Scripts have the device and the
  * program; this is for a rescue shell.
  *
  * C, because the files of kernel::debugfs have no owner: one that is held open would outlive the
@@ -91,8 +91,8 @@ static ssize_t shrink_dcache_write(struct file *unused, const char __user *buf, 
 	if (path[len - 1] == '\n')
 		path[--len] = '\0';
 	/*
-	 * A path that ends early would lead higher up, one that is empty or relative to wherever the
-	 * writer happens to be: as "$UNSET" does.
+	 * A path that ends early would lead higher up; one that is empty, as "$UNSET" is, or
+	 * relative, to the writer's directory.
 	 */
 	if (strlen(path) != len || path[0] != '/') {
 		kfree(path);

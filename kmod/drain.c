@@ -4,7 +4,7 @@
  * CPU, which refers to them: none of those would go. lru_add_drain_all() is not exported, but
  * releasing a batch, were it empty, drains the CPU that it happens on.
  *
- * Whether a CPU has anything to drain is nobody's to see outside mm/. A CPU may be kept busy by
+ * Whether a CPU has anything to drain is hidden outside mm/. A CPU may be kept busy by
  * others for as long as they like: it is waited for WAIT_MS at most, which a kill ends, and then
  * done without.
  */

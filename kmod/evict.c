@@ -18,11 +18,11 @@
 
 #include "helpers.h"
 
-/* How long somebody who is killed tries for i_lock, which nobody keeps. */
+/* How long a killed task tries for i_lock, which is held briefly everywhere. */
 #define SLABSCOPE_PATIENCE_MS 100
 
 /*
- * Whether a filesystem wants the inode gone once nobody uses it: d_mark_dontcache() marks its
+ * Whether a filesystem wants the inode gone after its last use: d_mark_dontcache() marks its
  * dentries, too.
  */
 static bool is_unwanted(struct inode *inode)
@@ -48,11 +48,11 @@ static int note_evicted(struct wait_queue_entry *entry, unsigned int mode, int s
 	/* As var_wake_function() tells a variable from a bit of a word at the same address. */
 	if (key->flags == watch->var && key->bit_nr == -1)
 		list_del_init_careful(&entry->entry);
-	return 0;	/* whoever waits in earnest is still to be woken */
+	return 0;	/* other waiters are still to be woken */
 }
 
 /*
- * Takes the flag back from an inode that somebody has taken. False: try again, whoever has i_lock
+ * Takes the flag back from an inode that is in use again. False: try again, the owner of i_lock
  * may be waiting for the queue, whose lock is held here.
  */
 static bool take_back(struct inode *inode)
@@ -66,11 +66,11 @@ static bool take_back(struct inode *inode)
 }
 
 /**
- * slabscope_put_watched - let go of an inode that is to be evicted, and see whether it is
+ * slabscope_put_watched - release an inode that is to be evicted, and see whether it is
  * @inode: the inode
  * @flagged: it has I_DONTCACHE from us
  *
- * Between unlocking the inode and the count's fall somebody may take it: igrab() needs no lock
+ * Between unlocking the inode and the count's fall another task may take it: igrab() needs no lock
  * while the count is not 0. iput() then evicts nothing, and the flag would stay for as long as the
  * inode does. We have no reference any more by which to take it back, but evict() wakes those who
  * wait in __wait_on_freeing_inode() before it frees: as long as we, among them, were not woken
@@ -89,7 +89,7 @@ bool slabscope_put_watched(struct inode *inode, bool flagged)
 	INIT_LIST_HEAD(&watch.entry.entry);
 	add_wait_queue(queue, &watch.entry);
 	iput(inode);
-	/* As in finish_wait(): whoever removed the entry is done with it. */
+	/* As in finish_wait(): the task that removed the entry is done with it. */
 	if (list_empty_careful(&watch.entry.entry))
 		return true;
 	for (;;) {
@@ -102,7 +102,7 @@ bool slabscope_put_watched(struct inode *inode, bool flagged)
 		if (done)
 			return evicted;
 		/*
-		 * On PREEMPT_RT whoever has i_lock may want this CPU, at a lower priority. Killed,
+		 * On PREEMPT_RT the owner of i_lock may want this CPU, at a lower priority. Killed,
 		 * we leave the flag in the end: the inode is evicted once, early, after its last use.
 		 */
 		schedule_timeout_uninterruptible(1);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The C side of abi.rs, dcache.rs, inodes.rs and root.rs: where each field lies, and which number is
- * which, is asserted on both sides.
+ * The C side of abi.rs, dcache.rs, inodes.rs and root.rs: where each field lies, and which number
+ * is which, is asserted on both sides.
  */
-#ifndef SLABSCOPE_SHIM_H
-#define SLABSCOPE_SHIM_H
+#ifndef SLABSCOPE_HELPERS_H
+#define SLABSCOPE_HELPERS_H
 
 #include <linux/bits.h>
 #include <linux/build_bug.h>
@@ -85,11 +85,11 @@ static_assert(SLABSCOPE_HOLD_DIRTY == 0 && SLABSCOPE_HOLD_EVICTED == 1 && SLABSC
 /* Most inodes held at once, and thus most children in a batch that holds any. */
 #define SLABSCOPE_HELD 256
 
-/* Why an inode has to stay that nobody uses. */
+/* Why an unused inode has to stay. */
 enum slabscope_stay {
 	SLABSCOPE_STAY_NOT,
 	SLABSCOPE_STAY_DIRTY,		/* until it is written */
-	SLABSCOPE_STAY_UNSYNCED,	/* until somebody waits for its metadata */
+	SLABSCOPE_STAY_UNSYNCED,	/* until its metadata is waited for */
 	SLABSCOPE_STAY_FAILED,		/* for good: a write has failed */
 };
 

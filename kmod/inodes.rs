@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Inodes that a walk holds, behind a safe interface. The other side is inodes_helper.c, which states the
-//! lock order.
+//! Inodes that a walk holds, behind a safe interface. The other side is inodes_helper.c, which
+//! states the lock order.
 
 use crate::{
     abi::Counters,
@@ -88,7 +88,7 @@ impl Held {
         self.raw.count == 0
     }
 
-    /// Handles those that are held for at most so many nanoseconds; see `slabscope_handle`.
+    /// Handles those that are held for at most `limit_ns` nanoseconds; see `slabscope_handle`.
     pub(crate) fn handle(&mut self, limit_ns: u64) -> Counters {
         let mut found = Counters::default();
         if !self.is_empty() {
@@ -98,7 +98,7 @@ impl Held {
         found
     }
 
-    /// Lets go of all.
+    /// Releases all.
     pub(crate) fn release(&mut self) {
         // SAFETY: by the type invariant.
         unsafe { slabscope_release(&mut *self.raw) };

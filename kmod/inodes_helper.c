@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What is done with the inodes below a directory: those that lost their last name to a prune are
- * evicted, or the page cache of files is dropped. A batch of dcache_helper.c holds them by ihold(), one
- * reference each, in a struct slabscope_held; here they are handled and let go, without any lock
- * of the dcache.
+ * evicted, or the page cache of files is dropped. A batch of dcache_helper.c holds them by ihold(),
+ * one reference each, in a struct slabscope_held; here they are handled and released, without any
+ * lock of the dcache.
  *
  * Lock order:
  *
@@ -43,7 +43,7 @@
 enum fate {
 	FATE_GOES,
 	FATE_STAYS,	/* something would be lost with it: slabscope_stay() */
-	FATE_BUSY,	/* somebody has taken it into use */
+	FATE_BUSY,	/* another task has taken it into use */
 	FATE_OTHERS,	/* has another name, or none any more: not ours to judge */
 };
 
@@ -55,9 +55,9 @@ bool slabscope_has_pages(const struct inode *inode)
 
 /*
  * Whether a write of the inode, or of its pages, has failed while it was in memory. The pages are
- * clean then, and what is on the disk is old: nothing but these two words tells of it (ext4:
+ * clean then, and what is on the disk is old: only these two words show it (ext4:
  * ext4_finish_bio(), XFS: iomap_finish_ioend_buffered_write(), btrfs: end_bbio_data_write()).
- * That fsync() has told somebody, and somebody else has written the file anew, is not known from
+ * That fsync() has reported it, and the file was written anew since, is not known from
  * them: a file with an error stays until the kernel takes it.
  *
  * A block of metadata that could not be written is known from the device alone: what is in memory
@@ -76,7 +76,7 @@ static bool write_failed(const struct inode *inode)
 /*
  * Whether the filesystem has given up writing, as ext4 does when its journal fails. Pages that are
  * clean, without an error, may then be the only copy: what they were written to stays unwritten
- * extents, that read as zeros (ext4_end_io_end()). Nobody else can see it but by write_inode(), which
+ * extents, that read as zeros (ext4_end_io_end()). It is to be seen by write_inode() alone, which
  * says so first, and without WB_SYNC_ALL writes nothing.
  *
  * Context: process context without locks; before Linux 7.3 ext4 without a journal may sleep.
@@ -119,7 +119,7 @@ void slabscope_count_stay(enum slabscope_stay stay, struct slabscope_counters *f
 
 /*
  * Called under the d_lock of a dentry whose inode it is. That of a removed file is left to its
- * last user: who lets go of that one removes the file's data.
+ * last user: whose iput() removes the file's data.
  */
 void slabscope_hold(struct inode *inode, struct slabscope_held *held)
 {
@@ -199,7 +199,7 @@ static bool is_ending(const struct slabscope_held *held, struct inode *inode)
 	spin_unlock(&inode->i_lock);
 	if (icount_read_once(inode) > holders)
 		return true;
-	smp_rmb();	/* the error is recorded before the ordered extent lets go */
+	smp_rmb();	/* the error is recorded before the ordered extent is released */
 	return false;
 }
 
@@ -309,12 +309,12 @@ static enum fate fate_of(struct inode *inode, enum slabscope_stay *stay)
 	*stay = SLABSCOPE_STAY_NOT;
 	if (!nlink)
 		return FATE_OTHERS;
-	/* The only name of a file is the dentry that we evicted: somebody used it first. */
+	/* The only name of a file is the dentry that we evicted: another task used it first. */
 	if (!hlist_empty(&inode->i_dentry))
 		return S_ISDIR(inode->i_mode) || nlink == 1 ? FATE_BUSY : FATE_OTHERS;
 	busy = icount_read_once(inode) > 1 ||
 	       (inode_state_read_once(inode) & ~(I_REFERENCED | I_DONTCACHE));
-	smp_rmb();	/* an error is recorded before the write lets go of the inode */
+	smp_rmb();	/* an error is recorded before the write releases the inode */
 	*stay = slabscope_stay(inode);
 	if (*stay)
 		return FATE_STAYS;
@@ -334,7 +334,7 @@ static bool is_held_twice(const struct slabscope_held *held, const struct inode 
 	return false;
 }
 
-/* Evicts the last inode held, or lets go of it. False: the time was over first. */
+/* Evicts the last inode held, or releases it. False: the time was over first. */
 static bool evict_held(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 		       struct slabscope_counters *found)
 {
@@ -356,7 +356,7 @@ static bool evict_held(struct slabscope_held *held, struct inode *inode, u64 end
 		stay = SLABSCOPE_STAY_FAILED;
 	}
 	if (fate == FATE_GOES && READ_ONCE(inode->i_data.nrpages))
-		fate = FATE_BUSY;	/* a page that somebody reads, or has pinned */
+		fate = FATE_BUSY;	/* a page that is being read, or pinned */
 	if (fate == FATE_GOES && !(inode_state_read(inode) & I_DONTCACHE)) {
 		inode_state_set(inode, I_DONTCACHE);
 		flagged = true;
@@ -376,7 +376,7 @@ static bool evict_held(struct slabscope_held *held, struct inode *inode, u64 end
 	return true;
 }
 
-/* Drops the page cache of the last inode held, lets go of it. False: the time was over first. */
+/* Drops the page cache of the last inode held, and releases it. False: the time was over first. */
 static bool drop_held(struct slabscope_held *held, struct inode *inode, u64 end_ns,
 		      struct slabscope_counters *found)
 {
@@ -437,7 +437,7 @@ static bool is_turn_over(const struct slabscope_held *held, u64 end_ns,
 }
 
 /**
- * slabscope_handle - handle inodes that are held, and let go of them
+ * slabscope_handle - handle inodes that are held, and release them
  * @held: the inodes, at least one
  * @limit_ns: for how long
  * @found: counts what becomes of them

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a walk tells: its records, and its line in the kernel log.
+//! What a walk reports: its records, and its line in the kernel log.
 
 use crate::{
     abi::{
@@ -38,7 +38,7 @@ impl Walk {
         self.root.log(&who, what, &self.total, inodes, status);
     }
 
-    /// In a dry run, what would have been done is told as what was.
+    /// In a dry run, what would have been done is reported as done.
     pub(crate) fn as_told(&self, found: &Counters) -> Counters {
         let mut found = *found;
         if self.begin.flags & abi::BEGIN_DRY_RUN == 0 {

@@ -2,10 +2,10 @@
 
 //! slabscope: counts and prunes what the dentry cache holds below one directory.
 //!
-//! This file is the device and its sessions; walk.rs is the walk, records.rs what it reports, abi.rs
-//! the interface to user space. What is unsafe stands in pairs: the dcache (dcache.rs,
-//! dcache_helper.c), inodes (inodes.rs, inodes_helper.c), the directory that a walk begins at and its
-//! caller (root.rs, root_helper.c).
+//! This file is the device and its sessions; walk.rs is the walk, records.rs what it reports,
+//! abi.rs the interface to user space. What is unsafe stands in pairs: the dcache (dcache.rs,
+//! dcache_helper.c), inodes (inodes.rs, inodes_helper.c), the directory that a walk begins at and
+//! its caller (root.rs, root_helper.c).
 
 // `kernel::prelude` brings these into scope in some kernel series and not in others.
 #[allow(unused_imports)]
@@ -67,7 +67,7 @@ module! {
     },
 }
 
-/// Every mode that [`Begin::mode`] accepts, as [`Info::modes`] tells them.
+/// Every mode that [`Begin::mode`] accepts, as [`Info::modes`] reports them.
 const MODES: u32 = 1 << abi::MODE_CENSUS
     | 1 << abi::MODE_LIST
     | 1 << abi::MODE_NEGATIVE
@@ -221,7 +221,7 @@ impl State {
             Self::Done => return Ok(0),
         };
         if out.is_empty() {
-            // What was found before an error is still told; the error comes back at the next read.
+            // What was found before an error is still reported; the error at the next read.
             if let Err(error) = walk.run(out) {
                 if out.is_empty() {
                     return Err(error);

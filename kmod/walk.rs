@@ -49,9 +49,9 @@ const HELD: usize = 256 * 8 + 40;
 const _: () =
     assert!(MAX_DEPTH * (core::mem::size_of::<Frame>() + CURSOR) + BUFFER + HELD <= 256 << 10);
 
-/// A walk that reads holds a directory's lock for at most so many children, one that evicts, and
-/// takes a lock for each, for fewer, and both for a bounded time: whoever looks a name up there
-/// waits as long, on PREEMPT_RT, too, where nobody tells us that he does.
+/// Bounds of one hold of a directory's lock, in children and in time. A walk that evicts takes a
+/// lock for each child, and so handles fewer. A lookup there waits as long: on PREEMPT_RT, too,
+/// where the lock does not show that it is waited for.
 const CENSUS: Limits = Limits {
     children: 1024,
     ns: 500_000,
@@ -64,7 +64,7 @@ const PRUNE: Limits = Limits {
 /// How long a `read()` walks before it returns what it has.
 const SLICE: Delta = Delta::from_millis(100);
 
-/// The same until a first slice is over: somebody waits to see that something happens.
+/// The same until a first slice is over: the first figures are wanted soon.
 const FIRST_SLICE: Delta = Delta::from_millis(10);
 
 /// How long inodes that are held are handled before the walk looks about; one that is being written

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Writing what is dirty of the inodes that are held, so that it can go. Every error is kept in the
- * mapping for whoever calls fsync(), and taken from nobody.
+ * mapping for the next fsync(), and taken from none.
  *
  * Called within sb_start_write_trylock(), without any other lock.
  */
@@ -21,7 +21,7 @@
 /* Pages of one file that are written between two looks at the clock and at signals. */
 #define SLABSCOPE_WRITE (SZ_4M >> PAGE_SHIFT)
 
-/* Whether to let go of what is being done. */
+/* Whether to end what is being done. */
 bool slabscope_is_over(u64 end_ns)
 {
 	return signal_pending(current) || ktime_get_ns() >= end_ns;
@@ -43,7 +43,7 @@ bool slabscope_next_unwritten(struct address_space *mapping, unsigned long *inde
 }
 
 /*
- * Keeps an error for the next fsync(), which would have been told it by this very write. What passes
+ * Keeps an error for the next fsync(), to which this very write would have reported it. What passes
  * leaves pages and inode dirty, to be written again: it is no error of the disk.
  */
 static void keep_error(struct inode *inode, int error)
@@ -54,8 +54,8 @@ static void keep_error(struct inode *inode, int error)
 
 /*
  * Whether an inode that is written without waiting for it is clean before it is on the disk, so
- * that a block of the inode table that cannot be written is told to the device alone, and no
- * fsync() writes it again. I_METADATA_WRITEBACK tells of it since Linux 7.3. Whether ext4 runs with
+ * that a block of the inode table that cannot be written is reported to the device alone, and no
+ * fsync() writes it again. I_METADATA_WRITEBACK shows it since Linux 7.3. Whether ext4 runs with
  * its journal is its own to know (it may be mounted with noload); with one, waiting commits the
  * transaction that the inode is in, once for all that are in it.
  */
@@ -64,7 +64,7 @@ static bool is_clean_too_early(struct super_block *sb)
 	return !SLABSCOPE_METADATA && sb->s_op->write_inode;
 }
 
-/* Asked under i_lock, as its end is told: see inode_sync_complete(). */
+/* Asked under i_lock, as its end is announced: see inode_sync_complete(). */
 static bool is_being_written(struct inode *inode)
 {
 	bool is;
@@ -78,7 +78,7 @@ static bool is_being_written(struct inode *inode)
 /*
  * Writes the inode alone: write_inode_now() would write all pages that others have dirtied by now,
  * and wait for them. Into the journal is enough, as for the flusher; where it is not, onto the
- * disk. False: somebody killed us.
+ * disk. False: we were killed.
  */
 static bool write_inode_back(struct inode *inode)
 {
@@ -99,7 +99,7 @@ static bool write_inode_back(struct inode *inode)
 }
 
 /*
- * Waits until what is being written of a range is, or somebody kills us; errors stay where they
+ * Waits until what is being written of a range is, or we are killed; errors stay where they
  * are. filemap_fdatawait_range_keep_errors() cannot be killed, and a disk may never answer.
  */
 static bool wait_written(struct address_space *mapping, pgoff_t index, pgoff_t last)
