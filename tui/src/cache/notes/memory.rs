@@ -1,6 +1,6 @@
 //! Memory management, and what is allocated by size.
 
-use super::{About, BRIEF, OWNED, about_};
+use super::{About, BRIEF, CLOSE, OWNED, about_};
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[About] = &[
@@ -60,6 +60,26 @@ pub(super) const TABLE: &[About] = &[
         "The address space of a process.",
         "Processes. More than there are processes: something holds on to dead ones (open /proc/PID files).",
         OWNED),
+    about_("userfaultfd_ctx_cache",
+        "A userfaultfd: a program handles page faults of its own or of others.",
+        "Live migration of virtual machines, garbage collectors, CRIU.",
+        CLOSE),
+    about_("mem_cgroup",
+        "A memory cgroup.",
+        "Cgroups, and removed ones that still have memory charged: nr_dying_descendants in cgroup.stat, DYING on screen 4.",
+        "A removed one goes with the last of the memory charged to it: prune dentries and inodes, or reclaim the cgroup above."),
+    about_("mem_cgroup_per_node",
+        "The part of a memory cgroup that belongs to one NUMA node.",
+        "As many as there are mem_cgroup, times the nodes of the machine.",
+        OWNED),
+    about_("kmalloc_buckets",
+        "A set of kmalloc caches of one caller's own, against exploits: memdup_user, msg_msg (CONFIG_SLAB_BUCKETS).",
+        "It does not: the kernel makes a few at boot.",
+        OWNED),
+    about_("memdup_user-*",
+        "A copy of what a program has handed to a system call, of up to as many bytes as the name says.",
+        "System calls with large arguments: ioctl, setsockopt, mount.",
+        BRIEF),
     about_("page->ptl",
         "The lock of a page table, where it does not fit into the page's descriptor.",
         "Page tables: many processes that share much memory, as databases do without huge pages.",
