@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -167,23 +168,29 @@ impl Deed {
     }
 }
 
-/// Writes all that is dirty. sync(2) reports no error: of each filesystem that data is written to,
-/// syncfs(2) reports one that came after its directory was opened, or that nobody has heard of
-/// (fs/sync.c: `syncfs`, Linux 5.8).
+/// Writes all that is dirty. sync(2) reports no error, so each local filesystem is asked afterwards:
+/// an open directory counts an error that no syncfs(2) has reported yet as its own (lib/errseq.c:
+/// `errseq_sample()`, Linux 5.8). A remote one is not asked: opening it may wait for a server for
+/// whose files sync(2) has nothing to write.
 fn sync() -> Result<(), Errno> {
+    rustix::fs::sync();
     let text = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
     let mounts = mounts::parse(&text).unwrap_or_default();
-    let mut seen = HashSet::new();
-    let written = mounts.iter().filter(|mount| {
-        !mount.is_memory() && !mount.is_internal() && seen.insert(&mount.superblock)
-    });
-    let directories: Vec<_> = written
-        .filter_map(|mount| std::fs::File::open(&mount.point).ok())
-        .collect();
-    rustix::fs::sync();
-    let done = directories.iter().map(rustix::fs::syncfs);
-    // The first error is as good as any, but all are asked.
-    done.fold(Ok(()), Result::and)
+    let mut asked = HashSet::new();
+    // All are asked, whichever fails.
+    let mut done = Ok(());
+    for mount in mounts {
+        if !mount.is_stored() || mount.is_remote() || asked.contains(&mount.superblock) {
+            continue;
+        }
+        // A file may be mounted, too: it is not opened.
+        let flags = OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        if let Ok(directory) = rustix::fs::open(&mount.point, flags, Mode::empty()) {
+            asked.insert(mount.superblock);
+            done = done.and(rustix::fs::syncfs(directory));
+        }
+    }
+    done
 }
 
 /// Runs `work` on a thread of its own, which is abandoned if it waits for a server that does not
@@ -211,7 +218,7 @@ pub fn attended<T: Send + 'static, P: Copy + Default + Send + 'static>(
                 false => ControlFlow::Continue(()),
             }
         });
-        // Nobody listens if the thread was abandoned.
+        // Sending fails if the thread was abandoned.
         let _ = sender.send(Told::Done(done));
     });
     if thread.is_err() {

@@ -1,5 +1,6 @@
 //! The whole machine: /proc/sys/vm/drop_caches (fs/drop_caches.c, Linux 7.3).
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,12 +106,8 @@ impl Plan {
 
 /// Filesystems on disk or elsewhere, each once.
 fn filesystems(mounts: &[Mount]) -> u64 {
-    let worth = mounts
-        .iter()
-        .filter(|mount| !mount.is_memory() && !mount.is_internal());
-    let mut all: Vec<_> = worth.map(|mount| &mount.superblock).collect();
-    all.sort();
-    all.dedup();
+    let stored = mounts.iter().filter(|mount| mount.is_stored());
+    let all: HashSet<_> = stored.map(|mount| &mount.superblock).collect();
     all.len() as u64
 }
 
@@ -230,8 +227,8 @@ impl Plan {
         let waited = aside(deed, Some(file.into()), left, &mut || flow(&progress));
         Ok(match waited.map_err(failed)? {
             Waited::Done(Err(errno)) if deed == Deed::Sync => Ended::Failed(format!(
-                "a filesystem reports that writing has failed ({}), the kernel's log says which: memory may have \
-                 the only copy",
+                "a filesystem reports a failed write ({}): memory may have the only copy; the kernel's log says \
+                 which filesystem",
                 reason(&errno.into())
             )),
             Waited::Done(result) => {

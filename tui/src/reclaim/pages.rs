@@ -3,8 +3,8 @@
 //! pages stay. A file with dirty pages is left alone, or written first: the call would begin to write them, and
 //! drop what failed to be written.
 //!
-//! What failed to be written is clean, and only in memory. An error that nobody has been notified
-//! of is checked file by file; one that some `fsync`, or an earlier run, has already reported is
+//! What failed to be written is clean, and only in memory. An error that was reported to no
+//! caller yet is checked file by file; one that some `fsync`, or an earlier run, has already reported is
 //! visible to the module, but not from user space: the flags of the mapping that show it are
 //! cleared by a check (mm/filemap.c: `filemap_check_errors()`), and its `wb_err` counts as reported
 //! for all who open the file afterwards.

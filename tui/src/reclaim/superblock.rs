@@ -385,18 +385,30 @@ impl Plan {
                 if let Err(error) = self.as_remounted(&now, &mut ran) {
                     ran.ended = Ended::Failed(error.to_string());
                 }
-                if now.options != self.options && !matches!(ran.ended, Ended::Failed(_)) {
-                    // Whoever did it: nobody may take it for what was asked for.
-                    ran.ended = Ended::Failed(format!(
-                        "its mount options are not what they were: {}. Unless somebody else has remounted it \
-                         meanwhile, remount it with the old ones",
-                        difference(&self.options, &now.options)
-                    ));
+                if now.options != self.options {
+                    let changed = difference(&self.options, &now.options);
+                    self.report_change(&now, &changed, &mut ran);
                 }
             }
             Err(error) => ran.notes.push(error.to_string()),
         }
         Ok(ran)
+    }
+
+    /// A change of options is a failure, unless another process has remounted it: what the kernel
+    /// makes of a reconfiguration may differ from what was read of it.
+    fn report_change(&self, now: &Mounted, changed: &str, ran: &mut Ran) {
+        match ran.ended {
+            Ended::Complete if now.read_only == self.read_only => {
+                ran.ended = Ended::Failed(format!(
+                    "its mount options have changed: {changed}; remount it with the old ones, unless another \
+                     process has changed them"
+                ));
+            }
+            _ => ran
+                .notes
+                .push(format!("its mount options have changed: {changed}")),
+        }
     }
 
     /// Sets the superblock read-only or writable as the mount's own flag says, if a remount changed that meanwhile.

@@ -58,7 +58,11 @@ const COMMANDS: &[&str] = &[
     "reclaim --carousel DIR --force --yes",
     "--root DIR slabs",
     "--root DIR/below doctor",
+    SYNC,
 ];
+
+/// Last, as it drops caches. The server has nothing to write: it is not waited for.
+const SYNC: &str = "reclaim --all 1 --sync --yes";
 
 /// Runs a command; if it does not end by itself, it gets SIGINT as by Ctrl-C, and has to end. A
 /// helper may be left in the kernel: nothing ends that.
@@ -98,6 +102,7 @@ fn commands(guest: &Guest) -> Result<()> {
     // Each is a command of the program, and some did wait for the server.
     ensure!(!said.lines().any(|line| line.starts_with("2")), "{said}");
     ensure!(said.contains(" after an interrupt: "), "{said}");
+    ensure!(said.contains(&format!("0: slabscope {SYNC}:")), "{said}");
     Ok(())
 }
 

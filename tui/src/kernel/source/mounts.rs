@@ -157,11 +157,16 @@ impl Mount {
         !local && self.superblock.starts_with("0:")
     }
 
+    /// Filesystems whose files are somewhere else than in memory: on a disk, a server, in other
+    /// filesystems.
+    pub fn is_stored(&self) -> bool {
+        !self.is_memory() && !self.is_internal()
+    }
+
     /// The mounts whose directories are worth counting, each filesystem once: not those in memory,
     /// where nothing can be evicted, and not the kernel's own.
     pub fn worth_counting(mounts: &[Self]) -> Vec<Self> {
-        let worth = |mount: &&Self| !mount.is_memory() && !mount.is_internal();
-        let worth: Vec<&Self> = mounts.iter().filter(worth).collect();
+        let worth: Vec<&Self> = mounts.iter().filter(|mount| mount.is_stored()).collect();
         let reach = Reach::of(worth.iter().copied());
         worth
             .into_iter()

@@ -32,7 +32,7 @@ const TRUSTED: [&str; 3] = ["/etc", "/boot", "/usr"];
 /// Why a filesystem is unfit. Reasons that --force does not override are first.
 pub(crate) fn filesystem(mount: &Mount, any: bool) -> Option<String> {
     let fs = printable(&*mount.fs);
-    if mount.is_memory() || mount.is_internal() {
+    if !mount.is_stored() {
         return Some(format!(
             "{fs} keeps no names cached as absent that could go"
         ));

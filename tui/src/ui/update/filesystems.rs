@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::{Effect, counting, jump, mounts};
-use crate::kernel::source::Mount;
 use crate::ui::keymap::Action;
 use crate::ui::model::Model;
 
@@ -42,9 +41,8 @@ fn enter(model: &mut Model) -> Vec<Effect> {
 
 /// Counts each filesystem on a disk or network once.
 fn count_all(model: &mut Model) -> Vec<Effect> {
-    let worth = |mount: &Mount| !mount.is_memory() && !mount.is_internal();
     let rows = model.filesystems.rows.iter();
-    let rows = rows.filter(|row| worth(row.mount()));
+    let rows = rows.filter(|row| row.mount().is_stored());
     let points: Vec<PathBuf> = rows.flat_map(|row| row.reach()).collect();
     if points.is_empty() {
         let key = model.keymap.key("recount-row");

@@ -305,7 +305,9 @@ fn failed_sync(guest: &Guest) -> Result<()> {
     let words = steps.take(guest)?;
     let said = guest.sh("cat /tmp/said")?;
     ensure!(
-        words[0] == ["n", "EIO"] && said.contains("writing has failed") && said.ends_with("\n5\n"),
+        words[0] == ["n", "EIO"]
+            && said.contains("reports a failed write")
+            && said.ends_with("\n5\n"),
         "the application hears {words:?}; {said}"
     );
     guest.sh(&format!("umount {TOP}"))?;
