@@ -139,7 +139,7 @@ enum Task {
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
     let screen = match &arguments.task {
         None | Some(Task::Shell) => true,
         Some(Task::Learn { list, record, .. }) => !list && record.is_none(),
@@ -153,7 +153,12 @@ fn main() -> ExitCode {
     }
     let done = match run(&arguments) {
         Err(error) if error.is::<NeedsRoot>() => {
-            sudo::run(&error.to_string(), &root_part(&arguments)).and_then(|()| run(&arguments))
+            let made = sudo::run(&error.to_string(), &root_part(&arguments));
+            if let Some(Task::Setup { update, .. }) = &mut arguments.task {
+                // Done, and again it would need root again.
+                *update = false;
+            }
+            made.and_then(|()| run(&arguments))
         }
         done => done,
     };

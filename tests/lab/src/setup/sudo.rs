@@ -40,13 +40,13 @@ pub fn run(why: &str, arguments: &[String]) -> Result<()> {
     words.push(this.display().to_string());
     words.extend_from_slice(arguments);
     if !in_path("sudo") {
-        bail!("{why}, and there is no sudo here");
+        bail!("{why}, and there is no sudo here: install it, or run this as root");
     }
     let mut sudo = Command::new("sudo");
     if std::io::stdin().is_terminal() {
         eprintln!("{why}: sudo runs that part, and nothing else, as root");
     } else {
-        // Nobody can type a password.
+        // A password cannot be typed.
         sudo.arg("--non-interactive");
     }
     let status = sudo.args(&words).status().context("cannot run sudo")?;
@@ -72,8 +72,8 @@ fn command(words: &[String]) -> String {
 /// Runs the part that sudo called this program for. However it ends, the user gets what was made.
 pub fn handing_over<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
     let done = run();
-    hand_over(&Cache::open()?)?;
-    done
+    let given = Cache::open().and_then(|cache| hand_over(&cache));
+    done.and_then(|done| given.map(|()| done))
 }
 
 /// Gives the user who called sudo the files that their own runs write.
