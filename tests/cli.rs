@@ -12,6 +12,8 @@ mod cgroups_v1;
 mod files;
 #[path = "support/program.rs"]
 mod program;
+#[path = "cli/rungs.rs"]
+mod rungs;
 #[path = "cli/started.rs"]
 mod started;
 mod support;

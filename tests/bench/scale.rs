@@ -30,8 +30,8 @@ const BESIDE: f64 = 1.1;
 
 /// The least times of few and of many of each, all in turns, so that other load of the machine hits
 /// them alike. In processor time: the longest would be interrupted most often.
-fn fastest(measures: &mut [&mut dyn FnMut(usize)]) -> Vec<[Duration; 2]> {
-    let mut fastest = vec![[Duration::MAX; 2]; measures.len()];
+fn fastest<const N: usize>(mut measures: [&mut dyn FnMut(usize); N]) -> [[Duration; 2]; N] {
+    let mut fastest = [[Duration::MAX; 2]; N];
     for _ in 0..5 {
         for (at, n) in [FEW, MANY].into_iter().enumerate() {
             for (measure, fastest) in measures.iter_mut().zip(&mut fastest) {
@@ -45,7 +45,7 @@ fn fastest(measures: &mut [&mut dyn FnMut(usize)]) -> Vec<[Duration; 2]> {
 }
 
 fn grown(what: &'static str, mut measure: impl FnMut(usize)) -> Measured {
-    let [few, many] = fastest(&mut [&mut measure])[0];
+    let [[few, many]] = fastest([&mut measure]);
     Measured::ratio(what, many, few, TENFOLD)
 }
 
@@ -64,8 +64,7 @@ fn grown_beside(
     mut measure: impl FnMut(usize),
     mut peer: impl FnMut(usize),
 ) -> Measured {
-    let both = fastest(&mut [&mut measure, &mut peer]);
-    let ([few, many], [peer_few, peer_many]) = (both[0], both[1]);
+    let [[few, many], [peer_few, peer_many]] = fastest([&mut measure, &mut peer]);
     let peers = peer_many.as_secs_f64() / peer_few.as_secs_f64();
     Measured::ratio(what, many, few, TENFOLD.max(BESIDE * peers))
 }

@@ -160,12 +160,7 @@ const SCREENS: [Screen; 10] = [
 
 #[test]
 fn screens_match_their_snapshots() {
-    crate::snapshots(|columns, rows| {
-        let screens = SCREENS.iter();
-        screens
-            .map(|(name, app)| (*name, app(columns, rows)))
-            .collect()
-    });
+    crate::snapshots(|columns, rows| SCREENS.map(|(name, app)| (name, app(columns, rows))).into());
 }
 
 #[test]

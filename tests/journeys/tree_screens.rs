@@ -139,12 +139,7 @@ const SCREENS: Screens = [
 
 #[test]
 fn tree_states_match_their_snapshots() {
-    crate::snapshots(|columns, rows| {
-        let screens = SCREENS.iter();
-        screens
-            .map(|(name, app)| (*name, app(columns, rows)))
-            .collect()
-    });
+    crate::snapshots(|columns, rows| SCREENS.map(|(name, app)| (name, app(columns, rows))).into());
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn yes_typed_before_the_plan_is_no_answer_on_the_command_line() {
     let mut tty = Tty::spawn(100, 30, command);
     tty.type_keys("go\nyes\nyes\n");
     tty.wait_for("type yes to reclaim, in full:");
-    // Pending input is dropped once the question is shown: nobody answers faster than that.
+    // Input that is pending when the question is shown is dropped.
     std::thread::sleep(std::time::Duration::from_secs(1));
     tty.type_keys("no\n");
     tty.wait_for("nothing was reclaimed");

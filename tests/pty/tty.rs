@@ -199,7 +199,7 @@ impl Tty {
         status
     }
 
-    /// Reads output up to the end, which is reached once nobody has the terminal any more.
+    /// Reads output up to the end, which comes once no process has the terminal open.
     #[track_caller]
     fn wait_until_restored(&mut self) {
         let end = Instant::now() + PATIENCE;

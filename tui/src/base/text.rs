@@ -120,7 +120,7 @@ pub fn bytes(n: u64) -> String {
     )
 }
 
-/// Percent as text: nobody compares figures above 999.
+/// Percent as text; above 999 it is `>999%`.
 pub fn percent_text(percent: u64) -> String {
     match percent {
         0..1000 => format!("{percent}%"),

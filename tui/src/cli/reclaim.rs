@@ -70,19 +70,38 @@ pub struct Args {
     carousel: Vec<PathBuf>,
 
     /// The names, one a line (or ended by NUL), where no reader lists them; `-` is standard input
-    #[arg(long, value_name = "FILE", requires = "carousel", conflicts_with_all = ["pages", "superblock", "cgroup", "cache", "all"])]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "carousel",
+        conflicts_with_all = ["pages", "superblock", "cgroup", "cache", "all"]
+    )]
     names: Option<PathBuf>,
 
     /// Also where names matter to security: on PATH, in /etc, in a sticky directory
-    #[arg(long, requires = "carousel", conflicts_with_all = ["pages", "superblock", "cgroup", "cache", "all"])]
+    #[arg(
+        long,
+        requires = "carousel",
+        conflicts_with_all = ["pages", "superblock", "cgroup", "cache", "all"]
+    )]
     force: bool,
 
     /// How much to reclaim from the cgroup: 64M, 2G
-    #[arg(long, value_name = "SIZE", requires = "cgroup", conflicts_with_all = ["pages", "superblock", "cache", "all", "carousel"], value_parser = parse::size)]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        requires = "cgroup",
+        conflicts_with_all = ["pages", "superblock", "cache", "all", "carousel"],
+        value_parser = parse::size
+    )]
     amount: Option<u64>,
 
     /// Unused inodes of the filesystem too, where the kernel shows its shrinker (CONFIG_SHRINKER_DEBUG)
-    #[arg(long, requires = "superblock", conflicts_with_all = ["pages", "cgroup", "cache", "all", "carousel"])]
+    #[arg(
+        long,
+        requires = "superblock",
+        conflicts_with_all = ["pages", "cgroup", "cache", "all", "carousel"]
+    )]
     inodes: bool,
 
     /// On any type of filesystem, tested or not
@@ -90,15 +109,29 @@ pub struct Args {
     any_filesystem: bool,
 
     /// Write dirty pages first, so that they can be freed too
-    #[arg(long, requires = "pages", conflicts_with_all = ["superblock", "cgroup", "cache", "all", "carousel"])]
+    #[arg(
+        long,
+        requires = "pages",
+        conflicts_with_all = ["superblock", "cgroup", "cache", "all", "carousel"]
+    )]
     writeback: bool,
 
     /// Stop after this many files, or names
-    #[arg(long, value_name = "N", requires = "below_a_directory", conflicts_with_all = ["superblock", "cgroup", "cache", "all"], value_parser = super::whole::<NonZeroU64>)]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "below_a_directory",
+        conflicts_with_all = ["superblock", "cgroup", "cache", "all"],
+        value_parser = super::whole::<NonZeroU64>
+    )]
     max: Option<NonZeroU64>,
 
     /// Write all dirty data first (sync)
-    #[arg(long, requires = "all", conflicts_with_all = ["pages", "superblock", "cgroup", "cache", "carousel"])]
+    #[arg(
+        long,
+        requires = "all",
+        conflicts_with_all = ["pages", "superblock", "cgroup", "cache", "carousel"]
+    )]
     sync: bool,
 
     /// Wait at most this many seconds, for the plan and for the action

@@ -111,7 +111,7 @@ impl Args {
     }
 }
 
-/// An invalid expression is refused: on a command line nobody goes on typing it.
+/// A filter; an invalid expression is an error, as it is complete on a command line.
 fn filter(text: &str) -> Result<Filter, String> {
     let filter = Filter::new(text);
     match filter.error() {

@@ -154,7 +154,7 @@ const FS_IOC_FIEMAP: u32 = 0xc020_660b;
 const FIEMAP_FLAG_SYNC: u32 = 1;
 
 /// Has the data of a file written, and waits for it. An error is one of this write, or of an
-/// earlier one that nobody has been notified of. Unlike fsync(2) this leaves the error for the next
+/// earlier one that was reported to no caller yet. Unlike fsync(2) this leaves the error for the next
 /// caller of that: fiemap_prep() (fs/ioctl.c, since Linux 5.8) asks the mapping's flags, and leaves
 /// its `wb_err` alone.
 pub fn write_data(file: BorrowedFd<'_>) -> io::Result<()> {
