@@ -123,7 +123,7 @@ enum Task {
         /// Only name the tests
         #[arg(long)]
         list: bool,
-        /// Run every test on each series that it fits, not only where it is most likely to fail
+        /// Run every test on each series that it fits, not only what was chosen for a run of minutes
         #[arg(long)]
         all: bool,
         /// Wait longer for races: minutes instead of seconds, and on a kernel that checks its locks, too
@@ -299,7 +299,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         }) => {
             let tested = match series {
                 Some(series) => vec![Tested::all(&series)],
-                None => tested(all, list, soak)?,
+                None => tested(all, list, soak, filter.is_some())?,
             };
             let list = list.then(|| "--list".to_owned());
             let arguments: Vec<String> = filter.into_iter().chain(list).chain(more).collect();
@@ -310,8 +310,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
 }
 
-/// The series to test, and what of the tests on each.
-fn tested(all: bool, list: bool, soak: bool) -> Result<Vec<Tested>> {
+/// The series to test, and what of the tests on each: with a filter, whatever it selects on the newest.
+fn tested(all: bool, list: bool, soak: bool, filter: bool) -> Result<Vec<Tested>> {
     let (with_module, older) = if list {
         let older = OLDER.map(|(series, _)| series.to_owned());
         (TESTED.map(str::to_owned).to_vec(), older.to_vec())
@@ -320,7 +320,7 @@ fn tested(all: bool, list: bool, soak: bool) -> Result<Vec<Tested>> {
     };
     let own = soak.then(|| Tested::all(OWN));
     let series = with_module.iter().chain(&older).enumerate();
-    let stock = series.map(|(index, series)| match all {
+    let stock = series.map(|(index, series)| match all || (filter && index == 0) {
         true => Tested::all(series),
         false => Tested::usual(series, index == 0),
     });

@@ -18,9 +18,6 @@ pub(super) const CASES: &[Case] = &[
         name: "cgroups::doctor_remedies",
         run: doctor_remedies,
     },
-];
-
-pub(super) const ON_NEWEST: &[Case] = &[
     Case {
         name: "cgroups::dying",
         run: dying,

@@ -19,13 +19,12 @@ pub(super) const CASES: &[Case] = &[
         name: "hung::screen_beside_a_mute_server",
         run: |_, guest| fuse(guest, "USR1", screen),
     },
+    // A request that its server has not read yet can be cancelled.
+    Case {
+        name: "hung::commands_beside_a_stopped_server",
+        run: |context, guest| with_module(context, guest, |guest| fuse(guest, "STOP", commands)),
+    },
 ];
-
-/// A request that its server has not read yet can be cancelled.
-pub(super) const STOPPED: &[Case] = &[Case {
-    name: "hung::commands_beside_a_stopped_server",
-    run: |context, guest| with_module(context, guest, |guest| fuse(guest, "STOP", commands)),
-}];
 
 /// knfsd of the guest's own kernel.
 pub(super) const BY_NFS: &[Case] = &[Case {

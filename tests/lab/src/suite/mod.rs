@@ -42,7 +42,7 @@ use anyhow::Result;
 use crate::guest::Guest;
 use crate::setup::Lab;
 use needs::Need;
-pub use needs::{Part, Tested};
+pub use needs::Tested;
 pub use runner::run;
 
 /// Context of a test besides its guest.
@@ -69,7 +69,6 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Module], basics::WITH_MODULE),
     (&[Need::Since("6.1")], basics::COUNTED),
     (&[Need::Since("6.1")], cgroups::CASES),
-    (&[Need::Since("6.1")], cgroups::ON_NEWEST),
     (&[], screen::CASES),
     (&[Need::Module], screen::WITH_MODULE),
     (&[], stock::CASES),
@@ -91,12 +90,9 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Module, Need::Btf], doctor::CASES),
     (&[Need::Module], pages::CASES),
     (&[Need::Module], failing_disk::CASES),
-    (&[Need::Module], failing_disk::ON_NEWEST),
-    (&[Need::Module], failing_disk::WITH_ALL),
     (&[Need::Module], apart::CASES),
     (&[Need::Module], stuck::CASES),
     (&[Need::Since("6.12"), Need::Btf], hung::CASES),
-    (&[Need::Since("6.12"), Need::Btf], hung::STOPPED),
     (&[Need::Module], hung::BY_NFS),
     (&[Need::Module], errors::CASES),
     (&[Need::Module], sessions::CASES),
@@ -114,36 +110,78 @@ const SUITES: &[(&[Need], &[Case])] = &[
     (&[Need::Module], learn::ON_ANY),
 ];
 
-/// The BPF reader's exact counts: on every series, as the kernel's structures differ.
-const COUNTS: &str = "ext4::bpf_exact";
-
-/// The tests of a series that is tested briefly.
-const SMOKE: [&str; 5] = [
+/// The tests that run by default on the newest series: of each promise the test that is most likely to find it broken.
+const ON_NEWEST: &[&str] = &[
     "boot",
+    "module_loads",
+    "ext4::failed_lookups",
+    "cgroups::hostile",
     "screen_size",
-    "stock::screen",
-    "stock::doctor",
+    "ext4::screen",
+    "ext4::main_job",
+    "ext4::looking",
+    "ext4::names",
+    "ext4::replaced",
+    "rungs::from_the_screen",
+    "ext4::classic_debugfs",
+    "errors::log_quotes_names",
+    "ext4::census_exact",
+    "overlay::census_exact",
+    "xfs::bpf_exact",
+    "readers::as_the_module",
+    "btrfs::files_survive",
+    "ext4::storm",
+    "ext4::inodes",
+    "ext4::unsynced",
+    "ext4::pages",
+    "btrfs::pages",
+    "xfs::dirty",
+    "ext4::failed_write_is_kept_and_reported",
+    "ext4::nothing_goes_after_a_sync_that_failed",
+    "stuck::prune_of_a_disk_that_does_not_answer_is_killed",
+    "hung::commands_beside_a_mute_server",
+    "errors::requests",
+    "errors::reads",
+    "errors::permission",
+    "errors::interrupted",
+    "errors::bounds",
+    "errors::command_line",
+    "ladder::superblock",
+    "ladder::superblock_options",
+    "ladder::everybody",
+    "ladder::cgroup",
+    "ladder::bad_input",
+    "who::dentries",
+    "who::killed",
+    "learn::demo_module",
+    "learn::interrupted",
+];
+
+/// On other series with the module: what rests on the kernel's structures.
+const WITH_MODULE: &[&str] = &[
+    "module_loads",
+    "ext4::main_job",
+    "ext4::census_exact",
+    "ext4::inodes",
+    "ext4::pages",
     COUNTS,
 ];
 
-/// Long tests whose results hardly differ from series to series: only the newest runs them.
-const ON_NEWEST: &[&[Case]] = &[
-    failing_disk::ON_NEWEST,
-    hung::BY_NFS,
-    apart::CASES,
-    unsynced::CASES,
-    doctor::CASES,
-    cgroups::ON_NEWEST,
-    who::CASES,
+/// On series without it: the way of those who have no module.
+const WITHOUT_MODULE: &[&str] = &[
+    "stock::doctor",
+    "stock::main_job",
+    "cgroups::doctor_remedies",
+    "ladder::superblock",
+    "who::dentries",
+    COUNTS,
 ];
 
-/// Tests that repeat shorter ones in other ways: they run with --all.
-const WITH_ALL: &[&[Case]] = &[failing_disk::WITH_ALL, hung::STOPPED];
+/// On the oldest: whether it works at all.
+const ON_OLDEST: &[&str] = &["boot", "stock::screen", "stock::doctor", COUNTS];
 
-fn has(suites: &[&[Case]], name: &str) -> bool {
-    let mut cases = suites.iter().copied().flatten();
-    cases.any(|case| case.name == name)
-}
+/// The BPF reader's exact counts: on every series, as the kernel's structures differ.
+const COUNTS: &str = "ext4::bpf_exact";
 
 /// All tests.
 fn cases() -> impl Iterator<Item = (&'static [Need], Case)> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{COUNTS, ON_NEWEST, SMOKE, WITH_ALL, has};
+use super::{ON_NEWEST, ON_OLDEST, WITH_MODULE, WITHOUT_MODULE};
 use crate::setup::archive::numbers;
 use crate::setup::own::OWN;
 use crate::setup::suite::{OLDER, OLDEST_WITH_MODULE, Suite};
@@ -41,28 +41,13 @@ impl fmt::Display for Need {
     }
 }
 
-/// The part of the tests that runs on a series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// All that the series supports.
-    All,
-    /// All that run by default.
-    Usual,
-    /// Of those, all but long ones that the newest series runs.
-    Short,
-    /// Of those, the ones that need the module; and one of the BPF reader.
-    Module,
-    /// A few that show whether anything works.
-    Smoke,
-}
-
 /// A series, and its part of the tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tested {
     /// The series.
     pub series: String,
-    /// Its tests.
-    pub part: Part,
+    /// The names of its tests; None: all that it supports.
+    chosen: Option<&'static [&'static str]>,
 }
 
 /// Why a test does not run on a series.
@@ -70,10 +55,8 @@ pub struct Tested {
 pub enum LeftOut {
     /// The kernel lacks something.
     Lacks(Need),
-    /// It runs on other series, to keep the whole run short.
-    Elsewhere,
-    /// It runs with --all, for the same reason.
-    WithAll,
+    /// It was not chosen, to keep the whole run short.
+    NotChosen,
 }
 
 impl Tested {
@@ -81,45 +64,33 @@ impl Tested {
     pub fn all(series: &str) -> Self {
         Self {
             series: series.to_owned(),
-            part: Part::All,
+            chosen: None,
         }
     }
 
-    /// The default: nearly everything on the newest series; on the other ones with the module the
-    /// tests that need it; on older ones those that do not; on the oldest a few.
+    /// The default: something of everything on the newest series; on the other ones what differs there.
     pub fn usual(series: &str, newest: bool) -> Self {
         let older = OLDER.iter().any(|(older, _)| *older == series);
         let oldest = OLDER.last().is_some_and(|(oldest, _)| *oldest == series);
-        let part = match (newest, older) {
-            (true, _) => Part::Usual,
-            _ if oldest => Part::Smoke,
-            (_, true) => Part::Short,
-            (_, false) => Part::Module,
+        let chosen = match (newest, older) {
+            (true, _) => ON_NEWEST,
+            _ if oldest => ON_OLDEST,
+            (_, true) => WITHOUT_MODULE,
+            (_, false) => WITH_MODULE,
         };
         Self {
             series: series.to_owned(),
-            part,
+            chosen: Some(chosen),
         }
     }
 
     /// Why a test does not run on the series; None: it runs.
     pub fn leaves_out(&self, name: &str, needs: &[Need]) -> Option<LeftOut> {
-        let lacks = needs.iter().find(|need| !need.met_by(&self.series));
-        if let Some(need) = lacks {
+        if let Some(need) = needs.iter().find(|need| !need.met_by(&self.series)) {
             return Some(LeftOut::Lacks(*need));
         }
-        if self.part != Part::All && has(WITH_ALL, name) {
-            return Some(LeftOut::WithAll);
-        }
-        let here = match self.part {
-            Part::All | Part::Usual => true,
-            Part::Short => !has(ON_NEWEST, name),
-            Part::Module => {
-                (needs.contains(&Need::Module) && !has(ON_NEWEST, name)) || name == COUNTS
-            }
-            Part::Smoke => SMOKE.contains(&name),
-        };
-        (!here).then_some(LeftOut::Elsewhere)
+        let here = self.chosen.is_none_or(|names| names.contains(&name));
+        (!here).then_some(LeftOut::NotChosen)
     }
 }
 
@@ -127,8 +98,7 @@ impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lacks(need) => write!(f, "they need {need}"),
-            Self::Elsewhere => f.write_str("they run on other series; --all runs them here too"),
-            Self::WithAll => f.write_str("they show the same as others; --all runs them"),
+            Self::NotChosen => f.write_str("--all or --kernel runs them"),
         }
     }
 }
@@ -146,26 +116,26 @@ mod tests {
     }
 
     #[test]
-    fn each_series_runs_its_part_and_the_newest_nearly_everything() {
-        let all = run_on(&Tested::all("7.3"));
-        assert_eq!(all.len(), cases().count());
-        let usual = run_on(&Tested::usual("7.3", true));
-        let left: Vec<_> = all.iter().filter(|name| !usual.contains(name)).collect();
-        assert!(left.contains(&&"ext4::bad_block_of_inodes_in_each_mode"));
-        let why = Tested::usual("7.3", true).leaves_out(left[0], &[]);
-        assert_eq!(why, Some(LeftOut::WithAll));
-        assert!(left.len() < 8, "{left:?}");
-        let second = run_on(&Tested::usual("7.2", false));
-        assert!(second.contains(&"ext4::main_job") && !second.contains(&"ladder::superblock"));
-        assert!(second.contains(&"ext4::failed_write_is_kept_and_reported"));
-        assert!(!second.contains(&"xfs::failed_write_is_kept_and_reported"));
-        for older in ["6.12", "6.1"] {
-            let tests = run_on(&Tested::usual(older, false));
-            assert!(tests.contains(&"stock::main_job") && tests.contains(&"ladder::superblock"));
-            assert!(tests.contains(&"cgroups::doctor_remedies"));
-            assert!(!tests.contains(&"ext4::main_job") && !tests.contains(&"cgroups::dying"));
+    fn each_series_runs_every_test_that_was_chosen_for_it() {
+        assert_eq!(run_on(&Tested::all("7.3")).len(), cases().count());
+        for (series, newest, chosen) in [
+            ("7.3", true, ON_NEWEST),
+            ("7.2", false, WITH_MODULE),
+            ("6.12", false, WITHOUT_MODULE),
+            ("5.10", false, ON_OLDEST),
+        ] {
+            let runs = run_on(&Tested::usual(series, newest));
+            for name in chosen {
+                assert!(runs.contains(name), "{name} does not run on {series}");
+            }
+            assert_eq!(runs.len(), chosen.len());
         }
-        assert_eq!(run_on(&Tested::usual("5.10", false)), SMOKE);
+    }
+
+    #[test]
+    fn test_that_no_series_has_by_default_says_what_runs_it() {
+        let why = Tested::usual("7.3", true).leaves_out("xfs::storm", &[]);
+        assert_eq!(why.unwrap().to_string(), "--all or --kernel runs them");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -22,6 +22,9 @@ const LONG_STORM: Duration = Duration::from_secs(300);
 
 /// Guests at a time. A guest waits more than it computes, and takes 4 GiB.
 const GUESTS: usize = 2;
+
+/// So many waiting tests are worth the boot of a second guest of their series.
+const WORTH_A_BOOT: usize = 6;
 
 /// A test to run, and the receiver of its result.
 struct Job {
@@ -63,7 +66,8 @@ impl Queue {
     }
 
     /// The next test for a guest of a series; if that has none left, one of another series that no
-    /// guest runs. `None` once there are no more.
+    /// guest runs; if there is none, one of what another guest has yet to do, if that is worth a boot.
+    /// `None` once there are no more.
     fn next(&self, series: Option<&str>) -> Option<Job> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -73,7 +77,8 @@ impl Queue {
                 .position(|job| Some(job.series.as_str()) == series);
             let found = own.or_else(|| {
                 let free = |job: &Job| !waiting.taken.contains(&job.series);
-                waiting.jobs.iter().position(free)
+                let half = || (waiting.jobs.len() >= WORTH_A_BOOT).then(|| waiting.jobs.len() / 2);
+                waiting.jobs.iter().position(free).or_else(half)
             });
             if let Some(at) = found {
                 let job = waiting.jobs.remove(at);
@@ -118,9 +123,36 @@ fn stopped_at_a_breakpoint(log: &str) -> bool {
     log.contains("int3: 0000 [#1]")
 }
 
+/// How long tests took, with the start of their guest if it was started for them.
+#[derive(Default)]
+struct Took(Mutex<Vec<(Duration, String)>>);
+
+/// Tests that are named after a run.
+const NAMED: usize = 12;
+
+impl Took {
+    fn add(&self, began: Instant, name: String) {
+        let mut took = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        took.push((began.elapsed(), name));
+    }
+
+    /// Prints the longest tests: who waits for them can choose others.
+    fn print(&self) {
+        let mut took = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        took.sort_by(|a, b| b.cmp(a));
+        if took.len() > NAMED {
+            eprintln!("the longest of {}:", took.len());
+            for (duration, name) in &took[..NAMED] {
+                eprintln!("{:5} s  {name}", duration.as_secs());
+            }
+        }
+    }
+}
+
 /// Runs tests, in one guest after the other.
 struct Stage<F> {
     make: Arc<F>,
+    took: Arc<Took>,
     storm: Duration,
     labs: BTreeMap<String, Result<Lab, String>>,
     guest: Option<Guest>,
@@ -199,8 +231,12 @@ impl<F: Fn(&str) -> Result<Lab>> Stage<F> {
                 ended = ended.and(last);
                 series = Some(job.series.clone());
             }
+            let began = Instant::now();
+            let outcome = self.run(&job.series, job.case);
+            let name = format!("lab::{}::{}", job.series, job.case.name);
+            self.took.add(began, name);
             // The receiver waits for the result.
-            job.done.send(self.run(&job.series, job.case)).ok();
+            job.done.send(outcome).ok();
         }
         ended.and(self.guest.take().map_or(Ok(()), Guest::poweroff))
     }
@@ -281,11 +317,13 @@ where
     let filter = arguments.filter.clone().unwrap_or_default();
     let told = !arguments.list && tell(&left, &filter);
     let make = Arc::new(make);
+    let took = Arc::new(Took::default());
     // Guests end with the thread that started them.
     let threads: Vec<_> = (0..GUESTS.min(tested.len()))
         .map(|_| {
             let stage = Stage {
                 make: Arc::clone(&make),
+                took: Arc::clone(&took),
                 storm: if soak { LONG_STORM } else { STORM },
                 labs: BTreeMap::new(),
                 guest: None,
@@ -303,6 +341,7 @@ where
             .unwrap_or_else(|_| Err(anyhow!("it panicked")))
             .context("the tests' guest did not end well")?;
     }
+    took.print();
     let ran = conclusion.num_passed + conclusion.num_failed + conclusion.num_ignored;
     if !listed && ran == 0 && told {
         bail!("none of these tests fits this kernel");
@@ -341,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn guest_takes_its_own_series_first_and_never_one_that_another_runs() {
+    fn guest_takes_its_own_series_first_and_then_one_that_no_other_runs() {
         let queue = Queue::default();
         for (series, name) in [("7.3", "a"), ("7.2", "b"), ("7.3", "c"), ("6.1", "d")] {
             queue.put(job(series, name));
@@ -354,5 +393,20 @@ mod tests {
         assert_eq!(next(Some("7.3")), Some("c"));
         assert_eq!(next(Some("7.3")), None);
         assert_eq!(next(Some("6.1")), None);
+    }
+
+    #[test]
+    fn second_guest_of_a_series_is_booted_for_many_tests_alone() {
+        let names = ["a", "b", "c", "d", "e", "f", "g"];
+        let queue = Queue::default();
+        for name in names {
+            queue.put(job("7.3", name));
+        }
+        queue.close();
+        let next = |series| queue.next(series).map(|job| job.case.name);
+        assert_eq!(next(None), Some("a"));
+        assert_eq!(next(Some("6.1")), Some("e"), "of six");
+        assert_eq!(next(Some("6.12")), None, "of five");
+        assert_eq!(next(Some("7.3")), Some("b"));
     }
 }

@@ -28,10 +28,7 @@ pub(super) const CASES: &[Case] = &[
         name: "ext4::nothing_goes_after_a_sync_that_failed",
         run: |_, guest| failed_sync(guest),
     },
-];
-
-/// The same on other filesystems.
-pub(super) const ON_NEWEST: &[Case] = &[
+    // The same on other filesystems.
     Case {
         name: "ext4::failed_write_without_journal_is_kept_and_reported",
         run: |_, guest| failed_data(guest, &NO_JOURNAL, Disk::Flakey, PRUNES),
@@ -48,10 +45,7 @@ pub(super) const ON_NEWEST: &[Case] = &[
         name: "ext4::bad_block_of_data_is_kept_and_reported",
         run: |_, guest| failed_data(guest, &EXT4, Disk::BadData, WRITING),
     },
-];
-
-/// The same once more, with a disk that fails in another way.
-pub(super) const WITH_ALL: &[Case] = &[
+    // The same once more, with a disk that fails in another way.
     Case {
         name: "ext4::bad_block_of_data_without_journal_is_kept_and_reported",
         run: |_, guest| failed_data(guest, &NO_JOURNAL, Disk::BadData, PRUNES),
