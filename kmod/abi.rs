@@ -32,7 +32,7 @@ pub struct Info {
     pub version: u32,
     /// Bit `1 << mode` for each mode that [`Begin::mode`] accepts.
     pub modes: u32,
-    /// [`INFO_READ_ONLY`] or 0.
+    /// Any of the `INFO_` constants.
     pub flags: u32,
     /// How many directories deep a walk can stand.
     pub max_depth: u32,
@@ -42,6 +42,8 @@ pub struct Info {
 
 /// The module was loaded with `read_only=1`: every mode that prunes is refused with `EROFS`.
 pub const INFO_READ_ONLY: u32 = 1;
+/// The module is the one for kernels that are built without Rust.
+pub const INFO_PLAIN: u32 = 2;
 
 /// The argument of [`IOC_BEGIN`].
 #[repr(C)]

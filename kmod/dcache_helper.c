@@ -8,7 +8,7 @@
  *
  *   directory->d_lock
  *     child->d_lock (DENTRY_D_LOCK_NESTED)
- *       what __d_drop() and __move_to_shrink_list() take: a chain of the hash, a list of the LRU
+ *       what dispose_take() takes: a chain of the hash, a list of the LRU
  *
  * No other lock is held while one of these is taken here. rename_lock is never held: a directory
  * on the stack is pinned, and its cursor keeps the place among its children.
@@ -22,6 +22,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "compat.h"
+#include "dispose.h"
 #include "helpers.h"
 
 /*
@@ -40,7 +42,7 @@ struct dentry *slabscope_cursor_alloc(struct dentry *dir)
 	struct dentry *cursor = d_alloc_anon(dir->d_sb);
 
 	if (cursor)
-		cursor->d_flags |= DCACHE_DENTRY_CURSOR | DCACHE_NORCU;
+		cursor->d_flags |= DCACHE_DENTRY_CURSOR | SLABSCOPE_CURSOR_NORCU;
 	return cursor;
 }
 
@@ -61,18 +63,13 @@ void slabscope_cursor_free(struct dentry *cursor)
 	dput(cursor);
 }
 
-/* What dentry_free() gives back besides the dentry: struct external_name of fs/dcache.c. */
+/* What dentry_free() gives back besides the dentry. */
 static u64 external_bytes(const struct dentry *dentry)
 {
-	struct external_name {
-		atomic_t count;
-		struct rcu_head head;
-		unsigned char name[] __aligned(sizeof(unsigned long));
-	};
-
-	if (dentry->d_name.name == dentry->d_shortname.string)
+	if (dentry->d_name.name == slabscope_short_name(dentry))
 		return 0;
-	return kmalloc_size_roundup(offsetof(struct external_name, name[1]) + dentry->d_name.len);
+	return kmalloc_size_roundup(offsetof(struct slabscope_external_name, name[1]) +
+				    dentry->d_name.len);
 }
 
 /*
@@ -167,7 +164,7 @@ static void count_prunable_inode(const struct dentry *child, struct slabscope_co
 /* What a batch keeps while it holds the directory's lock. */
 struct pass {
 	struct dentry *last;		/* handled last */
-	struct list_head dispose;	/* to be evicted once the lock is dropped */
+	struct dispose dispose;		/* to be evicted once the lock is dropped */
 	struct slabscope_held *held;	/* where to hold the inodes of those, or NULL */
 	u32 evict;
 	u32 handled;
@@ -185,13 +182,8 @@ static bool evict_child(struct dentry *child, struct pass *pass)
 
 	spin_lock_nested(&child->d_lock, DENTRY_D_LOCK_NESTED);
 	if (!child->d_lockref.count && may_evict(child, pass->evict)) {
-		/*
-		 * Out of the hash nobody can find the negative dentry and make it positive before
-		 * shrink_dentry_list() gets to it.
-		 */
-		if (pass->evict == SLABSCOPE_EVICT_NEGATIVE)
-			__d_drop(child);
-		moved = __move_to_shrink_list(child, &pass->dispose);
+		moved = dispose_take(&pass->dispose, child,
+				     pass->evict == SLABSCOPE_EVICT_NEGATIVE);
 		if (moved && pass->held)
 			slabscope_hold(child->d_inode, pass->held);
 	}
@@ -270,27 +262,25 @@ static bool is_plain_negative(const struct dentry *child)
 
 	return (READ_ONCE(child->d_flags) & seen) == DCACHE_LRU_LIST &&
 	       !READ_ONCE(child->d_lockref.count) &&
-	       child->d_name.name == child->d_shortname.string;
+	       child->d_name.name == slabscope_short_name(child);
 }
 
 /*
- * Handles the plain negatives that follow each other from @node on, @most at most: how many there
+ * Handles the plain negatives that follow each other from @child on, @most at most: how many there
  * were. A directory that is full of them has little else, so that the speed of a walk is that of
  * this loop. Called under the parent's d_lock and RCU.
  */
-static u32 handle_plain(struct pass *pass, struct hlist_node *node, u32 most)
+static u32 handle_plain(struct dentry *dir, struct pass *pass, struct dentry *child, u32 most)
 {
 	u32 run;
 
-	for (run = 0; node && run < most; run++) {
-		struct dentry *child = hlist_entry(node, struct dentry, d_sib);
-
+	for (run = 0; child && run < most; run++) {
 		if (!is_plain_negative(child))
 			break;
 		pass->last = child;
-		node = node->next;
+		child = slabscope_next_child(dir, child);
 		if (pass->evict)
-			pass->moved += evict_child(child, pass);
+			pass->moved += evict_child(pass->last, pass);
 	}
 	pass->plain += run;
 	pass->handled += run;
@@ -320,7 +310,7 @@ static bool enter_child(struct dentry *child, struct slabscope_batch *batch)
 	struct inode *inode;
 
 	spin_lock_nested(&child->d_lock, DENTRY_D_LOCK_NESTED);
-	if (hlist_empty(&child->d_children)) {
+	if (!slabscope_first_child(child)) {
 		spin_unlock(&child->d_lock);
 		return false;
 	}
@@ -358,7 +348,7 @@ static bool handle_child(struct dentry *child, struct slabscope_batch *batch, st
 		slabscope_list_child(child, batch);
 	if (batch->held && batch->held->how != SLABSCOPE_HOLD_EVICTED)
 		hold_child(child, batch->held);
-	if (!hlist_empty(&child->d_children)) {
+	if (slabscope_first_child(child)) {
 		if (batch->list) {
 			found->pinned++;
 			batch->refs++;
@@ -386,10 +376,12 @@ static u32 stride(const struct slabscope_batch *batch)
 }
 
 /* Whether to let others have the lock. */
-static bool batch_is_over(struct dentry *dir, const struct slabscope_batch *batch, u32 handled,
-			  u64 start)
+static bool batch_is_over(struct dentry *dir, const struct slabscope_batch *batch,
+			  const struct pass *pass, u64 start)
 {
-	if (handled >= batch->limit ||
+	u32 handled = pass->handled;
+
+	if (handled >= batch->limit || !dispose_room(&pass->dispose) ||
 	    (batch->held && batch->held->count == SLABSCOPE_HELD))
 		return true;
 	if (handled & (stride(batch) - 1))
@@ -414,36 +406,36 @@ void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope
 {
 	struct pass pass = { .evict = batch->evict, .held = batch->held };
 	u64 start = batch->limit_ns ? ktime_get_ns() : 0;
-	struct hlist_node *node;
+	struct dentry *child;
 
-	INIT_LIST_HEAD(&pass.dispose);
+	dispose_init(&pass.dispose);
 	rcu_read_lock();
 	spin_lock(&dir->d_lock);
-	node = hlist_unhashed(&cursor->d_sib) ? dir->d_children.first : cursor->d_sib.next;
-	while (node && !list_is_full(batch)) {
+	child = slabscope_is_placed(cursor) ? slabscope_next_child(dir, cursor) :
+					      slabscope_first_child(dir);
+	while (child && !list_is_full(batch)) {
 		u32 to_look = stride(batch) - (pass.handled & (stride(batch) - 1));
-		u32 most = min(batch->limit - pass.handled, to_look);
+		u32 most = min3(batch->limit - pass.handled, to_look,
+				dispose_room(&pass.dispose));
 
-		if (batch->list || !handle_plain(&pass, node, most)) {
-			pass.last = hlist_entry(node, struct dentry, d_sib);
+		if (batch->list || !handle_plain(dir, &pass, child, most)) {
+			pass.last = child;
 			pass.handled++;
 			if (handle_child(pass.last, batch, &pass))
 				break;
 		}
-		node = pass.last->d_sib.next;
-		if (batch_is_over(dir, batch, pass.handled, start))
+		child = slabscope_next_child(dir, pass.last);
+		if (batch_is_over(dir, batch, &pass, start))
 			break;
 	}
-	batch->end = !node && !batch->child;
-	if (pass.last && !batch->end) {
-		hlist_del_init(&cursor->d_sib);
-		hlist_add_behind(&cursor->d_sib, &pass.last->d_sib);
-	}
+	batch->end = !child && !batch->child;
+	if (pass.last && !batch->end)
+		slabscope_place_child(cursor, pass.last);
 	spin_unlock(&dir->d_lock);
 	rcu_read_unlock();
 	count_plain(&pass, batch);
 
-	shrink_dentry_list(&pass.dispose);
+	dispose_all(&pass.dispose);
 	cond_resched();
 }
 
@@ -462,9 +454,10 @@ void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope
 void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_held *held,
 		     struct slabscope_left *left)
 {
+	struct dispose dispose;
 	struct inode *inode;
-	LIST_HEAD(dispose);
 
+	dispose_init(&dispose);
 	spin_lock(&dir->d_lock);
 	left->external_bytes = external_bytes(dir);
 	left->in_use = dir->d_lockref.count - 1 > refs;
@@ -479,11 +472,11 @@ void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_
 	}
 	if (evict && may_evict(dir, SLABSCOPE_EVICT_UNUSED)) {
 		dir->d_lockref.count--;
-		left->evicted = __move_to_shrink_list(dir, &dispose);
+		left->evicted = dispose_take(&dispose, dir, false);
 		if (left->evicted && held)
 			slabscope_hold(inode, held);
 		spin_unlock(&dir->d_lock);
-		shrink_dentry_list(&dispose);
+		dispose_all(&dispose);
 		return;
 	}
 	spin_unlock(&dir->d_lock);

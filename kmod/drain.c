@@ -10,7 +10,6 @@
  */
 
 #include <linux/cpumask.h>
-#include <linux/folio_batch.h>
 #include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
@@ -21,6 +20,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "helpers.h"
 
 #define WAIT_MS 100
@@ -111,11 +111,12 @@ void slabscope_drain(void)
 	round = atomic_inc_return(&rounds);
 	for_each_online_cpu(cpu) {
 		/* Who isolates a CPU frees the old mask after a grace period, and flushes then. */
-		guard(rcu)();
-		if (cpu_is_isolated(cpu) || !housekeeping_cpu(cpu, HK_TYPE_WQ))
-			continue;
-		cpumask_set_cpu(cpu, cpus);
-		queue_drain(cpu);
+		rcu_read_lock();
+		if (!cpu_is_isolated(cpu) && housekeeping_cpu(cpu, HK_TYPE_WQ)) {
+			cpumask_set_cpu(cpu, cpus);
+			queue_drain(cpu);
+		}
+		rcu_read_unlock();
 	}
 	wait_event_killable_timeout(drained, is_done(cpus, round), msecs_to_jiffies(WAIT_MS));
 	end_waiting();

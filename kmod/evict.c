@@ -16,6 +16,7 @@
 #include <linux/wait.h>
 #include <linux/wait_bit.h>
 
+#include "compat.h"
 #include "helpers.h"
 
 /* How long a killed task tries for i_lock, which is held briefly everywhere. */
@@ -45,8 +46,7 @@ static int note_evicted(struct wait_queue_entry *entry, unsigned int mode, int s
 	struct watch *watch = container_of(entry, struct watch, entry);
 	const struct wait_bit_key *key = arg;
 
-	/* As var_wake_function() tells a variable from a bit of a word at the same address. */
-	if (key->flags == watch->var && key->bit_nr == -1)
+	if (key->flags == watch->var && key->bit_nr == SLABSCOPE_I_NEW_BIT)
 		list_del_init_careful(&entry->entry);
 	return 0;	/* other waiters are still to be woken */
 }
@@ -80,8 +80,8 @@ static bool take_back(struct inode *inode)
  */
 bool slabscope_put_watched(struct inode *inode, bool flagged)
 {
-	void *var = inode_state_wait_address(inode, __I_NEW);
-	struct wait_queue_head *queue = __var_waitqueue(var);
+	void *var = slabscope_i_new_address(inode);
+	struct wait_queue_head *queue = slabscope_i_new_queue(inode);
 	struct watch watch = { .entry.func = note_evicted, .var = var };
 	unsigned int patience = msecs_to_jiffies(SLABSCOPE_PATIENCE_MS);
 	bool evicted, done;

@@ -225,7 +225,7 @@ void slabscope_leave(struct dentry *dir, u64 refs, bool evict, struct slabscope_
 		     struct slabscope_left *left);
 
 /* list.c */
-void slabscope_list_child(const struct dentry *child, struct slabscope_batch *batch);
+void slabscope_list_child(struct dentry *child, struct slabscope_batch *batch);
 
 /* inodes_helper.c */
 bool slabscope_has_pages(const struct inode *inode);

@@ -29,7 +29,6 @@ const HELD: usize = 256;
 
 /// helpers.h: `struct slabscope_held`.
 #[repr(C)]
-#[derive(Zeroable)]
 pub(crate) struct RawHeld {
     how: u32,
     write_back: u32,
@@ -41,6 +40,9 @@ pub(crate) struct RawHeld {
     last: u64,
     inodes: [*mut bindings::inode; HELD],
 }
+
+// SAFETY: integers and null pointers: all bytes zero are a value of it.
+unsafe impl Zeroable for RawHeld {}
 
 layout!(
     RawHeld, 40 + HELD * size_of::<*mut bindings::inode>(), how 0, write_back 4, count 8,

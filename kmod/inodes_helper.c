@@ -16,7 +16,6 @@
 
 #include <linux/blkdev.h>
 #include <linux/dcache.h>
-#include <linux/folio_batch.h>
 #include <linux/fs.h>
 #include <linux/ktime.h>
 #include <linux/pagemap.h>
@@ -31,7 +30,7 @@
 #include "helpers.h"
 
 /* Pages of one file that are dropped between two looks at the clock and at signals. */
-#define SLABSCOPE_DROP max(SZ_64M >> PAGE_SHIFT, 1UL << MAX_PAGECACHE_ORDER)
+#define SLABSCOPE_DROP max_t(unsigned long, SZ_64M >> PAGE_SHIFT, 1UL << MAX_PAGECACHE_ORDER)
 
 /* Pages that went or stayed after which the clock is looked at. */
 #define SLABSCOPE_MANY (SZ_4M >> PAGE_SHIFT)
@@ -70,7 +69,7 @@ static bool write_failed(const struct inode *inode)
 
 	return READ_ONCE(mapping->wb_err) || test_bit(AS_EIO, &mapping->flags) ||
 	       test_bit(AS_ENOSPC, &mapping->flags) ||
-	       (bdev && READ_ONCE(bdev->bd_mapping->wb_err));
+	       (bdev && READ_ONCE(slabscope_bdev_mapping(bdev)->wb_err));
 }
 
 /*
@@ -86,7 +85,8 @@ static bool has_given_up(struct inode *inode)
 	struct writeback_control wbc = { .sync_mode = WB_SYNC_NONE };
 	struct super_block *sb = inode->i_sb;
 
-	return !strcmp(sb->s_type->name, "ext4") && sb->s_op->write_inode(inode, &wbc);
+	return !strcmp(sb->s_type->name, "ext4") &&
+	       (sb->s_op->write_inode(inode, &wbc) || slabscope_ext4_has_error(sb));
 }
 
 static bool has_unwritten_pages(struct address_space *mapping)
@@ -142,7 +142,7 @@ static bool count_marked(struct address_space *mapping, xa_mark_t mark, u64 *pag
 	xas_for_each_marked(&xas, entry, ULONG_MAX, mark) {
 		if (xas_retry(&xas, entry))
 			continue;
-		sum += 1UL << xas_get_order(&xas);
+		sum += slabscope_entry_pages(&xas);
 		if (++seen % XA_CHECK_SCHED)
 			continue;
 		xas_pause(&xas);
@@ -205,7 +205,8 @@ static bool is_ending(const struct slabscope_held *held, struct inode *inode)
 
 /*
  * iomap ends the writeback of a page that it could not submit before it records the error, but keeps
- * the page locked meanwhile (iomap_writeback_folio()). ext4 and btrfs do not.
+ * the page locked meanwhile (iomap_writeback_folio()). ext4 and btrfs do not. Up to Linux 6.12 it
+ * unlocks the page first, but its batch still refers to it: such a page is not dropped.
  */
 static bool is_locked_until_recorded(const struct inode *inode)
 {

@@ -8,9 +8,10 @@
 #include <linux/fs.h>
 #include <linux/string.h>
 
+#include "compat.h"
 #include "helpers.h"
 
-static u32 entry_flags(const struct dentry *child)
+static u32 entry_flags(struct dentry *child)
 {
 	unsigned int flags = READ_ONCE(child->d_flags);
 	u32 entry = 0;
@@ -29,7 +30,7 @@ static u32 entry_flags(const struct dentry *child)
 	}
 	if (READ_ONCE(child->d_lockref.count))
 		entry |= SLABSCOPE_ENTRY_REFERENCED;
-	if (!hlist_empty(&child->d_children))
+	if (slabscope_first_child(child))
 		entry |= SLABSCOPE_ENTRY_CHILDREN;
 	if ((flags & (DCACHE_LRU_LIST | DCACHE_SHRINK_LIST)) == DCACHE_LRU_LIST)
 		entry |= SLABSCOPE_ENTRY_LRU;
@@ -44,7 +45,7 @@ static u32 entry_flags(const struct dentry *child)
  * Writes the record of one child. Called under the parent's d_lock, which __d_move() needs to
  * change a child's name, and RCU.
  */
-void slabscope_list_child(const struct dentry *child, struct slabscope_batch *batch)
+void slabscope_list_child(struct dentry *child, struct slabscope_batch *batch)
 {
 	u32 name_len = min_t(u32, child->d_name.len, NAME_MAX);
 	struct inode *inode = READ_ONCE(child->d_inode);

@@ -5,7 +5,8 @@
 
 use crate::{
     abi::Counters,
-    dcache::Root, //
+    dcache::Root,
+    session, //
 };
 use kernel::{
     bindings,
@@ -61,7 +62,7 @@ unsafe extern "C" fn slabscope_shrink(file: *mut bindings::file, found: *mut Cou
     // SAFETY: by the contract.
     let file: ARef<File> = unsafe { File::from_raw_file(file) }.into();
     let mut counters = Counters::default();
-    let done = crate::shrink(Root::of(file), &mut counters);
+    let done = session::shrink(Root::of(file), &mut counters, crate::is_read_only());
     // SAFETY: by the contract.
     unsafe { found.write(counters) };
     done.map_or_else(|error| error.to_errno(), |()| 0)

@@ -5,11 +5,11 @@
 
 #define pr_fmt(fmt) "slabscope: " fmt
 
-#include <linux/array_size.h>
 #include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
+#include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
@@ -17,6 +17,7 @@
 #include <linux/string.h>
 #include <linux/string_helpers.h>
 
+#include "dispose.h"
 #include "helpers.h"
 
 /* Taken out of the caller's struct file, which pins it until slabscope_leave(). */
@@ -42,6 +43,21 @@ static bool is_tested(const struct super_block *sb)
 	return false;
 }
 
+/*
+ * Without shrink lists a file's dentry is in use for a moment before it goes. Its removal by others
+ * would not remove it then, but rename it (nfs_unlink(), afs_unlink()); autofs takes such a dentry up
+ * again (autofs_lookup_active()).
+ */
+static bool may_be_pinned(const struct super_block *sb)
+{
+#ifdef SLABSCOPE_SHRINK_LIST
+	return true;
+#else
+	return strncmp(sb->s_type->name, "nfs", 3) && strcmp(sb->s_type->name, "afs") &&
+	       strcmp(sb->s_type->name, "autofs");
+#endif
+}
+
 /**
  * slabscope_check - whether a walk of @file may begin or go on
  * @file: what is to be walked
@@ -49,7 +65,7 @@ static bool is_tested(const struct super_block *sb)
  * @any_fs: on any type of filesystem
  *
  * Return: 0, -ENOTDIR, -EINVAL for a filesystem internal to the kernel, -EOPNOTSUPP for a type
- * that is not tested, -EBUSY for a frozen filesystem (iput() of an unlinked inode would wait).
+ * that is not tested, or where removing what is in use renames it, -EBUSY for a frozen filesystem (iput() of an unlinked inode would wait).
  */
 int slabscope_check(struct file *file, bool prune, bool any_fs)
 {
@@ -62,7 +78,7 @@ int slabscope_check(struct file *file, bool prune, bool any_fs)
 		return -EINVAL;
 	if (!prune)
 		return 0;
-	if (!any_fs && !is_tested(sb))
+	if ((!any_fs && !is_tested(sb)) || !may_be_pinned(sb))
 		return -EOPNOTSUPP;
 	if (READ_ONCE(sb->s_writers.frozen) != SB_UNFROZEN)
 		return -EBUSY;

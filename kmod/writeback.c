@@ -64,17 +64,6 @@ static bool is_clean_too_early(struct super_block *sb)
 	return !SLABSCOPE_METADATA && sb->s_op->write_inode;
 }
 
-/* Asked under i_lock, as its end is announced: see inode_sync_complete(). */
-static bool is_being_written(struct inode *inode)
-{
-	bool is;
-
-	spin_lock(&inode->i_lock);
-	is = inode_state_read(inode) & I_SYNC;
-	spin_unlock(&inode->i_lock);
-	return is;
-}
-
 /*
  * Writes the inode alone: write_inode_now() would write all pages that others have dirtied by now,
  * and wait for them. Into the journal is enough, as for the flusher; where it is not, onto the
@@ -91,8 +80,7 @@ static bool write_inode_back(struct inode *inode)
 	    mapping_tagged(&inode->i_data, PAGECACHE_TAG_WRITEBACK))
 		return true;
 	/* Else sync_inode_metadata() does, unkillably: now it may for one who has just begun alone. */
-	if (wait_var_event_killable(inode_state_wait_address(inode, __I_SYNC),
-				    !is_being_written(inode)))
+	if (slabscope_wait_until_written(inode))
 		return false;
 	keep_error(inode, sync_inode_metadata(inode, 1));
 	return true;
