@@ -7,7 +7,8 @@
 //! caller yet is checked file by file; one that some `fsync`, or an earlier run, has already reported is
 //! visible to the module, but not from user space: the flags of the mapping that show it are
 //! cleared by a check (mm/filemap.c: `filemap_check_errors()`), and its `wb_err` counts as reported
-//! for all who open the file afterwards.
+//! for all who open the file afterwards. Before Linux 6.5, without cachestat(2), the check itself counts as that report,
+//! unless the files are written.
 //!
 //! To find the files their directories are read, which caches the names of directories and of what
 //! is opened: the growth in dentries during the walk is reported.
@@ -206,13 +207,13 @@ fn give_up(file: &File, resident: Option<&Resident>, writeback: bool) -> Result<
     let errno = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
     match unwritten {
         Some(true) if !writeback => return Ok(()),
-        Some(_) => match page_cache::write_data(file.as_fd()).map_err(errno) {
+        // It writes nothing, but reports the error to this file alone: who opens it later is not told.
+        None if !writeback => page_cache::earlier_error(file.as_fd()).map_err(errno)?,
+        _ => match page_cache::write_data(file.as_fd()).map_err(errno) {
             Err(error) if is_write_error(error) => return Err(error),
             Err(_) => fdatasync(file)?, // not every filesystem has it
             Ok(()) => {}
         },
-        None if writeback => fdatasync(file)?,
-        None => page_cache::earlier_error(file.as_fd()).map_err(errno)?,
     }
     fadvise(file, 0, None, Advice::DontNeed)
 }
