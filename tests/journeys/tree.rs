@@ -31,7 +31,7 @@ fn tree_without_the_module_says_what_is_missing_and_shows_no_figures() {
     let (at, result) = (Duration::from_secs(2), Err(no_module()));
     app.msg(Msg::Counted { job, at, result });
     app.shows("the slabscope kernel module is not loaded (/dev/slabscope is missing)");
-    app.shows("make -C kmod");
+    app.shows("sudo slabscope module install");
     app.shows("cargo lab");
     app.shows_no("NEGATIVE");
     app.shows_no("below:");

@@ -1,4 +1,8 @@
-//! `slabscope module`: the kernel module, looked at, loaded, unloaded.
+//! `slabscope module`: the kernel module, looked at, loaded, unloaded, installed, removed.
+
+mod install;
+pub mod secure_boot;
+mod status;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -6,19 +10,14 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::{Context, Exit, Failure, Run};
+use crate::base::text::{printable, reason};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use serde::Serialize;
-
-use super::{Context, Exit, Failure, Run};
-use crate::abi;
-use crate::base::json;
-use crate::base::text::{printable, reason};
-use crate::kernel::session::{Device, MODES, SessionError};
 
 const NAME: &str = "slabscope";
 
-/// Look at the kernel module, load it, unload it
+/// Look at the kernel module, install it, load it
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -27,7 +26,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Task {
-    /// Whether it is loaded, and what it can do
+    /// Which one is loaded or installed, and whether this kernel accepts it
     Status {
         /// As JSON
         #[arg(long)]
@@ -40,19 +39,10 @@ enum Task {
     },
     /// Unload it
     Unload,
+    Install(install::Install),
+    Remove(install::Remove),
     /// Show how to build it for the running kernel
     BuildHelp,
-}
-
-#[derive(Serialize)]
-struct StatusDocument {
-    loaded: bool,
-    usable: bool,
-    problem: Option<String>,
-    abi_version: Option<u32>,
-    read_only: Option<bool>,
-    modes: Vec<&'static str>,
-    max_depth: Option<u32>,
 }
 
 impl Run for Args {
@@ -61,65 +51,14 @@ impl Run for Args {
             context.live("the module")?;
         }
         match &self.task {
-            Task::Status { json } => status(*json, out),
+            Task::Status { json } => status::show(*json, out),
             Task::Load { file } => load(file.as_ref(), context.read_only),
             Task::Unload => unload(),
+            Task::Install(install) => install.run(context),
+            Task::Remove(remove) => remove.run(context),
             Task::BuildHelp => build_help(out),
         }
     }
-}
-
-fn status(json: bool, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let info = Device::open().and_then(|device| device.info());
-    let document = match &info {
-        Ok(info) => StatusDocument {
-            loaded: true,
-            usable: true,
-            problem: None,
-            abi_version: Some(info.version),
-            read_only: Some(info.flags & abi::INFO_READ_ONLY != 0),
-            modes: modes(info.modes),
-            max_depth: Some(info.max_depth),
-        },
-        Err(error) => StatusDocument {
-            loaded: !matches!(error, SessionError::NoModule(_)),
-            usable: false,
-            problem: Some(error.to_string()),
-            abi_version: None,
-            read_only: None,
-            modes: Vec::new(),
-            max_depth: None,
-        },
-    };
-    if json {
-        json::write(out, "slabscope.module/1", &document)?;
-    } else if let Ok(info) = &info {
-        let prunes = match document.read_only {
-            Some(true) => "loaded with read_only=1: it refuses every prune",
-            _ => "ready",
-        };
-        writeln!(
-            out,
-            "slabscope module, ABI {}: {prunes}; modes: {}",
-            info.version,
-            document.modes.join(", ")
-        )?;
-    }
-    match info {
-        Ok(_) => Ok(Exit::Ok),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn modes(bits: u32) -> Vec<&'static str> {
-    let walks = [(abi::MODE_CENSUS, "census"), (abi::MODE_LIST, "list")];
-    let prunes = MODES.map(|mode| (mode as u32, mode.name()));
-    walks
-        .into_iter()
-        .chain(prunes)
-        .filter(|(mode, _)| bits & (1 << mode) != 0)
-        .map(|(_, name)| name)
-        .collect()
 }
 
 fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {

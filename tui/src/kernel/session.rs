@@ -196,18 +196,11 @@ pub fn how_to_get_the_module(release: &str) -> Vec<String> {
         vec![format!(
             "This kernel, {release}, is older than Linux {major}.{minor}: there is no module for it."
         )]
-    } else if release.contains("+deb13") {
-        vec![
-            format!("For this kernel, {release}, in a checkout of slabscope:"),
-            format!("    cargo lab module --release {release}"),
-            "    sudo slabscope module load slabscope.ko".into(),
-        ]
     } else {
         vec![
-            format!("This kernel, {release}, must have CONFIG_RUST=y. In a checkout of slabscope:"),
-            "    make -C kmod KDIR=(its build tree, with Rust metadata)".into(),
-            "    sudo slabscope module load kmod/slabscope.ko".into(),
-            "docs/internals/module.md says more.".into(),
+            format!("For this kernel, {release}:"),
+            "    sudo slabscope module install".into(),
+            "builds it and keeps it over reboots; so does the package slabscope-dkms.".into(),
         ]
     };
     lines.push("`cargo lab` shows it on a kernel of its own, in QEMU.".into());
@@ -223,7 +216,7 @@ pub fn too_old(release: &str) -> Option<(u32, u32)> {
 }
 
 /// The oldest series that the module is built for.
-const OLDEST: (u32, u32) = (7, 2);
+const OLDEST: (u32, u32) = (6, 1);
 
 /// What a prune evicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -448,12 +441,12 @@ mod tests {
     #[test]
     fn way_to_the_module_depends_on_the_kernel() {
         let first = |release| how_to_get_the_module(release).remove(0);
-        assert!(first("6.18.44-x").contains("older than Linux 7.2"));
-        assert!(
-            how_to_get_the_module("7.3.4+deb13-amd64")[1].contains("--release 7.3.4+deb13-amd64")
-        );
-        assert!(first("7.2.0").contains("CONFIG_RUST"));
-        assert!(first("?").contains("CONFIG_RUST"));
+        let second = |release| how_to_get_the_module(release).remove(1);
+        assert!(first("5.10.0-x").contains("older than Linux 6.1"));
+        for release in ["6.1.0-50-amd64", "7.3.4", "?"] {
+            assert!(first(release).contains(release));
+            assert!(second(release).contains("module install"), "{release}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the kernel offers: its files, its features, the module.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
@@ -11,6 +11,7 @@ use super::{Check, State};
 use crate::base::text::{self, count, known};
 use crate::cache::who;
 use crate::cli::Context;
+use crate::cli::module::secure_boot;
 use crate::kernel::reader::{self, bpf::BpfError};
 use crate::kernel::session::{Device, SessionError, too_old};
 use crate::kernel::source::{
@@ -24,11 +25,6 @@ const SUDO: &str = "sudo slabscope";
 /// Remedy for root of a container: sudo is no help there.
 const CAPABILITIES: &str =
     "run it as root of the host, or give the container CAP_BPF and CAP_PERFMON";
-const RUST: &str = "CONFIG_RUST";
-
-/// Bytes of a kernel's configuration: some 300 KiB in practice.
-const LONGEST: u64 = 16 << 20;
-
 /// All checks of the kernel; the first is /proc/slabinfo.
 pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
     let root = &context.root;
@@ -49,7 +45,6 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
             known(state.total, count)
         }),
         sysfs(root),
-        rust(kernel.files(), release),
         lockdown(context),
         mounted(&mounts, "debugfs", "the module's debugging file", DEBUGFS),
         mounted(&mounts, "tracefs", "allocation trace", who::MOUNT_TRACEFS),
@@ -60,6 +55,8 @@ pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
     if context.is_live() {
         checks.extend(super::tracing::checks(context, &mounts));
         checks.push(cached_lookups());
+        checks.push(headers(release));
+        checks.push(secure_boot());
         let module = module(release);
         if matches!(module.state, State::Ok | State::Denied) {
             built(&mut checks);
@@ -111,52 +108,44 @@ fn sysfs(root: &Path) -> Check {
     }
 }
 
-/// The kernel's configuration: as the kernel shows it, or as distributions install it.
-fn rust(files: &Files, release: Option<&str>) -> Check {
-    let check = |state, found: &str| Check::new(RUST, "building the module", state, found);
-    match configuration(files, release.unwrap_or_default()) {
-        None => check(State::Unknown, "the kernel's configuration cannot be read")
-            .remedy("the package of this kernel installs /boot/config-RELEASE"),
-        Some((of, config)) if config.lines().any(|line| line == "CONFIG_RUST=y") => {
-            check(State::Ok, &format!("y, by {of}"))
-        }
-        Some((of, _)) => check(State::Missing, &format!("not set, by {of}"))
-            .remedy("a kernel with CONFIG_RUST=y, as Debian's from 7.2 on"),
+/// What the module is built from.
+fn headers(release: Option<&str>) -> Check {
+    let purpose = "building the module";
+    let check = |state, found: String| Check::new("kernel headers", purpose, state, found);
+    let Some(release) = release else {
+        return check(State::Unknown, "which kernel runs is not known".into());
+    };
+    let tree = Path::new("/lib/modules").join(release).join("build");
+    match tree.join("Makefile").exists() {
+        true => check(State::Ok, tree.display().to_string()),
+        false => check(State::Missing, format!("no {}", tree.display()))
+            .remedy("sudo slabscope module install names the package"),
     }
 }
 
-/// The first that can be read, with its path. /proc/config.gz is there with CONFIG_IKCONFIG_PROC
-/// (kernel/configs.c, Linux 7.3).
-fn configuration(files: &Files, release: &str) -> Option<(String, String)> {
-    let plain = [
-        format!("boot/config-{release}"),
-        format!("lib/modules/{release}/config"),
-        format!("lib/modules/{release}/build/.config"),
-    ];
-    let zipped = "proc/config.gz".to_owned();
-    let read = |path: &String| files.read(path, LONGEST).ok();
-    let unpacked = read(&zipped).and_then(|bytes| {
-        let mut text = Vec::new();
-        let packed = flate2::read::GzDecoder::new(&*bytes);
-        packed.take(LONGEST).read_to_end(&mut text).ok()?;
-        Some((zipped, text))
-    });
-    let mut plain = plain.into_iter();
-    let found = unpacked.or_else(|| plain.find_map(|path| Some((path.clone(), read(&path)?))));
-    let (path, text) = found?;
-    Some((
-        format!("/{path}"),
-        String::from_utf8_lossy(&text).into_owned(),
-    ))
+/// With a module that is loaded nothing is missing for building it.
+fn built(checks: &mut [Check]) {
+    let missing = |check: &&mut Check| check.name == "kernel headers" && check.state != State::Ok;
+    if let Some(headers) = checks.iter_mut().find(missing) {
+        headers.state = State::Ok;
+        headers.found += ", but the module is loaded";
+        headers.remedy = None;
+    }
 }
 
-/// If the module is loaded, the checks for building it are not needed.
-fn built(checks: &mut [Check]) {
-    let unknown = |check: &&mut Check| check.name == RUST && check.state == State::Unknown;
-    if let Some(rust) = checks.iter_mut().find(unknown) {
-        rust.state = State::Ok;
-        rust.found = "not reported, but the module is loaded".into();
-        rust.remedy = None;
+/// Whether the kernel asks for signatures, and the command that has DKMS's key trusted.
+fn secure_boot() -> Check {
+    let check = |state, found| Check::new("Secure Boot", "loading the module", state, found);
+    match secure_boot::state() {
+        Some(false) => check(State::Ok, "off"),
+        Some(true) => Check {
+            remedy: Some(secure_boot::enrol()),
+            ..check(
+                State::Unknown,
+                "on: modules have to be signed by an enrolled key",
+            )
+        },
+        None => check(State::Unknown, "the firmware's variables cannot be read"),
     }
 }
 
@@ -283,13 +272,13 @@ fn module(release: Option<&str>) -> Check {
             } else {
                 (
                     "not installed for this kernel",
-                    "slabscope module build-help",
+                    "sudo slabscope module install",
                 )
             };
             check(State::Missing, found.into()).remedy(remedy)
         }
         SessionError::Permission(_) => check(State::Denied, error.to_string()).remedy(SUDO),
-        _ => check(State::Failed, error.to_string()).remedy("slabscope module build-help"),
+        _ => check(State::Failed, error.to_string()).remedy("sudo slabscope module install"),
     }
 }
 
@@ -341,7 +330,7 @@ fn no_module_for(release: &str) -> Option<(String, String)> {
     let (major, minor) = too_old(release)?;
     Some((
         format!("there is none for a kernel older than {major}.{minor}"),
-        format!("a kernel from {major}.{minor} on, with CONFIG_RUST=y"),
+        format!("a kernel from {major}.{minor} on"),
     ))
 }
 
@@ -363,9 +352,9 @@ mod tests {
 
     #[test]
     fn old_kernel_has_no_module() {
-        let (found, remedy) = no_module_for("6.12.0-amd64").unwrap();
-        assert_eq!(found, "there is none for a kernel older than 7.2");
-        assert!(remedy.starts_with("a kernel from 7.2 on"), "{remedy}");
+        let (found, remedy) = no_module_for("5.10.0-amd64").unwrap();
+        assert_eq!(found, "there is none for a kernel older than 6.1");
+        assert!(remedy.starts_with("a kernel from 6.1 on"), "{remedy}");
         assert_eq!(no_module_for("7.3.4"), None);
     }
 
@@ -377,53 +366,6 @@ mod tests {
             fs::create_dir_all(root.join(directory)).unwrap();
         }
         root
-    }
-
-    fn zipped(text: &str) -> Vec<u8> {
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
-        packed.finish().unwrap()
-    }
-
-    #[test]
-    fn configuration_of_the_kernel_is_read_at_each_place() {
-        let root = tree("config");
-        let found = || {
-            let check = rust(&Files::new(&root), Some("7.3.4"));
-            (check.state, check.found)
-        };
-        assert_eq!(found().0, State::Unknown);
-        fs::write(
-            root.join("lib/modules/7.3.4/build/.config"),
-            "CONFIG_RUST=y\n",
-        )
-        .unwrap();
-        let of = |state, text: &str| (state, text.to_owned());
-        assert_eq!(
-            found(),
-            of(State::Ok, "y, by /lib/modules/7.3.4/build/.config")
-        );
-        fs::write(
-            root.join("lib/modules/7.3.4/config"),
-            "# CONFIG_RUST is not set\n",
-        )
-        .unwrap();
-        assert_eq!(
-            found(),
-            of(State::Missing, "not set, by /lib/modules/7.3.4/config")
-        );
-        fs::write(root.join("boot/config-7.3.4"), "CONFIG_RUST=y\n").unwrap();
-        assert_eq!(found(), of(State::Ok, "y, by /boot/config-7.3.4"));
-        // The kernel's own, and not the installed one of the same release.
-        fs::write(root.join("proc/config.gz"), zipped("CONFIG_X=y\n")).unwrap();
-        assert_eq!(found(), of(State::Missing, "not set, by /proc/config.gz"));
-        fs::write(root.join("proc/config.gz"), &zipped("CONFIG_RUST=y\n")[..9]).unwrap();
-        assert_eq!(
-            found(),
-            of(State::Ok, "y, by /boot/config-7.3.4"),
-            "it is cut off"
-        );
-        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
@@ -446,7 +388,7 @@ mod tests {
 
     #[test]
     fn loaded_module_makes_the_build_checks_superfluous() {
-        let mut checks = [rust(&Files::new("/nowhere"), Some("7.3.4"))];
+        let mut checks = [headers(Some("7.3.4-nowhere"))];
         assert!(checks[0].remedy.is_some());
         built(&mut checks);
         assert_eq!(checks[0].state, State::Ok);
