@@ -10,7 +10,6 @@ use crate::guest::Guest;
 use crate::guest::accel::Accel;
 use crate::relay::{self, End};
 use crate::setup::Lab;
-use crate::setup::suite::OLDEST_WITH_MODULE;
 
 /// Upper bound on the time to prepare the scene.
 const SCENE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -34,7 +33,7 @@ fn boot_ready(lab: &Lab) -> Result<Guest> {
     if lab.modules.is_some() {
         guest.load_module()?;
     } else {
-        eprintln!("without the module: it is built for kernels from {OLDEST_WITH_MODULE} on");
+        eprintln!("without the module: it is built for kernels from 6.1 on");
     }
     Ok(guest)
 }

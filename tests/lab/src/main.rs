@@ -14,9 +14,8 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use slabscope_lab::setup::host::NeedsRoot;
 use slabscope_lab::setup::own::OWN;
-use slabscope_lab::setup::series::{TESTED, older, resolve};
+use slabscope_lab::setup::series;
 use slabscope_lab::setup::sudo;
-use slabscope_lab::setup::suite::OLDER;
 use slabscope_lab::setup::{self, DEFAULT_SERIES, Options};
 use slabscope_lab::suite::Tested;
 use slabscope_lab::{bench, interactive, learn, relay, shots, suite};
@@ -101,6 +100,14 @@ enum Task {
         /// Only what needs root, for the user who called sudo
         #[arg(long, hide = true)]
         root_part: bool,
+    },
+    /// Make packages: of the program for Debian, an rpm and an archive, of the module for DKMS
+    Packages {
+        /// Where they go
+        dir: PathBuf,
+        /// Have lintian check them, too
+        #[arg(long)]
+        lint: bool,
     },
     /// Measure the module against what the kernel itself offers
     Bench {
@@ -216,7 +223,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Some(Task::Learn {
             record: Some(dir), ..
         }) => {
-            let series = series.map_or_else(resolve, |series| Ok(vec![series]))?;
+            let series = series.map_or_else(series::resolve, |series| Ok(vec![series]))?;
             let labs: Vec<_> = series
                 .iter()
                 .map(|series| setup::run(&Options::new(series)))
@@ -235,7 +242,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         }) => {
             let all = || {
                 let series = match tests {
-                    true => [resolve()?, older()?].concat(),
+                    true => series::tested()?,
                     false => vec![options.series],
                 };
                 for series in series {
@@ -278,6 +285,13 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Some(Task::Packages { dir, lint }) => {
+            setup::packages::make(&dir)?;
+            if lint {
+                print!("{}", setup::packages::lint(&dir)?);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Task::Bench {
             filter,
             rounds,
@@ -312,14 +326,12 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 /// The series to test, and what of the tests on each: with a filter, whatever it selects on the newest.
 fn tested(all: bool, list: bool, soak: bool, filter: bool) -> Result<Vec<Tested>> {
-    let (with_module, older) = if list {
-        let older = OLDER.map(|(series, _)| series.to_owned());
-        (TESTED.map(str::to_owned).to_vec(), older.to_vec())
-    } else {
-        (resolve()?, older()?)
+    let series = match list {
+        true => series::wanted(),
+        false => series::tested()?,
     };
     let own = soak.then(|| Tested::all(OWN));
-    let series = with_module.iter().chain(&older).enumerate();
+    let series = series.iter().enumerate();
     let stock = series.map(|(index, series)| match all || (filter && index == 0) {
         true => Tested::all(series),
         false => Tested::usual(series, index == 0),

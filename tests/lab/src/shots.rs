@@ -11,6 +11,7 @@ use crate::guest::Guest;
 use crate::guest::recording::Frame;
 use crate::guest::screen::Screen;
 use crate::setup::Lab;
+use crate::setup::suite::Front;
 use crate::svg;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -23,10 +24,11 @@ const SHORTEST: Duration = Duration::from_millis(150);
 const LONGEST: Duration = Duration::from_millis(2500);
 
 /// Takes the pictures into a directory: the caches, the tree, the plan, the ledger, the drop. On a
-/// kernel without the module: the plan there.
+/// kernel without Rust: the plan without the module.
 pub fn take(lab: &Lab, dir: &Path) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    if lab.modules.is_none() {
+    // The module is shown on the kernels that it was first made for.
+    if lab.kernel.front() != Some(Front::Rust) {
         return without_module(lab, dir);
     }
     let guest = Guest::boot(lab)?;

@@ -2,7 +2,7 @@
 //! takes.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -97,13 +97,35 @@ fn flush(file: &File) -> Result<io::Result<()>> {
         if let Err(error) = raw::begin_writing(file) {
             return Ok(Err(error));
         }
-        let cached = raw::cachestat(file)?;
-        if cached.dirty + cached.writeback == 0 {
+        let unwritten = match raw::cachestat(file) {
+            Ok(cached) => cached.dirty + cached.writeback,
+            Err(error) if error.raw_os_error() == Some(Errno::NOSYS.raw_os_error()) => {
+                in_writeback()?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if unwritten == 0 {
             return Ok(Ok(()));
         }
-        ensure!(Instant::now() < deadline, "{cached:?} after {PATIENCE:?}");
+        ensure!(
+            Instant::now() < deadline,
+            "{unwritten} pages are not written after {PATIENCE:?}"
+        );
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Pages that are being written anywhere, where the kernel does not say it of one file (before Linux 6.5): what was
+/// dirty of the file is among them once its writing has begun.
+fn in_writeback() -> Result<u64> {
+    let text = fs::read_to_string("/proc/vmstat").context("/proc/vmstat")?;
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix("nr_writeback "));
+    value
+        .context("no nr_writeback")?
+        .parse()
+        .context("nr_writeback")
 }
 
 fn word(result: io::Result<()>) -> String {

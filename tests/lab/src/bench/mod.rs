@@ -97,7 +97,11 @@ pub fn run(options: &Options, filter: &str, wanted: u32, instructions: bool) -> 
         peer: true,
         ..options.clone()
     })?;
-    lab.require_module("`cargo lab bench`")?;
+    ensure!(
+        lab.modules.is_some(),
+        "`cargo lab bench` needs the module, which does not fit {}",
+        lab.kernel.release
+    );
     let started = Instant::now();
     let guest = if instructions {
         let patience = Accel::Counted.boot_timeout();

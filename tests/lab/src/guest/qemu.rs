@@ -66,7 +66,9 @@ impl Qemu {
         archive.add("/payload/usr/local/bin/slabscope", &lab.programs.slabscope)?;
         if let Some(modules) = &lab.modules {
             archive.add(&format!("/payload{MODULE}"), &modules.slabscope)?;
-            archive.add(&format!("/payload{DEMO}"), &modules.demo)?;
+            if let Some(demo) = &modules.demo {
+                archive.add(&format!("/payload{DEMO}"), demo)?;
+            }
             if let Some(peer) = &modules.peer {
                 archive.add(&format!("/payload{PEER}"), peer)?;
             }

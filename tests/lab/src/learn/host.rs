@@ -75,7 +75,7 @@ pub fn give_sources(guest: &Guest, cache: &Cache, kernel: &Kernel) -> Result<()>
 
 /// Leads through one experiment, or through the list; `back`: to which that one leads back.
 pub fn guide(lab: &Lab, number: Option<usize>, back: bool) -> Result<End> {
-    lab.require_module("`cargo lab learn`")?;
+    lab.require_rust("`cargo lab learn`")?;
     let guest = interactive::boot(lab)?;
     guest.load_module()?;
     give_sources(&guest, &lab.cache, &lab.kernel)?;
@@ -176,7 +176,7 @@ fn all_on(lab: &Lab) -> Result<Vec<Record>> {
 /// Runs every experiment on kernels of some series, side by side, and writes the pages.
 pub fn record(labs: &[Lab], dir: &Path) -> Result<()> {
     for lab in labs {
-        lab.require_module("`cargo lab learn --record`")?;
+        lab.require_rust("`cargo lab learn --record`")?;
     }
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let series: Vec<Vec<Record>> = thread::scope(|scope| {

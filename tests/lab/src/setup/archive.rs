@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::cache::Cache;
 use super::command::Log;
 use super::kernel::Kernel;
-use super::suite::{OLDEST_WITH_MODULE, Suite};
+use super::suite::{OLDEST_WITH_MODULE, PLAIN, Suite};
 
 /// The flavour of Debian's kernel that is meant for virtual machines.
 const FLAVOUR: &str = "cloud-amd64";
@@ -36,7 +36,7 @@ impl Gone {
 impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let suite = self.suite.name;
-        if !self.suite.module {
+        if !self.suite.has_many() {
             return write!(
                 f,
                 "the archive holds no kernel of the series {} ({suite}) any more: suites leave it when they are \
@@ -60,10 +60,12 @@ impl fmt::Display for Gone {
 
 impl std::error::Error for Gone {}
 
-/// The kernel that was chosen for a series before.
+/// The kernel that was chosen for a series before: one for both fronts of the module.
 pub fn remembered(cache: &Cache, series: &str) -> Option<Kernel> {
-    let text = fs::read_to_string(cache.path(format!("kernels/{series}.json"))).ok()?;
-    serde_json::from_str(&text).ok()
+    let base = series.strip_suffix(PLAIN).unwrap_or(series);
+    let text = fs::read_to_string(cache.path(format!("kernels/{base}.json"))).ok()?;
+    let kernel: Kernel = serde_json::from_str(&text).ok()?;
+    Some(kernel.of_series(series))
 }
 
 /// The same, if nothing but its source still has to be fetched.
@@ -75,14 +77,15 @@ pub fn complete(cache: &Cache, series: &str) -> Option<Kernel> {
 pub fn choose(cache: &Cache, series: &str, log: &Log) -> Result<Kernel> {
     let suite = Suite::of(series)?;
     suite.update(cache, series, log)?;
-    let kernel = if suite.module {
+    let base = series.strip_suffix(PLAIN).unwrap_or(series);
+    let kernel = if suite.has_many() {
         let listing = suite.ask(
             cache,
             "apt-cache $apt pkgnames linux- | sort; echo; apt-cache $apt show linux-source-$1 2>/dev/null || :",
-            &[series],
+            &[base],
             log,
         )?;
-        pick(&listing, series, suite)?
+        pick(&listing, base, suite)?
     } else {
         let listing = suite.ask(
             cache,
@@ -92,13 +95,13 @@ pub fn choose(cache: &Cache, series: &str, log: &Log) -> Result<Kernel> {
         )?;
         pick_image(&listing, series, suite)?
     };
-    let path = cache.path(format!("kernels/{series}.json"));
+    let path = cache.path(format!("kernels/{base}.json"));
     cache.publish(&path, |partial| {
         let text = serde_json::to_string_pretty(&kernel)
             .context("cannot write down the kernel's version")?;
         fs::write(partial, text).with_context(|| format!("cannot write {}", partial.display()))
     })?;
-    Ok(kernel)
+    Ok(kernel.of_series(series))
 }
 
 /// Finds the newest kernel's image in descriptions of packages: all that a guest without the module

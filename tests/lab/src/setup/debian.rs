@@ -59,6 +59,11 @@ fn isolated() -> Command {
 
 /// Makes a minimal root; its packages' signatures are checked against Debian's keys.
 pub fn bootstrap(target: &Path, log: &Log) -> Result<()> {
+    bootstrap_suite(SUITE, target, log)
+}
+
+/// Likewise, of a release of Debian.
+pub fn bootstrap_suite(suite: &str, target: &Path, log: &Log) -> Result<()> {
     log.run(
         isolated()
             .arg(r#"mount --make-rprivate / 2>/dev/null || :; exec "$@""#)
@@ -69,20 +74,20 @@ pub fn bootstrap(target: &Path, log: &Log) -> Result<()> {
                 "--force-check-gpg",
             ])
             .arg(format!("--keyring={KEYRING}"))
-            .args(["--include=ca-certificates", SUITE])
+            .args(["--include=ca-certificates", suite])
             .arg(target)
             .arg(mirror()),
     )?;
-    configure(target)
+    configure(suite, target)
 }
 
 /// Configures a fresh root: where packages come from, and that it need not survive a power cut.
-fn configure(root: &Path) -> Result<()> {
+fn configure(suite: &str, root: &Path) -> Result<()> {
     let mirror = mirror();
     let files = [
         (
             "etc/apt/sources.list",
-            format!("deb {mirror} {SUITE} main\ndeb {mirror} {SUITE}-backports main\n"),
+            format!("deb {mirror} {suite} main\ndeb {mirror} {suite}-backports main\n"),
         ),
         (
             "etc/apt/apt.conf.d/90lab",
@@ -118,7 +123,7 @@ pub fn copy(from: &Path, to: &Path, log: &Log) -> Result<()> {
 #[derive(Clone, Debug)]
 pub struct Chroot {
     root: PathBuf,
-    binds: Vec<(PathBuf, &'static str)>,
+    binds: Vec<(PathBuf, String)>,
 }
 
 impl Chroot {
@@ -132,8 +137,8 @@ impl Chroot {
 
     /// Shows a directory of the cache inside the root while a command runs.
     #[must_use]
-    pub fn bind(mut self, from: impl Into<PathBuf>, to: &'static str) -> Self {
-        self.binds.push((from.into(), to));
+    pub fn bind(mut self, from: impl Into<PathBuf>, to: impl Into<String>) -> Self {
+        self.binds.push((from.into(), to.into()));
         self
     }
 
@@ -197,5 +202,10 @@ impl Chroot {
 
 /// The minimal root that the compilers' and the guest's are copied from.
 pub fn base_path(cache: &Cache) -> PathBuf {
-    cache.path(format!("roots/{SUITE}-1"))
+    suite_path(cache, SUITE)
+}
+
+/// The minimal root of a release of Debian.
+pub fn suite_path(cache: &Cache, suite: &str) -> PathBuf {
+    cache.path(format!("roots/{suite}-1"))
 }

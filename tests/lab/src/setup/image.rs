@@ -11,7 +11,7 @@ use super::command::{Log, system_path};
 use super::debian::{Chroot, SUITE, copy};
 
 /// Packages of the guest beyond a minimal Debian: tools for filesystems, modules and processes.
-const PACKAGES: [&str; 13] = [
+pub(super) const PACKAGES: [&str; 13] = [
     "btrfs-progs",
     "e2fsprogs",
     "iproute2",
@@ -28,7 +28,7 @@ const PACKAGES: [&str; 13] = [
 ];
 
 /// Makes directories that the guest needs, and its greeting.
-const FINISH: &str = r#"
+pub(super) const FINISH: &str = r#"
 mkdir -p /mnt/ext4 /mnt/xfs /mnt/btrfs /mnt/overlay /mnt/tmpfs /mnt/second /payload
 echo slabscope-lab >/etc/hostname
 echo "127.0.0.1 localhost slabscope-lab" >/etc/hosts

@@ -14,7 +14,7 @@ use super::cache::{Cache, key, remove};
 use super::command::{Log, system_path};
 use super::debian::{Chroot, SUITE, base_path};
 use super::own::OWN;
-use super::suite::Suite;
+use super::suite::{Front, Suite};
 
 /// Packages for the build of a Rust module. Without pahole the configuration loses BTF, and with it
 /// the kernel's layout of `struct module`.
@@ -65,6 +65,15 @@ impl Kernel {
             .unwrap_or_default()
     }
 
+    /// The same, by another name of its series.
+    #[must_use]
+    pub fn of_series(self, series: &str) -> Self {
+        Self {
+            series: series.to_owned(),
+            ..self
+        }
+    }
+
     fn dir(&self, cache: &Cache) -> PathBuf {
         cache.path(format!("kernels/{}_{}", self.release, self.version))
     }
@@ -90,9 +99,28 @@ impl Kernel {
         }
     }
 
-    /// Whether the module can be built for it.
-    pub fn takes_module(&self) -> bool {
-        self.series == OWN || Suite::of(&self.series).is_ok_and(|suite| suite.module)
+    /// The module that can be built for it.
+    pub fn front(&self) -> Option<Front> {
+        match self.series == OWN {
+            true => Some(Front::Rust),
+            false => Suite::of(&self.series).ok()?.module,
+        }
+    }
+
+    /// The packages of headers that the plain front is built from. Of the kernel's tools some series have
+    /// one package, others one for each kernel.
+    pub(super) fn header_packages(&self) -> [String; 3] {
+        let flavour = self.release.find("-cloud").unwrap_or(self.release.len());
+        let base = &self.release[..flavour];
+        let tools = match base.contains('+') {
+            true => base,
+            false => &self.series,
+        };
+        [
+            format!("linux-headers-{}", self.release),
+            format!("linux-headers-{base}-common"),
+            format!("linux-kbuild-{tools}"),
+        ]
     }
 
     /// Its configuration: if its image has no copy, from the tree that modules are built in.
@@ -125,14 +153,31 @@ impl Kernel {
         self.dir(cache).join(format!("build-{}", compilers_key()))
     }
 
-    /// The compilers' root with this kernel's build tree in it.
+    /// The compilers' root with what modules for this kernel are built from in it.
     pub fn chroot(&self, cache: &Cache) -> Chroot {
-        Chroot::new(compilers_path(cache)).bind(self.build_tree(cache), SOURCE)
+        let root = Chroot::new(compilers_path(cache));
+        if self.front() != Some(Front::Plain) {
+            return root.bind(self.build_tree(cache), SOURCE);
+        }
+        // The headers name each other by where the packages have them.
+        let headers = self.bare_headers(cache);
+        let [release, common, tools] = self.header_packages();
+        [release, common]
+            .map(|name| format!("usr/src/{name}"))
+            .into_iter()
+            .chain([format!("usr/lib/{tools}")])
+            .fold(root, |root, path| {
+                root.bind(headers.join(&path), format!("/{path}"))
+            })
     }
 
     /// Shell words that make `make` build for this kernel.
     pub fn make_variables(&self) -> String {
-        format!("LOCALVERSION={} KDIR={SOURCE}", self.local_version())
+        match self.front() {
+            // The headers name the compiler that built the kernel, which the root may not have.
+            Some(Front::Plain) => format!("CC=gcc KDIR=/usr/src/linux-headers-{}", self.release),
+            _ => format!("LOCALVERSION={} KDIR={SOURCE}", self.local_version()),
+        }
     }
 }
 
@@ -206,14 +251,18 @@ pub fn unpack(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Resul
 
 /// Fetches and unpacks only the headers, which a module is built from.
 pub fn unpack_headers(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<()> {
-    let debs = download(cache, kernel, &kernel.packages, log)?;
+    let packages = match kernel.front() {
+        Some(Front::Plain) => kernel.header_packages().to_vec(),
+        _ => kernel.packages.clone(),
+    };
+    let debs = download(cache, kernel, &packages, log)?;
     fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
     Chroot::new(compilers_path(cache))
         .bind(&debs, "/downloads")
         .bind(target, "/target")
         .run(
-            "dpkg-deb -x /downloads/linux-headers-$1_*.deb /target",
-            &[&kernel.release],
+            "for deb in /downloads/linux-*.deb; do dpkg-deb -x $deb /target; done",
+            &[],
             log,
         )?;
     remove(&debs)

@@ -10,6 +10,7 @@ pub mod image;
 pub mod kernel;
 pub mod module;
 pub mod own;
+pub mod packages;
 pub mod programs;
 pub mod release;
 pub mod series;
@@ -27,6 +28,7 @@ use kernel::Kernel;
 use module::{DEMO, PEER, SLABSCOPE};
 use programs::Programs;
 use steps::Steps;
+use suite::Front;
 
 /// The series of kernels used when none is named.
 pub const DEFAULT_SERIES: &str = "7.3";
@@ -55,17 +57,17 @@ pub struct Modules {
     /// The project's.
     pub slabscope: PathBuf,
     /// The demonstration module.
-    pub demo: PathBuf,
+    pub demo: Option<PathBuf>,
     /// The module that the measurements compare with, if it was requested.
     pub peer: Option<PathBuf>,
 }
 
 impl Lab {
-    /// Fails if the module cannot be built for the kernel.
-    pub fn require_module(&self, what: &str) -> Result<()> {
+    /// Fails if modules in Rust cannot be built for the kernel.
+    pub fn require_rust(&self, what: &str) -> Result<()> {
         ensure!(
-            self.modules.is_some(),
-            "{what} needs the module, which is built for kernels from {} on: not for {}. Leave --kernel out, or name such a series",
+            self.kernel.front() == Some(Front::Rust),
+            "{what} needs modules in Rust, which are built for kernels from {} on: not for {}. Leave --kernel out, or name such a series",
             suite::OLDEST_WITH_MODULE,
             self.kernel.release
         );
@@ -112,10 +114,14 @@ pub fn run(options: &Options) -> Result<Lab> {
     let cache = Cache::open()?;
     let _lock = cache.lock()?;
     let own = options.series == own::OWN;
-    let takes_module = own || suite::Suite::of(&options.series)?.module;
-    let total = match takes_module {
-        true => 9 + usize::from(options.peer) + usize::from(own),
-        false => 5,
+    let front = match own {
+        true => Some(Front::Rust),
+        false => suite::Suite::of(&options.series)?.module,
+    };
+    let total = match front {
+        Some(Front::Rust) => 9 + usize::from(options.peer) + usize::from(own),
+        Some(Front::Plain) => 8 + usize::from(options.peer),
+        None => 5,
     };
     let mut steps = Steps::new(&cache, total, options.verbose);
     steps.base()?;
@@ -126,10 +132,10 @@ pub fn run(options: &Options) -> Result<Lab> {
     } else {
         steps.kernel(&options.series, options.update)?
     };
-    let modules = if takes_module {
-        Some(modules(&mut steps, &kernel, own, options.peer)?)
-    } else {
-        None
+    let modules = match front {
+        Some(Front::Rust) => Some(modules(&mut steps, &kernel, own, options.peer)?),
+        Some(Front::Plain) => Some(plain(&mut steps, &kernel, options.peer)?),
+        None => None,
     };
     kernel::check(&cache, &kernel, &kernel::FOR_A_GUEST)?;
     let root_image = image::root_path(&cache);
@@ -161,7 +167,18 @@ fn modules(steps: &mut Steps<'_>, kernel: &Kernel, own: bool, peer: bool) -> Res
     kernel::check(steps.cache(), kernel, &kernel::FOR_THE_MODULE)?;
     Ok(Modules {
         slabscope: steps.module(kernel, SLABSCOPE)?,
-        demo: steps.module(kernel, DEMO)?,
+        demo: Some(steps.module(kernel, DEMO)?),
+        peer: peer.then(|| steps.module(kernel, PEER)).transpose()?,
+    })
+}
+
+/// The module for a kernel that is built without Rust: from its headers alone.
+fn plain(steps: &mut Steps<'_>, kernel: &Kernel, peer: bool) -> Result<Modules> {
+    steps.compilers()?;
+    steps.headers(kernel)?;
+    Ok(Modules {
+        slabscope: steps.module(kernel, SLABSCOPE)?,
+        demo: None,
         peer: peer.then(|| steps.module(kernel, PEER)).transpose()?,
     })
 }

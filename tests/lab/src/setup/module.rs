@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use super::cache::{Cache, key, remove};
 use super::command::Log;
 use super::kernel::Kernel;
+use super::suite::Front;
 use super::workspace;
 
 /// A module's source.
@@ -43,7 +44,7 @@ pub const PEER: Module = Module {
 };
 
 /// Source files in a module's directory, in order, without the files of a build.
-fn sources(module: Module) -> Result<Vec<(String, Vec<u8>)>> {
+pub(super) fn sources(module: Module) -> Result<Vec<(String, Vec<u8>)>> {
     let dir = workspace().join(module.dir);
     let mut files = Vec::new();
     let entries = fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))?;
@@ -62,14 +63,29 @@ fn sources(module: Module) -> Result<Vec<(String, Vec<u8>)>> {
             .to_string_lossy()
             .into_owned();
         let source = matches!(extension.as_str(), "rs" | "c" | "h") && !name.ends_with(".mod.c");
-        if path.is_file() && (source || name == "Kbuild" || name == "Makefile") {
+        if path.is_file()
+            && (source || matches!(name.as_str(), "Kbuild" | "Makefile" | "dkms.conf"))
+        {
             let content =
                 fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             files.push((name, content));
         }
     }
+    for name in ["plain.c", "core.rs", "kernel.rs", "build"] {
+        if let Ok(content) = fs::read(dir.join("plain").join(name)) {
+            files.push((format!("plain/{name}"), content));
+        }
+    }
     files.sort();
     Ok(files)
+}
+
+/// What the names of a kernel's builds begin with.
+fn prefix(kernel: &Kernel) -> String {
+    match kernel.front() {
+        Some(Front::Plain) => format!("{}-plain-", kernel.release),
+        _ => format!("{}-rust-", kernel.release),
+    }
 }
 
 /// Path of the module built from the present source for a kernel, whether it exists or not.
@@ -86,8 +102,10 @@ pub fn path(cache: &Cache, kernel: &Kernel, module: Module) -> Result<PathBuf> {
         .flat_map(|(name, content)| [name.as_str(), content.as_ref()]);
     let key = key(inputs.chain([tree.as_ref()]));
     Ok(cache.path(format!(
-        "{}/{}-{key}/{}.ko",
-        module.kept, kernel.release, module.name
+        "{}/{}{key}/{}.ko",
+        module.kept,
+        prefix(kernel),
+        module.name
     )))
 }
 
@@ -104,6 +122,8 @@ pub fn build(
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     for (name, content) in sources(module)? {
         let path = dir.join(name);
+        fs::create_dir_all(path.parent().unwrap_or(&dir))
+            .with_context(|| format!("cannot make a directory for {}", path.display()))?;
         fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
     }
     let script = format!("make -C /module {}", kernel.make_variables());
@@ -119,7 +139,7 @@ pub fn build(
 
 /// Removes builds for the kernel from earlier sources.
 fn forget_others(cache: &Cache, kernel: &Kernel, module: Module, target: &Path) -> Result<()> {
-    let prefix = format!("{}-", kernel.release);
+    let prefix = prefix(kernel);
     for entry in fs::read_dir(cache.path(module.kept))
         .into_iter()
         .flatten()

@@ -14,7 +14,8 @@ use super::alive::Alive;
 use super::cache::Cache;
 use super::workspace;
 
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// Cargo's name of what the programs run on.
+pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Programs for the guest.
 #[derive(Clone, Debug)]
@@ -47,16 +48,21 @@ pub fn paths(cache: &Cache) -> Programs {
     }
 }
 
-/// Cargo, for the guest's programs.
-fn cargo(cache: &Cache, what: &str) -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+/// Removes variables that concern the build which runs this one.
+pub(super) fn isolate(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO") && !KEPT.iter().any(|kept| text.starts_with(kept)) {
             command.env_remove(&name);
         }
     }
+}
+
+/// Cargo, for the guest's programs.
+fn cargo(cache: &Cache, what: &str) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    isolate(&mut command);
     command
         .current_dir(workspace())
         .args([what, "--release", "--locked", "--target", TARGET])

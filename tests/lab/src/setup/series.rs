@@ -6,7 +6,7 @@ use super::Steps;
 use super::archive::{self, Gone};
 use super::cache::Cache;
 use super::host;
-use super::suite::{OLDER, OLDEST_WITH_MODULE};
+use super::suite::{OLDER, OLDEST_WITH_MODULE, PLAIN};
 
 /// The series with the module that the tests want: it has one source for both.
 pub const TESTED: [&str; 2] = ["7.3", "7.2"];
@@ -14,11 +14,27 @@ pub const TESTED: [&str; 2] = ["7.3", "7.2"];
 /// The series that may have left the archive: its suite is supported no longer.
 const LEAVING: &str = "5.10";
 
-/// The older series that are tested without the module.
-pub fn older() -> Result<Vec<String>> {
+/// All series to test: the newest, the other one with the module in Rust, the newest once more with the
+/// module as it is elsewhere, and the older ones.
+pub fn tested() -> Result<Vec<String>> {
+    let newest = resolve()?;
+    let plain = newest.first().map(|newest| format!("{newest}{PLAIN}"));
+    Ok(newest.into_iter().chain(plain).chain(older()?).collect())
+}
+
+/// Likewise, whatever the archive holds: for a list.
+pub fn wanted() -> Vec<String> {
+    let older = OLDER.iter().map(|(series, ..)| (*series).to_owned());
+    let plain = format!("{}{PLAIN}", TESTED[0]);
+    let newest = TESTED.map(str::to_owned).into_iter();
+    newest.chain([plain]).chain(older).collect()
+}
+
+/// The older series.
+fn older() -> Result<Vec<String>> {
     let cache = Cache::open()?;
     let mut found = Vec::new();
-    for (series, _) in OLDER {
+    for (series, ..) in OLDER {
         match have(&cache, series) {
             Ok(()) => found.push(series.to_owned()),
             Err(error) if series == LEAVING && error.downcast_ref::<Gone>().is_some() => {

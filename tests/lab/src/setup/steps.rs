@@ -11,6 +11,7 @@ use super::command::Log;
 use super::kernel::Kernel;
 use super::module::Module;
 use super::programs::Programs;
+use super::suite::Front;
 use super::{NEEDED_BYTES, archive, debian, host, image, kernel, module, own, programs};
 
 /// Numbers the steps and prints the result of each.
@@ -66,9 +67,10 @@ impl<'a> Steps<'a> {
     /// The headers with the configuration of the build tree, if that still has to be made.
     pub(super) fn headers(&mut self, kernel: &Kernel) -> Result<()> {
         let cache = self.cache;
+        let rust = kernel.front() != Some(Front::Plain);
         let there = [kernel.build_tree(cache), kernel.unpacked(cache)]
             .into_iter()
-            .find(|path| path.exists());
+            .find(|path| rust && path.exists());
         self.make(
             &format!("the headers of {}", kernel.release),
             &there.unwrap_or_else(|| kernel.bare_headers(cache)),

@@ -16,20 +16,32 @@ pub const OLDEST_WITH_MODULE: &str = "7.2";
 /// The suite of the kernels with that.
 pub const WITH_MODULE: &str = "trixie-backports";
 
-/// Older series, and the suites that have them.
-pub const OLDER: [(&str, &str); 3] = [
-    ("6.12", "trixie"),
-    ("6.1", "bookworm"),
-    ("5.10", "bullseye"),
+/// Older series, the suites that have them, and the front of the module that is built for them.
+pub const OLDER: [(&str, &str, Option<Front>); 3] = [
+    ("6.12", "trixie", Some(Front::Plain)),
+    ("6.1", "bookworm", Some(Front::Plain)),
+    ("5.10", "bullseye", None),
 ];
+
+/// Behind a series of kernels with Rust: the module as it is for others.
+pub const PLAIN: &str = "-plain";
+
+/// What the module's device is written in (kmod/Kbuild).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front {
+    /// Rust, on the kernel's own crate.
+    Rust,
+    /// C, for kernels without that.
+    Plain,
+}
 
 /// The suite of a series of stock kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suite {
     /// Its name in the archive.
     pub name: &'static str,
-    /// Whether the module can be built for its kernels.
-    pub module: bool,
+    /// The module that can be built for its kernels.
+    pub module: Option<Front>,
 }
 
 /// The options that make apt use one suite alone; a script's `$1` and `$2` are the suite's name and
@@ -46,18 +58,23 @@ apt="-o Dir::Etc::SourceList=$state/sources.list -o Dir::Etc::SourceParts=/dev/n
 impl Suite {
     /// The suite that has a series.
     pub fn of(series: &str) -> Result<Self> {
+        if let Some(series) = series.strip_suffix(PLAIN) {
+            let suite = Self::of(series)?;
+            let module = suite.module.map(|_| Front::Plain);
+            return Ok(Self { module, ..suite });
+        }
         ensure!(
             !series.is_empty() && series.chars().all(|c| c.is_ascii_digit() || c == '.'),
             "{series:?} is no kernel series: name one such as 7.3 or 6.12"
         );
-        if let Some((_, name)) = OLDER.iter().find(|(older, _)| *older == series) {
+        if let Some((_, name, module)) = OLDER.iter().find(|(older, ..)| *older == series) {
             return Ok(Self {
                 name,
-                module: false,
+                module: *module,
             });
         }
         if numbers(series) < numbers(OLDEST_WITH_MODULE) {
-            let known: Vec<&str> = OLDER.iter().map(|(series, _)| *series).collect();
+            let known: Vec<&str> = OLDER.iter().map(|(series, ..)| *series).collect();
             bail!(
                 "the lab has no kernels of the series {series}: name {}, or one from {OLDEST_WITH_MODULE} on",
                 known.join(", ")
@@ -65,13 +82,18 @@ impl Suite {
         }
         Ok(Self {
             name: WITH_MODULE,
-            module: true,
+            module: Some(Front::Rust),
         })
     }
 
     /// The minimal root, for queries.
     fn root(cache: &Cache) -> Chroot {
         Chroot::new(debian::base_path(cache))
+    }
+
+    /// Whether it holds kernels of several series.
+    pub fn has_many(self) -> bool {
+        self.name == WITH_MODULE
     }
 
     /// Fetches the suite's lists of packages; fails with [`Gone`] where the archive no longer has the suite.
@@ -122,11 +144,12 @@ mod tests {
     #[test]
     fn series_has_its_suite_and_says_whether_the_module_fits() {
         for (series, name, module) in [
-            ("7.3", "trixie-backports", true),
-            ("7.2", "trixie-backports", true),
-            ("6.12", "trixie", false),
-            ("6.1", "bookworm", false),
-            ("5.10", "bullseye", false),
+            ("7.3", "trixie-backports", Some(Front::Rust)),
+            ("7.2", "trixie-backports", Some(Front::Rust)),
+            ("6.12", "trixie", Some(Front::Plain)),
+            ("6.1", "bookworm", Some(Front::Plain)),
+            ("5.10", "bullseye", None),
+            ("7.3-plain", "trixie-backports", Some(Front::Plain)),
         ] {
             assert_eq!(Suite::of(series).unwrap(), Suite { name, module });
         }

@@ -1,11 +1,13 @@
 //! Every error of docs/internals/abi.md, provoked on the device itself.
 
 use anyhow::{Result, ensure};
+use slabscope::abi::{INFO_PLAIN, INFO_READ_ONLY};
 
 use super::fixture::{Fs, device, ends_with, expect_as};
 use super::{Case, Context};
 use crate::guest::Guest;
 use crate::guest::payload::MODULE;
+use crate::setup::suite::Front;
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -39,14 +41,24 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// A malformed request is refused, and harms neither the session nor the walk.
-fn requests(_: &Context, guest: &Guest) -> Result<()> {
+/// The answer to INFO, with the flags of the module's front.
+fn info(context: &Context, flags: u32) -> String {
+    let front = match context.lab.kernel.front() {
+        Some(Front::Plain) => INFO_PLAIN,
+        _ => 0,
+    };
+    format!("24/3/63/{}/256/0", flags | front)
+}
+
+fn requests(context: &Context, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;
     guest.sh("touch /mnt/ext4/file")?;
     let dir = |fields: &str| format!("begin:dir=/mnt/ext4{fields}");
+    let info = info(context, 0);
     let mut steps = vec![
         ("open".to_owned(), "ok"),
-        ("info".to_owned(), "24/3/63/0/256/0"),
+        ("info".to_owned(), &*info),
         ("nowhere:info".to_owned(), "EFAULT"),
         ("nowhere:begin".to_owned(), "EFAULT"),
         // An unknown number, a known one with another size, and another driver's (TCGETS).
@@ -168,7 +180,7 @@ fn permission(_: &Context, guest: &Guest) -> Result<()> {
 }
 
 /// Reads and predicts, and refuses to prune in any way.
-fn read_only(_: &Context, guest: &Guest) -> Result<()> {
+fn read_only(context: &Context, guest: &Guest) -> Result<()> {
     guest.sh(&format!("slabscope module load --read-only {MODULE}"))?;
     let dir = Fs::Ext4.fresh(guest)?;
     guest.failed_lookups(dir, 100, "name_")?;
@@ -176,7 +188,7 @@ fn read_only(_: &Context, guest: &Guest) -> Result<()> {
         guest,
         &[
             ("open", "ok"),
-            ("info", "24/3/63/1/256/0"),
+            ("info", &info(context, INFO_READ_ONLY)),
             ("begin:dir=/mnt/ext4,mode=2", "EROFS"),
             ("begin:dir=/mnt/ext4,mode=3", "EROFS"),
             ("begin:dir=/mnt/ext4,mode=3,flags=2", "EROFS"),

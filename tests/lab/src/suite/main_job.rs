@@ -30,6 +30,12 @@ const SIBLINGS: u64 = 1_000;
 
 fn main_job(_: &Context<'_>, guest: &Guest) -> Result<()> {
     guest.load_module()?;
+    through_the_screen(guest)?;
+    guest.unload_module()
+}
+
+/// With a module that is loaded.
+pub(super) fn through_the_screen(guest: &Guest) -> Result<()> {
     guest.fresh_ext4()?;
     guest.sh("mkdir -p /mnt/ext4/1/2/3 /mnt/ext4/other")?;
     guest.failed_lookups("/mnt/ext4/1/2/3", LOOKUPS, "sess_")?;
@@ -48,8 +54,7 @@ fn main_job(_: &Context<'_>, guest: &Guest) -> Result<()> {
     the_sibling_is_untouched(guest)?;
     the_drop_is_charted(&mut screen)?;
     quit(screen)?;
-    guest.sh("umount /mnt/ext4")?;
-    guest.unload_module()
+    guest.sh("umount /mnt/ext4").map(drop)
 }
 
 /// The frozen screen shows the kernel's figures, read over another channel.

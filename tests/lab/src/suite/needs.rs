@@ -2,18 +2,22 @@
 
 use std::fmt;
 
-use super::{ON_NEWEST, ON_OLDEST, WITH_MODULE, WITHOUT_MODULE};
+use super::{ON_NEWEST, ON_NEWEST_PLAIN, ON_OLD, ON_OLDER, ON_OLDEST, ON_OTHERS};
 use crate::setup::archive::numbers;
 use crate::setup::own::OWN;
-use crate::setup::suite::{OLDER, OLDEST_WITH_MODULE, Suite};
+use crate::setup::suite::{Front, OLDER, OLDEST_WITH_MODULE, PLAIN, Suite};
 
 /// What a test needs of its kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
-    /// The modules, which are built for some series.
+    /// The module.
     Module,
+    /// Modules in Rust: the one to learn with, or the kernel's own shrink lists.
+    Rust,
     /// A series from this one on, for a feature of the kernel itself.
     Since(&'static str),
+    /// A series that a release of Debian has of its own, with the module.
+    Debian,
     /// A stock kernel: with BTF, and objects that no checks enlarge.
     Btf,
 }
@@ -21,7 +25,16 @@ pub enum Need {
 impl Need {
     fn met_by(self, series: &str) -> bool {
         match self {
-            Self::Module => series == OWN || Suite::of(series).is_ok_and(|suite| suite.module),
+            Self::Module => {
+                series == OWN || Suite::of(series).is_ok_and(|suite| suite.module.is_some())
+            }
+            Self::Rust => {
+                series == OWN
+                    || Suite::of(series).is_ok_and(|suite| suite.module == Some(Front::Rust))
+            }
+            Self::Debian => OLDER
+                .iter()
+                .any(|(older, _, module)| *older == series && module.is_some()),
             Self::Since(oldest) => series == OWN || numbers(series) >= numbers(oldest),
             Self::Btf => series != OWN,
         }
@@ -31,10 +44,12 @@ impl Need {
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Module => write!(
+            Self::Module => f.write_str("the module"),
+            Self::Rust => write!(
                 f,
-                "the module, which is built for kernels from {OLDEST_WITH_MODULE} on"
+                "modules in Rust, which are built for kernels from {OLDEST_WITH_MODULE} on"
             ),
+            Self::Debian => f.write_str("a release of Debian with the module"),
             Self::Since(oldest) => write!(f, "Linux {oldest} or later"),
             Self::Btf => f.write_str("a stock kernel"),
         }
@@ -70,13 +85,14 @@ impl Tested {
 
     /// The default: something of everything on the newest series; on the other ones what differs there.
     pub fn usual(series: &str, newest: bool) -> Self {
-        let older = OLDER.iter().any(|(older, _)| *older == series);
-        let oldest = OLDER.last().is_some_and(|(oldest, _)| *oldest == series);
-        let chosen = match (newest, older) {
-            (true, _) => ON_NEWEST,
-            _ if oldest => ON_OLDEST,
-            (_, true) => WITHOUT_MODULE,
-            (_, false) => WITH_MODULE,
+        let older = OLDER.iter().position(|(older, ..)| *older == series);
+        let chosen = match older {
+            _ if newest => ON_NEWEST,
+            None if series.ends_with(PLAIN) => ON_NEWEST_PLAIN,
+            None => ON_OTHERS,
+            Some(0) => ON_OLDER,
+            Some(place) if place + 1 == OLDER.len() => ON_OLDEST,
+            Some(_) => ON_OLD,
         };
         Self {
             series: series.to_owned(),
@@ -117,11 +133,16 @@ mod tests {
 
     #[test]
     fn each_series_runs_every_test_that_was_chosen_for_it() {
-        assert_eq!(run_on(&Tested::all("7.3")).len(), cases().count());
+        let somewhere = [run_on(&Tested::all("7.3")), run_on(&Tested::all("6.12"))].concat();
+        for (_, case) in cases() {
+            assert!(somewhere.contains(&case.name), "{} runs nowhere", case.name);
+        }
         for (series, newest, chosen) in [
             ("7.3", true, ON_NEWEST),
-            ("7.2", false, WITH_MODULE),
-            ("6.12", false, WITHOUT_MODULE),
+            ("7.3-plain", false, ON_NEWEST_PLAIN),
+            ("7.2", false, ON_OTHERS),
+            ("6.12", false, ON_OLDER),
+            ("6.1", false, ON_OLD),
             ("5.10", false, ON_OLDEST),
         ] {
             let runs = run_on(&Tested::usual(series, newest));
@@ -141,11 +162,12 @@ mod tests {
     #[test]
     fn omitted_test_has_its_cause() {
         let tested = Tested::all("6.12");
-        let module = tested.leaves_out("x", &[Need::Module]).unwrap();
+        let module = tested.leaves_out("x", &[Need::Rust]).unwrap();
         assert_eq!(
             module.to_string(),
-            "they need the module, which is built for kernels from 7.2 on"
+            "they need modules in Rust, which are built for kernels from 7.2 on"
         );
+        assert_eq!(tested.leaves_out("x", &[Need::Module]), None);
         assert_eq!(tested.leaves_out("x", &[Need::Since("6.1")]), None);
         let since = Tested::all("5.10").leaves_out("x", &[Need::Since("6.1")]);
         assert_eq!(since, Some(LeftOut::Lacks(Need::Since("6.1"))));

@@ -319,7 +319,7 @@ where
     let make = Arc::new(make);
     let took = Arc::new(Took::default());
     // Guests end with the thread that started them.
-    let threads: Vec<_> = (0..GUESTS.min(tested.len()))
+    let threads: Vec<_> = (0..GUESTS)
         .map(|_| {
             let stage = Stage {
                 make: Arc::clone(&make),

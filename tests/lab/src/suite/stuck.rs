@@ -52,7 +52,7 @@ fn hog(guest: &Guest) -> Result<()> {
     guest.sh("mkdir /mnt/ext4/top && agent files /mnt/ext4/top 100 && sync")?;
     let limit = guest.sh("cat /proc/sys/kernel/sched_rt_runtime_us")?;
     let hogged = guest.sh("echo -1 >/proc/sys/kernel/sched_rt_runtime_us
-         for server in /sys/kernel/debug/sched/*_server/cpu1/runtime; do echo 0 >$server; done");
+         for server in /sys/kernel/debug/sched/*_server/cpu1/runtime; do test ! -e $server || echo 0 >$server; done");
     let hog = Background::start(guest, HOG, "hogging")?;
     let pruned = killed(
         guest,
@@ -63,7 +63,7 @@ fn hog(guest: &Guest) -> Result<()> {
     guest.sh(&format!(
         "while kill -0 {} 2>/dev/null; do sleep 0.2; done
          echo {} >/proc/sys/kernel/sched_rt_runtime_us
-         for server in /sys/kernel/debug/sched/*_server/cpu1/runtime; do echo 50000000 >$server; done",
+         for server in /sys/kernel/debug/sched/*_server/cpu1/runtime; do test ! -e $server || echo 50000000 >$server; done",
         hog.pid(),
         limit.trim()
     ))?;

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::Case;
 use crate::guest::Guest;
+use crate::setup::archive::numbers;
 use disk::{BTRFS, BTRFS_IN_PLACE, Disk, EXT4, Kind, NO_JOURNAL, NO_LOAD, XFS};
 
 pub(super) const CASES: &[Case] = &[
@@ -38,10 +39,6 @@ pub(super) const CASES: &[Case] = &[
         run: |_, guest| failed_data(guest, &XFS, Disk::Flakey, PRUNES),
     },
     Case {
-        name: "btrfs::failed_write_is_kept_and_reported",
-        run: |_, guest| failed_data(guest, &BTRFS, Disk::Flakey, PRUNES),
-    },
-    Case {
         name: "ext4::bad_block_of_data_is_kept_and_reported",
         run: |_, guest| failed_data(guest, &EXT4, Disk::BadData, WRITING),
     },
@@ -55,10 +52,6 @@ pub(super) const CASES: &[Case] = &[
         run: |_, guest| failed_data(guest, &XFS, Disk::BadData, PRUNES),
     },
     Case {
-        name: "btrfs::bad_block_of_data_is_kept_and_reported",
-        run: |_, guest| failed_data(guest, &BTRFS_IN_PLACE, Disk::BadData, PRUNES),
-    },
-    Case {
         name: "ext4::bad_block_of_inodes_in_each_mode",
         run: |_, guest| failed_inode(guest, &NO_JOURNAL, FLUSH, PRUNES),
     },
@@ -69,6 +62,18 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "ext4::bad_block_of_inodes_under_a_journal",
         run: |_, guest| failed_inode(guest, &EXT4, FREEZE, PRUNES),
+    },
+];
+
+/// Linux 6.1 itself takes back what btrfs failed to write: there is nothing to keep.
+pub(super) const ON_BTRFS: &[Case] = &[
+    Case {
+        name: "btrfs::failed_write_is_kept_and_reported",
+        run: |_, guest| failed_data(guest, &BTRFS, Disk::Flakey, PRUNES),
+    },
+    Case {
+        name: "btrfs::bad_block_of_data_is_kept_and_reported",
+        run: |_, guest| failed_data(guest, &BTRFS_IN_PLACE, Disk::BadData, PRUNES),
     },
 ];
 
@@ -213,13 +218,21 @@ fn failed_data(guest: &Guest, kind: &Kind, disk: Disk, prunes: &[Prune]) -> Resu
         control[..] == ["ok", "n", "EIO", "n", "n", "EIO", "n"],
         "the disk did not fail: {control:?}"
     );
+    let old = numbers(guest.release()) < numbers("6.5");
     let mut wrong = Vec::new();
     for ((said, dir), (what, command)) in said.iter().zip(&dirs).zip(&prunes).skip(1) {
         let report = guest.sh(&format!("cat {dir}.said"))?;
         let (first, again) = said.split_at(control.len());
         // Without the module, an error that has been reported is invisible.
         let warned = report.contains("another run takes them for clean");
-        let good = first == &control[..]
+        // Before Linux 6.5 its check counts as the report of the error: who opens the file again is not told.
+        let check = command.contains("reclaim --pages") && !command.contains("--writeback");
+        let unseen = old && check;
+        let expected = match unseen {
+            true => &["ok", "n", "EIO", "n", "n", "ok", "n"].map(str::to_owned)[..],
+            false => &control[..],
+        };
+        let good = first == expected
             && again.iter().all(|word| word == "ok" || word == "n")
             && warned == command.contains("reclaim --pages");
         if !good {

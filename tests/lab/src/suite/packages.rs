@@ -1,0 +1,103 @@
+//! Packages on a stock Debian: installed, used, built again for another kernel, removed without a trace.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{Case, Context, main_job};
+use crate::guest::Guest;
+use crate::setup::command::Log;
+use crate::setup::packages;
+
+pub(super) const CASES: &[Case] = &[Case {
+    name: "packages::installed_used_and_purged",
+    run: |context, _| on_a_machine(context),
+}];
+
+/// Of one command in a guest: compilers run in it.
+const PATIENCE: Duration = Duration::from_secs(1200);
+
+/// Gives the kernel's modules, which are a disk of their own, to the guest to write to, as they are on a machine;
+/// and has the guest forget what the lab has of slabscope.
+const PREPARE: &str = r#"
+modules=/usr/lib/modules/$(uname -r)
+mkdir -p /run/modules && mount -t tmpfs tmpfs /run/modules && mkdir /run/modules/upper /run/modules/work
+mount -t overlay overlay -o lowerdir=$modules,upperdir=/run/modules/upper,workdir=/run/modules/work $modules
+ln -sfn /usr/src/linux-headers-$(uname -r) $modules/build
+depmod
+rm /etc/modprobe.d/slabscope.conf /usr/local/bin/slabscope /usr/local/lib/slabscope*.ko
+mkdir -p /root/.local/state
+"#;
+
+/// What is on the disk, but for what every command may change.
+const FILES: &str = "find / -xdev -not -path '/root/*' -not -path '/var/lib/dpkg/*' -not -path '/var/log/*' \
+     -not -path '/var/cache/*' -not -path '/var/lib/dkms/mok*' -not -path '/var/lib/apt/*' -not -path '/packages*' -not -path '/later*' | sort";
+
+fn on_a_machine(context: &Context<'_>) -> Result<()> {
+    let lab = context.lab;
+    let log = Log::create(lab.cache.path("logs/packages.log"))?;
+    let made = lab.cache.path("packages/out");
+    packages::make(&made)?;
+    let mut lab = lab.clone();
+    lab.root_image = packages::machine(&lab.cache, &lab.kernel, &made, &log)?;
+    let guest = Guest::boot(&lab)?;
+    guest.sh(PREPARE)?;
+    let before = guest.sh(FILES)?;
+    guest.sh_within(
+        "apt-get install -yq --no-install-recommends /packages/slabscope*.deb",
+        PATIENCE,
+    )?;
+    let status = guest.sh("slabscope module status")?;
+    ensure!(
+        status.contains("front        plain") && status.contains("fits         yes"),
+        "{status}"
+    );
+    ensure!(
+        guest.sh("command -v slabscope")?.trim() == "/usr/bin/slabscope",
+        "the lab's own program runs"
+    );
+    main_job::through_the_screen(&guest)?;
+    built_for_a_later_kernel(&guest, &packages::later(&lab.kernel))?;
+    loaded_at_boot(&guest)?;
+    guest.sh_within("apt-get purge -yq slabscope slabscope-dkms", PATIENCE)?;
+    ensure!(
+        guest.exec("test -e /dev/slabscope", PATIENCE)?.status != 0,
+        "the module is still loaded"
+    );
+    let later = packages::later(&lab.kernel);
+    guest.sh(&format!("rmdir /usr/lib/modules/{later}"))?;
+    let after = guest.sh(FILES)?;
+    let left: Vec<&str> = after
+        .lines()
+        .filter(|line| !before.lines().any(|was| was == *line))
+        .filter(|line| !line.contains("linux-headers") && !line.contains("linux-kbuild"))
+        .collect();
+    ensure!(left.is_empty(), "left behind:\n{}", left.join("\n"));
+    guest.poweroff().context("the machine does not end well")
+}
+
+/// The headers that come with another kernel have DKMS build the module for it.
+fn built_for_a_later_kernel(guest: &Guest, release: &str) -> Result<()> {
+    // Of that kernel the headers are all that is there.
+    guest.sh_within(
+        &format!("mkdir -p /usr/lib/modules/{release}; dpkg --force-depends -i /later/*.deb"),
+        PATIENCE,
+    )?;
+    let found = guest.sh(&format!(
+        "find /usr/lib/modules/{release}/ -name 'slabscope.ko*'"
+    ))?;
+    ensure!(
+        !found.trim().is_empty(),
+        "no module for {release}:\n{}",
+        guest.sh("dkms status; cat /var/lib/dkms/slabscope/*/build/make.log | tail -30")?
+    );
+    guest
+        .sh(&format!("dpkg -P linux-headers-{release}"))
+        .map(drop)
+}
+
+/// What systemd loads at boot, read as it does.
+fn loaded_at_boot(guest: &Guest) -> Result<()> {
+    guest.sh("slabscope module unload && grep -hv '^#' /usr/lib/modules-load.d/slabscope.conf | xargs modprobe -a")?;
+    guest.sh("test -c /dev/slabscope").map(drop)
+}
