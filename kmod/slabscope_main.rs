@@ -137,7 +137,8 @@ impl MiscDevice for Session {
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
         misc::may_use()?;
         let room = iov.len();
-        let mut state = kiocb.file().state.lock();
+        let session = kiocb.file();
+        let mut state = session.state.lock();
         state.read(room, |bytes| iov.copy_to_iter(bytes))
     }
 }
