@@ -41,13 +41,11 @@ pub(crate) const MAX_DEPTH: usize = 256;
 /// Bytes of records that wait to be read.
 pub(crate) const BUFFER: usize = 64 << 10;
 
-/// Bytes of a cursor, where no debugging makes dentries larger, and of all inodes that are held.
-const CURSOR: usize = 192;
-const HELD: usize = 256 * 8 + 40;
-
-/// A session takes no more than 256 KiB.
-const _: () =
-    assert!(MAX_DEPTH * (core::mem::size_of::<Frame>() + CURSOR) + BUFFER + HELD <= 256 << 10);
+/// A session takes no more than 256 KiB: for each directory it stands in a frame and a cursor of 192
+/// bytes, where no debugging makes dentries larger; the records; all inodes that are held.
+const _: () = assert!(
+    MAX_DEPTH * (core::mem::size_of::<Frame>() + 192) + BUFFER + (256 * 8 + 40) <= 256 << 10
+);
 
 /// Bounds of one hold of a directory's lock, in children and in time. A walk that evicts takes a
 /// lock for each child, and so handles fewer. A lookup there waits as long: on PREEMPT_RT, too,

@@ -85,7 +85,10 @@ fn from_the_archive(guest: &Guest) -> Result<()> {
         ("mv /usr/sbin/dkms /root", "mv /root/dkms /usr/sbin"),
     ] {
         guest.sh(before)?;
-        guest.sh_within("/opt/slabscope/bin/slabscope module install --yes", PATIENCE)?;
+        guest.sh_within(
+            "/opt/slabscope/bin/slabscope module install --yes",
+            PATIENCE,
+        )?;
         let status = guest.sh("/opt/slabscope/bin/slabscope module status")?;
         ensure!(status.contains("fits         yes"), "{status}");
         guest.sh_within("/opt/slabscope/bin/slabscope module remove --yes", PATIENCE)?;

@@ -70,7 +70,7 @@ fn doctor(context: &Context<'_>, guest: &Guest) -> Result<()> {
         .with_context(|| format!("no line about the module: {said}"))?;
     let older = context.lab.modules.is_none();
     ensure!(
-        !older || module.contains("older than 7.2"),
+        !older || module.contains("older than 6.1"),
         "of the module it says: {module}"
     );
     Ok(())
