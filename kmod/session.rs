@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What a file that is open on the device can be asked for. How it is asked, and how its answers reach
-//! user space, is its front's: slabscope_main.rs, or plain.rs and plain.c.
+//! user space, is its front's: slabscope_main.rs, or plain/core.rs and plain/plain.c.
 
 use crate::{
     abi::{

@@ -84,7 +84,7 @@ fn names_are_shown_and_what_the_module_would_add() {
     app.shows("walk added 0 dentries");
     app.shows("the slabscope kernel module is not loaded (/dev/slabscope is missing)");
     app.shows("It adds counts below each name");
-    app.shows("slabscope module build-help");
+    app.shows("slabscope module install");
     assert!(app.line("zoo/").contains("yes    directory"));
     assert!(app.line("old.log").contains("-      file"));
     app.shows("red\\u{1b}[31m");

@@ -33,7 +33,10 @@ fn boot_ready(lab: &Lab) -> Result<Guest> {
     if lab.modules.is_some() {
         guest.load_module()?;
     } else {
-        eprintln!("without the module: it is built for kernels from 6.1 on");
+        eprintln!(
+            "without the module: there is none for {}",
+            lab.kernel.release
+        );
     }
     Ok(guest)
 }

@@ -1,6 +1,8 @@
 //! `slabscope module`: the kernel module, looked at, loaded, unloaded, installed, removed.
 
 mod install;
+mod machine;
+mod programs;
 pub mod secure_boot;
 mod status;
 
@@ -41,22 +43,17 @@ enum Task {
     Unload,
     Install(install::Install),
     Remove(install::Remove),
-    /// Show how to build it for the running kernel
-    BuildHelp,
 }
 
 impl Run for Args {
     fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
-        if !matches!(self.task, Task::BuildHelp) {
-            context.live("the module")?;
-        }
+        context.live("the module")?;
         match &self.task {
             Task::Status { json } => status::show(*json, out),
             Task::Load { file } => load(file.as_ref(), context.read_only),
             Task::Unload => unload(),
-            Task::Install(install) => install.run(context),
-            Task::Remove(remove) => remove.run(context),
-            Task::BuildHelp => build_help(out),
+            Task::Install(install) => install.run(context, out),
+            Task::Remove(remove) => remove.run(context, out),
         }
     }
 }
@@ -77,8 +74,8 @@ fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
             Ok(status) if status.success() => Ok(Exit::Ok),
             Ok(_) => Err(Failure::new(
                 Exit::Missing,
-                "modprobe did not load it: name the file, `slabscope module load slabscope.ko`; \
-                 `slabscope module build-help` says how to build it",
+                "modprobe did not load it: dmesg says more; `slabscope module install` builds it, \
+                 `slabscope module load slabscope.ko` takes a file",
             )),
             Err(error) => Err(Failure::new(
                 Exit::Failed,
@@ -105,7 +102,7 @@ fn load(file: Option<&PathBuf>, read_only: bool) -> Result<Exit, Failure> {
         Err(Errno::NOEXEC | Errno::NOENT | Errno::INVAL) => Err(Failure::new(
             Exit::Missing,
             format!(
-                "{shown}: not built for the running kernel; dmesg says more, `slabscope module build-help` how to build it"
+                "{shown}: not built for the running kernel; dmesg says more, `slabscope module install` builds it"
             ),
         )),
         Err(errno) => Err(Failure::new(Exit::Failed, format!("{shown}: {errno}"))),
@@ -149,10 +146,7 @@ fn modprobe() -> Command {
     } else {
         "/sbin/modprobe"
     };
-    let mut command = Command::new(path);
-    command.env_clear();
-    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    command
+    programs::at(Path::new(path))
 }
 
 fn unload() -> Result<Exit, Failure> {
@@ -173,12 +167,3 @@ fn unload() -> Result<Exit, Failure> {
 
 /// `O_NONBLOCK`: a module in use is refused at once.
 const DELETE_NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
-
-fn build_help(out: &mut dyn Write) -> Result<Exit, Failure> {
-    let uname = rustix::system::uname();
-    let release = uname.release().to_string_lossy();
-    for line in crate::kernel::session::how_to_get_the_module(&release) {
-        writeln!(out, "{line}")?;
-    }
-    Ok(Exit::Ok)
-}

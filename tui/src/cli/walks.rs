@@ -51,7 +51,7 @@ fn how_to_load() -> &'static str {
     match too_old(&release.release().to_string_lossy()) {
         Some(_) => "\nthere is none for this kernel; `slabscope doctor` says what works here",
         None => {
-            "\n`slabscope module build-help` says how to build and load it; `cargo lab` shows it on a kernel of its own"
+            "\n`sudo slabscope module install` builds and loads it; `cargo lab` shows it on a kernel of its own"
         }
     }
 }
@@ -196,7 +196,7 @@ mod tests {
         ] {
             assert!(lockdown.message.contains(words), "{}", lockdown.message);
         }
-        assert!(!lockdown.message.contains("build-help"));
+        assert!(!lockdown.message.contains("module install"));
         assert_eq!(failure(BpfError::Permission).exit, Exit::Permission);
     }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::cache::Cache;
 use super::command::Log;
 use super::kernel::Kernel;
-use super::suite::{OLDEST_WITH_MODULE, PLAIN, Suite};
+use super::suite::{OLDEST_WITH_RUST, PLAIN, Suite};
 
 /// The flavour of Debian's kernel that is meant for virtual machines.
 const FLAVOUR: &str = "cloud-amd64";
@@ -190,7 +190,7 @@ fn nothing_fits(names: &[&str], series: &str, suite: Suite) -> Gone {
     let mut held: Vec<String> = names
         .iter()
         .filter_map(|name| name.strip_prefix("linux-source-"))
-        .filter(|name| numbers(name) >= numbers(OLDEST_WITH_MODULE))
+        .filter(|name| numbers(name) >= numbers(OLDEST_WITH_RUST))
         .map(str::to_owned)
         .collect();
     held.sort_by_key(|name| std::cmp::Reverse(numbers(name)));

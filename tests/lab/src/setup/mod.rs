@@ -68,7 +68,7 @@ impl Lab {
         ensure!(
             self.kernel.front() == Some(Front::Rust),
             "{what} needs modules in Rust, which are built for kernels from {} on: not for {}. Leave --kernel out, or name such a series",
-            suite::OLDEST_WITH_MODULE,
+            suite::OLDEST_WITH_RUST,
             self.kernel.release
         );
         Ok(())

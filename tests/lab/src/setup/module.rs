@@ -18,6 +18,8 @@ pub struct Module {
     pub name: &'static str,
     /// Directory of its source in the workspace.
     dir: &'static str,
+    /// Directories below that one with source, and itself.
+    below: &'static [&'static str],
     /// Directory of its builds in the cache.
     kept: &'static str,
 }
@@ -26,6 +28,7 @@ pub struct Module {
 pub const SLABSCOPE: Module = Module {
     name: "slabscope",
     dir: "kmod",
+    below: &["", "plain"],
     kept: "module",
 };
 
@@ -33,6 +36,7 @@ pub const SLABSCOPE: Module = Module {
 pub const DEMO: Module = Module {
     name: "slabscope_demo",
     dir: "kmod/demo",
+    below: &[""],
     kept: "module-demo",
 };
 
@@ -40,40 +44,36 @@ pub const DEMO: Module = Module {
 pub const PEER: Module = Module {
     name: "lab_peer",
     dir: "tests/lab/kmod-bench",
+    below: &[""],
     kept: "module-bench",
 };
 
-/// Source files in a module's directory, in order, without the files of a build.
+/// Whether a file is source, and not of a build.
+fn is_source(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    let is_code = matches!(extension, Some("rs" | "c" | "h")) && !name.ends_with(".mod.c");
+    is_code || matches!(name, "Kbuild" | "Makefile" | "dkms.conf" | "build")
+}
+
+/// Source files in a module's directory, in order, by their paths below it.
 pub(super) fn sources(module: Module) -> Result<Vec<(String, Vec<u8>)>> {
-    let dir = workspace().join(module.dir);
+    let top = workspace().join(module.dir);
     let mut files = Vec::new();
-    let entries = fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))?;
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("cannot read {}", dir.display()))?
-            .path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let extension = path
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let source = matches!(extension.as_str(), "rs" | "c" | "h") && !name.ends_with(".mod.c");
-        if path.is_file()
-            && (source || matches!(name.as_str(), "Kbuild" | "Makefile" | "dkms.conf"))
-        {
-            let content =
-                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            files.push((name, content));
-        }
-    }
-    for name in ["plain.c", "core.rs", "kernel.rs", "build"] {
-        if let Ok(content) = fs::read(dir.join("plain").join(name)) {
-            files.push((format!("plain/{name}"), content));
+    for below in module.below {
+        let dir = top.join(below);
+        let entries =
+            fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))?;
+        for entry in entries {
+            let path = entry
+                .with_context(|| format!("cannot read {}", dir.display()))?
+                .path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path.is_file() && is_source(&name) {
+                let content =
+                    fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                let name = path.strip_prefix(&top).unwrap_or(&path);
+                files.push((name.to_string_lossy().into_owned(), content));
+            }
         }
     }
     files.sort();

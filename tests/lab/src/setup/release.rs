@@ -6,7 +6,7 @@ use super::archive::numbers;
 use super::cache::Cache;
 use super::command::Log;
 use super::kernel::Kernel;
-use super::suite::{OLDEST_WITH_MODULE, Suite, WITH_MODULE};
+use super::suite::{BACKPORTS, OLDEST_WITH_RUST, Suite};
 
 /// Common part of the releases that are built with the lab's compilers.
 const DEBIAN: &str = "+deb13";
@@ -35,8 +35,8 @@ fn names(release: &str) -> Result<Names> {
             )
         })?;
     ensure!(
-        numbers(parts.0) >= numbers(OLDEST_WITH_MODULE),
-        "{release} is too old: Debian builds kernels with what the module needs from {OLDEST_WITH_MODULE} on"
+        numbers(parts.0) >= numbers(OLDEST_WITH_RUST),
+        "{release} is too old: Debian builds kernels with what the module needs from {OLDEST_WITH_RUST} on"
     );
     let series: Vec<&str> = parts.0.split('.').take(2).collect();
     Ok(Names {
@@ -116,7 +116,7 @@ fn pick<'a>(listing: &'a str, release: &str) -> Result<&'a str> {
         .max_by_key(|version| numbers(version));
     found.with_context(|| {
         format!(
-            "{WITH_MODULE} no longer holds {release}: kernels leave the archive when newer ones come. \
+            "{BACKPORTS} no longer holds {release}: kernels leave the archive when newer ones come. \
              Install and boot one that it holds: {}",
             held(parts.next().unwrap_or_default())
         )

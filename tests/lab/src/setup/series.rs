@@ -6,7 +6,7 @@ use super::Steps;
 use super::archive::{self, Gone};
 use super::cache::Cache;
 use super::host;
-use super::suite::{OLDER, OLDEST_WITH_MODULE, PLAIN};
+use super::suite::{OLDER, OLDEST_WITH_RUST, PLAIN};
 
 /// The series with the module that the tests want: it has one source for both.
 pub const TESTED: [&str; 2] = ["7.3", "7.2"];
@@ -110,7 +110,7 @@ fn too_few(series: &str, chosen: &[String]) -> anyhow::Error {
         some => some.join(", "),
     };
     anyhow!(
-        "the tests want two different series of kernels from {OLDEST_WITH_MODULE} on; {series} has left the archive, and \
+        "the tests want two different series of kernels from {OLDEST_WITH_RUST} on; {series} has left the archive, and \
          without it there is {only}"
     )
 }

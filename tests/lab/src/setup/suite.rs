@@ -11,10 +11,10 @@ use super::command::Log;
 use super::debian::{self, Chroot, mirror};
 
 /// The first series whose kernels Debian builds with Rust and all else that the module needs.
-pub const OLDEST_WITH_MODULE: &str = "7.2";
+pub const OLDEST_WITH_RUST: &str = "7.2";
 
 /// The suite of the kernels with that.
-pub const WITH_MODULE: &str = "trixie-backports";
+pub const BACKPORTS: &str = "trixie-backports";
 
 /// Older series, the suites that have them, and the front of the module that is built for them.
 pub const OLDER: [(&str, &str, Option<Front>); 3] = [
@@ -73,15 +73,15 @@ impl Suite {
                 module: *module,
             });
         }
-        if numbers(series) < numbers(OLDEST_WITH_MODULE) {
+        if numbers(series) < numbers(OLDEST_WITH_RUST) {
             let known: Vec<&str> = OLDER.iter().map(|(series, ..)| *series).collect();
             bail!(
-                "the lab has no kernels of the series {series}: name {}, or one from {OLDEST_WITH_MODULE} on",
+                "the lab has no kernels of the series {series}: name {}, or one from {OLDEST_WITH_RUST} on",
                 known.join(", ")
             );
         }
         Ok(Self {
-            name: WITH_MODULE,
+            name: BACKPORTS,
             module: Some(Front::Rust),
         })
     }
@@ -93,7 +93,7 @@ impl Suite {
 
     /// Whether it holds kernels of several series.
     pub fn has_many(self) -> bool {
-        self.name == WITH_MODULE
+        self.name == BACKPORTS
     }
 
     /// Fetches the suite's lists of packages; fails with [`Gone`] where the archive no longer has the suite.

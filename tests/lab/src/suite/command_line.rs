@@ -148,7 +148,7 @@ fn without_module(_: &Context, guest: &Guest) -> Result<()> {
                 3,
                 "not loaded",
             ),
-            ("slabscope prune /usr --yes", 3, "build-help"),
+            ("slabscope prune /usr --yes", 3, "module install"),
             ("slabscope module status", 3, "not loaded"),
             ("slabscope module status --json", 3, "\"loaded\":false"),
             ("slabscope module unload", 3, "not loaded"),

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{ON_NEWEST, ON_NEWEST_PLAIN, ON_OLD, ON_OLDER, ON_OLDEST, ON_OTHERS};
 use crate::setup::archive::numbers;
 use crate::setup::own::OWN;
-use crate::setup::suite::{Front, OLDER, OLDEST_WITH_MODULE, PLAIN, Suite};
+use crate::setup::suite::{Front, OLDER, OLDEST_WITH_RUST, PLAIN, Suite};
 
 /// What a test needs of its kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +47,7 @@ impl fmt::Display for Need {
             Self::Module => f.write_str("the module"),
             Self::Rust => write!(
                 f,
-                "modules in Rust, which are built for kernels from {OLDEST_WITH_MODULE} on"
+                "modules in Rust, which are built for kernels from {OLDEST_WITH_RUST} on"
             ),
             Self::Debian => f.write_str("a release of Debian with the module"),
             Self::Since(oldest) => write!(f, "Linux {oldest} or later"),
@@ -114,7 +114,7 @@ impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lacks(need) => write!(f, "they need {need}"),
-            Self::NotChosen => f.write_str("--all or --kernel runs them"),
+            Self::NotChosen => f.write_str("--all, --kernel or a filter runs them"),
         }
     }
 }
@@ -156,7 +156,10 @@ mod tests {
     #[test]
     fn test_that_no_series_has_by_default_says_what_runs_it() {
         let why = Tested::usual("7.3", true).leaves_out("xfs::storm", &[]);
-        assert_eq!(why.unwrap().to_string(), "--all or --kernel runs them");
+        assert_eq!(
+            why.unwrap().to_string(),
+            "--all, --kernel or a filter runs them"
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ const LONG_STORM: Duration = Duration::from_secs(300);
 /// Guests at a time. A guest waits more than it computes, and takes 4 GiB.
 const GUESTS: usize = 2;
 
-/// So many waiting tests are worth the boot of a second guest of their series.
+/// Least number of waiting tests for which a second guest of their series is booted.
 const WORTH_A_BOOT: usize = 6;
 
 /// A test to run, and the receiver of its result.

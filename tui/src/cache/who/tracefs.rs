@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::WhoError;
-use crate::kernel::source::{KernelFs, KernelTree, Mount};
+use crate::kernel::source::{KernelFs, KernelTree, Mount, lockdown};
 
 /// Its usual mount point.
 pub(super) const USUAL: &str = "/sys/kernel/tracing";
@@ -87,10 +87,8 @@ pub(super) fn reason(log: &Path) -> Option<String> {
 
 /// The lockdown level that forbids tracing; None: it is allowed.
 pub(super) fn locked_down(root: &Path) -> Option<String> {
-    let text = fs::read_to_string(root.join("sys/kernel/security/lockdown")).ok()?;
-    let chosen = text.split_once('[')?.1.split_once(']')?.0;
     // security/lockdown/lockdown.c, Linux 7.3: LOCKDOWN_TRACEFS is above LOCKDOWN_INTEGRITY_MAX.
-    (chosen == "confidentiality").then(|| chosen.to_owned())
+    lockdown(root).filter(|level| level == "confidentiality")
 }
 
 /// Whether an error is one of rights.

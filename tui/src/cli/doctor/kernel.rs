@@ -15,8 +15,8 @@ use crate::cli::module::secure_boot;
 use crate::kernel::reader::{self, bpf::BpfError};
 use crate::kernel::session::{Device, SessionError, too_old};
 use crate::kernel::source::{
-    Cause, CgroupsError, Files, Hierarchy, Kernel, Mount, Source, SourceError, files,
-    slab_attributes,
+    self as source, Cause, CgroupsError, Files, Hierarchy, Kernel, Mount, Source, SourceError,
+    files, slab_attributes,
 };
 use crate::reclaim::shrinker::{NoShrinker, Shrinkers};
 
@@ -25,6 +25,7 @@ const SUDO: &str = "sudo slabscope";
 /// Remedy for root of a container: sudo is no help there.
 const CAPABILITIES: &str =
     "run it as root of the host, or give the container CAP_BPF and CAP_PERFMON";
+
 /// All checks of the kernel; the first is /proc/slabinfo.
 pub(super) fn checks(context: &Context, release: Option<&str>) -> Vec<Check> {
     let root = &context.root;
@@ -159,13 +160,7 @@ fn lockdown(context: &Context) -> Check {
             found,
         )
     };
-    let text = Files::new(&context.root).read("sys/kernel/security/lockdown", files::FIGURES);
-    let chosen = text.ok().and_then(|text| {
-        let text = String::from_utf8_lossy(&text);
-        let (_, rest) = text.split_once('[')?;
-        Some(rest.split_once(']')?.0.to_owned())
-    });
-    match chosen {
+    match source::lockdown(&context.root) {
         None if context.is_live() => check(State::Ok, "the kernel has none".to_owned()),
         None => check(State::Unknown, "not captured".to_owned()),
         Some(none) if none == "none" => check(State::Ok, none),

@@ -4,21 +4,18 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use walkdir::WalkDir;
 
 use super::super::confirm::ask;
 use super::super::{Context, Exit, Failure, READ_ONLY};
-use super::{NAME, load, secure_boot, status, unload};
+use super::machine::Machine;
+use super::{NAME, load, programs, secure_boot, unload};
 use crate::base::text::{printable, reason};
 use crate::base::trusted;
 
 /// Version of the module's source that this program comes with.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// Directories of programs that administrators run. PATH does not count: what is run here runs as root.
-const PROGRAMS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// Has the module loaded when the system starts.
 const AT_BOOT: &str = "/etc/modules-load.d/slabscope.conf";
@@ -32,7 +29,7 @@ const MOST_BYTES: u64 = 4 << 20;
 /// Build the module for the running kernel, load it, and keep it over reboots
 #[derive(Debug, clap::Args)]
 pub struct Install {
-    /// Directory of the module's source [default: /usr/src/slabscope-VERSION, or beside the program]
+    /// Directory of the module's source [default: share/slabscope/kmod beside the program's bin]
     #[arg(long, value_name = "DIR")]
     source: Option<PathBuf>,
     #[command(flatten)]
@@ -71,118 +68,6 @@ enum Act {
     Unload,
 }
 
-/// What is where on this machine.
-struct Machine {
-    release: String,
-    dkms: bool,
-}
-
-impl Machine {
-    fn this() -> Self {
-        Self {
-            release: status::release(),
-            dkms: find("dkms").is_some(),
-        }
-    }
-
-    fn build_tree(&self) -> PathBuf {
-        Path::new("/lib/modules").join(&self.release).join("build")
-    }
-
-    /// Where the module goes without DKMS.
-    fn module(&self) -> PathBuf {
-        let dir = Path::new("/lib/modules").join(&self.release);
-        dir.join("updates").join(format!("{NAME}.ko"))
-    }
-
-    /// What stands in the way, with the command that removes it.
-    fn lacks(&self) -> Result<(), Failure> {
-        let mut packages = Vec::new();
-        for (program, package) in [("make", "make"), ("gcc", "gcc")] {
-            if find(program).is_none() {
-                packages.push(package.to_owned());
-            }
-        }
-        let like = distribution();
-        if !self.build_tree().join("Makefile").exists() {
-            let release = &self.release;
-            packages.push(match like {
-                Distribution::Debian => format!("linux-headers-{release}"),
-                Distribution::Fedora => format!("kernel-devel-{release}"),
-                Distribution::Arch => "linux-headers".to_owned(),
-                Distribution::Other => format!("the headers of the kernel {release}"),
-            });
-        }
-        if packages.is_empty() {
-            return Ok(());
-        }
-        let packages = packages.join(" ");
-        let remedy = match like {
-            Distribution::Debian => format!("apt install {packages}"),
-            Distribution::Fedora => format!("dnf install {packages}"),
-            Distribution::Arch => format!("pacman -S {packages}"),
-            Distribution::Other => format!("install {packages}"),
-        };
-        Err(Failure::new(
-            Exit::Missing,
-            format!("nothing was done: building the module takes {packages}: {remedy}"),
-        ))
-    }
-}
-
-/// Names of packages, and the command that installs them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Distribution {
-    Debian,
-    Fedora,
-    Arch,
-    Other,
-}
-
-fn distribution() -> Distribution {
-    let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    of_os_release(&text)
-}
-
-/// os-release(5): ID is what it is, ID_LIKE what it is made from.
-fn of_os_release(text: &str) -> Distribution {
-    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
-    let names = [value("ID="), value("ID_LIKE=")];
-    let mut names = names
-        .into_iter()
-        .flatten()
-        .flat_map(|names| names.trim_matches('"').split(' '));
-    names
-        .find_map(|name| match name {
-            "debian" | "ubuntu" => Some(Distribution::Debian),
-            "fedora" | "rhel" | "centos" => Some(Distribution::Fedora),
-            "arch" => Some(Distribution::Arch),
-            _ => None,
-        })
-        .unwrap_or(Distribution::Other)
-}
-
-/// Path of an administrator's program.
-fn find(program: &str) -> Option<PathBuf> {
-    PROGRAMS
-        .iter()
-        .map(|dir| Path::new(dir).join(program))
-        .find(|path| path.is_file())
-}
-
-/// A command that neither PATH nor other variables of the caller affect.
-fn command(words: &[String]) -> Option<Command> {
-    let (program, arguments) = words.split_first()?;
-    let mut command = Command::new(find(program)?);
-    command
-        .args(arguments)
-        .env_clear()
-        .env("PATH", PROGRAMS.join(":"))
-        .env("LC_ALL", "C.UTF-8")
-        .stdin(Stdio::null());
-    Some(command)
-}
-
 fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
@@ -204,18 +89,15 @@ fn is_packaged() -> bool {
     kept_source().exists() && !kept_source().join(MARK).exists()
 }
 
-/// The source that was named, is installed, or lies beside the program as in the archive of a release.
+/// The source that was named, or lies beside the program as in the archive of a release.
 fn source(named: Option<&PathBuf>) -> Result<PathBuf, Failure> {
     if let Some(named) = named {
         return Ok(named.clone());
     }
-    let beside = std::env::current_exe()
+    std::env::current_exe()
         .ok()
-        .and_then(|path| Some(path.parent()?.parent()?.join("share/slabscope/kmod")));
-    [Some(kept_source()), beside]
-        .into_iter()
-        .flatten()
-        .find(|dir| dir.join("Kbuild").exists())
+        .and_then(|path| Some(path.parent()?.parent()?.join("share/slabscope/kmod")))
+        .filter(|dir| dir.join("Kbuild").exists())
         .ok_or_else(|| {
             Failure::new(
                 Exit::Missing,
@@ -228,16 +110,13 @@ fn source(named: Option<&PathBuf>) -> Result<PathBuf, Failure> {
 fn plan_install(machine: &Machine, from: &Path) -> Vec<Step> {
     let release = &machine.release;
     let kept = kept_source();
-    let mut steps = Vec::new();
-    if from != kept {
-        steps.push(Step {
-            words: format!("copy {} to {}", printable(from), kept.display()),
-            act: Act::Copy {
-                from: from.to_owned(),
-                to: kept.clone(),
-            },
-        });
-    }
+    let mut steps = vec![Step {
+        words: format!("copy {} to {}", printable(from), kept.display()),
+        act: Act::Copy {
+            from: from.to_owned(),
+            to: kept.clone(),
+        },
+    }];
     if machine.dkms {
         steps.push(run(format!("dkms install {NAME}/{VERSION} -k {release}")));
     } else {
@@ -318,7 +197,7 @@ impl Act {
         match self {
             Self::Run(words) => {
                 let line = words.join(" ");
-                let ended = command(words).map(|mut command| command.status());
+                let ended = programs::command(words).map(|mut command| command.status());
                 match ended {
                     Some(Ok(status)) if status.success() => Ok(()),
                     Some(Ok(status)) => Err(Failure::new(
@@ -357,31 +236,26 @@ impl Act {
     }
 }
 
+/// Whether to act: not in a dry run, which shows the plan; else by --yes or the answer.
 fn agreed(
-    title: &str,
-    steps: &[Step],
-    notes: &[String],
+    plan: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     how: How,
     verb: &str,
+    out: &mut dyn Write,
 ) -> Result<bool, Failure> {
-    let plan = |out: &mut dyn Write| -> Result<(), Failure> {
-        writeln!(out, "{title}")?;
-        for step in steps {
-            writeln!(out, "  {}", step.words)?;
-        }
-        for note in notes {
-            writeln!(out, "{note}")?;
-        }
-        Ok(())
-    };
     if how.dry_run {
-        plan(&mut io::stdout().lock())?;
+        plan(out)?;
         return Ok(false);
     }
-    if how.yes {
-        return Ok(true);
+    Ok(how.yes || ask(plan, verb)?)
+}
+
+fn show(title: &str, steps: &[Step], out: &mut dyn Write) -> Result<(), Failure> {
+    writeln!(out, "{title}")?;
+    for step in steps {
+        writeln!(out, "  {}", step.words)?;
     }
-    ask(plan, verb)
+    Ok(())
 }
 
 fn may_change(context: &Context) -> Result<(), Failure> {
@@ -397,57 +271,96 @@ fn may_change(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
+impl How {
+    /// How a command ends that did nothing.
+    fn nothing(self) -> Exit {
+        match self.dry_run {
+            true => Exit::Ok,
+            false => Exit::Partial,
+        }
+    }
+}
+
 impl Install {
-    pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+    pub(super) fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         let machine = Machine::this();
         if !self.how.dry_run {
             may_change(context)?;
         }
+        none_is_here(&machine)?;
         let from = source(self.source.as_ref())?;
         machine.lacks()?;
         let steps = plan_install(&machine, &from);
-        let mut notes = vec![match machine.dkms {
-            true => "DKMS builds it again for each kernel that is installed later.".to_owned(),
-            false => format!(
-                "For {} alone: with the package dkms it would be built again for each kernel that is installed later.",
-                machine.release
-            ),
-        }];
-        if secure_boot::state() == Some(true) {
-            notes.push(format!(
-                "Secure Boot is on, and asks for a key that the kernel trusts; {}",
-                secure_boot::enrol()
-            ));
+        let plan = |out: &mut dyn Write| {
+            let release = &machine.release;
+            show(
+                &format!("To install the module for Linux {release}:"),
+                &steps,
+                out,
+            )?;
+            match machine.dkms {
+                true => writeln!(
+                    out,
+                    "DKMS builds it again for each kernel that is installed later."
+                )?,
+                false => writeln!(
+                    out,
+                    "For {release} alone: with the package dkms it would be built again for each kernel that is installed later."
+                )?,
+            }
+            if secure_boot::state() == Some(true) {
+                let enrol = secure_boot::enrol();
+                writeln!(
+                    out,
+                    "Secure Boot is on, and asks for a key that the kernel trusts; {enrol}"
+                )?;
+            }
+            Ok(())
+        };
+        if !agreed(plan, self.how, "install it", out)? {
+            return Ok(self.how.nothing());
         }
-        let title = format!("To install the module for Linux {}:", machine.release);
-        if !agreed(&title, &steps, &notes, self.how, "install it")? {
-            return Ok(if self.how.dry_run {
-                Exit::Ok
-            } else {
-                Exit::Partial
-            });
-        }
-        for (done, step) in steps.iter().enumerate() {
-            if let Err(failure) = step.act.carry_out() {
-                // Nothing half-done stays.
-                if done > 0 {
-                    for step in plan_remove(&machine).iter().filter(|_| !is_packaged()) {
-                        step.act.carry_out().ok();
-                    }
-                }
-                let message = format!(
+        let done = steps.iter().try_for_each(|step| step.act.carry_out());
+        done.map(|()| Exit::Ok).map_err(|failure| {
+            // Nothing of it was there before: all that is there now is of these steps.
+            let left: Vec<String> = plan_remove(&machine)
+                .iter()
+                .filter_map(|step| step.act.carry_out().err())
+                .map(|failure| failure.message)
+                .collect();
+            let message = match left.is_empty() {
+                true => format!(
                     "{}\nnothing is installed: what had been done was undone",
                     failure.message
-                );
-                return Err(Failure::new(failure.exit, message));
-            }
-        }
-        Ok(Exit::Ok)
+                ),
+                false => format!(
+                    "{}\nnot all could be undone: {}",
+                    failure.message,
+                    left.join("; ")
+                ),
+            };
+            Failure::new(failure.exit, message)
+        })
     }
 }
 
+/// Fails if anything of an installation is there: what is undone after a failure must not be what was there before.
+fn none_is_here(machine: &Machine) -> Result<(), Failure> {
+    let remedy = if is_packaged() {
+        "a package has installed it: `dkms autoinstall` builds it for this kernel, `slabscope module load` loads it"
+    } else if plan_remove(machine).is_empty() {
+        return Ok(());
+    } else {
+        "it is installed or loaded, at least in part: `slabscope module remove` first"
+    };
+    Err(Failure::new(
+        Exit::Failed,
+        format!("nothing was done: {remedy}"),
+    ))
+}
+
 impl Remove {
-    pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+    pub(super) fn run(&self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         if !self.how.dry_run {
             may_change(context)?;
         }
@@ -457,21 +370,15 @@ impl Remove {
                 "a package has installed it: remove that, as by `apt purge slabscope-dkms`",
             ));
         }
-        let machine = Machine::this();
-        let steps = plan_remove(&machine);
+        let steps = plan_remove(&Machine::this());
         if steps.is_empty() {
             return Err(Failure::new(Exit::Missing, "it is not installed"));
         }
-        if !agreed("To remove the module:", &steps, &[], self.how, "remove it")? {
-            return Ok(if self.how.dry_run {
-                Exit::Ok
-            } else {
-                Exit::Partial
-            });
+        let plan = |out: &mut dyn Write| show("To remove the module:", &steps, out);
+        if !agreed(plan, self.how, "remove it", out)? {
+            return Ok(self.how.nothing());
         }
-        for step in &steps {
-            step.act.carry_out()?;
-        }
+        steps.iter().try_for_each(|step| step.act.carry_out())?;
         Ok(Exit::Ok)
     }
 }
@@ -479,26 +386,6 @@ impl Remove {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distribution_is_what_it_is_or_what_it_is_made_from() {
-        for (text, distribution) in [
-            ("NAME=\"x\"\nID=debian\n", Distribution::Debian),
-            (
-                "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n",
-                Distribution::Debian,
-            ),
-            (
-                "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n",
-                Distribution::Fedora,
-            ),
-            ("ID=arch\n", Distribution::Arch),
-            ("ID=alpine\n", Distribution::Other),
-            ("", Distribution::Other),
-        ] {
-            assert_eq!(of_os_release(text), distribution, "{text}");
-        }
-    }
 
     fn lines(steps: &[Step]) -> Vec<&str> {
         steps.iter().map(|step| step.words.as_str()).collect()
@@ -529,15 +416,16 @@ mod tests {
     }
 
     #[test]
-    fn plan_with_dkms_needs_no_copy_of_an_installed_source() {
+    fn plan_with_dkms_leaves_building_and_placing_to_it() {
         let machine = Machine {
             release: "6.12.1".into(),
             dkms: true,
         };
-        let steps = plan_install(&machine, &kept_source());
+        let steps = plan_install(&machine, Path::new("/opt/kmod"));
         assert_eq!(
-            lines(&steps)[0],
+            lines(&steps)[1],
             format!("dkms install slabscope/{VERSION} -k 6.12.1")
         );
+        assert_eq!(steps.len(), 4);
     }
 }

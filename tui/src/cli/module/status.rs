@@ -3,16 +3,16 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
 use super::super::{Exit, Failure};
-use super::{NAME, secure_boot};
+use super::{NAME, programs, secure_boot};
 use crate::abi;
 use crate::base::json;
 use crate::base::text::printable;
 use crate::kernel::session::{Device, MODES, SessionError};
+use crate::kernel::source::lockdown;
 
 /// The document of `--json`.
 #[derive(Serialize)]
@@ -75,7 +75,7 @@ pub(super) fn show(json: bool, out: &mut dyn Write) -> Result<Exit, Failure> {
             .as_ref()
             .and_then(|installed| installed.signer.clone()),
         secure_boot: secure_boot::state(),
-        lockdown: lockdown(),
+        lockdown: lockdown(Path::new("/")),
     };
     if json {
         json::write(out, "slabscope.module/2", &document)?;
@@ -186,15 +186,7 @@ pub(super) fn release() -> String {
 
 /// What modinfo(8) says of it: compressed or not, wherever it lies.
 fn installed() -> Option<Installed> {
-    let program = ["/usr/sbin/modinfo", "/usr/bin/modinfo", "/sbin/modinfo"]
-        .into_iter()
-        .find(|path| Path::new(path).exists())?;
-    let output = Command::new(program)
-        .arg(NAME)
-        .env_clear()
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
+    let output = programs::command(&["modinfo", NAME])?.output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     output.status.success().then(|| of_modinfo(&text))
 }
@@ -236,12 +228,6 @@ fn explained(taint: &str) -> String {
             known.join(", ")
         ),
     }
-}
-
-fn lockdown() -> Option<String> {
-    let text = fs::read_to_string("/sys/kernel/security/lockdown").ok()?;
-    let (_, rest) = text.split_once('[')?;
-    Some(rest.split_once(']')?.0.to_owned())
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ fn without(model: &Model, why: &LookError) -> Vec<Line<'static>> {
         Some((major, minor)) => format!(
             "It is for Linux {major}.{minor} and later; to see it on a kernel of its own: cargo lab"
         ),
-        None => "To build and load it: slabscope module build-help; to see it: cargo lab".into(),
+        None => "To build and load it: sudo slabscope module install; to see it: cargo lab".into(),
     };
     let [pages, slabs] = ["page-cache", "slabs"].map(|name| model.keymap.key(name));
     vec![

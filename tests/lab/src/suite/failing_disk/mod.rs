@@ -232,10 +232,10 @@ fn failed_data(guest: &Guest, kind: &Kind, disk: Disk, prunes: &[Prune]) -> Resu
             true => &["ok", "n", "EIO", "n", "n", "ok", "n"].map(str::to_owned)[..],
             false => &control[..],
         };
-        let good = first == expected
+        let as_expected = first == expected
             && again.iter().all(|word| word == "ok" || word == "n")
             && warned == command.contains("reclaim --pages");
-        if !good {
+        if !as_expected {
             wrong.push(format!("{what}: {said:?} instead of {control:?}; {report}"));
         }
     }

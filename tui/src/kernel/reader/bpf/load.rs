@@ -19,6 +19,7 @@ use super::layout::{KNOWN_FLAGS, Mapped, Rows, State, Unit};
 use crate::base::text::printable;
 use crate::base::xdg;
 use crate::kernel::reader::Kind;
+use crate::kernel::source::lockdown;
 
 /// The program, as `tui/bpf/build` makes it.
 static OBJECT: &[u8] =
@@ -274,8 +275,7 @@ fn at(log: Option<&Path>) -> String {
 }
 
 fn is_confidential() -> bool {
-    fs::read_to_string("/sys/kernel/security/lockdown")
-        .is_ok_and(|text| text.contains("[confidentiality]"))
+    lockdown(Path::new("/")).is_some_and(|level| level == "confidentiality")
 }
 
 /// An error with its causes.
