@@ -30,7 +30,7 @@ fn packer_path(cache: &Cache) -> PathBuf {
     cache.path(format!("roots/packer-{key}"))
 }
 
-/// Where the module's source is, with the object of its Rust part, in a set-up's cache.
+/// What packages are made of.
 fn input(cache: &Cache) -> PathBuf {
     cache.path("packages/in")
 }
