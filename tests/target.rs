@@ -148,3 +148,34 @@ fn uncached_path_is_reported_with_its_missing_names() {
         other => panic!("{other:?}"),
     }
 }
+
+/// A cached directory is opened while mounts come and go, which fail openat2(2) now and then.
+#[test]
+fn cached_directory_is_opened_while_others_mount() {
+    use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+    let path = directory("beside-mounts");
+    let over = path.join("over");
+    fs::create_dir(&over).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            // SAFETY: as above.
+            let own =
+                unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) };
+            // Only root is permitted.
+            if own.is_err() {
+                return;
+            }
+            let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+            rustix::mount::mount_change("/", private).unwrap();
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                rustix::mount::mount("none", &over, "tmpfs", MountFlags::empty(), None).unwrap();
+                rustix::mount::unmount(&over, UnmountFlags::DETACH).unwrap();
+            }
+        });
+        let refused = (0..20_000).find_map(|_| Target::open_cached(&path).err());
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(refused.is_none(), "{refused:?}");
+    });
+    fs::remove_dir_all(path).unwrap();
+}

@@ -59,15 +59,38 @@ pub(crate) fn by_lookup(path: &Path, kind: Kind) -> Result<OwnedFd, Errno> {
 /// (fs/proc/base.c: `proc_pid_get_link()`, Linux 7.3): it is opened as any program would, and the
 /// rest below it, where symbolic links are that process's.
 fn openat2_below(path: &Path, flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
-    let none = Mode::empty();
     match root_of_process(path) {
-        None => openat2(CWD, path, flags, none, resolve),
+        None => open_at(CWD, path, flags, resolve),
         Some((root, rest)) => {
             let how = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let root = openat2(CWD, root, how, none, ResolveFlags::empty())?;
-            openat2(root, rest, flags, none, resolve | ResolveFlags::IN_ROOT)
+            let root = open_at(CWD, root, how, ResolveFlags::empty())?;
+            open_at(root.as_fd(), rest, flags, resolve | ResolveFlags::IN_ROOT)
         }
     }
+}
+
+/// How often a path is asked for before it counts as not cached.
+const ATTEMPTS: usize = 4;
+
+/// Opens a path below a directory. By what is cached alone, a mount or a rename that happens
+/// meanwhile, anywhere on the machine, fails it as a name that is not cached does (fs/namei.c:
+/// `try_to_unlazy()` compares the sequence of `mount_lock`, `complete_walk()`; Linux 7.3): it is
+/// asked again.
+pub(crate) fn open_at(
+    dir: BorrowedFd<'_>,
+    path: impl AsRef<Path>,
+    flags: OFlags,
+    resolve: ResolveFlags,
+) -> Result<OwnedFd, Errno> {
+    let path = path.as_ref();
+    let again = resolve.contains(ResolveFlags::CACHED);
+    for _ in 1..if again { ATTEMPTS } else { 1 } {
+        match openat2(dir, path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN) => {}
+            opened => return opened,
+        }
+    }
+    openat2(dir, path, flags, Mode::empty(), resolve)
 }
 
 /// `/proc/PID/root` and what is below it.

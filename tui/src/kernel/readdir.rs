@@ -14,10 +14,11 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat};
 use rustix::io::Errno;
 
 use crate::kernel::page_cache::{self, Unknown};
+use crate::kernel::paths;
 use crate::kernel::source::dentry_state::Cost;
 
 /// Names that are kept of a directory; the rest is only counted.
@@ -107,7 +108,7 @@ fn is_cached(dir: BorrowedFd<'_>, name: &OsStr) -> bool {
 
 fn open_cached(dir: BorrowedFd<'_>, name: &OsStr, how: OFlags) -> Result<File, Errno> {
     let flags = how | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = openat2(dir, name, flags, Mode::empty(), ResolveFlags::CACHED)?;
+    let file = paths::open_at(dir, name, flags, ResolveFlags::CACHED)?;
     Ok(file.into())
 }
 

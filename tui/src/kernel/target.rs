@@ -190,9 +190,9 @@ impl Target {
 
 /// The error for what is there instead; of a symbolic link, with its target.
 fn no_directory(path: &Path) -> LookError {
-    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    use rustix::fs::{CWD, OFlags, ResolveFlags};
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let link = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED);
+    let link = paths::open_at(CWD, path, flags, ResolveFlags::CACHED);
     let is_link = link.and_then(|link| paths::stat(link, StatxFlags::TYPE));
     let is_link =
         is_link.is_ok_and(|stat| FileType::from_raw_mode(stat.stx_mode.into()).is_symlink());
