@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What differs between the kernels that the module is built for, from Linux 6.1 on. No other file asks
- * for a version.
+ * What differs between the kernels that the module is built for, from Linux 6.1 on. features.sh has tried
+ * what the kernel at hand has; a version is asked for only where no header shows it. No other file asks for
+ * either.
  */
 #ifndef SLABSCOPE_COMPAT_H
 #define SLABSCOPE_COMPAT_H
@@ -12,10 +13,16 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/sched/isolation.h>
+#include <linux/slab.h>
+#include <linux/string_helpers.h>
 #include <linux/version.h>
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 #include <linux/writeback.h>
+
+#include "features.h"
+
 #if __has_include(<linux/folio_batch.h>)
 #include <linux/folio_batch.h>
 #else
@@ -26,37 +33,41 @@
  * Since Linux 7.3 I_METADATA_WRITEBACK says that an inode which was written is not on the disk yet:
  * before, it is clean too early.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#ifdef SLABSCOPE_HAS_METADATA_WRITEBACK
 #define SLABSCOPE_METADATA		I_METADATA_WRITEBACK
 #else
 #define SLABSCOPE_METADATA		0
 #endif
 
-/*
- * Since Linux 7.2 the kernel's shrink lists are exported, inodes' names are in a union no more, and
- * cursors are freed without a grace period.
- */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
-#define SLABSCOPE_SHRINK_LIST
+/* Since Linux 7.2 the kernel's shrink lists are exported, and cursors are freed without a grace period. */
+#ifdef SLABSCOPE_HAS_SHRINK_LIST
 #define SLABSCOPE_CURSOR_NORCU		DCACHE_NORCU
 #else
 #define SLABSCOPE_CURSOR_NORCU		0
+#endif
+
+/* In a union until Linux 7.1. */
+#ifndef SLABSCOPE_HAS_D_ALIAS
 #define d_alias				d_u.d_alias
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
+#ifndef SLABSCOPE_HAS_ICOUNT_READ
 #define icount_read_once(inode)		atomic_read(&(inode)->i_count)
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#ifndef SLABSCOPE_HAS_INODE_STATE_READ
 #define inode_state_read_once(inode)	READ_ONCE((inode)->i_state)
 #define inode_state_read(inode)		READ_ONCE((inode)->i_state)
 #define inode_state_set(inode, flags)	((inode)->i_state |= (flags))
 #define inode_state_clear(inode, flags)	((inode)->i_state &= ~(flags))
+#endif
+
+#ifndef SLABSCOPE_HAS_FLUSH_RANGE
 #define filemap_flush_range		slabscope_flush_range
 /* Begins to write, and waits for nothing. */
 static inline int slabscope_flush_range(struct address_space *mapping, loff_t from, loff_t to)
 {
+#ifdef SLABSCOPE_HAS_FDATAWRITE_WBC
 	struct writeback_control wbc = {
 		.sync_mode = WB_SYNC_NONE,
 		.nr_to_write = LONG_MAX,
@@ -65,10 +76,31 @@ static inline int slabscope_flush_range(struct address_space *mapping, loff_t fr
 	};
 
 	return filemap_fdatawrite_wbc(mapping, &wbc);
+#else
+	return filemap_flush(mapping);
+#endif
 }
 #endif
 
-/* struct external_name of fs/dcache.c */
+/* The size of the object that kmalloc() gives for a size. */
+#ifndef SLABSCOPE_HAS_SIZE_ROUNDUP
+#define kmalloc_size_roundup		slabscope_size_roundup
+static inline size_t slabscope_size_roundup(size_t size)
+{
+	unsigned int index = kmalloc_index(size);
+
+	switch (index) {
+	case 1:
+		return 96;
+	case 2:
+		return 192;
+	default:
+		return 1UL << index;
+	}
+}
+#endif
+
+/* struct external_name, which is private to fs/dcache.c */
 struct slabscope_external_name {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
 	atomic_t count;
@@ -82,7 +114,7 @@ struct slabscope_external_name {
 	unsigned char name[] __aligned(sizeof(unsigned long));
 };
 
-/* Whether an ext4 that keeps silent about it has recorded an error. */
+/* Whether an ext4 that keeps silent about it, as no header shows, has recorded an error. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 static inline bool slabscope_ext4_has_error(struct super_block *sb)
 {
@@ -108,10 +140,10 @@ static inline bool slabscope_ext4_has_error(struct super_block *sb)
 }
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
-#define slabscope_bdev_mapping(bdev)	((bdev)->bd_inode->i_mapping)
-#else
+#ifdef SLABSCOPE_HAS_BD_MAPPING
 #define slabscope_bdev_mapping(bdev)	((bdev)->bd_mapping)
+#else
+#define slabscope_bdev_mapping(bdev)	((bdev)->bd_inode->i_mapping)
 #endif
 
 #ifndef MAX_PAGECACHE_ORDER
@@ -119,27 +151,147 @@ static inline bool slabscope_ext4_has_error(struct super_block *sb)
 #endif
 
 /* The pages that the entry at hand of a mapping stands for. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
-#define slabscope_entry_pages(xas)	(1UL << xa_get_order((xas)->xa, (xas)->xa_index))
-#else
+#ifdef SLABSCOPE_HAS_XAS_GET_ORDER
 #define slabscope_entry_pages(xas)	(1UL << xas_get_order(xas))
+#else
+#define slabscope_entry_pages(xas)	(1UL << xa_get_order((xas)->xa, (xas)->xa_index))
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
-#define __folio_batch_release(batch)	__pagevec_release((struct pagevec *)(batch))
+/* What quotes cannot hold becomes an escape. As snprintf() returns what all of it would take. */
+static inline int slabscope_escape(const char *text, char *buf, int size)
+{
+#ifdef SLABSCOPE_HAS_ESCAPE_APPEND
+	return string_escape_mem(text, strlen(text), buf, size,
+				 ESCAPE_ANY | ESCAPE_NAP | ESCAPE_APPEND, "\"\\");
+#else
+	int len = 0;
+
+	for (; *text; text++) {
+		unsigned char c = *text;
+		bool plain = c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+
+		len += snprintf(buf + min(len, size), max(size - len, 0), plain ? "%c" : "\\%03o", c);
+	}
+	return len;
+#endif
+}
+
+/* Whether an isolated CPU, which is not ours to disturb. */
+static inline bool slabscope_is_isolated(unsigned int cpu)
+{
+#ifdef SLABSCOPE_HAS_HK_TYPE
+	bool housekeeps = housekeeping_cpu(cpu, HK_TYPE_DOMAIN) && housekeeping_cpu(cpu, HK_TYPE_WQ);
+#else
+	bool housekeeps = housekeeping_cpu(cpu, HK_FLAG_DOMAIN) && housekeeping_cpu(cpu, HK_FLAG_WQ);
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#ifdef SLABSCOPE_HAS_CPU_IS_ISOLATED
+	return !housekeeps || cpu_is_isolated(cpu);
+#else
+	return !housekeeps;
+#endif
+}
+
+/* Empties this CPU's lists of pages: what releasing a batch begins with. */
+static inline void slabscope_release_no_page(void)
+{
+#ifdef SLABSCOPE_HAS_BATCH_RELEASE
+	struct folio_batch none;
+
+	folio_batch_init(&none);
+	__folio_batch_release(&none);
+#else
+	struct pagevec none;
+
+	pagevec_init(&none);
+	__pagevec_release(&none);
+#endif
+}
+
+/* The first page from @index to @last that is locked; ULONG_MAX: none. */
+static inline unsigned long slabscope_next_locked(struct address_space *mapping,
+						  unsigned long index, unsigned long last)
+{
+	unsigned long from = index, locked = ULONG_MAX;
+#ifdef SLABSCOPE_HAS_GET_FOLIOS
+	struct folio_batch batch;
+
+	folio_batch_init(&batch);
+	while (locked == ULONG_MAX && filemap_get_folios(mapping, &index, last, &batch)) {
+		unsigned int i;
+
+		for (i = 0; i < folio_batch_count(&batch) && locked == ULONG_MAX; i++)
+			if (folio_test_locked(batch.folios[i]))
+				locked = max(from, batch.folios[i]->index);
+		folio_batch_release(&batch);
+		cond_resched();
+	}
+#else
+	struct pagevec batch;
+
+	pagevec_init(&batch);
+	while (locked == ULONG_MAX && pagevec_lookup_range(&batch, mapping, &index, last)) {
+		unsigned int i;
+
+		for (i = 0; i < pagevec_count(&batch) && locked == ULONG_MAX; i++)
+			if (PageLocked(batch.pages[i]))
+				locked = max(from, page_index(batch.pages[i]));
+		pagevec_release(&batch);
+		cond_resched();
+	}
+#endif
+	return locked;
+}
+
+/*
+ * Waits until what is being written of a range is, or we are killed; errors stay where they
+ * are. filemap_fdatawait_range_keep_errors() cannot be killed, and a disk may never answer.
+ */
+static inline bool slabscope_wait_written(struct address_space *mapping, pgoff_t index, pgoff_t last)
+{
+	bool killed = false;
+#ifdef SLABSCOPE_HAS_GET_FOLIOS_TAG
+	struct folio_batch batch;
+
+	folio_batch_init(&batch);
+	while (!killed && filemap_get_folios_tag(mapping, &index, last, PAGECACHE_TAG_WRITEBACK,
+						 &batch)) {
+		unsigned int i;
+
+		for (i = 0; i < folio_batch_count(&batch) && !killed; i++)
+			killed = folio_wait_writeback_killable(batch.folios[i]);
+		folio_batch_release(&batch);
+		cond_resched();
+	}
+#else
+	struct pagevec batch;
+
+	pagevec_init(&batch);
+	while (!killed && pagevec_lookup_range_tag(&batch, mapping, &index, last,
+						   PAGECACHE_TAG_WRITEBACK)) {
+		unsigned int i;
+
+		for (i = 0; i < pagevec_count(&batch) && !killed; i++)
+			while (!killed && PageWriteback(batch.pages[i]))
+				killed = wait_on_page_bit_killable(batch.pages[i], PG_writeback);
+		pagevec_release(&batch);
+		cond_resched();
+	}
+#endif
+	return !killed;
+}
+
+#ifndef SLABSCOPE_HAS_PERCPU_WQ
 #define system_percpu_wq		system_wq
 #endif
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#ifdef SLABSCOPE_HAS_D_SHORTNAME
 #define slabscope_short_name(dentry)	((dentry)->d_shortname.string)
 #else
 #define slabscope_short_name(dentry)	((dentry)->d_iname)
 #endif
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#ifdef SLABSCOPE_HAS_STATE_WAIT_ADDRESS
 #define slabscope_i_new_queue(inode)	__var_waitqueue(slabscope_i_new_address(inode))
 #define slabscope_i_new_address(inode)	inode_state_wait_address(inode, __I_NEW)
 /* As var_wake_function() tells a variable from a bit of a word at the same address. */
@@ -151,7 +303,7 @@ static inline bool slabscope_ext4_has_error(struct super_block *sb)
 #endif
 
 /* Waits until the inode is not being written any more. Not 0: somebody has killed us. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#ifdef SLABSCOPE_HAS_STATE_WAIT_ADDRESS
 /* Asked under i_lock, as its end is announced: see inode_sync_complete(). */
 static inline bool slabscope_is_being_written(struct inode *inode)
 {
@@ -175,7 +327,7 @@ static inline int slabscope_wait_until_written(struct inode *inode)
 }
 #endif
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#ifdef SLABSCOPE_HAS_D_CHILDREN
 
 static inline struct dentry *slabscope_first_child(struct dentry *dir)
 {

@@ -36,6 +36,7 @@ static struct dentry *dir;
 static DEFINE_SPINLOCK(results_lock);
 static struct result results[RESULTS];
 static unsigned int nr_results;
+static char quoted[4 * RESULT_PATH];
 
 static int shrink_dcache_show(struct seq_file *m, void *unused)
 {
@@ -45,11 +46,9 @@ static int shrink_dcache_show(struct seq_file *m, void *unused)
 	for (i = nr_results > RESULTS ? nr_results - RESULTS : 0; i < nr_results; i++) {
 		const struct result *r = &results[i % RESULTS];
 
-		seq_puts(m, "\"");
-		seq_escape_mem(m, r->path, strlen(r->path),
-			       ESCAPE_ANY | ESCAPE_NAP | ESCAPE_APPEND, "\"\\");
-		seq_printf(m, "\": found %llu, evicted %llu, in use %llu, busy %llu",
-			   r->found.total, r->found.moved, r->found.in_use, r->found.busy);
+		seq_printf(m, "\"%s\": found %llu, evicted %llu, in use %llu, busy %llu",
+			   slabscope_quoted(r->path, quoted, sizeof(quoted)), r->found.total,
+			   r->found.moved, r->found.in_use, r->found.busy);
 		if (r->error)
 			seq_printf(m, ", error %d", r->error);
 		seq_puts(m, "\n");

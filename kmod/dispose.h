@@ -17,7 +17,7 @@
 
 #include "compat.h"
 
-#ifdef SLABSCOPE_SHRINK_LIST
+#ifdef SLABSCOPE_HAS_SHRINK_LIST
 
 struct dispose {
 	struct list_head list;

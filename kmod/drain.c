@@ -15,7 +15,6 @@
 #include <linux/pagemap.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
-#include <linux/sched/isolation.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -44,10 +43,8 @@ static void drain_cpu(struct work_struct *work)
 {
 	struct drain *drain = container_of(work, struct drain, work);
 	unsigned int round = atomic_read(&rounds);
-	struct folio_batch none;
 
-	folio_batch_init(&none);
-	__folio_batch_release(&none);
+	slabscope_release_no_page();
 	/* Paired with the acquire in is_done(). */
 	smp_store_release(&drain->done, round);
 	wake_up_all(&drained);
@@ -112,7 +109,7 @@ void slabscope_drain(void)
 	for_each_online_cpu(cpu) {
 		/* Who isolates a CPU frees the old mask after a grace period, and flushes then. */
 		rcu_read_lock();
-		if (!cpu_is_isolated(cpu) && housekeeping_cpu(cpu, HK_TYPE_WQ)) {
+		if (!slabscope_is_isolated(cpu)) {
 			cpumask_set_cpu(cpu, cpus);
 			queue_drain(cpu);
 		}

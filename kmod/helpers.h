@@ -256,6 +256,7 @@ struct dentry *slabscope_root(struct file *file);
 u64 slabscope_dev(struct dentry *dentry);
 int slabscope_check(struct file *file, bool prune, bool any_fs);
 void slabscope_who(struct slabscope_who *who);
+const char *slabscope_quoted(const char *text, char *buf, int size);
 void slabscope_log(struct file *file, const struct slabscope_who *who, const char *what,
 		   const struct slabscope_counters *found, bool inodes, const char *status);
 

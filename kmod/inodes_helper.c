@@ -215,26 +215,6 @@ static bool is_locked_until_recorded(const struct inode *inode)
 	return strcmp(type, "ext4") && strcmp(type, "btrfs");
 }
 
-/* The first page from @index to @last that is locked; ULONG_MAX: none. */
-static unsigned long next_locked(struct address_space *mapping, unsigned long index,
-				 unsigned long last)
-{
-	unsigned long from = index, locked = ULONG_MAX;
-	struct folio_batch batch;
-
-	folio_batch_init(&batch);
-	while (locked == ULONG_MAX && filemap_get_folios(mapping, &index, last, &batch)) {
-		unsigned int i;
-
-		for (i = 0; i < folio_batch_count(&batch) && locked == ULONG_MAX; i++)
-			if (folio_test_locked(batch.folios[i]))
-				locked = max(from, batch.folios[i]->index);
-		folio_batch_release(&batch);
-		cond_resched();
-	}
-	return locked;
-}
-
 /*
  * The first page from @index to @last that may be clean, and the only copy, once its write has
  * failed: it is dirty or being written, or the error is yet to be recorded. ULONG_MAX: none.
@@ -250,7 +230,7 @@ static unsigned long next_unfinished(struct inode *inode, unsigned long index, u
 		last = unwritten - 1;
 	}
 	if (is_locked_until_recorded(inode))
-		return min(unwritten, next_locked(mapping, index, last));
+		return min(unwritten, slabscope_next_locked(mapping, index, last));
 	return unwritten;
 }
 

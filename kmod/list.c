@@ -3,7 +3,7 @@
  * The records of MODE_LIST, written while the directory is locked. Lock order: dcache_helper.c.
  */
 
-#include <linux/align.h>
+#include <linux/kernel.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/string.h>

@@ -50,7 +50,7 @@ static bool is_tested(const struct super_block *sb)
  */
 static bool may_be_pinned(const struct super_block *sb)
 {
-#ifdef SLABSCOPE_SHRINK_LIST
+#ifdef SLABSCOPE_HAS_SHRINK_LIST
 	return true;
 #else
 	return strncmp(sb->s_type->name, "nfs", 3) && strcmp(sb->s_type->name, "afs") &&
@@ -94,10 +94,9 @@ void slabscope_who(struct slabscope_who *who)
 }
 
 /* Escapes what may end the quotes or the line, and all beyond ASCII; cuts off what has no room. */
-static const char *quoted(const char *text, char *buf, int size)
+const char *slabscope_quoted(const char *text, char *buf, int size)
 {
-	int len = string_escape_mem(text, strlen(text), buf, size - 1,
-				    ESCAPE_ANY | ESCAPE_NAP | ESCAPE_APPEND, "\"\\");
+	int len = slabscope_escape(text, buf, size - 1);
 
 	buf[min(len, size - 1)] = '\0';
 	return buf;
@@ -119,15 +118,15 @@ void slabscope_log(struct file *file, const struct slabscope_who *who, const cha
 	char comm[4 * sizeof(who->comm)], id[4 * sizeof(dentry->d_sb->s_id)];
 	char more[160] = "";
 
-	path = IS_ERR(path) ? "?" : quoted(path, buf + PATH_MAX, LOG_PATH);
+	path = IS_ERR(path) ? "?" : slabscope_quoted(path, buf + PATH_MAX, LOG_PATH);
 	if (inodes)
 		snprintf(more, sizeof(more),
 			 " %llu inodes, %llu pages, %llu left dirty, %llu with a failed write,",
 			 found->evict_attempted, found->pages_evicted,
 			 found->skipped_dirty + found->unsynced, found->write_failed);
 	pr_info("uid %u, pid %d (%s) pruned %s: %llu evicted,%s %llu busy, %s; %s (%s) below \"%s\"\n",
-		who->uid, who->pid, quoted(who->comm, comm, sizeof(comm)), what, found->moved,
+		who->uid, who->pid, slabscope_quoted(who->comm, comm, sizeof(comm)), what, found->moved,
 		more, found->busy, status, dentry->d_sb->s_type->name,
-		quoted(dentry->d_sb->s_id, id, sizeof(id)), path);
+		slabscope_quoted(dentry->d_sb->s_id, id, sizeof(id)), path);
 	kfree(buf);
 }

@@ -87,28 +87,6 @@ static bool write_inode_back(struct inode *inode)
 }
 
 /*
- * Waits until what is being written of a range is, or we are killed; errors stay where they
- * are. filemap_fdatawait_range_keep_errors() cannot be killed, and a disk may never answer.
- */
-static bool wait_written(struct address_space *mapping, pgoff_t index, pgoff_t last)
-{
-	struct folio_batch batch;
-	bool killed = false;
-
-	folio_batch_init(&batch);
-	while (!killed && filemap_get_folios_tag(mapping, &index, last, PAGECACHE_TAG_WRITEBACK,
-						 &batch)) {
-		unsigned int i;
-
-		for (i = 0; i < folio_batch_count(&batch) && !killed; i++)
-			killed = folio_wait_writeback_killable(batch.folios[i]);
-		folio_batch_release(&batch);
-		cond_resched();
-	}
-	return !killed;
-}
-
-/*
  * Writes the file once from its beginning to what is its end now, however fast others dirty it or
  * add to it, then the inode. False: the time was over first, and held->index is where to go on.
  */
@@ -125,10 +103,10 @@ bool slabscope_write_back(struct slabscope_held *held, struct inode *inode, u64 
 		loff_t to = min_t(u64, (u64)from + SZ_4M - 1, LLONG_MAX);
 
 		/* Before, too: writing waits unkillably for a page that is dirty again. */
-		if (!wait_written(mapping, index, to >> PAGE_SHIFT))
+		if (!slabscope_wait_written(mapping, index, to >> PAGE_SHIFT))
 			return false;
 		keep_error(inode, filemap_fdatawrite_range(mapping, from, to));
-		if (!wait_written(mapping, index, to >> PAGE_SHIFT))
+		if (!slabscope_wait_written(mapping, index, to >> PAGE_SHIFT))
 			return false;
 		index += SLABSCOPE_WRITE;
 		held->index = index;

@@ -27,17 +27,10 @@ pub(crate) fn boot(lab: &Lab) -> Result<Guest> {
     Ok(guest)
 }
 
-/// Boots a guest and loads the module, if its kernel supports the module.
+/// Boots a guest and loads the module.
 fn boot_ready(lab: &Lab) -> Result<Guest> {
     let guest = boot(lab)?;
-    if lab.modules.is_some() {
-        guest.load_module()?;
-    } else {
-        eprintln!(
-            "without the module: there is none for {}",
-            lab.kernel.release
-        );
-    }
+    guest.load_module()?;
     Ok(guest)
 }
 
@@ -65,9 +58,7 @@ pub fn shell(lab: &Lab) -> Result<End> {
 /// Runs one command and passes on its output; returns its status.
 pub fn run_command(lab: &Lab, words: &[String], timeout: Duration) -> Result<i32> {
     let guest = Guest::boot(lab)?;
-    if lab.modules.is_some() {
-        guest.load_module()?;
-    }
+    guest.load_module()?;
     let command = words
         .iter()
         .map(|word| quoted(word))

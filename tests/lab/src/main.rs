@@ -35,7 +35,7 @@ struct Arguments {
 
 #[derive(Debug, Args)]
 struct KernelArguments {
-    /// The series of stock kernels to use: 7.2 or later; 6.12, 6.1 or 5.10 without the module; or `own`, one built
+    /// The series of stock kernels to use: 7.2 or later; 6.12, 6.1 or 5.10; or `own`, one built
     /// here [default: 7.3; for the tests, each of these but `own`]
     #[arg(long = "kernel", value_name = "SERIES", global = true)]
     series: Option<String>,

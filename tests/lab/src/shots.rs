@@ -28,7 +28,7 @@ const LONGEST: Duration = Duration::from_millis(2500);
 pub fn take(lab: &Lab, dir: &Path) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     // The module is shown on the kernels that it was first made for.
-    if lab.kernel.front() != Some(Front::Rust) {
+    if lab.kernel.front() != Front::Rust {
         return without_module(lab, dir);
     }
     let guest = Guest::boot(lab)?;

@@ -216,7 +216,7 @@ pub fn too_old(release: &str) -> Option<(u32, u32)> {
 }
 
 /// The oldest series that the module is built for.
-const OLDEST: (u32, u32) = (6, 1);
+const OLDEST: (u32, u32) = (5, 10);
 
 /// What a prune evicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -442,7 +442,7 @@ mod tests {
     fn way_to_the_module_depends_on_the_kernel() {
         let first = |release| how_to_get_the_module(release).remove(0);
         let second = |release| how_to_get_the_module(release).remove(1);
-        assert!(first("5.10.0-x").contains("older than Linux 6.1"));
+        assert!(first("5.4.0-x").contains("older than Linux 5.10"));
         for release in ["6.1.0-50-amd64", "7.3.4", "?"] {
             assert!(first(release).contains(release));
             assert!(second(release).contains("module install"), "{release}");

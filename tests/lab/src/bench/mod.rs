@@ -97,11 +97,6 @@ pub fn run(options: &Options, filter: &str, wanted: u32, instructions: bool) -> 
         peer: true,
         ..options.clone()
     })?;
-    ensure!(
-        lab.modules.is_some(),
-        "`cargo lab bench` needs the module, which does not fit {}",
-        lab.kernel.release
-    );
     let started = Instant::now();
     let guest = if instructions {
         let patience = Accel::Counted.boot_timeout();

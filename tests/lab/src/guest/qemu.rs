@@ -64,14 +64,12 @@ impl Qemu {
         archive.add("/init", &lab.programs.agent)?;
         archive.add("/payload/usr/local/bin/agent", &lab.programs.agent)?;
         archive.add("/payload/usr/local/bin/slabscope", &lab.programs.slabscope)?;
-        if let Some(modules) = &lab.modules {
-            archive.add(&format!("/payload{MODULE}"), &modules.slabscope)?;
-            if let Some(demo) = &modules.demo {
-                archive.add(&format!("/payload{DEMO}"), demo)?;
-            }
-            if let Some(peer) = &modules.peer {
-                archive.add(&format!("/payload{PEER}"), peer)?;
-            }
+        archive.add(&format!("/payload{MODULE}"), &lab.modules.slabscope)?;
+        if let Some(demo) = &lab.modules.demo {
+            archive.add(&format!("/payload{DEMO}"), demo)?;
+        }
+        if let Some(peer) = &lab.modules.peer {
+            archive.add(&format!("/payload{PEER}"), peer)?;
         }
         archive.write(&initrd)?;
         let disk = dir.path().join("disk");

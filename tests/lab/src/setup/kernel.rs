@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::cache::{Cache, key, remove};
 use super::command::{Log, system_path};
 use super::debian::{Chroot, SUITE, base_path};
-use super::own::OWN;
+use super::own;
 use super::suite::{Front, Suite};
 
 /// Packages for the build of a Rust module. Without pahole the configuration loses BTF, and with it
@@ -99,12 +99,15 @@ impl Kernel {
         }
     }
 
-    /// The module that can be built for it.
-    pub fn front(&self) -> Option<Front> {
-        match self.series == OWN {
-            true => Some(Front::Rust),
-            false => Suite::of(&self.series).ok()?.module,
-        }
+    /// What the module's device is written in for it.
+    pub fn front(&self) -> Front {
+        let series = own::source_of(&self.series).unwrap_or(&self.series);
+        Suite::of(series).map_or(Front::Plain, |suite| suite.front)
+    }
+
+    /// Whether modules are built in a tree of its source, and not from the packages of its headers.
+    fn has_tree(&self) -> bool {
+        self.front() == Front::Rust || own::source_of(&self.series).is_some()
     }
 
     /// The packages of headers that the plain front is built from. Of the kernel's tools some series have
@@ -156,7 +159,7 @@ impl Kernel {
     /// The compilers' root with what modules for this kernel are built from in it.
     pub fn chroot(&self, cache: &Cache) -> Chroot {
         let root = Chroot::new(compilers_path(cache));
-        if self.front() != Some(Front::Plain) {
+        if self.has_tree() {
             return root.bind(self.build_tree(cache), SOURCE);
         }
         // The headers name each other by where the packages have them.
@@ -173,10 +176,10 @@ impl Kernel {
 
     /// Shell words that make `make` build for this kernel.
     pub fn make_variables(&self) -> String {
-        match self.front() {
+        match self.has_tree() {
+            true => format!("LOCALVERSION={} KDIR={SOURCE}", self.local_version()),
             // The headers name the compiler that built the kernel, which the root may not have.
-            Some(Front::Plain) => format!("CC=gcc KDIR=/usr/src/linux-headers-{}", self.release),
-            _ => format!("LOCALVERSION={} KDIR={SOURCE}", self.local_version()),
+            false => format!("CC=gcc KDIR=/usr/src/linux-headers-{}", self.release),
         }
     }
 }
@@ -252,8 +255,8 @@ pub fn unpack(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Resul
 /// Fetches and unpacks only the headers, which a module is built from.
 pub fn unpack_headers(cache: &Cache, kernel: &Kernel, target: &Path, log: &Log) -> Result<()> {
     let packages = match kernel.front() {
-        Some(Front::Plain) => kernel.header_packages().to_vec(),
-        _ => kernel.packages.clone(),
+        Front::Plain => kernel.header_packages().to_vec(),
+        Front::Rust => kernel.packages.clone(),
     };
     let debs = download(cache, kernel, &packages, log)?;
     fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;

@@ -46,7 +46,7 @@ pub struct Lab {
     /// The guest's root filesystem.
     pub root_image: PathBuf,
     /// The modules built for the kernel, if it supports them.
-    pub modules: Option<Modules>,
+    pub modules: Modules,
     /// The guest's programs.
     pub programs: Programs,
 }
@@ -66,7 +66,7 @@ impl Lab {
     /// Fails if modules in Rust cannot be built for the kernel.
     pub fn require_rust(&self, what: &str) -> Result<()> {
         ensure!(
-            self.kernel.front() == Some(Front::Rust),
+            self.kernel.front() == Front::Rust,
             "{what} needs modules in Rust, which are built for kernels from {} on: not for {}. Leave --kernel out, or name such a series",
             suite::OLDEST_WITH_RUST,
             self.kernel.release
@@ -113,30 +113,33 @@ pub fn workspace() -> PathBuf {
 pub fn run(options: &Options) -> Result<Lab> {
     let cache = Cache::open()?;
     let _lock = cache.lock()?;
-    let own = options.series == own::OWN;
-    let front = match own {
-        true => Some(Front::Rust),
-        false => suite::Suite::of(&options.series)?.module,
-    };
+    let own = own::source_of(&options.series);
+    let front = suite::Suite::of(own.unwrap_or(&options.series))?.front;
     let total = match front {
-        Some(Front::Rust) => 9 + usize::from(options.peer) + usize::from(own),
-        Some(Front::Plain) => 8 + usize::from(options.peer),
-        None => 5,
+        Front::Rust => 9,
+        Front::Plain => 8,
     };
+    let total = total + usize::from(options.peer) + usize::from(own.is_some());
     let mut steps = Steps::new(&cache, total, options.verbose);
     steps.base()?;
-    let kernel = if own {
-        let stock = steps.kernel(DEFAULT_SERIES, false)?;
-        steps.compilers()?;
-        steps.own_kernel(&stock)?
-    } else {
-        steps.kernel(&options.series, options.update)?
+    let kernel = match own {
+        Some(series) => {
+            let stock = steps.kernel(series, false)?;
+            steps.compilers()?;
+            steps.headers(&stock)?;
+            steps.own_kernel(&options.series, &stock)?
+        }
+        None => {
+            let kernel = steps.kernel(&options.series, options.update)?;
+            steps.compilers()?;
+            match front {
+                Front::Rust => steps.build_tree(&kernel)?,
+                Front::Plain => steps.headers(&kernel)?,
+            }
+            kernel
+        }
     };
-    let modules = match front {
-        Some(Front::Rust) => Some(modules(&mut steps, &kernel, own, options.peer)?),
-        Some(Front::Plain) => Some(plain(&mut steps, &kernel, options.peer)?),
-        None => None,
-    };
+    let modules = modules(&mut steps, &kernel, options.peer)?;
     kernel::check(&cache, &kernel, &kernel::FOR_A_GUEST)?;
     let root_image = image::root_path(&cache);
     let base = debian::base_path(&cache);
@@ -158,27 +161,15 @@ pub fn run(options: &Options) -> Result<Lab> {
     })
 }
 
-/// The modules, with the tools to build them.
-fn modules(steps: &mut Steps<'_>, kernel: &Kernel, own: bool, peer: bool) -> Result<Modules> {
-    if !own {
-        steps.compilers()?;
-        steps.build_tree(kernel)?;
+/// The modules. The one to learn with is in Rust alone.
+fn modules(steps: &mut Steps<'_>, kernel: &Kernel, peer: bool) -> Result<Modules> {
+    let rust = kernel.front() == Front::Rust;
+    if rust {
+        kernel::check(steps.cache(), kernel, &kernel::FOR_THE_MODULE)?;
     }
-    kernel::check(steps.cache(), kernel, &kernel::FOR_THE_MODULE)?;
     Ok(Modules {
         slabscope: steps.module(kernel, SLABSCOPE)?,
-        demo: Some(steps.module(kernel, DEMO)?),
-        peer: peer.then(|| steps.module(kernel, PEER)).transpose()?,
-    })
-}
-
-/// The module for a kernel that is built without Rust: from its headers alone.
-fn plain(steps: &mut Steps<'_>, kernel: &Kernel, peer: bool) -> Result<Modules> {
-    steps.compilers()?;
-    steps.headers(kernel)?;
-    Ok(Modules {
-        slabscope: steps.module(kernel, SLABSCOPE)?,
-        demo: None,
+        demo: rust.then(|| steps.module(kernel, DEMO)).transpose()?,
         peer: peer.then(|| steps.module(kernel, PEER)).transpose()?,
     })
 }

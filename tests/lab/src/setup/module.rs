@@ -83,8 +83,8 @@ pub(super) fn sources(module: Module) -> Result<Vec<(String, Vec<u8>)>> {
 /// What the names of a kernel's builds begin with.
 fn prefix(kernel: &Kernel) -> String {
     match kernel.front() {
-        Some(Front::Plain) => format!("{}-plain-", kernel.release),
-        _ => format!("{}-rust-", kernel.release),
+        Front::Plain => format!("{}-plain-", kernel.release),
+        Front::Rust => format!("{}-rust-", kernel.release),
     }
 }
 

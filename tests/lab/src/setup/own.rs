@@ -7,12 +7,21 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::DEFAULT_SERIES;
 use super::cache::{Cache, key};
 use super::command::Log;
 use super::kernel::{Kernel, unpack_source};
 
-/// Its name in the place of a series.
+/// Its name in the place of a series; with a dash and a series behind it, of that series' source.
 pub const OWN: &str = "own";
+
+/// The stock series whose source it is built from. None: the series is a stock one itself.
+pub fn source_of(series: &str) -> Option<&str> {
+    match series.strip_prefix(OWN)? {
+        "" => Some(DEFAULT_SERIES),
+        other => other.strip_prefix('-'),
+    }
+}
 
 /// The end of its release.
 const LOCAL_VERSION: &str = "-slabscope";
@@ -58,10 +67,10 @@ find . \( -name '*.o' -o -name '*.a' -o -name 'vmlinux*' \) ! -path './scripts/*
 "#;
 
 /// The kernel of our own that is made from a stock one.
-pub fn kernel(stock: &Kernel) -> Kernel {
+pub fn kernel(series: &str, stock: &Kernel) -> Kernel {
     let inputs = [WANTED, BUILT_IN, UNWANTED, CONFIGURE, COMPILE];
     Kernel {
-        series: OWN.to_owned(),
+        series: series.to_owned(),
         upstream: stock.upstream.clone(),
         version: format!("{}-{}", stock.version, key(inputs)),
         release: format!("{}{LOCAL_VERSION}", stock.upstream),
@@ -70,8 +79,13 @@ pub fn kernel(stock: &Kernel) -> Kernel {
 }
 
 /// Configures and compiles it. Modules are built in this tree, which holds the kernel, too.
-pub fn compile(cache: &Cache, stock: &Kernel, target: &Path, log: &Log) -> Result<()> {
-    let own = kernel(stock);
+pub fn compile(
+    cache: &Cache,
+    own: &Kernel,
+    stock: &Kernel,
+    target: &Path,
+    log: &Log,
+) -> Result<()> {
     let root = unpack_source(cache, stock, target, log)?;
     let wanted = format!("{WANTED} {BUILT_IN}");
     root.run(CONFIGURE, &[&wanted, UNWANTED, LOCAL_VERSION], log)?;

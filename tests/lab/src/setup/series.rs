@@ -24,7 +24,7 @@ pub fn tested() -> Result<Vec<String>> {
 
 /// Likewise, whatever the archive holds: for a list.
 pub fn wanted() -> Vec<String> {
-    let older = OLDER.iter().map(|(series, ..)| (*series).to_owned());
+    let older = OLDER.iter().map(|(series, _)| (*series).to_owned());
     let plain = format!("{}{PLAIN}", TESTED[0]);
     let newest = TESTED.map(str::to_owned).into_iter();
     newest.chain([plain]).chain(older).collect()
@@ -34,7 +34,7 @@ pub fn wanted() -> Vec<String> {
 fn older() -> Result<Vec<String>> {
     let cache = Cache::open()?;
     let mut found = Vec::new();
-    for (series, ..) in OLDER {
+    for (series, _) in OLDER {
         match have(&cache, series) {
             Ok(()) => found.push(series.to_owned()),
             Err(error) if series == LEAVING && error.downcast_ref::<Gone>().is_some() => {

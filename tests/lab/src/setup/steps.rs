@@ -67,7 +67,7 @@ impl<'a> Steps<'a> {
     /// The headers with the configuration of the build tree, if that still has to be made.
     pub(super) fn headers(&mut self, kernel: &Kernel) -> Result<()> {
         let cache = self.cache;
-        let rust = kernel.front() != Some(Front::Plain);
+        let rust = kernel.front() != Front::Plain;
         let there = [kernel.build_tree(cache), kernel.unpacked(cache)]
             .into_iter()
             .find(|path| rust && path.exists());
@@ -183,13 +183,13 @@ impl<'a> Steps<'a> {
     }
 
     /// The kernel of our own.
-    pub(super) fn own_kernel(&mut self, stock: &Kernel) -> Result<Kernel> {
+    pub(super) fn own_kernel(&mut self, series: &str, stock: &Kernel) -> Result<Kernel> {
         let cache = self.cache;
-        let kernel = own::kernel(stock);
+        let kernel = own::kernel(series, stock);
         self.make(
             &format!("kernel {} from source", kernel.release),
             &kernel.build_tree(cache),
-            |partial, log| own::compile(cache, stock, partial, log),
+            |partial, log| own::compile(cache, &kernel, stock, partial, log),
         )?;
         self.modules_image(&kernel, |dir, _| own::install(cache, &kernel, dir))?;
         Ok(kernel)

@@ -16,11 +16,11 @@ pub const OLDEST_WITH_RUST: &str = "7.2";
 /// The suite of the kernels with that.
 pub const BACKPORTS: &str = "trixie-backports";
 
-/// Older series, the suites that have them, and the front of the module that is built for them.
-pub const OLDER: [(&str, &str, Option<Front>); 3] = [
-    ("6.12", "trixie", Some(Front::Plain)),
-    ("6.1", "bookworm", Some(Front::Plain)),
-    ("5.10", "bullseye", None),
+/// Older series, and the suites that have them: the module's device is C there.
+pub const OLDER: [(&str, &str); 3] = [
+    ("6.12", "trixie"),
+    ("6.1", "bookworm"),
+    ("5.10", "bullseye"),
 ];
 
 /// Behind a series of kernels with Rust: the module as it is for others.
@@ -40,8 +40,8 @@ pub enum Front {
 pub struct Suite {
     /// Its name in the archive.
     pub name: &'static str,
-    /// The module that can be built for its kernels.
-    pub module: Option<Front>,
+    /// What the module's device is written in for its kernels.
+    pub front: Front,
 }
 
 /// The options that make apt use one suite alone; a script's `$1` and `$2` are the suite's name and
@@ -59,22 +59,23 @@ impl Suite {
     /// The suite that has a series.
     pub fn of(series: &str) -> Result<Self> {
         if let Some(series) = series.strip_suffix(PLAIN) {
-            let suite = Self::of(series)?;
-            let module = suite.module.map(|_| Front::Plain);
-            return Ok(Self { module, ..suite });
+            return Ok(Self {
+                front: Front::Plain,
+                ..Self::of(series)?
+            });
         }
         ensure!(
             !series.is_empty() && series.chars().all(|c| c.is_ascii_digit() || c == '.'),
             "{series:?} is no kernel series: name one such as 7.3 or 6.12"
         );
-        if let Some((_, name, module)) = OLDER.iter().find(|(older, ..)| *older == series) {
+        if let Some((_, name)) = OLDER.iter().find(|(older, _)| *older == series) {
             return Ok(Self {
                 name,
-                module: *module,
+                front: Front::Plain,
             });
         }
         if numbers(series) < numbers(OLDEST_WITH_RUST) {
-            let known: Vec<&str> = OLDER.iter().map(|(series, ..)| *series).collect();
+            let known: Vec<&str> = OLDER.iter().map(|(series, _)| *series).collect();
             bail!(
                 "the lab has no kernels of the series {series}: name {}, or one from {OLDEST_WITH_RUST} on",
                 known.join(", ")
@@ -82,7 +83,7 @@ impl Suite {
         }
         Ok(Self {
             name: BACKPORTS,
-            module: Some(Front::Rust),
+            front: Front::Rust,
         })
     }
 
@@ -142,16 +143,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn series_has_its_suite_and_says_whether_the_module_fits() {
-        for (series, name, module) in [
-            ("7.3", "trixie-backports", Some(Front::Rust)),
-            ("7.2", "trixie-backports", Some(Front::Rust)),
-            ("6.12", "trixie", Some(Front::Plain)),
-            ("6.1", "bookworm", Some(Front::Plain)),
-            ("5.10", "bullseye", None),
-            ("7.3-plain", "trixie-backports", Some(Front::Plain)),
+    fn series_has_its_suite_and_front() {
+        for (series, name, front) in [
+            ("7.3", "trixie-backports", Front::Rust),
+            ("7.2", "trixie-backports", Front::Rust),
+            ("6.12", "trixie", Front::Plain),
+            ("6.1", "bookworm", Front::Plain),
+            ("5.10", "bullseye", Front::Plain),
+            ("7.3-plain", "trixie-backports", Front::Plain),
         ] {
-            assert_eq!(Suite::of(series).unwrap(), Suite { name, module });
+            assert_eq!(Suite::of(series).unwrap(), Suite { name, front });
         }
     }
 

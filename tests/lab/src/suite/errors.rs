@@ -40,16 +40,16 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// A malformed request is refused, and harms neither the session nor the walk.
 /// The answer to INFO, with the flags of the module's front.
 fn info(context: &Context, flags: u32) -> String {
     let front = match context.lab.kernel.front() {
-        Some(Front::Plain) => INFO_PLAIN,
-        _ => 0,
+        Front::Plain => INFO_PLAIN,
+        Front::Rust => 0,
     };
     format!("24/3/63/{}/256/0", flags | front)
 }
 
+/// A malformed request is refused, and harms neither the session nor the walk.
 fn requests(context: &Context, guest: &Guest) -> Result<()> {
     guest.load_module()?;
     guest.fresh_ext4()?;

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::Case;
 use super::fixture::Background;
 use super::reading::SOON;
-use super::{Case, Context};
 use crate::guest::{COMMAND_TIMEOUT, Guest};
 
 /// With the module if there is one.
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "hung::commands_beside_a_mute_server",
-        run: |context, guest| with_module(context, guest, |guest| fuse(guest, "USR1", commands)),
+        run: |_, guest| with_module(guest, |guest| fuse(guest, "USR1", commands)),
     },
     Case {
         name: "hung::screen_beside_a_mute_server",
@@ -22,14 +22,14 @@ pub(super) const CASES: &[Case] = &[
     // A request that its server has not read yet can be cancelled.
     Case {
         name: "hung::commands_beside_a_stopped_server",
-        run: |context, guest| with_module(context, guest, |guest| fuse(guest, "STOP", commands)),
+        run: |_, guest| with_module(guest, |guest| fuse(guest, "STOP", commands)),
     },
 ];
 
 /// knfsd of the guest's own kernel.
 pub(super) const BY_NFS: &[Case] = &[Case {
     name: "hung::commands_beside_a_gone_nfs_server",
-    run: |context, guest| with_module(context, guest, nfs),
+    run: |_, guest| with_module(guest, nfs),
 }];
 
 /// Its mount point.
@@ -186,10 +186,7 @@ fn ended(guest: &Guest, clean: &str) -> Result<()> {
     Ok(())
 }
 
-fn with_module(context: &Context<'_>, guest: &Guest, then: fn(&Guest) -> Result<()>) -> Result<()> {
-    if context.lab.modules.is_none() {
-        return then(guest);
-    }
+fn with_module(guest: &Guest, then: fn(&Guest) -> Result<()>) -> Result<()> {
     guest.load_module()?;
     then(guest)?;
     guest.unload_module()

@@ -64,51 +64,48 @@ pub struct Case {
     pub run: fn(&Context<'_>, &Guest) -> Result<()>,
 }
 
-/// Tests that any stock kernel passes, from 5.10 on, are listed with no need.
+/// Tests that every kernel passes, from 5.10 on, are listed with no need.
 const SUITES: &[(&[Need], &[Case])] = &[
     (&[], basics::CASES),
-    (&[Need::Module], basics::WITH_MODULE),
+    (&[], basics::WITH_MODULE),
     (&[Need::Since("6.1")], basics::COUNTED),
     (&[Need::Since("6.1")], cgroups::CASES),
     (&[], screen::CASES),
-    (&[Need::Module], screen::WITH_MODULE),
+    (&[], screen::WITH_MODULE),
     (&[], stock::CASES),
     (&[Need::Since("6.1"), Need::Btf], stock::COUNTED),
     (&[Need::Since("6.1")], carousel::CASES),
-    (&[Need::Module], carousel::WITH_MODULE),
-    (&[Need::Module], main_job::CASES),
-    (&[Need::Module], explorer::CASES),
-    (&[Need::Module], plans::CASES),
+    (&[], carousel::WITH_MODULE),
+    (&[], main_job::CASES),
+    (&[], explorer::CASES),
+    (&[], plans::CASES),
     (&[Need::Since("6.1")], rungs::CASES),
     (&[Need::Since("6.8")], rungs::WITHOUT_SWAP),
-    (&[Need::Module], classic::CASES),
-    (&[Need::Module], census::CASES),
+    (&[], classic::CASES),
+    (&[], census::CASES),
     (&[Need::Btf], readers::CASES),
-    (&[Need::Module, Need::Btf], readers::WITH_MODULE),
-    (&[Need::Module], survive::CASES),
-    (&[Need::Module], inodes::CASES),
+    (&[Need::Btf], readers::WITH_MODULE),
+    (&[], survive::CASES),
+    (&[], inodes::CASES),
     (&[Need::Debian], packages::CASES),
-    (&[Need::Module], unsynced::CASES),
-    (
-        &[Need::Module, Need::Since("6.12"), Need::Btf],
-        doctor::CASES,
-    ),
-    (&[Need::Module], pages::CASES),
-    (&[Need::Module, Need::Since("6.12")], pages::COUNTED),
-    (&[Need::Module], failing_disk::CASES),
-    (&[Need::Module, Need::Since("6.12")], failing_disk::ON_BTRFS),
-    (&[Need::Module], apart::CASES),
-    (&[Need::Module], stuck::CASES),
+    (&[], unsynced::CASES),
+    (&[Need::Since("6.12"), Need::Btf], doctor::CASES),
+    (&[], pages::CASES),
+    (&[Need::Since("6.12")], pages::COUNTED),
+    (&[], failing_disk::CASES),
+    (&[Need::Since("6.12")], failing_disk::ON_BTRFS),
+    (&[], apart::CASES),
+    (&[], stuck::CASES),
     (&[Need::Since("6.12"), Need::Btf], hung::CASES),
     // The mount of a server of the guest itself does not end on 6.12 and older.
-    (&[Need::Module, Need::Since("7.2")], hung::BY_NFS),
-    (&[Need::Module], errors::CASES),
-    (&[Need::Module], sessions::CASES),
-    (&[Need::Module], command_line::CASES),
+    (&[Need::Since("7.2")], hung::BY_NFS),
+    (&[], errors::CASES),
+    (&[], sessions::CASES),
+    (&[], command_line::CASES),
     (&[Need::Since("6.1")], ladder::CASES),
     (&[Need::Since("6.1")], files::CASES),
     (&[Need::Since("6.8")], ladder::WITHOUT_SWAP),
-    (&[Need::Module], ladder::WITH_MODULE),
+    (&[], ladder::WITH_MODULE),
     (&[Need::Since("6.1")], refusals::CASES),
     (&[Need::Since("6.12")], refusals::SERVED),
     (&[Need::Since("6.12"), Need::Btf], who::CASES),
@@ -203,7 +200,14 @@ const ON_OLD: &[&str] = &[
 ];
 
 /// On the oldest: whether it works at all.
-const ON_OLDEST: &[&str] = &["boot", "stock::screen", "stock::doctor", COUNTS];
+const ON_OLDEST: &[&str] = &[
+    "module_loads",
+    "ext4::census_exact",
+    "ext4::main_job",
+    "stock::screen",
+    "stock::doctor",
+    COUNTS,
+];
 
 /// The BPF reader's exact counts: on every series, as the kernel's structures differ.
 const COUNTS: &str = "ext4::bpf_exact";

@@ -4,19 +4,20 @@ use std::fmt;
 
 use super::{ON_NEWEST, ON_NEWEST_PLAIN, ON_OLD, ON_OLDER, ON_OLDEST, ON_OTHERS};
 use crate::setup::archive::numbers;
-use crate::setup::own::OWN;
+use crate::setup::own;
 use crate::setup::suite::{Front, OLDER, OLDEST_WITH_RUST, PLAIN, Suite};
+
+/// The series of the releases that packages are made for.
+const PACKAGED: [&str; 2] = ["6.12", "6.1"];
 
 /// What a test needs of its kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
-    /// The module.
-    Module,
     /// Modules in Rust: the one to learn with, or the kernel's own shrink lists.
     Rust,
     /// A series from this one on, for a feature of the kernel itself.
     Since(&'static str),
-    /// A series that a release of Debian has of its own, with the module.
+    /// A series that a release of Debian with the packages' tools has of its own.
     Debian,
     /// A stock kernel: with BTF, and objects that no checks enlarge.
     Btf,
@@ -24,19 +25,13 @@ pub enum Need {
 
 impl Need {
     fn met_by(self, series: &str) -> bool {
+        let own = own::source_of(series);
+        let source = own.unwrap_or(series);
         match self {
-            Self::Module => {
-                series == OWN || Suite::of(series).is_ok_and(|suite| suite.module.is_some())
-            }
-            Self::Rust => {
-                series == OWN
-                    || Suite::of(series).is_ok_and(|suite| suite.module == Some(Front::Rust))
-            }
-            Self::Debian => OLDER
-                .iter()
-                .any(|(older, _, module)| *older == series && module.is_some()),
-            Self::Since(oldest) => series == OWN || numbers(series) >= numbers(oldest),
-            Self::Btf => series != OWN,
+            Self::Rust => Suite::of(source).is_ok_and(|suite| suite.front == Front::Rust),
+            Self::Debian => own.is_none() && PACKAGED.contains(&series),
+            Self::Since(oldest) => numbers(source) >= numbers(oldest),
+            Self::Btf => own.is_none(),
         }
     }
 }
@@ -44,12 +39,15 @@ impl Need {
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Module => f.write_str("the module"),
             Self::Rust => write!(
                 f,
                 "modules in Rust, which are built for kernels from {OLDEST_WITH_RUST} on"
             ),
-            Self::Debian => f.write_str("a release of Debian with the module"),
+            Self::Debian => write!(
+                f,
+                "a release of Debian that packages are for: {}",
+                PACKAGED.join(", ")
+            ),
             Self::Since(oldest) => write!(f, "Linux {oldest} or later"),
             Self::Btf => f.write_str("a stock kernel"),
         }
@@ -85,7 +83,7 @@ impl Tested {
 
     /// The default: something of everything on the newest series; on the other ones what differs there.
     pub fn usual(series: &str, newest: bool) -> Self {
-        let older = OLDER.iter().position(|(older, ..)| *older == series);
+        let older = OLDER.iter().position(|(older, _)| *older == series);
         let chosen = match older {
             _ if newest => ON_NEWEST,
             None if series.ends_with(PLAIN) => ON_NEWEST_PLAIN,
@@ -123,6 +121,7 @@ impl fmt::Display for LeftOut {
 mod tests {
     use super::super::cases;
     use super::*;
+    use crate::setup::own::OWN;
 
     fn run_on(tested: &Tested) -> Vec<&'static str> {
         cases()
@@ -165,15 +164,19 @@ mod tests {
     #[test]
     fn omitted_test_has_its_cause() {
         let tested = Tested::all("6.12");
-        let module = tested.leaves_out("x", &[Need::Rust]).unwrap();
+        let rust = tested.leaves_out("x", &[Need::Rust]).unwrap();
         assert_eq!(
-            module.to_string(),
+            rust.to_string(),
             "they need modules in Rust, which are built for kernels from 7.2 on"
         );
-        assert_eq!(tested.leaves_out("x", &[Need::Module]), None);
         assert_eq!(tested.leaves_out("x", &[Need::Since("6.1")]), None);
         let since = Tested::all("5.10").leaves_out("x", &[Need::Since("6.1")]);
         assert_eq!(since, Some(LeftOut::Lacks(Need::Since("6.1"))));
-        assert!(Tested::all(OWN).leaves_out("x", &[Need::Module]).is_none());
+        assert_eq!(Tested::all(OWN).leaves_out("x", &[Need::Rust]), None);
+        let own = Tested::all("own-6.12");
+        assert_eq!(own.leaves_out("x", &[Need::Since("6.12")]), None);
+        for need in [Need::Rust, Need::Btf, Need::Debian] {
+            assert_eq!(own.leaves_out("x", &[need]), Some(LeftOut::Lacks(need)));
+        }
     }
 }
