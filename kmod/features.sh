@@ -41,15 +41,18 @@ source=$(
 		echo "${name:+void probe_$name(void); void probe_$name(void) { $code; \}}"
 	done
 )
-errors=$(echo "$source" | LC_ALL=C "$@" -fsyntax-only -Werror=implicit-function-declaration -x c - 2>&1 |
-	grep -E '(error|fatal):' || :)
+status=0
+said=$(echo "$source" | LC_ALL=C "$@" -fsyntax-only -Werror=implicit-function-declaration -x c - 2>&1) || status=$?
+errors=$(echo "$said" | grep -E '(error|fatal):' || :)
 
-# Else nothing would be found, and the module be built for another kernel.
-if others=$(echo "$errors" | grep -v '^features:\|^$'); then
+# Else nothing or everything would be found, and the module be built for another kernel.
+others=$(echo "$errors" | grep -v '^features:\|^$' || :)
+if [ "$status" -gt 1 ] || [ "$others" ] || { [ "$status" = 1 ] && [ ! "$errors" ]; }; then
 	echo "features.sh: the kernel's headers do not compile:" >&2
-	echo "$others" >&2
+	echo "${others:-$said}" >&2
 	exit 1
 fi
+
 line=0
 echo "$probes" | while read -r name _; do
 	line=$((line + 1))

@@ -51,7 +51,9 @@ pub const PEER: Module = Module {
 /// Whether a file is source, and not of a build.
 fn is_source(name: &str) -> bool {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-    let is_code = matches!(extension, Some("rs" | "c" | "h")) && !name.ends_with(".mod.c");
+    let is_code = matches!(extension, Some("rs" | "c" | "h" | "sh"))
+        && !name.ends_with(".mod.c")
+        && name != "features.h";
     is_code || matches!(name, "Kbuild" | "Makefile" | "dkms.conf" | "build")
 }
 
@@ -109,6 +111,17 @@ pub fn path(cache: &Cache, kernel: &Kernel, module: Module) -> Result<PathBuf> {
     )))
 }
 
+/// Compilers, modpost and objtool have nothing to say, but that Debian built the kernel with another compiler.
+const BUILD: &str = r#"
+cd /module
+make $1 >said 2>&1 || { cat said; exit 1; }
+cat said
+if grep -i 'warning: ' said | grep -v 'the compiler differs'; then
+    echo "the build has warnings (see above)"
+    exit 1
+fi
+"#;
+
 /// Builds the module, from a copy of its source.
 pub fn build(
     cache: &Cache,
@@ -126,11 +139,10 @@ pub fn build(
             .with_context(|| format!("cannot make a directory for {}", path.display()))?;
         fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let script = format!("make -C /module {}", kernel.make_variables());
     kernel
         .chroot(cache)
         .bind(&dir, "/module")
-        .run(&script, &[], log)?;
+        .run(BUILD, &[&kernel.make_variables()], log)?;
     forget_others(cache, kernel, module, target)?;
     let built = format!("{}.ko", module.name);
     fs::copy(dir.join(&built), target).with_context(|| format!("the build made no {built}"))?;
@@ -151,4 +163,54 @@ fn forget_others(cache: &Cache, kernel: &Kernel, module: Module, target: &Path) 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    /// features.sh with a compiler that is a shell script.
+    fn features(compiler: &str) -> (bool, String, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cc");
+        fs::write(&path, format!("#!/bin/sh\ncat >/dev/null\n{compiler}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let output = Command::new("sh")
+            .arg(workspace().join("kmod/features.sh"))
+            .arg(path)
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (
+            output.status.success(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    }
+
+    #[test]
+    fn feature_that_does_not_compile_is_left_out() {
+        let (_, all, _) = features("exit 0");
+        let (done, some, _) =
+            features("echo 'features:3:50: error: implicit declaration' >&2; exit 1");
+        assert!(done);
+        assert!(all.contains("SLABSCOPE_HAS_SHRINK_LIST"), "{all}");
+        assert!(!some.contains("SLABSCOPE_HAS_SHRINK_LIST"), "{some}");
+        assert_eq!(some.lines().count() + 1, all.lines().count());
+    }
+
+    #[test]
+    fn headers_that_do_not_compile_are_no_kernel_without_features() {
+        for compiler in [
+            "echo '/usr/src/linux/fs.h:1:2: fatal error: no such file' >&2; exit 1",
+            "exit 1",
+            "exit 127",
+        ] {
+            let (done, found, said) = features(compiler);
+            assert!(!done && found.is_empty(), "{compiler}: {found}");
+            assert!(said.contains("headers do not compile"), "{said}");
+        }
+    }
 }
