@@ -8,7 +8,7 @@ use slabscope::abi::Counters;
 use slabscope::kernel::reader;
 use slabscope::kernel::session::{PruneMode, Status};
 use slabscope::kernel::target::Target;
-use slabscope::reclaim::audit::{Action, AuditEntry, AuditError};
+use slabscope::reclaim::audit::{Action, AuditEntry, AuditError, Report};
 use slabscope::reclaim::prune::{Outcome, PruneError, PrunePlan, PruneReport, note};
 use slabscope::ui::update::{Effect, Msg};
 
@@ -139,9 +139,11 @@ impl App {
             job: self.model.last_job,
             at: Duration::from_secs(63),
             pruned: Box::new(PruneReport {
-                result,
-                record,
-                recorded,
+                done: Report {
+                    result,
+                    record,
+                    recorded,
+                },
                 before: after.clone(),
                 after,
             }),

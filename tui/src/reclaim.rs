@@ -36,7 +36,7 @@ use crate::base::text::{printable, reason};
 use crate::kernel::paths::Kind;
 use crate::kernel::reach::{self, Unreached};
 use crate::kernel::source::{Cause, Kernel, SourceError};
-use crate::reclaim::audit::{Action, AuditEntry, AuditError, Log};
+use crate::reclaim::audit::{Action, AuditEntry, AuditError, Log, Report};
 use crate::reclaim::shrink::ShrinkError;
 pub use figures::{Change, Figure, Unit, figure, machine};
 
@@ -291,17 +291,9 @@ impl Outcome {
 }
 
 /// A plan that was carried out or failed.
-#[derive(Debug)]
-pub struct ReclaimReport {
-    /// What it did.
-    pub result: Result<Outcome, ReclaimError>,
-    /// Its entry in the record.
-    pub record: AuditEntry,
-    /// Whether it was recorded.
-    pub recorded: Result<(), AuditError>,
-}
+pub type ReclaimReport = Report<Outcome, ReclaimError>;
 
-/// Carries a plan out and records it: what cannot be recorded does not run.
+/// Carries a plan out and records it.
 pub fn carry_out(
     rung: &dyn Reclaimer,
     kernel: &mut Kernel,
@@ -309,18 +301,11 @@ pub fn carry_out(
     flow: &mut Flow<'_>,
 ) -> ReclaimReport {
     let before = rung.measure(kernel);
-    let mut record = rung.record(&before);
-    let (result, begun) = match audit.begin(&record) {
-        Ok(begun) => (run(rung, kernel, before, flow), Some(begun)),
-        Err(error) => (Err(error.into()), None),
-    };
-    note(rung, &mut record, &result);
-    let recorded = begun.map_or(Ok(()), |begun| begun.end(&record));
-    ReclaimReport {
-        result,
-        record,
-        recorded,
-    }
+    audit.around(rung.record(&before), |record| {
+        let result = run(rung, kernel, before, flow);
+        note(rung, record, &result);
+        result
+    })
 }
 
 fn run(

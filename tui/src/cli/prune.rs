@@ -158,7 +158,7 @@ impl Run for Args {
             interrupt.flow()
         });
         drop(progress);
-        let (result, recorded) = (done.result, done.recorded);
+        let (result, recorded) = (done.done.result, done.done.recorded);
         let [before, after] =
             [done.before, done.after].map(|sample| model::Figures::of(&sample, mount.as_ref()));
         let complete = matches!(&result, Ok(outcome) if outcome.status == Status::Complete);

@@ -86,6 +86,17 @@ impl AuditError {
     pub const REMEDY: &str = "Actions that cannot be recorded do not run: set `audit` in config.toml to another file, or to \"none\".";
 }
 
+/// An action that was carried out or failed.
+#[derive(Debug)]
+pub struct Report<T, E> {
+    /// What it did.
+    pub result: Result<T, E>,
+    /// Its entry in the record.
+    pub record: AuditEntry,
+    /// Whether its outcome was recorded.
+    pub recorded: Result<(), AuditError>,
+}
+
 impl Log {
     /// `variable` looks up XDG_STATE_HOME and HOME.
     pub fn new(setting: &Setting, variable: impl Fn(&str) -> Option<OsString>) -> Self {
@@ -124,6 +135,26 @@ impl Log {
         let mut begun = self.open()?;
         begun.append(&record.line(true))?;
         Ok(begun)
+    }
+
+    /// Runs an action between the two lines of its record: what cannot be recorded does not run. The action
+    /// notes its outcome in the entry.
+    pub fn around<T, E: From<AuditError>>(
+        &self,
+        mut record: AuditEntry,
+        act: impl FnOnce(&mut AuditEntry) -> Result<T, E>,
+    ) -> Report<T, E> {
+        match self.begin(&record) {
+            Ok(begun) => begun.finish(record, act),
+            Err(error) => {
+                record.outcome = format!("failed: {error}");
+                Report {
+                    result: Err(error.into()),
+                    record,
+                    recorded: Ok(()),
+                }
+            }
+        }
     }
 
     /// Opens the file for reading. None: there is none, or recording is off.
@@ -196,9 +227,22 @@ impl Begun {
         written.map_err(|source| AuditError::file(path, source))
     }
 
+    fn finish<T, E>(
+        self,
+        mut record: AuditEntry,
+        act: impl FnOnce(&mut AuditEntry) -> Result<T, E>,
+    ) -> Report<T, E> {
+        let result = act(&mut record);
+        Report {
+            recorded: self.end(&record),
+            result,
+            record,
+        }
+    }
+
     /// A log on a full disk.
     #[cfg(test)]
-    pub(crate) fn full() -> Self {
+    fn full() -> Self {
         let path = PathBuf::from("/dev/full");
         let file = File::options().append(true).open(&path).unwrap();
         Self(Some((file, path)))
@@ -385,6 +429,19 @@ mod tests {
         let path = crate::private::directory().join(name);
         let _ = fs::remove_dir_all(&path);
         path
+    }
+
+    #[test]
+    fn action_whose_outcome_cannot_be_recorded_is_done_and_says_so() {
+        let record = AuditEntry::new(Action::Tune, Path::new("/"), 0);
+        let report = Begun::full().finish(record, |record| {
+            record.outcome = "complete".into();
+            Ok::<_, AuditError>(())
+        });
+        assert!(report.result.is_ok());
+        assert_eq!(report.record.outcome, "complete");
+        let error = report.recorded.unwrap_err().to_string();
+        assert!(error.contains("/dev/full"), "{error}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::kernel::source::{Kernel, KernelFs, KernelTree, SourceError};
 use crate::reclaim::ReclaimError;
-use crate::reclaim::audit::{self, Action, AuditEntry, AuditError, Begun, Log};
+use crate::reclaim::audit::{Action, AuditEntry, BEGUN, Log, Report};
 
 /// Directory of the settings, below the root.
 const SYSCTL: &str = "proc/sys";
@@ -58,15 +58,7 @@ pub const SETTINGS: [Setting; 2] = [
 ];
 
 /// The outcome of a change.
-#[derive(Debug)]
-pub struct TuneReport {
-    /// Whether it was made.
-    pub result: Result<(), ReclaimError>,
-    /// Its entry in the record.
-    pub record: AuditEntry,
-    /// Whether it was recorded.
-    pub recorded: Result<(), AuditError>,
-}
+pub type TuneReport = Report<(), ReclaimError>;
 
 impl Setting {
     /// The setting of this name, or of this last part of a name.
@@ -107,32 +99,27 @@ impl Setting {
             setting: Some([was, value]),
             ..AuditEntry::new(Action::Tune, &path, 0)
         };
-        // A change that cannot be recorded does not run.
-        let begun = audit.begin(&record)?;
-        Ok(Some(self.write(kernel, value, record, begun)))
+        let done = audit.around(record, |record| {
+            let written = self.write(kernel, value);
+            record.outcome = match &written {
+                Ok(()) => "complete".into(),
+                Err(error) => format!("failed: {error}"),
+            };
+            written
+        });
+        match done.result {
+            Err(error @ ReclaimError::Unrecorded(_)) => Err(error),
+            _ => Ok(Some(done)),
+        }
     }
 
-    fn write(
-        &self,
-        kernel: &Kernel,
-        value: u64,
-        mut record: AuditEntry,
-        begun: Begun,
-    ) -> TuneReport {
+    fn write(&self, kernel: &Kernel, value: u64) -> Result<(), ReclaimError> {
         let path = kernel.root().join(self.path);
         let below = Path::new(self.path).strip_prefix(SYSCTL).unwrap_or(&path);
         let tree = KernelTree::open(kernel.root(), Path::new(SYSCTL), KernelFs::Proc);
         let opened = tree.and_then(|tree| tree.writable(below));
         let written = opened.and_then(|mut file| file.write_all(value.to_string().as_bytes()));
-        record.outcome = match &written {
-            Ok(()) => "complete".into(),
-            Err(error) => format!("failed: {error}"),
-        };
-        TuneReport {
-            result: written.map_err(|error| ReclaimError::file(&path, error)),
-            recorded: begun.end(&record),
-            record,
-        }
+        written.map_err(|error| ReclaimError::file(&path, error))
     }
 
     /// Its value before the last change, by the audit file.
@@ -190,7 +177,7 @@ fn former(text: &mut dyn BufRead, name: &str) -> io::Result<Former> {
             continue;
         }
         begun = match &*line.outcome {
-            audit::BEGUN => line.from,
+            BEGUN => line.from,
             "complete" => {
                 former.value = line.from;
                 None
@@ -270,26 +257,6 @@ mod tests {
         assert!(pressure.set(&kernel, 200, &audit).unwrap().is_none());
         assert_eq!(fs::read(root.join("audit.jsonl")).unwrap(), recorded);
         assert_eq!(pressure.former(&audit).unwrap().value, Some(100));
-        fs::remove_dir_all(root).unwrap();
-    }
-
-    #[test]
-    fn change_whose_outcome_cannot_be_recorded_is_reported() {
-        let root = tree("full");
-        let kernel = Kernel::new(&root);
-        let pressure = Setting::of("vfs_cache_pressure").unwrap();
-        let path = root.join(pressure.path);
-        let record = AuditEntry {
-            setting: Some([100, 200]),
-            ..AuditEntry::new(Action::Tune, &path, 0)
-        };
-        let done = pressure.write(&kernel, 200, record, Begun::full());
-        assert!(done.result.is_ok());
-        let error = done.recorded.unwrap_err().to_string();
-        assert!(error.contains("/dev/full"), "{error}");
-        assert_eq!(done.record.setting, Some([100, 200]));
-        assert_eq!(done.record.outcome, "complete");
-        assert_eq!(pressure.read(&kernel).unwrap(), 200);
         fs::remove_dir_all(root).unwrap();
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{Outcome, PruneError, PrunePlan, settle};
 use crate::kernel::session::{Bounds, Counters, PruneMode};
 use crate::kernel::source::{Mount, Sample, Source};
-use crate::reclaim::audit::{Action, AuditEntry, AuditError, Log};
+use crate::reclaim::audit::{Action, AuditEntry, Log, Report};
 
 /// A prune to carry out.
 #[derive(Clone, Copy, Debug)]
@@ -27,12 +27,8 @@ pub struct Order<'a> {
 /// The outcome of an order.
 #[derive(Debug)]
 pub struct PruneReport {
-    /// The outcome of the prune, or why it did not run.
-    pub result: Result<Outcome, PruneError>,
-    /// Its entry in the record.
-    pub record: AuditEntry,
-    /// Whether the record is in the audit file.
-    pub recorded: Result<(), AuditError>,
+    /// The prune, or why it did not run.
+    pub done: Report<Outcome, PruneError>,
     /// Sample from before it.
     pub before: Box<Sample>,
     /// Sample from after its objects have left their slab caches, or from when that took too long.
@@ -51,7 +47,7 @@ pub fn carry_out(
     let Order {
         plan, mode, bounds, ..
     } = order;
-    let mut record = AuditEntry {
+    let record = AuditEntry {
         filesystem: order.mount.map(|mount| mount.fs.to_string()),
         mode: Some(mode.name()),
         ..AuditEntry::new(
@@ -62,18 +58,16 @@ pub fn carry_out(
     };
     let before = Box::new(source.sample());
     begins(&before);
-    let (result, begun) = match audit.begin(&record) {
-        Ok(begun) => (plan.carry_out(mode, bounds, progress), Some(begun)),
-        Err(error) => (Err(PruneError::from(error)), None),
-    };
-    let after = Box::new(settled(order, source, &before, &result, progress));
-    record.sreclaimable = [sreclaimable(&before), sreclaimable(&after)];
-    note(&mut record, &result);
-    let recorded = begun.map_or(Ok(()), |begun| begun.end(&record));
+    let mut after = before.clone();
+    let done = audit.around(record, |record| {
+        let result = plan.carry_out(mode, bounds, progress);
+        *after = settled(order, source, &before, &result, progress);
+        record.sreclaimable = [sreclaimable(&before), sreclaimable(&after)];
+        note(record, &result);
+        result
+    });
     PruneReport {
-        result,
-        record,
-        recorded,
+        done,
         before,
         after,
     }

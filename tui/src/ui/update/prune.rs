@@ -344,15 +344,15 @@ pub(super) fn ended(
     pruned: PruneReport,
     last: bool,
 ) -> Vec<Effect> {
-    let unrecorded = match &pruned.result {
+    let unrecorded = match &pruned.done.result {
         Err(PruneError::Unrecorded(error)) => Err(error.to_string()),
-        _ => pruned.recorded.map_err(|error| error.to_string()),
+        _ => pruned.done.recorded.map_err(|error| error.to_string()),
     };
-    let moved = pruned.record.freed;
-    super::record(model, pruned.record, unrecorded);
+    let moved = pruned.done.record.freed;
+    super::record(model, pruned.done.record, unrecorded);
     if let Some(part) = turn(model, job) {
         let after = Figures::of(&pruned.after, Some(&part.mount));
-        let result = pruned.result.map_err(|error| error.to_string());
+        let result = pruned.done.result.map_err(|error| error.to_string());
         let failed = result.is_err() && moved == 0;
         part.end = Some(TurnEnd {
             result,
