@@ -215,7 +215,7 @@ impl State {
                 let count = number(&mut words)?;
                 end(words)?;
                 let named = self.named(name)?;
-                let most = MAX_BYTES / named.size as usize;
+                let most = MAX_BYTES.checked_div(named.size as usize).unwrap_or(0);
                 if count > most.saturating_sub(named.cache.objects()) {
                     return Err(ENOSPC);
                 }

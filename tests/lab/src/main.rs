@@ -89,7 +89,7 @@ enum Task {
         /// Where they go
         dir: PathBuf,
     },
-    /// Build the module for a kernel of Debian 13's backports
+    /// Build the module for a kernel of Debian
     Module {
         /// The kernel, as `uname -r` names it in it
         #[arg(long)]
@@ -330,7 +330,11 @@ fn tested(all: bool, list: bool, soak: bool, filter: bool) -> Result<Vec<Tested>
         true => series::wanted(),
         false => series::tested()?,
     };
-    let own = soak.then(|| Tested::all(OWN));
+    let own = [OWN.to_owned(), format!("{OWN}-6.12")];
+    let own = own
+        .iter()
+        .filter(|_| soak)
+        .map(|series| Tested::all(series));
     let series = series.iter().enumerate();
     let stock = series.map(|(index, series)| match all || (filter && index == 0) {
         true => Tested::all(series),

@@ -30,6 +30,7 @@ const MACHINE: Machine = Machine {
     cpus: 2,
     memory_mib: 4096,
     disk_mib: 4096,
+    reboots: false,
 };
 
 /// The tool in the guest that makes a measure.

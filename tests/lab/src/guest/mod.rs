@@ -12,7 +12,7 @@ pub mod screen;
 
 use std::io::Read as _;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,6 +43,7 @@ pub struct Guest {
     release: String,
     accel: Accel,
     qemu: Mutex<Qemu>,
+    greeting: Mutex<Receiver<Event>>,
 }
 
 impl std::fmt::Debug for Guest {
@@ -105,6 +106,7 @@ impl Guest {
             release,
             accel,
             qemu: Mutex::new(qemu),
+            greeting: Mutex::new(greeting),
         })
     }
 
@@ -228,6 +230,21 @@ impl Guest {
     pub fn is_alive(&self) -> bool {
         self.exec("true", Duration::from_secs(20))
             .is_ok_and(|output| output.status == 0)
+    }
+
+    /// Boots it anew, with what is on its disks: those of a machine that [may](Machine::reboots).
+    pub fn reboot(&self) -> Result<()> {
+        self.sh("sync")?;
+        // No answer comes.
+        self.link.start(|id| Request::Exec {
+            id,
+            command: "echo b >/proc/sysrq-trigger".to_owned(),
+            env: Vec::new(),
+            stdin: Bytes(Vec::new()),
+        })?;
+        let greeting = self.greeting.lock().unwrap_or_else(PoisonError::into_inner);
+        let qemu = self.qemu.lock().unwrap_or_else(PoisonError::into_inner);
+        boot::wait_ready(&greeting, &self.log, &qemu, self.accel.boot_timeout()).map(drop)
     }
 
     /// Switches the guest off.

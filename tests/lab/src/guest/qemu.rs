@@ -26,6 +26,8 @@ pub struct Machine {
     pub memory_mib: u32,
     /// The disk for filesystems under test. Its file is sparse.
     pub disk_mib: u64,
+    /// A reboot does not end it. A panic then boots it again, too.
+    pub reboots: bool,
 }
 
 impl Default for Machine {
@@ -34,6 +36,7 @@ impl Default for Machine {
             cpus: 2,
             memory_mib: 4096,
             disk_mib: 4096,
+            reboots: false,
         }
     }
 }
@@ -163,12 +166,14 @@ fn command(lab: &Lab, machine: Machine, accel: Accel, dir: &Path) -> Command {
     command.args([
         "-nodefaults",
         "-no-user-config",
-        "-no-reboot",
         "-display",
         "none",
         "-machine",
         "q35",
     ]);
+    if !machine.reboots {
+        command.arg("-no-reboot");
+    }
     command.args(accel.arguments());
     command.args([
         "-smp",

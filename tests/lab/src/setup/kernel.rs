@@ -113,15 +113,21 @@ impl Kernel {
     /// The packages of headers that the plain front is built from. Of the kernel's tools some series have
     /// one package, others one for each kernel.
     pub(super) fn header_packages(&self) -> [String; 3] {
-        let flavour = self.release.find("-cloud").unwrap_or(self.release.len());
-        let base = &self.release[..flavour];
+        let (base, common) = match self.release.strip_suffix("-rt-amd64") {
+            Some(base) => (base, "common-rt"),
+            None => {
+                let flavoured = self.release.strip_suffix("-amd64");
+                let base = flavoured.unwrap_or(&self.release);
+                (base.strip_suffix("-cloud").unwrap_or(base), "common")
+            }
+        };
         let tools = match base.contains('+') {
             true => base,
             false => &self.series,
         };
         [
             format!("linux-headers-{}", self.release),
-            format!("linux-headers-{base}-common"),
+            format!("linux-headers-{base}-{common}"),
             format!("linux-kbuild-{tools}"),
         ]
     }
@@ -345,4 +351,42 @@ pub fn check(cache: &Cache, kernel: &Kernel, options: &[&str]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_each_flavour_have_their_packages() {
+        let packages = |series: &str, release: &str| {
+            let kernel = Kernel {
+                series: series.into(),
+                upstream: String::new(),
+                version: String::new(),
+                release: release.into(),
+                packages: Vec::new(),
+            };
+            kernel.header_packages()
+        };
+        assert_eq!(
+            packages("6.1", "6.1.0-50-cloud-amd64"),
+            [
+                "linux-headers-6.1.0-50-cloud-amd64",
+                "linux-headers-6.1.0-50-common",
+                "linux-kbuild-6.1"
+            ]
+        );
+        assert_eq!(
+            packages("6.12", "6.12.94+deb13-amd64")[1..],
+            [
+                "linux-headers-6.12.94+deb13-common",
+                "linux-kbuild-6.12.94+deb13"
+            ]
+        );
+        assert_eq!(
+            packages("6.1", "6.1.0-50-rt-amd64")[1],
+            "linux-headers-6.1.0-50-common-rt"
+        );
+    }
 }

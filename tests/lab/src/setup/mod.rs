@@ -184,8 +184,10 @@ pub fn module_for(release: &str, output: Option<&Path>) -> Result<PathBuf> {
     steps.compilers()?;
     let kernel = release::find(&cache, release, &steps.log()?)?;
     steps.headers(&kernel)?;
-    steps.build_tree(&kernel)?;
-    kernel::check(&cache, &kernel, &kernel::FOR_THE_MODULE)?;
+    if kernel.front() == Front::Rust {
+        steps.build_tree(&kernel)?;
+        kernel::check(&cache, &kernel, &kernel::FOR_THE_MODULE)?;
+    }
     let module = steps.module(&kernel, SLABSCOPE)?;
     let Some(output) = output else {
         return Ok(module);

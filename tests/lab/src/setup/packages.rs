@@ -74,9 +74,9 @@ pub fn make(output: &Path) -> Result<()> {
 }
 
 /// What stock machines that build modules have, and a second kernel's headers that come later.
-fn on_a_machine(kernel: &Kernel) -> [String; 3] {
+fn on_a_machine(kernel: &Kernel) -> [String; 4] {
     let [headers, ..] = kernel.header_packages();
-    ["dkms".into(), "gcc".into(), headers]
+    ["dkms".into(), "gcc".into(), "systemd".into(), headers]
 }
 
 /// The kernel of the same version that is not for virtual machines, as `uname -r` names it.

@@ -1,47 +1,50 @@
 //! One exact kernel, named as `uname -r` names it.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::archive::numbers;
 use super::cache::Cache;
 use super::command::Log;
 use super::kernel::Kernel;
-use super::suite::{BACKPORTS, OLDEST_WITH_RUST, Suite};
+use super::suite::{Front, Suite};
 
-/// Common part of the releases that are built with the lab's compilers.
+/// What is behind the version in releases of Debian 13 and its backports.
 const DEBIAN: &str = "+deb13";
 
 /// Names of a release in the archive, as far as they follow from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Names {
     series: String,
+    /// The version, if the release has all of it: 6.1.0-50-amd64 of Debian 12 does not say which 6.1 it is.
     upstream: String,
+    suite: Suite,
 }
 
 fn names(release: &str) -> Result<Names> {
-    let parts = release
+    let is_version =
+        |text: &str| text.contains('.') && text.split('.').all(|part| part.parse::<u32>().is_ok());
+    let (upstream, _) = release
         .split_once(DEBIAN)
+        .or_else(|| release.split_once('-').filter(|(_, rest)| rest.starts_with(char::is_numeric)))
         .filter(|(upstream, rest)| {
-            let dotted = upstream.split('.').all(|part| part.parse::<u32>().is_ok());
             let flavour = rest
-                .rsplit_once("amd64")
+                .rsplit_once("-amd64")
                 .is_some_and(|(_, end)| end.is_empty());
-            dotted && upstream.contains('.') && flavour && is_plain(rest)
+            is_version(upstream) && flavour && is_plain(rest)
         })
         .with_context(|| {
             format!(
-                "{release:?} is no kernel of Debian 13's backports: their releases look like \
-                 7.3.4{DEBIAN}-amd64, as `uname -r` prints it. For other kernels see docs/internals/module.md"
+                "{release:?} is no kernel of Debian: their releases look like 7.3.4{DEBIAN}-amd64 or 6.1.0-50-amd64, as \
+                 `uname -r` prints it. For other kernels see docs/user/install.md"
             )
         })?;
-    ensure!(
-        numbers(parts.0) >= numbers(OLDEST_WITH_RUST),
-        "{release} is too old: Debian builds kernels with what the module needs from {OLDEST_WITH_RUST} on"
-    );
-    let series: Vec<&str> = parts.0.split('.').take(2).collect();
+    let series: Vec<&str> = upstream.split('.').take(2).collect();
+    let series = series.join(".");
+    let suite = Suite::of(&series)?;
     Ok(Names {
-        series: series.join("."),
-        upstream: parts.0.to_owned(),
+        series,
+        upstream: upstream.to_owned(),
+        suite,
     })
 }
 
@@ -62,9 +65,8 @@ pub fn find(cache: &Cache, release: &str, log: &Log) -> Result<Kernel> {
     if let Some(kernel) = prepared(cache, release, &names) {
         return Ok(kernel);
     }
-    let suite = Suite::of(&names.series)?;
-    suite.update(cache, &names.series, log)?;
-    let listing = suite.ask(
+    names.suite.update(cache, &names.series, log)?;
+    let listing = names.suite.ask(
         cache,
         "apt-cache $apt show linux-headers-$1 2>/dev/null || :; echo ==
          apt-cache $apt show linux-source-$2 2>/dev/null || :; echo ==
@@ -72,7 +74,7 @@ pub fn find(cache: &Cache, release: &str, log: &Log) -> Result<Kernel> {
         &[release, &names.series],
         log,
     )?;
-    let version = pick(&listing, release)?;
+    let version = pick(&listing, release, names.suite)?;
     Ok(kernel(release, &names, version))
 }
 
@@ -86,7 +88,7 @@ fn kernel(release: &str, names: &Names, version: &str) -> Kernel {
     }
 }
 
-/// A kernel whose build tree exists already: the archive need not have it any more.
+/// A kernel whose headers or build tree exist already: the archive need not have it any more.
 fn prepared(cache: &Cache, release: &str, names: &Names) -> Option<Kernel> {
     let prefix = format!("{release}_");
     std::fs::read_dir(cache.path("kernels"))
@@ -96,12 +98,16 @@ fn prepared(cache: &Cache, release: &str, names: &Names) -> Option<Kernel> {
             let name = entry.file_name().into_string().ok()?;
             Some(kernel(release, names, name.strip_prefix(&prefix)?))
         })
-        .filter(|kernel| kernel.build_tree(cache).exists())
+        .filter(|kernel| match kernel.front() {
+            Front::Rust => kernel.build_tree(cache).exists(),
+            Front::Plain => kernel.bare_headers(cache).exists(),
+        })
         .max_by_key(|kernel| numbers(&kernel.version))
 }
 
-/// The newest version whose headers and source the archive holds.
-fn pick<'a>(listing: &'a str, release: &str) -> Result<&'a str> {
+/// The newest version that the archive holds what the module is built from of: the headers, for a module in Rust
+/// the source as well.
+fn pick<'a>(listing: &'a str, release: &str, suite: Suite) -> Result<&'a str> {
     let mut parts = listing.split("==\n");
     let mut versions = || -> Vec<&str> {
         let part = parts.next().unwrap_or_default();
@@ -112,23 +118,24 @@ fn pick<'a>(listing: &'a str, release: &str) -> Result<&'a str> {
     let (headers, sources) = (versions(), versions());
     let found = headers
         .into_iter()
-        .filter(|version| sources.contains(version))
+        .filter(|version| suite.front == Front::Plain || sources.contains(version))
         .max_by_key(|version| numbers(version));
     found.with_context(|| {
         format!(
-            "{BACKPORTS} no longer holds {release}: kernels leave the archive when newer ones come. \
+            "{} no longer holds {release}: kernels leave the archive when newer ones come. \
              Install and boot one that it holds: {}",
-            held(parts.next().unwrap_or_default())
+            suite.name,
+            held(parts.next().unwrap_or_default(), suite)
         )
     })
 }
 
 /// Releases that the module can be built for, newest first.
-fn held(names: &str) -> String {
+fn held(names: &str, suite: Suite) -> String {
     let mut releases: Vec<&str> = names
         .lines()
         .filter_map(|name| name.strip_prefix("linux-headers-"))
-        .filter(|release| self::names(release).is_ok())
+        .filter(|release| self::names(release).is_ok_and(|names| names.suite == suite))
         .collect();
     releases.sort_by_key(|release| (std::cmp::Reverse(numbers(release)), *release));
     if releases.is_empty() {
@@ -158,9 +165,16 @@ linux-headers-7.3.4+deb13-rt-amd64
 
     #[test]
     fn release_names_its_series() {
-        for flavour in ["amd64", "cloud-amd64", "rt-amd64"] {
-            let names = names(&format!("7.3.4+deb13-{flavour}")).unwrap();
-            assert_eq!((&*names.series, &*names.upstream), ("7.3", "7.3.4"));
+        for (release, series, suite) in [
+            ("7.3.4+deb13-amd64", "7.3", "trixie-backports"),
+            ("7.3.4+deb13-cloud-amd64", "7.3", "trixie-backports"),
+            ("7.3.4+deb13-rt-amd64", "7.3", "trixie-backports"),
+            ("6.12.94+deb13-amd64", "6.12", "trixie"),
+            ("6.1.0-50-amd64", "6.1", "bookworm"),
+            ("5.10.0-32-cloud-amd64", "5.10", "bullseye"),
+        ] {
+            let names = names(release).unwrap();
+            assert_eq!((&*names.series, names.suite.name), (series, suite));
         }
     }
 
@@ -170,30 +184,50 @@ linux-headers-7.3.4+deb13-rt-amd64
             "6.18.44-fc-v509",
             "7.3.4-1-default",
             "7.3.4+deb13-arm64",
+            "6.1.0-50-arm64",
             "+deb13-amd64",
             "7.3+deb13-$(x)-amd64",
             "../7.3+deb13-amd64",
+            "6.1-amd64",
         ] {
             let error = names(other).unwrap_err().to_string();
-            assert!(error.contains("no kernel of Debian 13"), "{error}");
+            assert!(error.contains("no kernel of Debian"), "{error}");
         }
-        let error = names("6.12.94+deb13-amd64").unwrap_err().to_string();
-        assert!(error.contains("too old"), "{error}");
+        let error = names("6.5.0-5-amd64").unwrap_err().to_string();
+        assert!(error.contains("no kernels of the series 6.5"), "{error}");
     }
 
     #[test]
-    fn headers_need_their_source() {
+    fn module_in_rust_needs_headers_and_their_source() {
+        let backports = Suite::of("7.3").unwrap();
         assert_eq!(
-            pick(LISTING, "7.3.4+deb13-amd64").unwrap(),
+            pick(LISTING, "7.3.4+deb13-amd64", backports).unwrap(),
             "7.3.4-1~bpo13+1"
         );
         let gone = LISTING.split_once("==").unwrap().1;
         let gone = format!("==\n{}", gone.trim_start());
-        let error = pick(&gone, "7.2.7+deb13-amd64").unwrap_err().to_string();
+        let error = pick(&gone, "7.2.7+deb13-amd64", backports)
+            .unwrap_err()
+            .to_string();
         assert!(
             error
                 .ends_with("it holds: 7.3.4+deb13-amd64, 7.3.4+deb13-rt-amd64, 7.2.12+deb13-amd64"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn plain_module_needs_the_headers_alone() {
+        let listing = "Version: 6.12.94-1\n==\n==\nlinux-headers-6.12.94+deb13-amd64\n";
+        let suite = Suite::of("6.12").unwrap();
+        let picked = pick(listing, "6.12.94+deb13-amd64", suite).unwrap();
+        assert_eq!(picked, "6.12.94-1");
+        let error = pick(
+            "==\n==\nlinux-headers-6.12.94+deb13-amd64\n",
+            "6.12.90+deb13-amd64",
+            suite,
+        );
+        let error = error.unwrap_err().to_string();
+        assert!(error.ends_with("it holds: 6.12.94+deb13-amd64"), "{error}");
     }
 }
