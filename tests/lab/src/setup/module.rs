@@ -139,26 +139,66 @@ pub fn build(
             .with_context(|| format!("cannot make a directory for {}", path.display()))?;
         fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    // The Rust part of it is the same for all kernels.
+    let object = object(cache, module)?.filter(|_| kernel.front() == Front::Plain);
+    let made = dir.join(OBJECT);
+    if let Some(kept) = object.as_ref().filter(|kept| kept.exists()) {
+        fs::copy(kept, &made).with_context(|| format!("cannot copy {}", kept.display()))?;
+    }
     kernel
         .chroot(cache)
         .bind(&dir, "/module")
         .run(BUILD, &[&kernel.make_variables()], log)?;
+    if let Some(kept) = object.filter(|kept| !kept.exists()) {
+        cache.publish(&kept, |partial| {
+            fs::copy(&made, partial).with_context(|| format!("cannot copy {}", made.display()))?;
+            Ok(())
+        })?;
+    }
     forget_others(cache, kernel, module, target)?;
     let built = format!("{}.ko", module.name);
     fs::copy(dir.join(&built), target).with_context(|| format!("the build made no {built}"))?;
     Ok(())
 }
 
+/// The object of the module's Rust part (kmod/plain/build), in the module's directory.
+const OBJECT: &str = "plain/core_rust.o_shipped";
+
+/// What the names of kept ones begin with.
+const KEPT: &str = "core-";
+
+/// Where that of the present source is kept, whether it exists or not. None: the module has none.
+fn object(cache: &Cache, module: Module) -> Result<Option<PathBuf>> {
+    let sources = sources(module)?;
+    if !sources.iter().any(|(name, _)| name == "plain/build") {
+        return Ok(None);
+    }
+    let of_it = |name: &str| name.ends_with(".rs") || name == "plain/build";
+    let text: Vec<_> = sources
+        .iter()
+        .filter(|(name, _)| of_it(name))
+        .flat_map(|(name, content)| [name.as_str().into(), String::from_utf8_lossy(content)])
+        .collect();
+    let compilers = super::kernel::compilers_path(cache);
+    let compilers = compilers.to_string_lossy();
+    let key = key(text.iter().map(AsRef::as_ref).chain([compilers.as_ref()]));
+    Ok(Some(cache.path(format!("{}/{KEPT}{key}.o", module.kept))))
+}
+
 /// Removes builds for the kernel from earlier sources.
 fn forget_others(cache: &Cache, kernel: &Kernel, module: Module, target: &Path) -> Result<()> {
     let prefix = prefix(kernel);
+    let object = object(cache, module)?;
     for entry in fs::read_dir(cache.path(module.kept))
         .into_iter()
         .flatten()
         .flatten()
     {
-        let earlier = entry.file_name().to_string_lossy().starts_with(&prefix);
-        if earlier && !target.starts_with(entry.path()) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let earlier = name.starts_with(&prefix) || name.starts_with(KEPT);
+        let wanted = target.starts_with(entry.path()) || object.as_ref() == Some(&entry.path());
+        if earlier && !wanted {
             remove(&entry.path())?;
         }
     }
