@@ -185,6 +185,7 @@ fn root_part(arguments: &Arguments) -> Vec<String> {
             .map(str::to_owned)
             .to_vec();
     }
+    let series = arguments.kernel.series.clone().or_else(|| looks(arguments));
     let mut words = vec!["setup", "--root-part"];
     let all = match &arguments.task {
         Some(Task::Setup { update, tests, .. }) => {
@@ -204,14 +205,22 @@ fn root_part(arguments: &Arguments) -> Vec<String> {
         _ => false,
     };
     words.extend(all.then_some("--tests"));
-    if let Some(series) = &arguments.kernel.series {
+    if let Some(series) = &series {
         words.extend(["--kernel", series]);
     }
     words.into_iter().map(str::to_owned).collect()
 }
 
+/// The series for a look at the module, which any front of it is good for. None: the task is another.
+fn looks(arguments: &Arguments) -> Option<String> {
+    match arguments.task {
+        None | Some(Task::Shell | Task::Run { .. }) => setup::shortest().ok(),
+        _ => None,
+    }
+}
+
 fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let series = arguments.kernel.series.clone();
+    let series = arguments.kernel.series.clone().or_else(|| looks(arguments));
     let options = Options::new(series.as_deref().unwrap_or(DEFAULT_SERIES));
     match arguments.task.clone() {
         None => interactive::main_job(&setup::run(&options)?).map(code),

@@ -109,6 +109,18 @@ pub fn workspace() -> PathBuf {
     lab.ancestors().nth(2).unwrap_or(lab).to_owned()
 }
 
+/// The default series of kernels to look at, with the module that takes less to make: the one in Rust where the
+/// kernel's source is prepared already, else the one that the headers are enough for.
+pub fn shortest() -> Result<String> {
+    let cache = Cache::open()?;
+    let kernel = archive::complete(&cache, DEFAULT_SERIES);
+    let prepared = kernel.is_some_and(|kernel| kernel.build_tree(&cache).exists());
+    Ok(match prepared {
+        true => DEFAULT_SERIES.to_owned(),
+        false => format!("{DEFAULT_SERIES}{}", suite::PLAIN),
+    })
+}
+
 /// Makes what is missing.
 pub fn run(options: &Options) -> Result<Lab> {
     let cache = Cache::open()?;
