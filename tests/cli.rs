@@ -23,7 +23,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use program::{Home, PROGRAM};
+use program::{Home, Public};
 use serde_json::Value;
 use support::fixture;
 
@@ -159,13 +159,8 @@ fn unreadable_file_is_named_with_its_own_exit_code() {
 /// A user without access to slabinfo still sees the rest, and what would help.
 #[test]
 fn missing_permission_is_reported_with_a_remedy() {
-    // A copy that every user can run. Another process copies it: if it were open for writing here,
-    // a program that another test starts meanwhile would inherit it, and nobody could run it.
-    let script = "umask 022 && dir=$(mktemp -d) && chmod 755 \"$dir\" && cp \"$0\" \"$dir\" && echo \"$dir\"";
-    let made = Command::new("sh").args(["-c", script, PROGRAM]).output();
-    let made = String::from_utf8(made.unwrap().stdout).unwrap();
-    let directory = Path::new(made.trim_end());
-    let copy = directory.join("slabscope");
+    let public = Public::new();
+    let copy = public.program();
     let mut command = if rustix::process::geteuid().is_root() {
         let mut setpriv = Home::read_only().run("setpriv");
         setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
@@ -174,9 +169,7 @@ fn missing_permission_is_reported_with_a_remedy() {
     } else {
         Home::read_only().run(&copy)
     };
-    let output = command.arg("slabs").output();
-    fs::remove_dir_all(directory).unwrap();
-    let output = output.unwrap();
+    let output = command.arg("slabs").output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     let error = String::from_utf8(output.stderr).unwrap();
     for said in ["/proc/slabinfo", "sudo slabscope slabs"] {

@@ -128,3 +128,31 @@ impl Home {
         self.run_on_terminal(PROGRAM)
     }
 }
+
+/// A directory that every user can reach, with a copy of the program: a checkout in /root is reached by root
+/// alone. It is removed when dropped.
+#[derive(Debug)]
+pub struct Public(PathBuf);
+
+impl Public {
+    /// Makes it.
+    pub fn new() -> Self {
+        // Another process copies it: if it were open for writing here, a program that another test starts
+        // meanwhile would inherit it, and nobody could run it.
+        let script = "umask 022 && dir=$(mktemp -d) && chmod 755 \"$dir\" && cp \"$0\" \"$dir\" && echo \"$dir\"";
+        let made = Command::new("sh").args(["-c", script, PROGRAM]).output();
+        let made = String::from_utf8(made.unwrap().stdout).unwrap();
+        Self(made.trim_end().into())
+    }
+
+    /// The copy.
+    pub fn program(&self) -> PathBuf {
+        self.0.join("slabscope")
+    }
+}
+
+impl Drop for Public {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
