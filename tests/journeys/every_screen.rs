@@ -175,7 +175,10 @@ fn every_screen_is_ascii_without_unicode() {
     app.pruned(Status::Complete, 999_900);
     let screen = app.screen();
     assert!(screen.is_ascii(), "{screen}");
-    assert!(screen.contains("pruned 1/ 999,900 03:12:44 !"), "{screen}");
+    assert!(
+        screen.contains(" 1 pruned 1/ 999,900 03:12:44 "),
+        "{screen}"
+    );
 }
 
 #[test]

@@ -52,6 +52,25 @@ fn ledger_shows_the_refill_of_the_pruned_directories() {
 }
 
 #[test]
+fn closed_ledger_opens_again_from_the_history() {
+    let mut app = ledger();
+    app.keys("<Esc>5<Enter>");
+    app.shows("Pruned negative dentries below /mnt/ext4/1");
+    app.keys("<Esc>5<Left><Enter>");
+    app.shows("no prune at the cursor: p goes to the previous one");
+    app.keys("p<Enter>");
+    app.shows("Pruned negative dentries below /mnt/ext4/1");
+}
+
+#[test]
+fn history_without_a_prune_has_no_ledger() {
+    let mut app = App::new(80, 24);
+    app.sample(1, sample_with(50_100, 1_100));
+    app.keys("5<Enter>");
+    app.shows("nothing was pruned yet");
+}
+
+#[test]
 fn ledger_without_a_refill_says_nobody_needed_it() {
     let mut app = ledger();
     app.sample(123, sample_with(50_100, 1_100));

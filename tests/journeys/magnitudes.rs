@@ -147,7 +147,7 @@ fn missing_figure_is_a_dash_on_every_screen_that_has_it() {
     app.shows("- not reported by this kernel");
     app.keys("5");
     app.shows("SReclaimable -");
-    app.shows("negative -");
+    app.shows("negative (dotted) -");
     let mut zero = App::new(80, 24);
     let mut counted = sample();
     counted.dentries.as_mut().unwrap().lru_negative = Some(0);

@@ -71,7 +71,7 @@ fn plan_shows_each_directory_and_the_sum() {
     app.shows("Prune 2 subtrees");
     app.shows("1,000,000  /mnt/ext4/1   ext4");
     app.shows("    1,000  /mnt/ext4/other   ext4");
-    app.shows("▸ 1 negative dentries       1,001,000");
+    app.shows("▸ 1 negative only        1,001,000");
     app.shows("Scope    below these directories only");
     app.shows("slabscope prune /mnt/ext4/1 --mode negative; slabscope prune");
     app.keys("<Enter>");
@@ -108,7 +108,7 @@ fn many_marked_rows_are_paged_through_and_the_question_stays_in_sight() {
     app.keys("p");
     app.plan_all(&[counters(5, 0, 0); 40]);
     app.shows("/mnt/ext4/d00");
-    app.shows("lines 1 to 18 of 49: PgDn, PgUp");
+    app.shows("lines 1 to 18 of 50: PgDn, PgUp");
     app.shows("PgDn shows the rest; y counts after that");
     let prunes = |app: &mut App| {
         let effects = app.effects();
@@ -117,7 +117,7 @@ fn many_marked_rows_are_paged_through_and_the_question_stays_in_sight() {
     // Going to the end at once shows only a part of what is between.
     app.typed_ahead("<PageDown><PageDown><PageDown><PageDown>y");
     app.shows("the plan has more lines");
-    app.shows("lines 19 to 36 of 49");
+    app.shows("lines 19 to 36 of 50");
     app.keys("y");
     assert!(!prunes(&mut app), "the end was not shown");
     app.keys("<PageDown>");
@@ -293,6 +293,6 @@ fn long_paths_leave_the_figures_in_the_plan() {
     app.plan_all(&[counters(5, 0, 0); 9]);
     app.shows("PgDn shows the rest");
     app.keys(&"<PageDown>".repeat(4));
-    app.shows("▸ 1 negative dentries              45");
+    app.shows("▸ 1 negative only               45");
     app.shows("type y to prune");
 }

@@ -25,7 +25,7 @@ fn p_plans_and_changes_nothing() {
     });
     app.shows("Prune subtree /mnt/ext4/1");
     app.shows("ext4 on /dev/vdb");
-    app.shows("▸ 1 negative dentries");
+    app.shows("▸ 1 negative only");
     app.shows("1,000,000");
     app.shows("Keeps    1 in use; all files and their data");
     app.shows("       2 unused, but not negative");
@@ -192,7 +192,7 @@ fn ledger_compares_and_the_chart_marks_the_prune() {
         "{objects}"
     );
     app.shows("-999,900");
-    app.shows("pruned 1/ 999,900 03:12:44 ┆");
+    app.shows(" 1 pruned 1/ 999,900 03:12:44 ");
     assert!(
         matches!(&app.effects()[..],
         [Effect::Census { path, .. }] if path.as_os_str() == "/mnt/ext4"),
@@ -202,7 +202,7 @@ fn ledger_compares_and_the_chart_marks_the_prune() {
     app.shows("counting");
     app.sample(90, sample_with(50_100, 1_100));
     app.keys("5");
-    app.shows("pruned 1/ 999,900 03:12:44 ┆");
+    app.shows(" 1 pruned 1/ 999,900 03:12:44");
     app.shows("2026-11-22T03:12:44Z  prune negative  999,900 of 1,000,000 dentries  complete");
 }
 

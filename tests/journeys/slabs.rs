@@ -167,7 +167,7 @@ fn deceptive_cache_name_is_escaped() {
     let mut sample = sample();
     sample.caches.as_mut().unwrap()[0].name = "\u{1b}[2J\u{202e}x".into();
     app.sample(1, sample);
-    app.keys("/x");
+    app.keys("/~x$");
     assert!(app.screen().contains("\\u{1b}[2J\\u{202e}x"));
     app.shows_no("\u{1b}");
 }

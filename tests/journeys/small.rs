@@ -47,8 +47,8 @@ fn filter_says_how_it_ends() {
 #[test]
 fn plan_that_does_not_fit_says_so() {
     let mut app = App::planned(40, 10);
-    app.shows("1 negative dentries");
-    app.shows("lines 1 to 4 of 22: PgDn, PgUp");
+    app.shows("1 negative only");
+    app.shows("lines 1 to 4 of 19: PgDn, PgUp");
     app.shows("PgDn: more before y    Esc cancels");
     let mut app = App::planned(80, 24);
     app.shows_no("PgDn");

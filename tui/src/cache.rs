@@ -8,4 +8,5 @@ pub mod hotspots;
 pub mod negatives;
 pub mod notes;
 pub mod shapes;
+pub mod verdict;
 pub mod who;

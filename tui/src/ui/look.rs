@@ -13,6 +13,8 @@ pub struct Glyphs {
     pub trend: [&'static str; 3],
     /// Eighths of a bar, from one to eight.
     pub bar: [&'static str; 8],
+    /// What of a bar is yet to be filled.
+    pub track: &'static str,
     /// A line across.
     pub rule: &'static str,
     /// The vertical line of a prune in a chart.
@@ -40,6 +42,7 @@ pub struct Glyphs {
 const UNICODE: Glyphs = Glyphs {
     trend: ["▲", "▼", "="],
     bar: ["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
+    track: "░",
     rule: "─",
     marker: "┆",
     cursor: "│",
@@ -56,6 +59,7 @@ const UNICODE: Glyphs = Glyphs {
 const ASCII: Glyphs = Glyphs {
     trend: ["+", "-", "="],
     bar: [".", ".", ":", ":", "|", "|", "#", "#"],
+    track: ".",
     rule: "-",
     marker: "!",
     cursor: "|",

@@ -240,6 +240,8 @@ pub struct Model {
     pub started: Option<i64>,
     /// What the prunes of this session did, oldest first.
     pub ledgers: Vec<Ledger>,
+    /// The one of them that was opened again; None: the last.
+    pub reopened: Option<usize>,
     /// The directories that hold the most, over all filesystems.
     pub hotspots: HotspotsPage,
     /// The rungs of the ladder for the last plan.
@@ -289,6 +291,7 @@ impl Model {
             started: None,
             hotspots: HotspotsPage::default(),
             ledgers: Vec::new(),
+            reopened: None,
             ladder: Vec::new(),
             journal: Journal::default(),
             marks: BTreeMap::new(),
@@ -447,6 +450,18 @@ impl Model {
             span: self.history.span(end),
             cursor: None,
         }
+    }
+
+    /// The ledger that is shown, or would be.
+    pub fn ledger(&self) -> Option<&Ledger> {
+        let again = self.reopened.and_then(|at| self.ledgers.get(at));
+        again.or(self.ledgers.last())
+    }
+
+    /// The same, to change it.
+    pub fn ledger_mut(&mut self) -> Option<&mut Ledger> {
+        let last = self.ledgers.len().checked_sub(1)?;
+        self.ledgers.get_mut(self.reopened.unwrap_or(last))
     }
 
     /// The window of the history screen.

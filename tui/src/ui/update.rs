@@ -307,6 +307,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Cursor(steps) => charts::step(model, steps),
         Action::NextMark(steps) => charts::mark(model, steps),
         Action::Follow => model.charts.follow(),
+        Action::Reopen => prune::reopen(model),
         Action::Holders => return prune::ask_holders(model),
         Action::Layers => return prune::plan_layers(model),
         Action::Prune => return prune::confirmed(model),

@@ -361,6 +361,7 @@ fn popup(look: Look, title: &str, text: Vec<Line<'_>>, frame: &mut Frame<'_>, ar
     let height = u16::try_from(lines + 2)
         .unwrap_or(u16::MAX)
         .min(area.height);
+    let whole = area;
     let area = Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + (area.height - height) / 2,
@@ -371,8 +372,21 @@ fn popup(look: Look, title: &str, text: Vec<Line<'_>>, frame: &mut Frame<'_>, ar
         .border_set(look.glyphs.border)
         .title(Line::styled(format!(" {title} "), look.strong()))
         .padding(ratatui::widgets::Padding::horizontal(1));
-    frame.render_widget(Clear, area);
+    frame.render_widget(Clear, cleared(whole, area));
     frame.render_widget(paragraph.block(block), area);
+}
+
+/// What of the screen is cleared for a box: a few columns beside it would be remains of words.
+fn cleared(screen: Rect, area: Rect) -> Rect {
+    const REMAINS: u16 = 12;
+    match screen.width.saturating_sub(area.width) {
+        0..=REMAINS => Rect {
+            x: screen.x,
+            width: screen.width,
+            ..area
+        },
+        _ => area,
+    }
 }
 
 /// Columns for the text of a box over `area`.

@@ -147,8 +147,8 @@ fn plan(screen: &mut Screen<'_>) -> Result<()> {
     screen.wait_for("Prune subtree /mnt/ext4/1/2/3", SOON)?;
     screen.wait_for("1 to 3 need the module", SOON)?;
     screen.wait_still(STILL, SOON)?;
-    let row = row_of(screen, |row| row.contains("1 negative dentries"))?;
-    let text = row.split_once("dentries").map_or("", |(_, rest)| rest);
+    let row = row_of(screen, |row| row.contains("1 negative only"))?;
+    let text = row.split_once("only").map_or("", |(_, rest)| rest);
     ensure!(
         numbers(text).first() == Some(&(LOOKUPS as f64)),
         "of {LOOKUPS} negatives the plan has: {row}"

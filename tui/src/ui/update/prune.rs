@@ -398,5 +398,31 @@ fn closed(model: &mut Model, pruning: Pruning) -> InputMode {
     }
     let ledger = Ledger::new(pruning.mode, pruning.parts, pruning.skipped, model.now);
     model.ledgers.push(ledger);
+    model.reopened = None;
     InputMode::Ledger
+}
+
+/// The ledger of the prune at the charts' cursor; without one, of the last prune.
+pub(super) fn reopen(model: &mut Model) {
+    let began = |ledger: &Ledger, at: Duration| {
+        let mut parts = ledger.parts.iter();
+        parts.any(|part| part.began == Some(at))
+    };
+    let here = match model.history_window().cursor {
+        Some(at) => model.ledgers.iter().position(|ledger| began(ledger, at)),
+        None => model.ledgers.len().checked_sub(1),
+    };
+    let prunes = model.keymap.key("previous-prune");
+    match here {
+        Some(at) => {
+            model.reopened = Some(at);
+            model.mode = InputMode::Ledger;
+        }
+        None if model.ledgers.is_empty() => model.notice = Some("nothing was pruned yet".into()),
+        None => {
+            model.notice = Some(format!(
+                "no prune at the cursor: {prunes} goes to the previous one"
+            ))
+        }
+    }
 }

@@ -371,7 +371,7 @@ fn ended(model: &mut Model, job: u64, at: Duration, ended: EndedRung) -> Vec<Eff
             let (at, clock) = (ended.began, ended.clock);
             let label = format!("{} {clock}", label(&running.ask));
             model.history.markers.push(Marker { at, label });
-            if let (Origin::Ledger, Some(ledger)) = (&running.from, model.ledgers.last_mut()) {
+            if let (Origin::Ledger, Some(ledger)) = (&running.from, model.ledger_mut()) {
                 ledger.shrunk = Some((outcome.fell("slabs").unwrap_or(0), after));
                 model.mode = InputMode::Ledger;
                 return effects;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::text::Span;
 
+use super::cut;
 use crate::base::text;
 use crate::cache::history::{History, Marker, Point};
 use crate::ui::look::Look;
@@ -22,12 +24,45 @@ pub fn values(history: &History, window: Window, value: fn(&Point) -> Option<u64
     points.map(|point| (point.at, value(point))).collect()
 }
 
+/// How a line is drawn: told apart without colours, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stroke {
+    /// Without gaps.
+    Solid,
+    /// Half of it.
+    Dashed,
+    /// A third of it.
+    Dotted,
+}
+
+impl Stroke {
+    /// Whether a column of dots is drawn.
+    fn has(self, x: u32) -> bool {
+        match self {
+            Self::Solid => true,
+            Self::Dashed => x % 8 < 4,
+            Self::Dotted => x.is_multiple_of(3),
+        }
+    }
+
+    /// Its name behind that of a line: a line that is nothing special has none.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Solid => "",
+            Self::Dashed => " (dashed)",
+            Self::Dotted => " (dotted)",
+        }
+    }
+}
+
 /// A line of the chart.
 pub struct Series<'a> {
     /// Its values, in the order of time.
     pub values: &'a [Value],
     /// Its style.
     pub style: Style,
+    /// How it is drawn.
+    pub stroke: Stroke,
     /// Filled down to 0: for a single line.
     pub filled: bool,
 }
@@ -36,7 +71,7 @@ pub struct Series<'a> {
 pub struct Chart<'a> {
     /// Marked moments.
     pub markers: &'a [Marker],
-    /// The lines; a later one is drawn over an earlier one.
+    /// The lines. Where they share a cell, it has the dots of both in the colour of the later one.
     pub series: &'a [Series<'a>],
     /// The time that it shows.
     pub window: Window,
@@ -56,9 +91,9 @@ pub fn columns(width: u16) -> u32 {
 
 impl Chart<'_> {
     /// ```text
-    ///  10 GiB ┤⠉⠉⠉⠉⠉⠉⠉⠉┆
-    ///   5 GiB ┤        ┆⡄       ┆ pruned sessions/ 03:12:44
-    ///       0 ┤        ┆⠓⠒⠒⠒⠒⠒⠒⠒⠒⠒
+    ///  10 GiB ┤⠉⠉⠉⠉⠉⠉⠉⠉1        2
+    ///   5 GiB ┤        ┆⡄       ┆
+    ///       0 ┤        ┆⠓⠒⠒⠒⠒⠒⠒⠒┆⠒
     /// ```
     pub fn render(&self, area: Rect, buffer: &mut Buffer) {
         if area.width <= SCALE + 4 || area.height == 0 {
@@ -81,7 +116,6 @@ impl Chart<'_> {
         }
         self.markers(plot, begin, buffer);
         self.cursor(plot, begin, buffer);
-        self.labels(plot, begin, buffer);
     }
 
     fn scale(&self, area: Rect, top: u64, buffer: &mut Buffer) {
@@ -120,11 +154,13 @@ impl Chart<'_> {
             let y = (height * (1.0 - value as f64 / top as f64)).round() as u32;
             let (from_x, from_y) = last.unwrap_or((x, y));
             let bottom = if series.filled { dots.height - 1 } else { 0 };
-            for between in from_x..x {
+            for between in (from_x..x).filter(|&x| series.stroke.has(x)) {
                 dots.set_column(between, from_y, from_y.max(bottom));
             }
             // A step is a vertical: the time between two samples is unknown.
-            dots.set_column(x, from_y.min(y), from_y.max(y).max(bottom));
+            if from_y != y || series.stroke.has(x) {
+                dots.set_column(x, from_y.min(y), from_y.max(y).max(bottom));
+            }
             last = Some((x, y));
         }
         dots.draw(plot, series.style, buffer);
@@ -144,43 +180,48 @@ impl Chart<'_> {
         }
     }
 
-    /// The markers in the window, with their columns.
-    fn marked(&self, plot: Rect, begin: Duration) -> impl Iterator<Item = (&Marker, u16)> {
-        let within = move |at: Duration| at >= begin && at <= self.window.end;
-        let markers = self.markers.iter().filter(move |m| within(m.at));
-        markers.map(move |marker| {
-            let column = self.column(marker.at, begin, plot.width.into());
-            (marker, column as u16 + plot.x)
-        })
-    }
-
     fn markers(&self, plot: Rect, begin: Duration, buffer: &mut Buffer) {
-        for (_, x) in self.marked(plot, begin) {
+        for (number, marker) in numbered(self.markers, self.window) {
+            let column = self.column(marker.at, begin, plot.width.into());
+            let x = column as u16 + plot.x;
             for y in plot.top()..plot.bottom() {
-                buffer.set_string(x, y, self.look.glyphs.marker, self.look.warn());
+                let glyph = if y == plot.top() {
+                    number
+                } else {
+                    self.look.glyphs.marker
+                };
+                buffer.set_string(x, y, glyph, self.look.warn());
             }
-        }
-    }
-
-    fn labels(&self, plot: Rect, begin: Duration, buffer: &mut Buffer) {
-        for (number, (marker, x)) in self.marked(plot, begin).enumerate() {
-            // Labels of neighbouring prunes are below one another.
-            let y = plot.y + (number as u16 + 1) % plot.height.max(1);
-            let label = format!(" {} ", marker.label);
-            let width = text_width(&label);
-            let right = x + 1 + width <= plot.right();
-            let at = if right {
-                x + 1
-            } else {
-                x.saturating_sub(width).max(plot.x)
-            };
-            buffer.set_stringn(at, y, &label, plot.width.into(), self.look.warn());
         }
     }
 }
 
-fn text_width(label: &str) -> u16 {
-    u16::try_from(ratatui::text::Span::raw(label).width()).unwrap_or(u16::MAX)
+/// The markers in the window, each with its number there: one glyph.
+fn numbered(markers: &[Marker], window: Window) -> impl Iterator<Item = (&'static str, &Marker)> {
+    const NUMBERS: [&str; 9] = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    let within = move |marker: &&Marker| marker.at >= window.begin() && marker.at <= window.end;
+    let markers = markers.iter().filter(within).enumerate();
+    markers.map(|(index, marker)| (*NUMBERS.get(index).unwrap_or(&"+"), marker))
+}
+
+/// What the markers in a chart stand for, the newest first, as many as there is room for.
+pub fn legend(markers: &[Marker], window: Window, look: Look, room: usize) -> Vec<Span<'static>> {
+    let all: Vec<_> = numbered(markers, window)
+        .map(|(number, marker)| format!(" {number} {} ", marker.label))
+        .collect();
+    const LEAST: usize = 16;
+    let mut left = room;
+    let mut legend = Vec::new();
+    for text in all.into_iter().rev() {
+        let text = match Span::raw(text.as_str()).width() <= left {
+            true => text,
+            false if left >= LEAST => cut(&text, left),
+            false => break,
+        };
+        left = left.saturating_sub(Span::raw(text.as_str()).width());
+        legend.push(Span::styled(text, look.warn()));
+    }
+    legend
 }
 
 /// A raster finer than the cells: 2 by 4 dots in one, or 1 by 2 without braille.
@@ -221,40 +262,56 @@ impl Dots {
         for row in 0..u32::from(plot.height) {
             for column in 0..u32::from(plot.width) {
                 let (x, y) = (column * self.cell.0, row * self.cell.1);
-                let glyph = if self.cell == (2, 4) {
-                    self.braille(x, y)
-                } else {
-                    match (self.get(x, y), self.get(x, y + 1)) {
-                        (false, false) => None,
-                        (true, false) => Some('\''),
-                        (false, true) => Some('.'),
-                        (true, true) => Some(':'),
-                    }
+                let at = (plot.x + column as u16, plot.y + row as u16);
+                let Some(cell) = buffer.cell_mut(at) else {
+                    continue;
                 };
-                if let Some(glyph) = glyph
-                    && let Some(cell) =
-                        buffer.cell_mut((plot.x + column as u16, plot.y + row as u16))
-                {
+                let drawn = self.pattern(x, y);
+                if drawn != 0 {
+                    let glyph = self.glyph(drawn | self.drawn(cell.symbol()));
                     cell.set_char(glyph).set_style(style);
                 }
             }
         }
     }
 
-    /// Unicode's braille patterns have a bit for each dot, numbered down the left column first.
-    fn braille(&self, x: u32, y: u32) -> Option<char> {
+    /// The glyph of a pattern of dots. Unicode's braille patterns have a bit for each dot, numbered down the
+    /// left column first.
+    fn glyph(&self, pattern: u32) -> char {
+        match self.cell {
+            (2, 4) => char::from_u32(BRAILLE + pattern).unwrap_or(' '),
+            _ => [' ', '\'', '.', ':'][pattern as usize & 3],
+        }
+    }
+
+    /// The pattern that a cell shows already, of another line.
+    fn drawn(&self, symbol: &str) -> u32 {
+        let mut all = 1..1 << (self.cell.0 * self.cell.1);
+        let shown = symbol.chars().next();
+        match (self.cell, shown) {
+            ((2, 4), Some(c)) => u32::from(c).checked_sub(BRAILLE).filter(|&p| p < 1 << 8),
+            _ => all.find(|&pattern| Some(self.glyph(pattern)) == shown),
+        }
+        .unwrap_or(0)
+    }
+
+    /// The dots that are set in a cell, whose first dot is given, a bit each.
+    fn pattern(&self, x: u32, y: u32) -> u32 {
         const BITS: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
         let mut pattern = 0;
-        for (dy, bits) in (0..).zip(BITS) {
-            for (dx, bit) in (0..).zip(bits) {
+        for (dy, bits) in (0..self.cell.1).zip(BITS) {
+            for (dx, bit) in (0..self.cell.0).zip(bits) {
                 if self.get(x + dx, y + dy) {
                     pattern |= bit;
                 }
             }
         }
-        char::from_u32(0x2800 + pattern).filter(|_| pattern != 0)
+        pattern
     }
 }
+
+/// The empty braille pattern.
+const BRAILLE: u32 = 0x2800;
 
 /// Bytes on a scale.
 pub fn bytes_label(value: u64) -> String {

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span, Text};
 
 use super::fit::wrapped;
 use super::grid::meanings;
+use crate::cache::verdict::Rule;
 use crate::ui::keymap::{Binding, Scope, label};
 use crate::ui::keys_now::is_offered;
 use crate::ui::model::{CGROUP_COLUMNS, FILESYSTEM_COLUMNS, Model, Page, Screen, TREE_SHAPES};
@@ -77,6 +78,13 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
     match model.screen {
         Screen::Filesystems => columns(model, meanings(FILESYSTEM_COLUMNS, area.width), &mut lines),
         Screen::Cgroups => columns(model, meanings(CGROUP_COLUMNS, area.width), &mut lines),
+        Screen::Slabs if model.slabs.detail.is_none() => {
+            lines.push(Line::styled(
+                " The line with !, the first that holds",
+                model.look.strong(),
+            ));
+            lines.extend(Rule::ALL.map(|rule| Line::raw(format!("   {}", rule.means()))));
+        }
         _ => {}
     }
     if model.page == Some(Page::Names) {

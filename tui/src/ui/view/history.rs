@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::chart::{self, Chart, Series};
+use super::chart::{self, Chart, Series, Stroke};
 use super::{log, rule, slabs};
 use crate::base::text::{count, duration, known, mebibytes};
 use crate::kernel::source::{DentryState, Memory};
@@ -13,32 +13,45 @@ use crate::ui::model::{Model, Window};
 
 /// ```text
 ///  ── SReclaimable 2,310.4 MiB, last 10 min ─────────────────────────────────
-///  10 GiB ┤⠉⠉⠉⠉⠉⠉⠉⠉⢣┆ pruned sessions/ 03:12:44
+///  10 GiB ┤⠉⠉⠉⠉⠉⠉⠉⠉⢣1
 ///  ── dentries 1,103,018  off LRU 112,300  on LRU 990,718  negative 120,004 ────
 ///  41.2M ┤
+///   1 pruned sessions/ 03:12:44
 ///  ── 1 prune, recorded in /root/.local/state/slabscope/audit.jsonl ─────────
 ///  2026-11-22T03:12:44Z  prune negative  40,099,870 of 40,100,212 dentries ...
 /// ```
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let log_height = log::height(model, area);
-    let [memory_title, memory, dentry_title, dentries, log_area] = Layout::vertical([
+    let window = model.history_window();
+    let width = area.width.into();
+    let legend = chart::legend(&model.history.markers, window, model.look, width);
+    let [
+        memory_title,
+        memory,
+        dentry_title,
+        dentries,
+        markers,
+        log_area,
+    ] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Fill(1),
         Constraint::Length(1),
         Constraint::Fill(1),
+        Constraint::Length(u16::from(!legend.is_empty())),
         Constraint::Length(log_height),
     ])
     .areas(area);
-    let window = model.history_window();
+    frame.render_widget(Line::from(legend), markers);
     let (memory_then, dentries_then) = figures(model);
     let figure = |of: fn(Memory) -> Option<u64>| {
         let text = known(memory_then.and_then(of), mebibytes);
         Span::styled(text, model.look.strong())
     };
+    let dotted = Stroke::Dotted.word();
     let title = Line::from(vec![
         Span::styled(" SReclaimable ", model.look.accent()),
         figure(|memory| memory.sreclaimable),
-        Span::styled("  SUnreclaim ", model.look.warn()),
+        Span::styled(format!("  SUnreclaim{dotted} "), model.look.warn()),
         figure(|memory| memory.sunreclaim),
         Span::raw(when(model, window)),
     ]);
@@ -86,8 +99,8 @@ fn dentries_title(model: &Model, state: Option<DentryState>, width: u16) -> Line
     let names = match width {
         110.. => [
             "referenced (off the LRU)",
-            "on the LRU",
-            "of those negative",
+            "on the LRU (dashed)",
+            "of those negative (dotted)",
         ],
         _ => ["off LRU", "on LRU", "negative"],
     };
@@ -115,13 +128,14 @@ pub(super) fn dentry_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let lru = values(|point| point.dentries?.lru);
     let negative = values(|point| point.dentries?.lru_negative);
     let series = [
-        (&total, look.accent()),
-        (&lru, look.good()),
-        (&negative, look.warn()),
+        (&total, look.accent(), Stroke::Solid),
+        (&lru, look.good(), Stroke::Dashed),
+        (&negative, look.warn(), Stroke::Dotted),
     ]
-    .map(|(values, style)| Series {
+    .map(|(values, style, stroke)| Series {
         values,
         style,
+        stroke,
         filled: false,
     });
     let chart = Chart {

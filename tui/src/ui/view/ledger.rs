@@ -6,7 +6,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 
 use super::plan::what;
-use super::{rule, slabs, tail};
+use super::{chart, rule, slabs, tail};
 use crate::base::text::{bytes, count, duration, mebibytes, printable};
 use crate::kernel::session::{PruneMode, Status};
 use crate::kernel::source::Cache;
@@ -33,7 +33,7 @@ const CHART: u16 = 5;
 ///  ── SReclaimable, the prune marked ────────────────────────────────────────────
 /// ```
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let Some(ledger) = model.ledgers.last() else {
+    let Some(ledger) = model.ledger() else {
         return;
     };
     let mut text = head_of(model, ledger);
@@ -52,12 +52,15 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     ])
     .areas(area);
     frame.render_widget(Text::from(text), table_area);
-    rule(
+    let mut name = Line::styled(" SReclaimable, the prune marked ", model.look.strong());
+    let room = usize::from(title.width).saturating_sub(name.width() + 4);
+    name.extend(chart::legend(
+        &model.history.markers,
+        model.window(),
         model.look,
-        Line::styled(" SReclaimable, the prune marked ", model.look.strong()),
-        frame,
-        title,
-    );
+        room,
+    ));
+    rule(model.look, name, frame, title);
     slabs::reclaimable_chart(model, frame, chart);
 }
 

@@ -20,6 +20,7 @@ use crate::base::text::{bytes, count, duration, percent, printable, short};
 use crate::kernel::session::{Counters, MODES, PruneMode};
 use crate::reclaim::ladder::Rung;
 use crate::reclaim::prune::{self, Task};
+use crate::ui::look::Look;
 use crate::ui::model::{Confirm, Model, Pruning};
 
 /// The dry run.
@@ -42,20 +43,21 @@ pub(super) fn planning(
 }
 
 /// ```text
-///  ┌ Prune below /var/spool/app/sessions ───────────────────────────────────┐
+///  ┌ Prune subtree /var/spool/app/sessions ─────────────────────────────────┐
 ///  │ ext4 on /dev/vda1                                                      │
 ///  │                                                                        │
-///  │ ▸ 1 negative dentries    40,100,212   7.2 GiB                          │
-///  │   2 unused dentries      40,100,221   7.2 GiB                          │
-///  │   3 unused + inodes             13   7.2 GiB                          │
-///  │   4 page cache only           307   1.2 MiB                          │
+///  │                           DENTRIES     INODES     PAGES  WILL FREE     │
+///  │ ▸ 1 negative only       40,100,212          -         -    7.2 GiB     │
+///  │   2 all unused          40,100,221          -         -    7.2 GiB     │
+///  │   3 unused + inodes     40,100,221         13   1.2 MiB    7.2 GiB     │
+///  │   4 page cache only              -          -   1.2 MiB    1.2 MiB     │
 ///  │                                                                        │
-///  │ stays  4 in use; all files and their data                              │
-///  │        9 unused, but not negative                                      │
-///  │ costs  the next lookup of each such name asks the filesystem again     │
-///  │ reach  below this directory only, on this filesystem only              │
-///  │ as     slabscope prune /var/spool/app/sessions --mode negative         │
-///  │ wider  >: filesystem, cgroup, cache, everybody                         │
+///  │ Keeps    4 in use; all files and their data                            │
+///  │          9 unused, but not negative                                    │
+///  │ Cost     the next lookup of each such name asks the filesystem again   │
+///  │ Scope    below this directory only, on this filesystem only            │
+///  │ CLI      slabscope prune /var/spool/app/sessions --mode negative       │
+///  │ Broader  >: filesystem, cgroup, cache, system                          │
 ///  │                                                                        │
 ///  │ type y to prune    Enter does nothing    Esc cancels                   │
 ///  └────────────────────────────────────────────────────────────────────────┘
@@ -64,7 +66,9 @@ pub(super) fn asked(model: &Model, confirm: &Confirm, area: Rect) -> Asked {
     let look = model.look;
     let (title, mut text) = directories(model, confirm, area);
     text.push(Line::raw(""));
-    text.extend(MODES.map(|mode| choice(model, confirm, mode)));
+    let room = inside(area).into();
+    text.push(heads(look, room));
+    text.extend(MODES.map(|mode| choice(model, confirm, mode, room)));
     if !confirm.prunes() {
         text.extend(without::lines(model, confirm));
         text.extend(held(model, confirm, area));
@@ -155,31 +159,56 @@ fn several(confirm: &Confirm, area: Rect) -> (String, Vec<Line<'static>>) {
     (title, lines.collect())
 }
 
-fn choice(model: &Model, confirm: &Confirm, mode: PruneMode) -> Line<'static> {
+/// A line of the table: dentries, inodes and pages that go, and the memory that it frees. On a narrow screen the
+/// first and the last, or the first alone.
+fn row(words: &str, figures: [String; 4], room: usize) -> String {
+    let [dentries, inodes, pages, free] = figures;
+    let first = format!("{words:<20} {dentries:>13}");
+    match room {
+        66.. => format!("{first} {inodes:>10} {pages:>9} {free:>10}"),
+        45.. => format!("{first} {free:>10}"),
+        _ => first,
+    }
+}
+
+/// The heads of the table.
+fn heads(look: Look, room: usize) -> Line<'static> {
+    let heads = ["DENTRIES", "INODES", "PAGES", "WILL FREE"].map(str::to_owned);
+    Line::styled(row("", heads, room), look.dim())
+}
+
+fn choice(model: &Model, confirm: &Confirm, mode: PruneMode, room: usize) -> Line<'static> {
     let look = model.look;
     let words = match mode {
-        PruneMode::Negative => "1 negative dentries",
-        PruneMode::Dentries => "2 unused dentries",
+        PruneMode::Negative => "1 negative only",
+        PruneMode::Dentries => "2 all unused",
         PruneMode::Inodes => "3 unused + inodes",
         PruneMode::Pages => "4 page cache only",
     };
-    let size = match mode {
-        PruneMode::Pages => Some(pages(model, confirm.pages(mode))),
-        _ => confirm.bytes(mode, |task| model.sizes(&task.mount)),
+    let none = || "-".to_owned();
+    let known = |figure: Option<String>| figure.unwrap_or_else(none);
+    let cached = pages(model, confirm.pages(mode));
+    let files = confirm.knows_files();
+    let slab = confirm.bytes(mode, |task| model.sizes(&task.mount));
+    let dentries = count(confirm.predicted(mode));
+    let figures = match mode {
+        PruneMode::Negative | PruneMode::Dentries => {
+            [dentries, none(), none(), known(slab.map(bytes))]
+        }
+        PruneMode::Inodes => [
+            dentries,
+            known(files.then(|| count(confirm.inodes(mode)))),
+            known(files.then(|| bytes(cached))),
+            known(slab.map(|slab| bytes(slab.saturating_add(cached)))),
+        ],
+        PruneMode::Pages => {
+            let size = known(files.then(|| bytes(cached)));
+            [none(), none(), size.clone(), size]
+        }
     };
-    let known = confirm.knows_files() || !mode.may_write();
-    let size = size.map_or("-".into(), bytes);
     let chosen = mode == confirm.mode;
     let mark = if chosen { look.glyphs.chosen } else { " " };
-    let figure = count(match mode {
-        PruneMode::Inodes => confirm.inodes(mode),
-        _ => confirm.predicted(mode),
-    });
-    let [figure, size] = match known {
-        true => [figure, size],
-        false => ["-".into(), "-".into()],
-    };
-    let text = format!("{mark} {words:<20} {figure:>14}   {size:>9}");
+    let text = row(&format!("{mark} {words}"), figures, room);
     Line::styled(text, if chosen { look.strong() } else { Style::new() })
 }
 
@@ -358,8 +387,9 @@ pub(super) fn pruning(model: &Model, pruning: &Pruning, frame: &mut Frame<'_>, a
     } else {
         String::new()
     };
-    let width = usize::from(area.width.saturating_sub(10).min(60));
+    let width = usize::from(inside(area));
     let filled = (width as u64).saturating_mul(share.min(100)) / 100;
+    let filled = filled as usize;
     let [.., full] = look.glyphs.bar;
     let mut text = vec![
         Line::raw(format!(
@@ -368,7 +398,10 @@ pub(super) fn pruning(model: &Model, pruning: &Pruning, frame: &mut Frame<'_>, a
             count(predicted),
             pruning.mode.unit()
         )),
-        Line::styled(full.repeat(filled as usize), look.accent()),
+        Line::from(vec![
+            Span::styled(full.repeat(filled), look.accent()),
+            Span::styled(look.glyphs.track.repeat(width - filled), look.dim()),
+        ]),
     ];
     let turn = pruning.turn();
     let parts = pruning.parts.len();

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, Clear, Padding, Paragraph, Wrap};
 
 use super::asked::{Asked, Prompt};
-use super::{areas, inside, paragraph_height, too_small};
+use super::{areas, cleared, inside, paragraph_height, too_small};
 use crate::ui::model::{Answer, InSight, InputMode, Model};
 
 /// The question on the screen.
@@ -82,8 +82,8 @@ pub fn in_sight(model: &Model) -> Option<InSight> {
 ///  │ PgDn shows the rest; y counts after that    Esc cancels   │
 ///  └───────────────────────────────────────────────────────────┘
 /// ```
-pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let Some(Shown { asked, sight, area }) = Shown::new(model, area) else {
+pub(super) fn render(model: &Model, frame: &mut Frame<'_>, screen: Rect) {
+    let Some(Shown { asked, sight, area }) = Shown::new(model, screen) else {
         return;
     };
     let look = model.look;
@@ -97,7 +97,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         Constraint::Length(1),
     ])
     .areas(block.inner(area));
-    frame.render_widget(Clear, area);
+    frame.render_widget(Clear, cleared(screen, area));
     frame.render_widget(block, area);
     let scroll = u16::try_from(sight.first).unwrap_or(u16::MAX);
     let paragraph = Paragraph::new(Text::from(asked.text)).wrap(Wrap { trim: false });

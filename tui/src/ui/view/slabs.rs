@@ -3,12 +3,12 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Clear;
 
-use super::chart::{self, Chart, Series};
+use super::chart::{self, Chart, Series, Stroke};
 use super::fit::LOW;
 use super::{Hit, cut, figures, rule, summary, table, trouble};
 use crate::base::text::{duration, printable};
+use crate::cache::verdict::{self, Rule};
 use crate::kernel::source::{Class, SourceError};
 use crate::ui::model::{Column, Model, Shown, Window};
 
@@ -16,6 +16,8 @@ use crate::ui::model::{Column, Model, Shown, Window};
 struct Areas {
     figures: Rect,
     summary: Rect,
+    verdict: Rect,
+    legend: Rect,
     chart: Rect,
     notes: Rect,
     title: Rect,
@@ -64,9 +66,14 @@ fn areas(model: &Model, area: Rect) -> Areas {
         _ => (area.height / 4).min(14).saturating_sub(1),
     };
     let notes = u16::try_from(notes(model).len()).unwrap_or(0);
-    let [figures, below, chart, notes, title, table] = Layout::vertical([
+    // A low screen has no room to say that all is well.
+    let worth = area.height >= 10 && !shown && verdict(model).is_some();
+    let verdict = u16::from(area.height >= LOW || worth);
+    let [figures, below, verdict, legend, chart, notes, title, table] = Layout::vertical([
         Constraint::Length(head),
         Constraint::Length(below),
+        Constraint::Length(verdict),
+        Constraint::Length(chart.min(1)),
         Constraint::Length(chart),
         Constraint::Length(notes),
         Constraint::Length(1),
@@ -81,6 +88,8 @@ fn areas(model: &Model, area: Rect) -> Areas {
     Areas {
         figures,
         summary: if fits_beside { beside } else { below },
+        verdict,
+        legend,
         chart,
         notes,
         title,
@@ -106,7 +115,9 @@ pub fn shows_summary(model: &Model) -> bool {
 ///  SUnreclaim       612.1 MiB  0% =            held, off LRU      212,400 =
 ///  Slab          10,024.4 MiB 15% of 64.0 GiB  on LRU          40,990,718 ▲ 74.1k/s
 ///  inodes         1,203,119     ▲ 17/s           negative      40,120,004 97% ▲
-///  9.2 GiB ┤          ⣀⣀⡠⠤⠤⠒⠒⠉⠉
+///  ! 7.2 GiB in 40.1M negative dentries, 97% of all   2: where
+///  ── SReclaimable  SUnreclaim (dotted), last 60 s  1 pruned sessions/ 03:12:44 ────
+///  9.2 GiB ┤          ⣀⣀⡠⠤⠤⠒⠒1⠉
 ///        0 ┤⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿
 ///  ── 187 caches by cache size ▼ ──────────────────────────────────────────────────
 ///          OBJS     ACTIVE  USE OBJ SIZE    SLABS     SIZE Δ OBJ/s NAME
@@ -122,8 +133,20 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     if shows_summary(model) {
         summary::render(model, shown, frame, areas.figures, areas.summary);
     }
+    frame.render_widget(
+        verdict_line(model, areas.verdict.width.into()),
+        areas.verdict,
+    );
+    if areas.legend.height > 0 {
+        let room = areas.legend.width.into();
+        rule(
+            model.look,
+            legend(model, model.window(), room),
+            frame,
+            areas.legend,
+        );
+    }
     memory_chart(model, model.window(), frame, areas.chart);
-    legend(model, frame, areas.chart);
     for (note, area) in notes(model).iter().zip(areas.notes.rows()) {
         let note = cut(note, area.width.into());
         frame.render_widget(Line::styled(note, model.look.warn()), area);
@@ -169,13 +192,14 @@ pub(super) fn memory_chart(model: &Model, window: Window, frame: &mut Frame<'_>,
         false => values(|point| point.memory?.slab),
     };
     let lines = [
-        (&reclaimable, model.look.accent()),
-        (&unreclaimable, model.look.warn()),
-        (&slab, model.look.accent()),
+        (&reclaimable, model.look.accent(), Stroke::Solid),
+        (&unreclaimable, model.look.warn(), Stroke::Dotted),
+        (&slab, model.look.accent(), Stroke::Solid),
     ];
-    let series = lines.map(|(values, style)| Series {
+    let series = lines.map(|(values, style, stroke)| Series {
         values,
         style,
+        stroke,
         filled: false,
     });
     of_bytes(model, &series, window).render(area, frame.buffer_mut());
@@ -199,26 +223,52 @@ fn of_bytes<'a>(model: &'a Model, series: &'a [Series<'a>], window: Window) -> C
     }
 }
 
-/// The chart's lines and values, in its upper right corner.
-fn legend(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let span = duration(model.window().span);
+fn verdict(model: &Model) -> Option<(Rule, String)> {
+    verdict::verdict(&model.shown.as_ref()?.sample)
+}
+
+/// What stands out most, and the key that leads on.
+fn verdict_line(model: &Model, room: usize) -> Line<'static> {
+    let look = model.look;
+    let Some((rule, words)) = verdict(model) else {
+        return Line::styled(" nothing stands out", look.dim());
+    };
+    let key = |name| model.keymap.key(name);
+    let lead = match rule {
+        Rule::Unreclaimable => format!("{}: which caches", key("class")),
+        Rule::Negative => format!("{}: where", key("tree")),
+        Rule::Idle => format!("{}: shrinks a cache", key("shrink")),
+        Rule::Slab => format!("{}: a cache in detail", key("detail")),
+    };
+    let left = room.saturating_sub(lead.len() + 6);
+    Line::from(vec![
+        Span::styled(
+            format!(" ! {}", cut(&words, left)),
+            look.warn().patch(look.strong()),
+        ),
+        Span::styled(format!("   {lead}"), look.accent()),
+    ])
+}
+
+/// The chart's lines, its time and its markers.
+fn legend(model: &Model, window: Window, room: usize) -> Line<'static> {
+    let look = model.look;
     let names = match has_classes(model) {
         true => vec![
-            Span::styled(" SReclaimable ", model.look.accent()),
-            Span::styled(" SUnreclaim ", model.look.warn()),
+            Span::styled(" SReclaimable ", look.accent()),
+            Span::styled(format!(" SUnreclaim{}", Stroke::Dotted.word()), look.warn()),
         ],
-        false => vec![Span::styled(" Slab ", model.look.accent())],
+        false => vec![Span::styled(" Slab", look.accent())],
     };
-    let span = Span::raw(format!(" last {span} "));
-    let legend = Line::from_iter(names.into_iter().chain([span]));
-    let width = u16::try_from(legend.width()).unwrap_or(u16::MAX);
-    // A small chart is worth more than its legend.
-    if area.height > 2 && area.width > 2 * width {
-        let at = Rect::new(area.right() - width, area.y, width, 1);
-        frame.render_widget(Clear, at);
-        frame.render_widget(legend, at);
-    }
+    let span = Span::raw(format!(", last {} ", duration(window.span)));
+    let mut legend = Line::from_iter(names.into_iter().chain([span]));
+    let room = room.saturating_sub(legend.width() + RULE);
+    legend.extend(chart::legend(&model.history.markers, window, look, room));
+    legend
 }
+
+/// Columns of a rule beside its title.
+const RULE: usize = 4;
 
 /// One line, filled below.
 pub(super) fn filled<'a>(model: &Model, values: &'a [chart::Value]) -> [Series<'a>; 2] {
@@ -226,6 +276,7 @@ pub(super) fn filled<'a>(model: &Model, values: &'a [chart::Value]) -> [Series<'
     series.map(|(style, filled)| Series {
         values,
         style,
+        stroke: Stroke::Solid,
         filled,
     })
 }
