@@ -111,11 +111,14 @@ enum Task {
     },
     /// Measure the module against what the kernel itself offers
     Bench {
-        /// Part of the names of the measurements to make
+        /// Parts of the names of the measurements to make, with commas between them
         filter: Option<String>,
         /// How often each is made; the longest are made less often
         #[arg(long, default_value_t = bench::ROUNDS, value_parser = clap::value_parser!(u32).range(1..=100))]
         rounds: u32,
+        /// How many guests make them, one after the other: some figures differ from boot to boot
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=20))]
+        boots: u32,
         /// Count instructions instead of time: what else the host does has no influence then
         #[arg(long)]
         instructions: bool,
@@ -304,6 +307,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Some(Task::Bench {
             filter,
             rounds,
+            boots,
             instructions,
             list,
         }) => {
@@ -311,7 +315,12 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             if list {
                 return Ok(bench::list(&filter, instructions));
             }
-            bench::run(&options, &filter, rounds, instructions)
+            let how = bench::How {
+                rounds,
+                boots,
+                instructions,
+            };
+            bench::run(&options, &filter, how)
         }
         Some(Task::Test {
             filter,

@@ -73,7 +73,8 @@ fn is_work(bench: Bench) -> bool {
 fn selected(filter: &str, instructions: bool) -> Vec<&'static Measure> {
     let wanted = |measure: &&Measure| {
         let tool = tool(measure).unwrap_or_default();
-        (measure.name.contains(filter) || tool.contains(filter))
+        let mut parts = filter.split(',');
+        parts.any(|part| measure.name.contains(part) || tool.contains(part))
             && (!instructions || is_work(measure.bench))
     };
     MEASURES.iter().filter(wanted).collect()
@@ -87,8 +88,24 @@ pub fn list(filter: &str, instructions: bool) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Makes the measurements that the filter selects, in time or in instructions; fails when one misses its bound.
-pub fn run(options: &Options, filter: &str, wanted: u32, instructions: bool) -> Result<ExitCode> {
+/// How measurements are made.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// Rounds of each, in each boot.
+    pub rounds: u32,
+    /// Boots: figures go from boot to boot with where memory happens to lie.
+    pub boots: u32,
+    /// In instructions instead of time.
+    pub instructions: bool,
+}
+
+/// Makes the measurements that the filter selects; fails when one misses its bound.
+pub fn run(options: &Options, filter: &str, how: How) -> Result<ExitCode> {
+    let How {
+        boots,
+        instructions,
+        ..
+    } = how;
     let selected = selected(filter, instructions);
     ensure!(
         !selected.is_empty(),
@@ -99,45 +116,64 @@ pub fn run(options: &Options, filter: &str, wanted: u32, instructions: bool) -> 
         ..options.clone()
     })?;
     let started = Instant::now();
-    let guest = if instructions {
-        let patience = Accel::Counted.boot_timeout();
-        Guest::boot_with(&lab, MACHINE, Accel::Counted, patience)?
-    } else {
-        Guest::boot_sized(&lab, MACHINE)?
-    };
-    guest.load_module()?;
-    guest.sh(&format!("insmod {PEER}"))?;
-    let mut benches: Vec<Bench> = selected.iter().map(|measure| measure.bench).collect();
-    benches.dedup();
-    let mut rows = Vec::new();
-    for bench in benches {
-        let measures: Vec<_> = selected
-            .iter()
-            .filter(|measure| measure.bench == bench)
-            .collect();
-        let samples = samples(&guest, measures[0], rounds(bench, wanted))?;
-        rows.extend(measures.iter().map(|measure| Row::new(measure, &samples)));
+    let mut all: Vec<Sample> = Vec::new();
+    let mut accel = Accel::Tcg;
+    for boot in 1..=boots {
+        if boots > 1 {
+            eprintln!("boot {boot} of {boots}");
+        }
+        let guest = if instructions {
+            let patience = Accel::Counted.boot_timeout();
+            Guest::boot_with(&lab, MACHINE, Accel::Counted, patience)?
+        } else {
+            Guest::boot_sized(&lab, MACHINE)?
+        };
+        accel = guest.accel();
+        all.extend(in_guest(&guest, &selected, how.rounds)?);
+        guest.poweroff()?;
     }
-    let how = match guest.accel() {
+    let accel = match accel {
         Accel::Kvm => "KVM",
         Accel::Tcg => "emulated (TCG)",
         Accel::Counted => "emulated, 2 ns an instruction",
     };
     println!(
-        "Linux {}, {how}, {} processors, {} MiB; {:.0} s. Ratios are of times within one round; median (least - most).\n",
-        guest.release(),
+        "Linux {}, {accel}, {} processors, {} MiB; {}{:.0} s. Ratios are of times within one round; median (least - most).\n",
+        lab.kernel.release,
         MACHINE.cpus,
         MACHINE.memory_mib,
+        if boots > 1 {
+            format!("{boots} boots, ")
+        } else {
+            String::new()
+        },
         started.elapsed().as_secs_f64()
     );
+    let rows: Vec<Row> = selected
+        .iter()
+        .map(|measure| Row::new(measure, &all))
+        .collect();
     print!("{}", table::render(&rows));
-    guest.poweroff()?;
     let missed = rows.iter().any(Row::missed);
     Ok(if missed {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// The measurements of one boot.
+fn in_guest(guest: &Guest, selected: &[&Measure], wanted: u32) -> Result<Vec<Sample>> {
+    guest.load_module()?;
+    guest.sh(&format!("insmod {PEER}"))?;
+    let mut all = Vec::new();
+    let mut done = None;
+    for measure in selected {
+        if done.replace(measure.bench) != Some(measure.bench) {
+            all.extend(samples(guest, measure, rounds(measure.bench, wanted))?);
+        }
+    }
+    Ok(all)
 }
 
 /// Makes the guest run one measurement, and prints how each round went.
