@@ -24,7 +24,7 @@ pub fn values(history: &History, window: Window, value: fn(&Point) -> Option<u64
     points.map(|point| (point.at, value(point))).collect()
 }
 
-/// How a line is drawn: told apart without colours, too.
+/// How a line is drawn: lines differ without colours, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stroke {
     /// Without gaps.
