@@ -51,6 +51,9 @@ enum Task {
         /// Everything that the tests need: each of their series
         #[arg(long, conflicts_with = "series")]
         tests: bool,
+        /// With --tests: what `test --all` needs, too
+        #[arg(long, requires = "tests")]
+        all: bool,
         /// The module that the measurements compare with, too
         #[arg(long, hide = true)]
         peer: bool,
@@ -190,24 +193,26 @@ fn root_part(arguments: &Arguments) -> Vec<String> {
     }
     let series = arguments.kernel.series.clone().or_else(|| looks(arguments));
     let mut words = vec!["setup", "--root-part"];
-    let all = match &arguments.task {
-        Some(Task::Setup { update, tests, .. }) => {
+    let several = arguments.kernel.series.is_none();
+    let (tests, all) = match &arguments.task {
+        Some(Task::Setup {
+            update, tests, all, ..
+        }) => {
             words.extend(update.then_some("--update"));
-            *tests
+            (*tests, *all)
         }
         Some(Task::Bench { .. }) => {
             words.push("--peer");
-            false
+            (false, false)
         }
-        Some(
-            Task::Test { .. }
-            | Task::Learn {
-                record: Some(_), ..
-            },
-        ) => arguments.kernel.series.is_none(),
-        _ => false,
+        Some(Task::Test { all, .. }) => (several, several && *all),
+        Some(Task::Learn {
+            record: Some(_), ..
+        }) => (several, several),
+        _ => (false, false),
     };
-    words.extend(all.then_some("--tests"));
+    words.extend(tests.then_some("--tests"));
+    words.extend(all.then_some("--all"));
     if let Some(series) = &series {
         words.extend(["--kernel", series]);
     }
@@ -235,7 +240,10 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Some(Task::Learn {
             record: Some(dir), ..
         }) => {
-            let series = series.map_or_else(series::resolve, |series| Ok(vec![series]))?;
+            let series = series.map_or_else(
+                || series::with_rust(&series::WITH_RUST),
+                |series| Ok(vec![series]),
+            )?;
             let labs: Vec<_> = series
                 .iter()
                 .map(|series| setup::run(&Options::new(series)))
@@ -249,12 +257,13 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Some(Task::Setup {
             update,
             tests,
+            all,
             peer,
             root_part,
         }) => {
-            let all = || {
+            let make = || {
                 let series = match tests {
-                    true => series::tested()?,
+                    true => series::tested(all)?,
                     false => vec![options.series],
                 };
                 for series in series {
@@ -273,8 +282,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
                 Ok(ExitCode::SUCCESS)
             };
             match root_part {
-                true => sudo::handing_over(all),
-                false => all(),
+                true => sudo::handing_over(make),
+                false => make(),
             }
         }
         Some(Task::Run { timeout, command }) => {
@@ -345,8 +354,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// The series to test, and what of the tests on each: with a filter, whatever it selects on the newest.
 fn tested(all: bool, list: bool, soak: bool, filter: bool) -> Result<Vec<Tested>> {
     let series = match list {
-        true => series::wanted(),
-        false => series::tested()?,
+        true => series::wanted(all),
+        false => series::tested(all)?,
     };
     let own = [OWN.to_owned(), format!("{OWN}-6.12")];
     let own = own

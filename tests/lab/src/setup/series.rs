@@ -8,26 +8,30 @@ use super::cache::Cache;
 use super::host;
 use super::suite::{OLDER, OLDEST_WITH_RUST, PLAIN};
 
-/// The series with the module that the tests want: it has one source for both.
-pub const TESTED: [&str; 2] = ["7.3", "7.2"];
+/// The series with the module in Rust: the newest, and another one that only a run of everything tests.
+pub const WITH_RUST: [&str; 2] = ["7.3", "7.2"];
 
 /// The series that may have left the archive: its suite is supported no longer.
 const LEAVING: &str = "5.10";
 
-/// All series to test: the newest, the other one with the module in Rust, the newest once more with the
-/// module as it is elsewhere, and the older ones.
-pub fn tested() -> Result<Vec<String>> {
-    let newest = resolve()?;
+/// The series to test: the newest, with `all` the other one with the module in Rust, the newest once more
+/// with the module as it is elsewhere, and the older ones.
+pub fn tested(all: bool) -> Result<Vec<String>> {
+    let newest = with_rust(if all { &WITH_RUST } else { &WITH_RUST[..1] })?;
     let plain = newest.first().map(|newest| format!("{newest}{PLAIN}"));
     Ok(newest.into_iter().chain(plain).chain(older()?).collect())
 }
 
 /// Likewise, whatever the archive holds: for a list.
-pub fn wanted() -> Vec<String> {
+pub fn wanted(all: bool) -> Vec<String> {
+    let [newest, other] = WITH_RUST;
     let older = OLDER.iter().map(|(series, _)| (*series).to_owned());
-    let plain = format!("{}{PLAIN}", TESTED[0]);
-    let newest = TESTED.map(str::to_owned).into_iter();
-    newest.chain([plain]).chain(older).collect()
+    [newest.to_owned()]
+        .into_iter()
+        .chain(all.then(|| other.to_owned()))
+        .chain([format!("{newest}{PLAIN}")])
+        .chain(older)
+        .collect()
 }
 
 /// The older series.
@@ -60,17 +64,16 @@ fn have(cache: &Cache, series: &str) -> Result<()> {
         .context("cannot choose a kernel")
 }
 
-/// The series to test. A series that has left the archive is replaced by the newest that fits;
-/// there must be two.
-pub fn resolve() -> Result<Vec<String>> {
+/// Series with the module in Rust. One that has left the archive is replaced by the newest that fits.
+pub fn with_rust(wanted: &[&str]) -> Result<Vec<String>> {
     let cache = Cache::open()?;
-    if TESTED
+    if wanted
         .iter()
         .all(|series| archive::complete(&cache, series).is_some())
     {
-        return Ok(TESTED.map(str::to_owned).to_vec());
+        return Ok(wanted.iter().map(|&series| series.to_owned()).collect());
     }
-    choose(&TESTED, |series| have(&cache, series))
+    choose(wanted, |series| have(&cache, series))
 }
 
 /// Chooses the wanted number of series; `have` fails with [`Gone`] if the archive has none.
@@ -93,7 +96,7 @@ fn choose(wanted: &[&str], have: impl Fn(&str) -> Result<()>) -> Result<Vec<Stri
         let Some(found) = found else {
             bail!(
                 "{}; `--kernel SERIES` tests on one",
-                too_few(series, &chosen)
+                too_few(series, wanted.len(), &chosen)
             );
         };
         eprintln!(
@@ -104,13 +107,13 @@ fn choose(wanted: &[&str], have: impl Fn(&str) -> Result<()>) -> Result<Vec<Stri
     Ok(chosen)
 }
 
-fn too_few(series: &str, chosen: &[String]) -> anyhow::Error {
+fn too_few(series: &str, wanted: usize, chosen: &[String]) -> anyhow::Error {
     let only = match chosen {
         [] => "none".to_owned(),
         some => some.join(", "),
     };
     anyhow!(
-        "the tests want two different series of kernels from {OLDEST_WITH_RUST} on; {series} has left the archive, and \
+        "the tests want {wanted} series of kernels from {OLDEST_WITH_RUST} on; {series} has left the archive, and \
          without it there is {only}"
     )
 }
@@ -120,8 +123,8 @@ mod tests {
     use super::super::suite::Suite;
     use super::*;
 
-    fn resolved(held: &[&str]) -> Result<Vec<String>> {
-        choose(&["7.3", "7.2"], |series| {
+    fn chosen(wanted: &[&str], held: &[&str]) -> Result<Vec<String>> {
+        choose(wanted, |series| {
             if held.contains(&series) {
                 return Ok(());
             }
@@ -135,16 +138,36 @@ mod tests {
 
     #[test]
     fn missing_series_is_replaced_by_the_newest_other_one() {
-        assert_eq!(resolved(&["7.3", "7.2"]).unwrap(), ["7.3", "7.2"]);
-        assert_eq!(resolved(&["7.5", "7.4", "7.3"]).unwrap(), ["7.3", "7.5"]);
-        assert_eq!(resolved(&["7.5", "7.4"]).unwrap(), ["7.5", "7.4"]);
+        for (held, both) in [
+            (&["7.3", "7.2"][..], ["7.3", "7.2"]),
+            (&["7.5", "7.4", "7.3"], ["7.3", "7.5"]),
+            (&["7.5", "7.4"], ["7.5", "7.4"]),
+        ] {
+            assert_eq!(chosen(&WITH_RUST, held).unwrap(), both);
+            assert_eq!(chosen(&WITH_RUST[..1], held).unwrap(), both[..1]);
+        }
     }
 
     #[test]
-    fn one_kernel_is_too_few() {
-        for held in [&["7.3"][..], &["7.4"], &[]] {
-            let error = resolved(held).unwrap_err().to_string();
-            assert!(error.contains("two different series"), "{error}");
+    fn too_few_series_are_an_error() {
+        for (wanted, held) in [
+            (&WITH_RUST[..], &["7.3"][..]),
+            (&WITH_RUST, &["7.4"]),
+            (&WITH_RUST, &[]),
+            (&WITH_RUST[..1], &[]),
+        ] {
+            let error = chosen(wanted, held).unwrap_err().to_string();
+            let count = wanted.len();
+            assert!(error.contains(&format!("want {count} series")), "{error}");
         }
+    }
+
+    #[test]
+    fn listed_and_tested_series_are_the_same() {
+        assert_eq!(wanted(false), ["7.3", "7.3-plain", "6.12", "6.1", "5.10"]);
+        assert_eq!(
+            wanted(true),
+            ["7.3", "7.2", "7.3-plain", "6.12", "6.1", "5.10"]
+        );
     }
 }

@@ -162,16 +162,6 @@ const ON_NEWEST: &[&str] = &[
     "learn::interrupted",
 ];
 
-/// On other series with the module in Rust: what rests on the kernel's structures.
-const ON_OTHERS: &[&str] = &[
-    "module_loads",
-    "ext4::main_job",
-    "ext4::census_exact",
-    "ext4::inodes",
-    "ext4::pages",
-    COUNTS,
-];
-
 /// On the newest once more, with the module as it is for kernels without Rust.
 const ON_NEWEST_PLAIN: &[&str] = &["module_loads", "ext4::census_exact", "ext4::inodes"];
 

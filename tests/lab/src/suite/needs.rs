@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::{ON_NEWEST, ON_NEWEST_PLAIN, ON_OLD, ON_OLDER, ON_OLDEST, ON_OTHERS};
+use super::{ON_NEWEST, ON_NEWEST_PLAIN, ON_OLD, ON_OLDER, ON_OLDEST};
 use crate::setup::archive::numbers;
 use crate::setup::own;
-use crate::setup::suite::{Front, OLDER, OLDEST_WITH_RUST, PLAIN, Suite};
+use crate::setup::suite::{Front, OLDER, OLDEST_WITH_RUST, Suite};
 
 /// The series of the releases that packages are made for.
 const PACKAGED: [&str; 2] = ["6.12", "6.1"];
@@ -86,8 +86,7 @@ impl Tested {
         let older = OLDER.iter().position(|(older, _)| *older == series);
         let chosen = match older {
             _ if newest => ON_NEWEST,
-            None if series.ends_with(PLAIN) => ON_NEWEST_PLAIN,
-            None => ON_OTHERS,
+            None => ON_NEWEST_PLAIN,
             Some(0) => ON_OLDER,
             Some(place) if place + 1 == OLDER.len() => ON_OLDEST,
             Some(_) => ON_OLD,
@@ -139,7 +138,6 @@ mod tests {
         for (series, newest, chosen) in [
             ("7.3", true, ON_NEWEST),
             ("7.3-plain", false, ON_NEWEST_PLAIN),
-            ("7.2", false, ON_OTHERS),
             ("6.12", false, ON_OLDER),
             ("6.1", false, ON_OLD),
             ("5.10", false, ON_OLDEST),

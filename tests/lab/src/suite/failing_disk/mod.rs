@@ -23,7 +23,11 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "ext4::nothing_goes_once_it_has_given_up_writing",
-        run: |_, guest| given_up(guest),
+        run: |_, guest| given_up_by_ext4(guest),
+    },
+    Case {
+        name: "btrfs::nothing_goes_once_it_has_given_up_writing",
+        run: |_, guest| given_up_by_btrfs(guest),
     },
     Case {
         name: "ext4::nothing_goes_after_a_sync_that_failed",
@@ -383,20 +387,42 @@ fn inode_words(guest: &Guest, kind: &Kind, script: &str, command: &str) -> Resul
     Ok(words.concat())
 }
 
+/// ext4 with an error of its own: the disk is well.
+fn given_up_by_ext4(guest: &Guest) -> Result<()> {
+    let disk = Disk::BadData;
+    let error = format!(
+        "mount -o remount,errors=remount-ro,noatime {TOP}
+         echo 1 >/sys/fs/ext4/$(basename {})/trigger_fs_error",
+        disk.device()
+    );
+    given_up(guest, &EXT4, disk, &error)
+}
+
+/// btrfs whose transaction could not be written, and was aborted.
+fn given_up_by_btrfs(guest: &Guest) -> Result<()> {
+    let disk = Disk::Flakey;
+    let error = format!(
+        "{}
+         touch {TOP}/last; ! sync -f {TOP}
+         {}
+         grep -q ' {TOP} btrfs ro,' /proc/mounts",
+        disk.turn(false),
+        disk.turn(true)
+    );
+    given_up(guest, &BTRFS, disk, &error)
+}
+
 /// A filesystem that has given up writing may have clean pages that are the only copy, and does not
 /// report which.
-fn given_up(guest: &Guest) -> Result<()> {
-    let disk = Disk::BadData;
+fn given_up(guest: &Guest, kind: &Kind, disk: Disk, error: &str) -> Result<()> {
     guest.load_module()?;
     disk.make(guest)?;
-    mount(guest, &EXT4, disk)?;
+    mount(guest, kind, disk)?;
     let dir = format!("{TOP}/dir");
     guest.sh(&format!(
-        "mount -o remount,errors=remount-ro,noatime {TOP}
-         mkdir {dir} && for n in $(seq 10); do echo word >{dir}/$n; done && sync && grep -q . {dir}/*
-         echo 1 >/sys/fs/ext4/$(basename {})/trigger_fs_error
-         ! touch {dir}/another",
-        disk.device()
+        "mkdir {dir} && for n in $(seq 10); do echo word >{dir}/$n; done && sync && grep -q . {dir}/*
+         {error}
+         ! touch {dir}/another"
     ))?;
     let mut wrong = Vec::new();
     for mode in ["pages", "inodes"] {
