@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What differs between the kernels that the module is built for, from Linux 6.1 on. features.sh has tried
+ * What differs between the kernels that the module is built for, from Linux 5.10 on. features.sh has tried
  * what the kernel at hand has; a version is asked for only where no header shows it. No other file asks for
  * either.
  */
@@ -22,6 +22,14 @@
 #include <linux/writeback.h>
 
 #include "features.h"
+
+/*
+ * Before, btrfs recorded no error of an ordered extent that failed to finish, and an inode with
+ * I_DONTCACHE could be evicted unwritten.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 13)
+#error "slabscope is for Linux 5.10.13 and later"
+#endif
 
 #if __has_include(<linux/folio_batch.h>)
 #include <linux/folio_batch.h>
@@ -64,7 +72,10 @@
 
 #ifndef SLABSCOPE_HAS_FLUSH_RANGE
 #define filemap_flush_range		slabscope_flush_range
-/* Begins to write, and waits for nothing. */
+/*
+ * Begins to write, and waits for nothing. Linux 5.10 to 5.14 export this for whole files only, which
+ * takes as long as a file is large and cannot be killed: there what is large is not begun.
+ */
 static inline int slabscope_flush_range(struct address_space *mapping, loff_t from, loff_t to)
 {
 #ifdef SLABSCOPE_HAS_FDATAWRITE_WBC
@@ -77,26 +88,21 @@ static inline int slabscope_flush_range(struct address_space *mapping, loff_t fr
 
 	return filemap_fdatawrite_wbc(mapping, &wbc);
 #else
-	return filemap_flush(mapping);
+	return i_size_read(mapping->host) <= SZ_64M ? filemap_flush(mapping) : 0;
 #endif
 }
 #endif
 
-/* The size of the object that kmalloc() gives for a size. */
+/* The size of the object that kmalloc() gives for a size: kmalloc_index() is for constants. */
 #ifndef SLABSCOPE_HAS_SIZE_ROUNDUP
 #define kmalloc_size_roundup		slabscope_size_roundup
 static inline size_t slabscope_size_roundup(size_t size)
 {
-	unsigned int index = kmalloc_index(size);
-
-	switch (index) {
-	case 1:
+	if (KMALLOC_MIN_SIZE <= 32 && size > 64 && size <= 96)
 		return 96;
-	case 2:
+	if (KMALLOC_MIN_SIZE <= 64 && size > 128 && size <= 192)
 		return 192;
-	default:
-		return 1UL << index;
-	}
+	return max_t(size_t, roundup_pow_of_two(size), KMALLOC_MIN_SIZE);
 }
 #endif
 
@@ -124,16 +130,21 @@ static inline bool slabscope_ext4_has_error(struct super_block *sb)
 /*
  * One that has aborted its journal then neither is read-only nor shut down (Linux 6.1:
  * ext4_handle_error()). It marks its superblock, the block of which it keeps: s_state, EXT4_ERROR_FS.
- * Where that block is not cached, as with the option sb=, it may have.
+ * One that was shut down, or whose device went read-only, marks nothing; made read-only then, it keeps
+ * its journal: s_feature_incompat, EXT4_FEATURE_INCOMPAT_RECOVER, which a remount in good order clears.
+ * Where that block is not cached, as with the option sb=, either may be so.
  */
 static inline bool slabscope_ext4_has_error(struct super_block *sb)
 {
-	const size_t at = 1024, state = 0x3a, error = 2;
+	const size_t at = 1024, state = 0x3a, error = 2, incompat = 0x60, recover = 4;
 	struct buffer_head *bh = sb_find_get_block(sb, at / sb->s_blocksize);
 	bool has = true;
 
 	if (bh) {
-		has = le16_to_cpup((__le16 *)(bh->b_data + at % sb->s_blocksize + state)) & error;
+		const char *super = bh->b_data + at % sb->s_blocksize;
+
+		has = (le16_to_cpup((__le16 *)(super + state)) & error) ||
+		      (sb_rdonly(sb) && (le32_to_cpup((__le32 *)(super + incompat)) & recover));
 		brelse(bh);
 	}
 	return has;
@@ -169,8 +180,13 @@ static inline int slabscope_escape(const char *text, char *buf, int size)
 	for (; *text; text++) {
 		unsigned char c = *text;
 		bool plain = c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+		char escaped[5];
+		int i, count = snprintf(escaped, sizeof(escaped), plain ? "%c" : "\\%03o", c);
 
-		len += snprintf(buf + min(len, size), max(size - len, 0), plain ? "%c" : "\\%03o", c);
+		/* A byte at a time: snprintf() would put a NUL in the place of the last. */
+		for (i = 0; i < count; i++, len++)
+			if (len < size)
+				buf[len] = escaped[i];
 	}
 	return len;
 #endif
@@ -235,13 +251,30 @@ static inline unsigned long slabscope_next_locked(struct address_space *mapping,
 
 		for (i = 0; i < pagevec_count(&batch) && locked == ULONG_MAX; i++)
 			if (PageLocked(batch.pages[i]))
-				locked = max(from, page_index(batch.pages[i]));
+				locked = max(from, page_to_index(batch.pages[i]));
 		pagevec_release(&batch);
 		cond_resched();
 	}
 #endif
 	return locked;
 }
+
+#ifndef SLABSCOPE_HAS_GET_FOLIOS_TAG
+/* Not 0: somebody has killed us. */
+static inline int slabscope_wait_writeback(struct page *page)
+{
+#ifdef SLABSCOPE_HAS_FOLIO_WAIT
+	return folio_wait_writeback_killable(page_folio(page));
+#else
+	struct page *head = compound_head(page);
+	int killed = 0;
+
+	while (!killed && PageWriteback(head))
+		killed = wait_on_page_bit_killable(head, PG_writeback);
+	return killed;
+#endif
+}
+#endif
 
 /*
  * Waits until what is being written of a range is, or we are killed; errors stay where they
@@ -272,8 +305,7 @@ static inline bool slabscope_wait_written(struct address_space *mapping, pgoff_t
 		unsigned int i;
 
 		for (i = 0; i < pagevec_count(&batch) && !killed; i++)
-			while (!killed && PageWriteback(batch.pages[i]))
-				killed = wait_on_page_bit_killable(batch.pages[i], PG_writeback);
+			killed = slabscope_wait_writeback(batch.pages[i]);
 		pagevec_release(&batch);
 		cond_resched();
 	}
@@ -283,6 +315,11 @@ static inline bool slabscope_wait_written(struct address_space *mapping, pgoff_t
 
 #ifndef SLABSCOPE_HAS_PERCPU_WQ
 #define system_percpu_wq		system_wq
+#endif
+
+/* Exported since Linux 6.1: where it is not, waiting for the end is the next best. */
+#ifndef SLABSCOPE_HAS_CANCEL_WORK
+#define cancel_work(work)		cancel_work_sync(work)
 #endif
 
 #ifdef SLABSCOPE_HAS_D_SHORTNAME

@@ -78,14 +78,21 @@ static bool write_failed(const struct inode *inode)
  * extents, that read as zeros (ext4_end_io_end()). It is to be seen by write_inode() alone, which
  * says so first, and without WB_SYNC_ALL writes nothing.
  *
+ * A btrfs whose transaction was aborted is read-only from then on (__btrfs_handle_fs_error()): extents
+ * that were finished within it are clean, without an error, and nothing on the disk refers to them. One
+ * that was mounted read-only looks the same; there nothing was written, and little is lost by sparing it.
+ *
  * Context: process context without locks; before Linux 7.3 ext4 without a journal may sleep.
  */
 static bool has_given_up(struct inode *inode)
 {
 	struct writeback_control wbc = { .sync_mode = WB_SYNC_NONE };
 	struct super_block *sb = inode->i_sb;
+	const char *type = sb->s_type->name;
 
-	return !strcmp(sb->s_type->name, "ext4") &&
+	if (!strcmp(type, "btrfs"))
+		return sb_rdonly(sb);
+	return !strcmp(type, "ext4") &&
 	       (sb->s_op->write_inode(inode, &wbc) || slabscope_ext4_has_error(sb));
 }
 
@@ -119,11 +126,13 @@ void slabscope_count_stay(enum slabscope_stay stay, struct slabscope_counters *f
 
 /*
  * Called under the d_lock of a dentry whose inode it is. That of a removed file is left to its
- * last user: whose iput() removes the file's data.
+ * last user: whose iput() removes the file's data. What an inode of a block device maps is the disk's
+ * page cache, which is nobody's to drop by a name.
  */
 void slabscope_hold(struct inode *inode, struct slabscope_held *held)
 {
-	if (!inode || !READ_ONCE(inode->i_nlink) || held->count == SLABSCOPE_HELD)
+	if (!inode || !READ_ONCE(inode->i_nlink) || inode->i_mapping != &inode->i_data ||
+	    held->count == SLABSCOPE_HELD)
 		return;
 	ihold(inode);
 	held->inodes[held->count++] = inode;
