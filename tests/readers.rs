@@ -274,12 +274,19 @@ fn stable_names_are_counted_once_while_others_come_and_go() {
 }
 
 /// Between two runs the child at which the walk stands moves to another directory, as every second
-/// name here does once it was reported: the walk goes on in its own directory.
+/// name here does once it was reported: the walk goes on in its own directory. Where it stood is lost now and
+/// then, and it begins again: it gives up, and says so, if that happens often, as on a busy machine.
 #[test]
 fn walk_stays_in_its_directory_when_names_move_away_under_it() {
     if !usable() {
         return;
     }
+    let complete = (0..5).any(|_| walked_to_the_end_while_names_moved_away());
+    assert!(complete, "the walk gave up each time");
+}
+
+/// Whether the walk got to the end of its directory.
+fn walked_to_the_end_while_names_moved_away() -> bool {
     let scene = Scene::new("moves");
     let path = |dir: &str, name: &str| scene.0.join(dir).join(name);
     fs::create_dir(scene.0.join("here")).unwrap();
@@ -302,8 +309,13 @@ fn walk_stays_in_its_directory_when_names_move_away_under_it() {
         }
         ControlFlow::Continue(())
     });
-    assert!(whole.unwrap().complete);
-    assert_eq!(told.len(), 4000);
+    let complete = whole.unwrap().complete;
+    assert!(
+        !complete || told.len() == 4000,
+        "{} are missing",
+        4000 - told.len()
+    );
+    complete
 }
 
 /// When the walk enters a directory it has counted its children, but nothing below them.
