@@ -83,19 +83,27 @@ fn directory_that_was_replaced_is_not_pruned() {
     fs::remove_dir(elsewhere).unwrap();
 }
 
-/// The mount that the plan was made on is unmounted, and the path leads to what it hid.
-#[test]
-fn directory_whose_mount_went_away_is_not_pruned() {
-    use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+/// Takes this thread's mounts from those of the others. False: only root is permitted.
+fn has_mounts_of_its_own() -> bool {
+    use rustix::mount::MountPropagationFlags;
+    use rustix::thread::{UnshareFlags, unshare_unsafe};
     // SAFETY: the call takes from this thread what it shares with the others, directories and
     // mounts; nothing here relies on that.
-    let own = unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) };
-    // Only root is permitted.
-    if own.is_err() {
-        return;
+    if unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.is_err() {
+        return false;
     }
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private).unwrap();
+    true
+}
+
+/// The mount that the plan was made on is unmounted, and the path leads to what it hid.
+#[test]
+fn directory_whose_mount_went_away_is_not_pruned() {
+    use rustix::mount::{MountFlags, UnmountFlags};
+    if !has_mounts_of_its_own() {
+        return;
+    }
     let path = directory("mounted");
     rustix::mount::mount("none", &path, "tmpfs", MountFlags::empty(), None).unwrap();
     let plan = plan(&path);
@@ -152,22 +160,16 @@ fn uncached_path_is_reported_with_its_missing_names() {
 /// A cached directory is opened while mounts come and go, which fail openat2(2) now and then.
 #[test]
 fn cached_directory_is_opened_while_others_mount() {
-    use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+    use rustix::mount::{MountFlags, UnmountFlags};
     let path = directory("beside-mounts");
     let over = path.join("over");
     fs::create_dir(&over).unwrap();
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|threads| {
         threads.spawn(|| {
-            // SAFETY: as above.
-            let own =
-                unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) };
-            // Only root is permitted.
-            if own.is_err() {
+            if !has_mounts_of_its_own() {
                 return;
             }
-            let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-            rustix::mount::mount_change("/", private).unwrap();
             while !done.load(std::sync::atomic::Ordering::Relaxed) {
                 rustix::mount::mount("none", &over, "tmpfs", MountFlags::empty(), None).unwrap();
                 rustix::mount::unmount(&over, UnmountFlags::DETACH).unwrap();

@@ -153,14 +153,14 @@ impl Run for Args {
             mode: self.mode(),
             bounds: self.bounds(),
         };
-        let done = prune::carry_out(order, &mut kernel, &audit, &mut |_| {}, &mut |so_far| {
+        let pruned = prune::carry_out(order, &mut kernel, &audit, &mut |_| {}, &mut |so_far| {
             progress.show(|| self.so_far(&plan, so_far));
             interrupt.flow()
         });
         drop(progress);
-        let (result, recorded) = (done.done.result, done.done.recorded);
+        let (result, recorded) = (pruned.done.result, pruned.done.recorded);
         let [before, after] =
-            [done.before, done.after].map(|sample| model::Figures::of(&sample, mount.as_ref()));
+            [pruned.before, pruned.after].map(|sample| model::Figures::of(&sample, mount.as_ref()));
         let complete = matches!(&result, Ok(outcome) if outcome.status == Status::Complete);
         let exit = super::deed(complete, recorded);
         let outcome = result?;

@@ -386,7 +386,7 @@ impl Plan {
                     ran.ended = Ended::Failed(error.to_string());
                 }
                 if now.options != self.options {
-                    let changed = difference(&self.options, &now.options);
+                    let changed = self.options.difference(&now.options);
                     self.report_change(&now, &changed, &mut ran);
                 }
             }
@@ -439,24 +439,6 @@ impl Plan {
 /// Upper bound on the time for that.
 const SET_RIGHT: Duration = Duration::from_secs(30);
 
-/// The options that only one of the two has.
-fn difference(before: &Options, after: &Options) -> String {
-    let show = |(key, value): (&str, Option<&str>)| match value {
-        Some(value) => format!("{}={}", printable(key), printable(value)),
-        None => printable(key),
-    };
-    let only = |of: &Options, other: &Options, sign: char| {
-        let other = other.by_key();
-        let all = of.by_key().into_iter();
-        let only = all.filter(|(key, value)| other.get(key) != Some(value));
-        only.map(|option| format!("{sign}{}", show(option)))
-            .collect::<Vec<_>>()
-    };
-    let mut words = only(before, after, '-');
-    words.extend(only(after, before, '+'));
-    words.join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -498,13 +480,5 @@ mod tests {
             assert_eq!(why(fs, true), None);
         }
         assert!(why("tmpfs", true).unwrap().contains("nothing would go"));
-    }
-
-    #[test]
-    fn change_of_options_is_reported() {
-        let before = Options::from("rw,commit=5");
-        let after = Options::from("ro,commit=30");
-        assert_eq!(difference(&before, &after), "-commit=5 -rw +commit=30 +ro");
-        assert_eq!(difference(&before, &before), "");
     }
 }

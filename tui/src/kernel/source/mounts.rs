@@ -1,9 +1,10 @@
 //! /proc/self/mountinfo.
 
 mod layers;
+mod options;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::hash::Hash;
@@ -16,6 +17,7 @@ use super::Malformed;
 use super::lines::{Parsed, Skipped, lines};
 use crate::kernel::paths;
 pub use layers::Layers;
+pub use options::Options;
 
 /// A mounted filesystem.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -319,33 +321,6 @@ impl Mounted {
     }
 }
 
-/// Options of a superblock, as the kernel writes them: `rw,errors=remount-ro`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options(Arc<str>);
-
-impl Options {
-    /// Each option with its value, by its key.
-    pub fn by_key(&self) -> BTreeMap<&str, Option<&str>> {
-        let all = self.0.split(',').filter(|option| !option.is_empty());
-        let pair = |option| match str::split_once(option, '=') {
-            Some((key, value)) => (key, Some(value)),
-            None => (option, None),
-        };
-        all.map(pair).collect()
-    }
-
-    /// Whether `key` is among them.
-    pub fn has(&self, key: &str) -> bool {
-        self.by_key().contains_key(key)
-    }
-}
-
-impl From<&str> for Options {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
 /// Text that many lines of one file share, kept once: for thousands of mounts, allocating and
 /// freeing it for each took more time than reading it.
 #[derive(Default)]
@@ -366,7 +341,7 @@ impl Shared {
     /// Longer ones hold what no other mount has: the directories of an overlay.
     fn options(&mut self, text: &str) -> Options {
         const ALIKE: usize = 128;
-        Options(match text.len() {
+        Options::from(match text.len() {
             ..ALIKE => self.text(text),
             _ => text.into(),
         })

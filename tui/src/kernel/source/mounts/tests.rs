@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 
 use super::*;
