@@ -390,17 +390,22 @@ fn inode_words(guest: &Guest, kind: &Kind, script: &str, command: &str) -> Resul
 /// ext4 with an error of its own: the disk is well.
 fn given_up_by_ext4(guest: &Guest) -> Result<()> {
     let disk = Disk::BadData;
-    let error = format!(
-        "mount -o remount,errors=remount-ro,noatime {TOP}
-         echo 1 >/sys/fs/ext4/$(basename {})/trigger_fs_error",
-        disk.device()
-    );
-    given_up(guest, &EXT4, disk, &error)
+    let kind = Kind {
+        options: "noinit_itable,commit=600,noatime,errors=remount-ro",
+        ..EXT4
+    };
+    let name = disk.device().trim_start_matches("/dev/");
+    let error = format!("echo 1 >/sys/fs/ext4/{name}/trigger_fs_error");
+    given_up(guest, &kind, disk, &error)
 }
 
 /// btrfs whose transaction could not be written, and was aborted.
 fn given_up_by_btrfs(guest: &Guest) -> Result<()> {
     let disk = Disk::Flakey;
+    let kind = Kind {
+        options: "commit=600,noatime",
+        ..BTRFS
+    };
     let error = format!(
         "{}
          touch {TOP}/last; ! sync -f {TOP}
@@ -409,7 +414,7 @@ fn given_up_by_btrfs(guest: &Guest) -> Result<()> {
         disk.turn(false),
         disk.turn(true)
     );
-    given_up(guest, &BTRFS, disk, &error)
+    given_up(guest, &kind, disk, &error)
 }
 
 /// A filesystem that has given up writing may have clean pages that are the only copy, and does not
