@@ -10,6 +10,8 @@ mod cgroups;
 mod cgroups_v1;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/metrics.rs"]
+mod metrics;
 #[path = "support/program.rs"]
 mod program;
 #[path = "cli/rungs.rs"]

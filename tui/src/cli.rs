@@ -12,6 +12,7 @@ pub mod generate;
 pub mod hotspots;
 mod ladder;
 pub mod ls;
+pub mod metrics;
 pub mod module;
 pub mod prune;
 pub mod reclaim;
@@ -193,6 +194,7 @@ enum Command {
     Ls(ls::Args),
     Hotspots(hotspots::Args),
     Cgroups(cgroups::Args),
+    Metrics(metrics::Args),
     Who(who::Args),
     Prune(prune::Args),
     Reclaim(reclaim::Args),
@@ -212,6 +214,7 @@ impl Command {
             Self::Ls(ls) => ls,
             Self::Hotspots(hotspots) => hotspots,
             Self::Cgroups(cgroups) => cgroups,
+            Self::Metrics(metrics) => metrics,
             Self::Who(who) => who,
             Self::Prune(prune) => prune,
             Self::Reclaim(reclaim) => reclaim,
