@@ -8,6 +8,8 @@ mod carousel;
 mod cgroups;
 #[path = "cli/cgroups_v1.rs"]
 mod cgroups_v1;
+#[path = "cli/check.rs"]
+mod check;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/metrics.rs"]

@@ -5,6 +5,7 @@
 
 pub mod census;
 pub mod cgroups;
+pub mod check;
 pub mod config;
 mod confirm;
 pub mod doctor;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::base::guard;
 use crate::base::parse;
@@ -195,6 +196,7 @@ enum Command {
     Hotspots(hotspots::Args),
     Cgroups(cgroups::Args),
     Metrics(metrics::Args),
+    Check(check::Args),
     Who(who::Args),
     Prune(prune::Args),
     Reclaim(reclaim::Args),
@@ -215,6 +217,7 @@ impl Command {
             Self::Hotspots(hotspots) => hotspots,
             Self::Cgroups(cgroups) => cgroups,
             Self::Metrics(metrics) => metrics,
+            Self::Check(check) => check,
             Self::Who(who) => who,
             Self::Prune(prune) => prune,
             Self::Reclaim(reclaim) => reclaim,
@@ -242,10 +245,18 @@ fn program() -> u8 {
         Ok(args) => args,
         Err(error) => return parsed(&error),
     };
+    let failed = |failure: &Failure| {
+        let code = failed(failure);
+        match args.command {
+            // Of a plugin the other codes are findings.
+            Some(Command::Check(_)) => check::UNKNOWN,
+            _ => code,
+        }
+    };
     if !args.root.is_dir() {
         let root = crate::base::text::printable(&args.root);
-        say!("--root {root}: no such directory; it must hold proc and sys");
-        return Exit::Usage as u8;
+        let message = format!("--root {root}: no such directory; it must hold proc and sys");
+        return failed(&Failure::new(Exit::Usage, message));
     }
     reader::choose(args.via);
     let context = Context {
@@ -255,8 +266,8 @@ fn program() -> u8 {
     let run = match &args.command {
         Some(command) => {
             if args.tui.given() {
-                say!("--interval and PATH apply to the screen, not to a command");
-                return Exit::Usage as u8;
+                let message = "--interval and PATH apply to the screen, not to a command";
+                return failed(&Failure::new(Exit::Usage, message));
             }
             command.run()
         }
@@ -276,9 +287,17 @@ fn parsed(error: &clap::Error) -> u8 {
         _ => Ok(error.exit_code()),
     };
     match told {
+        Ok(code) if code != 0 && means_check() => check::UNKNOWN,
         Ok(code) => u8::try_from(code).unwrap_or(Exit::Failed as u8),
         Err(failure) => failed(&failure),
     }
+}
+
+/// Whether the command of a line that is wrong elsewhere is `check`.
+fn means_check() -> bool {
+    let lenient = Cli::command().ignore_errors(true);
+    let matches = lenient.try_get_matches_from(std::env::args_os());
+    matches.is_ok_and(|matches| matches.subcommand_name() == Some("check"))
 }
 
 /// Prints why, and returns the exit code.
