@@ -7,6 +7,7 @@ pub mod holders;
 pub mod hotspots;
 pub mod negatives;
 pub mod notes;
+pub mod recording;
 pub mod shapes;
 pub mod verdict;
 pub mod who;
