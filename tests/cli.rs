@@ -16,6 +16,8 @@ mod files;
 mod metrics;
 #[path = "support/program.rs"]
 mod program;
+#[path = "cli/record.rs"]
+mod record;
 #[path = "cli/rungs.rs"]
 mod rungs;
 #[path = "cli/started.rs"]

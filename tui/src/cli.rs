@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod module;
 pub mod prune;
 pub mod reclaim;
+pub mod record;
 pub mod slabs;
 pub mod table;
 mod tui;
@@ -195,6 +196,7 @@ enum Command {
     Ls(ls::Args),
     Hotspots(hotspots::Args),
     Cgroups(cgroups::Args),
+    Record(record::Args),
     Metrics(metrics::Args),
     Check(check::Args),
     Who(who::Args),
@@ -216,6 +218,7 @@ impl Command {
             Self::Ls(ls) => ls,
             Self::Hotspots(hotspots) => hotspots,
             Self::Cgroups(cgroups) => cgroups,
+            Self::Record(record) => record,
             Self::Metrics(metrics) => metrics,
             Self::Check(check) => check,
             Self::Who(who) => who,
