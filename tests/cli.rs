@@ -18,6 +18,8 @@ mod metrics;
 mod program;
 #[path = "cli/record.rs"]
 mod record;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/rungs.rs"]
 mod rungs;
 #[path = "cli/started.rs"]

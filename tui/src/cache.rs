@@ -2,6 +2,7 @@
 //! makes dentries, and how all of it changes.
 
 pub mod census;
+pub mod difference;
 pub mod history;
 pub mod holders;
 pub mod hotspots;

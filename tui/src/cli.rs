@@ -18,6 +18,7 @@ pub mod module;
 pub mod prune;
 pub mod reclaim;
 pub mod record;
+pub mod report;
 pub mod slabs;
 pub mod table;
 mod tui;
@@ -197,6 +198,7 @@ enum Command {
     Hotspots(hotspots::Args),
     Cgroups(cgroups::Args),
     Record(record::Args),
+    Report(report::Args),
     Metrics(metrics::Args),
     Check(check::Args),
     Who(who::Args),
@@ -219,6 +221,7 @@ impl Command {
             Self::Hotspots(hotspots) => hotspots,
             Self::Cgroups(cgroups) => cgroups,
             Self::Record(record) => record,
+            Self::Report(report) => report,
             Self::Metrics(metrics) => metrics,
             Self::Check(check) => check,
             Self::Who(who) => who,
