@@ -8,10 +8,18 @@ mod carousel;
 mod cgroups;
 #[path = "cli/cgroups_v1.rs"]
 mod cgroups_v1;
+#[path = "cli/check.rs"]
+mod check;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/metrics.rs"]
+mod metrics;
 #[path = "support/program.rs"]
 mod program;
+#[path = "cli/record.rs"]
+mod record;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/rungs.rs"]
 mod rungs;
 #[path = "cli/started.rs"]

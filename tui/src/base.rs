@@ -3,6 +3,7 @@
 pub mod filter;
 pub(crate) mod guard;
 pub mod json;
+pub mod moment;
 pub mod parse;
 pub(crate) mod say;
 pub mod shell;

@@ -2,11 +2,13 @@
 //! makes dentries, and how all of it changes.
 
 pub mod census;
+pub mod difference;
 pub mod history;
 pub mod holders;
 pub mod hotspots;
 pub mod negatives;
 pub mod notes;
+pub mod recording;
 pub mod shapes;
 pub mod verdict;
 pub mod who;

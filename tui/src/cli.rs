@@ -5,6 +5,7 @@
 
 pub mod census;
 pub mod cgroups;
+pub mod check;
 pub mod config;
 mod confirm;
 pub mod doctor;
@@ -12,9 +13,12 @@ pub mod generate;
 pub mod hotspots;
 mod ladder;
 pub mod ls;
+pub mod metrics;
 pub mod module;
 pub mod prune;
 pub mod reclaim;
+pub mod record;
+pub mod report;
 pub mod slabs;
 pub mod table;
 mod tui;
@@ -29,7 +33,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::base::guard;
 use crate::base::parse;
@@ -193,6 +197,10 @@ enum Command {
     Ls(ls::Args),
     Hotspots(hotspots::Args),
     Cgroups(cgroups::Args),
+    Record(record::Args),
+    Report(report::Args),
+    Metrics(metrics::Args),
+    Check(check::Args),
     Who(who::Args),
     Prune(prune::Args),
     Reclaim(reclaim::Args),
@@ -212,6 +220,10 @@ impl Command {
             Self::Ls(ls) => ls,
             Self::Hotspots(hotspots) => hotspots,
             Self::Cgroups(cgroups) => cgroups,
+            Self::Record(record) => record,
+            Self::Report(report) => report,
+            Self::Metrics(metrics) => metrics,
+            Self::Check(check) => check,
             Self::Who(who) => who,
             Self::Prune(prune) => prune,
             Self::Reclaim(reclaim) => reclaim,
@@ -239,10 +251,18 @@ fn program() -> u8 {
         Ok(args) => args,
         Err(error) => return parsed(&error),
     };
+    let failed = |failure: &Failure| {
+        let code = failed(failure);
+        match args.command {
+            // Of a plugin the other codes are findings.
+            Some(Command::Check(_)) => check::UNKNOWN,
+            _ => code,
+        }
+    };
     if !args.root.is_dir() {
         let root = crate::base::text::printable(&args.root);
-        say!("--root {root}: no such directory; it must hold proc and sys");
-        return Exit::Usage as u8;
+        let message = format!("--root {root}: no such directory; it must hold proc and sys");
+        return failed(&Failure::new(Exit::Usage, message));
     }
     reader::choose(args.via);
     let context = Context {
@@ -252,8 +272,8 @@ fn program() -> u8 {
     let run = match &args.command {
         Some(command) => {
             if args.tui.given() {
-                say!("--interval and PATH apply to the screen, not to a command");
-                return Exit::Usage as u8;
+                let message = "--interval and PATH apply to the screen, not to a command";
+                return failed(&Failure::new(Exit::Usage, message));
             }
             command.run()
         }
@@ -273,9 +293,17 @@ fn parsed(error: &clap::Error) -> u8 {
         _ => Ok(error.exit_code()),
     };
     match told {
+        Ok(code) if code != 0 && means_check() => check::UNKNOWN,
         Ok(code) => u8::try_from(code).unwrap_or(Exit::Failed as u8),
         Err(failure) => failed(&failure),
     }
+}
+
+/// Whether the command of a line that is wrong elsewhere is `check`.
+fn means_check() -> bool {
+    let lenient = Cli::command().ignore_errors(true);
+    let matches = lenient.try_get_matches_from(std::env::args_os());
+    matches.is_ok_and(|matches| matches.subcommand_name() == Some("check"))
 }
 
 /// Prints why, and returns the exit code.

@@ -138,12 +138,18 @@ pub fn stops() {
     tell(STOPS);
 }
 
+/// The process goes on after a signal that it uses for something else than to end.
+pub fn goes_on() {
+    tell(GOES_ON);
+}
+
 /// Exit codes are below.
 const BY_SIGNAL: usize = 1 << 8;
 
 const TAKES_BACK: usize = 1 << 9;
 const TAKES_NOTHING_BACK: usize = TAKES_BACK + 1;
 const STOPS: usize = TAKES_BACK + 2;
+const GOES_ON: usize = TAKES_BACK + 3;
 
 /// The signals that the guard waits for; no other code receives them meanwhile.
 struct Blocked {
@@ -315,6 +321,7 @@ impl Guard {
                 match value {
                     TAKES_BACK | TAKES_NOTHING_BACK => self.takes_back = value == TAKES_BACK,
                     STOPS => self.stops = true,
+                    GOES_ON => self.over = None,
                     value => self.over = Some((Instant::now(), Over::Said(value))),
                 }
                 return;

@@ -1,4 +1,4 @@
-//! Typed values: a number of bytes, a number of seconds.
+//! Typed values: a number of bytes, a number of seconds, a length of time.
 
 use std::time::Duration;
 
@@ -37,6 +37,20 @@ pub fn size(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "more than there can be".into())
 }
 
+/// A length of time, to a hundred years: `90s`, `15m`, `2h`, `30d`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a length of time, such as 15m, 2h or 30d".to_owned();
+    let mut units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)].into_iter();
+    let found = units.find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
+    let (number, seconds) = found.ok_or_else(wrong)?;
+    let number: u32 = number.parse().map_err(|_| wrong())?;
+    let seconds = u64::from(number) * seconds;
+    match seconds {
+        1..=3_155_760_000 => Ok(Duration::from_secs(seconds)),
+        _ => Err("not between 1 second and 100 years".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +79,27 @@ mod tests {
             "KM",
         ] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_have_a_unit() {
+        for (text, seconds) in [("90s", 90), ("15m", 900), ("2h", 7_200), ("30d", 2_592_000)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in [
+            "",
+            "2",
+            "h",
+            "0h",
+            "-1h",
+            "+1h ",
+            "1.5h",
+            "99999999d",
+            "2H",
+            "1h30m",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
         }
     }
 }

@@ -22,7 +22,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-pub use new_file::NewFile;
+pub use new_file::{NewFile, replace};
 
 /// Links that are followed on one path, as many as the kernel follows (path_resolution(7)).
 const MOST_LINKS: u32 = 40;

@@ -77,7 +77,7 @@ impl Run for Args {
             if first && left_out > 0 && !self.json {
                 super::left_out(format_args!("{left_out} caches"));
             }
-            let exit = complain(&sample);
+            let exit = complain(&sample, "slabs");
             match self.watch {
                 Some(interval) => thread::sleep(interval),
                 None => return Ok(exit),
@@ -121,8 +121,8 @@ fn filter(text: &str) -> Result<Filter, String> {
 }
 
 /// Reports on standard error which files failed. The file of the caches themselves decides the exit
-/// code; the failure of one that only adds to them makes the result partial.
-fn complain(sample: &Sample) -> Exit {
+/// code; the failure of one that only adds to them makes the result partial. `command`: who reads them.
+pub(super) fn complain(sample: &Sample, command: &str) -> Exit {
     let others = [
         sample.memory.as_ref().err(),
         sample.dentries.as_ref().err(),
@@ -135,22 +135,21 @@ fn complain(sample: &Sample) -> Exit {
     }
     for error in others.into_iter().flatten() {
         exit = Exit::Partial;
-        report(error);
+        report(error, command);
     }
     if let Err(error) = &sample.caches {
         exit = exit_of(error);
-        report(error);
+        report(error, command);
     }
     exit
 }
 
-fn report(error: &SourceError) {
-    let remedy = match exit_of(error) {
-        Exit::Permission => "only root may read it: sudo slabscope slabs",
-        _ => error.remedy(),
-    };
+fn report(error: &SourceError, command: &str) {
     say!("{error}");
-    say!("{remedy}");
+    match exit_of(error) {
+        Exit::Permission => say!("only root may read it: sudo slabscope {command}"),
+        _ => say!("{}", error.remedy()),
+    }
 }
 
 fn exit_of(error: &SourceError) -> Exit {

@@ -210,6 +210,11 @@ impl Kernel {
         self.read("proc/sys/kernel/osrelease", word)
     }
 
+    /// What changes with each boot.
+    pub fn boot_id(&self) -> Result<String, SourceError> {
+        self.read("proc/sys/kernel/random/boot_id", word)
+    }
+
     /// The machine's name.
     pub fn hostname(&self) -> Result<String, SourceError> {
         self.read("proc/sys/kernel/hostname", word)

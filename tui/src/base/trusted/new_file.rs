@@ -2,10 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
-use rustix::fs::{linkat, openat, renameat, renameat_with, unlinkat};
+use rustix::fs::{fchmod, linkat, openat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
 /// A file beside its final place, which is put there once it is whole; removed when dropped before.
@@ -69,6 +71,18 @@ impl NewFile {
             done => done,
         }
     }
+}
+
+/// Puts a file with these bytes and this mode at `path`, an absolute one: at any time, also after a
+/// power cut, there is all of it or all of what was there before.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let name = path.file_name().ok_or(Errno::ISDIR)?;
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let mut new = NewFile::create(super::directory(parent, false)?, name)?;
+    new.file.write_all(bytes)?;
+    fchmod(&new.file, Mode::from_raw_mode(mode))?;
+    new.file.sync_data()?;
+    Ok(new.replace(name)?)
 }
 
 impl Drop for NewFile {

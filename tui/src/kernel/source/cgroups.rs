@@ -105,11 +105,16 @@ impl Cgroup {
     /// Whether it is near its limit, and more of its memory is slab than anything else.
     pub fn is_filled_by_slab(&self) -> bool {
         let near = self.used().is_some_and(|used| used >= NEAR);
+        near && self.is_mostly_slab()
+    }
+
+    /// Whether more of its memory is slab than page cache, and than memory of programs.
+    pub fn is_mostly_slab(&self) -> bool {
         let most = |stat: &CgroupMemory| {
             let slab = stat.slab;
             slab > Some(0) && slab > stat.file && slab > stat.anon
         };
-        near && self.stat.as_ref().is_some_and(most)
+        self.stat.as_ref().is_some_and(most)
     }
 
     /// The last part of its path; `/` of the root.

@@ -73,7 +73,7 @@ impl Cache {
 }
 
 /// A cache by its name, and where several have that, by how many of them follow it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CacheId {
     /// Its name.
     pub name: String,
