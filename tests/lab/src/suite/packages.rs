@@ -64,6 +64,7 @@ fn on_a_machine(context: &Context<'_>) -> Result<()> {
         "the lab's own program runs"
     );
     main_job::through_the_screen(&guest)?;
+    records_as_its_unit_does(&guest)?;
     built_for_a_later_kernel(&guest, &packages::later(&lab.kernel))?;
     guest.reboot()?;
     guest.sh(PREPARE)?;
@@ -87,6 +88,19 @@ fn on_a_machine(context: &Context<'_>) -> Result<()> {
     ensure!(left.is_empty(), "left behind:\n{}", left.join("\n"));
     from_the_archive(&guest)?;
     guest.poweroff().context("the machine does not end well")
+}
+
+/// systemd is not in charge of the guest: it checks the units, and their command runs for a while.
+fn records_as_its_unit_does(guest: &Guest) -> Result<()> {
+    guest.sh(
+        "systemd-analyze verify --man=no /usr/lib/systemd/system/slabscope-*.service
+         mkdir /var/lib/slabscope
+         record=$(sed -n 's/^ExecStart=//p' /usr/lib/systemd/system/slabscope-record.service | sed \"s/%H/$(uname -n)/\")
+         $record & sleep 5; kill $! && wait $!
+         slabscope report /var/lib/slabscope/*.slabscope | grep -q dentry",
+    )
+    .map(drop)
+    .context("the recorder of the package's unit")
 }
 
 /// Where there are no packages: with DKMS, and without.
