@@ -14,6 +14,7 @@
  * on the stack is pinned, and its cursor keeps the place among its children.
  */
 
+#include <linux/bottom_half.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/ktime.h>
@@ -409,6 +410,11 @@ void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope
 	struct dentry *child;
 
 	dispose_init(&pass.dispose);
+	/*
+	 * What interrupts leave to be done, above all the RCU callbacks that free what was evicted, takes
+	 * milliseconds at a time: not while others wait for this lock.
+	 */
+	local_bh_disable();
 	rcu_read_lock();
 	spin_lock(&dir->d_lock);
 	child = slabscope_is_placed(cursor) ? slabscope_next_child(dir, cursor) :
@@ -433,6 +439,7 @@ void slabscope_batch(struct dentry *dir, struct dentry *cursor, struct slabscope
 		slabscope_place_child(cursor, pass.last);
 	spin_unlock(&dir->d_lock);
 	rcu_read_unlock();
+	local_bh_enable();
 	count_plain(&pass, batch);
 
 	dispose_all(&pass.dispose);
