@@ -234,10 +234,6 @@ fn kernel_arguments(accel: Accel) -> String {
     // A warning, an oops or a panic ends the guest, and with it all that waits for it. Mitigations cost an
     // emulated processor much and are of no use.
     let common = "console=ttyS0 ignore_loglevel panic=-1 oops=panic panic_on_warn=1";
-    let common = format!(
-        "{common} {}",
-        std::env::var("SLABSCOPE_APPEND").unwrap_or_default()
-    );
     match accel {
         Accel::Kvm => common.to_owned(),
         Accel::Tcg | Accel::Counted => format!("{common} mitigations=off no_timer_check"),
