@@ -36,9 +36,12 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &Binding> {
 
 /// Whether a key changes anything in the plan that is shown.
 fn fits_plan(model: &Model, action: Action) -> bool {
-    if let (InputMode::Confirm(confirm), Action::Prune | Action::WriteBack) = (&model.mode, action)
-    {
-        return confirm.prunes();
+    if let InputMode::Confirm(confirm) = &model.mode {
+        return match action {
+            Action::Prune | Action::WriteBack => confirm.prunes(),
+            Action::Holders => confirm.has_holders(),
+            _ => true,
+        };
     }
     let (InputMode::ConfirmRung(confirm), Action::Rung(action)) = (&model.mode, action) else {
         return true;

@@ -22,7 +22,7 @@ mod tree_order;
 mod who;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -415,6 +415,12 @@ impl Model {
         let sample = self.latest.as_ref().map(|latest| &latest.sample);
         self.filesystems
             .arrange(&self.tree, sample, self.host.page_size);
+    }
+
+    /// The filesystem that a path is on, with its counts.
+    pub fn filesystem_of(&self, path: &Path) -> Option<Filesystem> {
+        let sample = self.latest.as_ref().map(|latest| &latest.sample);
+        Filesystem::of(&self.tree, path, sample, self.host.page_size)
     }
 
     /// The filter of the screen shown.

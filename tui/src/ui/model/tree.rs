@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::place::Place;
 use super::tree_order::Order;
@@ -59,6 +60,8 @@ pub struct Namespace {
 pub enum Total {
     /// It was counted.
     Counted {
+        /// When it ended, since the start.
+        at: Duration,
         /// Counts of all below its point.
         here: Box<Counters>,
         /// The count is incomplete.

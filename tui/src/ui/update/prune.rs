@@ -194,6 +194,10 @@ pub(super) fn ask_holders(model: &mut Model) -> Vec<Effect> {
     if matches!(confirm.held, Held::Looking(_)) {
         return Vec::new();
     }
+    if !confirm.has_holders() {
+        model.notice = Some("nothing here is in use: no process holds any of it".into());
+        return Vec::new();
+    }
     model.last_job = job;
     confirm.held = Held::Looking(job);
     let tasks = confirm.tasks.iter();

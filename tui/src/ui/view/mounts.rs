@@ -143,7 +143,7 @@ fn figures(model: &Model, mount: &Mount, waits: bool) -> String {
     match model.tree.totals.get(&mount.point) {
         _ if waits => format!("{:>dentries$}", "..."),
         Some(Total::Failed) => "cannot be counted: Enter says why".into(),
-        Some(Total::Counted { here, partial }) => {
+        Some(Total::Counted { here, partial, .. }) => {
             let size = model.dentry_size();
             let freeable = match size {
                 _ if mount.is_memory() => "never".into(),
