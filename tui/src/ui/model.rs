@@ -14,6 +14,7 @@ mod names;
 mod place;
 mod prune;
 mod refill;
+mod rows;
 mod rung;
 mod slabs;
 mod tree;
@@ -110,6 +111,22 @@ pub enum InputMode {
         text: String,
         /// The text is the program's proposal: the first key replaces it.
         offered: bool,
+    },
+    /// They type the name of what to go to, or to do.
+    Palette {
+        /// The text so far.
+        text: String,
+        /// The selected line of what matches it.
+        at: usize,
+    },
+    /// They type a text to find in the list, or go from match to match.
+    Search {
+        /// The text so far: as in a filter.
+        text: String,
+        /// Index of the row that was selected before.
+        from: usize,
+        /// The text is typed; else it stands, and keys go from match to match.
+        typing: bool,
     },
     /// They choose the sort key of the table.
     SortMenu {

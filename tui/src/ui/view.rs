@@ -18,6 +18,7 @@ mod ledger;
 mod log;
 mod mounts;
 mod names;
+mod palette;
 mod pen;
 mod plan;
 mod question;
@@ -91,6 +92,7 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         | InputMode::Leave => question::render(model, frame, body),
         InputMode::Pruning(pruning) => plan::pruning(model, pruning, frame, body),
         InputMode::Export(export) => names::export(model, export, frame, body),
+        InputMode::Palette { text, at } => palette::render(model, text, *at, frame, body),
         InputMode::SortMenu { at } => sort_menu::render(model, *at, frame, body),
         InputMode::PlanningRung { ask, progress, .. } => {
             rung::planning(model, ask, progress, frame, body)
@@ -246,9 +248,19 @@ fn hints(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         filter(model, frame, area);
         return;
     }
-    if let InputMode::Jump { text, offered } = &model.mode {
-        jump(model, text, *offered, frame, area);
-        return;
+    match &model.mode {
+        InputMode::Jump { text, offered } => return jump(model, text, *offered, frame, area),
+        InputMode::Palette { text, .. } => {
+            let words = "Enter go, Tab complete, Esc cancel";
+            return field(model, ":", text, words, frame, area);
+        }
+        InputMode::Search {
+            text, typing: true, ..
+        } => {
+            let words = "Enter stay, Esc back, Down next match";
+            return field(model, "\\", text, words, frame, area);
+        }
+        _ => {}
     }
     if let Some(notice) = &model.notice {
         let line = Line::styled(format!(" {notice}"), look.warn());
@@ -277,6 +289,21 @@ fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     // The way out is first: on a small screen the rest is cut off.
     let keys = Span::styled("   Enter apply, Esc clear", look.dim());
     frame.render_widget(Line::from(vec![Span::raw(typed), keys, beside]), area);
+    frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
+}
+
+/// A text as it is typed, behind its sign: its end, if it is long; then the keys.
+fn field(model: &Model, sign: &str, text: &str, keys: &str, frame: &mut Frame<'_>, area: Rect) {
+    let width = usize::from(area.width);
+    let notice = model.notice.as_ref().map_or(0, |notice| notice.len() + 3);
+    let typed = tail(&printable(text), width.saturating_sub(4 + notice));
+    let typed = format!(" {sign}{typed}");
+    let at = area.x + Span::raw(&typed).width() as u16;
+    let beside = match &model.notice {
+        Some(notice) => Span::styled(format!("   {notice}"), model.look.warn()),
+        None => Span::styled(format!("   {keys}"), model.look.dim()),
+    };
+    frame.render_widget(Line::from(vec![Span::raw(typed), beside]), area);
     frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
 }
 

@@ -287,6 +287,8 @@ pub enum Effect {
     Refresh,
     /// Sample at this interval from now on.
     Interval(Duration),
+    /// Copy to the terminal's clipboard.
+    Copy(String),
     /// Take the mouse, or release it.
     Mouse(bool),
     /// Restore the terminal and stop, until the shell continues the program.

@@ -115,7 +115,7 @@ pub fn shows_summary(model: &Model) -> bool {
 ///  SUnreclaim       612.1 MiB  0% =            held, off LRU      212,400 =
 ///  Slab          10,024.4 MiB 15% of 64.0 GiB  on LRU          40,990,718 ▲ 74.1k/s
 ///  inodes         1,203,119     ▲ 17/s           negative      40,120,004 97% ▲
-///  ! 7.2 GiB in 40.1M negative dentries, 97% of all   2: where
+///  ! 7.2 GiB in 40.1M negative dentries, 97% of all   H: where
 ///  ── SReclaimable  SUnreclaim (dotted), last 60 s  1 pruned sessions/ 03:12:44 ────
 ///  9.2 GiB ┤          ⣀⣀⡠⠤⠤⠒⠒1⠉
 ///        0 ┤⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿
@@ -236,7 +236,7 @@ fn verdict_line(model: &Model, room: usize) -> Line<'static> {
     let key = |name| model.keymap.key(name);
     let lead = match rule {
         Rule::Unreclaimable => format!("{}: which caches", key("class")),
-        Rule::Negative => format!("{}: where", key("tree")),
+        Rule::Negative => format!("{}: where", key("hotspots")),
         Rule::Idle => format!("{}: shrinks a cache", key("shrink")),
         Rule::Slab => format!("{}: a cache in detail", key("detail")),
     };
