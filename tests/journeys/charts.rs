@@ -61,17 +61,17 @@ fn panned_charts_stand_still() {
 }
 
 #[test]
-fn p_and_n_go_from_prune_to_prune() {
+fn brackets_go_from_prune_to_prune() {
     let mut app = history(80, 24);
-    app.keys("zzp");
+    app.keys("zz[");
     app.shows("240 s ago, of 60 s".replace("240 s", "4 min").as_str());
     app.shows("dentries 1,050,000");
     app.shows("pruned 1/ 999,900 03:12:44");
-    app.keys("p");
+    app.keys("[");
     app.shows("no prune in that direction");
-    app.keys("hn");
+    app.keys("h]");
     app.shows("dentries 1,050,000");
-    app.keys("n");
+    app.keys("]");
     app.shows("no prune in that direction");
 }
 

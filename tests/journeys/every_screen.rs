@@ -221,7 +221,7 @@ fn main_screens(columns: u16, rows: u16) -> Vec<(&'static str, App)> {
     let mut history = pruned();
     history.keys("<Esc>5");
     let mut history_cursor = pruned();
-    history_cursor.keys("<Esc>5zp<Right><Right>");
+    history_cursor.keys("<Esc>5z[<Right><Right>");
     let mut history_plain = pruned();
     history_plain.model.look = Look::new(false, false);
     history_plain.keys("<Esc>5z<Left><Left><Left>");

@@ -136,6 +136,26 @@ fn rows_are_sorted_filtered_and_clicked() {
 }
 
 #[test]
+fn plan_for_a_counted_filesystem_has_its_size() {
+    let mut app = App::on_filesystems(80, 24);
+    app.keys("p");
+    app.rung_planned();
+    app.shows("Counted  1,001,011 unused dentries, 183 MiB, 0.0 s ago");
+    // The plan for a directory, too, by the list of broader rungs.
+    let mut app = App::in_ext4(80, 24);
+    app.keys("p");
+    app.ladder(true);
+    app.plan(census().rows[0].below);
+    app.keys("><Enter>");
+    app.rung_planned();
+    app.shows("Counted  1,001,011 unused dentries, 183 MiB, 0.0 s ago");
+    let mut app = App::on_filesystems(80, 24);
+    app.keys("jp");
+    app.rung_planned();
+    app.shows_no("Counted");
+}
+
+#[test]
 fn filesystem_in_memory_has_nothing_to_reclaim() {
     let mut app = App::on_filesystems(80, 24);
     app.keys("/devtmpfs<Enter>p");

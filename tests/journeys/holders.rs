@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::support::App;
+use crate::support::{App, counters};
 use slabscope::cache::holders::{Holder, Holders, Uses};
 use slabscope::ui::update::{Effect, Msg};
 
@@ -59,6 +59,18 @@ fn w_scans_for_the_directories_of_the_plan() {
     app.shows("       php-fpm\\u{1b}[2J[813] program: /mnt/ext4/1/813");
     app.shows("412 processes checked, 2 in part");
     app.shows("type y to prune");
+}
+
+#[test]
+fn plan_without_entries_in_use_has_no_holders() {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("p");
+    app.plan(counters(1_000, 0, 0));
+    app.shows_no("w who");
+    app.effects();
+    app.keys("w");
+    app.shows("nothing here is in use: no process holds any of it");
+    assert!(app.effects().is_empty(), "/proc is not scanned");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use slabscope::cache::hotspots::{Counted, Hotspot, Hotspots, SoFar};
 use slabscope::kernel::source::Mount;
 use slabscope::kernel::target::LookError;
 use slabscope::ui::update::{Effect, HotspotsMsg, Msg, NamesEffect};
+use std::path::PathBuf;
 use std::time::Duration;
 
 fn counters(negative: u64, prunable: u64) -> Counters {
@@ -136,6 +137,27 @@ fn rows_show_own_negatives_and_their_change() {
     assert!(row.contains("+2.2 MiB"), "{row}");
     app.keys("j");
     assert_eq!(app.selected(), "/var/lib/dpkg/info");
+}
+
+#[test]
+fn p_plans_for_the_directory_and_leads_back() {
+    let mut app = App::in_hotspots(80, 24);
+    app.effects();
+    app.keys("p");
+    assert!(matches!(&app.effects[..], [.., Effect::Plan { paths, .. }]
+        if paths[..] == [PathBuf::from("/mnt/ext4/1/2/3")]));
+    app.plan(counters(1_000_000, 1_000_000));
+    app.shows("Prune subtree /mnt/ext4/1/2/3");
+    app.keys("<Esc>");
+    app.shows("directories by own negatives");
+    // A mount hides the directory: the one above takes it in.
+    app.keys("\\under<Enter>p");
+    assert!(
+        matches!(&app.effects[..], [.., Effect::Plan { paths, .. }]
+        if paths[..] == [PathBuf::from("/mnt/ext4")]),
+        "{:?}",
+        app.effects.last()
+    );
 }
 
 #[test]

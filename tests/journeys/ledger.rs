@@ -57,8 +57,8 @@ fn closed_ledger_opens_again_from_the_history() {
     app.keys("<Esc>5<Enter>");
     app.shows("Pruned negative dentries below /mnt/ext4/1");
     app.keys("<Esc>5<Left><Enter>");
-    app.shows("no prune at the cursor: p goes to the previous one");
-    app.keys("p<Enter>");
+    app.shows("no prune at the cursor: [ goes to the previous one");
+    app.keys("[<Enter>");
     app.shows("Pruned negative dentries below /mnt/ext4/1");
 }
 

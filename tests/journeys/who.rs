@@ -6,7 +6,7 @@ use slabscope::cache::who::{Directory, Identity, Process, Reading, Row, Spec};
 use slabscope::ui::model::{Inert, WATCH_LIMIT};
 use slabscope::ui::update::{Effect, Msg, WhoEffect, WhoMsg};
 
-use crate::support::{App, census, mounts};
+use crate::support::{App, census, counters, mounts};
 
 fn process(pid: u32, name: &str) -> Process {
     Process {
@@ -215,6 +215,22 @@ fn rows_are_sorted_and_filtered_and_the_selection_stays() {
     assert_eq!(of(&app), 77);
     app.keys("/<Esc>");
     app.shows("php-fpm[812]");
+}
+
+#[test]
+fn p_plans_for_the_directory_of_the_row_and_leads_back() {
+    let mut app = App::watching(80, 24);
+    app.effects();
+    app.keys("p");
+    app.plan(counters(1_000, 0, 0));
+    app.shows("Prune subtree /mnt/ext4/1/2/3");
+    app.keys("<Esc>");
+    app.shows("rows by number created");
+    app.keys("jj");
+    app.effects();
+    app.keys("p");
+    app.shows("the path of the directory is not known");
+    assert!(app.effects().is_empty());
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod keymap;
 pub mod keys_now;
 pub mod look;
 pub mod model;
+pub mod palette;
 pub mod runtime;
 pub mod screen;
 pub mod update;

@@ -241,7 +241,7 @@ impl Reclaimer for Plan {
                 count(n)
             ),
             None => format!(
-                "this kernel does not report how much that is, the module does: slabscope census {}",
+                "this kernel does not report how much that is: slabscope census {} counts it",
                 quoted(&self.mount.point)
             ),
         });

@@ -39,6 +39,16 @@ pub enum Action {
     Page(i64),
     Sort(Column),
     Reverse,
+    Palette,
+    PaletteErase,
+    PaletteComplete,
+    PaletteGo,
+    Search,
+    SearchErase,
+    SearchKeep,
+    SearchNext(i64),
+    SearchBack,
+    Copy,
     Filter,
     FilterErase,
     FilterClear,
@@ -201,6 +211,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Lists, "page-up", &[PageUp], "", "a page up", A::Page(-1)),
     bind(S::Lists, "first", &[Char('g'), Home], "", "first", A::Move(i64::MIN)),
     bind(S::Lists, "last", &[Char('G'), End], "", "last", A::Move(i64::MAX)),
+    bind(S::Lists, "search", &[Char('\\')], "", "go to a name; then n, N", A::Search),
     bind(S::Slabs, "detail", &[Enter, Right], "detail", "the cache in detail", A::Detail),
     bind(S::Slabs, "sort-menu", &[Char('S')], "sort", "sort by any column, growth too", A::SortMenu),
     bind(S::Slabs, "filter", &[Char('/')], "filter", "filter names: text or ~regex", A::Filter),
@@ -223,6 +234,20 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Slabs, "sort-use", &[Char('u')], "", "by use: active of all objects", A::Sort(Column::Use)),
     bind(S::Slabs, "sort-active-slabs", &[Char('v')], "", "by active slabs", A::Sort(Column::ActiveSlabs)),
     bind(S::Slabs, "", &[Esc], "", "", A::FilterClear),
+    bind(S::Palette, "", &[Enter], "go", "go there, or do it", A::PaletteGo),
+    bind(S::Palette, "", &[KeyCode::Tab], "complete", "complete the text", A::PaletteComplete),
+    bind(S::Palette, "", &[Down], "", "the next line", A::Move(1)),
+    bind(S::Palette, "", &[Up], "", "the previous line", A::Move(-1)),
+    bind(S::Palette, "", &[Esc], "cancel", "cancel", A::Close),
+    bind(S::Palette, "", &[Backspace], "", "", A::PaletteErase),
+    bind(S::Search, "", &[Enter], "stay", "stay at the match", A::SearchKeep),
+    bind(S::Search, "", &[Down], "", "the next match", A::SearchNext(1)),
+    bind(S::Search, "", &[Up], "", "the previous match", A::SearchNext(-1)),
+    bind(S::Search, "", &[Esc], "back", "back to the row from before", A::SearchBack),
+    bind(S::Search, "", &[Backspace], "", "", A::SearchErase),
+    bind(S::Found, "", &[Char('n')], "next", "the next match", A::SearchNext(1)),
+    bind(S::Found, "", &[Char('N')], "previous", "the previous match", A::SearchNext(-1)),
+    bind(S::Found, "", &[Esc], "end", "end the search; any other key, too", A::Close),
     bind(S::Filter, "", &[Enter], "apply", "apply the filter", A::Close),
     bind(S::Filter, "", &[Esc], "clear", "clear the filter", A::FilterClear),
     bind(S::Filter, "", &[Backspace], "", "", A::FilterErase),
@@ -280,10 +305,8 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Tree, "reverse", &[Char('r')], "", "reverse the order", A::Reverse),
     bind(S::Tree, "directories-first", &[Char('d')], "", "directories first, or mixed", A::DirectoriesFirst),
     bind(S::Tree, "", &[Esc], "", "", A::Cancel),
-    bind(S::History, "refresh", &[Char(' ')], "", "refresh at once", A::Refresh),
+    bind(S::History, "recount", &[Char('R')], "", "read the figures at once", A::Refresh),
     bind(S::Tree, "names", &[Char('n')], "names", "the row's negative names, by shape", A::Names(N::Open)),
-    bind(S::Tree, "hotspots", &[Char('H')], "hotspots", "directories with most negatives", A::Hotspots(H::Open)),
-    bind(S::Mounts, "hotspots", &[Char('H')], "hotspots", "directories with most negatives", A::Hotspots(H::Open)),
     bind(S::Filesystems, "walk-in", &[Enter, Char('l'), Right], "tree", "open it in the tree", A::Enter),
     bind(S::Filesystems, "recount-row", &[Char('u')], "count", "count what is cached of the row", A::RecountRow),
     bind(S::Filesystems, "count-all", &[Char('a')], "count all", "count all on disk or network", A::CountAll),
@@ -301,7 +324,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Cgroups, "sort-menu", &[Char('S')], "sort", "sort by any column", A::SortMenu),
     bind(S::Cgroups, "filter", &[Char('/')], "filter", "filter paths: text or ~regex", A::Filter),
     bind(S::Cgroups, "freeze", &[Char('f')], "freeze", "freeze the figures", A::Freeze),
-    bind(S::Cgroups, "refresh", &[Char(' ')], "", "refresh at once", A::Refresh),
+    bind(S::Cgroups, "recount", &[Char('R')], "", "read the figures at once", A::Refresh),
     bind(S::Cgroups, "next-sort", &[Char('s')], "", "sort by the next column", A::CycleSort),
     bind(S::Cgroups, "reverse", &[Char('r')], "", "reverse the order", A::Reverse),
     bind(S::Cgroups, "", &[Esc], "", "", A::Cancel),
@@ -312,6 +335,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Who, "jump", &[Char('o')], "open files", "what the process has open", A::Who(W::Files)),
     bind(S::Who, "", &[Char('C')], "cgroup", "to the process's cgroup", A::Who(W::Cgroup)),
     bind(S::Who, "next-sort", &[Char('s')], "sort", "by created, rate, not freed, process", A::Who(W::Sort)),
+    bind(S::Who, "prune-row", &[Char('p')], "prune", "plan to prune below the directory", A::PlanRow),
     bind(S::Who, "filter", &[Char('/')], "filter", "filter rows: text or ~regex", A::Filter),
     bind(S::Who, "recount", &[Char('R')], "again", "restart (asks)", A::Who(W::Again)),
     bind(S::Who, "", &[Esc], "back", "back: the trace goes on", A::Who(W::Back)),
@@ -324,6 +348,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::WhoPlan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
     bind(S::WhoPlan, "", &[Esc, Char('n'), Char('q')], "cancel", "cancel", A::Close),
     bind(S::Hotspots, "walk-in", &[Enter, Char('l'), Right], "go there", "go to the directory", A::Hotspots(H::Enter)),
+    bind(S::Hotspots, "prune-row", &[Char('p')], "prune", "plan to prune below the directory", A::PlanRow),
     bind(S::Hotspots, "names", &[Char('n')], "names", "its negative names, by shape", A::Hotspots(H::Names)),
     bind(S::Hotspots, "next-sort", &[Char('s')], "sort", "by negative dentries, by freeable bytes", A::Hotspots(H::Sort)),
     bind(S::Hotspots, "recount", &[Char('R')], "recount", "count all filesystems again", A::Hotspots(H::Again)),
@@ -347,8 +372,8 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::History, "cursor-on", &[Right, Char('l')], "", "cursor forward", A::Cursor(1)),
     bind(S::History, "pan-back", &[Char('<')], "", "scroll back by half a chart", A::Pan(-1)),
     bind(S::History, "pan-on", &[Char('>')], "", "scroll forward by half a chart", A::Pan(1)),
-    bind(S::History, "previous-prune", &[Char('p')], "prunes", "cursor to the previous prune", A::NextMark(-1)),
-    bind(S::History, "next-prune", &[Char('n')], "", "cursor to the next prune", A::NextMark(1)),
+    bind(S::History, "previous-prune", &[Char('[')], "prunes", "cursor to the previous prune", A::NextMark(-1)),
+    bind(S::History, "next-prune", &[Char(']')], "", "cursor to the next prune", A::NextMark(1)),
     bind(S::History, "ledger", &[Enter], "ledger", "the ledger of the prune at the cursor, or of the last one", A::Reopen),
     bind(S::History, "", &[Esc], "", "cursor off, back to now", A::Follow),
     bind(S::History, "freeze", &[Char('f')], "freeze", "freeze or resume the charts", A::Freeze),
@@ -363,6 +388,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Plan, "", &[Char('W')], "", "write dirty files first, or leave them", A::WriteBack),
     bind(S::Plan, "", &[Char('w')], "who", "which processes hold dentries", A::Holders),
     bind(S::Plan, "", &[Char('l')], "", "plan for an overlay's layers instead", A::Layers),
+    bind(S::Plan, "", &[Char('Y')], "", "copy the command", A::Copy),
     bind(S::Plan, "", &[PageDown, Char(' ')], "", "more of the text", A::Page(1)),
     bind(S::Plan, "", &[PageUp], "", "", A::Page(-1)),
     bind(S::Plan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
@@ -377,6 +403,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::RungPlan, "", &[Char('3')], "", "", A::Rung(R::Step(Rung::Inodes))),
     bind(S::RungPlan, "", &[Char('4')], "", "below one directory (also 1, 2, 3)", A::Rung(R::Step(Rung::Pages))),
     bind(S::RungPlan, "", &[Char('>')], "broader", "the other broad rungs", A::Rung(R::Wider)),
+    bind(S::RungPlan, "", &[Char('Y')], "", "copy the command", A::Copy),
     bind(S::RungPlan, "", &[PageDown, Char(' ')], "", "more of the text", A::Page(1)),
     bind(S::RungPlan, "", &[PageUp], "", "", A::Page(-1)),
     bind(S::RungPlan, "", &[Enter], "", "does nothing: no accidents", A::Urge),
@@ -418,11 +445,14 @@ pub const BINDINGS: &[Binding] = &[
     bind(S::Message, "filesystems", &[Char('3')], "", "", A::Screen(Screen::Filesystems)),
     bind(S::Message, "cgroups", &[Char('4')], "", "", A::Screen(Screen::Cgroups)),
     bind(S::Message, "history", &[Char('5')], "history", "", A::Screen(Screen::History)),
-    bind(S::Everywhere, "slabs", &[Char('1')], "slabs", "slab caches", A::Screen(Screen::Slabs)),
-    bind(S::Everywhere, "tree", &[Char('2')], "tree", "tree by what is cached", A::Screen(Screen::Tree)),
-    bind(S::Everywhere, "filesystems", &[Char('3')], "filesystems", "what each filesystem holds", A::Screen(Screen::Filesystems)),
-    bind(S::Everywhere, "cgroups", &[Char('4')], "cgroups", "slab of each cgroup", A::Screen(Screen::Cgroups)),
-    bind(S::Everywhere, "history", &[Char('5')], "history", "charts over time", A::Screen(Screen::History)),
+    bind(S::Everywhere, "palette", &[Char(':')], "any action", "any action, path, PID by name", A::Palette),
+    bind(S::Everywhere, "hotspots", &[Char('H')], "hotspots", "directories by negatives", A::Hotspots(H::Open)),
+    bind(S::Everywhere, "slabs", &[Char('1')], "", "slab caches", A::Screen(Screen::Slabs)),
+    bind(S::Everywhere, "tree", &[Char('2')], "", "tree by what is cached", A::Screen(Screen::Tree)),
+    bind(S::Everywhere, "filesystems", &[Char('3')], "", "what each filesystem holds", A::Screen(Screen::Filesystems)),
+    bind(S::Everywhere, "cgroups", &[Char('4')], "", "slab of each cgroup", A::Screen(Screen::Cgroups)),
+    bind(S::Everywhere, "history", &[Char('5')], "", "charts over time", A::Screen(Screen::History)),
+    bind(S::Everywhere, "copy", &[Char('Y')], "", "copy the row's path or name", A::Copy),
     bind(S::Everywhere, "everybody", &[Char('E')], "", "drop caches, system-wide", A::Rung(R::Everybody)),
     bind(S::Everywhere, "settings", &[Char('V')], "", "kernel settings for caches", A::Settings(T::Open)),
     bind(S::Everywhere, "faster", &[Char('+'), Char('=')], "", "refresh more often", A::Faster),
@@ -448,6 +478,40 @@ mod tests {
             let acts: Vec<_> = BINDINGS.iter().filter(|b| b.action == action).collect();
             assert_eq!(acts.len(), 1);
             assert_eq!((acts[0].scope, &*acts[0].keys), (scope, &[Char('y')][..]));
+        }
+    }
+
+    #[test]
+    fn key_has_one_meaning_on_all_screens_but_slabtops() {
+        // Esc leads back from whatever is shown; the arrows move a cursor in charts.
+        let apart = |b: &&Binding| {
+            let screen = matches!(
+                b.scope,
+                Scope::Mounts
+                    | Scope::Tree
+                    | Scope::Filesystems
+                    | Scope::Cgroups
+                    | Scope::Names
+                    | Scope::Hotspots
+                    | Scope::Who
+                    | Scope::History
+                    | Scope::Lists
+                    | Scope::Everywhere
+            );
+            screen && !b.name.is_empty() && !b.name.starts_with("cursor-")
+        };
+        // A plan is for what is selected, as opening is.
+        let meaning = |b: &Binding| match b.name {
+            "plan-rung" => "prune-row",
+            "ledger" => "walk-in",
+            name => name,
+        };
+        let all: Vec<_> = BINDINGS.iter().filter(apart).collect();
+        for one in &all {
+            for other in all.iter().filter(|other| meaning(other) != meaning(one)) {
+                let both = one.keys.iter().find(|key| other.keys.contains(key));
+                assert_eq!(both, None, "{} and {}", one.name, other.name);
+            }
         }
     }
 

@@ -36,9 +36,12 @@ pub fn hints(model: &Model) -> impl Iterator<Item = &Binding> {
 
 /// Whether a key changes anything in the plan that is shown.
 fn fits_plan(model: &Model, action: Action) -> bool {
-    if let (InputMode::Confirm(confirm), Action::Prune | Action::WriteBack) = (&model.mode, action)
-    {
-        return confirm.prunes();
+    if let InputMode::Confirm(confirm) = &model.mode {
+        return match action {
+            Action::Prune | Action::WriteBack => confirm.prunes(),
+            Action::Holders => confirm.has_holders(),
+            _ => true,
+        };
     }
     let (InputMode::ConfirmRung(confirm), Action::Rung(action)) = (&model.mode, action) else {
         return true;
@@ -63,7 +66,12 @@ pub fn is_offered(model: &Model, binding: &Binding) -> bool {
 
 /// The current scopes, the innermost first.
 pub fn scopes(model: &Model) -> &'static [Scope] {
-    match (&model.mode, model.screen) {
+    scopes_in(model, &model.mode)
+}
+
+/// The scopes in one of the modes.
+pub fn scopes_in(model: &Model, mode: &InputMode) -> &'static [Scope] {
+    match (mode, model.screen) {
         (InputMode::Filter, _) => &[S::Filter],
         (InputMode::Names, _) => NAMES,
         (InputMode::Hotspots, _) => HOTSPOTS,
@@ -71,6 +79,9 @@ pub fn scopes(model: &Model) -> &'static [Scope] {
         (InputMode::ConfirmWho(_), _) => &[S::WhoPlan],
         (InputMode::Export(_), _) => &[S::Export],
         (InputMode::Jump { .. }, _) => &[S::Jump],
+        (InputMode::Palette { .. }, _) => &[S::Palette],
+        (InputMode::Search { typing: true, .. }, _) => &[S::Search],
+        (InputMode::Search { typing: false, .. }, _) => &[S::Found],
         (InputMode::Planning { .. } | InputMode::Pruning(_), _) => &[S::Running],
         (InputMode::PlanningRung { .. } | InputMode::RunningRung(_), _) => &[S::Running],
         (InputMode::Confirm(_) | InputMode::ConfirmRung(_), _) if model.asking.wider.is_some() => {

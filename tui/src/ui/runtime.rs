@@ -221,6 +221,7 @@ fn perform(effects: Vec<Effect>, screen: &mut Screen, threads: &Threads) -> io::
             Effect::Refresh => threads.sampler.now(),
             Effect::Interval(interval) => threads.sampler.every(interval),
             Effect::Mouse(on) => screen.mouse(on)?,
+            Effect::Copy(text) => screen.copy(&text)?,
             Effect::Suspend => {
                 threads.watcher.halt();
                 screen.suspend()?;

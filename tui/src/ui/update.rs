@@ -4,6 +4,7 @@ mod asking;
 mod browse;
 mod cgroups;
 mod charts;
+mod copy;
 mod counting;
 mod field;
 mod filesystems;
@@ -19,9 +20,11 @@ mod mounts;
 mod mouse;
 mod names;
 mod operation;
+mod palette;
 mod prune;
 mod refill;
 mod rung;
+mod search;
 mod settings;
 mod slabs;
 mod tree;
@@ -53,7 +56,12 @@ pub use who::{WhoEffect, WhoMsg};
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let arranged = !matches!(
         msg,
-        Msg::Progress { .. } | Msg::Attributes { .. } | Msg::Drawn | Msg::Idle { .. } | Msg::Hidden
+        Msg::Progress { .. }
+            | Msg::Attributes { .. }
+            | Msg::Clock { .. }
+            | Msg::Drawn
+            | Msg::Idle { .. }
+            | Msg::Hidden
     );
     let effects = happened(model, msg);
     let effects = make_way::make_way(model, effects);
@@ -79,6 +87,7 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Mouse(event) => return mouse::event(model, event),
         Msg::Size(columns, rows) => model.size = (columns, rows),
         Msg::Sample { at, sample } => return take(model, at, *sample),
+        Msg::Clock { at, clock } => model.clock = Some((at, clock)),
         Msg::Mounts(mounts) => {
             mounts::ours(model, mounts);
             return jump::opening(model);
@@ -207,6 +216,11 @@ fn behind_escape(model: &mut Model, mut event: KeyEvent) -> Vec<Effect> {
 
 fn pressed(model: &mut Model, key: KeyCode) -> Vec<Effect> {
     model.notice = None;
+    // Behind a search each other key has its usual action.
+    let found = matches!(model.mode, InputMode::Search { typing: false, .. });
+    if found && keys_now::action(model, key).is_none() {
+        model.mode = model.below();
+    }
     match keys_now::action(model, key) {
         Some(action) => act(model, action),
         None => unbound(model, key),
@@ -267,6 +281,16 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Reverse if model.screen == Screen::Tree => tree_order::reverse(model),
         Action::Reverse => model.slabs.reverse ^= true,
         Action::DirectoriesFirst => tree_order::directories_first(model),
+        Action::Palette => return palette::open(model),
+        Action::PaletteErase => palette::erase(model),
+        Action::PaletteComplete => palette::complete(model),
+        Action::PaletteGo => return palette::go(model),
+        Action::Search => search::begin(model),
+        Action::SearchErase => return search::erase(model),
+        Action::SearchKeep => search::keep(model),
+        Action::SearchNext(by) => search::next(model, by),
+        Action::SearchBack => search::back(model),
+        Action::Copy => return copy::copy(model),
         Action::Filter => model.mode = InputMode::Filter,
         Action::Hotspots(action) => return hotspots::act(model, action),
         Action::Names(action) => return names::act(model, action),
@@ -392,6 +416,7 @@ fn moved(model: &mut Model, steps: i64) {
             settings::moved(settings, steps);
             return;
         }
+        InputMode::Palette { .. } => return palette::moved(model, steps),
         _ => {}
     }
     if model.asking.wider.is_some() {

@@ -8,6 +8,7 @@ mod detail;
 mod directory;
 mod figures;
 mod filesystems;
+mod filling;
 mod fit;
 mod grid;
 mod help;
@@ -18,9 +19,11 @@ mod ledger;
 mod log;
 mod mounts;
 mod names;
+mod palette;
 mod pen;
 mod plan;
 mod question;
+mod row_pane;
 mod rung;
 mod settings;
 mod slabs;
@@ -91,6 +94,7 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
         | InputMode::Leave => question::render(model, frame, body),
         InputMode::Pruning(pruning) => plan::pruning(model, pruning, frame, body),
         InputMode::Export(export) => names::export(model, export, frame, body),
+        InputMode::Palette { text, at } => palette::render(model, text, *at, frame, body),
         InputMode::SortMenu { at } => sort_menu::render(model, *at, frame, body),
         InputMode::PlanningRung { ask, progress, .. } => {
             rung::planning(model, ask, progress, frame, body)
@@ -246,9 +250,19 @@ fn hints(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         filter(model, frame, area);
         return;
     }
-    if let InputMode::Jump { text, offered } = &model.mode {
-        jump(model, text, *offered, frame, area);
-        return;
+    match &model.mode {
+        InputMode::Jump { text, offered } => return jump(model, text, *offered, frame, area),
+        InputMode::Palette { text, .. } => {
+            let words = "Enter go, Tab complete, Esc cancel";
+            return field(model, ":", text, words, frame, area);
+        }
+        InputMode::Search {
+            text, typing: true, ..
+        } => {
+            let words = "Enter stay, Esc back, Down next match";
+            return field(model, "\\", text, words, frame, area);
+        }
+        _ => {}
     }
     if let Some(notice) = &model.notice {
         let line = Line::styled(format!(" {notice}"), look.warn());
@@ -277,6 +291,21 @@ fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     // The way out is first: on a small screen the rest is cut off.
     let keys = Span::styled("   Enter apply, Esc clear", look.dim());
     frame.render_widget(Line::from(vec![Span::raw(typed), keys, beside]), area);
+    frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
+}
+
+/// A text as it is typed, behind its sign: its end, if it is long; then the keys.
+fn field(model: &Model, sign: &str, text: &str, keys: &str, frame: &mut Frame<'_>, area: Rect) {
+    let width = usize::from(area.width);
+    let notice = model.notice.as_ref().map_or(0, |notice| notice.len() + 3);
+    let typed = tail(&printable(text), width.saturating_sub(4 + notice));
+    let typed = format!(" {sign}{typed}");
+    let at = area.x + Span::raw(&typed).width() as u16;
+    let beside = match &model.notice {
+        Some(notice) => Span::styled(format!("   {notice}"), model.look.warn()),
+        None => Span::styled(format!("   {keys}"), model.look.dim()),
+    };
+    frame.render_widget(Line::from(vec![Span::raw(typed), beside]), area);
     frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
 }
 
@@ -349,6 +378,31 @@ fn rule(look: Look, title: Line<'_>, frame: &mut Frame<'_>, area: Rect) {
     };
     frame.render_widget(Clear, at);
     frame.render_widget(title, at);
+}
+
+/// Texts at the right end of a title whose words take `taken` columns, as far as there is room: the
+/// first is the outermost.
+fn ends<'a>(
+    frame: &mut Frame<'_>,
+    title: Rect,
+    taken: usize,
+    texts: impl IntoIterator<Item = Line<'a>>,
+) {
+    let mut right = title.right().saturating_sub(2);
+    for text in texts {
+        let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
+        let left = usize::from(title.x) + 3 + taken;
+        if width > right || usize::from(right - width) < left {
+            continue;
+        }
+        let area = Rect {
+            x: right - width,
+            width,
+            ..title
+        };
+        frame.render_widget(text, area);
+        right = area.x.saturating_sub(1);
+    }
 }
 
 /// A box over the middle of the screen, as high as its text.

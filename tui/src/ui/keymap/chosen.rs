@@ -53,9 +53,14 @@ impl Keymap {
         Ok(())
     }
 
+    /// All bindings, those without a key, too.
+    pub fn all(&self) -> impl Iterator<Item = &Binding> {
+        self.0.iter()
+    }
+
     /// The bindings that have a key.
     pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
-        self.0.iter().filter(|binding| !binding.keys.is_empty())
+        self.all().filter(|binding| !binding.keys.is_empty())
     }
 
     /// The key to show for the bindings of this name.

@@ -35,6 +35,12 @@ pub enum Scope {
     Filter,
     /// While a path is typed.
     Jump,
+    /// While the name of an action or of a place is typed.
+    Palette,
+    /// While a text to find is typed.
+    Search,
+    /// While a search goes from match to match.
+    Found,
     /// In the menu of columns.
     SortMenu,
     /// While one cache is looked at closely.
@@ -82,6 +88,9 @@ impl Scope {
             Self::Everywhere => "Every screen",
             Self::Filter => "Typing a filter",
             Self::Jump => "Typing a path",
+            Self::Palette => "Typing an action or a place",
+            Self::Search => "Typing a text to find",
+            Self::Found => "After a search",
             Self::SortMenu => "The sort menu",
             Self::Detail => "A cache",
             Self::RungPlan => "A plan to reclaim",
@@ -116,6 +125,9 @@ pub(super) const TOGETHER: &[&[Scope]] = &[
     &[S::Export],
     &[S::Filter],
     &[S::Jump],
+    &[S::Palette],
+    &[S::Search],
+    &[S::Found],
     &[S::SortMenu],
     &[S::Detail],
     &[S::Plan],

@@ -1,8 +1,9 @@
 //! The screen of filesystems: the contents of each superblock, however often it is mounted.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::grid::{GridColumn, GridOrder};
 use super::tree::{Total, Tree};
@@ -24,6 +25,8 @@ pub struct Filesystem {
     pub kind: (bool, bool),
     /// Result of a census below those, if all of them were counted.
     pub counted: Option<Box<Counters>>,
+    /// When the oldest of those censuses ended, since the start.
+    pub counted_at: Duration,
     /// The census is only a part.
     pub partial: bool,
     /// It could not be counted.
@@ -38,6 +41,22 @@ pub struct Filesystem {
 }
 
 impl Filesystem {
+    /// The filesystem that a path is on, by the mounts and counts of the tree.
+    pub fn of(tree: &Tree, path: &Path, sample: Option<&Sample>, page: u64) -> Option<Self> {
+        let all = tree.shared_mounts();
+        let on = &Mount::of(&all, path)?.superblock;
+        let mounts = all.iter().enumerate();
+        let mounts = mounts.filter(|(_, mount)| mount.superblock == *on);
+        let mut row = Self {
+            mounts: mounts.map(|(at, _)| at).collect(),
+            all: Arc::clone(&all),
+            ..Self::default()
+        };
+        fill(&mut row, tree);
+        (row.sizes, row.cache_bytes) = of_type(sample, row.mount(), page);
+        Some(row)
+    }
+
     /// Its mounts, the one of its root first, if it has one.
     pub fn mounts(&self) -> impl ExactSizeIterator<Item = &Mount> + Clone {
         self.mounts.iter().map(|&at| &self.all[at])
@@ -176,10 +195,12 @@ fn fill(row: &mut Filesystem, tree: &Tree) {
     let reach = row.reach();
     let totals = reach.iter().map(|point| tree.totals.get(point));
     let mut sum = Some(Counters::default());
+    let mut oldest = Duration::MAX;
     for total in totals {
         match (total, sum.as_mut()) {
-            (Some(Total::Counted { here, partial }), Some(all)) => {
+            (Some(Total::Counted { at, here, partial }), Some(all)) => {
                 *all = plus(*all, here);
+                oldest = oldest.min(*at);
                 row.partial |= partial;
             }
             (Some(Total::Failed), _) => {
@@ -191,6 +212,7 @@ fn fill(row: &mut Filesystem, tree: &Tree) {
         }
     }
     row.counted = sum.filter(|_| !reach.is_empty()).map(Box::new);
+    row.counted_at = oldest;
 }
 
 fn counted(row: &Filesystem, figure: fn(&Counters) -> u64) -> i128 {
@@ -282,7 +304,8 @@ mod tests {
             prunable: total,
             ..Counters::default()
         });
-        Total::Counted { here, partial }
+        let at = Duration::ZERO;
+        Total::Counted { at, here, partial }
     }
 
     #[test]

@@ -45,6 +45,11 @@ impl Confirm {
         self.tasks.iter().all(|task| task.plan.reader.prunes())
     }
 
+    /// Whether there is anything for a process to hold.
+    pub fn has_holders(&self) -> bool {
+        self.sum(|found| found.in_use) > 0
+    }
+
     /// Whether the inodes and pages that would go are known.
     pub fn knows_files(&self) -> bool {
         self.tasks.iter().all(|task| task.plan.knows_files())

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::place::Place;
 use super::tree_order::Order;
@@ -54,11 +55,23 @@ pub struct Namespace {
     pub name: String,
 }
 
+/// A directory that is marked for a plan.
+#[derive(Clone, Debug)]
+pub struct Marked {
+    /// The mount it was seen on: by the time of the plan the list of mounts may be that of another
+    /// process.
+    pub mount: Mount,
+    /// What was counted below it then.
+    pub below: Box<Counters>,
+}
+
 /// The count of a mount.
 #[derive(Debug)]
 pub enum Total {
     /// It was counted.
     Counted {
+        /// When it ended, since the start.
+        at: Duration,
         /// Counts of all below its point.
         here: Box<Counters>,
         /// The count is incomplete.

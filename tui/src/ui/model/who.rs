@@ -236,6 +236,11 @@ impl WhoPage {
         self.row(self.at)
     }
 
+    /// The text of a line that filter and search match.
+    pub fn words(&self, at: usize) -> Option<String> {
+        self.row(at).map(words)
+    }
+
     /// Selects a line.
     pub fn select(&mut self, at: usize) {
         self.at = at;

@@ -6,6 +6,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use crossterm::cursor::Show;
 use crossterm::execute;
 use crossterm::terminal::{
@@ -84,6 +85,13 @@ impl Screen {
     pub fn mouse(&mut self, on: bool) -> io::Result<()> {
         MOUSE.store(on, Ordering::SeqCst);
         write_out(if on { MOUSE_ON } else { MOUSE_OFF })
+    }
+
+    /// Hands a text to the terminal's clipboard (OSC 52 of xterm). Nothing answers: a terminal may
+    /// ignore it.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        let text = BASE64_STANDARD.encode(text);
+        write_out(format!("\x1b]52;c;{text}\x07").as_bytes())
     }
 
     /// Restores the terminal and stops, as the shell expects of Ctrl-Z, until the shell continues

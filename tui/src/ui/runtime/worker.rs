@@ -141,6 +141,7 @@ impl Work {
             | Effect::Refresh
             | Effect::Interval(_)
             | Effect::Mouse(_)
+            | Effect::Copy(_)
             | Effect::Who(_)
             | Effect::Suspend => return None,
             Effect::ReadAttributes { cache } => {

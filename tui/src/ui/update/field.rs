@@ -1,6 +1,6 @@
-//! Typing and pasting into the fields: filter, path, file, amount, word.
+//! Typing and pasting into the fields: filter, search, palette, path, file, amount, word.
 
-use super::{Effect, filter};
+use super::{Effect, filter, search};
 use crate::ui::model::{InputMode, Model};
 
 /// Bytes of the longest path (PATH_MAX of limits.h, without its NUL).
@@ -54,7 +54,7 @@ pub(super) fn pasted(model: &mut Model, text: &str) -> Vec<Effect> {
 
 fn most(model: &Model) -> usize {
     match model.mode {
-        InputMode::Jump { .. } | InputMode::Export(_) => PATH,
+        InputMode::Jump { .. } | InputMode::Palette { .. } | InputMode::Export(_) => PATH,
         _ => SHORT,
     }
 }
@@ -72,6 +72,17 @@ fn edit(model: &mut Model, change: impl FnOnce(&mut String)) -> Option<Vec<Effec
             let mut text = model.filter().text().to_owned();
             change(&mut text);
             return Some(filter::set(model, text));
+        }
+        InputMode::Search {
+            text, typing: true, ..
+        } => {
+            let mut text = text.clone();
+            change(&mut text);
+            return Some(search::set(model, text));
+        }
+        InputMode::Palette { text, at } => {
+            change(text);
+            *at = 0;
         }
         InputMode::Export(export) if export.job.is_none() => {
             change(&mut export.path);

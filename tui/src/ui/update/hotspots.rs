@@ -7,7 +7,7 @@ use crate::base::text::printable;
 use crate::cache::hotspots::{Heat, Hotspots, HotspotsError, SoFar};
 use crate::kernel::source::Mount;
 use crate::ui::keymap::HotspotsAction;
-use crate::ui::model::{Hunt, Model, Page};
+use crate::ui::model::{Hunt, Model, Page, Screen};
 
 /// Reports of the worker on a count of all filesystems.
 #[derive(Debug)]
@@ -35,7 +35,8 @@ pub enum HotspotsMsg {
 pub(super) fn act(model: &mut Model, action: HotspotsAction) -> Vec<Effect> {
     match action {
         HotspotsAction::Open => {
-            model.page = Some(Page::Hotspots);
+            model.screen = Screen::Tree;
+            (model.page, model.who.over) = (Some(Page::Hotspots), None);
             model.mode = model.below();
             if model.hotspots.found.is_none() && model.hotspots.hunt.is_none() {
                 return again(model);

@@ -59,6 +59,11 @@ pub(super) fn go(model: &mut Model) -> Vec<Effect> {
         Some(place) => place.path.join(&text),
         None => Path::new("/").join(&text),
     };
+    to(model, &path)
+}
+
+/// Shows a directory that was typed.
+pub(super) fn to(model: &mut Model, path: &Path) -> Vec<Effect> {
     if path.components().any(|name| name == Component::ParentDir) {
         model.notice = Some("enter the path without ..".into());
         return Vec::new();

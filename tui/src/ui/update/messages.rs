@@ -49,6 +49,13 @@ pub enum Msg {
         /// The figures.
         sample: Box<Sample>,
     },
+    /// The wall clock.
+    Clock {
+        /// Time since the start of the program.
+        at: Duration,
+        /// The local time of the day.
+        clock: jiff::civil::Time,
+    },
     /// The mounts were read.
     Mounts(Result<Vec<Mount>, SourceError>),
     /// The mounts of a process were read.
@@ -287,6 +294,8 @@ pub enum Effect {
     Refresh,
     /// Sample at this interval from now on.
     Interval(Duration),
+    /// Copy to the terminal's clipboard.
+    Copy(String),
     /// Take the mouse, or release it.
     Mouse(bool),
     /// Restore the terminal and stop, until the shell continues the program.

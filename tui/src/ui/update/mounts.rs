@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Effect;
 use crate::cache::census::Census;
@@ -80,7 +81,7 @@ pub(super) fn counted(model: &mut Model, job: u64, census: Option<Census>) {
         return;
     };
     if let Some((_, point)) = tree.counting.remove(at) {
-        tree.totals.insert(point, total(census.as_ref()));
+        tree.totals.insert(point, total(census.as_ref(), model.now));
     }
 }
 
@@ -89,16 +90,18 @@ pub(super) fn walked(model: &mut Model) {
     let Some(place) = model.tree.place() else {
         return;
     };
-    let counted = matches!(place.state, State::Counted { .. });
-    if counted && place.path == place.mount.point {
-        let total = total(Some(&place.census));
+    if let State::Counted { at, .. } = place.state
+        && place.path == place.mount.point
+    {
+        let total = total(Some(&place.census), at);
         model.tree.totals.insert(place.path.clone(), total);
     }
 }
 
-fn total(census: Option<&Census>) -> Total {
+fn total(census: Option<&Census>, at: Duration) -> Total {
     match census {
         Some(census) => Total::Counted {
+            at,
             here: Box::new(census.here),
             partial: census.partial,
         },

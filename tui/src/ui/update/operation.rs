@@ -115,7 +115,7 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
     match &mut model.mode {
         InputMode::Planning { job, .. } => {
             let job = *job;
-            model.mode = InputMode::Browse;
+            model.mode = model.below();
             vec![Effect::Cancel { job }]
         }
         // First ends the scan, keeping its result.
@@ -123,7 +123,7 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
             prune::stop_looking(confirm)
         }
         InputMode::Confirm(_) => {
-            model.mode = InputMode::Browse;
+            model.mode = model.below();
             model.notice = Some("cancelled: nothing was pruned".into());
             Vec::new()
         }

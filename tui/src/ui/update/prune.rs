@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Effect, counting, marks};
+use super::{Effect, counting};
 use crate::base::text::{count, printable};
 use crate::cache::history::Marker;
 use crate::cache::holders::Holders;
@@ -13,7 +13,7 @@ use crate::kernel::target::LookError;
 use crate::reclaim::ladder::Rung;
 use crate::reclaim::prune::{PruneError, PrunePlan, PruneReport, Task};
 use crate::ui::model::{
-    Ask, Confirm, Figures, Held, InputMode, Ledger, Model, Origin, Pruning, Turn, TurnEnd,
+    Ask, Confirm, Figures, Held, InputMode, Ledger, Model, Origin, Page, Pruning, Turn, TurnEnd,
 };
 
 /// The initial mode of a plan.
@@ -21,7 +21,20 @@ const LEAST: session::PruneMode = session::PruneMode::Negative;
 
 /// Plans for the marked rows; if there are none, for the selected one.
 pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
-    let marked = marks::outermost(model);
+    if model.who_is_shown() {
+        return match super::who::directory(model) {
+            Some(path) => plan_elsewhere(model, path),
+            None => Vec::new(),
+        };
+    }
+    if model.page == Some(Page::Hotspots) {
+        let selected = model.hotspots.selected();
+        // No path leads to what a mount hides: a prune of the one above takes it in.
+        let path = selected.map(|row| row.hidden_below.as_ref().unwrap_or(&row.path).clone());
+        return path.map_or(Vec::new(), |path| plan_elsewhere(model, path));
+    }
+    let marked = model.outermost_marks().into_iter();
+    let marked: Vec<_> = marked.map(|(path, _)| path.clone()).collect();
     if !marked.is_empty() {
         return plan(model, marked, LEAST);
     }
@@ -46,6 +59,16 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
         None => return Vec::new(),
     };
     plan(model, vec![path], LEAST)
+}
+
+/// Plans for a directory that the tree need not have shown: its filesystem is found among our own
+/// mounts.
+fn plan_elsewhere(model: &mut Model, path: PathBuf) -> Vec<Effect> {
+    let known = matches!(model.tree.mounts, Some(Ok(_))) && model.tree.namespace.is_none();
+    let read = (!known).then_some(Effect::ReadMounts);
+    read.into_iter()
+        .chain(plan(model, vec![path], LEAST))
+        .collect()
 }
 
 /// Plans for the directory shown.
@@ -100,7 +123,7 @@ fn plan(model: &mut Model, paths: Vec<PathBuf>, mode: session::PruneMode) -> Vec
 }
 
 fn mount_of(model: &Model, path: &Path) -> Option<Mount> {
-    let marked = model.marks.get(path);
+    let marked = model.marks.get(path).map(|marked| &marked.mount);
     marked
         .or_else(|| Mount::of(model.tree.mounts(), path))
         .or(model.tree.place().map(|place| &place.mount))
@@ -117,7 +140,7 @@ pub(super) fn planned(
         _ => return,
     };
     model.mode = match result {
-        Ok(None) => InputMode::Browse,
+        Ok(None) => model.below(),
         Ok(Some(plans)) => {
             let task = |plan: PrunePlan| {
                 let mount = mount_of(model, &plan.target.path)?;
@@ -192,6 +215,10 @@ pub(super) fn ask_holders(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     if matches!(confirm.held, Held::Looking(_)) {
+        return Vec::new();
+    }
+    if !confirm.has_holders() {
+        model.notice = Some("nothing here is in use: no process holds any of it".into());
         return Vec::new();
     }
     model.last_job = job;

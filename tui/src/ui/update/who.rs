@@ -1,6 +1,6 @@
 //! The who screen.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Effect, jump, stepped};
@@ -190,21 +190,26 @@ fn back(model: &mut Model) {
     model.mode = model.below();
 }
 
-/// Enters the directory of the row, in the tree.
-fn enter(model: &mut Model) -> Vec<Effect> {
-    let Some(row) = model.who.selected() else {
-        return Vec::new();
-    };
+/// The directory of the row; None: a notice says why there is none.
+pub(super) fn directory(model: &mut Model) -> Option<PathBuf> {
+    let row = model.who.selected()?;
     let path = row
         .directory
         .as_ref()
         .and_then(|directory| directory.path.clone());
-    let Some(path) = path else {
+    if path.is_none() {
         let why = match row.directory {
             Some(_) => "the path of the directory is not known",
             None => "objects have no directory: o shows what the process has open",
         };
         model.notice = Some(why.into());
+    }
+    path
+}
+
+/// Enters the directory of the row, in the tree.
+fn enter(model: &mut Model) -> Vec<Effect> {
+    let Some(path) = directory(model) else {
         return Vec::new();
     };
     (model.who.over, model.page) = (None, None);

@@ -74,6 +74,7 @@ pub(super) fn asked(model: &Model, confirm: &ConfirmRung, area: Rect) -> Asked {
         let label = if at == 0 { "Note" } else { "" };
         text.extend(block(label, &note, Style::new(), width));
     }
+    text.extend(counted(model, &confirm.plan.ask));
     if let Some(predicted) = rung.predicted(&confirm.plan.now) {
         let words = format!("frees up to {}", bytes(predicted));
         text.push(Line::raw(labelled("Effect", &words)));
@@ -92,6 +93,20 @@ pub(super) fn asked(model: &Model, confirm: &ConfirmRung, area: Rect) -> Asked {
         text,
         prompt: prompt(model, confirm),
     }
+}
+
+/// What the last count of a filesystem found: the kernel itself may not report its size.
+fn counted(model: &Model, ask: &Ask) -> Option<Line<'static>> {
+    let Ask::Superblock { point, .. } = ask else {
+        return None;
+    };
+    let row = model.filesystem_of(point)?;
+    let least = if row.partial { "at least " } else { "" };
+    let unused = count(row.counted.as_ref()?.prunable);
+    let size = row.freeable().map_or("-".into(), bytes);
+    let ago = duration(model.now.saturating_sub(row.counted_at));
+    let words = format!("{least}{unused} unused dentries, {size}, {ago} ago");
+    Some(Line::raw(labelled("Counted", &words)))
 }
 
 /// What it affects, and what is requested: a user confirms only what they can read in full.

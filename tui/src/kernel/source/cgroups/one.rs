@@ -358,6 +358,29 @@ mod tests {
     }
 
     #[test]
+    fn root_has_the_slab_figures_of_meminfo() {
+        let fixture = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../tests/fixtures/6.18.44-fc-v509"
+        );
+        let mut top = Cgroup {
+            version: Version::V2,
+            stat: Some(CgroupMemory {
+                slab_reclaimable: Some(0),
+                ..CgroupMemory::default()
+            }),
+            ..Cgroup::default()
+        };
+        let mut kernel = Kernel::new(fixture);
+        let memory = kernel.sample_bare().memory.unwrap_or_default();
+        assert!(memory.sreclaimable > Some(1 << 20));
+        of_machine(&mut top, &mut kernel);
+        let stat = top.stat.unwrap_or_default();
+        assert_eq!(stat.slab_reclaimable, memory.sreclaimable);
+        assert_eq!(stat.slab, memory.slab);
+    }
+
+    #[test]
     fn kernel_memory_is_named_by_what_it_is() {
         let stat = MemoryStat {
             kernel: Some(100),

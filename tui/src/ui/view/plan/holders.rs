@@ -13,8 +13,7 @@ const SHOWN: usize = 8;
 pub(super) fn lines(model: &Model, confirm: &Confirm) -> Vec<(String, Style)> {
     let look = model.look;
     let found = match &confirm.held {
-        // Only what is in use has holders.
-        Held::Unasked if confirm.sum(|found| found.in_use) == 0 => return Vec::new(),
+        Held::Unasked if !confirm.has_holders() => return Vec::new(),
         Held::Unasked => {
             let key = model
                 .keymap
