@@ -9,6 +9,7 @@ pub mod check;
 pub mod config;
 mod confirm;
 pub mod doctor;
+mod figures;
 pub mod generate;
 pub mod hotspots;
 mod ladder;

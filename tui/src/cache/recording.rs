@@ -21,7 +21,7 @@ use rusqlite::ErrorCode;
 
 use crate::base::text::{bytes, printable, reason};
 
-pub use reader::{CgroupGrowth, Event, Moment, Reader, Series};
+pub use reader::{CgroupGrowth, Event, Figure, Moment, Reader, Series};
 pub use recorder::{About, Recorder, Settings};
 
 /// What is wrong with a recording.

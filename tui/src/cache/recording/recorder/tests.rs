@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::UNIX_EPOCH;
 
 use super::*;
-use crate::cache::recording::Reader;
+use crate::cache::recording::{Figure, Reader};
 use crate::kernel::source::{
     Cache, Cgroup, CgroupMemory, Cgroups, Class, DentryState, InodeNr, Memory, Sample,
 };
@@ -235,8 +235,13 @@ fn what_is_too_old_goes_and_the_rest_can_be_read() {
     }
     assert!(reader.until(at(1_200)).unwrap().is_none());
     assert_eq!(reader.span().unwrap().unwrap().1, at(2_399));
-    let minutes = reader.unreclaimable(at(0), at(2_399)).unwrap();
+    let minutes = reader
+        .machine(Figure::Sunreclaim, at(0), at(2_399))
+        .unwrap();
     assert!((15..=17).contains(&minutes.len()), "{}", minutes.len());
+    let dentry = reader.cache(&"dentry".into(), at(0), at(2_399)).unwrap();
+    assert_eq!(dentry.len(), minutes.len());
+    assert!(dentry.is_sorted(), "it grows all the time: {dentry:?}");
 }
 
 #[test]
