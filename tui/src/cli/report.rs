@@ -113,6 +113,9 @@ impl Args {
     }
 }
 
+/// A slope of less says nothing of an hour.
+const SLOPE: Duration = Duration::from_secs(600);
+
 /// The slope of SUnreclaim since the machine was last started or its clock set: over that it would
 /// be nonsense.
 fn slope(
@@ -127,7 +130,9 @@ fn slope(
     let since = breaks.map(|event| event.at).max().unwrap_or(first.at);
     let series = reader.machine(Figure::Sunreclaim, since, last.at)?;
     let slope = difference::slope(&series);
-    Ok(series.first().map(|(at, _)| *at).zip(slope))
+    let begin = series.first().map(|(at, _)| *at);
+    let long = begin.filter(|begin| moment::between(*begin, last.at) >= SLOPE);
+    Ok(long.zip(slope))
 }
 
 /// Text in Markdown: what would mean something there is escaped.

@@ -9,8 +9,8 @@ use crate::cache::recording::Series;
 /// Size of the drawing; the page scales it.
 const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 240.0;
-/// Room for the figures to the left.
-const LEFT: f64 = 80.0;
+/// Room for the figures to the left, which are larger on a phone.
+const LEFT: f64 = 110.0;
 
 /// Points of a line: more than there are columns of pixels would not show.
 const POINTS: usize = 400;
