@@ -10,6 +10,8 @@ mod cgroups;
 mod cgroups_v1;
 #[path = "cli/check.rs"]
 mod check;
+#[path = "cli/diff.rs"]
+mod diff;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/metrics.rs"]

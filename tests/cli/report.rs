@@ -193,3 +193,31 @@ fn what_is_no_recording_is_refused() {
         "{said}"
     );
 }
+
+#[test]
+fn page_of_html_needs_nothing_else_and_no_name_leaves_its_cell() {
+    let home = Home::acting("report-html");
+    let (path, _) = recorded(&home);
+    let (code, html, said) = report(&home, &path, &["--html"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(html.starts_with("<!DOCTYPE html>") && html.ends_with("</body></html>\n"));
+    assert_eq!(
+        html.matches("<figure>").count(),
+        3,
+        "slab, dentries, caches"
+    );
+    for foreign in ["http:", "https:", "<script", "src=", "url(", "\x1b"] {
+        assert!(!html.contains(foreign), "{foreign}");
+    }
+    assert!(
+        html.contains("<td>leak|1</td><td>0 B</td><td>10.0 MiB</td>"),
+        "{html}"
+    );
+    assert!(html.contains("default-src 'none'"));
+    assert!(html.len() < 500 << 10, "{}", html.len());
+    for tag in ["table", "figure", "svg", "ul", "div"] {
+        let [open, close] =
+            [format!("<{tag}"), format!("</{tag}>")].map(|tag| html.matches(&tag).count());
+        assert_eq!(open, close, "{tag}");
+    }
+}

@@ -8,7 +8,9 @@ pub mod cgroups;
 pub mod check;
 pub mod config;
 mod confirm;
+pub mod diff;
 pub mod doctor;
+mod figures;
 pub mod generate;
 pub mod hotspots;
 mod ladder;
@@ -199,6 +201,7 @@ enum Command {
     Cgroups(cgroups::Args),
     Record(record::Args),
     Report(report::Args),
+    Diff(diff::Args),
     Metrics(metrics::Args),
     Check(check::Args),
     Who(who::Args),
@@ -222,6 +225,7 @@ impl Command {
             Self::Cgroups(cgroups) => cgroups,
             Self::Record(record) => record,
             Self::Report(report) => report,
+            Self::Diff(diff) => diff,
             Self::Metrics(metrics) => metrics,
             Self::Check(check) => check,
             Self::Who(who) => who,

@@ -1,24 +1,24 @@
 //! `slabscope report`: what a recording shows, for a ticket.
 
+mod chart;
 mod document;
+mod html;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use super::figures::{FIGURES, cache_name, signed};
 use super::{Context, Exit, Failure, Run};
 use crate::base::json;
 use crate::base::moment;
-use crate::base::text::{
-    bytes, count, counted, duration, known, printable, printable_bytes, signed_bytes,
-};
+use crate::base::text::{bytes, counted, duration, known, printable, signed_bytes};
 use crate::cache::difference::{self, CacheChange, change};
-use crate::cache::recording::{CgroupGrowth, Event, Moment, Reader, RecordingError};
-use crate::kernel::source::Sample;
+use crate::cache::recording::{CgroupGrowth, Event, Figure, Moment, Reader, RecordingError};
 
 /// Report what a recording shows of a time: what grew, what stood out, what happened
 ///
-/// The text is Markdown, for a ticket. Times are `10m ago`, `2026-11-28 03:00` by this machine's clock, or
+/// The text is Markdown, for a ticket; --html has charts too. Times are `10m ago`, `2026-11-28 03:00` by this machine's clock, or
 /// with a zone, `2026-11-28T03:00:00Z`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -37,10 +37,17 @@ pub struct Args {
     #[arg(short = 'n', long, value_name = "COUNT", default_value = "10", value_parser = super::whole::<usize>)]
     limit: usize,
 
+    /// Print one page of HTML, with charts, that needs nothing else
+    #[arg(long, conflicts_with = "json")]
+    html: bool,
+
     /// Print a line of JSON (schema slabscope.report/1)
     #[arg(long)]
     json: bool,
 }
+
+/// Events that are listed.
+const MOST_EVENTS: usize = 50;
 
 fn time(text: &str) -> Result<SystemTime, String> {
     moment::parse(text, SystemTime::now())
@@ -50,9 +57,10 @@ impl Run for Args {
     fn run(&self, _context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
         let reader = Reader::open(&self.file)?;
         let report = self.report(&reader)?;
-        match self.json {
-            true => json::write(out, "slabscope.report/1", &report.document(self.limit))?,
-            false => report.markdown(out, self.limit)?,
+        match (self.json, self.html) {
+            (true, _) => json::write(out, "slabscope.report/1", &report.document(self.limit))?,
+            (_, true) => report.html(&reader, out, self.limit)?,
+            _ => report.markdown(out, self.limit)?,
         }
         Ok(Exit::Ok)
     }
@@ -105,6 +113,9 @@ impl Args {
     }
 }
 
+/// A slope of less says nothing of an hour.
+const SLOPE: Duration = Duration::from_secs(600);
+
 /// The slope of SUnreclaim since the machine was last started or its clock set: over that it would
 /// be nonsense.
 fn slope(
@@ -117,91 +128,11 @@ fn slope(
         .iter()
         .filter(|event| ["boot", "clock"].contains(&&*event.kind));
     let since = breaks.map(|event| event.at).max().unwrap_or(first.at);
-    let series = reader.unreclaimable(since, last.at)?;
+    let series = reader.machine(Figure::Sunreclaim, since, last.at)?;
     let slope = difference::slope(&series);
-    Ok(series.first().map(|(at, _)| *at).zip(slope))
-}
-
-/// A figure of the machine: its name in text and in JSON, how it is written, how it is found.
-struct Figure {
-    name: &'static str,
-    key: &'static str,
-    is_bytes: bool,
-    of: fn(&Sample) -> Option<u64>,
-}
-
-const FIGURES: [Figure; 9] = [
-    figure("MemAvailable", "available_bytes", true, |of| {
-        of.memory.as_ref().ok()?.available
-    }),
-    figure("Slab", "slab_bytes", true, |of| {
-        of.memory.as_ref().ok()?.slab
-    }),
-    figure("SReclaimable", "sreclaimable_bytes", true, |of| {
-        of.memory.as_ref().ok()?.sreclaimable
-    }),
-    figure("SUnreclaim", "sunreclaim_bytes", true, |of| {
-        of.memory.as_ref().ok()?.sunreclaim
-    }),
-    figure("Dentries", "dentries", false, |of| {
-        of.dentries.as_ref().ok()?.total
-    }),
-    figure("Dentries on the LRU", "dentries_lru", false, |of| {
-        of.dentries.as_ref().ok()?.lru
-    }),
-    figure(
-        "Negative dentries on the LRU",
-        "dentries_lru_negative",
-        false,
-        |of| of.dentries.as_ref().ok()?.lru_negative,
-    ),
-    figure("Inodes", "inodes", false, |of| {
-        of.inodes.as_ref().ok()?.total
-    }),
-    figure("Inodes on the LRU", "inodes_lru", false, |of| {
-        of.inodes.as_ref().ok()?.lru
-    }),
-];
-
-const fn figure(
-    name: &'static str,
-    key: &'static str,
-    is_bytes: bool,
-    of: fn(&Sample) -> Option<u64>,
-) -> Figure {
-    Figure {
-        name,
-        key,
-        is_bytes,
-        of,
-    }
-}
-
-impl Figure {
-    fn text(&self, figure: u64) -> String {
-        if self.is_bytes {
-            bytes(figure)
-        } else {
-            count(figure)
-        }
-    }
-
-    fn change(&self, before: u64, after: u64) -> String {
-        match change(before, after) {
-            by if self.is_bytes => signed_bytes(by),
-            by => signed(by),
-        }
-    }
-}
-
-/// A change of a count with its sign.
-fn signed(by: i64) -> String {
-    let sign = match by.signum() {
-        1 => "+",
-        -1 => "-",
-        _ => "",
-    };
-    format!("{sign}{}", count(by.unsigned_abs()))
+    let begin = series.first().map(|(at, _)| *at);
+    let long = begin.filter(|begin| moment::between(*begin, last.at) >= SLOPE);
+    Ok(long.zip(slope))
 }
 
 /// Text in Markdown: what would mean something there is escaped.
@@ -214,17 +145,6 @@ fn plain(text: &str) -> String {
         plain.push(c);
     }
     plain
-}
-
-fn name(change: &CacheChange) -> String {
-    let name = match &change.raw_name {
-        Some(bytes) => printable_bytes(bytes),
-        None => printable(&change.id.name),
-    };
-    match change.id.nth {
-        0 => name,
-        nth => format!("{name} (after {nth} of this name)"),
-    }
 }
 
 impl Report {
@@ -253,17 +173,8 @@ impl Report {
             "| | at the begin | at the end | change |\n| --- | ---: | ---: | ---: |"
         )?;
         for figure in &FIGURES {
-            let [before, after] = [&self.first, &self.last].map(|of| (figure.of)(&of.sample));
-            let change = before
-                .zip(after)
-                .map(|(before, after)| figure.change(before, after));
-            let [before, after] = [before, after].map(|of| known(of, |of| figure.text(of)));
-            writeln!(
-                out,
-                "| {} | {before} | {after} | {} |",
-                figure.name,
-                known(change, |text| text)
-            )?;
+            let cells = figure.cells(&self.first.sample, &self.last.sample);
+            writeln!(out, "| {} |", cells.join(" | "))?;
         }
         writeln!(out)?;
         if let Some((since, slope)) = self.slope {
@@ -311,7 +222,7 @@ impl Report {
             writeln!(
                 out,
                 "| {} | {} | {} | {} | {} |",
-                plain(&name(change)),
+                plain(&cache_name(change)),
                 known(change.before, bytes),
                 known(change.after, bytes),
                 signed_bytes(change.bytes()),
@@ -346,16 +257,15 @@ impl Report {
     }
 
     fn happened(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        const MOST: usize = 50;
         if self.events.is_empty() {
             return Ok(());
         }
         writeln!(out, "## What happened\n")?;
-        for event in self.events.iter().take(MOST) {
+        for event in self.events.iter().take(MOST_EVENTS) {
             let [kind, text] = [&event.kind, &event.text].map(|text| plain(&printable(text)));
             writeln!(out, "- {}: {kind}: {text}", moment::text(event.at))?;
         }
-        let more = self.events.len().saturating_sub(MOST);
+        let more = self.events.len().saturating_sub(MOST_EVENTS);
         if more > 0 {
             writeln!(out, "- {} more", counted(more as u64, "event"))?;
         }

@@ -13,7 +13,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use super::delta::{self, State};
 use super::{About, RecordingError, schema};
 use crate::kernel::source::{
-    Cache, Cause, Class, DentryState, InodeNr, Memory, Merged, Sample, SourceError,
+    Cache, CacheId, Cause, Class, DentryState, InodeNr, Memory, Merged, Sample, SourceError,
 };
 
 /// A recording that is read.
@@ -43,6 +43,30 @@ pub struct Event {
     pub kind: String,
     /// What happened.
     pub text: String,
+}
+
+/// A figure of the machine that is kept over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// SReclaimable, in bytes.
+    Sreclaimable,
+    /// SUnreclaim, in bytes.
+    Sunreclaim,
+    /// All dentries.
+    Dentries,
+    /// Negative dentries on the LRU.
+    Negative,
+}
+
+impl Figure {
+    fn column(self) -> &'static str {
+        match self {
+            Self::Sreclaimable => "sreclaimable_bytes",
+            Self::Sunreclaim => "sunreclaim_bytes",
+            Self::Dentries => "dentries",
+            Self::Negative => "dentries_lru_negative",
+        }
+    }
 }
 
 /// A figure over time, in order.
@@ -227,22 +251,40 @@ impl Reader {
                 text: row.get(2)?,
             })
         };
-        self.list(query, [milliseconds(from), milliseconds(to)], event)
+        self.list(query, params![milliseconds(from), milliseconds(to)], event)
     }
 
-    /// SUnreclaim of each minute between two times.
-    pub fn unreclaimable(
+    /// A figure of the machine in each minute between two times.
+    pub fn machine(
         &self,
+        figure: Figure,
         from: SystemTime,
         to: SystemTime,
     ) -> Result<Series, RecordingError> {
-        let query = "SELECT time_ms, sunreclaim_bytes FROM minute \
-                     WHERE time_ms BETWEEN ? AND ? AND sunreclaim_bytes >= 0 ORDER BY time_ms";
-        let point = |row: &Row<'_>| {
-            let bytes = figure(row, 1)?.unwrap_or_default();
-            Ok((time(row.get(0)?), bytes))
-        };
-        self.list(query, [milliseconds(from), milliseconds(to)], point)
+        let column = figure.column();
+        let query = format!(
+            "SELECT time_ms, {column} FROM minute \
+             WHERE time_ms BETWEEN ? AND ? AND {column} >= 0 ORDER BY time_ms"
+        );
+        let between = [milliseconds(from), milliseconds(to)];
+        self.list(&query, params![between[0], between[1]], point)
+    }
+
+    /// Bytes of the slabs of a cache in each minute between two times.
+    pub fn cache(
+        &self,
+        cache: &CacheId,
+        from: SystemTime,
+        to: SystemTime,
+    ) -> Result<Series, RecordingError> {
+        let query = "SELECT time_ms, sum(slab_bytes) AS bytes FROM cache_minute JOIN cache ON cache = cache.id \
+                     WHERE time_ms BETWEEN ? AND ? AND name = ? AND nth = ? GROUP BY time_ms HAVING bytes >= 0 ORDER BY time_ms";
+        let between = [milliseconds(from), milliseconds(to)];
+        self.list(
+            query,
+            params![between[0], between[1], cache.name, cache.nth],
+            point,
+        )
     }
 
     /// The cgroups at the first and the last minute between two times, the one with the most slab
@@ -269,21 +311,27 @@ impl Reader {
                 limit: figure(row, 4)?,
             })
         };
-        self.list(query, [milliseconds(from), milliseconds(to)], growth)
+        self.list(query, params![milliseconds(from), milliseconds(to)], growth)
     }
 
     fn list<T>(
         &self,
         query: &str,
-        between: [i64; 2],
+        params: &[&dyn rusqlite::ToSql],
         each: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, RecordingError> {
         let listed = self.db.prepare_cached(query).and_then(|mut query| {
-            let rows = query.query_map(params![between[0], between[1]], each)?;
+            let rows = query.query_map(params, each)?;
             rows.collect()
         });
         listed.map_err(|error| self.failed(error))
     }
+}
+
+/// A time and a figure.
+fn point(row: &Row<'_>) -> rusqlite::Result<(SystemTime, u64)> {
+    let value = figure(row, 1)?.unwrap_or_default();
+    Ok((time(row.get(0)?), value))
 }
 
 fn moment(row: &Row<'_>, caches: Result<Vec<Cache>, SourceError>) -> rusqlite::Result<Moment> {

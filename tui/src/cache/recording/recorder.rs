@@ -49,8 +49,9 @@ pub struct About {
 /// at most as many are read.
 const WHOLE_EVERY: u32 = 300;
 
-/// Bytes of a page of the file: a sample takes some hundred bytes, and each commit writes whole pages.
-const PAGE: u32 = 1024;
+/// Bytes of a page of the file. Smaller ones would halve what each commit writes, and hold one sample of a busy
+/// machine each, half empty.
+const PAGE: u32 = 4096;
 
 /// A clock that differs by more from that of the boot has been set.
 const JUMP: i64 = 1_000;
@@ -153,7 +154,7 @@ impl Recorder {
         db.pragma_update(None, "synchronous", "NORMAL")?;
         // In KiB, and pages: the log is as small as the memory.
         db.pragma_update(None, "cache_size", -512)?;
-        db.pragma_update(None, "wal_autocheckpoint", 1024)?;
+        db.pragma_update(None, "wal_autocheckpoint", 256)?;
         db.pragma_update(None, "temp_store", "MEMORY")?;
         db.set_prepared_statement_cache_capacity(32);
         let interval = i64::try_from(self.settings.interval.as_millis()).unwrap_or(i64::MAX);

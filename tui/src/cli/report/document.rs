@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::{FIGURES, Report, name};
+use super::Report;
 use crate::base::moment;
+use crate::cli::figures::{FIGURES, cache_name};
 
 #[derive(Serialize)]
 pub(super) struct Document {
@@ -65,7 +66,7 @@ impl Report {
         });
         let caches = self.changes.as_ref().map(|changes| {
             let caches = changes.iter().map(|change| CacheRow {
-                name: name(change),
+                name: cache_name(change),
                 before_bytes: change.before,
                 after_bytes: change.after,
                 objects_change: change.objects,

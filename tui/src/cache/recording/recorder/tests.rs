@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::UNIX_EPOCH;
 
 use super::*;
-use crate::cache::recording::Reader;
+use crate::cache::recording::{Figure, Reader};
 use crate::kernel::source::{
     Cache, Cgroup, CgroupMemory, Cgroups, Class, DentryState, InodeNr, Memory, Sample,
 };
@@ -235,8 +235,13 @@ fn what_is_too_old_goes_and_the_rest_can_be_read() {
     }
     assert!(reader.until(at(1_200)).unwrap().is_none());
     assert_eq!(reader.span().unwrap().unwrap().1, at(2_399));
-    let minutes = reader.unreclaimable(at(0), at(2_399)).unwrap();
+    let minutes = reader
+        .machine(Figure::Sunreclaim, at(0), at(2_399))
+        .unwrap();
     assert!((15..=17).contains(&minutes.len()), "{}", minutes.len());
+    let dentry = reader.cache(&"dentry".into(), at(0), at(2_399)).unwrap();
+    assert_eq!(dentry.len(), minutes.len());
+    assert!(dentry.is_sorted(), "it grows all the time: {dentry:?}");
 }
 
 #[test]
@@ -379,4 +384,51 @@ fn unreadable_caches_are_unknown_and_those_after_them_whole() {
     for second in [2, 4, 5] {
         assert_recorded(&reader, second);
     }
+}
+
+/// 250 caches, of which 80 change each second by up to some thousand objects, and 40 cgroups.
+#[test]
+fn hour_of_a_busy_machine_takes_three_mebibytes_at_most() {
+    let path = file("size");
+    let mut recorder = Recorder::open(&path, SETTINGS, &about("a")).unwrap();
+    let mut observation = observed(0);
+    let mut caches: Vec<_> = (0..250)
+        .map(|n| cache(&format!("cache-{n}"), 0, 21 * 10_000))
+        .collect();
+    let cgroup = |n: u64| Cgroup {
+        path: format!("system.slice/job-{n}.service").into(),
+        current: Some(1 << 30),
+        max: Some(1 << 31),
+        stat: Some(CgroupMemory {
+            slab: Some(n << 20),
+            slab_reclaimable: Some(n << 20),
+            slab_unreclaimable: Some(1 << 20),
+            ..CgroupMemory::default()
+        }),
+        ..Cgroup::default()
+    };
+    observation.cgroups = Arc::new(Ok(Cgroups {
+        all: (0..40).map(cgroup).collect(),
+        ..Cgroups::default()
+    }));
+    let mut seed = 1_u64;
+    for second in 0..3_600 {
+        for _ in 0..80 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let cache = &mut caches[(seed >> 33) as usize % 250];
+            let active = 21 * 10_000 + (seed >> 40) % 4_000;
+            cache.active = Some(active);
+            cache.slabs = active.div_ceil(21);
+            cache.active_slabs = Some(cache.slabs);
+            cache.objects = cache.slabs * 21;
+        }
+        observation.at = at(second);
+        observation.sample.caches = Ok(caches.clone());
+        recorder
+            .add(&observation, Duration::from_secs(second))
+            .unwrap();
+    }
+    recorder.close().unwrap();
+    let length = std::fs::metadata(&path).unwrap().len();
+    assert!(length <= 3 << 20, "{length}");
 }
