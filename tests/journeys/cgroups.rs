@@ -45,6 +45,25 @@ fn frozen_screen_reads_no_cgroups() {
 }
 
 #[test]
+fn bar_shows_slab_and_other_memory_of_the_limit() {
+    let mut app = App::on_cgroups(80, 24);
+    app.shows("OF LIMIT SLAB RECL");
+    assert!(app.line("web.service").contains("! ████████ "), "slab");
+    assert!(app.line("cron.service").contains("█▒▒▒▒▒▒▒ "), "page cache");
+    assert!(
+        app.line("batch.service").contains("█░░░░░░░ "),
+        "most is left"
+    );
+    assert!(
+        app.line("system.slice").starts_with("           "),
+        "no limit"
+    );
+    assert!(app.line("init.scope").ends_with("init.scope  not enabled"));
+    app.resize(60, 24);
+    app.shows_no("OF LIMIT");
+}
+
+#[test]
 fn cgroup_near_its_limit_because_of_slab_is_marked() {
     let mut app = App::on_cgroups(80, 24);
     let row = app.line("web.service");
@@ -52,7 +71,7 @@ fn cgroup_near_its_limit_because_of_slab_is_marked() {
         "!",
         "914 MiB",
         "+14.0 MiB",
-        "1.0 GiB",
+        "977 MiB",
         "95%",
         "slab fills it",
     ] {

@@ -67,9 +67,9 @@ fn slab_table_shows_names_beside_figures_of_any_magnitude() {
                 app.sample(2, machine(n, page_size));
                 for keys in ["c", "g", "Sx", "Sm", "Si", "i"] {
                     app.keys(keys);
-                    let line = app.line(" dentry");
+                    let line = app.line(" - dentry");
                     assert!(!line.contains('~'), "{n} {keys}: {line}");
-                    let line = app.line(" below_zero");
+                    let line = app.line(" - below_zero");
                     assert!(line.contains(" - "), "{n} {keys}: {line}");
                 }
                 app.keys("<Enter>");

@@ -48,6 +48,26 @@ fn space_marks_a_row_and_goes_on() {
 }
 
 #[test]
+fn title_has_a_running_total_of_the_marked_rows() {
+    let mut app = App::in_ext4(80, 24);
+    app.keys("g ");
+    app.shows(" 1 marked: 183 MiB ");
+    app.keys(" ");
+    app.shows(" 2 marked: 183 MiB ");
+    // What is below a marked directory is a part of it.
+    app.keys("g<Enter>");
+    app.counted(Census {
+        here: counters(9, 0, 0),
+        rows: vec![row("2", counters(9, 0, 0))],
+        ..Default::default()
+    });
+    app.keys("g ");
+    app.shows(" 3 marked: 183 MiB ");
+    app.keys("U");
+    app.shows_no("marked: ");
+}
+
+#[test]
 fn plan_covers_all_marked_rows_and_nested_ones_once() {
     let mut app = marked();
     app.keys("g<Enter>");

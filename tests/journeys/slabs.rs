@@ -18,22 +18,50 @@ fn slab_screen_shows_exact_figures_sorted_by_cache_size() {
         memory.sreclaimable.unwrap(),
     ));
     let dentry = sample.cache("dentry").unwrap();
-    let line = app.line(" dentry");
-    assert!(
-        line.contains(&slabscope::base::text::count(dentry.objects)),
-        "{line}"
-    );
-    assert!(
-        line.contains(&slabscope::base::text::count(dentry.active.unwrap())),
-        "{line}"
-    );
-    assert!(line.starts_with(" R "), "dentry is reclaimable: {line}");
-    assert!(app.line(" kmalloc-512").starts_with(" U "));
-    assert!(
-        app.line(" radix_tree_node").starts_with(" - "),
-        "not captured"
-    );
+    // A letter of slabtop sorts by its column, which shows it.
+    app.keys("a");
+    let line = app.line(" R dentry");
+    app.keys("c");
+    for figure in [dentry.objects, dentry.active.unwrap()] {
+        let figure = slabscope::base::text::count(figure);
+        assert!(line.contains(&figure), "{figure}: {line}");
+    }
+    app.shows("\n U kmalloc-512");
+    app.shows("\n - radix_tree_node");
     assert_eq!(app.selected(), "ext4_inode_cache", "the largest is first");
+}
+
+#[test]
+fn one_bar_shows_what_fills_the_slabs() {
+    let mut app = App::sampled(80, 24);
+    let bar = app.line("ext4_inode_cache 57%");
+    assert!(bar.contains("│dentry▒▒│") && bar.ends_with('│'), "{bar}");
+    assert_eq!(bar.chars().count(), 79, "{bar}");
+    app.resize(200, 50);
+    let bar = app.line("ext4_inode_cache 57%");
+    assert!(
+        bar.contains("│dentry 12% ") && bar.contains("│+23"),
+        "{bar}"
+    );
+    // A row's bar is its part of all caches, whatever is filtered.
+    app.keys("/dentry<Enter>");
+    app.shows("R dentry");
+    assert!(app.line(" R dentry ").contains(" █  "), "an eighth of all");
+}
+
+#[test]
+fn chart_has_the_wall_clock() {
+    let mut app = App::new(80, 24);
+    for second in 0..=60 {
+        app.sample(second, sample_with(1_000_000, 0));
+    }
+    app.shows("SUnreclaim (dotted), 03:11:44 to 03:12:44 ");
+    app.resize(120, 40);
+    app.shows("└03:11:44──");
+    assert!(app.line("└03:11:44").ends_with("──03:12:44"));
+    app.resize(80, 24);
+    app.keys("5");
+    assert!(app.line("└03:11:44").contains("──03:12:14──"));
 }
 
 #[test]
@@ -189,16 +217,16 @@ fn sort_menu_has_every_column_and_its_letters() {
     app.keys("g");
     app.shows("caches by growth ▼");
     assert_eq!(app.selected(), "dentry", "what grows most is first");
-    app.keys("Sjr");
+    app.keys("Skr");
     app.shows("Sort by");
     app.keys("<Enter>");
-    app.shows("caches by class");
+    app.shows("caches by bytes since the mark");
     app.keys("S<Esc>");
     app.shows_no("Sort by");
     let mut low = App::sampled(80, 12);
     low.keys("SG");
     low.keys(&"j".repeat(20));
-    low.shows("n  name");
+    low.shows("g  growth");
     low.shows_no("o  objects");
     app.keys("Si");
     app.shows("IDLE");
@@ -229,7 +257,7 @@ fn regular_expression_filters_and_a_bad_one_says_so_in_place() {
 fn merged_names_are_counted_found_and_listed() {
     let mut app = App::new(80, 24);
     app.sample(1, merged_sample());
-    assert!(app.line("kmalloc-512").ends_with("kmalloc-512 (+2)"));
+    assert!(app.line(" U kmalloc-512").contains("kmalloc-512 (+2)"));
     app.keys("/secret_c<Enter>");
     assert_eq!(app.model.caches()[0].name, "kmalloc-512");
     assert_eq!(app.model.caches().len(), 1);
@@ -312,11 +340,15 @@ fn slabtops_summary_is_shown_if_there_is_room_and_by_its_key() {
 #[test]
 fn mouse_sorts_selects_opens_and_scrolls() {
     let mut app = App::sampled(80, 24);
-    let (x, y) = app.position("ACTIVE");
+    let (x, y) = app.position("OBJS");
     app.click(x, y);
-    app.shows("caches by active objects ▼");
+    app.shows("caches by objects ▼");
     app.click(x, y);
-    app.shows("caches by active objects ▲");
+    app.shows("caches by objects ▲");
+    // The bar is of the size.
+    let (x, y) = app.position("SHARE");
+    app.click(x, y);
+    app.shows("caches by cache size ▼");
     let (x, y) = app.position(" NAME");
     app.click(x + 1, y);
     app.shows("caches by name ▲");

@@ -95,7 +95,7 @@ fn sort_menu_keeps_the_chosen_line_in_sight() {
     for _ in 0..6 {
         app.keys("j");
     }
-    app.shows("class");
+    app.shows("active slabs");
     app.shows_no("more in a larger terminal");
 }
 

@@ -44,20 +44,33 @@ fn tree_without_the_module_says_what_is_missing_and_shows_no_figures() {
 }
 
 #[test]
+fn pane_says_what_a_prune_of_the_row_would_free() {
+    let mut app = App::in_ext4(80, 24);
+    app.shows("── 1/: a prune would free ");
+    app.shows(" 1 negative 183 MiB  2 unused 183 MiB  3 inodes up to 183 MiB  4 pages 36.0 KiB");
+    app.shows(" n lists its 1,000,000 negative names by shape");
+    app.keys("j");
+    app.shows("── other/: a prune would free ");
+    app.shows(" 1 negative 188 KiB  2 unused 188 KiB");
+    app.resize(80, 18);
+    app.shows_no("a prune would free");
+}
+
+#[test]
 fn entering_counts_and_the_rows_show_what_is_cached() {
     let mut app = App::in_ext4(80, 24);
     app.shows("/mnt/ext4");
     app.shows("ext4 on /dev/vdb");
     app.shows("below: 1,001,012 dentries  1,001,005 negative (99 %)  183 MiB freeable");
     let row = app.line(" 1/");
-    assert!(row.starts_with(" ████  1,000,000"), "{row}");
+    assert!(row.starts_with(" ████████  99%  1,000,000"), "{row}");
     assert!(
         row.contains("183 MiB"),
         "a million and two of 192 bytes: {row}"
     );
     let here = app.line("KiB .");
     assert_eq!(
-        here.split_whitespace().nth(1),
+        here.split_whitespace().nth(2),
         Some("5"),
         "what no row counts: {here}"
     );

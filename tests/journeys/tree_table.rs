@@ -40,7 +40,7 @@ fn mixed(columns: u16, rows: u16) -> App {
 fn columns_are_shown_as_far_as_they_fit_and_all_at_200() {
     let mut app = mixed(80, 24);
     let head = app.line("NAME");
-    let columns = "NEGATIVE  IN USE     UNUSED   INODES    PAGES   FREEABLE NAME";
+    let columns = "SHARE   NEGATIVE  IN USE     UNUSED   INODES   FREEABLE NAME";
     assert!(head.ends_with(columns), "{head}");
     let mut app = mixed(200, 50);
     let head = app.line("NAME");

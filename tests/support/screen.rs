@@ -67,15 +67,20 @@ impl App {
             .into()
     }
 
-    /// The name in the reversed line.
+    /// The name in the reversed line: of a cache in front, of all else at the end.
     pub fn selected(&mut self) -> String {
         let buffer = self.buffer();
         let rows = buffer.content.chunks(buffer.area.width.into());
         let reversed = |cell: &ratatui::buffer::Cell| {
             cell.modifier.contains(ratatui::style::Modifier::REVERSED)
         };
-        let row = rows.skip(1).find(|row| reversed(&row[1])).unwrap();
+        let row = rows.skip(1).find(|row| reversed(&row[row.len() - 2]));
+        let row = row.unwrap();
         let text: String = row.iter().map(|cell| cell.symbol()).collect();
-        text.split_whitespace().last().unwrap().into()
+        let mut words = text.split_whitespace();
+        let slabs =
+            self.model.screen == slabscope::ui::model::Screen::Slabs && !self.model.who_is_shown();
+        let name = if slabs { words.nth(1) } else { words.last() };
+        name.unwrap().into()
     }
 }

@@ -84,6 +84,8 @@ pub enum Column {
     Slabs,
     /// Bytes of all slabs.
     Size,
+    /// The part of it in the bytes of all caches, as a bar.
+    Share,
     /// Bytes of the slabs that no object occupies.
     Idle,
     /// Change of the objects since the last refresh.
@@ -144,31 +146,37 @@ fn since(line: &Line<'_>, text: fn(&Line<'_>) -> Option<String>) -> String {
 
 use Column as C;
 
-/// The columns from left to right. The class is in front of them, history and name are behind.
+/// The columns from left to right.
 #[rustfmt::skip]
 pub const SHAPES: &[Shape] = &[
-    Shape { column: C::Objects, letter: 'o', name: "objects", words: "objects", head: "OBJS", width: 10, rank: 3,
-        figure: |l| l.cache.objects.into(), text: |l| count_in(l.cache.objects, 10) },
-    Shape { column: C::Active, letter: 'a', name: "active", words: "active objects", head: "ACTIVE", width: 10, rank: 4,
-        figure: |l| or_last(l.cache.active), text: |l| known(l.cache.active, |n| count_in(n, 10)) },
-    Shape { column: C::Use, letter: 'u', name: "use", words: "use", head: "USE", width: 4, rank: 5,
-        figure: |l| or_last(l.cache.used()), text: |l| known(l.cache.used(), |p| format!("{p}%")) },
-    Shape { column: C::ObjectSize, letter: 's', name: "object-size", words: "object size", head: "OBJ SIZE", width: 8, rank: 7,
-        figure: |l| l.cache.object_size.into(), text: |l| count_in(l.cache.object_size, 5) },
-    Shape { column: C::ObjectsPerSlab, letter: 'b', name: "objects-per-slab", words: "objects per slab", head: "OBJ/SLAB", width: 8, rank: 12,
-        figure: |l| l.cache.objects_per_slab.into(), text: |l| count_in(l.cache.objects_per_slab, 8) },
-    Shape { column: C::PagesPerSlab, letter: 'p', name: "pages-per-slab", words: "pages per slab", head: "PG/SLAB", width: 7, rank: 11,
-        figure: |l| l.cache.pages_per_slab.into(), text: |l| count_in(l.cache.pages_per_slab, 7) },
-    Shape { column: C::ActiveSlabs, letter: 'v', name: "active-slabs", words: "active slabs", head: "ACT SLABS", width: 9, rank: 13,
-        figure: |l| or_last(l.cache.active_slabs), text: |l| known(l.cache.active_slabs, |n| count_in(n, 9)) },
-    Shape { column: C::Slabs, letter: 'l', name: "slabs", words: "slabs", head: "SLABS", width: 6, rank: 6,
-        figure: |l| l.cache.slabs.into(), text: |l| count_in(l.cache.slabs, 6) },
+    Shape { column: C::Class, letter: 't', name: "class", words: "class", head: "", width: 1, rank: 0,
+        figure: |l| match l.cache.class.letter() { "R" => 2, "U" => 1, _ => 0 }, text: none },
+    Shape { column: C::Name, letter: 'n', name: "name", words: "name", head: "NAME", width: NAME, rank: 0,
+        figure: |_| 0, text: none },
     Shape { column: C::Size, letter: 'c', name: "size", words: "cache size", head: "SIZE", width: 8, rank: 1,
         // In pages, which are known where their size is not.
         figure: |l| l.cache.size(1).into(), text: |l| known(l.size(), bytes) },
-    Shape { column: C::Idle, letter: 'i', name: "idle", words: "idle bytes", head: "IDLE", width: 8, rank: 9,
+    Shape { column: C::Share, letter: ' ', name: "share", words: "share of all caches", head: "SHARE", width: 8, rank: 3,
+        figure: |_| 0, text: none },
+    Shape { column: C::Use, letter: 'u', name: "use", words: "use", head: "USE", width: 4, rank: 4,
+        figure: |l| or_last(l.cache.used()), text: |l| known(l.cache.used(), |p| format!("{p}%")) },
+    Shape { column: C::Objects, letter: 'o', name: "objects", words: "objects", head: "OBJS", width: 10, rank: 5,
+        figure: |l| l.cache.objects.into(), text: |l| count_in(l.cache.objects, 10) },
+    Shape { column: C::Active, letter: 'a', name: "active", words: "active objects", head: "ACTIVE", width: 10, rank: 8,
+        figure: |l| or_last(l.cache.active), text: |l| known(l.cache.active, |n| count_in(n, 10)) },
+    Shape { column: C::ObjectSize, letter: 's', name: "object-size", words: "object size", head: "OBJ SIZE", width: 8, rank: 7,
+        figure: |l| l.cache.object_size.into(), text: |l| count_in(l.cache.object_size, 5) },
+    Shape { column: C::ObjectsPerSlab, letter: 'b', name: "objects-per-slab", words: "objects per slab", head: "OBJ/SLAB", width: 8, rank: 13,
+        figure: |l| l.cache.objects_per_slab.into(), text: |l| count_in(l.cache.objects_per_slab, 8) },
+    Shape { column: C::PagesPerSlab, letter: 'p', name: "pages-per-slab", words: "pages per slab", head: "PG/SLAB", width: 7, rank: 12,
+        figure: |l| l.cache.pages_per_slab.into(), text: |l| count_in(l.cache.pages_per_slab, 7) },
+    Shape { column: C::ActiveSlabs, letter: 'v', name: "active-slabs", words: "active slabs", head: "ACT SLABS", width: 9, rank: 14,
+        figure: |l| or_last(l.cache.active_slabs), text: |l| known(l.cache.active_slabs, |n| count_in(n, 9)) },
+    Shape { column: C::Slabs, letter: 'l', name: "slabs", words: "slabs", head: "SLABS", width: 6, rank: 9,
+        figure: |l| l.cache.slabs.into(), text: |l| count_in(l.cache.slabs, 6) },
+    Shape { column: C::Idle, letter: 'i', name: "idle", words: "idle bytes", head: "IDLE", width: 8, rank: 10,
         figure: |l| or_last(l.idle()), text: |l| known(l.idle(), bytes) },
-    Shape { column: C::Change, letter: 'd', name: "change", words: "change since the last refresh", head: "CHANGE", width: 8, rank: 10,
+    Shape { column: C::Change, letter: 'd', name: "change", words: "change since the last refresh", head: "CHANGE", width: 8, rank: 11,
         figure: |l| l.row.change.map_or(0, |c| c.objects).into(),
         text: |l| l.row.change.map_or(String::new(), |c| short_signed(c.objects as f64)) },
     Shape { column: C::SinceMark, letter: 'm', name: "since-mark", words: "change since the mark", head: "Δ MARK", width: 8, rank: 20,
@@ -180,11 +188,7 @@ pub const SHAPES: &[Shape] = &[
     Shape { column: C::Growth, letter: 'g', name: "growth", words: "growth", head: "Δ OBJ/s", width: 7, rank: 2,
         figure: |l| (l.growth().unwrap_or(0.0) * 1000.0) as i128,
         text: |l| l.growth().map_or(String::new(), short_signed) },
-    Shape { column: C::History, letter: ' ', name: "history", words: "history", head: "HISTORY", width: 8, rank: 8,
-        figure: |_| 0, text: none },
-    Shape { column: C::Class, letter: 't', name: "class", words: "class", head: "", width: 1, rank: 0,
-        figure: |l| match l.cache.class.letter() { "R" => 2, "U" => 1, _ => 0 }, text: none },
-    Shape { column: C::Name, letter: 'n', name: "name", words: "name", head: "NAME", width: NAME, rank: 0,
+    Shape { column: C::History, letter: ' ', name: "history", words: "history", head: "HISTORY", width: 8, rank: 6,
         figure: |_| 0, text: none },
 ];
 
@@ -232,7 +236,7 @@ impl FromStr for Column {
     }
 }
 
-/// The columns between class and history that `width` has room for: the sort key and those of a
+/// The columns behind class and name that `width` has room for: the sort key and those of a
 /// mark, then the others by rank. `wanted`, unless it is empty, replaces them.
 pub fn fitting(width: u16, sort: Column, marked: bool, wanted: &[Column]) -> Vec<&'static Shape> {
     let of_mark = |column| matches!(column, C::SinceMark | C::BytesSinceMark);
@@ -279,7 +283,7 @@ pub fn fitting(width: u16, sort: Column, marked: bool, wanted: &[Column]) -> Vec
 mod tests {
     use super::*;
 
-    const ALL: [Column; 17] = [
+    const ALL: [Column; 18] = [
         C::Objects,
         C::Active,
         C::Use,
@@ -289,6 +293,7 @@ mod tests {
         C::ActiveSlabs,
         C::Slabs,
         C::Size,
+        C::Share,
         C::Idle,
         C::Change,
         C::SinceMark,
@@ -308,7 +313,10 @@ mod tests {
             assert_eq!(shape.name.parse(), Ok(column));
             assert_eq!(column.to_string(), shape.name);
             assert!(shape.head.chars().count() <= shape.width, "{}", shape.name);
-            let same = |other: &&Shape| other.letter == shape.letter || other.name == shape.name;
+            // A bar and a chart are nothing to sort by.
+            let letter = shape.letter != ' ';
+            let same =
+                |other: &&Shape| letter && other.letter == shape.letter || other.name == shape.name;
             assert_eq!(SHAPES.iter().filter(same).count(), 1, "{}", shape.name);
         }
         let error = "colour".parse::<Column>().unwrap_err();

@@ -29,7 +29,7 @@ theme = "auto"
 
 # Columns of the slab table, shown as far as there is room; none: the program's choice. There are
 # "objects", "active", "use", "object-size", "objects-per-slab", "pages-per-slab", "active-slabs",
-# "slabs", "size", "idle", "change", "growth", "history", "since-mark", "bytes-since-mark".
+# "slabs", "size", "share", "idle", "change", "growth", "history", "since-mark", "bytes-since-mark".
 columns = []
 
 # The column that the slab table is sorted by at the start, and whether in reverse.

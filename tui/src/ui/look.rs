@@ -13,6 +13,8 @@ pub struct Glyphs {
     pub trend: [&'static str; 3],
     /// Eighths of a bar, from one to eight.
     pub bar: [&'static str; 8],
+    /// A part of a bar beside the full one.
+    pub shade: &'static str,
     /// What of a bar is yet to be filled.
     pub track: &'static str,
     /// A line across.
@@ -21,8 +23,8 @@ pub struct Glyphs {
     pub marker: &'static str,
     /// The vertical line of the cursor in a chart.
     pub cursor: &'static str,
-    /// A chart's left edge.
-    pub axis: &'static str,
+    /// A chart's left edge, and the corner below it.
+    pub axis: [&'static str; 2],
     /// Marks a chosen line.
     pub chosen: &'static str,
     /// Sort order: from the largest; from the smallest.
@@ -42,11 +44,12 @@ pub struct Glyphs {
 const UNICODE: Glyphs = Glyphs {
     trend: ["▲", "▼", "="],
     bar: ["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
+    shade: "▒",
     track: "░",
     rule: "─",
     marker: "┆",
     cursor: "│",
-    axis: "┤",
+    axis: ["┤", "└"],
     chosen: "▸",
     order: ["▼", "▲"],
     arrow: "→",
@@ -59,11 +62,12 @@ const UNICODE: Glyphs = Glyphs {
 const ASCII: Glyphs = Glyphs {
     trend: ["+", "-", "="],
     bar: [".", ".", ":", ":", "|", "|", "#", "#"],
+    shade: "=",
     track: ".",
     rule: "-",
     marker: "!",
     cursor: "|",
-    axis: "|",
+    axis: ["|", "+"],
     chosen: ">",
     order: ["v", "^"],
     arrow: "->",

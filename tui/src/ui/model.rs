@@ -43,7 +43,7 @@ pub use prune::{Confirm, Figures, Held, Pruning, Turn, TurnEnd, bytes as prune_b
 pub use refill::Refill;
 pub use rung::{Ask, ConfirmRung, Origin, RungLedger, RungPlan, RunningRung, Setting, Settings};
 pub use slabs::Slabs;
-pub use tree::{Left, Namespace, Total, Tree};
+pub use tree::{Left, Marked, Namespace, Total, Tree};
 pub use tree_columns::{
     Sizes, TREE_NAME, TREE_SHAPES, TreeColumn, TreeLine, TreeShape, bar_width, tree_fitting,
 };
@@ -229,6 +229,8 @@ pub struct Model {
     pub asking: Asking,
     /// Time of the last message that had one, since the start.
     pub now: Duration,
+    /// The wall clock at a time since the start, for charts; None: it is not known.
+    pub clock: Option<(Duration, jiff::civil::Time)>,
     /// The sample that is shown. None until the first arrives.
     pub shown: Option<Arc<Shown>>,
     /// The newest sample, which is also the shown one unless the screen is frozen.
@@ -265,9 +267,8 @@ pub struct Model {
     pub ladder: Vec<Step>,
     /// All actions of this session.
     pub journal: Journal,
-    /// Directories of the tree that are marked for one plan, each with the mount it was seen on: by
-    /// the time of the plan the list of mounts may be that of another process.
-    pub marks: BTreeMap<PathBuf, Mount>,
+    /// Directories of the tree that are marked for one plan.
+    pub marks: BTreeMap<PathBuf, Marked>,
     /// Why no action is allowed; None: actions are allowed.
     pub inert: Option<Inert>,
     /// Time between two samples.
@@ -293,6 +294,7 @@ impl Model {
             mode: InputMode::Browse,
             asking: Asking::default(),
             now: Duration::ZERO,
+            clock: None,
             shown: None,
             latest: None,
             frozen: None,
@@ -432,6 +434,32 @@ impl Model {
         let sample = self.latest.as_ref().map(|latest| &latest.sample);
         self.filesystems
             .arrange(&self.tree, sample, self.host.page_size);
+    }
+
+    /// The marked directories without those below another of the same mount, which are a part of
+    /// that: no prune leaves the mount it begins on.
+    pub fn outermost_marks(&self) -> Vec<(&PathBuf, &Marked)> {
+        let mut kept: Vec<(&PathBuf, &Marked)> = Vec::new();
+        // In the order of paths, children are behind their parents.
+        for (path, marked) in &self.marks {
+            let covers = |(above, of): &(&PathBuf, &Marked)| {
+                of.mount == marked.mount && path.starts_with(above)
+            };
+            if !kept.iter().any(covers) {
+                kept.push((path, marked));
+            }
+        }
+        kept
+    }
+
+    /// The wall clock at a time since the start, as text.
+    pub fn wall(&self, at: Duration) -> Option<String> {
+        let (then, clock) = self.clock?;
+        let clock = match at.checked_sub(then) {
+            Some(later) => clock.wrapping_add(later),
+            None => clock.wrapping_sub(then - at),
+        };
+        Some(clock.strftime("%H:%M:%S").to_string())
     }
 
     /// The filesystem that a path is on, with its counts.

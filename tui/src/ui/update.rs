@@ -56,7 +56,12 @@ pub use who::{WhoEffect, WhoMsg};
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let arranged = !matches!(
         msg,
-        Msg::Progress { .. } | Msg::Attributes { .. } | Msg::Drawn | Msg::Idle { .. } | Msg::Hidden
+        Msg::Progress { .. }
+            | Msg::Attributes { .. }
+            | Msg::Clock { .. }
+            | Msg::Drawn
+            | Msg::Idle { .. }
+            | Msg::Hidden
     );
     let effects = happened(model, msg);
     let effects = make_way::make_way(model, effects);
@@ -82,6 +87,7 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Mouse(event) => return mouse::event(model, event),
         Msg::Size(columns, rows) => model.size = (columns, rows),
         Msg::Sample { at, sample } => return take(model, at, *sample),
+        Msg::Clock { at, clock } => model.clock = Some((at, clock)),
         Msg::Mounts(mounts) => {
             mounts::ours(model, mounts);
             return jump::opening(model);

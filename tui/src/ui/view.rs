@@ -8,6 +8,7 @@ mod detail;
 mod directory;
 mod figures;
 mod filesystems;
+mod filling;
 mod fit;
 mod grid;
 mod help;
@@ -22,6 +23,7 @@ mod palette;
 mod pen;
 mod plan;
 mod question;
+mod row_pane;
 mod rung;
 mod settings;
 mod slabs;
@@ -376,6 +378,31 @@ fn rule(look: Look, title: Line<'_>, frame: &mut Frame<'_>, area: Rect) {
     };
     frame.render_widget(Clear, at);
     frame.render_widget(title, at);
+}
+
+/// Texts at the right end of a title whose words take `taken` columns, as far as there is room: the
+/// first is the outermost.
+fn ends<'a>(
+    frame: &mut Frame<'_>,
+    title: Rect,
+    taken: usize,
+    texts: impl IntoIterator<Item = Line<'a>>,
+) {
+    let mut right = title.right().saturating_sub(2);
+    for text in texts {
+        let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
+        let left = usize::from(title.x) + 3 + taken;
+        if width > right || usize::from(right - width) < left {
+            continue;
+        }
+        let area = Rect {
+            x: right - width,
+            width,
+            ..title
+        };
+        frame.render_widget(text, area);
+        right = area.x.saturating_sub(1);
+    }
 }
 
 /// A box over the middle of the screen, as high as its text.

@@ -57,14 +57,16 @@ pub(super) fn through_the_screen(guest: &Guest) -> Result<()> {
     guest.sh("umount /mnt/ext4").map(drop)
 }
 
+/// Whether a row is that of the cache dentry.
+fn of_dentry(row: &str) -> bool {
+    row.split_whitespace().nth(1) == Some("dentry")
+}
+
 /// The frozen screen shows the kernel's figures, read over another channel.
 fn frozen_figures_are_the_kernels(guest: &Guest, screen: &mut Screen<'_>) -> Result<()> {
     screen.wait_for("SReclaimable", SOON)?;
     screen.wait_until("the dentry row", SOON, |screen| {
-        screen
-            .contents()
-            .lines()
-            .any(|row| row.trim_end().ends_with(" dentry"))
+        screen.contents().lines().any(of_dentry)
     })?;
     settle(guest)?;
     screen.send("f")?;
@@ -73,9 +75,9 @@ fn frozen_figures_are_the_kernels(guest: &Guest, screen: &mut Screen<'_>) -> Res
     let state = guest.dentry_state()?;
     let slab = guest.slab("dentry")?;
     let kib = sreclaimable(guest)?;
-    let row = numbers_of(screen, |row| row.trim_end().ends_with(" dentry"))?;
-    close(row[0], slab.objects as f64, "OBJS of dentry")?;
-    close(row[1], slab.active_objects as f64, "ACTIVE of dentry")?;
+    // Behind the name its size; the use has a sign.
+    let row = numbers_of(screen, of_dentry)?;
+    close(row[1], slab.objects as f64, "OBJS of dentry")?;
     for (label, kernel) in [
         ("dentries ", state.dentries),
         ("on LRU", state.unused),

@@ -277,7 +277,7 @@ pub const CGROUP_COLUMNS: &[GridColumn<CgroupRow>] = &[
         figure: |row| row.cgroup.limit().map_or(-1, |(limit, _)| limit.into()),
         text: limit_text },
     GridColumn { letter: 'd', name: "used", words: "part of the limit", head: "USED", width: 5, rank: 4,
-        means: ["CURRENT in percent of LIMIT.",
+        means: ["CURRENT in percent of LIMIT. The bar in front: slab, other memory, what is left of the limit.",
             "From 90 % on with more slab than anything else the row is marked: slab fills it."],
         figure: |row| order(row.cgroup.used()),
         text: |row| known(row.cgroup.used(), crate::base::text::percent_text) },

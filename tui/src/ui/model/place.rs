@@ -96,8 +96,8 @@ pub struct Place {
     pub before: Option<HashMap<OsString, u64>>,
     /// The directory that is being counted.
     pub under_way: Option<OsString>,
-    /// The greatest of the figures that the bars show.
-    pub greatest: u128,
+    /// The sum of the figures that the bars show, those of hidden rows included.
+    pub whole: u128,
     /// The first rows, in order, that the filter shows.
     shown: usize,
 }
@@ -117,7 +117,7 @@ impl Place {
             browse: None,
             before: None,
             under_way: None,
-            greatest: 0,
+            whole: 0,
             shown: 0,
         }
     }
@@ -334,9 +334,8 @@ impl Place {
         let mut rows = std::mem::take(&mut self.census.rows);
         rows.sort_by_cached_key(|row| order.key(&self.line(row, sizes)));
         self.shown = rows.partition_point(|row| order.shows(&row.name));
-        let bars = rows[..self.shown].iter();
-        let bars = bars.map(|row| order.bar(&self.line(row, sizes)));
-        self.greatest = bars.max().unwrap_or(0);
+        let bars = rows.iter().map(|row| order.bar(&self.line(row, sizes)));
+        self.whole = bars.fold(0, u128::saturating_add);
         self.census.rows = rows;
     }
 }

@@ -55,6 +55,16 @@ pub struct Namespace {
     pub name: String,
 }
 
+/// A directory that is marked for a plan.
+#[derive(Clone, Debug)]
+pub struct Marked {
+    /// The mount it was seen on: by the time of the plan the list of mounts may be that of another
+    /// process.
+    pub mount: Mount,
+    /// What was counted below it then.
+    pub below: Box<Counters>,
+}
+
 /// The count of a mount.
 #[derive(Debug)]
 pub enum Total {

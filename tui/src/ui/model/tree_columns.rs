@@ -187,9 +187,14 @@ impl TreeColumn {
     }
 }
 
-/// Width of the bar.
-pub fn bar_width(width: u16) -> usize {
-    if width >= 120 { 20 } else { 4 }
+/// Width of the bar, and of its percent: a small terminal has the percent alone.
+pub fn bar_width(width: u16) -> (usize, usize) {
+    const PERCENT: usize = 5;
+    match width {
+        120.. => (20, PERCENT),
+        70.. => (8, PERCENT),
+        _ => (0, PERCENT),
+    }
 }
 
 /// The columns between bar and name that `width` has room for: the sort key, then the others by
@@ -202,7 +207,8 @@ pub fn tree_fitting(width: u16, sort: TreeColumn, changed: bool) -> Vec<&'static
     };
     let mut by_rank: Vec<&TreeShape> = TREE_SHAPES.iter().filter(shown).collect();
     by_rank.sort_by_key(|shape| (shape.column != sort, shape.rank));
-    let mut room = usize::from(width).saturating_sub(2 + bar_width(width) + TREE_NAME);
+    let (bar, percent) = bar_width(width);
+    let mut room = usize::from(width).saturating_sub(2 + bar + percent + TREE_NAME);
     by_rank.retain(|shape| {
         let fits = shape.width < room || shape.column == sort;
         if fits {
@@ -240,7 +246,8 @@ mod tests {
                 for changed in [false, true] {
                     let shapes = tree_fitting(width, shape.column, changed);
                     let all: usize = shapes.iter().map(|shape| shape.width + 1).sum();
-                    let all = all + 2 + bar_width(width) + TREE_NAME;
+                    let (bar, percent) = bar_width(width);
+                    let all = all + 2 + bar + percent + TREE_NAME;
                     assert!(all <= usize::from(width), "{width} {}", shape.words);
                     let sorted_by = shapes.iter().any(|s| s.column == shape.column);
                     assert!(sorted_by || shape.column == C::Name);

@@ -20,8 +20,8 @@ pub struct Order {
 }
 
 impl Order {
-    /// The figure of a row's bar, relative to the greatest: the sort key, or dentries if sorted by
-    /// name.
+    /// The figure of a row's bar, as a part of that of all rows: the sort key, or dentries if sorted
+    /// by name.
     pub fn bar(&self, line: &TreeLine<'_>) -> u128 {
         let column = match self.sort {
             TreeColumn::Name => TreeColumn::Dentries,

@@ -35,11 +35,13 @@ impl Sampler {
             let (mut sample, mut first) = (kernel.sample_bare(), true);
             loop {
                 let at = start.elapsed();
+                let clock = jiff::Zoned::now().time();
+                let told = events.send(msg(Msg::Clock { at, clock }));
                 let sampled = msg(Msg::Sample {
                     at,
                     sample: Box::new(sample),
                 });
-                if events.send(sampled).is_err() {
+                if told.and_then(|()| events.send(sampled)).is_err() {
                     return;
                 }
                 let wait = if first { Duration::ZERO } else { interval };

@@ -49,6 +49,13 @@ pub enum Msg {
         /// The figures.
         sample: Box<Sample>,
     },
+    /// The wall clock.
+    Clock {
+        /// Time since the start of the program.
+        at: Duration,
+        /// The local time of the day.
+        clock: jiff::civil::Time,
+    },
     /// The mounts were read.
     Mounts(Result<Vec<Mount>, SourceError>),
     /// The mounts of a process were read.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Effect, counting, marks};
+use super::{Effect, counting};
 use crate::base::text::{count, printable};
 use crate::cache::history::Marker;
 use crate::cache::holders::Holders;
@@ -33,7 +33,8 @@ pub(super) fn plan_row(model: &mut Model) -> Vec<Effect> {
         let path = selected.map(|row| row.hidden_below.as_ref().unwrap_or(&row.path).clone());
         return path.map_or(Vec::new(), |path| plan_elsewhere(model, path));
     }
-    let marked = marks::outermost(model);
+    let marked = model.outermost_marks().into_iter();
+    let marked: Vec<_> = marked.map(|(path, _)| path.clone()).collect();
     if !marked.is_empty() {
         return plan(model, marked, LEAST);
     }
@@ -122,7 +123,7 @@ fn plan(model: &mut Model, paths: Vec<PathBuf>, mode: session::PruneMode) -> Vec
 }
 
 fn mount_of(model: &Model, path: &Path) -> Option<Mount> {
-    let marked = model.marks.get(path);
+    let marked = model.marks.get(path).map(|marked| &marked.mount);
     marked
         .or_else(|| Mount::of(model.tree.mounts(), path))
         .or(model.tree.place().map(|place| &place.mount))

@@ -5,7 +5,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 
 use super::directory::row_line;
-use super::{Hit, first_row, middle, rule};
+use super::fit::position;
+use super::{Hit, ends, first_row, middle, rule};
 use crate::base::text::{bytes, count, printable};
 use crate::kernel::page_cache::Unknown;
 use crate::kernel::readdir::{Entry, Kind};
@@ -52,9 +53,16 @@ pub(super) fn render(
     let [summary, title, list, missing] = areas(area);
     frame.render_widget(head(model, place, listed), summary);
     let words = order(model, listed);
-    let room = usize::from(title.width).saturating_sub(words.width() + 4);
+    let taken = words.width();
     rule(look, words, frame, title);
-    super::directory::cost(model, listed.found.cost, room, frame, title);
+    let position = position(place.index(), place.len(), list.height.saturating_sub(1));
+    let cost = super::directory::cost(model, listed.found.cost);
+    ends(
+        frame,
+        title,
+        taken,
+        position.map(Line::raw).into_iter().chain(cost),
+    );
     rows(model, place, listed, frame, list);
     frame.render_widget(Text::from(without(model, why)), missing);
 }

@@ -5,13 +5,17 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Text};
 
 use super::grid::{Grid, Row, areas};
-use super::{cut, rule, trouble};
+use super::{cut, ends, rule, trouble};
 use crate::base::text::{bytes, count, counted, duration, percent, printable};
-use crate::kernel::source::{CgroupMemory, CgroupsError, Version};
+use crate::kernel::source::{Cgroup, CgroupMemory, CgroupsError, Version};
+use crate::ui::look::Look;
 use crate::ui::model::{CGROUP_COLUMNS, CgroupRow, CgroupsPage, Model, growth_text};
 
 /// Columns of the terminal for a row's name.
 const NAME: usize = 34;
+
+/// Columns of the bar of use against limit, on a terminal that has room for it.
+const BAR: usize = 8;
 
 /// Columns of an indent that stay if the name is cut.
 const INDENT: usize = 12;
@@ -28,14 +32,15 @@ pub(super) fn grid(model: &Model) -> Grid<'_, CgroupRow> {
         at: page.index(),
         name: NAME,
         about: ABOUT,
+        bar: (model.size.0 >= 80).then_some(("OF LIMIT", BAR)),
     }
 }
 
 /// ```text
 ///  ── 214 cgroups, by reclaimable slab ▼ ────────────────────────── read 0.4 s ago
-///   SLAB RECL  GROWTH/S  CURRENT    LIMIT  USED  PRESS CGROUP
-///     9.1 GiB +14.0 MiB                                - /
-///     7.0 GiB +14.0 MiB  9.7 GiB  10 GiB   97%   3.1%  - app.slice  slab fills it
+///   OF LIMIT SLAB RECL  GROWTH/S  CURRENT  USED CGROUP
+///              9.1 GiB +14.0 MiB        -     - - /
+/// ! ██████▒▒   7.0 GiB +14.0 MiB  9.7 GiB   97% - app.slice  slab fills it
 ///  ! ...
 ///  ── /app.slice/web.service ────────────────────────────────────────────────────
 ///  97 % of memory.max (10 GiB): slab fills it, 7.0 GiB reclaimable: p plans to reclaim
@@ -52,9 +57,10 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let grid = grid(model);
     let what = heading(page);
     let words = grid.title(model, &what);
-    let room = usize::from(title.width).saturating_sub(words.width() + 4);
+    let taken = words.width();
     rule(model.look, words, frame, title);
-    age(model, room, frame, title);
+    let parts = [grid.position(table), age(model)];
+    ends(frame, title, taken, parts.into_iter().flatten());
     let flat = !page.order.filter.is_none();
     let row = |at: usize| {
         let row = page.row(at)?;
@@ -63,6 +69,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         Some(Row {
             line: row,
             sign: if filled || unseen > 0 { "!" } else { " " },
+            bar: bar(model.look, &row.cgroup),
             name: name(model, row, flat),
             keep: if flat {
                 0
@@ -70,6 +77,8 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
                 (2 * row.cgroup.depth + 2).min(INDENT)
             },
             words: match (filled, unseen) {
+                _ if row.cgroup.unread.is_some() => "  not read".into(),
+                _ if row.cgroup.stat.is_none() => "  not enabled".into(),
                 (true, _) => "  slab fills it".into(),
                 (false, 0) => "".into(),
                 (false, unseen) => format!("  ! {unseen} below").into(),
@@ -122,26 +131,38 @@ fn heading(page: &CgroupsPage) -> String {
 }
 
 /// The age of the reading, and how long it took if that is noticeable.
-fn age(model: &Model, room: usize, frame: &mut Frame<'_>, area: Rect) {
+fn age(model: &Model) -> Option<Line<'static>> {
     const FELT: std::time::Duration = std::time::Duration::from_millis(100);
     let page = &model.cgroups;
-    let Some(at) = page.at else {
-        return;
-    };
-    let ago = duration(model.now.saturating_sub(at));
+    let ago = duration(model.now.saturating_sub(page.at?));
     let text = match page.took {
         took if took >= FELT => format!(" read {ago} ago, in {} ", duration(took)),
         _ => format!(" read {ago} ago "),
     };
-    if text.len() <= room {
-        let width = text.len() as u16;
-        let area = Rect {
-            x: area.right() - width - 2,
-            width,
-            ..area
-        };
-        frame.render_widget(Line::styled(text, model.look.dim()), area);
-    }
+    Some(Line::styled(text, model.look.dim()))
+}
+
+/// How much of its limit is slab, how much other memory, and what is left; empty: it has no limit.
+fn bar(look: Look, cgroup: &Cgroup) -> String {
+    let (Some(current), Some((limit, _))) = (cgroup.current, cgroup.limit()) else {
+        return String::new();
+    };
+    let stat = cgroup.stat.as_ref();
+    let slab = stat.and_then(|stat| stat.slab.or(stat.kernel)).unwrap_or(0);
+    let cells = |part: u64| {
+        let cells = u128::from(part) * BAR as u128;
+        let cells = cells.div_ceil(u128::from(limit.max(1)));
+        usize::try_from(cells).unwrap_or(BAR).min(BAR)
+    };
+    let used = cells(current);
+    let slab = cells(slab).min(used);
+    let [.., full] = look.glyphs.bar;
+    [
+        full.repeat(slab),
+        look.glyphs.shade.repeat(used - slab),
+        look.glyphs.track.repeat(BAR - used),
+    ]
+    .concat()
 }
 
 /// The name, indented below its parent, or the whole path in a flat list.

@@ -12,7 +12,7 @@ use super::cut;
 use crate::base::text;
 use crate::cache::history::{History, Marker, Point};
 use crate::ui::look::Look;
-use crate::ui::model::Window;
+use crate::ui::model::{Model, Window};
 
 /// A value at a moment since the start; None: unknown.
 pub type Value = (Duration, Option<u64>);
@@ -75,6 +75,8 @@ pub struct Chart<'a> {
     pub series: &'a [Series<'a>],
     /// The time that it shows.
     pub window: Window,
+    /// The wall clock at the edges of the window, and in its middle; None: not known.
+    pub times: Option<[String; 3]>,
     /// Text of a value on the scale.
     pub label: fn(u64) -> String,
     /// Glyphs and colours.
@@ -89,15 +91,40 @@ pub fn columns(width: u16) -> u32 {
     width.saturating_sub(SCALE).max(2).into()
 }
 
+/// Rows of a chart from which on one of them is for the time.
+const WITH_TIMES: u16 = 5;
+
+/// The wall clock at the edges of a window, and in its middle.
+pub fn times(model: &Model, window: Window) -> Option<[String; 3]> {
+    let begin = window.begin();
+    let middle = begin + window.end.saturating_sub(begin) / 2;
+    let [begin, middle, end] = [begin, middle, window.end].map(|at| model.wall(at));
+    Some([begin?, middle?, end?])
+}
+
+/// The time of a chart of this height in words: where it has no row for that, from when to when.
+pub fn when(model: &Model, window: Window, height: u16) -> String {
+    match times(model, window) {
+        Some([begin, _, end]) if height < WITH_TIMES => format!(", {begin} to {end} "),
+        _ => format!(", last {} ", text::duration(window.span)),
+    }
+}
+
 impl Chart<'_> {
     /// ```text
     ///  10 GiB ┤⠉⠉⠉⠉⠉⠉⠉⠉1        2
     ///   5 GiB ┤        ┆⡄       ┆
     ///       0 ┤        ┆⠓⠒⠒⠒⠒⠒⠒⠒┆⠒
+    ///         └03:11:44──────03:12:44
     /// ```
     pub fn render(&self, area: Rect, buffer: &mut Buffer) {
         if area.width <= SCALE + 4 || area.height == 0 {
             return;
+        }
+        let mut area = area;
+        if let Some(times) = self.times.as_ref().filter(|_| area.height >= WITH_TIMES) {
+            area.height -= 1;
+            self.axis(area, times, buffer);
         }
         let plot = Rect {
             x: area.x + SCALE,
@@ -118,6 +145,31 @@ impl Chart<'_> {
         self.cursor(plot, begin, buffer);
     }
 
+    /// The row below: the wall clock at both edges, and in the middle if there is room.
+    fn axis(&self, area: Rect, times: &[String; 3], buffer: &mut Buffer) {
+        let (look, y) = (self.look, area.bottom());
+        let style = look.dim();
+        buffer.set_string(area.x + SCALE - 1, y, look.glyphs.axis[1], style);
+        let left = area.x + SCALE;
+        for x in left..area.right() {
+            buffer.set_string(x, y, look.glyphs.rule, style);
+        }
+        let width = |text: &str| u16::try_from(text.len()).unwrap_or(u16::MAX);
+        let room = area.right() - left;
+        let [begin, middle, end] = times;
+        let end_at = area.right().saturating_sub(width(end));
+        let mut labels = vec![(end_at, end)];
+        if room >= 2 * width(end) + 2 {
+            labels.push((left, begin));
+        }
+        if room >= 5 * width(middle) {
+            labels.push((left + (room - width(middle)) / 2, middle));
+        }
+        for (x, text) in labels.into_iter().filter(|(x, _)| *x >= left) {
+            buffer.set_string(x, y, text, style);
+        }
+    }
+
     fn scale(&self, area: Rect, top: u64, buffer: &mut Buffer) {
         let last = area.height - 1;
         for row in 0..area.height {
@@ -128,7 +180,7 @@ impl Chart<'_> {
                 _ => None,
             };
             let label = value.map(self.label).unwrap_or_default();
-            let text = format!("{label:>8} {}", self.look.glyphs.axis);
+            let text = format!("{label:>8} {}", self.look.glyphs.axis[0]);
             let width = usize::from(SCALE);
             buffer.set_stringn(area.x, area.y + row, text, width, self.look.dim());
         }

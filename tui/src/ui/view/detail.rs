@@ -247,6 +247,7 @@ fn over_time(model: &Model, detail: &Detail, frame: &mut Frame<'_>, titles: Rect
             markers: &model.history.markers,
             series: &slabs::filled(model, &values),
             window,
+            times: chart::times(model, window),
             label: if bytes {
                 chart::bytes_label
             } else {

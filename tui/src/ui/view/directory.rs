@@ -1,6 +1,5 @@
 //! The common part of the tree screen's tables.
 
-use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
@@ -26,37 +25,22 @@ pub(super) fn row_line(
     }
 }
 
-/// The cost in dentries of looking, on the right of the title, if there is room.
-pub(super) fn cost(
-    model: &Model,
-    cost: Option<Cost>,
-    room: usize,
-    frame: &mut Frame<'_>,
-    title: Rect,
-) {
-    let Some(cost) = cost else {
-        return;
-    };
+/// The cost in dentries of looking.
+pub(super) fn cost(model: &Model, cost: Option<Cost>) -> Option<Line<'static>> {
+    let cost = cost?;
     let made = count(u64::try_from(cost.opening).unwrap_or(0));
-    let others = short_signed(cost.meanwhile as f64);
-    let texts = [
-        format!(" walk added {made} dentries; everything else meanwhile: {others} "),
-        format!(" walk added {made} dentries "),
-        format!(" +{made} dentries "),
-    ];
-    let Some(text) = texts.into_iter().find(|text| text.len() <= room) else {
-        return;
-    };
     let look = model.look;
     let style = if cost.opening > 0 {
         look.warn()
     } else {
         look.dim()
     };
-    let at = Rect {
-        x: title.right().saturating_sub(text.len() as u16 + 2),
-        width: text.len() as u16,
-        ..title
+    let text = match model.size.0 {
+        120.. => {
+            let others = short_signed(cost.meanwhile as f64);
+            format!(" walk added {made} dentries; everything else meanwhile: {others} ")
+        }
+        _ => format!(" walk added {made} dentries "),
     };
-    frame.render_widget(Line::styled(text, style), at);
+    Some(Line::styled(text, style))
 }

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Text};
 
 use super::grid::{Grid, Row, areas};
-use super::{cut, middle, rule, trouble};
+use super::{cut, ends, middle, rule, trouble};
 use crate::base::text::{count, counted, printable};
 use crate::ui::model::{FILESYSTEM_COLUMNS, Filesystem, Inert, Model};
 
@@ -25,6 +25,7 @@ pub(super) fn grid(model: &Model) -> Grid<'_, Filesystem> {
         at: page.index(),
         name: NAME,
         about: ABOUT,
+        bar: None,
     }
 }
 
@@ -55,12 +56,16 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         Some(Ok(_)) => {}
     }
     let grid = grid(model);
-    rule(model.look, head(model, &grid), frame, title);
+    let words = head(model, &grid);
+    let taken = words.width();
+    rule(model.look, words, frame, title);
+    ends(frame, title, taken, grid.position(table));
     let row = |at: usize| {
         let row = model.filesystems.rows.get(at)?;
         Some(Row {
             line: row,
             sign: " ",
+            bar: String::new(),
             name: name(row),
             keep: TYPE + DEVICE + 2,
             words: "".into(),

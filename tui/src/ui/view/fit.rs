@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::base::text::count;
 use crate::ui::look::Look;
 
 /// Columns and rows of the smallest terminal on which more than a message is drawn.
@@ -47,6 +48,14 @@ pub(super) fn first_row(selected: usize, len: usize, height: usize) -> usize {
     selected.saturating_sub(height / 2).min(last)
 }
 
+/// The rows in sight and their number, if there are more than a table of this height shows.
+pub(super) fn position(selected: usize, len: usize, height: u16) -> Option<String> {
+    let height = usize::from(height);
+    let first = first_row(selected, len, height);
+    let [from, to, of] = [first + 1, first + height, len].map(|n| count(n as u64));
+    (height > 0 && len > height).then(|| format!(" {from}-{to} of {of} "))
+}
+
 /// A change per second with its sign: more, less, the same, unknown.
 pub(super) fn trend(look: Look, rate: Option<f64>, text: fn(f64) -> String) -> String {
     let [up, down, same] = look.glyphs.trend;
@@ -63,6 +72,23 @@ pub(super) fn trend(look: Look, rate: Option<f64>, text: fn(f64) -> String) -> S
 /// Bytes of a rate.
 pub(super) fn rate_bytes(rate: f64) -> String {
     crate::base::text::bytes(rate as u64)
+}
+
+/// A bar of `value` in `all`, in cells from the left: what is more than nothing shows.
+pub(super) fn bar(
+    look: Look,
+    value: u128,
+    all: u128,
+    width: usize,
+) -> impl Iterator<Item = &'static str> {
+    let glyphs = look.glyphs.bar;
+    let steps = glyphs.len();
+    let part = value as f64 / all.max(1) as f64;
+    let filled = (part.min(1.0) * (width * steps) as f64).ceil() as usize;
+    (0..width).map(move |cell| match filled.saturating_sub(cell * steps) {
+        0 => " ",
+        eighths => glyphs[eighths.min(steps) - 1],
+    })
 }
 
 /// Marks where text was cut: one column while a screen is put together, and three dots on a

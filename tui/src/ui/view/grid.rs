@@ -38,6 +38,8 @@ pub(super) struct Grid<'a, L> {
     pub(super) name: usize,
     /// Rows of the terminal for the details of the selected one.
     pub(super) about: u16,
+    /// Head and width of the bar in front; None: there is none.
+    pub(super) bar: Option<(&'static str, usize)>,
 }
 
 /// A row in sight.
@@ -45,6 +47,8 @@ pub(super) struct Row<'a, L> {
     pub(super) line: &'a L,
     /// One column, in front of the others.
     pub(super) sign: &'static str,
+    /// The bar behind it.
+    pub(super) bar: String,
     /// Text of the last column.
     pub(super) name: String,
     /// Columns of it that stay if it has to be cut.
@@ -57,7 +61,19 @@ pub(super) struct Row<'a, L> {
 
 impl<L> Grid<'_, L> {
     fn shown(&self, area: Rect) -> Vec<usize> {
-        grid_fitting(self.columns, area.width.into(), self.order.sort, self.name)
+        let width = usize::from(area.width).saturating_sub(self.bar_width());
+        grid_fitting(self.columns, width, self.order.sort, self.name)
+    }
+
+    /// Columns of the bar, and the blank in front of it.
+    fn bar_width(&self) -> usize {
+        self.bar.map_or(0, |(_, width)| width + 1)
+    }
+
+    /// The rows in sight and their number, in a table of this area.
+    pub(super) fn position(&self, table: Rect) -> Option<Line<'static>> {
+        let text = super::fit::position(self.at, self.len, table.height.saturating_sub(1));
+        text.map(Line::raw)
     }
 
     /// The index of the first row shown, and how many there is room for.
@@ -83,23 +99,25 @@ impl<L> Grid<'_, L> {
             let Some(row) = row(at) else {
                 break;
             };
-            let mut text = row.sign.to_owned();
+            let mut text = String::new();
+            let area_width = usize::from(area.width).saturating_sub(1 + self.bar_width());
             for &column in &shown {
                 let column = &self.columns[column];
                 text.push_str(&format!(" {:>1$}", (column.text)(row.line), column.width));
             }
             text.push(' ');
-            let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
+            let room = area_width.saturating_sub(Span::raw(&text).width());
             text.push_str(&middle(&row.name, row.keep, room));
-            let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
+            let room = area_width.saturating_sub(Span::raw(&text).width());
             if row.words.len() <= room {
                 text.push_str(&row.words);
             }
             let line = row_line(model, text, at == self.at, row.dim, area);
-            lines.push(match row.alarm && at != self.at {
+            let line = match row.alarm && at != self.at {
                 true => line.style(model.look.alarm()),
                 false => line,
-            });
+            };
+            lines.push(behind_bar(row.sign, bar_of(self.bar, row.bar), line));
         }
         frame.render_widget(Text::from(lines), area);
     }
@@ -108,6 +126,9 @@ impl<L> Grid<'_, L> {
         let look = model.look;
         let last = self.columns.len().saturating_sub(1);
         let mut spans = vec![Span::raw(" ")];
+        if let Some((head, width)) = self.bar {
+            spans.push(Span::styled(format!(" {head:<width$}"), look.dim()));
+        }
         for &at in shown.iter().chain([&last]) {
             let column = &self.columns[at];
             let width = if at == last { 0 } else { column.width };
@@ -151,7 +172,7 @@ impl<L> Grid<'_, L> {
             return (row < self.len).then_some(GridHit::Row(row));
         }
         let column = usize::from(column - area.x);
-        let mut right = 1;
+        let mut right = 1 + self.bar_width();
         for at in self.shown(area) {
             right += self.columns[at].width + 1;
             if column < right {
@@ -160,6 +181,19 @@ impl<L> Grid<'_, L> {
         }
         Some(GridHit::Head(self.columns.len().saturating_sub(1)))
     }
+}
+
+/// The text of a bar in its columns.
+fn bar_of(bar: Option<(&str, usize)>, text: String) -> String {
+    bar.map_or(String::new(), |(_, width)| format!(" {text:<width$}"))
+}
+
+/// A row behind its sign and its bar, which is not reversed with it: a full one would look empty.
+pub(super) fn behind_bar(sign: &'static str, bar: String, row: Line<'static>) -> Line<'static> {
+    let mut spans = vec![Span::styled(sign, row.style), Span::raw(bar)];
+    let rest = row.spans.into_iter();
+    spans.extend(rest.map(|span| span.patch_style(row.style)));
+    Line::from(spans)
 }
 
 /// What is under the mouse.

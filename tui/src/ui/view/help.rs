@@ -12,7 +12,7 @@ use crate::ui::keys_now::is_offered;
 use crate::ui::model::{CGROUP_COLUMNS, FILESYSTEM_COLUMNS, Model, Page, Screen, TREE_SHAPES};
 
 /// Words that the screens use.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 15] = [
     "negative  a name cached as absent: a failed lookup, remembered",
     "in use    referenced by anything but its own children and slabscope",
     "unused    the rest, negatives included: what a prune may take",
@@ -21,6 +21,7 @@ const WORDS: [&str; 14] = [
     "R, U, ?   the cache's pages count as SReclaimable, as SUnreclaim, not known",
     "(mount)   something is mounted there; (+mount) somewhere below",
     "IDLE      bytes of a cache's slabs that no object occupies",
+    "SHARE     of the bytes of all caches, as a bar",
     "(+3)      three more names share the cache: the kernel merges like ones",
     "Δ OBJ/s   net change in objects per second, since the last refresh",
     "Δ MARK    net change in objects since the mark; Δ BYTES in bytes",

@@ -142,6 +142,7 @@ pub(super) fn dentry_chart(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         markers: &model.history.markers,
         series: &series,
         window,
+        times: chart::times(model, window),
         label: chart::count_label,
         look,
     };

@@ -5,8 +5,9 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 
 use super::directory::row_line;
+use super::fit::position;
 use super::tree::failed;
-use super::{cut, first_row, rule, tail, trouble};
+use super::{cut, ends, first_row, rule, tail, trouble};
 use crate::base::text::{bytes, count, count_in, duration, printable, short_signed, signed_bytes};
 use crate::cache::hotspots::{Heat, Hotspot, Hotspots, HotspotsError};
 use crate::ui::model::{Hunt, Model};
@@ -53,7 +54,11 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
                 1 => format!(" 1 directory by own {by} "),
                 _ => format!(" {} directories by own {by} ", count(rows as u64)),
             };
-            rule(look, Line::styled(text, look.strong()), frame, title);
+            let words = Line::styled(text, look.strong());
+            let taken = words.width();
+            rule(look, words, frame, title);
+            let position = position(page.at, rows, list.height.saturating_sub(1));
+            ends(frame, title, taken, position.map(Line::raw));
             rows_of(model, found, frame, list);
         }
     }

@@ -8,7 +8,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Text};
 
 use super::directory::row_line;
-use super::{Hit, cut, first_row, middle, rule, trouble};
+use super::fit::position;
+use super::{Hit, cut, ends, first_row, middle, rule, trouble};
 use crate::base::text::{bytes, count_in, counted, printable};
 use crate::cache::census::freeable;
 use crate::kernel::source::Mount;
@@ -62,7 +63,12 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         }
         Some(Ok(mounts)) => mounts,
     };
-    rule(look, Line::styled(head(model), look.strong()), frame, title);
+    let words = Line::styled(head(model), look.strong());
+    let taken = words.width();
+    rule(look, words, frame, title);
+    let rows = list.height.saturating_sub(1);
+    let position = position(model.tree.mount_index(), mounts.len(), rows);
+    ends(frame, title, taken, position.map(Line::raw));
     let width = point_width(list);
     let [dentries, negative, back] = FIGURES;
     let head = format!(

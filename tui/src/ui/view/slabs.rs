@@ -5,8 +5,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::chart::{self, Chart, Series, Stroke};
-use super::fit::LOW;
-use super::{Hit, cut, figures, rule, summary, table, trouble};
+use super::fit::{LOW, position};
+use super::{Hit, cut, ends, figures, filling, rule, summary, table, trouble};
 use crate::base::text::{duration, printable};
 use crate::cache::verdict::{self, Rule};
 use crate::kernel::source::{Class, SourceError};
@@ -16,6 +16,7 @@ use crate::ui::model::{Column, Model, Shown, Window};
 struct Areas {
     figures: Rect,
     summary: Rect,
+    filling: Rect,
     verdict: Rect,
     legend: Rect,
     chart: Rect,
@@ -69,9 +70,22 @@ fn areas(model: &Model, area: Rect) -> Areas {
     // A low screen has no room to say that all is well.
     let worth = area.height >= 10 && !shown && verdict(model).is_some();
     let verdict = u16::from(area.height >= LOW || worth);
-    let [figures, below, verdict, legend, chart, notes, title, table] = Layout::vertical([
+    let room = below == 0 || roomy(model);
+    let filling = area.height >= LOW && area.width >= filling::LEAST && room;
+    let [
+        figures,
+        below,
+        filling,
+        verdict,
+        legend,
+        chart,
+        notes,
+        title,
+        table,
+    ] = Layout::vertical([
         Constraint::Length(head),
         Constraint::Length(below),
+        Constraint::Length(filling.into()),
         Constraint::Length(verdict),
         Constraint::Length(chart.min(1)),
         Constraint::Length(chart),
@@ -88,6 +102,7 @@ fn areas(model: &Model, area: Rect) -> Areas {
     Areas {
         figures,
         summary: if fits_beside { beside } else { below },
+        filling,
         verdict,
         legend,
         chart,
@@ -115,13 +130,14 @@ pub fn shows_summary(model: &Model) -> bool {
 ///  SUnreclaim       612.1 MiB  0% =            held, off LRU      212,400 =
 ///  Slab          10,024.4 MiB 15% of 64.0 GiB  on LRU          40,990,718 ▲ 74.1k/s
 ///  inodes         1,203,119     ▲ 17/s           negative      40,120,004 97% ▲
+///  dentry 76%                              ext4_inode_cache 13%   +185 caches 11%
 ///  ! 7.2 GiB in 40.1M negative dentries, 97% of all   H: where
-///  ── SReclaimable  SUnreclaim (dotted), last 60 s  1 pruned sessions/ 03:12:44 ────
+///  ── SReclaimable  SUnreclaim (dotted), 03:11:44 to 03:12:44  1 pruned sessions/ 03:12:44 ────
 ///  9.2 GiB ┤          ⣀⣀⡠⠤⠤⠒⠒1⠉
 ///        0 ┤⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿
 ///  ── 187 caches by cache size ▼ ──────────────────────────────────────────────────
-///          OBJS     ACTIVE  USE OBJ SIZE    SLABS     SIZE Δ OBJ/s NAME
-///  R 41,203,119 41,203,118  99%   192  1962053  7.5 GiB  +74.1k dentry
+///   NAME                    SIZE SHARE     USE       OBJS OBJ SIZE Δ OBJ/s HISTORY
+///  R dentry              7.5 GiB ██████▏   99% 41,203,119      192  +74.1k ▁▂▃▄▅▆▇█
 /// ```
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let areas = areas(model, area);
@@ -133,6 +149,12 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     if shows_summary(model) {
         summary::render(model, shown, frame, areas.figures, areas.summary);
     }
+    if areas.filling.height > 0 {
+        frame.render_widget(
+            filling::line(model, shown, areas.filling.width.into()),
+            areas.filling,
+        );
+    }
     frame.render_widget(
         verdict_line(model, areas.verdict.width.into()),
         areas.verdict,
@@ -141,7 +163,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         let room = areas.legend.width.into();
         rule(
             model.look,
-            legend(model, model.window(), room),
+            legend(model, model.window(), areas.chart.height, room),
             frame,
             areas.legend,
         );
@@ -151,7 +173,12 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         let note = cut(note, area.width.into());
         frame.render_widget(Line::styled(note, model.look.warn()), area);
     }
-    rule(model.look, title(model, shown), frame, areas.title);
+    let words = title(model, shown);
+    let taken = words.width();
+    rule(model.look, words, frame, areas.title);
+    let (len, at) = (model.slabs.rows.len(), model.slabs.at);
+    let position = position(at, len, areas.table.height.saturating_sub(1));
+    ends(frame, areas.title, taken, position.map(Line::raw));
     match &shown.sample.caches {
         Err(error) => source_trouble(
             model,
@@ -218,6 +245,7 @@ fn of_bytes<'a>(model: &'a Model, series: &'a [Series<'a>], window: Window) -> C
         markers: &model.history.markers,
         series,
         window,
+        times: chart::times(model, window),
         label: chart::bytes_label,
         look: model.look,
     }
@@ -251,7 +279,7 @@ fn verdict_line(model: &Model, room: usize) -> Line<'static> {
 }
 
 /// The chart's lines, its time and its markers.
-fn legend(model: &Model, window: Window, room: usize) -> Line<'static> {
+fn legend(model: &Model, window: Window, height: u16, room: usize) -> Line<'static> {
     let look = model.look;
     let names = match has_classes(model) {
         true => vec![
@@ -260,7 +288,7 @@ fn legend(model: &Model, window: Window, room: usize) -> Line<'static> {
         ],
         false => vec![Span::styled(" Slab", look.accent())],
     };
-    let span = Span::raw(format!(", last {} ", duration(window.span)));
+    let span = Span::raw(chart::when(model, window, height));
     let mut legend = Line::from_iter(names.into_iter().chain([span]));
     let room = room.saturating_sub(legend.width() + RULE);
     legend.extend(chart::legend(&model.history.markers, window, look, room));

@@ -10,10 +10,22 @@ use ratatui::text::{Line, Span};
 use super::pen::Pen;
 use super::{Hit, first_row, middle};
 use crate::base::text::printable;
+use crate::ui::look::Look;
 use crate::ui::model::{Column, Line as Cache, Model, Shape, fitting};
 
 /// Columns for the class in front.
 const CLASS: usize = 2;
+
+/// The widest a name gets: figures far from their name are hard to read.
+const WIDEST: usize = 32;
+
+/// Columns for the name, with these columns behind it.
+fn name_width(shapes: &[&Shape], width: u16) -> usize {
+    let behind: usize = shapes.iter().map(|shape| shape.width + 1).sum();
+    usize::from(width)
+        .saturating_sub(CLASS + 1 + behind)
+        .clamp(1, WIDEST)
+}
 
 fn shapes(model: &Model, width: u16) -> Vec<&'static Shape> {
     let slabs = &model.slabs;
@@ -31,16 +43,18 @@ fn in_sight(model: &Model, area: Rect) -> (usize, usize) {
 
 pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let shapes = shapes(model, area.width);
-    frame.render_widget(head(model, &shapes), area);
+    let name = name_width(&shapes, area.width);
+    frame.render_widget(head(model, &shapes, name), area);
     let (first, height) = in_sight(model, area);
+    let all = all_pages(model);
     for (at, area) in (first..).zip(area.rows().skip(1).take(height)) {
         let Some(line) = model.line(at) else {
             break;
         };
         let buffer = frame.buffer_mut();
-        row(model, &line, &shapes, area, buffer);
+        let bar = row(model, &line, &shapes, (name, all), area, buffer);
         if at == model.slabs.at {
-            buffer.set_style(area, model.look.selected());
+            select(model.look, area, bar, buffer);
         }
     }
     if model.slabs.rows.is_empty()
@@ -48,6 +62,30 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     {
         frame.render_widget(none(model), area);
     }
+}
+
+/// Reverses a row but for its bar: a full one would look empty.
+pub(super) fn select(look: Look, area: Rect, bar: Rect, buffer: &mut Buffer) {
+    let right = Rect {
+        x: bar.right(),
+        width: area.right().saturating_sub(bar.right()),
+        ..area
+    };
+    let left = Rect {
+        width: bar.x.saturating_sub(area.x),
+        ..area
+    };
+    for part in [left, right] {
+        buffer.set_style(part, look.selected());
+    }
+}
+
+/// Pages of all caches, whatever is filtered out.
+fn all_pages(model: &Model) -> u64 {
+    let shown = model.shown.as_ref();
+    let caches = shown.and_then(|shown| shown.sample.caches.as_deref().ok());
+    let pages = caches.unwrap_or_default().iter().map(|cache| cache.size(1));
+    pages.fold(0, u64::saturating_add)
 }
 
 /// Why there is no row, and the keys that help.
@@ -79,47 +117,82 @@ pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hi
     if column < right {
         return Some(Hit::Head(Column::Class));
     }
-    for shape in shapes(model, area.width) {
+    let shapes = shapes(model, area.width);
+    right += 1 + name_width(&shapes, area.width);
+    if column < right {
+        return Some(Hit::Head(Column::Name));
+    }
+    for shape in shapes {
         right += shape.width + 1;
         if column < right {
-            let sorts = shape.column != Column::History;
-            return sorts.then_some(Hit::Head(shape.column));
+            return match shape.column {
+                Column::History => None,
+                Column::Share => Some(Hit::Head(Column::Size)),
+                column => Some(Hit::Head(column)),
+            };
         }
     }
-    Some(Hit::Head(Column::Name))
+    None
 }
 
-fn head(model: &Model, shapes: &[&Shape]) -> Line<'static> {
+fn head(model: &Model, shapes: &[&Shape], name: usize) -> Line<'static> {
     let (look, sort) = (model.look, model.slabs.sort);
     let style = |column: Column| match column {
         column if column == sort => look.accent().patch(look.strong()),
         _ => look.dim(),
     };
-    let mut head = vec![Span::raw(" ".repeat(CLASS))];
+    let mut head = vec![
+        Span::raw(" ".repeat(CLASS)),
+        Span::styled(format!(" {:<name$}", "NAME"), style(Column::Name)),
+    ];
     for shape in shapes {
-        let text = format!(" {:>1$}", look.head(shape.head), shape.width);
+        let width = shape.width;
+        let text = match shape.column {
+            // What is drawn from the left has its head there.
+            Column::Share | Column::History => format!(" {:<width$}", shape.head),
+            _ => format!(" {:>width$}", look.head(shape.head)),
+        };
         head.push(Span::styled(text, style(shape.column)));
     }
-    head.push(Span::styled(" NAME", style(Column::Name)));
     Line::from(head)
 }
 
-fn row(model: &Model, line: &Cache<'_>, shapes: &[&Shape], area: Rect, buffer: &mut Buffer) {
+/// Writes a row; returns the place of its bar.
+fn row(
+    model: &Model,
+    line: &Cache<'_>,
+    shapes: &[&Shape],
+    (name, all): (usize, u64),
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Rect {
+    let mut bar = Rect { width: 0, ..area };
     let mut pen = Pen::new(buffer, area);
     pen.right(CLASS, line.cache.class.letter());
+    pen.skip(1);
+    let full = printable(&line.cache.name);
+    let named = named(&full, line.row.merged, name);
+    pen.write(&named);
+    pen.skip(name.saturating_sub(Span::raw(&named).width()));
     for shape in shapes {
         pen.skip(1);
+        let room = pen.room();
         match shape.column {
             Column::History => history(model, line, shape.width)
                 .into_iter()
                 .for_each(|glyph| pen.glyph(glyph)),
+            Column::Share => {
+                let left = usize::from(area.width).saturating_sub(room);
+                bar.x = area.x + u16::try_from(left).unwrap_or(area.width);
+                bar.width = shape.width as u16;
+                let (pages, width) = (line.cache.size(1), shape.width);
+                super::fit::bar(model.look, pages.into(), all.into(), width)
+                    .for_each(|glyph| pen.glyph(glyph));
+            }
             _ => pen.right(shape.width, &(shape.text)(line)),
         }
     }
-    pen.skip(1);
-    let name = printable(&line.cache.name);
-    let named = named(&name, line.row.merged, pen.room());
-    pen.write(&named);
+    bar
 }
 
 /// A name, and how many others are merged with it, if there is room: the name has precedence.

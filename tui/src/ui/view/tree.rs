@@ -8,7 +8,9 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::directory::cost;
-use super::{Hit, browse, cut, mounts, rule, tail, tree_table, trouble};
+use super::fit::{LOW, position};
+use super::row_pane::{self, PANE};
+use super::{Hit, browse, cut, ends, mounts, rule, tail, tree_table, trouble};
 use crate::base::text::{bytes, count, duration, percent, printable, short};
 use crate::cache::census::freeable;
 use crate::kernel::paths::root_of_process;
@@ -31,7 +33,7 @@ pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hi
     let Some(place) = model.tree.place() else {
         return mounts::hit(model, area, row);
     };
-    let [path, _, _, list] = areas(area);
+    let [path, _, _, list, _] = areas(area);
     if let Some(listed) = place.listed() {
         return browse::hit(place, listed, below(path, area), row);
     }
@@ -39,13 +41,15 @@ pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hi
         .then(|| tree_table::hit(model, place, list, column, row))?
 }
 
-/// Path, summary, title, list.
-fn areas(area: Rect) -> [Rect; 4] {
+/// Path, summary, title, list, and a pane for the selected row if there is room.
+fn areas(area: Rect) -> [Rect; 5] {
+    let pane = if area.height >= LOW + PANE { PANE } else { 0 };
     Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Fill(1),
+        Constraint::Length(pane),
     ])
     .areas(area)
 }
@@ -59,7 +63,7 @@ fn areas(area: Rect) -> [Rect; 4] {
 /// ```
 fn directory(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
-    let [path, summary, title, list] = areas(area);
+    let [path, summary, title, list, pane] = areas(area);
     path_line(model, place, frame, path);
     let empty = place.census.rows.is_empty();
     match &place.state {
@@ -88,11 +92,34 @@ fn directory(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
     }
     if !empty {
         let words = rows_title(model, place);
-        let room = usize::from(title.width).saturating_sub(words.width() + 4);
+        let taken = words.width();
         rule(look, words, frame, title);
-        cost(model, place.census.cost, room, frame, title);
+        let position = position(
+            place.index(),
+            place.rows().len(),
+            list.height.saturating_sub(1),
+        );
+        let parts = [position.map(Line::raw), marked(model)];
+        let parts = parts.into_iter().chain([cost(model, place.census.cost)]);
+        ends(frame, title, taken, parts.flatten());
         tree_table::render(model, place, frame, list);
+        row_pane::render(model, place, frame, pane);
     }
+}
+
+/// The running total of the marked directories.
+fn marked(model: &Model) -> Option<Line<'static>> {
+    let marked = model.outermost_marks();
+    let size = model.dentry_size();
+    let sum = marked.iter().try_fold(0_u64, |sum, (_, of)| {
+        Some(sum.saturating_add(freeable(&of.below, size?)))
+    });
+    let words = format!(
+        " {} marked: {} ",
+        model.marks.len(),
+        sum.map_or("-".into(), bytes)
+    );
+    (!marked.is_empty()).then(|| Line::styled(words, model.look.warn()))
 }
 
 /// The area below the first line.

@@ -5,6 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
 
 use super::directory::row_line;
+use super::fit::bar;
+use super::grid::behind_bar;
 use super::{Hit, first_row, middle};
 use crate::base::text::printable;
 use crate::cache::census::DirectoryCount;
@@ -23,20 +25,23 @@ fn in_sight(place: &Place, area: Rect) -> (usize, usize) {
 pub(super) fn render(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
     let shapes = shapes(model, place, area.width);
     let (selected, (first, height)) = (place.index(), in_sight(place, area));
-    let bar_width = bar_width(area.width);
-    let mut lines = vec![head(model, &shapes, bar_width)];
+    let (bar_width, percent) = bar_width(area.width);
+    let mut lines = vec![head(model, &shapes, bar_width + percent)];
     let sizes = model.sizes(&place.mount);
     for (at, row) in place.rows().iter().enumerate().skip(first).take(height) {
         let line = place.line(row, sizes);
         let value = model.tree.order.bar(&line);
         let marked = !row.name.is_empty() && model.marks.contains_key(&place.path.join(&row.name));
         let sign = if marked { "*" } else { " " };
-        let mut text = format!("{sign}{}", bar(model, value, place.greatest, bar_width));
+        let bar: String = bar(model.look, value, place.whole, bar_width).collect();
+        let share = share(value, place.whole);
+        let mut text = format!("{share:>percent$}");
         for shape in &shapes {
             text.push_str(&format!(" {:>1$}", (shape.text)(&line), shape.width));
         }
         text.push(' ');
-        let room = usize::from(area.width).saturating_sub(Span::raw(&text).width());
+        let taken = 1 + bar_width + Span::raw(&text).width();
+        let room = usize::from(area.width).saturating_sub(taken);
         let name = name(model, place, row);
         // Cut in the middle it would look like another name.
         let name = match row.name.is_empty() && room < name.len() {
@@ -45,7 +50,8 @@ pub(super) fn render(model: &Model, place: &Place, frame: &mut Frame<'_>, area: 
         };
         text.push_str(&name);
         let dim = row.name.is_empty() || place.is_counting(row);
-        lines.push(row_line(model, text, at == selected, dim, area));
+        let row = row_line(model, text, at == selected, dim, area);
+        lines.push(behind_bar(sign, bar, row));
     }
     if place.rows().is_empty() {
         lines.push(Line::raw(format!(
@@ -65,7 +71,8 @@ pub(super) fn hit(model: &Model, place: &Place, area: Rect, column: u16, row: u1
         return (row < place.rows().len()).then_some(Hit::TreeRow(row));
     }
     let column = usize::from(column - area.x);
-    let mut right = 1 + bar_width(area.width);
+    let (bar, percent) = bar_width(area.width);
+    let mut right = 1 + bar + percent;
     for shape in shapes(model, place, area.width) {
         right += shape.width + 1;
         if column < right {
@@ -81,7 +88,8 @@ fn head(model: &Model, shapes: &[&TreeShape], bar: usize) -> Line<'static> {
         column if column == model.tree.order.sort => look.accent().patch(look.strong()),
         _ => look.dim(),
     };
-    let mut head = vec![Span::raw(" ".repeat(bar + 1))];
+    let text = format!(" {:>bar$}", "SHARE");
+    let mut head = vec![Span::styled(text, look.dim())];
     for shape in shapes {
         let text = format!(" {:>1$}", shape.head, shape.width);
         head.push(Span::styled(text, style(shape.column)));
@@ -114,15 +122,10 @@ fn name(model: &Model, place: &Place, row: &DirectoryCount) -> String {
     text
 }
 
-/// A bar of `value` relative to the greatest.
-fn bar(model: &Model, value: u128, greatest: u128, width: usize) -> String {
-    let steps = model.look.glyphs.bar.len();
-    let part = value as f64 / greatest.max(1) as f64;
-    let filled = (part * (width * steps) as f64).ceil() as usize;
-    let [.., full] = model.look.glyphs.bar;
-    let mut text = full.repeat(filled / steps);
-    if !filled.is_multiple_of(steps) {
-        text.push_str(model.look.glyphs.bar[filled % steps - 1]);
-    }
-    format!("{text:<width$}")
+/// The part of a row in all that its directory has, in percent: only all is 100. Empty: there is
+/// nothing.
+fn share(value: u128, whole: u128) -> String {
+    let part = (value.saturating_mul(100) + whole / 2).checked_div(whole);
+    let all = if value < whole { 99 } else { 100 };
+    part.map_or(String::new(), |percent| format!("{}%", percent.min(all)))
 }
