@@ -280,3 +280,20 @@ fn main_screens(columns: u16, rows: u16) -> Vec<(&'static str, App)> {
         ("help", help),
     ]
 }
+
+#[test]
+fn help_shows_only_the_lines_with_a_text() {
+    let mut app = App::sampled(80, 24);
+    app.keys("?/GROW");
+    app.shows(" /GROW   Enter apply, Esc clear");
+    app.shows("sort by any column, growth too");
+    app.shows_no("freeze the figures");
+    app.keys("<Enter>");
+    app.shows("Esc close");
+    app.keys("/zzz");
+    app.shows("no line has \"GROWzzz\"");
+    app.keys("<Esc>");
+    app.shows("freeze the figures");
+    app.keys("<Esc>");
+    app.shows("235 caches");
+}

@@ -24,6 +24,7 @@ mod read_only;
 mod rungs;
 mod search;
 mod settings;
+mod sizes;
 mod slab_detail;
 mod slabs;
 mod small;

@@ -142,3 +142,29 @@ fn palette_fits_the_smallest_terminal() {
     app.keys(&"<Down>".repeat(200));
     app.shows("quit");
 }
+
+#[test]
+fn changed_settings_are_saved_on_request_only() {
+    let mut app = App::sampled(80, 24);
+    app.keys(":save<Enter>");
+    app.shows("no setting was changed since the start");
+    app.keys("T-:save<Enter>");
+    let changes = app.effects().into_iter().find_map(|effect| match effect {
+        Effect::Save(changes) => Some(changes),
+        _ => None,
+    });
+    let changes = changes.unwrap();
+    assert_eq!(
+        changes,
+        [
+            ("interval", "2.0".to_owned()),
+            ("theme", "\"light\"".to_owned())
+        ]
+    );
+    app.msg(Msg::Saved(Ok("/etc/xdg/config.toml".into())));
+    app.shows("saved in /etc/xdg/config.toml");
+    app.keys(":save<Enter>");
+    app.shows("no setting was changed");
+    app.msg(Msg::Saved(Err("it is another user's".into())));
+    app.shows("not saved: it is another user's");
+}

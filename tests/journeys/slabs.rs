@@ -450,3 +450,18 @@ fn captured_files_are_shown_and_nothing_acts_on_them() {
             .any(|e| matches!(e, Effect::Census { .. }))
     );
 }
+
+#[test]
+fn columns_are_chosen_in_the_sort_menu() {
+    let mut app = App::sampled(80, 24);
+    app.shows("OBJ SIZE");
+    app.shows_no(" SLABS");
+    app.keys("Sjjjjj ");
+    app.shows("shown, as far as there is room");
+    let chosen = app.model.slabs.columns.clone();
+    app.keys(" ");
+    app.shows("hidden, unless sorted by");
+    assert_eq!(app.model.slabs.columns.len() + 1, chosen.len());
+    app.keys("<Esc>3S ");
+    app.shows("only the slab table's columns can be chosen");
+}

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -128,6 +128,114 @@ impl Default for Config {
             keys: Keymap::default(),
         }
     }
+}
+
+/// What keys change of the configuration while the program runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// Time between two samples.
+    pub interval: Duration,
+    /// The colours.
+    pub theme: Theme,
+    /// Columns of the slab table; empty: as many as there is room for.
+    pub columns: Vec<Column>,
+    /// Sort key of the slab table.
+    pub sort: Column,
+    /// The column's natural order is reversed.
+    pub reverse: bool,
+    /// Whether the program takes the mouse; None: the terminal has none.
+    pub mouse: Option<bool>,
+}
+
+impl Kept {
+    /// The keys of the file that differ from `before`, with their values there.
+    pub fn changes(&self, before: &Self) -> Vec<(&'static str, String)> {
+        let names: Vec<_> = self.columns.iter().map(Column::to_string).collect();
+        let pairs = [
+            (
+                self.interval != before.interval,
+                "interval",
+                format!("{:?}", self.interval.as_secs_f64()),
+            ),
+            (
+                self.theme != before.theme,
+                "theme",
+                format!("{:?}", self.theme.to_string()),
+            ),
+            (
+                self.columns != before.columns,
+                "columns",
+                format!("{names:?}"),
+            ),
+            (
+                self.sort != before.sort,
+                "sort",
+                format!("{:?}", self.sort.to_string()),
+            ),
+            (
+                self.reverse != before.reverse,
+                "reverse",
+                self.reverse.to_string(),
+            ),
+            (
+                self.mouse != before.mouse,
+                "mouse",
+                self.mouse.unwrap_or(true).to_string(),
+            ),
+        ];
+        let changed = pairs.into_iter().filter(|(changed, ..)| *changed);
+        changed.map(|(_, key, value)| (key, value)).collect()
+    }
+}
+
+/// The text of a file with these values; all else in it stays, comments too. Fails if the text is
+/// no configuration, before or after.
+fn with(text: &str, changes: &[(&str, String)]) -> Result<String, String> {
+    text.parse::<Config>()?;
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for (key, value) in changes {
+        let tables = lines.iter().position(|line| line.starts_with('['));
+        let top = tables.unwrap_or(lines.len());
+        let of_key = |line: &String| {
+            let rest = line.trim_start().strip_prefix(key);
+            rest.is_some_and(|rest| rest.trim_start().starts_with('='))
+        };
+        let line = format!("{key} = {value}");
+        match lines[..top].iter().position(of_key) {
+            Some(at) => lines[at] = line,
+            None => lines.insert(top, line),
+        }
+    }
+    let text = lines.join("\n") + "\n";
+    // A value over several lines is not replaced line by line.
+    let what = "a value stands on several lines: change the file by hand";
+    text.parse::<Config>().map_err(|_| what.to_owned())?;
+    Ok(text)
+}
+
+/// Writes the values into the file, which is made if need be; returns its path.
+pub fn save(changes: &[(&str, String)]) -> Result<PathBuf, String> {
+    let path = Config::path(|name| std::env::var_os(name));
+    let path = path.ok_or("neither XDG_CONFIG_HOME nor HOME is set")?;
+    let failed = |error: io::Error| {
+        let path = crate::base::text::printable(&path);
+        format!("{path}: {}", crate::base::text::reason(&error))
+    };
+    let text = match trusted::read(&path, MOST_BYTES) {
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| "config.toml is not UTF-8".to_owned())?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(failed(error)),
+    };
+    let text = with(&text, changes)?;
+    let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err("no file to write to".into());
+    };
+    let dir = trusted::directory(above, true).map_err(failed)?;
+    let new = trusted::NewFile::create(dir, name).map_err(|errno| failed(errno.into()))?;
+    (&new.file).write_all(text.as_bytes()).map_err(failed)?;
+    new.file.sync_all().map_err(failed)?;
+    new.replace(name).map_err(|errno| failed(errno.into()))?;
+    Ok(path)
 }
 
 /// An invalid configuration.
@@ -295,6 +403,45 @@ mod tests {
             let there = [format!("\n{key} = "), format!("\n[{key}]\n")];
             assert!(there.iter().any(|line| text.contains(line)), "{key}");
         }
+    }
+
+    #[test]
+    fn changed_settings_are_written_and_the_rest_of_the_file_stays() {
+        let before = Kept {
+            interval: Duration::from_secs(1),
+            theme: Theme::Dark,
+            columns: Vec::new(),
+            sort: Column::Size,
+            reverse: false,
+            mouse: None,
+        };
+        assert_eq!(before.changes(&before), []);
+        let now = Kept {
+            interval: Duration::from_millis(500),
+            theme: Theme::Light,
+            columns: vec![Column::Size, Column::Use],
+            ..before.clone()
+        };
+        let changes = now.changes(&before);
+        let text = "# mine\ntheme = \"dark\" # by day\nmouse = false\n[keys]\nfreeze = \"F\"\n";
+        let written = with(text, &changes).unwrap();
+        assert_eq!(
+            written,
+            "# mine\ntheme = \"light\"\nmouse = false\ninterval = 0.5\n\
+             columns = [\"size\", \"use\"]\n[keys]\nfreeze = \"F\"\n"
+        );
+        let config: Config = written.parse().unwrap();
+        assert_eq!(config.interval, now.interval);
+        assert_eq!(config.columns, now.columns);
+        let all = with(&default_text(), &changes).unwrap();
+        assert_eq!(all.parse::<Config>().unwrap().theme, Some(Theme::Light));
+        assert!(with("", &changes).unwrap().parse::<Config>().is_ok());
+        let several = with("columns = [\n\"size\",\n]\n", &changes).unwrap_err();
+        assert!(several.contains("several lines"), "{several}");
+        assert!(
+            with("mouse = 1", &changes).is_err(),
+            "it was no configuration"
+        );
     }
 
     #[test]

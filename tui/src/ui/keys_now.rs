@@ -95,6 +95,7 @@ pub fn scopes_in(model: &Model, mode: &InputMode) -> &'static [Scope] {
         (InputMode::Confirm(_), _) => &[S::Plan],
         (InputMode::SortMenu { .. }, _) => &[S::SortMenu],
         (InputMode::Detail, _) => &[S::Detail],
+        (InputMode::Help { typing: true, .. }, _) => &[S::Filter],
         (InputMode::Help { .. }, _) => HELP,
         (InputMode::Ledger, _) => LEDGER,
         (InputMode::RungLedger(_) | InputMode::Failed { .. }, _) => &[S::Message],

@@ -27,6 +27,8 @@ pub struct Glyphs {
     pub axis: [&'static str; 2],
     /// Marks a chosen line.
     pub chosen: &'static str,
+    /// Shows that something is under way, one after the other.
+    pub spinner: [&'static str; 4],
     /// Sort order: from the largest; from the smallest.
     pub order: [&'static str; 2],
     /// Between an old and a new value.
@@ -51,6 +53,7 @@ const UNICODE: Glyphs = Glyphs {
     cursor: "│",
     axis: ["┤", "└"],
     chosen: "▸",
+    spinner: ["◐", "◓", "◑", "◒"],
     order: ["▼", "▲"],
     arrow: "→",
     spark: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
@@ -69,6 +72,7 @@ const ASCII: Glyphs = Glyphs {
     cursor: "|",
     axis: ["|", "+"],
     chosen: ">",
+    spinner: ["|", "/", "-", "\\"],
     order: ["v", "^"],
     arrow: "->",
     spark: ["_", ".", "-", "~", "=", "+", "*", "#"],

@@ -60,6 +60,7 @@ use crate::kernel::source::{Cache, Mount, Sample};
 use crate::reclaim::Progress;
 use crate::reclaim::ladder::{Rung, Step};
 pub use crate::ui::columns::{Column, Line, Row, Shape, fitting};
+use crate::ui::config::Kept;
 use crate::ui::keymap::Keymap;
 use crate::ui::look::Look;
 pub use crate::ui::screen::{Page, Screen};
@@ -149,6 +150,10 @@ pub enum InputMode {
     Help {
         /// Lines of it that are above the screen.
         scroll: u16,
+        /// Only lines with this text are shown.
+        text: String,
+        /// The text is typed.
+        typing: bool,
     },
     /// A dry run is under way, for a plan.
     Planning {
@@ -275,6 +280,10 @@ pub struct Model {
     pub interval: Duration,
     /// The program takes the mouse; None: this terminal has none.
     pub mouse: Option<bool>,
+    /// Since when something is under way that the user waits for.
+    pub waiting: Option<Duration>,
+    /// The settings of the configuration's file, or from before they were saved.
+    pub kept: Kept,
     /// A notice for the user about the last key.
     pub notice: Option<String>,
     /// Number of the worker's last job.
@@ -317,6 +326,15 @@ impl Model {
             inert: None,
             interval: Duration::from_secs(1),
             mouse: None,
+            waiting: None,
+            kept: Kept {
+                interval: Duration::from_secs(1),
+                theme: look.theme(),
+                columns: Vec::new(),
+                sort: Column::Size,
+                reverse: false,
+                mouse: None,
+            },
             notice: None,
             last_job: 0,
         }
@@ -434,6 +452,66 @@ impl Model {
         let sample = self.latest.as_ref().map(|latest| &latest.sample);
         self.filesystems
             .arrange(&self.tree, sample, self.host.page_size);
+    }
+
+    /// The settings that can be saved, as they are now.
+    pub fn settings_now(&self) -> Kept {
+        Kept {
+            interval: self.interval,
+            theme: self.look.theme(),
+            columns: self.slabs.columns.clone(),
+            sort: self.slabs.sort,
+            reverse: self.slabs.reverse,
+            mouse: self.mouse,
+        }
+    }
+
+    /// Whether something is under way that the user waits for, on the screen shown.
+    pub fn waits(&self) -> bool {
+        let asked = match &self.mode {
+            InputMode::Planning { .. }
+            | InputMode::PlanningRung { .. }
+            | InputMode::Pruning(_)
+            | InputMode::RunningRung(_) => true,
+            InputMode::Confirm(confirm) => matches!(confirm.held, Held::Looking(_)),
+            InputMode::ConfirmRung(confirm) => confirm.replanning.is_some(),
+            InputMode::Export(export) => export.job.is_some(),
+            _ => false,
+        };
+        // A result in front of the tree is read, not waited for.
+        let covered = matches!(
+            self.mode,
+            InputMode::Ledger | InputMode::RungLedger(_) | InputMode::Failed { .. }
+        );
+        let tree = self.screen == Screen::Tree && !covered;
+        let place = self.tree.place().filter(|_| tree && self.page.is_none());
+        let reads = |place: &Place| {
+            let reading = matches!(place.browse, Some(Browse::Reading { .. }));
+            reading || place.listed().is_some_and(|listed| listed.asking.is_some())
+        };
+        let page = |of| tree && self.page == Some(of);
+        let names = self.names.as_ref().filter(|_| page(Page::Names));
+        let lists = |names: &Names| matches!(names.state, NamesState::Listing { .. });
+        let trace = self.who.watching.as_ref().filter(|_| self.who_is_shown());
+        let arms = |of: &Watching| matches!(of.state, WatchState::Arming | WatchState::Stopping);
+        let opened = self.who.opened.as_ref();
+        let mounts = matches!(self.screen, Screen::Tree | Screen::Filesystems);
+        asked
+            || place.is_some_and(|place| place.job().is_some() || reads(place))
+            || mounts && !self.tree.counting.is_empty()
+            || page(Page::Hotspots) && self.hotspots.hunt.is_some()
+            || names.is_some_and(lists)
+            || trace.is_some_and(arms)
+            || opened.is_some_and(|opened| opened.lines.is_none())
+            || mounts && self.tree.mounts.is_none()
+            || self.screen == Screen::Cgroups && self.cgroups.at.is_none()
+    }
+
+    /// How long the user has waited, once that is long enough to ask what is going on.
+    pub fn waited(&self) -> Option<Duration> {
+        const FELT: Duration = Duration::from_millis(300);
+        let waited = self.now.saturating_sub(self.waiting?);
+        (waited >= FELT).then_some(waited)
     }
 
     /// The marked directories without those below another of the same mount, which are a part of

@@ -12,7 +12,7 @@ mod worker;
 use std::ffi::CStr;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -115,7 +115,14 @@ pub fn run(options: Options) -> io::Result<Option<String>> {
         let effects = update(&mut model, Msg::Open(path));
         perform(effects, &mut screen, &threads)?;
     }
-    let signal = main_loop(&mut screen, &mut model, &mut input, &receiver, &threads);
+    let signal = main_loop(
+        start,
+        &mut screen,
+        &mut model,
+        &mut input,
+        &receiver,
+        &threads,
+    );
     threads.watcher.finish();
     threads.worker.finish();
     // The outcome of an action that ended after the last frame.
@@ -158,6 +165,7 @@ fn model(options: &Options, size: (u16, u16)) -> Model {
     model.slabs.columns.clone_from(&options.columns);
     model.slabs.sort = options.sort;
     model.slabs.reverse = options.reverse;
+    model.kept = model.settings_now();
     model
 }
 
@@ -170,6 +178,7 @@ struct Threads {
 
 /// Runs until the user quits, or a signal ends the program.
 fn main_loop(
+    start: Instant,
     screen: &mut Screen,
     model: &mut Model,
     input: &mut Input,
@@ -183,8 +192,7 @@ fn main_loop(
         if let Some(number) = model.asking.waits() {
             input.ask(number);
         }
-        // The threads live as long as the program: there is always another message.
-        let first = receiver.recv().map_err(io::Error::other)?;
+        let first = next(receiver, model.waiting.is_some().then_some(start))?;
         for event in std::iter::once(first).chain(receiver.try_iter()) {
             match event {
                 Event::Msg(msg) => {
@@ -209,6 +217,21 @@ fn main_loop(
         if screen.come_back()? {
             update(model, Msg::Hidden);
         }
+    }
+}
+
+/// The next event. While the user waits for something, the time that passes is one, too: the threads
+/// live as long as the program, so that there is always another.
+fn next(receiver: &Receiver<Event>, waits: Option<Instant>) -> io::Result<Event> {
+    const TICK: Duration = Duration::from_millis(250);
+    let Some(start) = waits else {
+        return receiver.recv().map_err(io::Error::other);
+    };
+    match receiver.recv_timeout(TICK) {
+        Err(RecvTimeoutError::Timeout) => Ok(msg(Msg::Tick {
+            at: start.elapsed(),
+        })),
+        event => event.map_err(io::Error::other),
     }
 }
 

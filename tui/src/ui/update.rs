@@ -32,6 +32,7 @@ mod tree_order;
 mod who;
 mod wider;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +60,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Progress { .. }
             | Msg::Attributes { .. }
             | Msg::Clock { .. }
+            | Msg::Tick { .. }
             | Msg::Drawn
             | Msg::Idle { .. }
             | Msg::Hidden
@@ -66,6 +68,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let effects = happened(model, msg);
     let effects = make_way::make_way(model, effects);
     asking::follow(model);
+    model.waiting = model.waits().then(|| model.waiting.unwrap_or(model.now));
     if arranged {
         match model.screen {
             Screen::Slabs => model.arrange(),
@@ -87,6 +90,8 @@ fn happened(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Mouse(event) => return mouse::event(model, event),
         Msg::Size(columns, rows) => model.size = (columns, rows),
         Msg::Sample { at, sample } => return take(model, at, *sample),
+        Msg::Saved(result) => saved(model, result),
+        Msg::Tick { at } => model.now = model.now.max(at),
         Msg::Clock { at, clock } => model.clock = Some((at, clock)),
         Msg::Mounts(mounts) => {
             mounts::ours(model, mounts);
@@ -262,7 +267,14 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Slower => return interval(model, 1),
         Action::Mouse => return mouse::toggle(model),
         Action::Theme => theme(model),
-        Action::Help => model.mode = InputMode::Help { scroll: 0 },
+        Action::Help => {
+            model.mode = InputMode::Help {
+                scroll: 0,
+                text: String::new(),
+                typing: false,
+            };
+        }
+        Action::Close if filter::ends(model) => {}
         Action::Close => model.mode = model.below(),
         Action::Screen(screen) => return show(model, screen),
         Action::Freeze => freeze(model),
@@ -278,6 +290,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::SortMenu => slabs::sort_menu(model),
         Action::SortChosen if model.screen == Screen::Tree => tree_order::chosen(model),
         Action::SortChosen => slabs::sort_chosen(model),
+        Action::ToggleColumn => slabs::toggle_column(model),
         Action::Reverse if model.screen == Screen::Tree => tree_order::reverse(model),
         Action::Reverse => model.slabs.reverse ^= true,
         Action::DirectoriesFirst => tree_order::directories_first(model),
@@ -291,7 +304,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::SearchNext(by) => search::next(model, by),
         Action::SearchBack => search::back(model),
         Action::Copy => return copy::copy(model),
-        Action::Filter => model.mode = InputMode::Filter,
+        Action::Save => return save(model),
+        Action::Filter => filter::begin(model),
         Action::Hotspots(action) => return hotspots::act(model, action),
         Action::Names(action) => return names::act(model, action),
         Action::Who(action) => return who::act(model, action),
@@ -380,6 +394,27 @@ fn interval(model: &mut Model, steps: i64) -> Vec<Effect> {
     vec![Effect::Interval(model.interval)]
 }
 
+/// Saves the settings that were changed since they were read.
+fn save(model: &mut Model) -> Vec<Effect> {
+    let changes = model.settings_now().changes(&model.kept);
+    if changes.is_empty() {
+        model.notice = Some("no setting was changed since the start".into());
+        return Vec::new();
+    }
+    vec![Effect::Save(changes)]
+}
+
+/// They were saved, or not.
+fn saved(model: &mut Model, result: Result<PathBuf, String>) {
+    model.notice = Some(match result {
+        Ok(path) => {
+            model.kept = model.settings_now();
+            format!("saved in {}", crate::base::text::printable(path))
+        }
+        Err(why) => format!("not saved: {why}"),
+    });
+}
+
 fn theme(model: &mut Model) {
     let theme = model.look.theme().next();
     model.look = model.look.with_theme(theme);
@@ -408,7 +443,7 @@ fn freeze(model: &mut Model) {
 
 fn moved(model: &mut Model, steps: i64) {
     match &mut model.mode {
-        InputMode::Help { scroll } => {
+        InputMode::Help { scroll, .. } => {
             *scroll = scrolled(*scroll, steps);
             return;
         }

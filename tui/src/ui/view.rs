@@ -42,7 +42,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
 use crate::base::filter::REGEX;
-use crate::base::text::printable;
+use crate::base::text::{duration, printable};
 use crate::ui::look::Look;
 use crate::ui::model::{
     Answer, Column, Inert, InputMode, Model, Page, Question, Screen, TreeColumn, Watching,
@@ -69,7 +69,9 @@ pub fn render(model: &Model, frame: &mut Frame<'_>) {
     let [head, body, foot] = areas(frame.area());
     header(model, frame, head);
     match (&model.mode, model.screen) {
-        (InputMode::Help { scroll }, _) => help::render(model, *scroll, frame, body),
+        (InputMode::Help { scroll, text, .. }, _) => {
+            help::render(model, *scroll, text, frame, body);
+        }
         (InputMode::Ledger, _) => ledger::render(model, frame, body),
         _ if model.who_is_shown() => who::render(model, frame, body),
         (_, Screen::Slabs) if model.slabs.detail.is_some() => detail::render(model, frame, body),
@@ -173,11 +175,16 @@ pub enum Hit {
     TreeRow(usize),
     /// A part of the screen of filesystems, or of cgroups.
     Grid(GridHit),
+    /// A key on the bottom line.
+    Key(KeyCode),
 }
 
 /// What is at a column and row of the terminal.
 pub fn hit(model: &Model, column: u16, row: u16) -> Option<Hit> {
-    let [head, body, _] = areas(Rect::new(0, 0, model.size.0, model.size.1));
+    let [head, body, foot] = areas(Rect::new(0, 0, model.size.0, model.size.1));
+    if foot.y == row {
+        return key_at(model, foot, column).map(Hit::Key);
+    }
     if head.y == row {
         let mut right = head.right();
         return tabs(model).iter().rev().find_map(|(text, screen)| {
@@ -252,6 +259,12 @@ fn hints(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
     match &model.mode {
         InputMode::Jump { text, offered } => return jump(model, text, *offered, frame, area),
+        InputMode::Help {
+            text, typing: true, ..
+        } => {
+            let words = "Enter apply, Esc clear";
+            return field(model, "/", text, words, frame, area);
+        }
         InputMode::Palette { text, .. } => {
             let words = "Enter go, Tab complete, Esc cancel";
             return field(model, ":", text, words, frame, area);
@@ -336,32 +349,72 @@ fn jump(model: &Model, text: &str, offered: bool, frame: &mut Frame<'_>, area: R
     frame.set_cursor_position((at.min(area.right().saturating_sub(1)), area.y));
 }
 
-/// As many keys as fit.
-fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let look = model.look;
+/// Columns that a key takes on the bottom line, with the blanks behind it.
+fn key_width(binding: &keymap::Binding) -> usize {
+    Span::raw(binding.label()).width() + 1 + binding.hint.len() + 2
+}
+
+/// The keys on the bottom line: as many as fit.
+fn keys_shown(model: &Model, columns: u16) -> Vec<&keymap::Binding> {
     // Help, quit and the way back are the last to be dropped if there is no room.
     let stays =
         |b: &keymap::Binding| matches!(b.hint, "help" | "quit") || b.keys.contains(&KeyCode::Esc);
-    let width = |b: &keymap::Binding| Span::raw(b.label()).width() + 1 + b.hint.len() + 2;
     // The answers to a question are shown once they count.
     let early =
         Question::of(model).is_some() && model.asking.answer(in_sight(model)) != Answer::Heard;
     let offered = |b: &&keymap::Binding| !(early && b.keys.contains(&KeyCode::Char('y')));
-    let kept: usize = keys_now::hints(model).filter(|b| stays(b)).map(width).sum();
-    let mut room = usize::from(area.width).checked_sub(1 + kept);
-    let mut spans = vec![Span::raw(" ")];
-    for binding in keys_now::hints(model).filter(offered) {
-        if !stays(binding) {
-            room = room.and_then(|room| room.checked_sub(width(binding)));
-            if room.is_none() {
-                continue;
-            }
+    let kept = keys_now::hints(model).filter(|b| stays(b));
+    let kept: usize = kept.map(key_width).sum();
+    let taken = waiting(model).map_or(0, |text| text.width());
+    let mut room = usize::from(columns).checked_sub(1 + kept + taken);
+    let mut fits = |b: &&keymap::Binding| {
+        let wanted = key_width(b);
+        stays(b) || {
+            room = room.and_then(|room| room.checked_sub(wanted));
+            room.is_some()
         }
-        spans.push(Span::styled(binding.label(), look.accent()));
-        spans.push(Span::raw(format!(" {}", binding.hint)));
-        spans.push(Span::raw("  "));
+    };
+    let offered = keys_now::hints(model).filter(offered);
+    offered.filter(|binding| fits(binding)).collect()
+}
+
+fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let waiting = waiting(model);
+    let mut spans = vec![Span::raw(" ")];
+    for binding in keys_shown(model, area.width) {
+        spans.push(Span::styled(binding.label(), model.look.accent()));
+        spans.push(Span::raw(format!(" {}  ", binding.hint)));
     }
     frame.render_widget(Line::from(spans), area);
+    if let Some(text) = waiting {
+        frame.render_widget(Line::from(text).right_aligned(), area);
+    }
+}
+
+/// How long something is under way that the user waits for, with a sign of life.
+fn waiting(model: &Model) -> Option<Span<'static>> {
+    const TURN: u128 = 250;
+    let waited = model.waited()?;
+    let glyphs = model.look.glyphs.spinner;
+    let turn = usize::try_from(waited.as_millis() / TURN).unwrap_or(0);
+    let text = format!(" {} {} ", glyphs[turn % glyphs.len()], duration(waited));
+    Some(Span::styled(text, model.look.accent()))
+}
+
+/// The key at a column of the bottom line.
+fn key_at(model: &Model, foot: Rect, column: u16) -> Option<KeyCode> {
+    let column = usize::from(column.checked_sub(foot.x)?);
+    let mut right = 1;
+    let mut keys = keys_shown(model, foot.width).into_iter();
+    let found = keys.find(|binding| {
+        right += key_width(binding);
+        column < right
+    })?;
+    found
+        .keys
+        .first()
+        .copied()
+        .filter(|_| column > 0 && model.notice.is_none())
 }
 
 /// A title in a line across.

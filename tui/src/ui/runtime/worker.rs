@@ -114,6 +114,7 @@ fn leaves(effect: &Effect) -> bool {
         Effect::Prune { .. }
             | Effect::Rung { .. }
             | Effect::Change { .. }
+            | Effect::Save(_)
             | Effect::Names(NamesEffect::Export { .. })
     )
 }
@@ -184,6 +185,7 @@ impl Work {
             }
             Effect::PlanRung { job, ask } => self.plan_rung(job, ask),
             Effect::Rung { job, plan } => self.rung(job, &plan),
+            Effect::Save(changes) => Msg::Saved(crate::ui::config::save(&changes)),
             Effect::ReadSettings => self.settings(),
             Effect::Change { which, to } => return self.change(which, to),
             Effect::Holders { job, below } => Msg::Held {

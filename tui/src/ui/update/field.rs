@@ -67,6 +67,10 @@ fn put(text: &mut String, c: char, most: usize) {
 
 /// Changes the text of the field; None: there is none.
 fn edit(model: &mut Model, change: impl FnOnce(&mut String)) -> Option<Vec<Effect>> {
+    if let Some(text) = filter::of_help(model) {
+        change(text);
+        return Some(Vec::new());
+    }
     match &mut model.mode {
         InputMode::Filter => {
             let mut text = model.filter().text().to_owned();

@@ -49,6 +49,13 @@ pub enum Msg {
         /// The figures.
         sample: Box<Sample>,
     },
+    /// Settings were saved in this file, or why they were not.
+    Saved(Result<PathBuf, String>),
+    /// A moment has passed while the user waits.
+    Tick {
+        /// Time since the start of the program.
+        at: Duration,
+    },
     /// The wall clock.
     Clock {
         /// Time since the start of the program.
@@ -294,6 +301,8 @@ pub enum Effect {
     Refresh,
     /// Sample at this interval from now on.
     Interval(Duration),
+    /// Save settings: keys of the configuration's file, and values.
+    Save(Vec<(&'static str, String)>),
     /// Copy to the terminal's clipboard.
     Copy(String),
     /// Take the mouse, or release it.

@@ -17,6 +17,7 @@ pub(super) fn event(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
             | InputMode::Detail
             | InputMode::Names
             | InputMode::Hotspots
+            | InputMode::Who
             | InputMode::SortMenu { .. }
             | InputMode::Help { .. }
     ) {
@@ -32,8 +33,11 @@ pub(super) fn event(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
 }
 
 fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
+    // A notice covers the keys of the bottom line.
+    let hit = view::hit(model, column, row);
     model.notice = None;
-    match view::hit(model, column, row) {
+    match hit {
+        Some(Hit::Key(key)) => return super::pressed(model, key),
         Some(Hit::Screen(screen)) => return show(model, screen),
         Some(Hit::Head(column)) => slabs::sort_or_reverse(model, column),
         Some(Hit::Row(row)) if row == model.slabs.at => return slabs::detail(model),

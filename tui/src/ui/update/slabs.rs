@@ -2,6 +2,7 @@
 
 use super::{Effect, stepped};
 use crate::kernel::source::{Attributes, Cache, Class, SourceError};
+use crate::ui::columns::{SHAPES, fitting};
 use crate::ui::model::{Column, Detail, InputMode, Model, Screen};
 
 pub(super) fn sort(model: &mut Model, column: Column) {
@@ -35,6 +36,44 @@ pub(super) fn sort_chosen(model: &mut Model) {
     {
         sort(model, shape.column);
     }
+}
+
+/// Shows the column of the menu's line, or hides it. The first choice begins with the columns that
+/// are shown.
+pub(super) fn toggle_column(model: &mut Model) {
+    let InputMode::SortMenu { at } = model.mode else {
+        return;
+    };
+    if model.screen != Screen::Slabs {
+        model.notice = Some("only the slab table's columns can be chosen".into());
+        return;
+    }
+    let Some(column) = Column::sortable().nth(at).map(|shape| shape.column) else {
+        return;
+    };
+    if matches!(column, Column::Name | Column::Class) {
+        model.notice = Some("name and class are always shown".into());
+        return;
+    }
+    let shown = shown_columns(model);
+    let slabs = &mut model.slabs;
+    let all = SHAPES.iter().map(|shape| shape.column);
+    let wanted = |of: &Column| (*of == column) != shown.contains(of);
+    slabs.columns = all.filter(wanted).collect();
+    model.notice = Some(match slabs.columns.contains(&column) {
+        true => "shown, as far as there is room; :save keeps the columns".into(),
+        false => "hidden, unless sorted by; :save keeps the columns".into(),
+    });
+}
+
+/// The columns that were chosen, or else those that are shown.
+fn shown_columns(model: &Model) -> Vec<Column> {
+    let slabs = &model.slabs;
+    if !slabs.columns.is_empty() {
+        return slabs.columns.clone();
+    }
+    let shapes = fitting(model.size.0, slabs.sort, slabs.mark.is_some(), &[]);
+    shapes.iter().map(|shape| shape.column).collect()
 }
 
 /// A letter in the menu chooses its column.

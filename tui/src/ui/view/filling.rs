@@ -34,8 +34,9 @@ pub(super) fn line(model: &Model, shown: &Shown, width: usize) -> Line<'static> 
     let share = |size| percent(size, all).map_or(String::new(), percent_text);
     let mut parts = 0;
     for (size, cache) in &sizes {
-        let columns = columns(*size);
-        if columns < PART || left < columns + PART {
+        // The rest has a part, too.
+        let columns = columns(*size).min(left.saturating_sub(PART));
+        if columns < PART {
             break;
         }
         let text = format!("{} {} ", printable(&cache.name), share(*size));

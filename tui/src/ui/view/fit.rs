@@ -1,6 +1,7 @@
 //! Fitting: rows into a height, text into a width, a change into a sign and a figure.
 
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -54,6 +55,48 @@ pub(super) fn position(selected: usize, len: usize, height: u16) -> Option<Strin
     let first = first_row(selected, len, height);
     let [from, to, of] = [first + 1, first + height, len].map(|n| count(n as u64));
     (height > 0 && len > height).then(|| format!(" {from}-{to} of {of} "))
+}
+
+/// The part of an area that a table takes: on a wide terminal a scrollbar is right of it.
+pub(super) fn beside_scrollbar(area: Rect) -> Rect {
+    const WIDE: u16 = 100;
+    Rect {
+        width: area.width - u16::from(area.width >= WIDE),
+        ..area
+    }
+}
+
+/// The rows of a scrollbar, of `height`, that stand for those in sight.
+fn thumb(selected: usize, len: usize, height: usize) -> std::ops::Range<usize> {
+    let first = first_row(selected, len, height);
+    let rows = |n: usize| n.saturating_mul(height).div_ceil(len.max(1));
+    let length = rows(height).clamp(1, height.max(1));
+    // At the bottom only when the last row is in sight.
+    let from = rows(first).min(height.saturating_sub(length));
+    let last = first + height >= len;
+    let from = if last {
+        height.saturating_sub(length)
+    } else {
+        from
+    };
+    from..from + length
+}
+
+/// Draws the scrollbar right of a table's rows, if there are more than it shows.
+pub(super) fn scrollbar(look: Look, buffer: &mut Buffer, table: Rect, selected: usize, len: usize) {
+    let height = usize::from(table.height.saturating_sub(1));
+    if len <= height || height == 0 || table.right() >= buffer.area.right() {
+        return;
+    }
+    let thumb = thumb(selected, len, height);
+    for row in 0..height {
+        let glyph = match thumb.contains(&row) {
+            true => look.glyphs.bar[look.glyphs.bar.len() - 1],
+            false => look.glyphs.cursor,
+        };
+        let y = table.y + 1 + row as u16;
+        buffer.set_string(table.right(), y, glyph, look.dim());
+    }
 }
 
 /// A change per second with its sign: more, less, the same, unknown.
@@ -116,6 +159,12 @@ pub(super) fn spell_cuts(buffer: &mut Buffer) {
             }
         }
     }
+}
+
+/// Pads to this many columns of the terminal, however wide its characters are.
+pub(super) fn padded(text: &str, width: usize) -> String {
+    let gap = width.saturating_sub(text.width());
+    text.to_owned() + &" ".repeat(gap)
 }
 
 /// Text cut to `width` columns, with a mark where it was cut.
@@ -261,6 +310,34 @@ mod tests {
         let more = "... more in a larger terminal";
         assert_eq!(fitted(3), ["first", more]);
         assert_eq!(fitted(0), [more]);
+    }
+
+    #[test]
+    fn scrollbar_reaches_its_ends_with_the_rows() {
+        for (selected, thumb) in [(0, 0..1), (20, 0..1), (500, 4..5), (999, 9..10)] {
+            let found = super::thumb(selected, 1_000, 10);
+            assert!(
+                found.start.abs_diff(thumb.start) <= 1,
+                "{selected}: {found:?}"
+            );
+        }
+        assert_eq!(super::thumb(0, 20, 10), 0..5);
+        assert_eq!(super::thumb(19, 20, 10), 5..10);
+        for len in 1..60 {
+            for height in 1..20 {
+                for selected in 0..len {
+                    let thumb = super::thumb(selected, len, height);
+                    assert!(thumb.start < thumb.end && thumb.end <= height);
+                }
+            }
+        }
+        assert_eq!(position(0, 11, 11), None);
+        assert_eq!(position(0, 2_000, 11).as_deref(), Some(" 1-11 of 2,000 "));
+        assert_eq!(
+            position(1_999, 2_000, 11).as_deref(),
+            Some(" 1,990-2,000 of 2,000 ")
+        );
+        assert_eq!(position(3, 2_000, 0), None);
     }
 
     #[test]

@@ -18,12 +18,13 @@ pub(super) fn areas(area: Rect, about: u16) -> [Rect; 3] {
     } else {
         0
     };
-    Layout::vertical([
+    let [title, table, about] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Fill(1),
         Constraint::Length(about),
     ])
-    .areas(area)
+    .areas(area);
+    [title, super::fit::beside_scrollbar(table), about]
 }
 
 /// A table to draw.
@@ -120,6 +121,7 @@ impl<L> Grid<'_, L> {
             lines.push(behind_bar(row.sign, bar_of(self.bar, row.bar), line));
         }
         frame.render_widget(Text::from(lines), area);
+        super::fit::scrollbar(model.look, frame.buffer_mut(), area, self.at, self.len);
     }
 
     fn head(&self, model: &Model, shown: &[usize]) -> Line<'static> {

@@ -52,7 +52,9 @@ const HOTSPOTS: [&str; 7] = [
 ];
 
 /// The keys of the screen below on the left, of all screens on the right, the words under both.
-pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Rect) {
+///
+/// Only the lines with `text`, whatever its case.
+pub(super) fn render(model: &Model, scroll: u16, text: &str, frame: &mut Frame<'_>, area: Rect) {
     let here: &[Scope] = match model.screen {
         _ if model.who_is_shown() => &[Scope::Who],
         Screen::Slabs if model.slabs.detail.is_some() => &[Scope::Detail, Scope::RungPlan],
@@ -98,6 +100,12 @@ pub(super) fn render(model: &Model, scroll: u16, frame: &mut Frame<'_>, area: Re
     }
     lines.push(Line::styled(" Words", model.look.strong()));
     lines.extend(WORDS.map(|word| Line::raw(format!("   {}", model.look.head(word)))));
+    let wanted = text.to_lowercase();
+    lines.retain(|line| line.to_string().to_lowercase().contains(&wanted));
+    if lines.is_empty() {
+        let text = crate::base::text::printable(text);
+        lines.push(Line::raw(format!("   no line has \"{text}\"; Esc closes")));
+    }
     let height = usize::from(area.height);
     let hidden = lines.len().saturating_sub(height);
     let first = usize::from(scroll).min(hidden);

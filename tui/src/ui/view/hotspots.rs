@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 
 use super::directory::row_line;
-use super::fit::position;
+use super::fit::{beside_scrollbar, position, scrollbar};
 use super::tree::failed;
 use super::{cut, ends, first_row, rule, tail, trouble};
 use crate::base::text::{bytes, count, count_in, duration, printable, short_signed, signed_bytes};
@@ -120,6 +120,7 @@ fn counted(model: &Model, found: &Hotspots, width: u16) -> Line<'static> {
 }
 
 fn rows_of(model: &Model, found: &Hotspots, frame: &mut Frame<'_>, area: Rect) {
+    let area = beside_scrollbar(area);
     let page = &model.hotspots;
     let head = format!(
         " {:>11} {:>8} {:>10} {:>12} DIRECTORY",
@@ -151,6 +152,7 @@ fn rows_of(model: &Model, found: &Hotspots, frame: &mut Frame<'_>, area: Rect) {
         ));
     }
     frame.render_widget(Text::from(lines), area);
+    scrollbar(model.look, frame.buffer_mut(), area, page.at, rows.len());
 }
 
 /// Change of the sort key since the count before.

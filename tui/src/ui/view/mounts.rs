@@ -8,7 +8,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Text};
 
 use super::directory::row_line;
-use super::fit::position;
+use super::fit::{beside_scrollbar, padded, position, scrollbar};
 use super::{Hit, cut, ends, first_row, middle, rule, trouble};
 use crate::base::text::{bytes, count_in, counted, printable};
 use crate::cache::census::freeable;
@@ -22,7 +22,8 @@ const FIGURES: [usize; 3] = [11, 10, 10];
 
 /// Title and list.
 fn areas(area: Rect) -> [Rect; 2] {
-    Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area)
+    let [title, list] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    [title, beside_scrollbar(list)]
 }
 
 /// The index of the first row shown, and how many there is room for.
@@ -91,6 +92,7 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         lines.push(row_line(model, text, at == selected, dim, list));
     }
     frame.render_widget(Text::from(lines), list);
+    scrollbar(look, frame.buffer_mut(), list, selected, mounts.len());
 }
 
 /// The mount point, and a note if its directory is gone.
@@ -101,12 +103,6 @@ fn point(mount: &Mount, width: usize) -> String {
         0,
         width.saturating_sub(note.len()),
     ) + note
-}
-
-/// Pads to this many columns of the terminal, however wide its characters are.
-fn padded(text: &str, width: usize) -> String {
-    let gap = width.saturating_sub(Line::raw(text).width());
-    text.to_owned() + &" ".repeat(gap)
 }
 
 /// What is at a row of the terminal.

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::fit::{cut, middle};
+use super::fit::{cut, middle, padded};
 use super::{first_row, inside, popup};
 use crate::ui::model::Model;
 use crate::ui::palette::{Choice, choices};
@@ -39,7 +39,7 @@ fn row(model: &Model, choice: &Choice, chosen: bool, width: usize) -> Line<'stat
     let mark = if chosen { look.glyphs.chosen } else { " " };
     // Of a short name the words are in a column of their own.
     let name = middle(&choice.text, 0, width.saturating_sub(4));
-    let mut text = format!("{mark} {name:<20}");
+    let mut text = format!("{mark} {}", padded(&name, 20));
     let room = width.saturating_sub(Span::raw(&text).width() + choice.key.len() + 3);
     if room > 8 {
         text += &format!("  {}", cut(&choice.words, room));

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::chart::{self, Chart, Series, Stroke};
-use super::fit::{LOW, position};
+use super::fit::{LOW, beside_scrollbar, position, scrollbar};
 use super::{Hit, cut, ends, figures, filling, rule, summary, table, trouble};
 use crate::base::text::{duration, printable};
 use crate::cache::verdict::{self, Rule};
@@ -108,7 +108,7 @@ fn areas(model: &Model, area: Rect) -> Areas {
         chart,
         notes,
         title,
-        table,
+        table: beside_scrollbar(table),
     }
 }
 
@@ -130,7 +130,7 @@ pub fn shows_summary(model: &Model) -> bool {
 ///  SUnreclaim       612.1 MiB  0% =            held, off LRU      212,400 =
 ///  Slab          10,024.4 MiB 15% of 64.0 GiB  on LRU          40,990,718 ▲ 74.1k/s
 ///  inodes         1,203,119     ▲ 17/s           negative      40,120,004 97% ▲
-///  dentry 76%                              ext4_inode_cache 13%   +185 caches 11%
+///  dentry 76% ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│ext4_inode_cache 13%│+185 caches 11% ▒▒▒▒▒│
 ///  ! 7.2 GiB in 40.1M negative dentries, 97% of all   H: where
 ///  ── SReclaimable  SUnreclaim (dotted), 03:11:44 to 03:12:44  1 pruned sessions/ 03:12:44 ────
 ///  9.2 GiB ┤          ⣀⣀⡠⠤⠤⠒⠒1⠉
@@ -187,7 +187,10 @@ pub(super) fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             frame,
             areas.table,
         ),
-        Ok(_) => table::render(model, frame, areas.table),
+        Ok(_) => {
+            table::render(model, frame, areas.table);
+            scrollbar(model.look, frame.buffer_mut(), areas.table, at, len);
+        }
     }
 }
 

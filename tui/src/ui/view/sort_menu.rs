@@ -9,12 +9,13 @@ use crate::ui::model::{
     CGROUP_COLUMNS, Column, FILESYSTEM_COLUMNS, GridColumn, GridOrder, Model, Screen, TREE_SHAPES,
 };
 
-/// Whether it is the sort key, its letter, its name; and whether the order is reversed.
-type Columns = (Vec<(bool, char, &'static str)>, bool);
+/// Whether it is the sort key, its letter, its name, and whether it was chosen; and whether the order
+/// is reversed.
+type Columns = (Vec<(bool, char, &'static str, bool)>, bool);
 
 fn grid<L>(columns: &[GridColumn<L>], order: &GridOrder) -> Columns {
     let columns = columns.iter().enumerate();
-    let columns = columns.map(|(at, of)| (at == order.sort, of.letter, of.words));
+    let columns = columns.map(|(at, of)| (at == order.sort, of.letter, of.words, false));
     (columns.collect(), order.reverse)
 }
 
@@ -26,14 +27,18 @@ pub(super) fn render(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect
         Screen::Tree => {
             let order = &model.tree.order;
             let columns = TREE_SHAPES.iter();
-            let columns = columns.map(|s| (s.column == order.sort, s.letter, s.words));
+            let columns = columns.map(|s| (s.column == order.sort, s.letter, s.words, false));
             (columns.collect(), order.reverse)
         }
         Screen::Filesystems => grid(FILESYSTEM_COLUMNS, &model.filesystems.order),
         Screen::Cgroups => grid(CGROUP_COLUMNS, &model.cgroups.order),
         _ => {
             let sort = model.slabs.sort;
-            let columns = Column::sortable().map(|s| (s.column == sort, s.letter, s.words));
+            let chosen = &model.slabs.columns;
+            let columns = Column::sortable().map(|s| {
+                let chosen = chosen.contains(&s.column);
+                (s.column == sort, s.letter, s.words, chosen)
+            });
             (columns.collect(), model.slabs.reverse)
         }
     };
@@ -43,9 +48,10 @@ pub(super) fn render(model: &Model, at: usize, frame: &mut Frame<'_>, area: Rect
     let lines = columns
         .iter()
         .enumerate()
-        .map(|(line, (sorts, letter, words))| {
+        .map(|(line, (sorts, letter, words, chosen))| {
             let now = if *sorts { order } else { " " };
-            let text = format!(" {now} {letter}  {:<room$}", cut(words, room));
+            let chosen = if *chosen { "+" } else { " " };
+            let text = format!(" {now} {letter} {chosen}{:<room$}", cut(words, room));
             if line == at {
                 Line::styled(text, look.selected())
             } else {

@@ -8,7 +8,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::directory::cost;
-use super::fit::{LOW, position};
+use super::fit::{LOW, beside_scrollbar, position, scrollbar};
 use super::row_pane::{self, PANE};
 use super::{Hit, browse, cut, ends, mounts, rule, tail, tree_table, trouble};
 use crate::base::text::{bytes, count, duration, percent, printable, short};
@@ -34,6 +34,7 @@ pub(super) fn hit(model: &Model, area: Rect, column: u16, row: u16) -> Option<Hi
         return mounts::hit(model, area, row);
     };
     let [path, _, _, list, _] = areas(area);
+    let list = beside_scrollbar(list);
     if let Some(listed) = place.listed() {
         return browse::hit(place, listed, below(path, area), row);
     }
@@ -64,6 +65,7 @@ fn areas(area: Rect) -> [Rect; 5] {
 fn directory(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
     let look = model.look;
     let [path, summary, title, list, pane] = areas(area);
+    let list = beside_scrollbar(list);
     path_line(model, place, frame, path);
     let empty = place.census.rows.is_empty();
     match &place.state {
@@ -103,6 +105,8 @@ fn directory(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
         let parts = parts.into_iter().chain([cost(model, place.census.cost)]);
         ends(frame, title, taken, parts.flatten());
         tree_table::render(model, place, frame, list);
+        let (at, len) = (place.index(), place.rows().len());
+        scrollbar(look, frame.buffer_mut(), list, at, len);
         row_pane::render(model, place, frame, pane);
     }
 }
