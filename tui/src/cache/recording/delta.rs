@@ -2,7 +2,7 @@
 //! cache that changed, and none for the others.
 //!
 //! For each such cache in the order of their numbers: by how much its number is greater than that
-//! of the one before, a byte of [bits](GONE), and for each bit of a figure by how much that changed.
+//! of the one before, a byte of bits (`GONE` and those beside it), and for each bit of a figure by how much that changed.
 //! Numbers are LEB128, changes zigzag. Only wrapping arithmetic: a damaged file gives wrong figures or None,
 //! and no more.
 
