@@ -20,7 +20,7 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
 th,td{padding:.2rem .7rem;border-bottom:1px solid var(--dim);text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
 @media(max-width:40rem){text{font-size:22px!important}td:first-child{white-space:normal;overflow-wrap:anywhere}}
-figure{margin:1.5rem 0}figcaption{font-weight:600}svg{width:100%;height:auto}
+figure{margin:1.5rem 0}figcaption{font-weight:600}svg{width:100%;height:auto;overflow:visible}
 text{font-size:12px;fill:currentColor}.grid{stroke:var(--dim)}.mark{stroke:currentColor;stroke-dasharray:1 3}
 .line{fill:none;stroke-width:2}.l0{stroke:var(--c0)}.l1{stroke:var(--c1)}.l2{stroke:var(--c2)}.l3{stroke:var(--c3)}.l4{stroke:var(--c4)}.l5{stroke:var(--c5)}
 .legend{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.2rem 1.2rem}.legend svg{width:40px;height:8px;margin-right:.4rem}
