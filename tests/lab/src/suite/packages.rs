@@ -97,7 +97,7 @@ fn records_as_its_unit_does(guest: &Guest) -> Result<()> {
          mkdir /var/lib/slabscope
          record=$(sed -n 's/^ExecStart=//p' /usr/lib/systemd/system/slabscope-record.service | sed \"s/%H/$(uname -n)/\")
          $record & sleep 5; kill $! && wait $!
-         slabscope report /var/lib/slabscope/*.slabscope | grep -q dentry",
+         slabscope report --json /var/lib/slabscope/*.slabscope | grep -q slabscope.report/1",
     )
     .map(drop)
     .context("the recorder of the package's unit")
