@@ -136,10 +136,13 @@ impl Plan {
         }
         let dir = super::open(path, Kind::LinkedDirectory, flow)?;
         // A link may have led to another filesystem than the path says.
-        let mount = Mounted::of(&kernel.mounted()?, &dir).or(mount);
-        if let Some(why) = mount.as_ref().and_then(|mount| {
+        let all = kernel.mounted()?;
+        let mounted = Mounted::holding(&all, &dir);
+        let mount = mounted.map(|mounted| mounted.mount.clone()).or(mount);
+        let given_up = mounted.and_then(|mounted| mounted.given_up(&all));
+        if let Some(why) = given_up.or_else(|| {
             let any = request.any_filesystem;
-            unfit(mount, any).or_else(|| waits(&mounts, path, any))
+            unfit(mount.as_ref()?, any).or_else(|| waits(&mounts, path, any))
         }) {
             return Err(ReclaimError::Refused(format!("{}: {why}", printable(path))));
         }

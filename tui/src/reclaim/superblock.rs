@@ -81,13 +81,18 @@ impl Plan {
         }
         let id = mount_id(&open(path, Kind::Any, flow)?, path)?;
         let found = all.iter().find(|mounted| mounted.id == id);
+        let found = found.ok_or_else(|| changed(path, "its mount is gone"))?;
         let Mounted {
             mount,
             options,
             read_only,
             ..
-        } = found.ok_or_else(|| changed(path, "its mount is gone"))?;
+        } = found;
         fit(mount, request.any_filesystem)?;
+        if let Some(why) = found.given_up(&all) {
+            let point = printable(&mount.point);
+            return Err(ReclaimError::Refused(format!("{point}: {why}")));
+        }
         if &*mount.fs == "ext4" && options.has("abort") && !request.inodes {
             return Err(ReclaimError::Refused(format!(
                 "{}: mounted with `abort`, by which a remount ends all writing to it",

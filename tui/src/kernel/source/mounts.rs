@@ -283,9 +283,30 @@ impl Mounted {
     /// The mount of an open file, whichever path led to it. None: the kernel does not report it, or
     /// it is in another namespace.
     pub fn of(all: &[Self], file: impl AsFd) -> Option<Mount> {
+        Self::holding(all, file).map(|found| found.mount.clone())
+    }
+
+    /// The same, with its number and its options.
+    pub fn holding(all: &[Self], file: impl AsFd) -> Option<&Self> {
         let id = paths::mount_id(file).ok()??;
-        let found = all.iter().find(|mounted| mounted.id == id)?;
-        Some(found.mount.clone())
+        all.iter().find(|mounted| mounted.id == id)
+    }
+
+    /// Why what is cached of its filesystem may be the only copy: it has given up writing, as btrfs does when
+    /// a transaction fails (`__btrfs_handle_fs_error()`) and ext4 with `errors=remount-ro` or after a shutdown.
+    /// Its superblock is read-only then, though no mount of it is.
+    pub fn given_up(&self, all: &[Self]) -> Option<String> {
+        let of_it = |other: &&Self| other.mount.superblock == self.mount.superblock;
+        let made_so = || all.iter().filter(of_it).any(|mounted| mounted.read_only);
+        let forced = self.options.has("ro") && !self.read_only && !made_so();
+        let says_so = ["emergency_ro", "shutdown"]
+            .iter()
+            .any(|option| self.options.has(option));
+        let tells = matches!(&*self.mount.fs, "btrfs" | "ext4");
+        (tells && (forced || says_so)).then(|| {
+            let fs = &self.mount.fs;
+            format!("this {fs} has given up writing after an error: what is cached of it may be the only copy")
+        })
     }
 
     /// A line of the file (fs/proc_namespace.c: `show_mountinfo()`, Linux 7.3). Not by the crate procfs, which makes

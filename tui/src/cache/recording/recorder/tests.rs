@@ -15,12 +15,36 @@ const SETTINGS: Settings = Settings {
     most_bytes: 512 << 20,
 };
 
+/// A file in a directory of its own, which is removed at the end.
+struct Scratch(PathBuf);
+
+impl std::ops::Deref for Scratch {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl AsRef<Path> for Scratch {
+    fn as_ref(&self) -> &Path {
+        self
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(self.0.with_file_name(""));
+    }
+}
+
 /// A file that is not there yet.
-fn file(name: &str) -> PathBuf {
-    let directory = crate::private::directory().join(format!("recording-{name}"));
+fn file(name: &str) -> Scratch {
+    let name = format!("recording-{name}-{}", std::process::id());
+    let directory = crate::private::directory().join(name);
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir(&directory).unwrap();
-    directory.join("a.slabscope")
+    Scratch(directory.join("a.slabscope"))
 }
 
 fn about(boot: &str) -> About {
@@ -352,7 +376,8 @@ fn ring_in_memory_is_a_whole_recording() {
 
 #[test]
 fn cgroups_have_their_names_escaped_and_their_growth() {
-    let mut recorder = Recorder::open(&file("cgroups"), SETTINGS, &about("a")).unwrap();
+    let path = file("cgroups");
+    let mut recorder = Recorder::open(&path, SETTINGS, &about("a")).unwrap();
     record(&mut recorder, 0..200);
     let path = recorder.path.clone();
     let all = Reader::open(&path)
@@ -367,7 +392,8 @@ fn cgroups_have_their_names_escaped_and_their_growth() {
 
 #[test]
 fn unreadable_caches_are_unknown_and_those_after_them_whole() {
-    let mut recorder = Recorder::open(&file("unknown"), SETTINGS, &about("a")).unwrap();
+    let path = file("unknown");
+    let mut recorder = Recorder::open(&path, SETTINGS, &about("a")).unwrap();
     record(&mut recorder, 0..3);
     let mut without = observed(3);
     without.sample.caches = Err(crate::kernel::source::SourceError {

@@ -51,6 +51,25 @@ fn each_mount_has_the_options_of_its_superblock() {
 }
 
 #[test]
+fn filesystem_that_has_given_up_writing_is_recognized() {
+    let given_up = |fs: &str, mount: &str, superblock: &str, other: &str| {
+        let text = format!(
+            "36 35 98:0 / /mnt/a {mount} - {fs} /dev/v {superblock}\n37 35 98:0 / /mnt/b {other} - {fs} /dev/v {superblock}\n"
+        );
+        let all = parse_all(text.as_bytes()).unwrap();
+        all[0].given_up(&all).is_some()
+    };
+    assert!(given_up("btrfs", "rw", "ro,space_cache=v2", "rw"));
+    assert!(given_up("ext4", "rw", "ro,errors=remount-ro", "rw"));
+    assert!(given_up("ext4", "rw", "rw,emergency_ro", "rw"));
+    // Made so by its administrator, through this mount or another one; or of a kind that is never written.
+    assert!(!given_up("btrfs", "ro", "ro", "rw"));
+    assert!(!given_up("btrfs", "rw", "ro", "ro"));
+    assert!(!given_up("ext4", "ro", "rw", "rw"));
+    assert!(!given_up("squashfs", "rw", "ro", "rw"));
+}
+
+#[test]
 fn kernel_filesystems_are_last_and_the_longest_point_wins() {
     let text = b"1 0 0:1 / /proc rw - proc proc rw\n2 1 0:2 / /a rw - tmpfs t rw\n3 1 8:1 / / rw - ext4 /dev/a rw\n";
     let mounts = parse(text).unwrap();
