@@ -51,6 +51,12 @@ fn one_bar_shows_what_fills_the_slabs() {
 
 #[test]
 fn chart_has_the_wall_clock() {
+    let mut app = App::new(120, 40);
+    for second in 0..=6 {
+        app.sample(second, sample_with(1_000_000, 0));
+    }
+    // The chart is not full yet.
+    assert!(app.line("└03:11:44").ends_with("──03:12:44"));
     let mut app = App::new(80, 24);
     for second in 0..=60 {
         app.sample(second, sample_with(1_000_000, 0));

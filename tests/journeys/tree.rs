@@ -47,7 +47,7 @@ fn tree_without_the_module_says_what_is_missing_and_shows_no_figures() {
 fn pane_says_what_a_prune_of_the_row_would_free() {
     let mut app = App::in_ext4(80, 24);
     app.shows("── 1/: a prune would free ");
-    app.shows(" 1 negative 183 MiB  2 unused 183 MiB  3 inodes up to 183 MiB  4 pages 36.0 KiB");
+    app.shows(" 1 negative 183 MiB  2 unused 183 MiB  3 inodes max 183 MiB  4 pages 36.0 KiB");
     app.shows(" n lists its 1,000,000 negative names by shape");
     app.keys("j");
     app.shows("── other/: a prune would free ");

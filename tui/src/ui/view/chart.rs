@@ -94,18 +94,19 @@ pub fn columns(width: u16) -> u32 {
 /// Rows of a chart from which on one of them is for the time.
 const WITH_TIMES: u16 = 5;
 
-/// The wall clock at the edges of a window, and in its middle.
+/// The wall clock at the edges of a chart, and in its middle. Soon after the start the right edge is
+/// yet to come.
 pub fn times(model: &Model, window: Window) -> Option<[String; 3]> {
     let begin = window.begin();
-    let middle = begin + window.end.saturating_sub(begin) / 2;
-    let [begin, middle, end] = [begin, middle, window.end].map(|at| model.wall(at));
+    let edges = [begin, begin + window.span / 2, begin + window.span];
+    let [begin, middle, end] = edges.map(|at| model.wall(at));
     Some([begin?, middle?, end?])
 }
 
 /// The time of a chart of this height in words: where it has no row for that, from when to when.
 pub fn when(model: &Model, window: Window, height: u16) -> String {
-    match times(model, window) {
-        Some([begin, _, end]) if height < WITH_TIMES => format!(", {begin} to {end} "),
+    match [window.begin(), window.end].map(|at| model.wall(at)) {
+        [Some(begin), Some(end)] if height < WITH_TIMES => format!(", {begin} to {end} "),
         _ => format!(", last {} ", text::duration(window.span)),
     }
 }

@@ -14,7 +14,7 @@ pub(super) const PANE: u16 = 3;
 
 /// ```text
 ///  ── 1/: a prune would free ──────────────────────────────────────────────────────
-///  1 negative 183 MiB  2 unused 183 MiB  3 inodes up to 183 MiB  4 pages 36.0 KiB
+///  1 negative 183 MiB  2 unused 183 MiB  3 inodes max 183 MiB  4 pages 36.0 KiB
 ///  n lists its 1,000,000 negative names by shape
 /// ```
 pub(super) fn render(model: &Model, place: &Place, frame: &mut Frame<'_>, area: Rect) {
@@ -53,7 +53,7 @@ fn brings(model: &Model, place: &Place, row: &DirectoryCount) -> String {
         .map(|(unused, size)| unused.saturating_add(below.inodes.saturating_mul(size)));
     let pages = below.pages.saturating_mul(sizes.page);
     format!(
-        " 1 negative {}  2 unused {}  3 inodes up to {}  4 pages {}",
+        " 1 negative {}  2 unused {}  3 inodes max {}  4 pages {}",
         known(negative, bytes),
         known(unused, bytes),
         known(inodes, bytes),
