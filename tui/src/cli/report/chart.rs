@@ -15,7 +15,7 @@ const LEFT: f64 = 110.0;
 /// Points of a line: more than there are columns of pixels would not show.
 const POINTS: usize = 400;
 
-/// Lines are told apart without colours, too.
+/// Lines differ without colours, too.
 const DASHES: [&str; 6] = ["", "6 3", "2 3", "10 3 2 3", "1 4", "14 4"];
 
 /// A chart of some lines.
